@@ -1,0 +1,128 @@
+/* metal_llm.h — run GPT-2-family language models. The only header a user needs.
+ *
+ *     LLMError error = {0};
+ *     LLMPipeline *llm = llm_pipeline_open("gpt2.gguf", NULL, &error);
+ *     LLMTokens tokens = llm_encode(llm, "The meaning of life is", &error);
+ *     llm_generate(llm, &tokens, 50, NULL, &error);
+ *     char *text = llm_decode(llm, &tokens, &error);
+ *     puts(error.status ? error.message : text);
+ *
+ * Errors are values. Every function takes an LLMError; when it is already set, the function does
+ * nothing, so a chain of calls needs one check at its end. The library never prints and never exits.
+ * A pipeline belongs to one thread at a time; different pipelines are independent.
+ */
+#ifndef METAL_LLM_H
+#define METAL_LLM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(METAL_LLM_SHARED) && defined(__GNUC__)
+#define LLM_API __attribute__((visibility("default")))
+#else
+#define LLM_API
+#endif
+
+typedef enum LLMStatus {
+    LLM_OK = 0,
+    LLM_ERROR_ARGUMENT, /* a wrong option or a NULL where a value is needed */
+    LLM_ERROR_FILE,     /* a file is missing or unreadable */
+    LLM_ERROR_FORMAT,   /* a file is truncated, corrupt, or not what this library opens */
+    LLM_ERROR_MEMORY,   /* host or device memory is exhausted */
+    LLM_ERROR_DEVICE,   /* the device is absent or reported a failure */
+    LLM_ERROR_CONTEXT,  /* more tokens than the model's context holds */
+    LLM_ERROR_NUMERIC,  /* the logits contain NaN: the weights are damaged */
+} LLMStatus;
+
+/* Zero-initialise. `message` is one line: what is wrong and what to do. */
+typedef struct LLMError {
+    LLMStatus status;
+    char message[512];
+} LLMError;
+
+typedef struct LLMPipeline LLMPipeline;
+
+/* All fields may be zero: the best device, flash attention, every core, the model's own context. */
+typedef struct LLMOptions {
+    const char *device;    /* "metal", "cuda", "cpu", "simt"; NULL picks the best that is present */
+    const char *attention; /* "flash" or "naive"; NULL is "flash" */
+    uint32_t threads;      /* CPU threads; 0 is one per core */
+    uint32_t context;      /* tokens the KV cache holds per row; 0 is the model's context */
+    uint32_t batch;        /* rows generated side by side; 0 is 1 */
+    bool profile;          /* time every kernel; see llm_profile */
+} LLMOptions;
+
+/* A growing list of token ids; zero-initialise, release with llm_tokens_free. */
+typedef struct LLMTokens {
+    uint32_t *ids;
+    size_t count, capacity;
+} LLMTokens;
+
+/* Called once per generated token, in order; return false to stop that row's generation. */
+typedef bool (*LLMTokenCallback)(void *user, uint32_t row, uint32_t token);
+
+/* temperature 0 takes the likeliest token; top_k 0 and top_p 0 or 1 keep every token. */
+typedef struct LLMGeneration {
+    float temperature;
+    uint32_t top_k;
+    float top_p;
+    uint64_t seed;
+    LLMTokenCallback on_token; /* NULL: none */
+    void *user;                /* handed to on_token */
+    bool ignore_end;           /* go on after the end-of-text token */
+} LLMGeneration;
+
+typedef struct LLMInfo {
+    const char *format;       /* "GGUF", "Hugging Face", "llm.c" */
+    const char *name;         /* the model's own name, "" if it has none */
+    const char *weights;      /* type of the large matrices, such as "f32" or "q8_0" */
+    const char *device;       /* one line: which device runs it, and its size */
+    uint32_t layers, heads, channels, inner, context, vocabulary;
+    uint64_t parameters;
+    uint64_t weight_bytes;    /* of the tensors as the device holds them */
+    uint64_t cache_bytes;     /* of the KV cache, all rows */
+    uint32_t end_of_text;     /* token id that ends a text, UINT32_MAX if the model has none */
+} LLMInfo;
+
+/* Open a model: a GGUF file, a Hugging Face folder, or an llm.c .bin file. The caller closes it.
+ * `options` may be NULL. Returns NULL and sets `error` on failure. */
+LLM_API LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error);
+LLM_API void llm_pipeline_close(LLMPipeline *llm); /* NULL is fine */
+LLM_API const LLMInfo *llm_info(const LLMPipeline *llm); /* owned by the pipeline */
+
+/* Text (UTF-8 or any bytes, NUL-terminated) to token ids; special tokens in the text are recognised.
+ * The caller frees the result with llm_tokens_free. */
+LLM_API LLMTokens llm_encode(LLMPipeline *llm, const char *text, LLMError *error);
+LLM_API LLMTokens llm_encode_bytes(LLMPipeline *llm, const void *bytes, size_t size, LLMError *error);
+/* Token ids to text; the result is NUL-terminated and freed with llm_free. */
+LLM_API char *llm_decode(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
+/* The bytes of one token, owned by the pipeline; *size receives their number. A token may end in
+ * the middle of a UTF-8 character. NULL if the id is not in the vocabulary. */
+LLM_API const char *llm_token_bytes(const LLMPipeline *llm, uint32_t token, size_t *size);
+
+/* Continue `tokens` by up to `count` tokens, appended to it; stops early after the end-of-text token
+ * (which is not appended), at the end of the context, or when the callback says so.
+ * `generation` may be NULL: greedy. Returns the number of tokens appended. */
+LLM_API size_t llm_generate(LLMPipeline *llm, LLMTokens *tokens, size_t count,
+                            const LLMGeneration *generation, LLMError *error);
+/* The same for `rows` prompts of different lengths side by side; rows <= options.batch. Row r draws its
+ * random numbers from seed + r. */
+LLM_API size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
+                                  const LLMGeneration *generation, LLMError *error);
+
+/* logits[count, vocabulary] of every position of `tokens`, written to the caller's array. */
+LLM_API void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMError *error);
+
+LLM_API void llm_tokens_free(LLMTokens *tokens);
+LLM_API void llm_free(void *pointer);
+LLM_API const char *llm_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

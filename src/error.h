@@ -1,0 +1,20 @@
+/* error.h — set an LLMError with a formatted message. */
+#ifndef METAL_LLM_ERROR_H
+#define METAL_LLM_ERROR_H
+
+#include "metal_llm.h"
+
+/* Record the first error; later ones are consequences and are dropped. Always returns false, so a
+ * function can `return error_set(...)`. `error` may be NULL. Control characters in the message
+ * (a hostile file's names) are replaced by '?', so that it stays one line. */
+bool error_set(LLMError *error, LLMStatus status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* error_set for an allocation of `bytes` that failed. Returns NULL. */
+void *error_memory(LLMError *error, size_t bytes);
+
+static inline bool error_is_set(const LLMError *error) {
+    return error && error->status != LLM_OK;
+}
+
+#endif

@@ -1,0 +1,39 @@
+#include "file_map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool map_descriptor(FileMap *map, int descriptor, const char *path, LLMError *error) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0)
+        return error_set(error, LLM_ERROR_FILE, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, LLM_ERROR_FILE, "%s: not a regular file", path);
+    map->size = (size_t)status.st_size;
+    if (map->size == 0) return true;
+    void *data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (data == MAP_FAILED)
+        return error_set(error, LLM_ERROR_FILE, "%s: cannot be mapped into memory: %s", path,
+                         strerror(errno));
+    map->data = data;
+    return true;
+}
+
+bool file_map_open(FileMap *map, const char *path, LLMError *error) {
+    *map = (FileMap){0};
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return error_set(error, LLM_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+    bool mapped = map_descriptor(map, descriptor, path, error);
+    close(descriptor);
+    return mapped;
+}
+
+void file_map_close(FileMap *map) {
+    if (map->data) munmap((void *)map->data, map->size);
+    *map = (FileMap){0};
+}

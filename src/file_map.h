@@ -1,0 +1,18 @@
+/* file_map.h — a file, mapped read-only into memory. */
+#ifndef METAL_LLM_FILE_MAP_H
+#define METAL_LLM_FILE_MAP_H
+
+#include "error.h"
+
+/* `data` is page-aligned and `size` bytes long; an empty file has data NULL and size 0. */
+typedef struct FileMap {
+    const unsigned char *data;
+    size_t size;
+} FileMap;
+
+/* Map `path`; returns false and sets `error` if it cannot be opened, is not a regular file, or
+ * cannot be mapped. Release with file_map_close. */
+bool file_map_open(FileMap *map, const char *path, LLMError *error);
+void file_map_close(FileMap *map);
+
+#endif
