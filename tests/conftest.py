@@ -1,0 +1,36 @@
+"""Shared by all tests: the library, fresh random numbers with a printed seed, the closing line."""
+
+import os
+import secrets
+
+import numpy
+import pytest
+
+import library as library_module
+
+SEED = int(os.environ.get("SEED", secrets.randbits(32)))
+
+
+def pytest_report_header():
+    return f"SEED={SEED} (set it in the environment to repeat this run)"
+
+
+@pytest.fixture(scope="session")
+def library():
+    """The internal library, as ctypes sees it."""
+    return library_module.load()
+
+
+@pytest.fixture
+def random(request):
+    """A numpy generator of this run's seed and the test's own name."""
+    return numpy.random.default_rng([SEED, *request.node.nodeid.encode()])
+
+
+def pytest_terminal_summary(terminalreporter):
+    count = lambda kind: len(terminalreporter.stats.get(kind, []))
+    terminalreporter.write_line(f"seed {SEED}")
+    line = f"{count('passed')} passed, {count('failed') + count('error')} failed"
+    if count("skipped"):
+        line += f", {count('skipped')} skipped"
+    terminalreporter.write_line(line)
