@@ -1,0 +1,342 @@
+/* device.c — what all targets share: the queue, checks against the kernels' signatures, timings. */
+#include "device_target.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const DeviceTarget *const targets[] = {&device_target_cpu, &device_target_simt};
+enum { target_count = sizeof targets / sizeof *targets };
+
+const char *const *device_targets(void) {
+    static const char *names[target_count + 1];
+    for (size_t i = 0; i < target_count; i++) names[i] = targets[i]->name;
+    return names;
+}
+
+static Device *open_target(const DeviceTarget *target, const DeviceOptions *options,
+                           LLMError *error) {
+    Device *device = target->open(options, error);
+    if (!device) return NULL;
+    device->target = target;
+    device->profile = options->profile;
+    return device;
+}
+
+Device *device_open(const char *name, const DeviceOptions *options, LLMError *error) {
+    if (error_is_set(error)) return NULL;
+    static const DeviceOptions defaults;
+    if (!options) options = &defaults;
+    for (size_t i = 0; i < target_count; i++) {
+        if (name && strcmp(name, targets[i]->name)) continue;
+        LLMError reason = {0};
+        Device *device = open_target(targets[i], options, name ? error : &reason);
+        if (device || name) return device;
+    }
+    error_set(error, LLM_ERROR_DEVICE, "unknown device '%s'; use cpu or simt", name ? name : "");
+    return NULL;
+}
+
+void device_close(Device *device) {
+    if (!device) return;
+    free(device->queue.commands);
+    free(device->timings);
+    device->target->close(device);
+}
+
+const char *device_description(const Device *device) {
+    return device->description;
+}
+
+bool device_failed(const Device *device, LLMError *error) {
+    if (device->error.status == LLM_OK) return false;
+    error_set(error, device->error.status, "%s", device->error.message);
+    return true;
+}
+
+bool device_fail(Device *device, LLMStatus status, const char *format, ...) {
+    char message[sizeof device->error.message];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return error_set(&device->error, status, "%s", message);
+}
+
+/* --- memory --- */
+
+static DeviceBuffer *buffer_made(Device *device, DeviceBuffer *buffer, size_t bytes) {
+    if (!buffer) {
+        error_memory(&device->error, bytes);
+        return NULL;
+    }
+    buffer->device = device;
+    buffer->size = bytes;
+    return buffer;
+}
+
+DeviceBuffer *device_buffer_new(Device *device, size_t bytes) {
+    if (device->error.status) return NULL;
+    return buffer_made(device, device->target->buffer_new(device, bytes), bytes);
+}
+
+DeviceBuffer *device_buffer_wrap(Device *device, const void *data, size_t bytes) {
+    if (device->error.status) return NULL;
+    return buffer_made(device, device->target->buffer_wrap(device, data, bytes), bytes);
+}
+
+void device_buffer_free(DeviceBuffer *buffer) {
+    if (buffer) buffer->device->target->buffer_free(buffer);
+}
+
+size_t device_buffer_size(const DeviceBuffer *buffer) {
+    return buffer->size;
+}
+
+static bool extent_inside(DeviceBuffer *buffer, size_t offset, size_t bytes) {
+    if (offset <= buffer->size && bytes <= buffer->size - offset) return true;
+    return device_fail(buffer->device, LLM_ERROR_ARGUMENT,
+                       "copy of %zu bytes at %zu exceeds a buffer of %zu", bytes, offset,
+                       buffer->size);
+}
+
+static void finish_queued(Device *device) {
+    device_wait(device, device_submit(device));
+}
+
+void device_write(DeviceBuffer *buffer, size_t offset, const void *data, size_t bytes) {
+    if (!buffer || buffer->device->error.status || !extent_inside(buffer, offset, bytes)) return;
+    finish_queued(buffer->device);
+    buffer->device->target->write(buffer, offset, data, bytes);
+}
+
+void device_read(DeviceBuffer *buffer, size_t offset, void *data, size_t bytes) {
+    if (!buffer || buffer->device->error.status || !extent_inside(buffer, offset, bytes)) return;
+    finish_queued(buffer->device);
+    buffer->device->target->read(buffer, offset, data, bytes);
+}
+
+/* --- checks --- */
+
+static const Kernel *find_kernel(Device *device, const char *name) {
+    for (size_t i = 0; i < kernel_count; i++)
+        if (!strcmp(kernel_table[i].name, name)) return &kernel_table[i];
+    device_fail(device, LLM_ERROR_ARGUMENT, "there is no kernel '%s'", name);
+    return NULL;
+}
+
+static bool check_buffer(Device *device, const Kernel *kernel, const KernelParameter *parameter,
+                         const DeviceArgument *argument) {
+    if (!argument->buffer)
+        return device_fail(device, LLM_ERROR_ARGUMENT, "%s: '%s' must be a buffer", kernel->name,
+                           parameter->name);
+    if (argument->offset >= argument->buffer->size ||
+        (parameter->size && argument->offset % parameter->size))
+        return device_fail(device, LLM_ERROR_ARGUMENT,
+                           "%s: '%s': offset %zu does not fit a buffer of %zu bytes", kernel->name,
+                           parameter->name, argument->offset, argument->buffer->size);
+    return true;
+}
+
+static bool check_value(Device *device, const Kernel *kernel, const KernelParameter *parameter,
+                        const DeviceArgument *argument) {
+    if (argument->buffer || (parameter->size && argument->size != parameter->size))
+        return device_fail(device, LLM_ERROR_ARGUMENT, "%s: '%s' must be a value of type %s",
+                           kernel->name, parameter->name, parameter->type);
+    return true;
+}
+
+/* Kernels may assume that what they write is reached through one parameter only. */
+static bool check_aliases(Device *device, const Kernel *kernel, const DeviceArgument *arguments,
+                          uint32_t written) {
+    for (uint32_t i = 0; i < kernel->parameter_count; i++)
+        if (i != written && arguments[i].buffer &&
+            arguments[i].buffer == arguments[written].buffer)
+            return device_fail(device, LLM_ERROR_ARGUMENT,
+                               "%s: '%s' is written and may not share its buffer with '%s'",
+                               kernel->name, kernel->parameters[written].name,
+                               kernel->parameters[i].name);
+    return true;
+}
+
+static bool check_arguments(Device *device, const Kernel *kernel, const DeviceArgument *arguments,
+                            size_t count) {
+    if (count != kernel->parameter_count || count > COMMAND_ARGUMENTS)
+        return device_fail(device, LLM_ERROR_ARGUMENT, "%s takes %u arguments, not %zu",
+                           kernel->name, kernel->parameter_count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const KernelParameter *parameter = &kernel->parameters[i];
+        bool is_buffer = parameter->kind == PARAMETER_READ || parameter->kind == PARAMETER_WRITE;
+        if (!(is_buffer ? check_buffer : check_value)(device, kernel, parameter, &arguments[i]))
+            return false;
+        if (parameter->kind == PARAMETER_WRITE &&
+            !check_aliases(device, kernel, arguments, i))
+            return false;
+    }
+    return true;
+}
+
+static bool check_matrix(Device *device, const DeviceArgument *argument, size_t rows,
+                         size_t columns, size_t size, const char *name) {
+    if (argument->buffer && argument->offset <= argument->buffer->size &&
+        rows * columns * size <= argument->buffer->size - argument->offset)
+        return true;
+    return device_fail(device, LLM_ERROR_ARGUMENT, "matmul: %s [%zu,%zu] exceeds its buffer", name,
+                       rows, columns);
+}
+
+/* --- queue --- */
+
+static Command *append(Device *device) {
+    CommandList *list = device->recording ? &device->recording->list : &device->queue;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 256;
+        Command *commands = realloc(list->commands, capacity * sizeof *commands);
+        if (!commands) return error_memory(&device->error, capacity * sizeof *commands);
+        list->commands = commands;
+        list->capacity = capacity;
+    }
+    Command *command = &list->commands[list->count++];
+    memset(command, 0, sizeof *command);
+    return command;
+}
+
+static uint32_t find_timing(Device *device, const char *name) {
+    for (size_t i = 0; i < device->timing_count; i++)
+        if (!strcmp(device->timings[i].name, name)) return (uint32_t)i;
+    size_t bytes = (device->timing_count + 1) * sizeof *device->timings;
+    DeviceTiming *timings = realloc(device->timings, bytes);
+    if (!timings) {
+        error_memory(&device->error, bytes);
+        return 0;
+    }
+    device->timings = timings;
+    timings[device->timing_count] = (DeviceTiming){.name = name};
+    return (uint32_t)device->timing_count++;
+}
+
+void device_dispatch(Device *device, const char *name, DeviceGrid grid,
+                     const DeviceArgument *arguments, size_t count) {
+    if (device->error.status) return;
+    const Kernel *kernel = find_kernel(device, name);
+    if (!kernel || !check_arguments(device, kernel, arguments, count)) return;
+    if (grid.x == 0) {
+        device_fail(device, LLM_ERROR_ARGUMENT, "%s: empty grid", name);
+        return;
+    }
+    Command *command = append(device);
+    if (!command) return;
+    command->kernel = kernel;
+    command->grid = grid;
+    if (grid.y == 0) command->grid.y = 1;
+    if (grid.z == 0) command->grid.z = 1;
+    command->argument_count = (uint32_t)count;
+    memcpy(command->arguments, arguments, count * sizeof *arguments);
+    if (device->profile) command->timing = find_timing(device, kernel->name);
+}
+
+void device_matmul(Device *device, const DeviceMatmul *matmul) {
+    if (device->error.status) return;
+    size_t size = matmul->type == MATMUL_F16 ? 2 : 4;
+    if (!check_matrix(device, &matmul->x, matmul->M, matmul->K, size, "x") ||
+        !check_matrix(device, &matmul->weight, matmul->N, matmul->K, size, "weight") ||
+        !check_matrix(device, &matmul->out, matmul->M, matmul->N, 4, "out"))
+        return;
+    Command *command = append(device);
+    if (!command) return;
+    command->matmul = *matmul;
+    if (device->profile) command->timing = find_timing(device, "matmul");
+}
+
+void device_record(Device *device) {
+    if (device->error.status) return;
+    device->recording = calloc(1, sizeof *device->recording);
+    if (!device->recording) {
+        error_memory(&device->error, sizeof *device->recording);
+        return;
+    }
+    device->recording->device = device;
+}
+
+DeviceStep *device_record_end(Device *device) {
+    DeviceStep *step = device->recording;
+    device->recording = NULL;
+    if (!device->error.status) return step;
+    device_step_free(step);
+    return NULL;
+}
+
+static void execute_queue(Device *device) {
+    if (device->queue.count && !device->error.status)
+        device->target->execute(device, &device->queue);
+    device->queue.count = 0;
+}
+
+void device_replay(Device *device, DeviceStep *step) {
+    if (device->error.status) return;
+    execute_queue(device);
+    if (device->target->replay) device->target->replay(device, step);
+    else device->target->execute(device, &step->list);
+}
+
+void device_step_free(DeviceStep *step) {
+    if (!step) return;
+    if (step->device->target->step_free) step->device->target->step_free(step);
+    free(step->list.commands);
+    free(step);
+}
+
+uint64_t device_submit(Device *device) {
+    execute_queue(device);
+    device->submission++;
+    if (device->target->submit && !device->error.status)
+        device->target->submit(device, device->submission);
+    return device->submission;
+}
+
+void device_wait(Device *device, uint64_t submission) {
+    if (device->target->wait && !device->error.status) device->target->wait(device, submission);
+}
+
+void device_read_after(Device *device, uint64_t submission, DeviceBuffer *buffer, size_t offset,
+                       void *data, size_t bytes) {
+    if (device->error.status || !extent_inside(buffer, offset, bytes)) return;
+    if (device->target->read_after)
+        device->target->read_after(device, submission, buffer, offset, data, bytes);
+    else
+        device->target->read(buffer, offset, data, bytes);
+}
+
+/* --- measuring --- */
+
+static double argument_bytes(const Command *command) {
+    if (!command->kernel) {
+        const DeviceMatmul *m = &command->matmul;
+        double size = m->type == MATMUL_F16 ? 2 : 4;
+        return size * ((double)m->M * m->K + (double)m->N * m->K) + 4.0 * m->M * m->N;
+    }
+    double bytes = 0;
+    for (uint32_t i = 0; i < command->argument_count; i++) {
+        const DeviceArgument *argument = &command->arguments[i];
+        if (argument->buffer) bytes += (double)(argument->buffer->size - argument->offset);
+    }
+    return bytes;
+}
+
+void device_record_time(Device *device, const Command *command, double seconds) {
+    DeviceTiming *timing = &device->timings[command->timing];
+    timing->calls++;
+    timing->seconds += seconds;
+    timing->bytes += argument_bytes(command);
+}
+
+size_t device_timings(Device *device, const DeviceTiming **timings) {
+    *timings = device->timings;
+    return device->timing_count;
+}
+
+void device_timings_reset(Device *device) {
+    for (size_t i = 0; i < device->timing_count; i++)
+        device->timings[i] = (DeviceTiming){.name = device->timings[i].name};
+}

@@ -1,0 +1,133 @@
+/* device.h — the narrow waist: what the pipeline asks of an Apple GPU, an NVIDIA GPU or a CPU.
+ *
+ * Work is queued in order (dispatch, matmul), handed over with device_submit and runs as if one
+ * after the other. Errors are sticky: after the first one every call does nothing, and
+ * device_failed tells. So a step is written straight down and checked once.
+ */
+#ifndef METAL_LLM_DEVICE_H
+#define METAL_LLM_DEVICE_H
+
+#include "error.h"
+#include "kernel.h"
+
+typedef struct Device Device;
+typedef struct DeviceBuffer DeviceBuffer;
+typedef struct DeviceStep DeviceStep;
+
+typedef struct DeviceOptions {
+    uint32_t threads; /* CPU threads, 0: one per core */
+    uint64_t seed;    /* simt: order of the threads */
+    bool profile;     /* measure every kernel */
+} DeviceOptions;
+
+/* Open a target by name ("cpu", "simt", …), or the best one present if `name` is NULL.
+ * `options` may be NULL. NULL and `error` on failure. */
+Device *device_open(const char *name, const DeviceOptions *options, LLMError *error);
+void device_close(Device *device);
+/* One line that names the target and its size: "cpu: 2 threads, AVX-512". */
+const char *device_description(const Device *device);
+/* Names of the targets this build has, best first; NULL-terminated. */
+const char *const *device_targets(void);
+/* The sticky error: true and *error set if any call has failed since the device was opened. */
+bool device_failed(const Device *device, LLMError *error);
+
+/* --- memory: no buffer overlaps another; contents start undefined --- */
+
+DeviceBuffer *device_buffer_new(Device *device, size_t bytes);
+/* A read-only buffer over `data`, which the caller keeps alive and unchanged until the buffer is
+ * freed: used in place where the target can, copied where it cannot. */
+DeviceBuffer *device_buffer_wrap(Device *device, const void *data, size_t bytes);
+void device_buffer_free(DeviceBuffer *buffer); /* NULL is fine */
+size_t device_buffer_size(const DeviceBuffer *buffer);
+/* Copy to or from the device. Both wait for the work queued so far. */
+void device_write(DeviceBuffer *buffer, size_t offset, const void *data, size_t bytes);
+void device_read(DeviceBuffer *buffer, size_t offset, void *data, size_t bytes);
+
+/* --- work --- */
+
+/* What one item of a grid is; the target chooses threadgroup sizes. */
+typedef enum DeviceItem { ITEM_THREAD, ITEM_SIMDGROUP, ITEM_THREADGROUP } DeviceItem;
+
+typedef struct DeviceGrid {
+    DeviceItem item;
+    uint32_t x, y, z; /* number of items; 0 counts as 1 for y and z */
+    uint32_t threads; /* wanted threads per threadgroup, 0: the target's choice */
+} DeviceGrid;
+
+static inline DeviceGrid grid_threads(uint32_t x, uint32_t y, uint32_t z) {
+    return (DeviceGrid){ITEM_THREAD, x, y, z, 0};
+}
+static inline DeviceGrid grid_simdgroups(uint32_t x) {
+    return (DeviceGrid){ITEM_SIMDGROUP, x, 1, 1, 0};
+}
+static inline DeviceGrid grid_threadgroups(uint32_t x, uint32_t y, uint32_t z) {
+    return (DeviceGrid){ITEM_THREADGROUP, x, y, z, 0};
+}
+
+/* An argument: a buffer from some offset on, or a value of at most 8 bytes. */
+typedef struct DeviceArgument {
+    DeviceBuffer *buffer; /* NULL: a value */
+    size_t offset;        /* bytes */
+    union {
+        uint32_t u32;
+        float f32;
+        uint64_t u64;
+    } value;
+    uint32_t size; /* bytes of the value; for [[threadgroup(n)]] memory, its bytes are value.u64 */
+} DeviceArgument;
+
+static inline DeviceArgument arg_buffer(DeviceBuffer *buffer, size_t offset) {
+    return (DeviceArgument){.buffer = buffer, .offset = offset};
+}
+static inline DeviceArgument arg_u32(uint32_t value) {
+    return (DeviceArgument){.value.u32 = value, .size = 4};
+}
+static inline DeviceArgument arg_f32(float value) {
+    return (DeviceArgument){.value.f32 = value, .size = 4};
+}
+
+/* Queue a kernel. The arguments are checked against the kernel's own signature: number, kind, size
+ * of values, offsets inside buffers, and no buffer bound twice when one of the two is written. */
+void device_dispatch(Device *device, const char *kernel, DeviceGrid grid,
+                     const DeviceArgument *arguments, size_t count);
+#define dispatch(device, kernel, grid, ...)                                                        \
+    device_dispatch(device, kernel, grid, (const DeviceArgument[]){__VA_ARGS__},                   \
+                    sizeof((const DeviceArgument[]){__VA_ARGS__}) / sizeof(DeviceArgument))
+
+typedef enum MatmulType { MATMUL_F32, MATMUL_F16 } MatmulType;
+
+/* out[M,N] (f32) = x[M,K] · weight[N,K]ᵀ, both inputs of `type`, through the vendor's library. */
+typedef struct DeviceMatmul {
+    DeviceArgument x, weight, out; /* buffers */
+    uint32_t M, N, K;
+    MatmulType type;
+} DeviceMatmul;
+void device_matmul(Device *device, const DeviceMatmul *matmul);
+
+/* Between device_record and device_record_end work is noted instead of queued; the step can then be
+ * queued again and again. Buffers in it must outlive it. */
+void device_record(Device *device);
+DeviceStep *device_record_end(Device *device);
+void device_replay(Device *device, DeviceStep *step);
+void device_step_free(DeviceStep *step); /* NULL is fine */
+
+/* Start what is queued. Returns its number; device_wait waits for it and everything before. */
+uint64_t device_submit(Device *device);
+void device_wait(Device *device, uint64_t submission);
+/* Read from a buffer without waiting for anything but `submission`: later work may be running. */
+void device_read_after(Device *device, uint64_t submission, DeviceBuffer *buffer, size_t offset,
+                       void *data, size_t bytes);
+
+/* --- measuring --- */
+
+typedef struct DeviceTiming {
+    const char *name; /* kernel, or "matmul" */
+    uint64_t calls;
+    double seconds;
+    double bytes; /* of the buffers' parts a call must touch at least, summed, as far as known */
+} DeviceTiming;
+/* With options.profile: timings per kernel since the last reset, in order of first use. */
+size_t device_timings(Device *device, const DeviceTiming **timings);
+void device_timings_reset(Device *device);
+
+#endif
