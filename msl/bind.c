@@ -317,6 +317,19 @@ static bool read_variable(Reader *reader) {
     return true;
 }
 
+/* `template <…>` in front of a helper function; the binder does not instantiate kernels. */
+static bool skip_template_head(Reader *reader) {
+    int line = reader->token.line, angle = 0;
+    next(reader);
+    do {
+        angle += is(&reader->token, "<") - is(&reader->token, ">");
+        next(reader);
+    } while (angle > 0 && reader->token.text);
+    if (is(&reader->token, "kernel") || is(&reader->token, "["))
+        return refuse(reader, line, "kernel templates are not supported");
+    return true;
+}
+
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size) {
     *file = (BoundFile){.path = path, .text = text, .size = size};
     Reader reader = {.file = file, .at = text, .end = text + size, .line = 1};
@@ -328,8 +341,10 @@ bool bind_read(BoundFile *file, const char *path, const char *text, size_t size)
             if (!read_kernel(&reader)) return false;
             continue;
         }
-        if (is(token, "template") && braces == 0)
-            return refuse(&reader, token->line, "templates are not supported");
+        if (is(token, "template") && braces == 0) {
+            if (!skip_template_head(&reader)) return false;
+            continue;
+        }
         if (is(token, "threadgroup") && braces > 0 && parentheses == 0 &&
             !read_variable(&reader))
             return false;

@@ -1,0 +1,103 @@
+// attention.metal — scores → softmax → weighted sum, one kernel each (Vaswani et al. 2017)
+//
+//   att[t,s] = Q[t] · K[s] · scale,  −∞ for keys that query t may not see
+//   att[t,:] = softmax(att[t,:])
+//   out[t]   = Σ_s att[t,s] · V[s]
+//
+// for every row b of the batch and every head h. Row b holds lengths[b] cached tokens and brings
+// counts[b] ≤ T new ones, so query t sees the keys s < lengths[b] + min(t + 1, counts[b]): itself and
+// all before it. Queries t ≥ counts[b] are padding; they see what the last real query sees.
+#include <metal_stdlib>
+using namespace metal;
+
+// One thread per score, grid (S, T, B·nh).
+kernel void attention_scores(
+    device const float *q [[buffer(0)]],      // [B,nh,T,hs]
+    device const float *keys [[buffer(1)]],   // [B,nh,capacity,hs]
+    device const uint *lengths [[buffer(2)]], // [B]
+    device const uint *counts [[buffer(3)]],  // [B]
+    device float *att [[buffer(4)]],          // [B,nh,T,S]
+    constant uint &T [[buffer(5)]],
+    constant uint &S [[buffer(6)]],
+    constant uint &nh [[buffer(7)]],
+    constant uint &hs [[buffer(8)]],
+    constant uint &capacity [[buffer(9)]],
+    constant float &scale [[buffer(10)]],
+    uint3 id [[thread_position_in_grid]])
+{
+    uint s = id.x, t = id.y, head = id.z, b = head / nh;
+    if (s >= S || t >= T) return;
+    ulong row = ulong(head) * T + t;
+    float score = -INFINITY;
+    if (s < lengths[b] + min(t + 1, counts[b])) {
+        device const float *query = q + row * hs;
+        device const float *key = keys + (ulong(head) * capacity + s) * hs;
+        score = 0.0f;
+        for (uint d = 0; d < hs; d++) score += query[d] * key[d];
+        score *= scale;
+    }
+    att[row * S + s] = score;
+}
+
+// Safe softmax: the row's maximum is subtracted before exp, so nothing overflows. One threadgroup per
+// row of att[N,S], its threads stride over S. An element −∞ becomes 0.
+kernel void softmax_inplace(
+    device float *att [[buffer(0)]], // [N,S]
+    constant uint &S [[buffer(1)]],
+    uint n [[threadgroup_position_in_grid]],
+    uint thread_index [[thread_index_in_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]])
+{
+    threadgroup float maxima[32];
+    threadgroup float sums[32]; // an array of its own: no barrier between the last read of maxima and its writes
+    device float *row = att + ulong(n) * S;
+
+    float largest = -INFINITY;
+    for (uint s = thread_index; s < S; s += threads) largest = max(largest, row[s]);
+    largest = simd_max(largest);
+    if (lane == 0) maxima[simdgroup] = largest;
+    threadgroup_barrier(mem_flags::mem_threadgroup); // maxima: the write above → the reads below
+    for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);
+
+    float sum = 0.0f;
+    for (uint s = thread_index; s < S; s += threads) {
+        float e = exp(row[s] - largest);
+        row[s] = e;
+        sum += e;
+    }
+    sum = simd_sum(sum);
+    if (lane == 0) sums[simdgroup] = sum;
+    threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the write above → the reads below
+    sum = 0.0f;
+    for (uint i = 0; i < simdgroups; i++) sum += sums[i];
+
+    for (uint s = thread_index; s < S; s += threads) row[s] /= sum;
+}
+
+// One thread per element of out, grid (hs, T, B·nh). Keys that the query may not see are left out
+// rather than multiplied by 0: their cache entries may hold anything.
+kernel void attention_mix(
+    device const float *att [[buffer(0)]],    // [B,nh,T,S]
+    device const float *values [[buffer(1)]], // [B,nh,capacity,hs]
+    device const uint *lengths [[buffer(2)]], // [B]
+    device const uint *counts [[buffer(3)]],  // [B]
+    device float *out [[buffer(4)]],          // [B,nh,T,hs]
+    constant uint &T [[buffer(5)]],
+    constant uint &S [[buffer(6)]],
+    constant uint &nh [[buffer(7)]],
+    constant uint &hs [[buffer(8)]],
+    constant uint &capacity [[buffer(9)]],
+    uint3 id [[thread_position_in_grid]])
+{
+    uint d = id.x, t = id.y, head = id.z, b = head / nh;
+    if (d >= hs || t >= T) return;
+    ulong row = ulong(head) * T + t;
+    uint visible = min(S, lengths[b] + min(t + 1, counts[b]));
+    float sum = 0.0f;
+    for (uint s = 0; s < visible; s++)
+        sum += att[row * S + s] * values[(ulong(head) * capacity + s) * hs + d];
+    out[row * hs + d] = sum;
+}

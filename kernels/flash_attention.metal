@@ -1,0 +1,101 @@
+// flash_attention.metal — attention in one kernel, no T×S matrix (Dao et al. 2022)
+//
+//   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h
+//
+// One threadgroup per query, grid (T, nh, B). Its simdgroups stride over tiles of keys. Each keeps a
+// running maximum m, the sum l of exp(score − m), and the weighted sum of V so far; when a tile raises
+// the maximum, what was summed before is scaled down by exp(old m − new m). At the end the simdgroups'
+// results are merged the same way. Query t sees the keys s < lengths[b] + min(t + 1, counts[b]).
+#include <metal_stdlib>
+using namespace metal;
+
+constant constexpr uint TILE = 32;           // keys per tile
+constant constexpr uint MAX_HS = 128;        // largest head size
+constant constexpr uint MAX_SIMDGROUPS = 32; // of a threadgroup
+#ifndef SIMD_WIDTH
+#define SIMD_WIDTH 32
+#endif
+constant constexpr uint DIMS = MAX_HS / SIMD_WIDTH; // of the sum, per lane, in registers
+
+kernel void flash_attention(
+    device const float *q [[buffer(0)]],      // [B,nh,T,hs]
+    device const float *keys [[buffer(1)]],   // [B,nh,capacity,hs]
+    device const float *values [[buffer(2)]], // [B,nh,capacity,hs]
+    device const uint *lengths [[buffer(3)]], // [B]
+    device const uint *counts [[buffer(4)]],  // [B]
+    device float *out [[buffer(5)]],          // [B,nh,T,hs]
+    constant uint &hs [[buffer(6)]],          // ≤ MAX_HS
+    constant uint &capacity [[buffer(7)]],
+    constant float &scale [[buffer(8)]],
+    uint3 group [[threadgroup_position_in_grid]],
+    uint3 groups [[threadgroups_per_grid]],
+    uint thread_index [[thread_index_in_threadgroup]],
+    uint3 group_size [[threads_per_threadgroup]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]])
+{
+    threadgroup float weights[MAX_SIMDGROUPS][TILE];
+    threadgroup float sums[MAX_SIMDGROUPS][MAX_HS];
+    threadgroup float maxima[MAX_SIMDGROUPS];
+    threadgroup float totals[MAX_SIMDGROUPS];
+    uint threads = group_size.x, t = group.x, b = group.z;
+    ulong head = ulong(b) * groups.y + group.y;
+    device const float *query = q + (head * groups.x + t) * hs;
+    device const float *head_keys = keys + head * capacity * hs;
+    device const float *head_values = values + head * capacity * hs;
+    uint visible = lengths[b] + min(t + 1, counts[b]);
+    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
+
+    for (uint d = lane; d < hs; d += lanes) sums[simdgroup][d] = 0.0f;
+    float m = -INFINITY, l = 0.0f;
+    for (uint first = simdgroup * TILE; first < visible; first += simdgroups * TILE) {
+        uint tile = min(TILE, visible - first);
+        float tile_max = -INFINITY;
+        for (uint s = lane; s < tile; s += lanes) {
+            device const float *key = head_keys + ulong(first + s) * hs;
+            float score = 0.0f;
+            for (uint d = 0; d < hs; d++) score += query[d] * key[d];
+            score *= scale;
+            weights[simdgroup][s] = score;
+            tile_max = max(tile_max, score);
+        }
+        float new_m = max(m, simd_max(tile_max));
+        float correction = exp(m - new_m); // 0 for the first tile: exp(−∞)
+        float tile_sum = 0.0f;
+        for (uint s = lane; s < tile; s += lanes) {
+            float weight = exp(weights[simdgroup][s] - new_m);
+            weights[simdgroup][s] = weight;
+            tile_sum += weight;
+        }
+        l = l * correction + simd_sum(tile_sum);
+        m = new_m;
+        simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below
+        for (uint begin = lane; begin < hs; begin += DIMS * lanes) {
+            uint dims = min(DIMS, (hs - begin + lanes - 1) / lanes);
+            float sum[DIMS];
+            for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][begin + i * lanes] * correction;
+            for (uint s = 0; s < tile; s++) {
+                device const float *value = head_values + ulong(first + s) * hs + begin;
+                float weight = weights[simdgroup][s];
+                for (uint i = 0; i < dims; i++) sum[i] += weight * value[i * lanes];
+            }
+            for (uint i = 0; i < dims; i++) sums[simdgroup][begin + i * lanes] = sum[i];
+        }
+        simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next tile's writes
+    }
+
+    if (lane == 0) {
+        maxima[simdgroup] = m;
+        totals[simdgroup] = l;
+    }
+    threadgroup_barrier(mem_flags::mem_threadgroup); // maxima, totals, sums: the writes → the reads below
+    float largest = -INFINITY, total = 0.0f;
+    for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);
+    for (uint i = 0; i < simdgroups; i++) total += totals[i] * exp(maxima[i] - largest);
+    for (uint d = thread_index; d < hs; d += threads) {
+        float sum = 0.0f;
+        for (uint i = 0; i < simdgroups; i++) sum += sums[i][d] * exp(maxima[i] - largest);
+        out[(head * groups.x + t) * hs + d] = sum / total;
+    }
+}

@@ -1,0 +1,54 @@
+// heads.metal — between the layout of the matrix products, [B,T,C], and that of attention,
+// [B,nh,T,hs], where C = nh · hs and head h owns the channels h·hs … (h+1)·hs − 1.
+#include <metal_stdlib>
+using namespace metal;
+
+// Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:
+//
+//   Q[b,h,t,d]                   = qkv[b,t, h·hs + d]
+//   keys[b,h,lengths[b]+t,d]     = qkv[b,t, C + h·hs + d]      for t < counts[b]
+//   values[b,h,lengths[b]+t,d]   = qkv[b,t, 2C + h·hs + d]     for t < counts[b]
+//
+// One thread per channel and token, grid (C, T, B). Row b brings counts[b] ≤ T new tokens; what is
+// behind them is padding and stays out of the cache.
+kernel void split_heads(
+    device const float *qkv [[buffer(0)]],    // [B,T,3C]
+    device const uint *lengths [[buffer(1)]], // [B]
+    device const uint *counts [[buffer(2)]],  // [B]
+    device float *q [[buffer(3)]],            // [B,nh,T,hs]
+    device float *keys [[buffer(4)]],         // [B,nh,capacity,hs]
+    device float *values [[buffer(5)]],       // [B,nh,capacity,hs]
+    constant uint &T [[buffer(6)]],
+    constant uint &nh [[buffer(7)]],
+    constant uint &hs [[buffer(8)]],
+    constant uint &capacity [[buffer(9)]],
+    uint3 id [[thread_position_in_grid]])
+{
+    uint c = id.x, t = id.y, b = id.z, C = nh * hs;
+    if (c >= C || t >= T) return;
+    ulong head = ulong(b) * nh + c / hs;
+    uint d = c % hs;
+    ulong from = (ulong(b) * T + t) * (3 * C) + c;
+    q[(head * T + t) * hs + d] = qkv[from];
+
+    uint position = lengths[b] + t;
+    if (t >= counts[b] || position >= capacity) return;
+    ulong to = (head * capacity + position) * hs + d;
+    keys[to] = qkv[from + C];
+    values[to] = qkv[from + 2 * C];
+}
+
+// Join the heads again: out[b,t, h·hs + d] = in[b,h,t,d]. One thread per element, grid (C, T, B).
+kernel void merge_heads(
+    device const float *in [[buffer(0)]], // [B,nh,T,hs]
+    device float *out [[buffer(1)]],      // [B,T,C]
+    constant uint &T [[buffer(2)]],
+    constant uint &nh [[buffer(3)]],
+    constant uint &hs [[buffer(4)]],
+    uint3 id [[thread_position_in_grid]])
+{
+    uint c = id.x, t = id.y, b = id.z, C = nh * hs;
+    if (c >= C || t >= T) return;
+    ulong head = ulong(b) * nh + c / hs;
+    out[(ulong(b) * T + t) * C + c] = in[(head * T + t) * hs + c % hs];
+}

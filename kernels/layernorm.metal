@@ -1,0 +1,56 @@
+// layernorm.metal — normalise rows to mean 0, std 1, then scale and shift (Ba et al. 2016)
+//
+//   out[n,c] = (x[n,c] − mean) / sqrt(variance + epsilon) · weight[c] + bias[c]
+//
+// One threadgroup per row n of x[N,C]; its threads stride over the C channels. The variance is taken
+// in a second pass, from the differences to the mean: the one-pass formula E[x²] − E[x]² loses every
+// digit when the mean is large.
+#include <metal_stdlib>
+using namespace metal;
+
+// The sum of `value` over all threads of the threadgroup, returned to each of them.
+static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup,
+                             uint simdgroups)
+{
+    value = simd_sum(value);
+    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write
+    if (lane == 0) partial[simdgroup] = value;
+    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below
+    float sum = 0.0f;
+    for (uint i = 0; i < simdgroups; i++) sum += partial[i];
+    return sum;
+}
+
+kernel void layernorm_forward(
+    device const float *x [[buffer(0)]],      // [N,C]
+    device const float *weight [[buffer(1)]], // [C]
+    device const float *bias [[buffer(2)]],   // [C]
+    device float *out [[buffer(3)]],          // [N,C]
+    constant uint &C [[buffer(4)]],
+    constant float &epsilon [[buffer(5)]],
+    uint n [[threadgroup_position_in_grid]],
+    uint thread_index [[thread_index_in_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]])
+{
+    threadgroup float partial[32];
+    device const float *row = x + ulong(n) * C;
+
+    float sum = 0.0f;
+    for (uint c = thread_index; c < C; c += threads) sum += row[c];
+    float mean = threadgroup_sum(sum, partial, lane, simdgroup, simdgroups) / float(C);
+
+    float squares = 0.0f;
+    for (uint c = thread_index; c < C; c += threads) {
+        float difference = row[c] - mean;
+        squares += difference * difference;
+    }
+    float variance = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);
+
+    float scale = 1.0f / sqrt(variance + epsilon);
+    device float *out_row = out + ulong(n) * C;
+    for (uint c = thread_index; c < C; c += threads)
+        out_row[c] = (row[c] - mean) * scale * weight[c] + bias[c];
+}

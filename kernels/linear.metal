@@ -1,0 +1,68 @@
+// linear.metal — weights × vector, for decoding: 1 to 8 tokens at a time
+//
+//   out[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]
+//
+// One simdgroup per weight row n: its lanes stride over the K inputs and add up their parts. Every
+// weight is read once, whatever T is; decoding is bound by those bytes. linear_f16.metal and its
+// siblings do the same for other weight formats.
+#include <metal_stdlib>
+using namespace metal;
+
+// COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
+template <uint COUNT>
+static void row_times_tokens(device const float *weight, device const float *x, float bias,
+                             device float *out, uint K, uint N, uint lane, uint lanes)
+{
+    float sum[COUNT];
+    for (uint t = 0; t < COUNT; t++) sum[t] = 0.0f;
+    for (uint k = lane; k < K; k += lanes)
+        for (uint t = 0; t < COUNT; t++) sum[t] += weight[k] * x[ulong(t) * K + k];
+    for (uint t = 0; t < COUNT; t++) {
+        float total = simd_sum(sum[t]);
+        if (lane == 0) out[ulong(t) * N] = total + bias;
+    }
+}
+
+kernel void linear_f32(
+    device const float *x [[buffer(0)]],      // [T,K]
+    device const float *weight [[buffer(1)]], // [N,K]
+    device const float *bias [[buffer(2)]],   // [N]
+    device float *out [[buffer(3)]],          // [T,N]
+    constant uint &T [[buffer(4)]],
+    constant uint &K [[buffer(5)]],
+    constant uint &N [[buffer(6)]],
+    uint group [[threadgroup_position_in_grid]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint simd_width [[threads_per_simdgroup]])
+{
+    uint n = group * simdgroups + simdgroup;
+    if (n >= N) return;
+    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
+    device const float *row = weight + ulong(n) * K;
+    device float *column = out + n;
+    uint t = 0;
+    for (; t + 8 <= T; t += 8)
+        row_times_tokens<8>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
+    for (; t + 4 <= T; t += 4)
+        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
+    for (; t + 2 <= T; t += 2)
+        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
+    for (; t < T; t++)
+        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
+}
+
+// Add the bias to a product that the matrix library made: out[t,n] += bias[n]. Grid (N, T).
+kernel void add_bias(
+    device float *out [[buffer(0)]],        // [T,N]
+    device const float *bias [[buffer(1)]], // [N]
+    constant uint &T [[buffer(2)]],
+    constant uint &N [[buffer(3)]],
+    uint2 id [[thread_position_in_grid]])
+{
+    uint n = id.x, t = id.y;
+    if (n >= N || t >= T) return;
+    out[ulong(t) * N + n] += bias[n];
+}

@@ -1,0 +1,63 @@
+// residual.metal — fused residual add + layernorm
+//
+//   res[n,c] = x[n,c] + y[n,c]
+//   out[n,c] = (res[n,c] − mean) / sqrt(variance + epsilon) · weight[c] + bias[c]
+//
+// One threadgroup per row n. A transformer block adds its result to the stream and normalises the sum
+// for the next block: fused, the sum is written once and read from cache. The statistics are those of
+// layernorm.metal, in two passes.
+#include <metal_stdlib>
+using namespace metal;
+
+// The sum of `value` over all threads of the threadgroup, returned to each of them.
+static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup,
+                             uint simdgroups)
+{
+    value = simd_sum(value);
+    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write
+    if (lane == 0) partial[simdgroup] = value;
+    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below
+    float sum = 0.0f;
+    for (uint i = 0; i < simdgroups; i++) sum += partial[i];
+    return sum;
+}
+
+kernel void residual_layernorm(
+    device const float *x [[buffer(0)]],      // [N,C]
+    device const float *y [[buffer(1)]],      // [N,C]
+    device const float *weight [[buffer(2)]], // [C]
+    device const float *bias [[buffer(3)]],   // [C]
+    device float *res [[buffer(4)]],          // [N,C]
+    device float *out [[buffer(5)]],          // [N,C]
+    constant uint &C [[buffer(6)]],
+    constant float &epsilon [[buffer(7)]],
+    uint n [[threadgroup_position_in_grid]],
+    uint thread_index [[thread_index_in_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]])
+{
+    threadgroup float partial[32];
+    ulong start = ulong(n) * C;
+
+    // Each thread reads back only the elements of res that it wrote itself: no barrier is needed.
+    float sum = 0.0f;
+    for (uint c = thread_index; c < C; c += threads) {
+        float value = x[start + c] + y[start + c];
+        res[start + c] = value;
+        sum += value;
+    }
+    float mean = threadgroup_sum(sum, partial, lane, simdgroup, simdgroups) / float(C);
+
+    float squares = 0.0f;
+    for (uint c = thread_index; c < C; c += threads) {
+        float difference = res[start + c] - mean;
+        squares += difference * difference;
+    }
+    float variance = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);
+
+    float scale = 1.0f / sqrt(variance + epsilon);
+    for (uint c = thread_index; c < C; c += threads)
+        out[start + c] = (res[start + c] - mean) * scale * weight[c] + bias[c];
+}

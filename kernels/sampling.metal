@@ -1,0 +1,126 @@
+// sampling.metal — draw a token: temperature, top-k, top-p, then one random number per row
+//
+//   p[v] = exp((logits[v] − max) / temperature)
+//   keep the top_k largest p, of these the largest that make up top_p of their sum
+//   id   = the first kept v whose running sum exceeds u · Σ p, u uniform in [0, 1)
+//
+// in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of
+// logits[B,V]. No sort: a cut is the largest threshold for which enough is kept, found bit by bit, since
+// non-negative floats order like the integers of their bits. u is Philox4x32-10 (Salmon et al. 2011) of
+// (seed + row, position): one seed gives one text. A NaN gives NO_TOKEN, which the host reports.
+#include <metal_stdlib>
+using namespace metal;
+
+constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;
+
+// The sum of `value` over all threads of the threadgroup, returned to each of them.
+static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup,
+                             uint simdgroups)
+{
+    value = simd_sum(value);
+    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write
+    if (lane == 0) partial[simdgroup] = value;
+    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below
+    float sum = 0.0f;
+    for (uint i = 0; i < simdgroups; i++) sum += partial[i];
+    return sum;
+}
+
+// The first of Philox's four words for this counter and key, as a float in [0, 1).
+static float uniform_random(ulong key, uint counter)
+{
+    uint x0 = counter, x1 = 0, x2 = 0, x3 = 0, k0 = uint(key), k1 = uint(key >> 32);
+    for (uint round = 0; round < 10; round++) {
+        uint high0 = mulhi(0xD2511F53u, x0), low0 = 0xD2511F53u * x0;
+        uint high1 = mulhi(0xCD9E8D57u, x2), low1 = 0xCD9E8D57u * x2;
+        x0 = high1 ^ x1 ^ k0;
+        x1 = low1;
+        x2 = high0 ^ x3 ^ k1;
+        x3 = low0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return float(x0 >> 8) * 0x1p-24f;
+}
+
+kernel void top_k_top_p_sample(
+    device const float *logits [[buffer(0)]], // [B,V]
+    device const uint *lengths [[buffer(1)]], // [B] position of each row: the random counter
+    device float *p [[buffer(2)]],            // [B,V] scratch
+    device uint *ids [[buffer(3)]],           // [B]
+    constant uint &V [[buffer(4)]],
+    constant float &temperature [[buffer(5)]], // > 0
+    constant uint &top_k [[buffer(6)]],        // 1 … V
+    constant float &top_p [[buffer(7)]],       // 0 < top_p ≤ 1
+    constant ulong &seed [[buffer(8)]],
+    uint b [[threadgroup_position_in_grid]],
+    uint thread_index [[thread_index_in_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]])
+{
+    threadgroup float partial[32];
+    threadgroup float maxima[32];
+    threadgroup float sums[1024]; // one per thread
+    device const float *row = logits + ulong(b) * V;
+    device float *weight = p + ulong(b) * V;
+    uint share = (V + threads - 1) / threads; // each thread owns `share` neighbours
+    uint begin = min(V, thread_index * share), end = min(V, begin + share);
+
+    float largest = -INFINITY;
+    for (uint v = begin; v < end; v++) largest = max(largest, row[v]);
+    largest = simd_max(largest);
+    if (lane == 0) maxima[simdgroup] = largest;
+    threadgroup_barrier(mem_flags::mem_threadgroup); // maxima: the write above → the reads below
+    for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);
+    for (uint v = begin; v < end; v++) weight[v] = exp((row[v] - largest) / temperature);
+
+    // From here on a thread reads only the weights that it wrote. The largest weight is 1: bit pattern
+    // 0x3F800000, so 30 bits reach every threshold.
+    uint cut = 0;
+    for (uint bit = top_k < V ? 1u << 29 : 0; bit; bit >>= 1) {
+        float count = 0.0f;
+        for (uint v = begin; v < end; v++) count += as_type<uint>(weight[v]) >= (cut | bit) ? 1.0f : 0.0f;
+        if (threadgroup_sum(count, partial, lane, simdgroup, simdgroups) >= float(top_k)) cut |= bit;
+    }
+    float sum = 0.0f;
+    for (uint v = begin; v < end; v++) sum += as_type<uint>(weight[v]) >= cut ? weight[v] : 0.0f;
+    float wanted = top_p * threadgroup_sum(sum, partial, lane, simdgroup, simdgroups);
+    uint kept = cut;
+    cut = 0;
+    for (uint bit = top_p < 1.0f ? 1u << 29 : 0; bit; bit >>= 1) {
+        float mass = 0.0f;
+        for (uint v = begin; v < end; v++)
+            mass += as_type<uint>(weight[v]) >= max(kept, cut | bit) ? weight[v] : 0.0f;
+        if (threadgroup_sum(mass, partial, lane, simdgroup, simdgroups) >= wanted) cut |= bit;
+    }
+    cut = max(kept, cut);
+
+    sum = 0.0f;
+    for (uint v = begin; v < end; v++) sum += as_type<uint>(weight[v]) >= cut ? weight[v] : 0.0f;
+    sums[thread_index] = sum;
+    // sums: the write above → the reads below. weight: all writes → the reads of thread 0.
+    threadgroup_barrier(mem_flags::mem_threadgroup | mem_flags::mem_device);
+    if (thread_index != 0) return;
+
+    float total = 0.0f;
+    for (uint i = 0; i < threads; i++) total += sums[i];
+    float target = uniform_random(seed + b, lengths[b]) * total;
+    // Rounding may leave a rest of the target at the end: then the last one with a weight stands.
+    uint chosen = 0;
+    for (uint i = 0; i < threads; i++) {
+        if (!(sums[i] > 0.0f)) continue;
+        chosen = i;
+        if (target < sums[i]) break;
+        target -= sums[i];
+    }
+    uint id = NO_TOKEN;
+    for (uint v = chosen * share; v < min(V, (chosen + 1) * share); v++) {
+        if (as_type<uint>(weight[v]) < cut || !(weight[v] > 0.0f)) continue;
+        id = v;
+        target -= weight[v];
+        if (target < 0.0f) break;
+    }
+    ids[b] = isnan(total) ? NO_TOKEN : id;
+}
