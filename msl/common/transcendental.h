@@ -7,22 +7,22 @@
 
 namespace metal {
 
-inline float exp(float x) {
+MSL_INLINE float exp(float x) {
     return __builtin_expf(x);
 }
-inline float exp2(float x) {
+MSL_INLINE float exp2(float x) {
     return __builtin_exp2f(x);
 }
-inline float log(float x) {
+MSL_INLINE float log(float x) {
     return __builtin_logf(x);
 }
-inline float log2(float x) {
+MSL_INLINE float log2(float x) {
     return __builtin_log2f(x);
 }
-inline float tanh(float x) {
+MSL_INLINE float tanh(float x) {
     return __builtin_tanhf(x);
 }
-inline float pow(float x, float y) {
+MSL_INLINE float pow(float x, float y) {
     return __builtin_powf(x, y);
 }
 
