@@ -1,0 +1,286 @@
+/* functions.h — Metal's math, integer and relational functions on scalars and vectors. */
+#ifndef METAL_LLM_MSL_FUNCTIONS_H
+#define METAL_LLM_MSL_FUNCTIONS_H
+
+#include "types.h"
+#include <transcendental.h>
+
+namespace metal {
+
+/* A parameter of this type takes no part in deduction: max(v, 0.0f) works for a vector v. */
+template <typename T> struct same_type {
+    typedef T type;
+};
+template <typename T> using same = typename same_type<T>::type;
+
+/* --- a float function for half (through float) and for vectors (by element) --- */
+
+#define MSL_LIFT_1(name)                                                                           \
+    inline half name(half x) {                                                                     \
+        return half(name(float(x)));                                                               \
+    }                                                                                              \
+    template <typename T, int N> inline vec<T, N> name(vec<T, N> x) {                              \
+        for (int i = 0; i < N; i++) x[i] = name(x[i]);                                             \
+        return x;                                                                                  \
+    }
+#define MSL_LIFT_2(name)                                                                           \
+    inline half name(half x, half y) {                                                             \
+        return half(name(float(x), float(y)));                                                     \
+    }                                                                                              \
+    template <typename T, int N> inline vec<T, N> name(vec<T, N> x, same<vec<T, N>> y) {           \
+        for (int i = 0; i < N; i++) x[i] = name(x[i], y[i]);                                       \
+        return x;                                                                                  \
+    }
+#define MSL_LIFT_3(name)                                                                           \
+    inline half name(half x, half y, half z) {                                                     \
+        return half(name(float(x), float(y), float(z)));                                           \
+    }                                                                                              \
+    template <typename T, int N>                                                                   \
+    inline vec<T, N> name(vec<T, N> x, same<vec<T, N>> y, same<vec<T, N>> z) {                     \
+        for (int i = 0; i < N; i++) x[i] = name(x[i], y[i], z[i]);                                 \
+        return x;                                                                                  \
+    }
+
+#define MSL_FLOAT_1(name, expression)                                                              \
+    inline float name(float x) {                                                                   \
+        return expression;                                                                         \
+    }                                                                                              \
+    MSL_LIFT_1(name)
+#define MSL_FLOAT_2(name, expression)                                                              \
+    inline float name(float x, float y) {                                                          \
+        return expression;                                                                         \
+    }                                                                                              \
+    MSL_LIFT_2(name)
+#define MSL_FLOAT_3(name, expression)                                                              \
+    inline float name(float x, float y, float z) {                                                 \
+        return expression;                                                                         \
+    }                                                                                              \
+    MSL_LIFT_3(name)
+
+MSL_LIFT_1(exp)
+MSL_LIFT_1(exp2)
+MSL_LIFT_1(log)
+MSL_LIFT_1(log2)
+MSL_LIFT_1(tanh)
+MSL_LIFT_2(pow)
+MSL_FLOAT_1(exp10, __builtin_powf(10.0f, x))
+MSL_FLOAT_1(log10, __builtin_log10f(x))
+MSL_FLOAT_2(powr, pow(x, y))
+MSL_FLOAT_1(sin, __builtin_sinf(x))
+MSL_FLOAT_1(cos, __builtin_cosf(x))
+MSL_FLOAT_1(tan, __builtin_tanf(x))
+MSL_FLOAT_1(asin, __builtin_asinf(x))
+MSL_FLOAT_1(acos, __builtin_acosf(x))
+MSL_FLOAT_1(atan, __builtin_atanf(x))
+MSL_FLOAT_2(atan2, __builtin_atan2f(x, y))
+MSL_FLOAT_1(sinh, __builtin_sinhf(x))
+MSL_FLOAT_1(cosh, __builtin_coshf(x))
+MSL_FLOAT_1(asinh, __builtin_asinhf(x))
+MSL_FLOAT_1(acosh, __builtin_acoshf(x))
+MSL_FLOAT_1(atanh, __builtin_atanhf(x))
+
+MSL_FLOAT_1(fabs, __builtin_fabsf(x))
+MSL_FLOAT_1(floor, __builtin_floorf(x))
+MSL_FLOAT_1(ceil, __builtin_ceilf(x))
+MSL_FLOAT_1(trunc, __builtin_truncf(x))
+MSL_FLOAT_1(round, __builtin_roundf(x)) /* halves away from zero */
+MSL_FLOAT_1(rint, __builtin_rintf(x))   /* halves to even */
+MSL_FLOAT_1(fract, __builtin_fminf(x - floor(x), 0x1.fffffep-1f))
+MSL_FLOAT_1(sqrt, __builtin_sqrtf(x))
+MSL_FLOAT_1(rsqrt, 1.0f / __builtin_sqrtf(x))
+MSL_FLOAT_1(sign, x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x == 0.0f ? x : 0.0f) /* of NaN: 0 */
+MSL_FLOAT_1(saturate, __builtin_fminf(__builtin_fmaxf(x, 0.0f), 1.0f))
+MSL_FLOAT_2(fmin, __builtin_fminf(x, y)) /* of a number and a NaN: the number */
+MSL_FLOAT_2(fmax, __builtin_fmaxf(x, y))
+MSL_FLOAT_2(fmod, __builtin_fmodf(x, y))
+MSL_FLOAT_2(fdim, __builtin_fdimf(x, y))
+MSL_FLOAT_2(copysign, __builtin_copysignf(x, y))
+MSL_FLOAT_2(step, y < x ? 0.0f : 1.0f)
+MSL_FLOAT_3(fma, __builtin_fmaf(x, y, z))
+MSL_FLOAT_3(mix, x + (y - x) * z)
+
+inline float ldexp(float x, int exponent) {
+    return __builtin_ldexpf(x, exponent);
+}
+
+/* --- min, max, clamp, abs: on every number --- */
+
+inline float min(float x, float y) {
+    return fmin(x, y);
+}
+inline float max(float x, float y) {
+    return fmax(x, y);
+}
+inline float clamp(float x, float low, float high) {
+    return fmin(fmax(x, low), high);
+}
+inline float abs(float x) {
+    return fabs(x);
+}
+MSL_LIFT_2(min)
+MSL_LIFT_2(max)
+MSL_LIFT_3(clamp)
+MSL_LIFT_1(abs)
+
+#define MSL_INTEGER(T)                                                                             \
+    inline T min(T x, T y) {                                                                       \
+        return x < y ? x : y;                                                                      \
+    }                                                                                              \
+    inline T max(T x, T y) {                                                                       \
+        return x < y ? y : x;                                                                      \
+    }                                                                                              \
+    inline T clamp(T x, T low, T high) {                                                           \
+        return min(max(x, low), high);                                                             \
+    }                                                                                              \
+    inline T abs(T x) {                                                                            \
+        return x < T(0) ? T(0 - x) : x;                                                            \
+    }
+#define MSL_UNSIGNED(T, popcount_, clz_, ctz_)                                                     \
+    inline T popcount(T x) {                                                                       \
+        return T(popcount_(x));                                                                    \
+    }                                                                                              \
+    inline T clz(T x) {                                                                            \
+        return x ? T(clz_(x)) : T(8 * sizeof x);                                                   \
+    }                                                                                              \
+    inline T ctz(T x) {                                                                            \
+        return x ? T(ctz_(x)) : T(8 * sizeof x);                                                   \
+    }                                                                                              \
+    inline T rotate(T x, T bits) {                                                                 \
+        bits %= 8 * sizeof x;                                                                      \
+        return bits ? T(x << bits | x >> (8 * sizeof x - bits)) : x;                               \
+    }
+MSL_INTEGER(char)
+MSL_INTEGER(uchar)
+MSL_INTEGER(short)
+MSL_INTEGER(ushort)
+MSL_INTEGER(int)
+MSL_INTEGER(uint)
+MSL_INTEGER(long)
+MSL_INTEGER(ulong)
+#define MSL_CLZ_8(x)  (__builtin_clz(x) - 24)
+#define MSL_CLZ_16(x) (__builtin_clz(x) - 16)
+MSL_UNSIGNED(uchar, __builtin_popcount, MSL_CLZ_8, __builtin_ctz)
+MSL_UNSIGNED(ushort, __builtin_popcount, MSL_CLZ_16, __builtin_ctz)
+MSL_UNSIGNED(uint, __builtin_popcount, __builtin_clz, __builtin_ctz)
+MSL_UNSIGNED(ulong, __builtin_popcountl, __builtin_clzl, __builtin_ctzl)
+inline int popcount(int x) {
+    return int(popcount(uint(x)));
+}
+inline int clz(int x) {
+    return int(clz(uint(x)));
+}
+inline int ctz(int x) {
+    return int(ctz(uint(x)));
+}
+
+/* The upper half of the product. */
+inline int mulhi(int x, int y) {
+    return int((long)x * y >> 32);
+}
+inline uint mulhi(uint x, uint y) {
+    return uint((ulong)x * y >> 32);
+}
+inline long mulhi(long x, long y) {
+    return long((__int128)x * y >> 64);
+}
+inline ulong mulhi(ulong x, ulong y) {
+    return ulong((unsigned __int128)x * y >> 64);
+}
+
+/* --- relational --- */
+
+#define MSL_TEST(name, expression)                                                                 \
+    inline bool name(float x) {                                                                    \
+        return expression;                                                                         \
+    }                                                                                              \
+    inline bool name(half x) {                                                                     \
+        return name(float(x));                                                                     \
+    }                                                                                              \
+    template <typename T, int N> inline vec<bool, N> name(const vec<T, N> &x) {                    \
+        vec<bool, N> result;                                                                       \
+        for (int i = 0; i < N; i++) result[i] = name(x[i]);                                        \
+        return result;                                                                             \
+    }
+MSL_TEST(isnan, __builtin_isnan(x))
+MSL_TEST(isinf, __builtin_isinf(x))
+MSL_TEST(isfinite, __builtin_isfinite(x))
+MSL_TEST(isnormal, __builtin_isnormal(x))
+MSL_TEST(signbit, __builtin_signbit(x))
+
+inline bool any(bool x) {
+    return x;
+}
+inline bool all(bool x) {
+    return x;
+}
+template <int N> inline bool any(const vec<bool, N> &x) {
+    bool result = false;
+    for (int i = 0; i < N; i++) result |= x[i];
+    return result;
+}
+template <int N> inline bool all(const vec<bool, N> &x) {
+    bool result = true;
+    for (int i = 0; i < N; i++) result &= x[i];
+    return result;
+}
+
+/* b where the condition holds, else a. */
+template <typename T> inline T select(T a, same<T> b, bool condition) {
+    return condition ? b : a;
+}
+template <typename T, int N>
+inline vec<T, N> select(vec<T, N> a, same<vec<T, N>> b, const vec<bool, N> &condition) {
+    for (int i = 0; i < N; i++) a[i] = condition[i] ? b[i] : a[i];
+    return a;
+}
+
+/* --- geometric --- */
+
+template <typename T, int N> inline T dot(const vec<T, N> &a, const vec<T, N> &b) {
+    T sum = a[0] * b[0];
+    for (int i = 1; i < N; i++) sum += a[i] * b[i];
+    return sum;
+}
+template <typename T, int N> inline T length_squared(const vec<T, N> &a) {
+    return dot(a, a);
+}
+template <typename T, int N> inline T length(const vec<T, N> &a) {
+    return sqrt(dot(a, a));
+}
+template <typename T, int N> inline vec<T, N> normalize(const vec<T, N> &a) {
+    return a * rsqrt(dot(a, a));
+}
+
+/* --- precise:: and fast:: name the same functions away from Apple --- */
+
+#define MSL_BOTH                                                                                   \
+    using metal::abs, metal::fabs, metal::floor, metal::ceil, metal::trunc, metal::round;          \
+    using metal::rint, metal::fract, metal::sqrt, metal::rsqrt, metal::sign, metal::saturate;      \
+    using metal::min, metal::max, metal::fmin, metal::fmax, metal::fmod, metal::clamp;             \
+    using metal::exp, metal::exp2, metal::exp10, metal::log, metal::log2, metal::log10;            \
+    using metal::pow, metal::powr, metal::sin, metal::cos, metal::tan, metal::asin, metal::acos;   \
+    using metal::atan, metal::atan2, metal::sinh, metal::cosh, metal::tanh, metal::asinh;          \
+    using metal::acosh, metal::atanh;
+namespace precise {
+MSL_BOTH
+}
+namespace fast {
+MSL_BOTH
+}
+#undef MSL_BOTH
+
+#undef MSL_LIFT_1
+#undef MSL_LIFT_2
+#undef MSL_LIFT_3
+#undef MSL_FLOAT_1
+#undef MSL_FLOAT_2
+#undef MSL_FLOAT_3
+#undef MSL_INTEGER
+#undef MSL_UNSIGNED
+#undef MSL_CLZ_8
+#undef MSL_CLZ_16
+#undef MSL_TEST
+
+} // namespace metal
+
+#endif

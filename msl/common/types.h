@@ -1,0 +1,215 @@
+/* types.h — Metal's scalar and vector types, for every target away from Apple.
+ *
+ * A target whose compiler lacks _Float16 defines MSL_HALF as its own half before including this.
+ * No host header is included here or in functions.h, so that no foreign name reaches a kernel.
+ */
+#ifndef METAL_LLM_MSL_TYPES_H
+#define METAL_LLM_MSL_TYPES_H
+
+#ifndef MSL_HALF
+#define MSL_HALF _Float16
+#endif
+
+typedef MSL_HALF half;
+typedef unsigned char uchar;
+typedef unsigned short ushort;
+typedef unsigned int uint;
+typedef unsigned long ulong;
+
+typedef signed char int8_t;
+typedef short int16_t;
+typedef int int32_t;
+typedef long int64_t;
+typedef uchar uint8_t;
+typedef ushort uint16_t;
+typedef uint uint32_t;
+typedef ulong uint64_t;
+typedef __SIZE_TYPE__ size_t;
+typedef __PTRDIFF_TYPE__ ptrdiff_t;
+
+#define INFINITY  __builtin_inff()
+#define NAN       __builtin_nanf("")
+#define MAXFLOAT  3.402823466e+38f
+#define HUGE_VALF INFINITY
+#define FLT_MAX     MAXFLOAT
+#define FLT_MIN     1.175494351e-38f
+#define FLT_EPSILON 1.192092896e-07f
+#define HALF_MAX    half(65504.0f)
+#define HALF_MIN    half(6.103515625e-05f)
+#define M_E_F       2.718281828459045f
+#define M_LOG2E_F   1.442695040888963f
+#define M_LOG10E_F  0.434294481903252f
+#define M_LN2_F     0.693147180559945f
+#define M_LN10_F    2.302585092994046f
+#define M_PI_F      3.141592653589793f
+#define M_PI_2_F    1.570796326794897f
+#define M_1_PI_F    0.318309886183791f
+#define M_2_PI_F    0.636619772367581f
+#define M_SQRT2_F   1.414213562373095f
+#define M_SQRT1_2_F 0.707106781186548f
+#define CHAR_MAX   127
+#define UCHAR_MAX  255
+#define SHRT_MAX   32767
+#define USHRT_MAX  65535
+#define INT_MAX    2147483647
+#define INT_MIN    (-2147483647 - 1)
+#define UINT_MAX   4294967295u
+#define LONG_MAX   9223372036854775807l
+#define ULONG_MAX  18446744073709551615ul
+
+namespace metal {
+
+enum class mem_flags {
+    mem_none = 0,
+    mem_device = 1,
+    mem_threadgroup = 2,
+    mem_texture = 4,
+    mem_threadgroup_imageblock = 8,
+    mem_device_and_threadgroup = 3,
+};
+
+constexpr mem_flags operator|(mem_flags a, mem_flags b) {
+    return mem_flags(int(a) | int(b));
+}
+
+/* The elements, by name and by index. */
+template <typename T, int N> struct elements;
+
+template <typename T> struct alignas(2 * sizeof(T)) elements<T, 2> {
+    union {
+        T element[2];
+        struct { T x, y; };
+        struct { T r, g; };
+    };
+};
+
+template <typename T> struct alignas(4 * sizeof(T)) elements<T, 3> {
+    union {
+        T element[3];
+        struct { T x, y, z; };
+        struct { T r, g, b; };
+    };
+};
+
+template <typename T> struct alignas(4 * sizeof(T)) elements<T, 4> {
+    union {
+        T element[4];
+        struct { T x, y, z, w; };
+        struct { T r, g, b, a; };
+    };
+};
+
+/* T2, T3, T4: float4 is vec<float, 4>. As in Metal a vector of three is as large as one of four, a
+ * scalar converts to a vector of equal elements, and element types convert only explicitly. */
+template <typename T, int N> struct vec : elements<T, N> {
+    vec() = default;
+    vec(T value) {
+        for (int i = 0; i < N; i++) this->element[i] = value;
+    }
+    template <typename U> explicit vec(const vec<U, N> &other) {
+        for (int i = 0; i < N; i++) this->element[i] = T(other[i]);
+    }
+    /* From scalars and smaller vectors in turn: float4(xy, z, 1.0f). */
+    template <typename A, typename B, typename... Rest> vec(A first, B second, Rest... rest) {
+        fill<0>(first, second, rest...);
+    }
+
+    T &operator[](size_t i) {
+        return this->element[i];
+    }
+    const T &operator[](size_t i) const {
+        return this->element[i];
+    }
+
+private:
+    template <int at> void fill() {
+        static_assert(at == N, "a vector is made of as many elements as it has");
+    }
+    template <int at, typename... Rest> void fill(T value, Rest... rest) {
+        static_assert(at < N, "a vector is made of as many elements as it has");
+        this->element[at] = value;
+        fill<at + 1>(rest...);
+    }
+    template <int at, int M, typename... Rest> void fill(const vec<T, M> &part, Rest... rest) {
+        static_assert(at + M <= N, "a vector is made of as many elements as it has");
+        for (int i = 0; i < M; i++) this->element[at + i] = part[i];
+        fill<at + M>(rest...);
+    }
+
+    /* Friends defined in the class take part in conversions, so that 2.0f * v is found. */
+#define MSL_BINARY(op)                                                                             \
+    friend vec operator op(const vec &a, const vec &b) {                                           \
+        vec result;                                                                                \
+        for (int i = 0; i < N; i++) result[i] = T(a[i] op b[i]);                                   \
+        return result;                                                                             \
+    }                                                                                              \
+    friend vec &operator op##=(vec &a, const vec &b) {                                             \
+        return a = a op b;                                                                         \
+    }
+    MSL_BINARY(+)
+    MSL_BINARY(-)
+    MSL_BINARY(*)
+    MSL_BINARY(/)
+    MSL_BINARY(%)
+    MSL_BINARY(&)
+    MSL_BINARY(|)
+    MSL_BINARY(^)
+    MSL_BINARY(<<)
+    MSL_BINARY(>>)
+#undef MSL_BINARY
+
+#define MSL_COMPARE(op)                                                                            \
+    friend vec<bool, N> operator op(const vec &a, const vec &b) {                                  \
+        vec<bool, N> result;                                                                       \
+        for (int i = 0; i < N; i++) result[i] = a[i] op b[i];                                      \
+        return result;                                                                             \
+    }
+    MSL_COMPARE(==)
+    MSL_COMPARE(!=)
+    MSL_COMPARE(<)
+    MSL_COMPARE(<=)
+    MSL_COMPARE(>)
+    MSL_COMPARE(>=)
+    MSL_COMPARE(&&)
+    MSL_COMPARE(||)
+#undef MSL_COMPARE
+
+#define MSL_UNARY(op, Result)                                                                      \
+    friend vec<Result, N> operator op(const vec &a) {                                              \
+        vec<Result, N> result;                                                                     \
+        for (int i = 0; i < N; i++) result[i] = Result(op a[i]);                                   \
+        return result;                                                                             \
+    }
+    MSL_UNARY(-, T)
+    MSL_UNARY(+, T)
+    MSL_UNARY(~, T)
+    MSL_UNARY(!, bool)
+#undef MSL_UNARY
+};
+
+/* A value's bits as another type of the same size. */
+template <typename To, typename From> inline To as_type(From value) {
+    static_assert(sizeof(To) == sizeof(From), "as_type needs types of one size");
+    return __builtin_bit_cast(To, value);
+}
+
+} // namespace metal
+
+#define MSL_VECTORS(T)                                                                             \
+    typedef metal::vec<T, 2> T##2;                                                                 \
+    typedef metal::vec<T, 3> T##3;                                                                 \
+    typedef metal::vec<T, 4> T##4;
+MSL_VECTORS(bool)
+MSL_VECTORS(char)
+MSL_VECTORS(uchar)
+MSL_VECTORS(short)
+MSL_VECTORS(ushort)
+MSL_VECTORS(int)
+MSL_VECTORS(uint)
+MSL_VECTORS(long)
+MSL_VECTORS(ulong)
+MSL_VECTORS(half)
+MSL_VECTORS(float)
+#undef MSL_VECTORS
+
+#endif
