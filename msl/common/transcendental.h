@@ -7,9 +7,14 @@
 
 namespace metal {
 
+#ifndef MSL_OWN_EXP_AND_TANH
 inline float exp(float x) {
     return __builtin_expf(x);
 }
+inline float tanh(float x) {
+    return __builtin_tanhf(x);
+}
+#endif
 inline float exp2(float x) {
     return __builtin_exp2f(x);
 }
@@ -18,9 +23,6 @@ inline float log(float x) {
 }
 inline float log2(float x) {
     return __builtin_log2f(x);
-}
-inline float tanh(float x) {
-    return __builtin_tanhf(x);
 }
 inline float pow(float x, float y) {
     return __builtin_powf(x, y);
