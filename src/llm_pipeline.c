@@ -32,12 +32,19 @@ static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, ui
              arg_u32(N));
 }
 
+/* The matrix library wants floats: false for the embedding of a quantised model, whose float copy would
+ * be larger than the model. The linear kernels take any T. */
+static bool suits_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t T) {
+    bool is_float = !format_kernels[weight->type].dequantise;
+    return T > LINEAR_TOKENS && (is_float || weight->buffer != llm->weights.output.buffer);
+}
+
 /* out[T,N] = x[T,K] · weightᵀ + bias. x starts at row `first` of its buffer. */
 static void linear(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, const Matrix *weight,
                    DeviceBuffer *bias, DeviceBuffer *out, uint32_t T) {
     uint32_t N = weight->rows, K = weight->columns;
     DeviceArgument input = arg_buffer(x, (size_t)first * K * sizeof(float));
-    if (T <= LINEAR_TOKENS) {
+    if (!suits_matmul(llm, weight, T)) {
         dispatch(llm->device, format_kernels[weight->type].linear, grid_simdgroups(N), input,
                  BUFFER(weight->buffer), BUFFER(bias), BUFFER(out), arg_u32(T), arg_u32(K),
                  arg_u32(N));
@@ -165,7 +172,6 @@ void pipeline_last_logits(LLMPipeline *llm, uint32_t B, uint32_t T) {
         dispatch(llm->device, "last_token_rows", grid_threads(C, B, 1), BUFFER(llm->norm),
                  BUFFER(llm->counts), BUFFER(last), arg_u32(B), arg_u32(T), arg_u32(C));
     }
-    /* In pieces, so that many rows need no dequantised copy of the whole embedding. */
     linear(llm, last, 0, &llm->weights.output, llm->zeros, llm->logits, B);
 }
 
