@@ -10,8 +10,8 @@ VERSION  := 0.1.0
 ARCH     := $(shell uname -m)
 OS       := $(shell uname -s)
 
-sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 comma := ,
+sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 CPPFLAGS := -D_GNU_SOURCE -DMETAL_LLM_VERSION='"$(VERSION)"' -Iinclude -Isrc -Imsl -Imsl/cpu -Imsl/simt -MMD -MP
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=c11 -Wall -Wextra -Werror -fPIC -pthread $(sanitize_flags)
@@ -43,11 +43,11 @@ endif
 
 KERNELS := $(sort $(wildcard kernels/*.metal))
 names   := $(KERNELS:kernels/%.metal=%)
-SOURCES := $(wildcard src/*.c src/checkpoint/*.c) msl/bind.c msl/simt/simt.c
+SOURCES := $(wildcard src/*.c src/checkpoint/*.c) msl/bind.c
 COMMAND_SOURCES := $(wildcard cli/*.c)
 
 objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
-    $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
+    $(foreach t,$(LEVELS:%=cpu_%),$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
 .PHONY: help setup build demo test test-transformers strict fuzz bench install uninstall format clean
@@ -74,57 +74,70 @@ build: $(BUILD)/metal-llm $(BUILD)/libmetal-llm.a $(BUILD)/$(SHARED)
 
 $(BUILD)/bind: msl/bind.c msl/bind_main.c msl/bind.h src/kernel.h
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -D_GNU_SOURCE -Isrc -Imsl $(filter %.c,$^) -o $@
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE -Isrc -Imsl $(filter %.c,$^) -o $@
 
 $(BUILD)/kernels/%.cpp: kernels/%.metal $(BUILD)/bind
 	@mkdir -p $(@D)
-	$(BUILD)/bind source $< > $@
+	@echo '  BIND $@'
+	@$(BUILD)/bind source $< > $@
 
 $(BUILD)/kernel_table.c: $(KERNELS) $(BUILD)/bind
-	$(BUILD)/bind table $(KERNELS) > $@
+	@echo '  BIND $@'
+	@$(BUILD)/bind table $(KERNELS) > $@
 
 $(BUILD)/%_entries.c: $(KERNELS) $(BUILD)/bind
-	$(BUILD)/bind entries $* $(KERNELS) > $@
+	@echo '  BIND $@'
+	@$(BUILD)/bind entries $* $(KERNELS) > $@
 
 define cpu_level
 $(BUILD)/kernels/cpu_$(1)/%.o: $(BUILD)/kernels/%.cpp
 	@mkdir -p $$(@D)
-	$$(CLANGXX) $$(KERNEL_FLAGS) $$(CPU_FLAGS) $(call level_flags,$(1)) -DMSL_PREFIX=cpu_$(1) -MMD -MP -c $$< -o $$@
+	@echo '  CXX  $$@'
+	@$$(CLANGXX) $$(KERNEL_FLAGS) $$(CPU_FLAGS) $(call level_flags,$(1)) -DMSL_PREFIX=cpu_$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach level,$(LEVELS),$(eval $(call cpu_level,$(level))))
 
 $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 	@mkdir -p $(@D)
-	$(CLANGXX) $(KERNEL_FLAGS) $(SIMT_FLAGS) -DMSL_PREFIX=simt -MMD -MP -c $< -o $@
+	@echo '  CXX  $@'
+	@$(CLANGXX) $(KERNEL_FLAGS) $(SIMT_FLAGS) -DMSL_PREFIX=simt -MMD -MP -c $< -o $@
 
 # --- the library and the command ---
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/%.o: $(BUILD)/%.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/libmetal-llm.a: $(objects)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@echo '  AR   $@'
+	@$(AR) rcs $@ $^
 
 # Only the functions of metal_llm.h are visible.
 $(BUILD)/libmetal-llm.so: $(objects)
 	@echo '{ global: llm_*; local: *; };' > $(BUILD)/exports.map
-	$(CC) $(CFLAGS) -shared -Wl,-soname,libmetal-llm.so.0 -Wl,--version-script=$(BUILD)/exports.map $^ $(LDLIBS) -o $@
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -shared -Wl,-soname,libmetal-llm.so.0 -Wl,--version-script=$(BUILD)/exports.map $^ $(LDLIBS) -o $@
 
 $(BUILD)/libmetal-llm.dylib: $(objects)
 	@echo '_llm_*' > $(BUILD)/exports.list
-	$(CC) $(CFLAGS) -shared -Wl,-exported_symbols_list,$(BUILD)/exports.list $^ $(LDLIBS) -o $@
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -shared -Wl,-exported_symbols_list,$(BUILD)/exports.list $^ $(LDLIBS) -o $@
 
 # For the tests: every internal function.
 $(BUILD)/libmetal_llm_internal.so: $(objects)
-	$(CC) $(CFLAGS) -shared $^ $(LDLIBS) -o $@
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -shared $^ $(LDLIBS) -o $@
 
 $(BUILD)/metal-llm: $(command_objects) $(BUILD)/libmetal-llm.a
-	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 clean:
 	rm -rf $(BUILD)
