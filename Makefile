@@ -29,10 +29,10 @@ endif
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
 KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function \
     -Wno-unknown-warning-option -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
-    -ffp-contract=fast -Imsl/common
+    -ffp-contract=fast
 # Short loops of fixed length are vectorised, not unrolled first.
-CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu $(sanitize_flags)
-SIMT_FLAGS := -O2 -Imsl/simt $(sanitize_flags)
+CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
+SIMT_FLAGS := -O2 -Imsl/simt -Imsl/common $(sanitize_flags)
 ifeq ($(ARCH),x86_64)
   LEVELS := v2 v3 v4
   level_flags = -march=x86-64-$(1) -mprefer-vector-width=512
@@ -144,5 +144,7 @@ clean:
 
 format:
 	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c)
+
+$(objects) $(command_objects): Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
