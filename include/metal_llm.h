@@ -22,12 +22,6 @@
 extern "C" {
 #endif
 
-#if defined(METAL_LLM_SHARED) && defined(__GNUC__)
-#define LLM_API __attribute__((visibility("default")))
-#else
-#define LLM_API
-#endif
-
 typedef enum LLMStatus {
     LLM_OK = 0,
     LLM_ERROR_ARGUMENT, /* a wrong option or a NULL where a value is needed */
@@ -91,36 +85,51 @@ typedef struct LLMInfo {
 
 /* Open a model: a GGUF file, a Hugging Face folder, or an llm.c .bin file. The caller closes it.
  * `options` may be NULL. Returns NULL and sets `error` on failure. */
-LLM_API LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error);
-LLM_API void llm_pipeline_close(LLMPipeline *llm); /* NULL is fine */
-LLM_API const LLMInfo *llm_info(const LLMPipeline *llm); /* owned by the pipeline */
+LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error);
+void llm_pipeline_close(LLMPipeline *llm); /* NULL is fine */
+const LLMInfo *llm_info(const LLMPipeline *llm); /* owned by the pipeline */
 
 /* Text (UTF-8 or any bytes, NUL-terminated) to token ids; special tokens in the text are recognised.
  * The caller frees the result with llm_tokens_free. */
-LLM_API LLMTokens llm_encode(LLMPipeline *llm, const char *text, LLMError *error);
-LLM_API LLMTokens llm_encode_bytes(LLMPipeline *llm, const void *bytes, size_t size, LLMError *error);
+LLMTokens llm_encode(LLMPipeline *llm, const char *text, LLMError *error);
+LLMTokens llm_encode_bytes(LLMPipeline *llm, const void *bytes, size_t size, LLMError *error);
 /* Token ids to text; the result is NUL-terminated and freed with llm_free. */
-LLM_API char *llm_decode(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
+char *llm_decode(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
 /* The bytes of one token, owned by the pipeline; *size receives their number. A token may end in
  * the middle of a UTF-8 character. NULL if the id is not in the vocabulary. */
-LLM_API const char *llm_token_bytes(const LLMPipeline *llm, uint32_t token, size_t *size);
+const char *llm_token_bytes(const LLMPipeline *llm, uint32_t token, size_t *size);
 
 /* Continue `tokens` by up to `count` tokens, appended to it; stops early after the end-of-text token
- * (which is not appended), at the end of the context, or when the callback says so.
+ * (which is not appended), at the end of the context, or when the callback says so. An empty list is
+ * begun with the end-of-text token, which also stands at the start of every text the model has seen.
  * `generation` may be NULL: greedy. Returns the number of tokens appended. */
-LLM_API size_t llm_generate(LLMPipeline *llm, LLMTokens *tokens, size_t count,
+size_t llm_generate(LLMPipeline *llm, LLMTokens *tokens, size_t count,
                             const LLMGeneration *generation, LLMError *error);
 /* The same for `rows` prompts of different lengths side by side; rows <= options.batch. Row r draws its
  * random numbers from seed + r. */
-LLM_API size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
+size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
                                   const LLMGeneration *generation, LLMError *error);
 
 /* logits[count, vocabulary] of every position of `tokens`, written to the caller's array. */
-LLM_API void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMError *error);
+void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMError *error);
+/* nats[count − 1]: how surprised the model is by each token but the first, −ln p(token | those before),
+ * written to the caller's array. */
+void llm_losses(LLMPipeline *llm, const LLMTokens *tokens, float *nats, LLMError *error);
 
-LLM_API void llm_tokens_free(LLMTokens *tokens);
-LLM_API void llm_free(void *pointer);
-LLM_API const char *llm_version(void);
+/* What a kernel has cost since llm_timings_reset, if the pipeline was opened with `profile`. */
+typedef struct LLMTiming {
+    const char *kernel; /* its name, or "matmul" for the vendor's matrix products */
+    uint64_t calls;
+    double seconds;
+    double bytes; /* read and written at least */
+} LLMTiming;
+/* Returns their number; *timings is owned by the pipeline and valid until the next call. */
+size_t llm_timings(LLMPipeline *llm, const LLMTiming **timings);
+void llm_timings_reset(LLMPipeline *llm);
+
+void llm_tokens_free(LLMTokens *tokens);
+void llm_free(void *pointer);
+const char *llm_version(void);
 
 #ifdef __cplusplus
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const DeviceTarget *const targets[] = {&device_target_cpu, &device_target_simt};
+static const DeviceTarget *const targets[] = {&device_target_cpu};
 enum { target_count = sizeof targets / sizeof *targets };
 
 const char *const *device_targets(void) {
@@ -204,15 +204,15 @@ static Command *append(Device *device) {
 
 static uint32_t find_timing(Device *device, const char *name) {
     for (size_t i = 0; i < device->timing_count; i++)
-        if (!strcmp(device->timings[i].name, name)) return (uint32_t)i;
+        if (!strcmp(device->timings[i].kernel, name)) return (uint32_t)i;
     size_t bytes = (device->timing_count + 1) * sizeof *device->timings;
-    DeviceTiming *timings = realloc(device->timings, bytes);
+    LLMTiming *timings = realloc(device->timings, bytes);
     if (!timings) {
         error_memory(&device->error, bytes);
         return 0;
     }
     device->timings = timings;
-    timings[device->timing_count] = (DeviceTiming){.name = name};
+    timings[device->timing_count] = (LLMTiming){.kernel = name};
     return (uint32_t)device->timing_count++;
 }
 
@@ -299,6 +299,10 @@ void device_wait(Device *device, uint64_t submission) {
     if (device->target->wait && !device->error.status) device->target->wait(device, submission);
 }
 
+uint32_t device_run_ahead(const Device *device) {
+    return device->target->run_ahead;
+}
+
 void device_read_after(Device *device, uint64_t submission, DeviceBuffer *buffer, size_t offset,
                        void *data, size_t bytes) {
     if (device->error.status || !extent_inside(buffer, offset, bytes)) return;
@@ -325,18 +329,18 @@ static double argument_bytes(const Command *command) {
 }
 
 void device_record_time(Device *device, const Command *command, double seconds) {
-    DeviceTiming *timing = &device->timings[command->timing];
+    LLMTiming *timing = &device->timings[command->timing];
     timing->calls++;
     timing->seconds += seconds;
     timing->bytes += argument_bytes(command);
 }
 
-size_t device_timings(Device *device, const DeviceTiming **timings) {
+size_t device_timings(Device *device, const LLMTiming **timings) {
     *timings = device->timings;
     return device->timing_count;
 }
 
 void device_timings_reset(Device *device) {
     for (size_t i = 0; i < device->timing_count; i++)
-        device->timings[i] = (DeviceTiming){.name = device->timings[i].name};
+        device->timings[i] = (LLMTiming){.kernel = device->timings[i].kernel};
 }

@@ -114,20 +114,17 @@ void device_step_free(DeviceStep *step); /* NULL is fine */
 /* Start what is queued. Returns its number; device_wait waits for it and everything before. */
 uint64_t device_submit(Device *device);
 void device_wait(Device *device, uint64_t submission);
+/* How many steps are worth queueing before the first one's result is looked at: 0 where submit returns
+ * when the work is done. */
+uint32_t device_run_ahead(const Device *device);
 /* Read from a buffer without waiting for anything but `submission`: later work may be running. */
 void device_read_after(Device *device, uint64_t submission, DeviceBuffer *buffer, size_t offset,
                        void *data, size_t bytes);
 
 /* --- measuring --- */
 
-typedef struct DeviceTiming {
-    const char *name; /* kernel, or "matmul" */
-    uint64_t calls;
-    double seconds;
-    double bytes; /* of the buffers' parts a call must touch at least, summed, as far as known */
-} DeviceTiming;
 /* With options.profile: timings per kernel since the last reset, in order of first use. */
-size_t device_timings(Device *device, const DeviceTiming **timings);
+size_t device_timings(Device *device, const LLMTiming **timings);
 void device_timings_reset(Device *device);
 
 #endif

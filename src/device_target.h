@@ -37,6 +37,7 @@ struct DeviceBuffer {
 /* A target's functions. All may report failure with device_fail. */
 typedef struct DeviceTarget {
     const char *name;
+    uint32_t run_ahead; /* see device_run_ahead */
     /* NULL and `error` when the target is absent or cannot be opened; the message says why. */
     Device *(*open)(const DeviceOptions *options, LLMError *error);
     void (*close)(Device *device);
@@ -67,7 +68,7 @@ struct Device {
     CommandList queue;
     DeviceStep *recording;
     uint64_t submission;
-    DeviceTiming *timings;
+    LLMTiming *timings;
     size_t timing_count;
 };
 

@@ -1,7 +1,7 @@
 /* tokenizer.h — GPT-2's byte-level byte-pair encoding: text to token ids and back.
  *
  * Any bytes in, the same bytes out. A tokenizer is built token by token and merge by merge from
- * whatever file holds it, then finished, and is immutable from then on.
+ * whatever file holds it, then finished, and is immutable from then on: several threads may use it.
  */
 #ifndef METAL_LLM_TOKENIZER_H
 #define METAL_LLM_TOKENIZER_H
@@ -16,25 +16,45 @@ typedef enum TokenText {
     TOKEN_SPECIAL,   /* text is literal UTF-8 that is recognised whole, before anything is split */
 } TokenText;
 
+/* How a special token is recognised, as Hugging Face's "added tokens" say it. */
+typedef enum SpecialFlags {
+    SPECIAL_STRIP_LEFT = 1,  /* takes the white space before it along */
+    SPECIAL_STRIP_RIGHT = 2, /* takes the white space after it along */
+    SPECIAL_SECOND = 4,      /* sought only in what the tokens without this flag leave over */
+} SpecialFlags;
+
 /* --- building --- */
 
-/* A tokenizer for ids 0 … vocabulary − 1. NULL and `error` on failure. Release with tokenizer_free. */
+/* A tokenizer for ids 0 … vocabulary − 1, to be released with tokenizer_free. NULL and `error` on
+ * failure. */
 Tokenizer *tokenizer_new(uint32_t vocabulary, LLMError *error);
-/* Say what token `id` stands for. Adding an id twice, or one outside the vocabulary, is an error. */
+/* Say what token `id` stands for. Adding an id or a text twice, or an id outside the vocabulary, is
+ * an error; an empty text is a token that stands for nothing. */
 bool tokenizer_add_token(Tokenizer *tokenizer, uint32_t id, const char *text, size_t size,
                          TokenText kind, LLMError *error);
+/* tokenizer_add_token for a special token with SpecialFlags. */
+bool tokenizer_add_special(Tokenizer *tokenizer, uint32_t id, const char *text, size_t size,
+                           unsigned flags, LLMError *error);
 /* Add the next merge, "left right" in the printable alphabet; the first added has the highest
- * priority. */
+ * priority. The tokens come first: left, right and the two joined must be among them. */
 bool tokenizer_add_merge(Tokenizer *tokenizer, const char *merge, size_t size, LLMError *error);
-/* Check that the parts fit together (all 256 bytes present, each merge's parts and result are
- * tokens) and prepare encoding. A tokenizer without merges decodes only: `encodes` says which. */
+/* The same with the two parts apart. */
+bool tokenizer_add_merge_pair(Tokenizer *tokenizer, const char *left, size_t left_size,
+                              const char *right, size_t right_size, LLMError *error);
+/* Find the `count` merges of a vocabulary in which merge r makes token 256 + r: the two tokens that
+ * the merges before it leave of that token's bytes. */
+bool tokenizer_derive_merges(Tokenizer *tokenizer, uint32_t count, LLMError *error);
+/* Name the token that ends a text; without this call it is "<|endoftext|>", if that is special. */
+bool tokenizer_set_end_of_text(Tokenizer *tokenizer, uint32_t id, LLMError *error);
+/* Check that the parts fit together (all 256 bytes are tokens) and prepare encoding. A tokenizer
+ * without merges decodes only: tokenizer_encodes says which. */
 bool tokenizer_finish(Tokenizer *tokenizer, LLMError *error);
-void tokenizer_free(Tokenizer *tokenizer);
+void tokenizer_free(Tokenizer *tokenizer); /* NULL is fine */
 
 /* --- from files: each returns a finished tokenizer, or NULL and `error` --- */
 
 /* A Hugging Face folder: tokenizer.json, or vocab.json with merges.txt (and added_tokens.json,
- * special_tokens_map.json where present). */
+ * special_tokens_map.json, tokenizer_config.json where present). */
 Tokenizer *tokenizer_open_folder(const char *folder, uint32_t vocabulary, LLMError *error);
 /* llm.c's gpt2_tokenizer.bin. It encodes too when it is GPT-2's own vocabulary. */
 Tokenizer *tokenizer_open_llmc(const char *path, LLMError *error);
@@ -43,12 +63,14 @@ Tokenizer *tokenizer_open_llmc(const char *path, LLMError *error);
 
 bool tokenizer_encodes(const Tokenizer *tokenizer);
 uint32_t tokenizer_vocabulary(const Tokenizer *tokenizer);
-/* The id of the end-of-text token ("<|endoftext|>"), UINT32_MAX if there is none. */
+/* The id of the token that ends a text, UINT32_MAX if there is none. */
 uint32_t tokenizer_end_of_text(const Tokenizer *tokenizer);
-/* Append the ids of `size` bytes of text to `tokens`. Special tokens in the text are recognised. */
+/* Append the ids of `size` bytes of text to `tokens`. Special tokens in the text are recognised.
+ * On failure `tokens` is as it was. */
 bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size, LLMTokens *tokens,
                       LLMError *error);
-/* The bytes of one token, owned by the tokenizer; NULL for an id outside the vocabulary or unused. */
+/* The bytes of one token, owned by the tokenizer; NULL for an unused id or one outside the
+ * vocabulary. */
 const char *tokenizer_bytes(const Tokenizer *tokenizer, uint32_t id, size_t *size);
 
 #endif

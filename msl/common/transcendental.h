@@ -7,9 +7,14 @@
 
 namespace metal {
 
+#ifndef MSL_OWN_EXP_AND_TANH
 MSL_INLINE float exp(float x) {
     return __builtin_expf(x);
 }
+MSL_INLINE float tanh(float x) {
+    return __builtin_tanhf(x);
+}
+#endif
 MSL_INLINE float exp2(float x) {
     return __builtin_exp2f(x);
 }
@@ -18,9 +23,6 @@ MSL_INLINE float log(float x) {
 }
 MSL_INLINE float log2(float x) {
     return __builtin_log2f(x);
-}
-MSL_INLINE float tanh(float x) {
-    return __builtin_tanhf(x);
 }
 MSL_INLINE float pow(float x, float y) {
     return __builtin_powf(x, y);

@@ -1,4 +1,5 @@
-/* checkpoint.h — model files: a GGUF file, a Hugging Face folder, or an llm.c .bin, as named tensors.
+/* checkpoint.h — model files: a GGUF file, a Hugging Face folder, or an llm.c .bin, as named
+ * tensors.
  *
  * Tensors point into the mapped file; nothing is copied or converted here. Every tensor's shape and
  * extent is checked against the configuration and the file's size before it is handed out.
@@ -20,7 +21,8 @@ typedef enum TensorType {
     TENSOR_Q6_K,
 } TensorType;
 
-/* A matrix [rows, columns] = [out, in], or a vector with rows = 1. */
+/* A matrix [rows, columns] = [out, in], or a vector with rows = 1. Vectors and the position
+ * embedding are F32, F16 or BF16; the other matrices may be any type, each its own. */
 typedef struct Tensor {
     TensorType type;
     uint32_t rows, columns;
@@ -30,14 +32,14 @@ typedef struct Tensor {
 
 typedef struct ModelConfig {
     uint32_t layers;
-    uint32_t heads;      /* nh */
-    uint32_t channels;   /* C = nh * hs */
-    uint32_t inner;      /* width of the feed-forward layer, usually 4 C */
-    uint32_t context;    /* positions the model was trained for */
-    uint32_t vocabulary; /* V, without padding */
-    float epsilon;       /* of the layernorms */
-    bool scale_attention;       /* divide scores by sqrt(hs) (GPT-2: true) */
-    bool scale_by_layer;        /* divide scores by layer + 1 too (GPT-2: false) */
+    uint32_t heads;       /* nh */
+    uint32_t channels;    /* C = nh * hs */
+    uint32_t inner;       /* width of the feed-forward layer, usually 4 C */
+    uint32_t context;     /* positions the model was trained for */
+    uint32_t vocabulary;  /* V, without padding */
+    float epsilon;        /* of the layernorms */
+    bool scale_attention; /* divide scores by sqrt(hs) (GPT-2: true) */
+    bool scale_by_layer;  /* divide scores by layer + 1 too (GPT-2: false) */
 } ModelConfig;
 
 typedef struct LayerTensors {
@@ -53,12 +55,13 @@ typedef struct Checkpoint {
     const char *format; /* "GGUF", "Hugging Face", "llm.c" */
     char *name;         /* the model's own name, never NULL */
     ModelConfig config;
-    Tensor token_embedding;                      /* [V, C]; may have more rows than V: padding */
+    Tensor token_embedding;                      /* [V, C]; padding in the file is left out */
     Tensor position_embedding;                   /* [context, C] */
     LayerTensors *layer;                         /* [layers] */
     Tensor output_norm_weight, output_norm_bias; /* [C] */
     Tensor output;                               /* [V, C]; data NULL: tied to token_embedding */
     Tokenizer *tokenizer;                        /* NULL: the file brings none */
+    uint32_t end_of_text;                        /* token that ends a text, UINT32_MAX: none */
     struct FileMap *maps;                        /* what the tensors point into */
     size_t map_count;
 } Checkpoint;
@@ -69,7 +72,7 @@ void checkpoint_close(Checkpoint *checkpoint);
 
 /* One loader per format; checkpoint_open picks by looking at the file. */
 bool gguf_load(Checkpoint *checkpoint, const char *path, LLMError *error);
-bool safetensors_load(Checkpoint *checkpoint, const char *folder, LLMError *error);
+bool huggingface_load(Checkpoint *checkpoint, const char *folder, LLMError *error);
 bool llmc_load(Checkpoint *checkpoint, const char *path, LLMError *error);
 
 /* Name of a type ("q8_0"), and bytes of a row of `columns` elements; 0 where columns is not a

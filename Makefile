@@ -1,0 +1,152 @@
+# metal-llm: `make` prints help. Variables: BUILD (folder), SANITIZE=1 (ASan and UBSan, in build/asan),
+# CC, CLANGXX (a clang++ from 15 on, for the kernels), PREFIX and DESTDIR (for install).
+
+SANITIZE ?=
+BUILD    ?= $(if $(SANITIZE),build/asan,build)
+CC       ?= cc
+CLANGXX  ?= $(firstword $(foreach v,-19 -18 -17 -16 -15 ,$(shell command -v clang++$(v))) clang++)
+PREFIX   ?= /usr/local
+VERSION  := 0.1.0
+ARCH     := $(shell uname -m)
+OS       := $(shell uname -s)
+
+comma := ,
+sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+CPPFLAGS := -D_GNU_SOURCE -DMETAL_LLM_VERSION='"$(VERSION)"' -Iinclude -Isrc -Imsl -Imsl/cpu -Imsl/simt -MMD -MP
+CFLAGS   ?= -O2 -g
+CFLAGS   += -std=c11 -Wall -Wextra -Werror -fPIC -pthread $(sanitize_flags)
+LDLIBS   := -lcjson -lpcre2-8 -lm -pthread -ldl
+ifeq ($(OS),Darwin)
+  brew     := $(shell brew --prefix 2>/dev/null)
+  CPPFLAGS += -I$(brew)/include -DACCELERATE_NEW_LAPACK
+  LDLIBS   := -L$(brew)/lib -lcjson -lpcre2-8 -framework Accelerate
+  SHARED   := libmetal-llm.dylib
+else
+  LDLIBS   += -lopenblas
+  SHARED   := libmetal-llm.so
+endif
+
+# The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
+KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function \
+    -Wno-unknown-warning-option -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
+    -ffp-contract=fast
+# Short loops of fixed length are vectorised, not unrolled first.
+CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
+# Lanes meet at a simd function if the same calls led them there: calls stay calls.
+SIMT_FLAGS := -O2 -fno-inline -fconvergent-functions -fno-omit-frame-pointer -fno-optimize-sibling-calls \
+    -Imsl/simt -Imsl/common $(sanitize_flags)
+ifeq ($(ARCH),x86_64)
+  LEVELS := v2 v3 v4
+  level_flags = -march=x86-64-$(1) -mprefer-vector-width=512
+else
+  LEVELS := generic
+  level_flags =
+endif
+
+KERNELS := $(sort $(wildcard kernels/*.metal))
+names   := $(KERNELS:kernels/%.metal=%)
+SOURCES := $(wildcard src/*.c src/checkpoint/*.c) msl/bind.c msl/simt/simt.c
+COMMAND_SOURCES := $(wildcard cli/*.c)
+
+objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
+    $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
+command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
+
+.PHONY: help setup build demo test test-transformers strict fuzz bench install uninstall format clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+help:
+	@echo 'make demo     install what is missing, build, and let the embedded model tell a story'
+	@echo 'make test     install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)'
+	@echo 'make build    build the command $(BUILD)/metal-llm and the library'
+	@echo 'make setup    install what is missing (says what it runs)'
+	@echo 'make bench    measure this machine: prefill and decode of the embedded model'
+	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
+	@echo 'make test-transformers  compare with Hugging Face transformers'
+	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file'
+	@echo 'make format   clang-format the C sources;  make clean  remove $(BUILD)'
+
+setup:
+	@./setup.sh
+
+build: $(BUILD)/metal-llm $(BUILD)/libmetal-llm.a $(BUILD)/$(SHARED)
+
+# --- the binder and what it writes ---
+
+$(BUILD)/bind: msl/bind.c msl/bind_main.c msl/bind.h src/kernel.h
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE -Isrc -Imsl $(filter %.c,$^) -o $@
+
+$(BUILD)/kernels/%.cpp: kernels/%.metal $(BUILD)/bind
+	@mkdir -p $(@D)
+	@echo '  BIND $@'
+	@$(BUILD)/bind source $< > $@
+
+$(BUILD)/kernel_table.c: $(KERNELS) $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(BUILD)/bind table $(KERNELS) > $@
+
+$(BUILD)/%_entries.c: $(KERNELS) $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(BUILD)/bind entries $* $(KERNELS) > $@
+
+define cpu_level
+$(BUILD)/kernels/cpu_$(1)/%.o: $(BUILD)/kernels/%.cpp
+	@mkdir -p $$(@D)
+	@echo '  CXX  $$@'
+	@$$(CLANGXX) $$(KERNEL_FLAGS) $$(CPU_FLAGS) $(call level_flags,$(1)) -DMSL_PREFIX=cpu_$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach level,$(LEVELS),$(eval $(call cpu_level,$(level))))
+
+$(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
+	@mkdir -p $(@D)
+	@echo '  CXX  $@'
+	@$(CLANGXX) $(KERNEL_FLAGS) $(SIMT_FLAGS) -DMSL_PREFIX=simt -MMD -MP -c $< -o $@
+
+# --- the library and the command ---
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/%.o: $(BUILD)/%.c
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/libmetal-llm.a: $(objects)
+	@rm -f $@
+	@echo '  AR   $@'
+	@$(AR) rcs $@ $^
+
+# Only the functions of metal_llm.h are visible.
+$(BUILD)/libmetal-llm.so: $(objects)
+	@echo '{ global: llm_*; local: *; };' > $(BUILD)/exports.map
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -shared -Wl,-soname,libmetal-llm.so.0 -Wl,--version-script=$(BUILD)/exports.map $^ $(LDLIBS) -o $@
+
+$(BUILD)/libmetal-llm.dylib: $(objects)
+	@echo '_llm_*' > $(BUILD)/exports.list
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -shared -Wl,-exported_symbols_list,$(BUILD)/exports.list $^ $(LDLIBS) -o $@
+
+# For the tests: every internal function.
+$(BUILD)/libmetal_llm_internal.so: $(objects)
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -shared $^ $(LDLIBS) -o $@
+
+$(BUILD)/metal-llm: $(command_objects) $(BUILD)/libmetal-llm.a
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+clean:
+	rm -rf $(BUILD)
+
+format:
+	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c)
+
+$(objects) $(command_objects): Makefile
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,280 @@
+/* cpu_context.c — the CPU: each threadgroup is one thread, threadgroups are shared out over the cores.
+ *
+ * A list of commands is one run of the thread pool, its commands the jobs. Matrix products go to
+ * OpenBLAS, single-threaded, one panel of columns per chunk.
+ */
+#include "device_target.h"
+#include "thread_pool.h"
+#include "cpu.h"
+
+#ifdef __APPLE__
+#include <Accelerate/Accelerate.h>
+#else
+#include <cblas.h>
+#endif
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A chunk should be long enough to be worth taking and short enough to share out evenly. */
+static const float chunk_seconds = 5e-6f;
+/* First guesses of an item's cost, until it has been measured. */
+static const float guessed_seconds[] = {
+    [ITEM_THREAD] = 1e-9f, [ITEM_SIMDGROUP] = 1e-7f, [ITEM_THREADGROUP] = 1e-6f};
+enum { MATMUL_PANELS_PER_THREAD = 4, MATMUL_PANEL_COLUMNS = 48 };
+
+typedef struct CPUDevice {
+    Device base;
+    ThreadPool *pool;
+    cpu_entry *const *entries; /* in the order of kernel_table */
+    uint32_t *chunks;          /* per command of the list being executed */
+    uint32_t capacity;
+} CPUDevice;
+
+typedef struct CPUBuffer {
+    DeviceBuffer base;
+    unsigned char *data;
+    bool owned;
+} CPUBuffer;
+
+/* --- open --- */
+
+typedef struct CPULevel {
+    const char *name;
+    cpu_entry *const *entries;
+} CPULevel;
+
+#if defined(__x86_64__)
+extern cpu_entry *const cpu_v2_entries[], *const cpu_v3_entries[], *const cpu_v4_entries[];
+static bool choose_level(CPULevel *level) {
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v4")) *level = (CPULevel){"AVX-512", cpu_v4_entries};
+    else if (__builtin_cpu_supports("x86-64-v3")) *level = (CPULevel){"AVX2", cpu_v3_entries};
+    else if (__builtin_cpu_supports("x86-64-v2")) *level = (CPULevel){"SSE4.2", cpu_v2_entries};
+    else return false;
+    return true;
+}
+#else
+extern cpu_entry *const cpu_generic_entries[];
+static bool choose_level(CPULevel *level) {
+    *level = (CPULevel){"NEON", cpu_generic_entries};
+    return true;
+}
+#endif
+
+static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
+    CPULevel level;
+    if (!choose_level(&level)) {
+        error_set(error, LLM_ERROR_DEVICE, "this CPU lacks SSE4.2, which the kernels need");
+        return NULL;
+    }
+    CPUDevice *device = calloc(1, sizeof *device);
+    if (!device) return error_memory(error, sizeof *device);
+    device->pool = thread_pool_new(options->threads, error);
+    if (!device->pool) {
+        free(device);
+        return NULL;
+    }
+    device->entries = level.entries;
+    uint32_t threads = thread_pool_threads(device->pool);
+    snprintf(device->base.description, sizeof device->base.description, "cpu: %u thread%s, %s",
+             threads, threads == 1 ? "" : "s", level.name);
+#ifdef OPENBLAS_VERSION
+    openblas_set_num_threads(1);
+#endif
+    return &device->base;
+}
+
+static void cpu_close(Device *base) {
+    CPUDevice *device = (CPUDevice *)base;
+    thread_pool_free(device->pool);
+    free(device->chunks);
+    free(device);
+}
+
+/* --- memory --- */
+
+static DeviceBuffer *new_buffer(void *data, bool owned) {
+    CPUBuffer *buffer = calloc(1, sizeof *buffer);
+    if (!buffer) {
+        if (owned) free(data);
+        return NULL;
+    }
+    buffer->data = data;
+    buffer->owned = owned;
+    return &buffer->base;
+}
+
+static DeviceBuffer *cpu_buffer_new(Device *device, size_t bytes) {
+    (void)device;
+    void *data = NULL;
+    if (posix_memalign(&data, 64, bytes ? bytes : 1)) return NULL;
+    return new_buffer(data, true);
+}
+
+static DeviceBuffer *cpu_buffer_wrap(Device *device, const void *data, size_t bytes) {
+    (void)device;
+    (void)bytes;
+    return new_buffer((void *)data, false);
+}
+
+static void cpu_buffer_free(DeviceBuffer *base) {
+    CPUBuffer *buffer = (CPUBuffer *)base;
+    if (buffer->owned) free(buffer->data);
+    free(buffer);
+}
+
+static void cpu_write(DeviceBuffer *base, size_t offset, const void *data, size_t bytes) {
+    memcpy(((CPUBuffer *)base)->data + offset, data, bytes);
+}
+
+static void cpu_read(DeviceBuffer *base, size_t offset, void *data, size_t bytes) {
+    memcpy(data, ((CPUBuffer *)base)->data + offset, bytes);
+}
+
+static void *argument_pointer(const DeviceArgument *argument) {
+    if (argument->buffer) return ((CPUBuffer *)argument->buffer)->data + argument->offset;
+    return (void *)&argument->value;
+}
+
+/* --- execution --- */
+
+typedef struct Execution {
+    CPUDevice *device;
+    Command *commands;
+    const uint32_t *chunks;
+} Execution;
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static size_t item_count(const Command *command) {
+    return (size_t)command->grid.x * command->grid.y * command->grid.z;
+}
+
+/* Items [begin, end) of the grid, counted along x first: one call per row or part of a row. */
+static void run_items(CPUDevice *device, const Command *command, size_t begin, size_t end) {
+    void *arguments[COMMAND_ARGUMENTS];
+    for (uint32_t i = 0; i < command->argument_count; i++)
+        arguments[i] = argument_pointer(&command->arguments[i]);
+    const DeviceGrid *grid = &command->grid;
+    cpu_entry *entry = device->entries[command->kernel - kernel_table];
+    while (begin < end) {
+        size_t row = begin / grid->x, x = begin % grid->x, length = grid->x - x;
+        if (length > end - begin) length = end - begin;
+        CPURange range = {.x_begin = (uint32_t)x,
+                          .x_end = (uint32_t)(x + length),
+                          .y = (uint32_t)(row % grid->y),
+                          .z = (uint32_t)(row / grid->y),
+                          .grid = {grid->x, grid->y, grid->z}};
+        entry(arguments, &range);
+        begin += length;
+    }
+}
+
+static void run_kernel_chunk(CPUDevice *device, Command *command, uint32_t chunk, uint32_t chunks) {
+    size_t items = item_count(command);
+    size_t begin = items * chunk / chunks, end = items * (chunk + 1) / chunks;
+    if (chunk > 0) {
+        run_items(device, command, begin, end);
+        return;
+    }
+    double start = now();
+    run_items(device, command, begin, end);
+    command->item_seconds = (float)((now() - start) / (double)(end - begin));
+}
+
+/* Columns [begin, end) of out: a panel of the weight's rows. */
+static void run_matmul_chunk(const DeviceMatmul *m, uint32_t chunk, uint32_t chunks) {
+    size_t begin = (size_t)m->N * chunk / chunks, end = (size_t)m->N * (chunk + 1) / chunks;
+    const float *x = argument_pointer(&m->x);
+    const float *weight = (const float *)argument_pointer(&m->weight) + begin * m->K;
+    float *out = (float *)argument_pointer(&m->out) + begin;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m->M, (int)(end - begin), (int)m->K,
+                1.0f, x, (int)m->K, weight, (int)m->K, 0.0f, out, (int)m->N);
+}
+
+static void run_chunk(void *context, uint32_t job, uint32_t begin, uint32_t end) {
+    Execution *execution = context;
+    Command *command = &execution->commands[job];
+    for (uint32_t chunk = begin; chunk < end; chunk++) {
+        if (command->kernel)
+            run_kernel_chunk(execution->device, command, chunk, execution->chunks[job]);
+        else
+            run_matmul_chunk(&command->matmul, chunk, execution->chunks[job]);
+    }
+}
+
+static uint32_t matmul_chunks(const CPUDevice *device, const DeviceMatmul *matmul) {
+    uint32_t threads = thread_pool_threads(device->pool);
+    uint32_t most = matmul->N / MATMUL_PANEL_COLUMNS;
+    uint32_t chunks = threads == 1 ? 1 : MATMUL_PANELS_PER_THREAD * threads;
+    return most == 0 ? 1 : chunks < most ? chunks : most;
+}
+
+/* A kernel that is done sooner than two threads can meet stays in one piece. */
+static uint32_t kernel_chunks(const CPUDevice *device, const Command *command) {
+    float seconds = command->item_seconds;
+    if (seconds == 0) seconds = guessed_seconds[command->grid.item];
+    size_t items = item_count(command);
+    double chunks = (double)items * seconds / chunk_seconds;
+    if (thread_pool_threads(device->pool) == 1 || chunks < 2) return 1;
+    if (chunks > (double)items) chunks = (double)items;
+    return chunks > 4096 ? 4096 : (uint32_t)chunks;
+}
+
+static bool plan_chunks(CPUDevice *device, const CommandList *list) {
+    if (list->count > device->capacity) {
+        size_t bytes = list->count * sizeof *device->chunks;
+        uint32_t *chunks = realloc(device->chunks, bytes);
+        if (!chunks) return error_memory(&device->base.error, bytes);
+        device->chunks = chunks;
+        device->capacity = (uint32_t)list->count;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        const Command *command = &list->commands[i];
+        device->chunks[i] = command->kernel ? kernel_chunks(device, command)
+                                            : matmul_chunks(device, &command->matmul);
+    }
+    return true;
+}
+
+static void execute_measured(CPUDevice *device, CommandList *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        Execution execution = {device, &list->commands[i], &device->chunks[i]};
+        double start = now();
+        if (!thread_pool_run(device->pool, 1, &device->chunks[i], run_chunk, &execution,
+                             &device->base.error))
+            return;
+        device_record_time(&device->base, &list->commands[i], now() - start);
+    }
+}
+
+static void cpu_execute(Device *base, CommandList *list) {
+    CPUDevice *device = (CPUDevice *)base;
+    if (!plan_chunks(device, list)) return;
+    if (base->profile) {
+        execute_measured(device, list);
+        return;
+    }
+    Execution execution = {device, list->commands, device->chunks};
+    thread_pool_run(device->pool, (uint32_t)list->count, device->chunks, run_chunk, &execution,
+                    &base->error);
+}
+
+const DeviceTarget device_target_cpu = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .buffer_new = cpu_buffer_new,
+    .buffer_wrap = cpu_buffer_wrap,
+    .buffer_free = cpu_buffer_free,
+    .write = cpu_write,
+    .read = cpu_read,
+    .execute = cpu_execute,
+};

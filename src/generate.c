@@ -1,0 +1,300 @@
+/* generate.c — prefill a prompt, decode token by token, logits and losses of a text. */
+#include "llm_pipeline.h"
+#include "tokens.h"
+
+#include <stdlib.h>
+
+/* One generation: what the host keeps while the device runs ahead. */
+typedef struct Generation {
+    LLMPipeline *llm;
+    LLMTokens *tokens; /* [rows] */
+    uint32_t rows;
+    const LLMGeneration *options;
+    LLMError *error;
+    bool *done;          /* [rows] */
+    size_t *prompt;      /* [rows] tokens of each prompt */
+    size_t appended;     /* all rows together */
+    uint32_t unfinished; /* rows */
+} Generation;
+
+/* --- checks --- */
+
+static bool check_ids(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
+    for (size_t i = 0; i < tokens->count; i++)
+        if (tokens->ids[i] >= llm->info.vocabulary)
+            return error_set(error, LLM_ERROR_ARGUMENT, "token %u is not in the vocabulary of %u",
+                             tokens->ids[i], llm->info.vocabulary);
+    return true;
+}
+
+static bool check_tokens(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
+    if (error_is_set(error)) return false;
+    if (!llm || !tokens) return error_set(error, LLM_ERROR_ARGUMENT, "no model is open");
+    if (tokens->count > llm->capacity)
+        return error_set(error, LLM_ERROR_CONTEXT,
+                         "the prompt has %zu tokens, more than the context of %u", tokens->count,
+                         llm->capacity);
+    return check_ids(llm, tokens, error);
+}
+
+static bool begin_with_end_of_text(const LLMPipeline *llm, LLMTokens *tokens, LLMError *error) {
+    if (tokens->count) return true;
+    if (llm->info.end_of_text >= llm->info.vocabulary)
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "the prompt is empty and the model has no end-of-text token to begin with");
+    return tokens_append(tokens, llm->info.end_of_text, error);
+}
+
+/* --- prefill --- */
+
+/* Tokens of a row that are in the cache after `pieces_left` more pieces are still to come. All rows end
+ * in the last piece, so shorter ones begin in a later one. */
+static size_t row_end(size_t count, size_t pieces_left, uint32_t T) {
+    size_t rest = pieces_left * T;
+    return count > rest ? count - rest : 0;
+}
+
+/* The piece's ids and counts of every row; true if any row has a token in it. */
+static void write_piece(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, uint32_t T,
+                        size_t pieces_left, uint32_t *ids, uint32_t *counts) {
+    for (uint32_t b = 0; b < rows; b++) {
+        size_t begin = row_end(tokens[b].count, pieces_left + 1, T);
+        size_t end = row_end(tokens[b].count, pieces_left, T);
+        counts[b] = (uint32_t)(end - begin);
+        for (uint32_t t = 0; t < T; t++)
+            ids[(size_t)b * T + t] = t < counts[b] ? tokens[b].ids[begin + t] : 0;
+    }
+    device_write(llm->prompt, 0, ids, (size_t)rows * T * sizeof *ids);
+    device_write(llm->counts, 0, counts, rows * sizeof *counts);
+}
+
+static size_t longest(const LLMTokens *tokens, uint32_t rows) {
+    size_t most = 0;
+    for (uint32_t b = 0; b < rows; b++)
+        if (tokens[b].count > most) most = tokens[b].count;
+    return most;
+}
+
+/* Move `lengths` on by `counts` without sampling. */
+static void advance_lengths(LLMPipeline *llm, uint32_t *lengths, const uint32_t *counts,
+                            uint32_t rows) {
+    for (uint32_t b = 0; b < rows; b++) lengths[b] += counts[b];
+    device_write(llm->lengths, 0, lengths, rows * sizeof *lengths);
+}
+
+/* Called after the forward pass of each piece of T tokens per row; the last one has is_last set. */
+typedef bool PieceCallback(void *context, uint32_t T, const uint32_t *counts, bool is_last);
+
+/* Run all prompts through the model, piece by piece. `lengths` and `counts` of the last piece are left
+ * as the step kernels expect them: advance_step adds the one to the other. */
+static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, PieceCallback *callback,
+                    void *context, LLMError *error) {
+    size_t most = longest(tokens, rows);
+    uint32_t T = most < llm->T_max ? (uint32_t)most : llm->T_max;
+    uint32_t *ids = calloc((size_t)rows * T + 2 * (size_t)rows, sizeof *ids);
+    if (!ids) return error_memory(error, (size_t)rows * T * sizeof *ids);
+    uint32_t *counts = ids + (size_t)rows * T, *lengths = counts + rows;
+    device_write(llm->lengths, 0, lengths, rows * sizeof *lengths);
+    bool going = true;
+    for (size_t left = (most + T - 1) / T; going && left-- > 0;) {
+        write_piece(llm, tokens, rows, T, left, ids, counts);
+        pipeline_forward(llm, llm->prompt, rows, T);
+        going = callback(context, T, counts, left == 0);
+        if (left) advance_lengths(llm, lengths, counts, rows);
+    }
+    free(ids);
+    return going && !device_failed(llm->device, error);
+}
+
+/* --- generate --- */
+
+static bool sample_last_piece(void *context, uint32_t T, const uint32_t *counts, bool is_last) {
+    (void)counts;
+    Generation *generation = context;
+    if (!is_last) return true;
+    pipeline_last_logits(generation->llm, generation->rows, T);
+    pipeline_sample(generation->llm, generation->options, generation->rows);
+    return true;
+}
+
+static void finish_row(Generation *generation, uint32_t row) {
+    generation->done[row] = true;
+    generation->unfinished--;
+}
+
+/* One row's token of a step: append it, hand it out, and see whether the row goes on. */
+static bool accept_token(Generation *generation, uint32_t row, uint32_t id) {
+    const LLMGeneration *options = generation->options;
+    LLMPipeline *llm = generation->llm;
+    if (id == NO_TOKEN)
+        return error_set(generation->error, LLM_ERROR_NUMERIC,
+                         "the logits are not numbers (NaN) after %zu tokens: the model's weights "
+                         "are damaged", generation->tokens[row].count);
+    if (id == llm->info.end_of_text && !options->ignore_end) {
+        finish_row(generation, row);
+        return true;
+    }
+    if (!tokens_append(&generation->tokens[row], id, generation->error)) return false;
+    generation->appended++;
+    bool wanted = !options->on_token || options->on_token(options->user, row, id);
+    if (!wanted || generation->tokens[row].count >= llm->capacity) finish_row(generation, row);
+    return true;
+}
+
+/* Collect step `step` (0 is the prefill's sample) of all rows once `submission` has run. */
+static bool collect(Generation *generation, size_t step, uint64_t submission) {
+    LLMPipeline *llm = generation->llm;
+    device_wait(llm->device, submission);
+    for (uint32_t b = 0; b < generation->rows; b++) {
+        if (generation->done[b]) continue;
+        size_t position = generation->prompt[b] + step;
+        uint32_t id = NO_TOKEN;
+        device_read_after(llm->device, submission, llm->history,
+                          (b * (llm->capacity + (size_t)1) + position) * sizeof id, &id, sizeof id);
+        if (device_failed(llm->device, generation->error)) return false;
+        if (!accept_token(generation, b, id)) return false;
+    }
+    return true;
+}
+
+static DeviceStep *record_step(Generation *generation) {
+    LLMPipeline *llm = generation->llm;
+    device_record(llm->device);
+    pipeline_forward(llm, llm->ids, generation->rows, 1);
+    pipeline_last_logits(llm, generation->rows, 1);
+    pipeline_sample(llm, generation->options, generation->rows);
+    return device_record_end(llm->device);
+}
+
+/* Decode steps 1 … count − 1; the device may be a few steps ahead of what has been collected. */
+static void decode(Generation *generation, size_t count) {
+    LLMPipeline *llm = generation->llm;
+    enum { MOST_AHEAD = 8 };
+    uint64_t submissions[MOST_AHEAD] = {device_submit(llm->device)};
+    uint32_t ahead = device_run_ahead(llm->device);
+    if (ahead >= MOST_AHEAD) ahead = MOST_AHEAD - 1;
+    DeviceStep *step = count > 1 ? record_step(generation) : NULL;
+    size_t queued = 1, collected = 0;
+    while (generation->unfinished && collected < count) {
+        while (step && queued < count && queued <= collected + ahead) {
+            device_replay(llm->device, step);
+            submissions[queued++ % MOST_AHEAD] = device_submit(llm->device);
+        }
+        if (!collect(generation, collected, submissions[collected % MOST_AHEAD])) break;
+        collected++;
+    }
+    device_wait(llm->device, device_submit(llm->device));
+    device_step_free(step);
+    device_failed(llm->device, generation->error);
+}
+
+static bool check_generation(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows,
+                             const LLMGeneration *options, LLMError *error) {
+    if (error_is_set(error)) return false;
+    if (!llm || !tokens) return error_set(error, LLM_ERROR_ARGUMENT, "no model is open");
+    if (rows == 0 || rows > llm->B)
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "%u rows were given; the pipeline was opened for a batch of %u", rows,
+                         llm->B);
+    if (!(options->temperature >= 0) || !(options->temperature <= 1e4f) || !(options->top_p >= 0) ||
+        !(options->top_p <= 1))
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "temperature must be 0 to 10000 and top_p 0 to 1");
+    for (uint32_t b = 0; b < rows; b++)
+        if (!begin_with_end_of_text(llm, &tokens[b], error) ||
+            !check_tokens(llm, &tokens[b], error))
+            return false;
+    return true;
+}
+
+size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
+                          const LLMGeneration *options, LLMError *error) {
+    static const LLMGeneration greedy;
+    LLMError ignored = {0};
+    if (!error) error = &ignored;
+    if (!options) options = &greedy;
+    if (!check_generation(llm, tokens, rows, options, error) || count == 0) return 0;
+    Generation generation = {.llm = llm,
+                             .tokens = tokens,
+                             .rows = rows,
+                             .options = options,
+                             .error = error,
+                             .done = calloc(rows, sizeof(bool)),
+                             .prompt = calloc(rows, sizeof(size_t)),
+                             .unfinished = rows};
+    if (!generation.done || !generation.prompt) {
+        error_memory(error, rows * sizeof(size_t));
+    } else {
+        for (uint32_t b = 0; b < rows; b++) {
+            generation.prompt[b] = tokens[b].count;
+            if (tokens[b].count >= llm->capacity) finish_row(&generation, b);
+        }
+        if (generation.unfinished &&
+            prefill(llm, tokens, rows, sample_last_piece, &generation, error))
+            decode(&generation, count);
+    }
+    free(generation.done);
+    free(generation.prompt);
+    return generation.appended;
+}
+
+size_t llm_generate(LLMPipeline *llm, LLMTokens *tokens, size_t count, const LLMGeneration *options,
+                    LLMError *error) {
+    return llm_generate_batch(llm, tokens, 1, count, options, error);
+}
+
+/* --- logits and losses of a whole text --- */
+
+typedef struct Scoring {
+    LLMPipeline *llm;
+    const LLMTokens *tokens;
+    size_t position; /* tokens scored so far */
+    float *logits;   /* [count, V], or NULL */
+    float *nats;     /* [count − 1], or NULL */
+    LLMError *error;
+} Scoring;
+
+static void score_losses(Scoring *scoring, uint32_t count) {
+    LLMPipeline *llm = scoring->llm;
+    if (scoring->position + count == scoring->tokens->count) count--; /* nothing follows the last */
+    if (!count) return;
+    device_write(llm->targets, 0, scoring->tokens->ids + scoring->position + 1,
+                 count * sizeof(uint32_t));
+    dispatch(llm->device, "cross_entropy_forward", grid_threadgroups(count, 1, 1),
+             arg_buffer(llm->logits, 0), arg_buffer(llm->targets, 0), arg_buffer(llm->nats, 0),
+             arg_u32(llm->info.vocabulary));
+    device_read(llm->nats, 0, scoring->nats + scoring->position, count * sizeof(float));
+}
+
+static bool score_piece(void *context, uint32_t T, const uint32_t *counts, bool is_last) {
+    (void)T;
+    (void)is_last;
+    Scoring *scoring = context;
+    LLMPipeline *llm = scoring->llm;
+    size_t V = llm->info.vocabulary;
+    for (uint32_t first = 0; first < counts[0]; first += LOGITS_PER_PASS) {
+        uint32_t count = counts[0] - first;
+        if (count > LOGITS_PER_PASS) count = LOGITS_PER_PASS;
+        pipeline_logits(llm, first, count);
+        if (scoring->logits)
+            device_read(llm->logits, 0, scoring->logits + scoring->position * V,
+                        count * V * sizeof(float));
+        if (scoring->nats) score_losses(scoring, count);
+        scoring->position += count;
+    }
+    return !device_failed(llm->device, scoring->error);
+}
+
+static void score(Scoring *scoring) {
+    if (!check_tokens(scoring->llm, scoring->tokens, scoring->error)) return;
+    if (scoring->tokens->count == 0) return;
+    prefill(scoring->llm, scoring->tokens, 1, score_piece, scoring, scoring->error);
+}
+
+void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMError *error) {
+    score(&(Scoring){.llm = llm, .tokens = tokens, .logits = logits, .error = error});
+}
+
+void llm_losses(LLMPipeline *llm, const LLMTokens *tokens, float *nats, LLMError *error) {
+    score(&(Scoring){.llm = llm, .tokens = tokens, .nats = nats, .error = error});
+}

@@ -1,0 +1,64 @@
+/* llm_pipeline.h — a model on a device, and the passes that run through it. */
+#ifndef METAL_LLM_PIPELINE_H
+#define METAL_LLM_PIPELINE_H
+
+#include "weights.h"
+
+/* What the samplers write when the logits of a row contain NaN; NO_TOKEN in kernels/argmax.metal. */
+#define NO_TOKEN UINT32_MAX
+
+/* A pass takes at most this many tokens, all rows together: longer prompts come in pieces, so that
+ * memory does not grow with the prompt. */
+enum { TOKENS_PER_PASS = 512 };
+/* So many rows of logits are made at a time when all of them are wanted. */
+enum { LOGITS_PER_PASS = 64 };
+
+struct LLMPipeline {
+    LLMInfo info;
+    Checkpoint *checkpoint;
+    Device *device;
+    Weights weights;
+    bool flash;
+    uint32_t B;        /* rows of the batch, at most */
+    uint32_t capacity; /* tokens that the KV cache holds per row */
+    uint32_t T_max;    /* tokens per row and pass, at most */
+
+    /* What changes from step to step, see kernels/step.metal. */
+    DeviceBuffer *prompt;  /* [B,T] ids of a pass over a prompt */
+    DeviceBuffer *ids;     /* [B] sampled ids, which are also the next step's input */
+    DeviceBuffer *lengths; /* [B] tokens in the KV cache */
+    DeviceBuffer *counts;  /* [B] new tokens of this pass */
+    DeviceBuffer *history; /* [B, capacity + 1] every sampled id at its position */
+
+    DeviceBuffer **keys, **values; /* per layer [B,nh,capacity,hs] */
+
+    /* Activations of one pass. */
+    DeviceBuffer *x, *res;      /* [B,T,C] the residual stream, before and after a block */
+    DeviceBuffer *norm;         /* [B,T,C] */
+    DeviceBuffer *qkv;          /* [B,T,3C] */
+    DeviceBuffer *q;            /* [B,nh,T,hs] */
+    DeviceBuffer *att;          /* [B,nh,T,capacity], naive attention only */
+    DeviceBuffer *mixed;        /* [B,nh,T,hs] */
+    DeviceBuffer *merged;       /* [B,T,C] */
+    DeviceBuffer *block_out;    /* [B,T,C] */
+    DeviceBuffer *up;           /* [B,T,inner] before GELU */
+    DeviceBuffer *gelu;         /* [B,T,inner] */
+    DeviceBuffer *last;         /* [B,C] of each row's last token */
+    DeviceBuffer *logits;       /* [max(B, LOGITS_PER_PASS), V] */
+    DeviceBuffer *p;            /* [B,V] the sampler's scratch */
+    DeviceBuffer *targets;      /* [LOGITS_PER_PASS] */
+    DeviceBuffer *nats;         /* [LOGITS_PER_PASS] */
+    DeviceBuffer *zeros;        /* [V] the bias of the logits */
+    DeviceBuffer *dequantised;  /* [out, in] f32, one matrix at a time, for the matrix library */
+};
+
+/* One pass over T tokens of B rows, ids [B,T]: from ids to `norm`, the normalised last layer. */
+void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T);
+/* From `norm` to logits [B,V] of each row's last new token. */
+void pipeline_last_logits(LLMPipeline *llm, uint32_t B, uint32_t T);
+/* From `norm`, tokens first … first + count − 1 of the pass (all rows counted), to logits [count,V]. */
+void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count);
+/* From logits to ids, and to the state of the next step. */
+void pipeline_sample(LLMPipeline *llm, const LLMGeneration *generation, uint32_t B);
+
+#endif

@@ -1,0 +1,240 @@
+/* metal_llm.c — the public interface: open and close a model, text to tokens and back. */
+#include "llm_pipeline.h"
+#include "tokens.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- open --- */
+
+static bool check_options(const LLMOptions *options, const ModelConfig *config, LLMError *error) {
+    const char *attention = options->attention;
+    if (attention && strcmp(attention, "flash") && strcmp(attention, "naive"))
+        return error_set(error, LLM_ERROR_ARGUMENT, "unknown attention '%s'; use flash or naive",
+                         attention);
+    if (options->context > config->context)
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "a context of %u tokens was asked for, but the model has %u positions",
+                         options->context, config->context);
+    if (options->batch > 1024)
+        return error_set(error, LLM_ERROR_ARGUMENT, "a batch of %u rows is more than 1024",
+                         options->batch);
+    return true;
+}
+
+static DeviceBuffer *floats(LLMPipeline *llm, size_t a, size_t b) {
+    return device_buffer_new(llm->device, a * b * sizeof(float));
+}
+
+static DeviceBuffer *zeros(LLMPipeline *llm, size_t count, LLMError *error) {
+    float *values = calloc(count, sizeof *values);
+    if (!values) return error_memory(error, count * sizeof *values);
+    DeviceBuffer *buffer = floats(llm, count, 1);
+    device_write(buffer, 0, values, count * sizeof *values);
+    free(values);
+    return buffer;
+}
+
+static bool allocate_cache(LLMPipeline *llm, LLMError *error) {
+    const ModelConfig *config = &llm->checkpoint->config;
+    llm->keys = calloc(config->layers, sizeof *llm->keys);
+    llm->values = calloc(config->layers, sizeof *llm->values);
+    if (!llm->keys || !llm->values) return error_memory(error, config->layers * sizeof *llm->keys);
+    for (uint32_t l = 0; l < config->layers; l++) {
+        llm->keys[l] = floats(llm, (size_t)llm->B * llm->capacity, config->channels);
+        llm->values[l] = floats(llm, (size_t)llm->B * llm->capacity, config->channels);
+    }
+    return true;
+}
+
+static bool allocate(LLMPipeline *llm, LLMError *error) {
+    const ModelConfig *config = &llm->checkpoint->config;
+    size_t B = llm->B, BT = B * llm->T_max, C = config->channels, V = config->vocabulary;
+    size_t logits = B > LOGITS_PER_PASS ? B : LOGITS_PER_PASS;
+    llm->prompt = floats(llm, BT, 1);
+    llm->ids = floats(llm, B, 1);
+    llm->lengths = floats(llm, B, 1);
+    llm->counts = floats(llm, B, 1);
+    llm->history = floats(llm, B, llm->capacity + (size_t)1);
+    llm->x = floats(llm, BT, C);
+    llm->res = floats(llm, BT, C);
+    llm->norm = floats(llm, BT, C);
+    llm->qkv = floats(llm, BT, 3 * C);
+    llm->q = floats(llm, BT, C);
+    llm->mixed = floats(llm, BT, C);
+    llm->merged = floats(llm, BT, C);
+    llm->block_out = floats(llm, BT, C);
+    llm->up = floats(llm, BT, config->inner);
+    llm->gelu = floats(llm, BT, config->inner);
+    llm->last = floats(llm, B, C);
+    llm->logits = floats(llm, logits, V);
+    llm->p = floats(llm, B, V);
+    llm->targets = floats(llm, LOGITS_PER_PASS, 1);
+    llm->nats = floats(llm, LOGITS_PER_PASS, 1);
+    llm->zeros = zeros(llm, V, error);
+    if (!llm->flash) llm->att = floats(llm, BT * config->heads, llm->capacity);
+    if (llm->weights.layer[0].qkv.type != TENSOR_F32)
+        llm->dequantised = floats(llm, llm->weights.largest_matrix, 1);
+    return !device_failed(llm->device, error) && llm->zeros && allocate_cache(llm, error) &&
+           !device_failed(llm->device, error);
+}
+
+static void describe(LLMPipeline *llm) {
+    const Checkpoint *checkpoint = llm->checkpoint;
+    const ModelConfig *config = &checkpoint->config;
+    llm->info = (LLMInfo){
+        .format = checkpoint->format,
+        .name = checkpoint->name,
+        .weights = tensor_type_name(checkpoint->layer[0].qkv_weight.type),
+        .device = device_description(llm->device),
+        .layers = config->layers,
+        .heads = config->heads,
+        .channels = config->channels,
+        .inner = config->inner,
+        .context = llm->capacity,
+        .vocabulary = config->vocabulary,
+        .parameters = llm->weights.parameters,
+        .weight_bytes = llm->weights.bytes,
+        .cache_bytes =
+            2ull * sizeof(float) * config->layers * llm->B * llm->capacity * config->channels,
+        .end_of_text =
+            checkpoint->tokenizer ? tokenizer_end_of_text(checkpoint->tokenizer) : UINT32_MAX,
+    };
+}
+
+static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *options,
+                       LLMError *error) {
+    llm->checkpoint = checkpoint_open(path, error);
+    if (!llm->checkpoint) return false;
+    const ModelConfig *config = &llm->checkpoint->config;
+    if (!check_options(options, config, error)) return false;
+    DeviceOptions device = {.threads = options->threads, .profile = options->profile};
+    llm->device = device_open(options->device, &device, error);
+    if (!llm->device) return false;
+    llm->flash = !options->attention || !strcmp(options->attention, "flash");
+    llm->B = options->batch ? options->batch : 1;
+    llm->capacity = options->context ? options->context : config->context;
+    llm->T_max = llm->B < TOKENS_PER_PASS ? TOKENS_PER_PASS / llm->B : 1;
+    if (llm->T_max > llm->capacity) llm->T_max = llm->capacity;
+    if (!weights_load(&llm->weights, llm->checkpoint, llm->device, error)) return false;
+    if (!allocate(llm, error)) return false;
+    describe(llm);
+    return true;
+}
+
+LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error) {
+    static const LLMOptions defaults;
+    if (error_is_set(error)) return NULL;
+    if (!path) {
+        error_set(error, LLM_ERROR_ARGUMENT, "no model was named");
+        return NULL;
+    }
+    LLMPipeline *llm = calloc(1, sizeof *llm);
+    if (!llm) return error_memory(error, sizeof *llm);
+    if (open_parts(llm, path, options ? options : &defaults, error)) return llm;
+    llm_pipeline_close(llm);
+    return NULL;
+}
+
+static void free_buffers(LLMPipeline *llm) {
+    DeviceBuffer *buffers[] = {
+        llm->prompt, llm->ids,   llm->lengths,   llm->counts,  llm->history,     llm->x,
+        llm->res,    llm->norm,  llm->qkv,       llm->q,       llm->att,         llm->mixed,
+        llm->merged, llm->up,    llm->block_out, llm->gelu,    llm->last,        llm->logits,
+        llm->p,      llm->zeros, llm->targets,   llm->nats,    llm->dequantised};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_free(buffers[i]);
+    for (uint32_t l = 0; l < llm->weights.layers; l++) {
+        if (llm->keys) device_buffer_free(llm->keys[l]);
+        if (llm->values) device_buffer_free(llm->values[l]);
+    }
+    free(llm->keys);
+    free(llm->values);
+}
+
+void llm_pipeline_close(LLMPipeline *llm) {
+    if (!llm) return;
+    free_buffers(llm);
+    weights_free(&llm->weights);
+    device_close(llm->device);
+    checkpoint_close(llm->checkpoint);
+    free(llm);
+}
+
+const LLMInfo *llm_info(const LLMPipeline *llm) {
+    return llm ? &llm->info : NULL;
+}
+
+const char *llm_version(void) {
+    return METAL_LLM_VERSION;
+}
+
+size_t llm_timings(LLMPipeline *llm, const LLMTiming **timings) {
+    return device_timings(llm->device, timings);
+}
+
+void llm_timings_reset(LLMPipeline *llm) {
+    device_timings_reset(llm->device);
+}
+
+void llm_free(void *pointer) {
+    free(pointer);
+}
+
+/* --- text --- */
+
+static const Tokenizer *tokenizer_of(const LLMPipeline *llm, LLMError *error) {
+    if (!llm) {
+        error_set(error, LLM_ERROR_ARGUMENT, "no model is open");
+        return NULL;
+    }
+    if (!llm->checkpoint->tokenizer)
+        error_set(error, LLM_ERROR_FORMAT,
+                  "the model brings no tokenizer; work with token ids, or put its tokenizer files "
+                  "beside it");
+    return llm->checkpoint->tokenizer;
+}
+
+LLMTokens llm_encode_bytes(LLMPipeline *llm, const void *bytes, size_t size, LLMError *error) {
+    LLMTokens tokens = {0};
+    const Tokenizer *tokenizer = error_is_set(error) ? NULL : tokenizer_of(llm, error);
+    if (tokenizer && !tokenizer_encode(tokenizer, bytes, size, &tokens, error))
+        llm_tokens_free(&tokens);
+    return tokens;
+}
+
+LLMTokens llm_encode(LLMPipeline *llm, const char *text, LLMError *error) {
+    return llm_encode_bytes(llm, text, strlen(text), error);
+}
+
+const char *llm_token_bytes(const LLMPipeline *llm, uint32_t token, size_t *size) {
+    const Tokenizer *tokenizer = llm ? llm->checkpoint->tokenizer : NULL;
+    return tokenizer ? tokenizer_bytes(tokenizer, token, size) : NULL;
+}
+
+/* The bytes of all tokens to `out`, or only their number if `out` is NULL. */
+static bool join(const Tokenizer *tokenizer, const LLMTokens *tokens, char *out, size_t *total,
+                 LLMError *error) {
+    *total = 0;
+    for (size_t i = 0; i < tokens->count; i++) {
+        size_t size;
+        const char *bytes = tokenizer_bytes(tokenizer, tokens->ids[i], &size);
+        if (!bytes)
+            return error_set(error, LLM_ERROR_ARGUMENT, "token %u is not in the vocabulary of %u",
+                             tokens->ids[i], tokenizer_vocabulary(tokenizer));
+        if (out) memcpy(out + *total, bytes, size);
+        *total += size;
+    }
+    return true;
+}
+
+char *llm_decode(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
+    const Tokenizer *tokenizer = error_is_set(error) ? NULL : tokenizer_of(llm, error);
+    size_t total;
+    if (!tokenizer || !join(tokenizer, tokens, NULL, &total, error)) return NULL;
+    char *text = malloc(total + 1);
+    if (!text) return error_memory(error, total + 1);
+    join(tokenizer, tokens, text, &total, error);
+    text[total] = 0;
+    return text;
+}

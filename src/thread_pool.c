@@ -1,0 +1,191 @@
+#include "thread_pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Between two runs a thread spins this long, because the next run is near while a text is being
+ * generated, and then sleeps. While it waits for the others' last chunks it spins, then yields. */
+enum { SPINS_BEFORE_SLEEP = 20000, SPINS_BEFORE_YIELD = 2000 };
+
+/* `next` holds the run's number in its upper half and the next free chunk in its lower half: a thread
+ * that slept through the end of a run cannot take a chunk of the next one by mistake. */
+typedef struct Job {
+    _Alignas(64) _Atomic uint64_t next;
+    _Atomic uint32_t done;
+    _Atomic uint32_t chunks;
+} Job;
+
+struct ThreadPool {
+    uint32_t threads, started; /* with the caller; without */
+    pthread_t *handles;
+    Job *jobs;
+    uint32_t capacity;
+    _Atomic uint32_t run; /* number of the current run */
+    _Atomic uint32_t count;
+    _Atomic(ThreadPoolWork *) work;
+    _Atomic(void *) context;
+    _Atomic uint32_t inside; /* workers that may be reading `jobs` */
+    _Atomic bool stop;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    uint32_t asleep; /* under mutex */
+};
+
+static void pause_briefly(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static bool take_chunk(Job *job, uint32_t run, uint32_t chunks, uint32_t *chunk) {
+    uint64_t next = atomic_load_explicit(&job->next, memory_order_acquire);
+    while (next >> 32 == run && (uint32_t)next < chunks) {
+        if (atomic_compare_exchange_weak(&job->next, &next, next + 1)) {
+            *chunk = (uint32_t)next;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void wait_until_done(ThreadPool *pool, Job *job, uint32_t run, uint32_t chunks) {
+    for (uint32_t spins = 0;
+         atomic_load_explicit(&job->done, memory_order_acquire) < chunks && pool->run == run;
+         spins++) {
+        if (spins < SPINS_BEFORE_YIELD) pause_briefly();
+        else sched_yield();
+    }
+}
+
+static void take_part(ThreadPool *pool, uint32_t run) {
+    uint32_t count = pool->count;
+    ThreadPoolWork *work = pool->work;
+    void *context = pool->context;
+    for (uint32_t j = 0; j < count && pool->run == run; j++) {
+        Job *job = &pool->jobs[j];
+        uint32_t chunks = job->chunks, chunk;
+        while (take_chunk(job, run, chunks, &chunk)) {
+            work(context, j, chunk, chunk + 1);
+            atomic_fetch_add_explicit(&job->done, 1, memory_order_release);
+        }
+        wait_until_done(pool, job, run, chunks);
+    }
+}
+
+static void sleep_until_run(ThreadPool *pool, uint32_t seen) {
+    for (uint32_t spins = 0; spins < SPINS_BEFORE_SLEEP; spins++) {
+        if (pool->run != seen || pool->stop) return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&pool->mutex);
+    pool->asleep++;
+    while (pool->run == seen && !pool->stop) pthread_cond_wait(&pool->wake, &pool->mutex);
+    pool->asleep--;
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void *worker(void *argument) {
+    ThreadPool *pool = argument;
+    uint32_t seen = 0;
+    for (;;) {
+        sleep_until_run(pool, seen);
+        if (pool->stop) return NULL;
+        atomic_fetch_add(&pool->inside, 1);
+        seen = pool->run;
+        take_part(pool, seen);
+        atomic_fetch_sub(&pool->inside, 1);
+    }
+}
+
+static uint32_t usable_cores(void) {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return (uint32_t)CPU_COUNT(&set);
+#endif
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 ? (uint32_t)cores : 1;
+}
+
+ThreadPool *thread_pool_new(uint32_t threads, LLMError *error) {
+    ThreadPool *pool = calloc(1, sizeof *pool);
+    if (!pool) return error_memory(error, sizeof *pool);
+    pool->threads = threads ? threads : usable_cores();
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->wake, NULL);
+    pool->handles = calloc(pool->threads, sizeof *pool->handles);
+    if (!pool->handles) {
+        error_memory(error, pool->threads * sizeof *pool->handles);
+        thread_pool_free(pool);
+        return NULL;
+    }
+    while (pool->started + 1 < pool->threads) {
+        if (pthread_create(&pool->handles[pool->started], NULL, worker, pool)) {
+            error_set(error, LLM_ERROR_MEMORY, "could not start thread %u of %u; ask for fewer",
+                      pool->started + 2, pool->threads);
+            thread_pool_free(pool);
+            return NULL;
+        }
+        pool->started++;
+    }
+    return pool;
+}
+
+void thread_pool_free(ThreadPool *pool) {
+    if (!pool) return;
+    pthread_mutex_lock(&pool->mutex);
+    pool->stop = true;
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->mutex);
+    for (uint32_t i = 0; i < pool->started; i++) pthread_join(pool->handles[i], NULL);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool->handles);
+    free(pool->jobs);
+    free(pool);
+}
+
+uint32_t thread_pool_threads(const ThreadPool *pool) {
+    return pool->threads;
+}
+
+static bool reserve_jobs(ThreadPool *pool, uint32_t count, LLMError *error) {
+    if (count <= pool->capacity) return true;
+    while (pool->inside) sched_yield(); /* late workers still look at the old jobs */
+    size_t bytes = (size_t)count * sizeof(Job);
+    Job *jobs = aligned_alloc(_Alignof(Job), bytes);
+    if (!jobs) return error_memory(error, bytes);
+    for (uint32_t j = 0; j < count; j++) atomic_init(&jobs[j].next, 0);
+    free(pool->jobs);
+    pool->jobs = jobs;
+    pool->capacity = count;
+    return true;
+}
+
+static void publish_run(ThreadPool *pool, uint32_t run) {
+    pthread_mutex_lock(&pool->mutex);
+    pool->run = run;
+    if (pool->asleep) pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+bool thread_pool_run(ThreadPool *pool, uint32_t count, const uint32_t *chunk_count,
+                     ThreadPoolWork *work, void *context, LLMError *error) {
+    if (!reserve_jobs(pool, count, error)) return false;
+    uint32_t run = pool->run + 1;
+    pool->count = count;
+    pool->work = work;
+    pool->context = context;
+    for (uint32_t j = 0; j < count; j++) {
+        pool->jobs[j].chunks = chunk_count[j];
+        pool->jobs[j].done = 0;
+        atomic_store_explicit(&pool->jobs[j].next, (uint64_t)run << 32, memory_order_release);
+    }
+    publish_run(pool, run);
+    take_part(pool, run);
+    return true;
+}

@@ -1,0 +1,238 @@
+#include "weights.h"
+
+#include "thread_pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Loader {
+    Weights *weights;
+    Device *device;
+    ThreadPool *pool; /* started when the first tensor needs converting */
+    LLMError *error;
+} Loader;
+
+/* --- conversion: any float type to f32, and [in, out] to [out, in] --- */
+
+enum { ROWS_PER_CHUNK = 32 };
+
+typedef struct Conversion {
+    const Tensor *tensor;
+    TensorType type; /* of the result: f32, or f16 if the tensor is */
+    unsigned char *out;
+} Conversion;
+
+static float half_to_float(uint16_t bits) {
+    uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, rest = bits & 1023;
+    uint32_t word;
+    float value;
+    if (exponent == 0) { /* zero and subnormals: rest · 2⁻²⁴ */
+        value = (float)rest * 0x1p-24f;
+        memcpy(&word, &value, 4);
+        word |= sign;
+    } else {
+        word = sign | (exponent == 31 ? 255 : exponent + 112) << 23 | rest << 13;
+    }
+    memcpy(&value, &word, 4);
+    return value;
+}
+
+static float load_float(const unsigned char *from, TensorType type) {
+    uint16_t half;
+    uint32_t word;
+    float value;
+    if (type == TENSOR_F32) {
+        memcpy(&value, from, 4);
+        return value;
+    }
+    memcpy(&half, from, 2);
+    if (type == TENSOR_F16) return half_to_float(half);
+    word = (uint32_t)half << 16;
+    memcpy(&value, &word, 4);
+    return value;
+}
+
+static void convert_element(const Conversion *conversion, size_t row, size_t column) {
+    const Tensor *tensor = conversion->tensor;
+    size_t size = tensor->type == TENSOR_F32 ? 4 : 2;
+    size_t from = tensor->transposed ? column * tensor->rows + row : row * tensor->columns + column;
+    size_t to = row * tensor->columns + column;
+    const unsigned char *source = (const unsigned char *)tensor->data + from * size;
+    if (conversion->type == TENSOR_F16) {
+        memcpy(conversion->out + to * 2, source, 2);
+    } else {
+        float value = load_float(source, tensor->type);
+        memcpy(conversion->out + to * 4, &value, 4);
+    }
+}
+
+/* A block of rows, by squares, so that both sides of a transposition stay in cache. */
+static void convert_rows(void *context, uint32_t job, uint32_t begin, uint32_t end) {
+    (void)job;
+    const Conversion *conversion = context;
+    const Tensor *tensor = conversion->tensor;
+    size_t first = (size_t)begin * ROWS_PER_CHUNK, last = (size_t)end * ROWS_PER_CHUNK;
+    if (last > tensor->rows) last = tensor->rows;
+    for (size_t square = 0; square < tensor->columns; square += ROWS_PER_CHUNK) {
+        size_t stop = square + ROWS_PER_CHUNK;
+        if (stop > tensor->columns) stop = tensor->columns;
+        for (size_t row = first; row < last; row++)
+            for (size_t column = square; column < stop; column++)
+                convert_element(conversion, row, column);
+    }
+}
+
+static void *keep(Loader *loader, size_t bytes) {
+    Weights *weights = loader->weights;
+    size_t count = weights->converted_count;
+    void **converted = realloc(weights->converted, (count + 1) * sizeof *converted);
+    if (!converted) return error_memory(loader->error, (count + 1) * sizeof *converted);
+    weights->converted = converted;
+    void *memory = NULL;
+    if (posix_memalign(&memory, 4096, bytes)) return error_memory(loader->error, bytes);
+    weights->converted[weights->converted_count++] = memory;
+    return memory;
+}
+
+static DeviceBuffer *convert(Loader *loader, const Tensor *tensor, TensorType type) {
+    size_t bytes = tensor_row_bytes(type, tensor->columns) * tensor->rows;
+    Conversion conversion = {tensor, type, keep(loader, bytes)};
+    if (!conversion.out) return NULL;
+    if (!loader->pool) loader->pool = thread_pool_new(0, loader->error);
+    uint32_t chunks = (tensor->rows + ROWS_PER_CHUNK - 1) / ROWS_PER_CHUNK;
+    if (!loader->pool ||
+        !thread_pool_run(loader->pool, 1, &chunks, convert_rows, &conversion, loader->error))
+        return NULL;
+    return device_buffer_wrap(loader->device, conversion.out, bytes);
+}
+
+/* --- tensors --- */
+
+static bool is_float(TensorType type) {
+    return type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16;
+}
+
+/* Alignment that a kernel needs to read elements or blocks of this type. */
+static size_t alignment(TensorType type) {
+    return type == TENSOR_F32 ? 4 : 2;
+}
+
+static bool usable_in_place(const Tensor *tensor) {
+    return !tensor->transposed && tensor->type != TENSOR_BF16 &&
+           (uintptr_t)tensor->data % alignment(tensor->type) == 0;
+}
+
+static bool has_kernels(TensorType type) {
+    return type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_Q8_0;
+}
+
+static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
+    *matrix = (Matrix){NULL, tensor->type, tensor->rows, tensor->columns};
+    if (tensor->type == TENSOR_BF16) matrix->type = TENSOR_F32;
+    if (!has_kernels(matrix->type))
+        return error_set(loader->error, LLM_ERROR_FORMAT,
+                         "weights of type %s have no kernels yet; convert the file to f32, f16 or q8_0",
+                         tensor_type_name(tensor->type));
+    if (usable_in_place(tensor))
+        matrix->buffer = device_buffer_wrap(loader->device, tensor->data, tensor_bytes(tensor));
+    else if (is_float(tensor->type))
+        matrix->buffer = convert(loader, tensor, matrix->type);
+    else
+        return error_set(loader->error, LLM_ERROR_FORMAT, "a %s tensor is misaligned in its file",
+                         tensor_type_name(tensor->type));
+    loader->weights->parameters += tensor_count(tensor);
+    if (matrix->buffer) loader->weights->bytes += device_buffer_size(matrix->buffer);
+    return matrix->buffer != NULL;
+}
+
+/* A vector, or a table that is read element by element: always f32. */
+static bool load_floats(Loader *loader, DeviceBuffer **buffer, const Tensor *tensor) {
+    if (!is_float(tensor->type))
+        return error_set(loader->error, LLM_ERROR_FORMAT,
+                         "a bias, layernorm or position tensor is stored as %s; it must be a float type",
+                         tensor_type_name(tensor->type));
+    if (tensor->type == TENSOR_F32 && usable_in_place(tensor))
+        *buffer = device_buffer_wrap(loader->device, tensor->data, tensor_bytes(tensor));
+    else
+        *buffer = convert(loader, tensor, TENSOR_F32);
+    loader->weights->parameters += tensor_count(tensor);
+    if (*buffer) loader->weights->bytes += device_buffer_size(*buffer);
+    return *buffer != NULL;
+}
+
+static bool load_layer(Loader *loader, LayerWeights *layer, const LayerTensors *tensors) {
+    return load_floats(loader, &layer->attention_norm_weight, &tensors->attention_norm_weight) &&
+           load_floats(loader, &layer->attention_norm_bias, &tensors->attention_norm_bias) &&
+           load_matrix(loader, &layer->qkv, &tensors->qkv_weight) &&
+           load_floats(loader, &layer->qkv_bias, &tensors->qkv_bias) &&
+           load_matrix(loader, &layer->projection, &tensors->projection_weight) &&
+           load_floats(loader, &layer->projection_bias, &tensors->projection_bias) &&
+           load_floats(loader, &layer->mlp_norm_weight, &tensors->mlp_norm_weight) &&
+           load_floats(loader, &layer->mlp_norm_bias, &tensors->mlp_norm_bias) &&
+           load_matrix(loader, &layer->up, &tensors->up_weight) &&
+           load_floats(loader, &layer->up_bias, &tensors->up_bias) &&
+           load_matrix(loader, &layer->down, &tensors->down_weight) &&
+           load_floats(loader, &layer->down_bias, &tensors->down_bias);
+}
+
+/* The rows beyond the vocabulary are padding (llm.c): they are never looked at. */
+static Tensor cropped(Tensor tensor, uint32_t vocabulary) {
+    if (!tensor.transposed && tensor.rows > vocabulary) tensor.rows = vocabulary;
+    return tensor;
+}
+
+static bool load_all(Loader *loader, const Checkpoint *checkpoint) {
+    Weights *weights = loader->weights;
+    uint32_t vocabulary = checkpoint->config.vocabulary;
+    Tensor embedding = cropped(checkpoint->token_embedding, vocabulary);
+    if (!load_matrix(loader, &weights->token_embedding, &embedding) ||
+        !load_floats(loader, &weights->position_embedding, &checkpoint->position_embedding))
+        return false;
+    for (uint32_t l = 0; l < weights->layers; l++)
+        if (!load_layer(loader, &weights->layer[l], &checkpoint->layer[l])) return false;
+    if (!load_floats(loader, &weights->output_norm_weight, &checkpoint->output_norm_weight) ||
+        !load_floats(loader, &weights->output_norm_bias, &checkpoint->output_norm_bias))
+        return false;
+    weights->output = weights->token_embedding;
+    if (!checkpoint->output.data) return true;
+    Tensor output = cropped(checkpoint->output, vocabulary);
+    return load_matrix(loader, &weights->output, &output);
+}
+
+bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, LLMError *error) {
+    const ModelConfig *config = &checkpoint->config;
+    *weights = (Weights){.layers = config->layers};
+    size_t largest = config->inner > 3 * config->channels ? config->inner : 3 * config->channels;
+    weights->largest_matrix = largest * config->channels;
+    weights->layer = calloc(config->layers, sizeof *weights->layer);
+    if (!weights->layer) return error_memory(error, config->layers * sizeof *weights->layer);
+    Loader loader = {weights, device, NULL, error};
+    bool loaded = load_all(&loader, checkpoint);
+    thread_pool_free(loader.pool);
+    if (!loaded) device_failed(device, error);
+    return loaded;
+}
+
+static void free_layer(LayerWeights *layer) {
+    DeviceBuffer *buffers[] = {
+        layer->attention_norm_weight, layer->attention_norm_bias, layer->qkv.buffer,
+        layer->qkv_bias, layer->projection.buffer, layer->projection_bias, layer->mlp_norm_weight,
+        layer->mlp_norm_bias, layer->up.buffer, layer->up_bias, layer->down.buffer,
+        layer->down_bias};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_free(buffers[i]);
+}
+
+void weights_free(Weights *weights) {
+    if (weights->output.buffer != weights->token_embedding.buffer)
+        device_buffer_free(weights->output.buffer);
+    device_buffer_free(weights->token_embedding.buffer);
+    device_buffer_free(weights->position_embedding);
+    if (weights->layer)
+        for (uint32_t l = 0; l < weights->layers; l++) free_layer(&weights->layer[l]);
+    device_buffer_free(weights->output_norm_weight);
+    device_buffer_free(weights->output_norm_bias);
+    for (size_t i = 0; i < weights->converted_count; i++) free(weights->converted[i]);
+    free(weights->converted);
+    free(weights->layer);
+    *weights = (Weights){0};
+}

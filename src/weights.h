@@ -1,0 +1,47 @@
+/* weights.h — a checkpoint's tensors as device buffers, in the layout that the kernels read. */
+#ifndef METAL_LLM_WEIGHTS_H
+#define METAL_LLM_WEIGHTS_H
+
+#include "checkpoint/checkpoint.h"
+#include "device.h"
+
+/* weight [rows, columns] = [out, in]. Float32, float16 and block formats stay as the file has them. */
+typedef struct Matrix {
+    DeviceBuffer *buffer;
+    TensorType type;
+    uint32_t rows, columns;
+} Matrix;
+
+typedef struct LayerWeights {
+    DeviceBuffer *attention_norm_weight, *attention_norm_bias; /* [C] f32, like all vectors */
+    Matrix qkv;                                                /* [3C, C] */
+    DeviceBuffer *qkv_bias;                                    /* [3C] */
+    Matrix projection;                                         /* [C, C] */
+    DeviceBuffer *projection_bias;                             /* [C] */
+    DeviceBuffer *mlp_norm_weight, *mlp_norm_bias;             /* [C] */
+    Matrix up;                                                 /* [inner, C] */
+    DeviceBuffer *up_bias;                                     /* [inner] */
+    Matrix down;                                               /* [C, inner] */
+    DeviceBuffer *down_bias;                                   /* [C] */
+} LayerWeights;
+
+typedef struct Weights {
+    Matrix token_embedding;                             /* [V, C] */
+    DeviceBuffer *position_embedding;                   /* [context, C] f32 */
+    LayerWeights *layer;                                /* [layers] */
+    DeviceBuffer *output_norm_weight, *output_norm_bias; /* [C] */
+    Matrix output;                                      /* [V, C]; tied: token_embedding's buffer */
+    uint32_t layers;
+    uint64_t parameters, bytes;
+    size_t largest_matrix; /* elements of the largest matrix but the embedding and output */
+    void **converted;      /* host memory behind buffers whose tensors needed another layout */
+    size_t converted_count;
+} Weights;
+
+/* Tensors that fit are used in place, so the checkpoint must stay open; those stored transposed,
+ * misaligned or as bf16 are converted once, by all cores. False and `error` on failure, after which
+ * weights_free is still due. */
+bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, LLMError *error);
+void weights_free(Weights *weights);
+
+#endif

@@ -1,0 +1,64 @@
+"""GPT-2 in numpy, float64: the independent second opinion on kernels and whole models.
+
+Formulas: Radford et al. 2019 (GPT-2), Ba et al. 2016 (layernorm), Hendrycks & Gimpel 2016 (GELU),
+Vaswani et al. 2017 (attention). Tensors come under Hugging Face's names, Conv1D weights [in, out].
+"""
+
+import numpy
+
+
+def layernorm(x, weight, bias, epsilon):
+    """x[..., C] normalised over its last axis, scaled and shifted."""
+    mean = x.mean(-1, keepdims=True)
+    variance = ((x - mean) ** 2).mean(-1, keepdims=True)
+    return (x - mean) / numpy.sqrt(variance + epsilon) * weight + bias
+
+
+def gelu(x):
+    """The tanh approximation."""
+    return 0.5 * x * (1 + numpy.tanh(numpy.sqrt(2 / numpy.pi) * (x + 0.044715 * x**3)))
+
+
+def softmax(x):
+    """Over the last axis; −inf becomes 0."""
+    e = numpy.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def attention(q, k, v, scale):
+    """Causal attention of one sequence: q[nh,T,hs], k and v [nh,S,hs] with S ≥ T; the queries are the
+    last T positions."""
+    T, S = q.shape[1], k.shape[1]
+    scores = q @ k.transpose(0, 2, 1) * scale
+    hidden = numpy.arange(S)[None, :] > numpy.arange(S - T, S)[:, None]
+    return softmax(numpy.where(hidden, -numpy.inf, scores)) @ v
+
+
+def logits(config, tensors, ids):
+    """The logits[T, V] of one sequence of ids, everything in float64."""
+    w = {name: array.astype(numpy.float64) for name, array in tensors.items()}
+    T, C, nh = len(ids), config.channels, config.heads
+    norm = lambda x, name: layernorm(x, w[f"{name}.weight"], w[f"{name}.bias"], config.epsilon)
+    linear = lambda x, name: x @ w[f"{name}.weight"] + w[f"{name}.bias"]
+    heads = lambda x: x.reshape(T, nh, C // nh).transpose(1, 0, 2)
+
+    x = w["wte.weight"][ids] + w["wpe.weight"][:T]
+    for l in range(config.layers):
+        scale = (C // nh) ** -0.5 if config.scale_attention else 1.0
+        scale /= l + 1 if config.scale_by_layer else 1
+        q, k, v = numpy.split(linear(norm(x, f"h.{l}.ln_1"), f"h.{l}.attn.c_attn"), 3, axis=-1)
+        mixed = attention(heads(q), heads(k), heads(v), scale).transpose(1, 0, 2).reshape(T, C)
+        x = x + linear(mixed, f"h.{l}.attn.c_proj")
+        up = gelu(linear(norm(x, f"h.{l}.ln_2"), f"h.{l}.mlp.c_fc"))
+        x = x + linear(up, f"h.{l}.mlp.c_proj")
+    return norm(x, "ln_f") @ w.get("lm_head.weight", w["wte.weight"]).T
+
+
+def logit_error(actual, expected):
+    """The largest relative error of any row, after subtracting each row's mean: ‖a − e‖ / ‖e‖. NaN if
+    there is one."""
+    actual = actual.astype(numpy.float64)
+    actual = actual - actual.mean(-1, keepdims=True)
+    expected = expected - expected.mean(-1, keepdims=True)
+    norm = lambda x: numpy.linalg.norm(x, axis=-1)
+    return numpy.max(norm(actual - expected) / norm(expected))

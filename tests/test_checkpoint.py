@@ -1,0 +1,838 @@
+"""Model files: what the loaders hand out is what was written, and what they refuse, and how."""
+
+import contextlib
+import ctypes
+import json
+import os
+import struct
+
+import gguf
+import numpy
+import pytest
+
+import models
+from library import Error
+from models import Config
+
+TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"]
+FORMATS = ["gguf", "huggingface", "llmc"]
+
+# --- src/checkpoint/checkpoint.h ---
+
+
+class Tensor(ctypes.Structure):
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("rows", ctypes.c_uint32),
+        ("columns", ctypes.c_uint32),
+        ("transposed", ctypes.c_bool),
+        ("data", ctypes.c_void_p),
+    ]
+
+
+class ModelConfig(ctypes.Structure):
+    _fields_ = [
+        ("layers", ctypes.c_uint32),
+        ("heads", ctypes.c_uint32),
+        ("channels", ctypes.c_uint32),
+        ("inner", ctypes.c_uint32),
+        ("context", ctypes.c_uint32),
+        ("vocabulary", ctypes.c_uint32),
+        ("epsilon", ctypes.c_float),
+        ("scale_attention", ctypes.c_bool),
+        ("scale_by_layer", ctypes.c_bool),
+    ]
+
+
+# The fields of LayerTensors and Checkpoint that are tensors, by Hugging Face's names.
+LAYER = {
+    "ln_1.weight": "attention_norm_weight",
+    "ln_1.bias": "attention_norm_bias",
+    "attn.c_attn.weight": "qkv_weight",
+    "attn.c_attn.bias": "qkv_bias",
+    "attn.c_proj.weight": "projection_weight",
+    "attn.c_proj.bias": "projection_bias",
+    "ln_2.weight": "mlp_norm_weight",
+    "ln_2.bias": "mlp_norm_bias",
+    "mlp.c_fc.weight": "up_weight",
+    "mlp.c_fc.bias": "up_bias",
+    "mlp.c_proj.weight": "down_weight",
+    "mlp.c_proj.bias": "down_bias",
+}
+MODEL = {
+    "wte.weight": "token_embedding",
+    "wpe.weight": "position_embedding",
+    "ln_f.weight": "output_norm_weight",
+    "ln_f.bias": "output_norm_bias",
+    "lm_head.weight": "output",
+}
+
+
+class LayerTensors(ctypes.Structure):
+    _fields_ = [(field, Tensor) for field in LAYER.values()]
+
+
+class Checkpoint(ctypes.Structure):
+    _fields_ = [
+        ("format", ctypes.c_char_p),
+        ("name", ctypes.c_char_p),
+        ("config", ModelConfig),
+        ("token_embedding", Tensor),
+        ("position_embedding", Tensor),
+        ("layer", ctypes.POINTER(LayerTensors)),
+        ("output_norm_weight", Tensor),
+        ("output_norm_bias", Tensor),
+        ("output", Tensor),
+        ("tokenizer", ctypes.c_void_p),
+        ("end_of_text", ctypes.c_uint32),
+        ("maps", ctypes.c_void_p),
+        ("map_count", ctypes.c_size_t),
+    ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def signatures(library):
+    library.checkpoint_open.restype = ctypes.POINTER(Checkpoint)
+    library.checkpoint_close.argtypes = [ctypes.POINTER(Checkpoint)]
+    library.tensor_row_bytes.restype = ctypes.c_size_t
+    library.tensor_bytes.restype = ctypes.c_size_t
+    library.tensor_count.restype = ctypes.c_size_t
+    library.tensor_type_name.restype = ctypes.c_char_p
+    library.tokenizer_bytes.restype = ctypes.c_void_p
+    library.tokenizer_bytes.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p]
+
+
+@contextlib.contextmanager
+def opened(library, path):
+    """The checkpoint at `path`; closed on leaving."""
+    error = Error()
+    checkpoint = library.checkpoint_open(os.fsencode(path), ctypes.byref(error))
+    assert checkpoint, error.message.decode()
+    assert error.status == 0 and error.message == b""
+    try:
+        yield checkpoint.contents
+    finally:
+        library.checkpoint_close(checkpoint)
+
+
+def refusal(library, path):
+    """The message with which `path` is refused: one line that begins with the path."""
+    error = Error()
+    checkpoint = library.checkpoint_open(os.fsencode(path), ctypes.byref(error))
+    assert not checkpoint, f"{path} was opened"
+    message = error.message.decode(errors="replace")
+    assert error.status != 0 and "\n" not in message
+    assert message.startswith(str(path)), message
+    return message
+
+
+def values(library, tensor):
+    """A tensor's elements as float32 [rows, columns], read from where the loader points."""
+    data = ctypes.string_at(tensor.data, library.tensor_bytes(ctypes.byref(tensor)))
+    type = library.tensor_type_name(tensor.type).decode().upper()
+    shape = (tensor.rows, tensor.columns)
+    stored = shape[::-1] if tensor.transposed else shape
+    raw = numpy.frombuffer(data, numpy.uint8).reshape(stored[0], -1)
+    array = models.dequantise(raw, type).reshape(stored)
+    return array.T if tensor.transposed else array
+
+
+def fields(checkpoint):
+    """Every tensor of a checkpoint by Hugging Face's name; without lm_head where it is tied."""
+    tensors = {name: getattr(checkpoint, field) for name, field in MODEL.items()}
+    if not checkpoint.output.data:
+        del tensors["lm_head.weight"]
+    for i in range(checkpoint.config.layers):
+        layer = checkpoint.layer[i]
+        tensors |= {f"h.{i}.{name}": getattr(layer, field) for name, field in LAYER.items()}
+    return tensors
+
+
+def check(library, checkpoint, config, tensors):
+    """The checkpoint says what `config` says and holds exactly `tensors`."""
+    found = checkpoint.config
+    assert (found.layers, found.heads, found.channels) == (config.layers, config.heads, config.channels)
+    assert (found.context, found.vocabulary) == (config.context, config.vocabulary)
+    assert found.inner == config.feed_forward
+    assert found.epsilon == numpy.float32(config.epsilon)
+    assert found.scale_attention == config.scale_attention
+    assert found.scale_by_layer == config.scale_by_layer
+    held = fields(checkpoint)
+    assert held.keys() == tensors.keys()
+    for name, tensor in held.items():
+        expected = models.out_in(name, tensors[name])
+        expected = expected.reshape(tensor.rows, -1)
+        numpy.testing.assert_array_equal(values(library, tensor), expected, err_msg=name)
+        assert library.tensor_count(ctypes.byref(tensor)) == expected.size
+
+
+def random_config(random, **settings):
+    """Unusual sizes; channels and inner are multiples of 256 where a test quantises to q6_k."""
+    heads = int(random.integers(1, 6))
+    sizes = {
+        "layers": int(random.integers(1, 4)),
+        "heads": heads,
+        "channels": heads * int(random.integers(3, 20)),
+        "context": int(random.integers(2, 40)),
+        "vocabulary": int(random.integers(257, 330)),
+        "inner": int(random.integers(5, 90)),
+        "epsilon": float(random.uniform(1e-6, 1e-3)),
+    }
+    return Config(**(sizes | settings))
+
+
+# --- what is written is what is handed out ---
+
+
+def test_row_bytes(library):
+    for number, type in enumerate(TYPES):
+        assert library.tensor_type_name(number) == type.lower().encode()
+        elements, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[type]]
+        assert library.tensor_row_bytes(number, 3 * elements) == 3 * size
+        if elements > 1:
+            assert library.tensor_row_bytes(number, 3 * elements + elements // 2) == 0
+
+
+@pytest.mark.parametrize("type", TYPES)
+def test_gguf(library, random, tmp_path, type):
+    block = 256 if type == "Q6_K" else 32
+    config = random_config(random, heads=4, channels=block, inner=2 * block, layers=2)
+    tensors = models.random_gpt2(config, random)
+    path = models.write_gguf(tmp_path / "model.gguf", config, tensors, type)
+    with opened(library, path) as checkpoint:
+        assert checkpoint.format == b"GGUF" and checkpoint.name == b"random gpt2"
+        check(library, checkpoint, config, models.gguf_rounded(tensors, type))
+        assert checkpoint.tokenizer is None and checkpoint.end_of_text == 2**32 - 1
+
+
+@pytest.mark.parametrize("version, alignment", [(2, 32), (3, 8), (3, 256)])
+def test_gguf_versions(library, random, tmp_path, version, alignment):
+    config = random_config(random)
+    tensors = models.random_gpt2(config, random)
+    path = tmp_path / "model.gguf"
+    models.write_gguf(path, config, tensors, version=version, alignment=alignment)
+    with opened(library, path) as checkpoint:
+        check(library, checkpoint, config, tensors)
+
+
+def test_gguf_mixed_types(library, random, tmp_path):
+    """llama-quantize stores the embedding of a q4_0 file as q6_k; floats may be halves anywhere."""
+    config = random_config(random, heads=2, channels=256, inner=256, tied=False)
+    tensors = models.random_gpt2(config, random)
+    types = {
+        "token_embd.weight": "Q6_K",
+        "output.weight": "Q8_0",
+        "position_embd.weight": "F16",
+        "blk.0.attn_norm.weight": "F16",
+        "blk.0.ffn_up.bias": "BF16",
+    }
+    path = models.write_gguf(tmp_path / "model.gguf", config, tensors, "Q4_0", types=types)
+    with opened(library, path) as checkpoint:
+        check(library, checkpoint, config, models.gguf_rounded(tensors, "Q4_0", types))
+
+
+def test_gguf_padded_vocabulary(library, random, tmp_path):
+    """Rows beyond the number of tokens are left out."""
+    config = random_config(random, vocabulary=300)
+    tensors = models.random_gpt2(config, random)
+    padded = tensors | {"wte.weight": numpy.pad(tensors["wte.weight"], ((0, 84), (0, 0)))}
+    tokenizer = models.small_tokenizer(300)
+    path = models.write_gguf(tmp_path / "model.gguf", config, padded, tokenizer=tokenizer)
+    with opened(library, path) as checkpoint:
+        check(library, checkpoint, config, tensors)
+
+
+@pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
+@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("prefix", [True, False])
+def test_huggingface(library, random, tmp_path, dtype, shards, prefix):
+    config = random_config(random, scale_by_layer=bool(random.integers(2)))
+    tensors = models.random_gpt2(config, random)
+    folder = tmp_path / "my-gpt2"
+    models.write_huggingface(folder, config, tensors, dtype, shards, prefix)
+    with opened(library, folder) as checkpoint:
+        assert checkpoint.format == b"Hugging Face" and checkpoint.name == b"my-gpt2"
+        rounded = {name: models.rounded(array, dtype) for name, array in tensors.items()}
+        check(library, checkpoint, config, rounded)
+
+
+@pytest.mark.parametrize("prefix", [True, False])
+def test_huggingface_untied(library, random, tmp_path, prefix):
+    config = random_config(random, tied=False, scale_attention=False)
+    tensors = models.random_gpt2(config, random)
+    models.write_huggingface(tmp_path / "model", config, tensors, prefix=prefix)
+    with opened(library, tmp_path / "model" / "model.safetensors") as checkpoint:
+        check(library, checkpoint, config, tensors)
+
+
+def test_huggingface_extra_tensors(library, random, tmp_path):
+    """Causal masks, a tied lm_head and the head of another task are no part of the text model."""
+    config = random_config(random)
+    tensors = models.random_gpt2(config, random)
+    mask = numpy.tril(numpy.ones((1, 1, config.context, config.context), numpy.float32))
+    extra = {
+        "h.0.attn.bias": mask,
+        "h.0.attn.masked_bias": numpy.float32([-1e4]),
+        "lm_head.weight": tensors["wte.weight"],
+    }
+    folder = models.write_huggingface(tmp_path / "model", config, tensors | extra)
+    with opened(library, folder) as checkpoint:
+        check(library, checkpoint, config, tensors)
+
+
+def test_huggingface_defaults(library, random, tmp_path):
+    """An absent setting has the value that transformers' GPT2Config gives it."""
+    config = Config(layers=12, heads=12, channels=12, context=1024, vocabulary=50257)
+    tensors = models.random_gpt2(config, random)
+    folder = models.write_huggingface(tmp_path / "model", config, tensors)
+    (folder / "config.json").write_text('{"model_type": "gpt2", "n_embd": 12}')
+    with opened(library, folder) as checkpoint:
+        check(library, checkpoint, config, tensors)
+
+
+def test_huggingface_old_config(library, random, tmp_path):
+    """Other names of the same settings; no model_type but a class; null for "the default"."""
+    config = random_config(random, inner=0, epsilon=1e-5)
+    tensors = models.random_gpt2(config, random)
+    folder = models.write_huggingface(tmp_path / "model", config, tensors)
+    old = {
+        "architectures": ["GPT2LMHeadModel"],
+        "hidden_size": config.channels,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "n_ctx": config.context,
+        "vocab_size": config.vocabulary,
+        "n_inner": None,
+        "activation_function": None,
+        "quantization_config": None,
+    }
+    (folder / "config.json").write_text(json.dumps(old))
+    with opened(library, folder) as checkpoint:
+        check(library, checkpoint, config, tensors)
+
+
+@pytest.mark.parametrize("version", [3, 5])
+@pytest.mark.parametrize("padding", [128, 1])
+def test_llmc(library, random, tmp_path, version, padding):
+    config = random_config(random, inner=0, epsilon=1e-5)
+    tensors = models.random_gpt2(config, random)
+    path = tmp_path / "gpt2_tiny.bin"
+    models.write_llmc(path, config, tensors, version, padding=padding)
+    type = "F32" if version == 3 else "BF16"
+    rounded = {name: models.rounded(array, type) for name, array in tensors.items()}
+    with opened(library, path) as checkpoint:
+        assert checkpoint.format == b"llm.c" and checkpoint.name == b"gpt2_tiny"
+        check(library, checkpoint, config, rounded)
+
+
+def write_model(tmp_path, format, config, tensors, tokenizer=None):
+    """A model in one of the three formats; returns the path to open."""
+    if format == "gguf":
+        return models.write_gguf(tmp_path / "model.gguf", config, tensors, tokenizer=tokenizer)
+    if format == "llmc":
+        return models.write_llmc(tmp_path / "model.bin", config, tensors, tokenizer=tokenizer)
+    return models.write_huggingface(tmp_path / "model", config, tensors, tokenizer=tokenizer)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("unused", [0, 9])
+def test_tokenizer(library, random, tmp_path, format, unused):
+    """Every token's bytes arrive, and the id that ends a text; ids may be left over."""
+    config = random_config(random, vocabulary=280 + unused, inner=0, epsilon=1e-5)
+    tokenizer = models.small_tokenizer(280)
+    tensors = models.random_gpt2(config, random)
+    path = write_model(tmp_path, format, config, tensors, tokenizer)
+    if format == "huggingface":  # as transformers writes the ids of this tokenizer
+        settings = {"eos_token_id": tokenizer.end_of_text}
+        models.write_huggingface(path, config, tensors, tokenizer=tokenizer, settings=settings)
+    with opened(library, path) as checkpoint:
+        assert checkpoint.end_of_text == tokenizer.end_of_text
+        assert checkpoint.config.vocabulary == 280 + (unused if format != "gguf" else 0)
+        for id, expected in enumerate(models.token_bytes(tokenizer)):
+            size = ctypes.c_size_t()
+            data = library.tokenizer_bytes(checkpoint.tokenizer, id, ctypes.byref(size))
+            assert data and ctypes.string_at(data, size.value) == expected
+        assert library.tokenizer_encodes(ctypes.c_void_p(checkpoint.tokenizer)) in (0, 1)
+
+
+def test_gguf_tokens_without_types(library, random, tmp_path):
+    """Old files have no types: the token that ends a text is special all the same."""
+    config = random_config(random, vocabulary=280)
+    tokenizer = models.small_tokenizer(280)
+    tensors = models.random_gpt2(config, random)
+    drop = lambda writer: writer.kv_data[0].pop("tokenizer.ggml.token_type")
+    path = tmp_path / "model.gguf"
+    models.write_gguf(path, config, tensors, tokenizer=tokenizer, keys=drop)
+    with opened(library, path) as checkpoint:
+        assert checkpoint.end_of_text == 279
+
+
+# --- refused by name ---
+
+
+def replace_key(key, value, type):
+    """For write_gguf's `keys`: put another value in the place of a key's own."""
+
+    def change(writer):
+        writer.kv_data[0].pop(key, None)
+        writer.add_key_value(key, value, type)
+
+    return change
+
+
+UINT32, FLOAT32 = gguf.GGUFValueType.UINT32, gguf.GGUFValueType.FLOAT32
+STRING, BOOL = gguf.GGUFValueType.STRING, gguf.GGUFValueType.BOOL
+
+
+@pytest.mark.parametrize(
+    "key, value, type, words",
+    [
+        ("general.architecture", "llama", STRING, ["llama", "gpt2"]),
+        ("general.alignment", 24, UINT32, ["general.alignment", "power of two"]),
+        ("general.alignment", 0, UINT32, ["general.alignment"]),
+        ("split.count", 3, gguf.GGUFValueType.UINT16, ["3", "gguf-split"]),
+        ("gpt2.block_count", 0, UINT32, ["0 layers"]),
+        ("gpt2.block_count", 1, UINT32, ["blk.1.", "not part"]),
+        ("gpt2.block_count", 3, UINT32, ["blk.2.attn_norm.weight", "missing"]),
+        ("gpt2.block_count", 2**31, UINT32, ["2147483648 layers"]),
+        ("gpt2.block_count", 2.0, FLOAT32, ["gpt2.block_count", "whole number"]),
+        ("gpt2.block_count", -2, gguf.GGUFValueType.INT32, ["gpt2.block_count"]),
+        ("gpt2.block_count", 2**40, gguf.GGUFValueType.UINT64, ["gpt2.block_count"]),
+        ("gpt2.attention.head_count", 0, UINT32, ["0 attention heads"]),
+        ("gpt2.attention.head_count", 5, UINT32, ["5 attention heads", "64"]),
+        ("gpt2.attention.head_count_kv", 1, UINT32, ["1 heads"]),
+        ("gpt2.attention.layer_norm_epsilon", 0.0, FLOAT32, ["epsilon"]),
+        ("gpt2.attention.layer_norm_epsilon", float("nan"), FLOAT32, ["epsilon"]),
+        ("gpt2.attention.layer_norm_epsilon", float("inf"), FLOAT32, ["epsilon"]),
+        ("gpt2.attention.layer_norm_epsilon", "1e-5", STRING, ["epsilon", "float"]),
+        ("gpt2.context_length", 0, UINT32, ["0 positions"]),
+        ("gpt2.context_length", 31, UINT32, ["position_embd.weight", "[32, 64]", "[31, 64]"]),
+        ("gpt2.embedding_length", 2**32 - 1, UINT32, ["4294967295 channels"]),
+        ("gpt2.feed_forward_length", 255, UINT32, ["blk.0.ffn_up.weight", "[256, 64]"]),
+        ("gpt2.vocab_size", 301, UINT32, ["token_embd.weight", "[300, 64]", "[301, 64]"]),
+        ("gpt2.vocab_size", 299, UINT32, ["300 tokens", "299"]),
+        ("tokenizer.ggml.model", "llama", STRING, ["tokenizer", "llama"]),
+        ("tokenizer.ggml.pre", "llama-bpe", STRING, ["llama-bpe", "gpt-2"]),
+        ("tokenizer.ggml.add_bos_token", True, BOOL, ["tokenizer.ggml.add_bos_token"]),
+        ("tokenizer.ggml.tokens", 7, UINT32, ["tokenizer.ggml.tokens", "texts"]),
+        ("general.name", 7, UINT32, ["general.name", "text"]),
+    ],
+)
+def test_gguf_keys_refused(library, random, tmp_path, key, value, type, words):
+    config = Config()
+    tensors = models.random_gpt2(config, random)
+    path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(300)
+    keys = replace_key(key, value, type)
+    models.write_gguf(path, config, tensors, tokenizer=tokenizer, keys=keys)
+    message = refusal(library, path)
+    assert all(word in message for word in words), message
+
+
+REQUIRED_KEYS = [
+    "gpt2.block_count",
+    "gpt2.attention.head_count",
+    "gpt2.embedding_length",
+    "gpt2.feed_forward_length",
+    "gpt2.context_length",
+    "gpt2.attention.layer_norm_epsilon",
+    "tokenizer.ggml.tokens",
+    "tokenizer.ggml.merges",
+]
+
+
+@pytest.mark.parametrize("key", REQUIRED_KEYS)
+def test_gguf_key_missing(library, random, tmp_path, key):
+    config = Config(vocabulary=257)
+    tensors = models.random_gpt2(config, random)
+    path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(257)
+    drop = lambda writer: writer.kv_data[0].pop(key)
+    if key == "tokenizer.ggml.merges":
+        tokenizer = models.small_tokenizer(258)
+        config, tensors = Config(vocabulary=258), models.random_gpt2(Config(vocabulary=258), random)
+    models.write_gguf(path, config, tensors, tokenizer=tokenizer, keys=drop)
+    message = refusal(library, path)
+    assert key in message and "missing" in message
+
+
+def test_gguf_pre_accepted(library, random, tmp_path):
+    """"default" is what a converter writes that did not recognise the tokenizer."""
+    config = Config()
+    tensors = models.random_gpt2(config, random)
+    path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(300)
+    keys = replace_key("tokenizer.ggml.pre", "default", STRING)
+    models.write_gguf(path, config, tensors, tokenizer=tokenizer, keys=keys)
+    with opened(library, path) as checkpoint:
+        assert checkpoint.tokenizer
+
+
+@pytest.mark.parametrize("format", ["gguf", "huggingface"])
+def test_each_tensor_is_needed(library, random, tmp_path, format):
+    config = Config(layers=1)
+    tensors = models.random_gpt2(config, random)
+    for name in tensors:
+        rest = {other: array for other, array in tensors.items() if other != name}
+        path = write_model(tmp_path, format, config, rest)
+        message = refusal(library, path)
+        if format == "gguf" and name == "wte.weight":
+            assert "vocabulary" in message
+        else:
+            missing = models.gguf_name(name) if format == "gguf" else f"transformer.{name}"
+            assert f"{missing} is missing" in message
+
+
+@pytest.mark.parametrize("format", ["gguf", "huggingface"])
+def test_each_shape_is_checked(library, random, tmp_path, format):
+    config = Config(layers=1, channels=48)
+    tensors = models.random_gpt2(config, random)
+    for name, array in tensors.items():
+        wrong = array[:-1] if random.integers(2) else array[..., :-1]
+        path = write_model(tmp_path, format, config, tensors | {name: numpy.ascontiguousarray(wrong)})
+        if format == "gguf" and name == "wte.weight" and wrong.shape[1] == 48:
+            with opened(library, path) as checkpoint:  # a smaller vocabulary, no contradiction
+                assert checkpoint.config.vocabulary == 299
+        else:
+            message = refusal(library, path)
+            shown = models.gguf_name(name) if format == "gguf" else f"transformer.{name}"
+            assert f"{shown} has the shape [" in message
+
+
+def test_gguf_extra_tensor_refused(library, random, tmp_path):
+    config = Config(layers=1)
+    tensors = models.random_gpt2(config, random)
+    path = tmp_path / "model.gguf"
+    models.write_gguf(path, config, tensors | {"h.1.ln_1.weight": tensors["ln_f.weight"]})
+    assert "blk.1.attn_norm.weight is not part of GPT-2" in refusal(library, path)
+
+
+def test_huggingface_adapter_refused(library, random, tmp_path):
+    config = Config(layers=1)
+    tensors = models.random_gpt2(config, random)
+    extra = {"h.0.attn.c_attn.lora_A.weight": tensors["wpe.weight"]}
+    folder = models.write_huggingface(tmp_path / "model", config, tensors | extra)
+    assert "transformer.h.0.attn.c_attn.lora_A.weight" in refusal(library, folder)
+
+
+def tensor_info(data, name):
+    """Offsets, in the bytes of a GGUF file, of a tensor's n_dims, first size, type and offset."""
+    start = data.index(struct.pack("<Q", len(name)) + name.encode()) + 8 + len(name)
+    (dimensions,) = struct.unpack_from("<I", data, start)
+    return start, start + 4, start + 4 + 8 * dimensions, start + 8 + 8 * dimensions
+
+
+def patched(path, offset, format, value):
+    """Overwrite a number in a file."""
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        file.write(struct.pack("<" + format, value))
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (11, "is stored as q3_k, which is not supported; convert it to f16 or q8_0"),
+        (26, "is stored as i32, which is not supported"),
+        (4, "unknown type 4"),
+        (2**32 - 1, "unknown type 4294967295"),
+    ],
+)
+def test_gguf_type_refused(library, random, tmp_path, number, words):
+    path = models.write_gguf(
+        tmp_path / "model.gguf", Config(), models.random_gpt2(Config(), random)
+    )
+    patched(path, tensor_info(path.read_bytes(), "blk.0.ffn_up.weight")[2], "I", number)
+    assert f"blk.0.ffn_up.weight {words}" in refusal(library, path).replace("is stored as the ", "")
+
+
+def test_gguf_quantised_vector_refused(library, random, tmp_path):
+    tensors = models.random_gpt2(Config(), random)
+    for name in ["blk.0.attn_norm.weight", "position_embd.weight"]:
+        path = tmp_path / "model.gguf"
+        models.write_gguf(path, Config(), tensors, types={name: "Q8_0"})
+        assert f"{name} is stored as q8_0" in refusal(library, path)
+
+
+def test_head_size(library, random, tmp_path):
+    for heads, accepted in [(2, True), (1, False)]:
+        config = Config(heads=heads, channels=256, layers=1)
+        path = write_model(tmp_path, "gguf", config, models.random_gpt2(config, random))
+        if accepted:
+            with opened(library, path) as checkpoint:
+                assert checkpoint.config.channels == 256
+        else:
+            assert "head size is 256" in refusal(library, path)
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"model_type": "llama"}, ["model_type", "llama"]),
+        ({"model_type": None, "architectures": ["BertModel"]}, ["model_type"]),
+        ({"model_type": 3}, ["model_type", "text"]),
+        ({"activation_function": "gelu"}, ["activation_function", "gelu"]),
+        ({"activation_function": "relu"}, ["activation_function", "relu"]),
+        ({"add_cross_attention": True}, ["add_cross_attention"]),
+        ({"quantization_config": {"bits": 4}}, ["quantization_config"]),
+        ({"tie_word_embeddings": False}, ["tie_word_embeddings", "lm_head.weight"]),
+        ({"scale_attn_weights": 1}, ["scale_attn_weights", "true or false"]),
+        ({"n_layer": 1}, ["h.1.", "not part"]),
+        ({"n_layer": 2.5}, ["n_layer", "whole number"]),
+        ({"n_layer": -1}, ["n_layer", "whole number"]),
+        ({"n_layer": 1e300}, ["n_layer", "whole number"]),
+        ({"n_layer": "2"}, ["n_layer", "whole number"]),
+        ({"n_head": 3}, ["3 attention heads", "64 channels"]),
+        ({"n_embd": 0}, ["0 channels"]),
+        ({"n_inner": 128}, ["h.0.mlp.c_fc.weight", "[64, 256]", "[64, 128]"]),
+        ({"n_positions": 64}, ["wpe.weight", "[32, 64]", "[64, 64]"]),
+        ({"layer_norm_epsilon": 0}, ["epsilon"]),
+        ({"layer_norm_epsilon": "small"}, ["layer_norm_epsilon", "number"]),
+    ],
+)
+def test_config_refused(library, random, tmp_path, settings, words):
+    tensors = models.random_gpt2(Config(), random)
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors, settings=settings)
+    message = refusal(library, folder)
+    assert all(word in message for word in words), message
+
+
+def test_activation_accepted(library, random, tmp_path):
+    tensors = models.random_gpt2(Config(), random)
+    settings = {"activation_function": "gelu_pytorch_tanh", "reorder_and_upcast_attn": True}
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors, settings=settings)
+    with opened(library, folder) as checkpoint:
+        check(library, checkpoint, Config(), tensors)
+
+
+@pytest.mark.parametrize("number, words", [(4, "version 4"), (1, "version 1"), (0, "version 0")])
+def test_llmc_version_refused(library, random, tmp_path, number, words):
+    path = tmp_path / "model.bin"
+    models.write_llmc(path, Config(), models.random_gpt2(Config(), random))
+    patched(path, 4, "i", number)
+    assert words in refusal(library, path)
+
+
+# --- files that are missing, of another kind, or damaged ---
+
+
+def test_missing_files(library, random, tmp_path):
+    tensors = models.random_gpt2(Config(), random)
+    assert "No such file" in refusal(library, tmp_path / "absent.gguf")
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    assert "save_pretrained" in refusal(library, folder)
+    (folder / "pytorch_model.bin").unlink()
+    assert "no model.safetensors" in refusal(library, folder)
+    (folder / "config.json").unlink()
+    assert "no config.json" in refusal(library, folder)
+    os.mkfifo(tmp_path / "pipe")
+    assert "regular file" in refusal(library, tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("content", [b"", b"G", b"GGU", b"GGUX" * 9, b"PK\3\4" + bytes(99), bytes(999)])
+def test_wrong_magic(library, tmp_path, content):
+    path = tmp_path / "model.gguf"
+    path.write_bytes(content)
+    message = refusal(library, path)
+    assert "GGUF" in message and "Hugging Face" in message and "llm.c" in message
+
+
+def test_big_endian_and_old_gguf(library, random, tmp_path):
+    tensors = models.random_gpt2(Config(), random)
+    for version, words in [(1, "version 1"), (4, "version 4"), (3 << 24, "big-endian")]:
+        path = models.write_gguf(tmp_path / "model.gguf", Config(), tensors, version=version)
+        assert words in refusal(library, path)
+
+
+def test_shard_outside_the_folder(library, random, tmp_path):
+    tensors = models.random_gpt2(Config(), random)
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors, shards=2)
+    index = folder / "model.safetensors.index.json"
+    text, shard = index.read_text(), "model-00001-of-00002.safetensors"
+    (folder / shard).rename(tmp_path / shard)
+    assert shard in refusal(library, folder)
+    for outside in [f"../{shard}", f"{tmp_path}/{shard}", "..", "", "config.json"]:
+        index.write_text(text.replace(shard, outside))
+        assert "same folder" in refusal(library, folder)
+    index.write_text("{}")
+    assert "weight_map" in refusal(library, folder)
+
+
+def test_renamed_safetensors(library, random, tmp_path):
+    """Opening another file than the named one would be a surprise."""
+    folder = models.write_huggingface(tmp_path / "m", Config(), models.random_gpt2(Config(), random))
+    (folder / "model.safetensors").rename(folder / "mine.safetensors")
+    assert "model.safetensors" in refusal(library, folder / "mine.safetensors")
+
+
+def test_duplicates(library, random, tmp_path):
+    tensors = models.random_gpt2(Config(), random)
+    path = models.write_gguf(tmp_path / "model.gguf", Config(), tensors)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"blk.0.ffn_up.bias", b"blk.1.ffn_up.bias"))
+    assert "two tensors named blk.1.ffn_up.bias" in refusal(library, path)
+    path.write_bytes(data.replace(b"gpt2.block_count", b"gpt2.context_len").replace(
+        b"gpt2.context_length", b"gpt2.context_len\0\0\0"))
+    assert "missing" in refusal(library, path)
+    path.write_bytes(data.replace(b"general.name", b"general.type"))
+    duplicated = lambda writer: writer.add_key_value("general.typf", "model", STRING)
+    models.write_gguf(path, Config(), tensors, keys=duplicated)
+    path.write_bytes(path.read_bytes().replace(b"general.typf", b"general.name"))
+    assert "general.name is there twice" in refusal(library, path)
+
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors)
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(config.replace('"n_layer"', '"n_head"'))
+    assert '"n_head" is there twice' in refusal(library, folder)
+    (folder / "config.json").write_text(config)
+    weights = folder / "model.safetensors"
+    data = weights.read_bytes()
+    weights.write_bytes(data.replace(b"h.0.mlp.c_fc.bias", b"h.1.mlp.c_fc.bias"))
+    assert '"transformer.h.1.mlp.c_fc.bias" is there twice' in refusal(library, folder)
+
+
+HUGE = [2**63, 2**64 - 1, 2**62, 2**32, 2**31]
+
+
+@pytest.mark.parametrize("value", HUGE)
+def test_gguf_overflow(library, random, tmp_path, value):
+    """Counts, lengths, sizes and offsets that overflow, or go far beyond the file."""
+    tensors = models.random_gpt2(Config(), random)
+    path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(300)
+    data = models.write_gguf(path, Config(), tensors, tokenizer=tokenizer).read_bytes()
+    _, size, _, offset = tensor_info(data, "blk.1.ffn_up.weight")
+    name = data.index(b"blk.1.ffn_up.weight") - 8
+    key = data.index(b"general.name") - 8
+    tokens = data.index(b"tokenizer.ggml.tokens") + 21 + 8
+    types = data.index(b"tokenizer.ggml.token_type") + 25 + 8
+    places = [8, 16, name, key, key + 8 + 12 + 4, tokens, tokens + 8, types, size, size + 8, offset]
+    for place in places:
+        path.write_bytes(data)
+        patched(path, place, "Q", value)
+        refusal(library, path)
+
+
+@pytest.mark.parametrize("value", HUGE)
+def test_safetensors_overflow(library, random, tmp_path, value):
+    tensors = models.random_gpt2(Config(), random)
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors)
+    path = folder / "model.safetensors"
+    data = path.read_bytes()
+    patched(path, 0, "Q", value)
+    assert str(value) in refusal(library, folder)
+    size = struct.unpack_from("<Q", data)[0]
+    header = json.loads(data[8 : 8 + size])
+    name = "transformer.h.1.mlp.c_fc.weight"
+    begin, end = header[name]["data_offsets"]
+    for change in [
+        {"shape": [value, 64]},
+        {"shape": [64, value]},
+        {"shape": [value, value, value, value]},
+        {"shape": [64, 256] + [1] * 9},
+        {"data_offsets": [begin, value]},
+        {"data_offsets": [value, end]},
+        {"data_offsets": [value, value]},
+        {"data_offsets": [end, begin]},
+        {"data_offsets": [-begin, end]},
+        {"data_offsets": [begin]},
+        {"data_offsets": "all"},
+        {"shape": 64},
+        {"shape": ["64", "256"]},
+        {"dtype": "F64"},
+        {"dtype": 7},
+    ]:
+        text = json.dumps(header | {name: header[name] | change}).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size :])
+        assert name in refusal(library, folder)
+
+
+@pytest.mark.parametrize("field", range(2, 8))
+def test_llmc_overflow(library, random, tmp_path, field):
+    """Sizes that are zero, negative, huge, or another model's."""
+    path = tmp_path / "model.bin"
+    data = models.write_llmc(path, Config(), models.random_gpt2(Config(), random)).read_bytes()
+    (size,) = struct.unpack_from("<i", data, 4 * field)
+    for value in [0, -1, 2**31 - 1, -(2**31), 2**24, size + 99]:
+        path.write_bytes(data)
+        patched(path, 4 * field, "i", value)
+        refusal(library, path)
+
+
+def weights_and_header(path, format, config):
+    """The file that holds the weights, and the number of its bytes before the tensors' data."""
+    file = path / "model.safetensors" if format == "huggingface" else path
+    data = file.read_bytes()
+    if format == "llmc":
+        return file, 1024
+    if format == "huggingface":
+        return file, 8 + struct.unpack_from("<Q", data)[0]
+    last = models.gguf_name(list(models.shapes(config))[-1])
+    return file, tensor_info(data, last)[3] + 8
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_truncated(library, random, tmp_path, format):
+    """Cut anywhere in the header, and at many places behind it."""
+    config = Config(layers=1, vocabulary=257)
+    tokenizer = models.small_tokenizer(257) if format == "gguf" else None
+    tensors = models.random_gpt2(config, random)
+    path = write_model(tmp_path, format, config, tensors, tokenizer)
+    file, header = weights_and_header(path, format, config)
+    size = file.stat().st_size
+    cuts = [*range(header), *random.integers(header, size, 100), size - 1]
+    for cut in sorted(map(int, cuts), reverse=True):
+        os.truncate(file, cut)
+        refusal(library, path)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_flipped_bytes(library, random, tmp_path, format):
+    """A damaged header is refused, or what is handed out lies inside the file."""
+    config = Config(layers=1)
+    tokenizer = models.small_tokenizer(300) if format == "gguf" else None
+    path = write_model(tmp_path, format, config, models.random_gpt2(config, random), tokenizer)
+    file, header = weights_and_header(path, format, config)
+    data, error = file.read_bytes(), Error()
+    for place in random.integers(0, min(header, 4096), 1500):
+        patched(file, int(place), "B", int(random.integers(256)))
+        error = Error()
+        checkpoint = library.checkpoint_open(os.fsencode(path), ctypes.byref(error))
+        patched(file, int(place), "B", data[place])
+        if not checkpoint:
+            assert error.status and error.message and b"\n" not in error.message
+            continue
+        for tensor in fields(checkpoint.contents).values():
+            size = library.tensor_bytes(ctypes.byref(tensor))
+            ctypes.string_at(tensor.data, 1), ctypes.string_at(tensor.data + size - 1, 1)
+        library.checkpoint_close(checkpoint)
+
+
+def test_longer_llmc(library, random, tmp_path):
+    path = models.write_llmc(tmp_path / "model.bin", Config(), models.random_gpt2(Config(), random))
+    with open(path, "ab") as file:
+        file.write(b"\0")
+    assert "longer" in refusal(library, path)
+
+
+MALFORMED = {
+    "empty": "",
+    "open": "{",
+    "array": "[]",
+    "number": "7",
+    "trailing": '{"model_type": "gpt2"} x',
+    "no keys": "{}",
+    "NUL": "\0",
+    "deep arrays": "[" * 100000,
+    "deep objects": '{"a":' * 100000,
+}
+
+
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_json(library, random, tmp_path, text):
+    tensors = models.random_gpt2(Config(), random)
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors)
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(text)
+    refusal(library, folder)
+    (folder / "config.json").write_text(config)
+    weights = (folder / "model.safetensors").read_bytes()[8:]
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text.encode() + weights)
+    refusal(library, folder)
