@@ -43,11 +43,11 @@ endif
 
 KERNELS := $(sort $(wildcard kernels/*.metal))
 names   := $(KERNELS:kernels/%.metal=%)
-SOURCES := $(wildcard src/*.c src/checkpoint/*.c) msl/bind.c
+SOURCES := $(wildcard src/*.c src/checkpoint/*.c) msl/bind.c msl/simt/simt.c
 COMMAND_SOURCES := $(wildcard cli/*.c)
 
 objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
-    $(foreach t,$(LEVELS:%=cpu_%),$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
+    $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
 .PHONY: help setup build demo test test-transformers strict fuzz bench install uninstall format clean
