@@ -32,7 +32,9 @@ KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes
     -ffp-contract=fast
 # Short loops of fixed length are vectorised, not unrolled first.
 CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
-SIMT_FLAGS := -O2 -Imsl/simt -Imsl/common $(sanitize_flags)
+# Lanes meet at a simd function if the same calls led them there: calls stay calls.
+SIMT_FLAGS := -O2 -fno-inline -fconvergent-functions -fno-omit-frame-pointer -fno-optimize-sibling-calls \
+    -Imsl/simt -Imsl/common $(sanitize_flags)
 ifeq ($(ARCH),x86_64)
   LEVELS := v2 v3 v4
   level_flags = -march=x86-64-$(1) -mprefer-vector-width=512
