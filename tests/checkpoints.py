@@ -144,7 +144,11 @@ def fields(checkpoint):
 def check(library, checkpoint, config, tensors):
     """The checkpoint says what `config` says and holds exactly `tensors`."""
     found = checkpoint.config
-    assert (found.layers, found.heads, found.channels) == (config.layers, config.heads, config.channels)
+    assert (found.layers, found.heads, found.channels) == (
+        config.layers,
+        config.heads,
+        config.channels,
+    )
     assert (found.context, found.vocabulary) == (config.context, config.vocabulary)
     assert found.inner == config.feed_forward
     assert found.epsilon == numpy.float32(config.epsilon)

@@ -72,6 +72,14 @@ def test_gguf_versions(library, random, tmp_path, version, alignment):
         check(library, checkpoint, config, tensors)
 
 
+def test_gguf_without_name(library, random, tmp_path):
+    drop = lambda writer: writer.kv_data[0].pop("general.name")
+    tensors = models.random_gpt2(Config(), random)
+    path = models.write_gguf(tmp_path / "my-gpt2.gguf", Config(), tensors, keys=drop)
+    with opened(library, path) as checkpoint:
+        assert checkpoint.name == b"my-gpt2"
+
+
 def test_gguf_mixed_types(library, random, tmp_path):
     """llama-quantize stores the embedding of a q4_0 file as q6_k; floats may be halves anywhere."""
     config = random_config(random, heads=2, channels=256, inner=256, tied=False)
@@ -319,7 +327,7 @@ def test_gguf_key_missing(library, random, tmp_path, key):
 
 
 def test_gguf_pre_accepted(library, random, tmp_path):
-    """"default" is what a converter writes that did not recognise the tokenizer."""
+    """ "default" is what a converter writes that did not recognise the tokenizer."""
     config = Config()
     tensors = models.random_gpt2(config, random)
     path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(300)
@@ -350,7 +358,9 @@ def test_each_shape_is_checked(library, random, tmp_path, format):
     tensors = models.random_gpt2(config, random)
     for name, array in tensors.items():
         wrong = array[:-1] if random.integers(2) else array[..., :-1]
-        path = write_model(tmp_path, format, config, tensors | {name: numpy.ascontiguousarray(wrong)})
+        path = write_model(
+            tmp_path, format, config, tensors | {name: numpy.ascontiguousarray(wrong)}
+        )
         if format == "gguf" and name == "wte.weight" and wrong.shape[1] == 48:
             with opened(library, path) as checkpoint:  # a smaller vocabulary, no contradiction
                 assert checkpoint.config.vocabulary == 299
@@ -501,7 +511,9 @@ def test_missing_files(library, random, tmp_path):
     assert "regular file" in refusal(library, tmp_path / "pipe")
 
 
-@pytest.mark.parametrize("content", [b"", b"G", b"GGU", b"GGUX" * 9, b"PK\3\4" + bytes(99), bytes(999)])
+@pytest.mark.parametrize(
+    "content", [b"", b"G", b"GGU", b"GGUX" * 9, b"PK\3\4" + bytes(99), bytes(999)]
+)
 def test_wrong_magic(library, tmp_path, content):
     path = tmp_path / "model.gguf"
     path.write_bytes(content)
@@ -532,7 +544,9 @@ def test_shard_outside_the_folder(library, random, tmp_path):
 
 def test_renamed_safetensors(library, random, tmp_path):
     """Opening another file than the named one would be a surprise."""
-    folder = models.write_huggingface(tmp_path / "m", Config(), models.random_gpt2(Config(), random))
+    folder = models.write_huggingface(
+        tmp_path / "m", Config(), models.random_gpt2(Config(), random)
+    )
     (folder / "model.safetensors").rename(folder / "mine.safetensors")
     assert "model.safetensors" in refusal(library, folder / "mine.safetensors")
 
@@ -543,8 +557,11 @@ def test_duplicates(library, random, tmp_path):
     data = path.read_bytes()
     path.write_bytes(data.replace(b"blk.0.ffn_up.bias", b"blk.1.ffn_up.bias"))
     assert "two tensors named blk.1.ffn_up.bias" in refusal(library, path)
-    path.write_bytes(data.replace(b"gpt2.block_count", b"gpt2.context_len").replace(
-        b"gpt2.context_length", b"gpt2.context_len\0\0\0"))
+    path.write_bytes(
+        data.replace(b"gpt2.block_count", b"gpt2.context_len").replace(
+            b"gpt2.context_length", b"gpt2.context_len\0\0\0"
+        )
+    )
     assert "missing" in refusal(library, path)
     path.write_bytes(data.replace(b"general.name", b"general.type"))
     duplicated = lambda writer: writer.add_key_value("general.typf", "model", STRING)
@@ -736,5 +753,7 @@ def test_malformed_json(library, random, tmp_path, text):
     assert "not a JSON object" in refusal(library, folder)
     (folder / "config.json").write_text(config + " \n")
     weights = (folder / "model.safetensors").read_bytes()[8:]
-    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text.encode() + weights)
+    (folder / "model.safetensors").write_bytes(
+        struct.pack("<Q", len(text)) + text.encode() + weights
+    )
     refusal(library, folder)

@@ -189,6 +189,7 @@ static bool read_tokenizer(const GGUFFile *gguf, Checkpoint *checkpoint, LLMErro
 static bool read_name(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
     Text name = {"", 0};
     if (!gguf_get_text(gguf, "general.name", &name, error)) return false;
+    if (name.size == 0) return checkpoint_name_after(checkpoint, gguf->path, ".gguf", error);
     checkpoint->name = strndup(name.data, name.size);
     if (!checkpoint->name) error_memory(error, name.size);
     return checkpoint->name != NULL;
