@@ -157,6 +157,22 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 	@echo '  CXX  $@'
 	@$(CLANGXX) $(KERNEL_FLAGS) $(SIMT_FLAGS) -DMSL_PREFIX=simt -MMD -MP -c $< -o $@
 
+# --- the strict check of the kernels' language ---
+
+$(BUILD)/strict: msl/strict/strict.c
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $< $(LDLIBS) -o $@
+
+$(BUILD)/kernels/%.strict: kernels/%.metal msl/strict/metal_stdlib msl/strict/flags $(BUILD)/strict
+	@mkdir -p $(@D)
+	@echo '  STRICT $<'
+	@$(CLANGXX) @msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $< > $@.json
+	@$(BUILD)/strict < $@.json
+	@mv $@.json $@
+
+strict: $(names:%=$(BUILD)/kernels/%.strict)
+
 # --- the library and the command ---
 
 $(BUILD)/%.o: %.c

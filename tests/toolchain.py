@@ -1,0 +1,36 @@
+"""The tools that turn a .metal file into something else: the binder and clang++."""
+
+import os
+import shutil
+import subprocess
+
+from library import BUILD, ROOT
+
+BIND = BUILD / "bind"
+STRICT = BUILD / "strict"
+
+
+def clangxx():
+    """The clang++ that compiles the kernels: CLANGXX, or the newest one from 15 on."""
+    versions = [f"clang++-{version}" for version in range(19, 14, -1)] + ["clang++"]
+    found = os.environ.get("CLANGXX") or next(filter(shutil.which, versions), None)
+    assert found, "no clang++; set CLANGXX"
+    return found
+
+
+def bind(*arguments):
+    """The binder's output; raises CalledProcessError with its message in stderr."""
+    command = [BIND, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def strict_errors(path):
+    """What the binder, clang and the strict check find wrong with a .metal file, as text."""
+    bound = subprocess.run([BIND, "source", path], capture_output=True, text=True)
+    flags = [f"@{ROOT}/msl/strict/flags", f"-I{ROOT}/msl/strict", "-Xclang", "-ast-dump=json"]
+    parsed = subprocess.run([clangxx(), *flags, path], capture_output=True)
+    checked = subprocess.run([STRICT], input=parsed.stdout, capture_output=True)
+    found = bound.stderr + parsed.stderr.decode() + checked.stderr.decode()
+    failed = bound.returncode or parsed.returncode or checked.returncode
+    assert bool(failed) == bool(found), f"exit status {failed}, but: {found or 'no message'}"
+    return found
