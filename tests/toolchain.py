@@ -27,10 +27,23 @@ def bind(*arguments):
 def strict_errors(path):
     """What the binder, clang and the strict check find wrong with a .metal file, as text."""
     bound = subprocess.run([BIND, "source", path], capture_output=True, text=True)
-    flags = [f"@{ROOT}/msl/strict/flags", f"-I{ROOT}/msl/strict", "-Xclang", "-ast-dump=json"]
+    flags = ["--config", f"{ROOT}/msl/strict/flags", f"-I{ROOT}/msl/strict", "-Xclang", "-ast-dump=json"]
     parsed = subprocess.run([clangxx(), *flags, path], capture_output=True)
     checked = subprocess.run([STRICT], input=parsed.stdout, capture_output=True)
     found = bound.stderr + parsed.stderr.decode() + checked.stderr.decode()
     failed = bound.returncode or parsed.returncode or checked.returncode
     assert bool(failed) == bool(found), f"exit status {failed}, but: {found or 'no message'}"
     return found
+
+
+def build_simt(path, folder, flags=()):
+    """A shared library of the SIMT runtime and one .metal file's kernels: simt_run, simt_<kernel>."""
+    source, runtime = folder / f"{path.stem}.cpp", folder / "simt.o"
+    result = folder / f"lib{path.stem}.so"
+    source.write_text(bind("source", path))
+    msl = ROOT / "msl"
+    run = lambda *command: subprocess.run([clangxx(), "-fPIC", *command], check=True)
+    run("-x", "c", "-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-c", msl / "simt/simt.c", "-o", runtime)
+    options = ["--config", msl / "simt/flags", f"-I{msl}/simt", f"-I{msl}/common", "-DMSL_PREFIX=simt", *flags]
+    run("-shared", *options, source, runtime, "-lm", "-o", result)
+    return result

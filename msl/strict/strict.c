@@ -1,6 +1,6 @@
 /* strict — refuses what Metal refuses and clang's C++ for OpenCL takes, on clang's syntax tree.
  *
- *   clang++ @msl/strict/flags -Imsl/strict -Xclang -ast-dump=json FILE.metal | strict
+ *   clang++ --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json FILE.metal | strict
  *
  * Exit status 1 if anything was refused, each with file, line and column on stderr; 2 if the input is
  * not a syntax tree.
