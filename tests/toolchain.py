@@ -36,13 +36,16 @@ def strict_errors(path):
     return found
 
 
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-shared-libsan"] if os.environ.get("SANITIZE") else []
+
+
 def build_simt(path, folder, flags=()):
     """A shared library of the SIMT runtime and one .metal file's kernels: simt_run, simt_<kernel>."""
     source, runtime = folder / f"{path.stem}.cpp", folder / "simt.o"
     result = folder / f"lib{path.stem}.so"
     source.write_text(bind("source", path))
     msl = ROOT / "msl"
-    run = lambda *command: subprocess.run([clangxx(), "-fPIC", *command], check=True)
+    run = lambda *command: subprocess.run([clangxx(), "-fPIC", *SANITIZE, *command], check=True)
     run("-x", "c", "-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-c", msl / "simt/simt.c", "-o", runtime)
     options = ["--config", msl / "simt/flags", f"-I{msl}/simt", f"-I{msl}/common", "-DMSL_PREFIX=simt", *flags]
     run("-shared", *options, source, runtime, "-lm", "-o", result)
