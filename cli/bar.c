@@ -13,10 +13,8 @@ void print_bar(FILE *file, double share, int width) {
 }
 
 Progress progress_begin(size_t total, const char *unit) {
-    return (Progress){.total = total,
-                      .unit = unit,
-                      .start = clock_seconds(),
-                      .visible = isatty(STDERR_FILENO)};
+    return (Progress){
+        .total = total, .unit = unit, .start = clock_seconds(), .visible = isatty(STDERR_FILENO)};
 }
 
 void progress_update(Progress *progress, size_t done) {

@@ -2,6 +2,7 @@
 #include "llm_pipeline.h"
 #include "machine.h"
 #include "model.h"
+#include "options.h"
 #include "profile.h"
 #include "tokens.h"
 #include "units.h"
@@ -15,8 +16,8 @@
 enum { REPETITIONS_MOST = 1000 };
 
 typedef struct Measure {
-    uint32_t tokens; /* per row and repetition */
-    uint32_t count;  /* repetitions */
+    uint32_t tokens;                /* per row and repetition */
+    uint32_t count;                 /* repetitions */
     double rates[REPETITIONS_MOST]; /* tokens per second, all rows together; ascending at the end */
 } Measure;
 
@@ -41,7 +42,8 @@ typedef struct Pass {
 
 /* FNV-1a over ids. */
 static uint64_t hash_token(uint64_t hash, uint32_t token) {
-    for (int shift = 0; shift < 32; shift += 8) hash = (hash ^ (token >> shift & 255)) * 0x100000001b3;
+    for (int shift = 0; shift < 32; shift += 8)
+        hash = (hash ^ (token >> shift & 255)) * 0x100000001b3;
     return hash;
 }
 
@@ -63,7 +65,8 @@ static void fill_prompts(Bench *bench, uint32_t count, LLMError *error) {
             uint64_t z = state += 0x9e3779b97f4a7c15;
             z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
             z = (z ^ z >> 27) * 0x94d049bb133111eb;
-            tokens_append(&bench->tokens[b], (z ^ z >> 31) % llm_info(bench->llm)->vocabulary, error);
+            tokens_append(&bench->tokens[b], (z ^ z >> 31) % llm_info(bench->llm)->vocabulary,
+                          error);
         }
     }
 }
@@ -100,8 +103,9 @@ static bool check_repeats(Bench *bench, uint64_t checksum, LLMError *error) {
     if (bench->decode.count == 0) bench->checksum = checksum;
     if (error_is_set(error) || bench->checksum == checksum) return true;
     return error_set(error, LLM_ERROR_DEVICE,
-                     "two repetitions gave different tokens (checksums %016" PRIx64 " and %016" PRIx64
-                     "); the device computes wrongly", bench->checksum, checksum);
+                     "two repetitions gave different tokens (checksums %016" PRIx64
+                     " and %016" PRIx64 "); the device computes wrongly",
+                     bench->checksum, checksum);
 }
 
 static void measure(Bench *bench, uint32_t repetitions, LLMError *error) {
@@ -130,8 +134,8 @@ static double weight_bytes(const LLMPipeline *llm) {
     return bytes;
 }
 
-/* Bytes per token of the decoding: a row's share of the weights, and its keys and values, of which there
- * are 2 at the first step and tokens + 1 at the last. */
+/* Bytes per token of the decoding: a row's share of the weights, and its keys and values, of which
+ * there are 2 at the first step and tokens + 1 at the last. */
 static double decode_bytes(const Bench *bench) {
     const LLMInfo *info = llm_info(bench->llm);
     double per_position = (double)info->cache_bytes / bench->rows / info->context;
@@ -164,12 +168,14 @@ static void print_table(const Bench *bench) {
     const LLMInfo *info = llm_info(bench->llm);
     double flops = prefill_flop(bench) * median(&bench->prefill);
     double bytes = decode_bytes(bench) * median(&bench->decode);
-    printf("model    %s, %s, %s parameters, %s of weights\n", *info->name ? info->name : info->format,
-           info->weights, scaled_text((double)info->parameters, "").text,
+    printf("model    %s, %s, %s parameters, %s of weights\n",
+           *info->name ? info->name : info->format, info->weights,
+           scaled_text((double)info->parameters, "").text,
            scaled_text((double)info->weight_bytes, "B").text);
     if (bench->rows > 1) printf("batch    %u rows\n", bench->rows);
     if (bench->matmul > 0)
-        printf("peak     matrix product %s, memory read %s\n", scaled_text(bench->matmul, "FLOP/s").text,
+        printf("peak     matrix product %s, memory read %s\n",
+               scaled_text(bench->matmul, "FLOP/s").text,
                scaled_text(bench->bandwidth, "B/s").text);
     printf("\n%-8s %6s %10s %10s %10s %12s %14s%s\n", "test", "tokens", "tokens/s", "slowest",
            "fastest", "per token", "", bench->matmul > 0 ? "   peak" : "");
@@ -206,9 +212,11 @@ static void print_json(const Bench *bench) {
     cJSON_AddNumberToObject(json, "batch", bench->rows);
     cJSON_AddNumberToObject(json, "repetitions", bench->decode.count);
     cJSON *prefill = measure_json(json, "prefill", &bench->prefill);
-    cJSON_AddNumberToObject(prefill, "flop_per_second", prefill_flop(bench) * median(&bench->prefill));
+    cJSON_AddNumberToObject(prefill, "flop_per_second",
+                            prefill_flop(bench) * median(&bench->prefill));
     cJSON *decode = measure_json(json, "decode", &bench->decode);
-    cJSON_AddNumberToObject(decode, "bytes_per_second", decode_bytes(bench) * median(&bench->decode));
+    cJSON_AddNumberToObject(decode, "bytes_per_second",
+                            decode_bytes(bench) * median(&bench->decode));
     cJSON_AddStringToObject(json, "checksum", checksum);
     if (bench->matmul > 0) {
         cJSON *peak = cJSON_AddObjectToObject(json, "peak");
@@ -228,8 +236,8 @@ static bool fit_context(Bench *bench, LLMError *error) {
     uint32_t context = llm_info(bench->llm)->context;
     uint32_t *prefill = &bench->prefill.tokens, *decode = &bench->decode.tokens;
     if (context < 3)
-        return error_set(error, LLM_ERROR_CONTEXT, "a context of %u tokens leaves nothing to measure",
-                         context);
+        return error_set(error, LLM_ERROR_CONTEXT,
+                         "a context of %u tokens leaves nothing to measure", context);
     if (!*prefill) *prefill = context > 512 ? 512 : context - 1;
     if (!*decode) *decode = context > 129 ? 128 : context - 2;
     if (*prefill > context - 1)
@@ -238,8 +246,8 @@ static bool fit_context(Bench *bench, LLMError *error) {
                          *prefill, context, context - 1);
     if (*decode > context - 2)
         return error_set(error, LLM_ERROR_CONTEXT,
-                         "2 tokens and %u more exceed the context of %u; use -n %u", *decode, context,
-                         context - 2);
+                         "2 tokens and %u more exceed the context of %u; use -n %u", *decode,
+                         context, context - 2);
     return true;
 }
 
@@ -251,7 +259,8 @@ static void measure_machine(Bench *bench, const LLMOptions *options, LLMError *e
 }
 
 static void free_bench(Bench *bench) {
-    for (uint32_t b = 0; bench->tokens && b < bench->rows; b++) llm_tokens_free(&bench->tokens[b]);
+    for (uint32_t b = 0; bench->tokens && b < bench->rows; b++)
+        llm_tokens_free(&bench->tokens[b]);
     free(bench->tokens);
     llm_pipeline_close(bench->llm);
 }
@@ -262,18 +271,17 @@ int verb_bench(Arguments *arguments) {
     bool json = false;
     LLMOptions pipeline = {.batch = 1};
     const Option options[] = {
-        {"p", OPTION_UINT32, &bench.prefill.tokens, "N",
-         "tokens of the prompt (default 512, or what the context holds)", 1, 1 << 24},
-        {"n", OPTION_UINT32, &bench.decode.tokens, "N",
-         "tokens to decode (default 128, or what the context holds)", 1, 1 << 24},
-        {"r", OPTION_UINT32, &repetitions, "N", "repetitions", 1, REPETITIONS_MOST},
-        {"batch", OPTION_UINT32, &pipeline.batch, "B", "texts side by side", 1, 1024},
-        {"json", OPTION_FLAG, &json, NULL, "print the results as JSON", 0, 0},
-        PIPELINE_OPTIONS(pipeline),
-        {"profile", OPTION_FLAG, &pipeline.profile, NULL, "time every kernel", 0, 0},
+        option_uint32("p", "N", &bench.prefill.tokens, 1, 1 << 24,
+                      "tokens of the prompt (default 512, or what the context holds)"),
+        option_uint32("n", "N", &bench.decode.tokens, 1, 1 << 24,
+                      "tokens to decode (default 128, or what the context holds)"),
+        option_uint32("r", "N", &repetitions, 1, REPETITIONS_MOST, "repetitions"),
+        option_uint32("batch", "B", &pipeline.batch, 1, 1024, "texts side by side"),
+        option_flag("json", &json, "print the results as JSON"),
+        option_flag("profile", &pipeline.profile, "time every kernel"),
     };
     int status;
-    if (!options_parse(arguments, options, COUNT(options), &status)) return status;
+    if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
 
     LLMError error = {0};
     bench.rows = pipeline.batch;

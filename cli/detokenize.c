@@ -1,6 +1,7 @@
 /* detokenize.c — token ids on standard input to their bytes. */
 #include "input.h"
 #include "model.h"
+#include "options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static void write_tokens(const Tokenizer *tokenizer, const LLMTokens *tokens) {
 
 int verb_detokenize(Arguments *arguments) {
     int status;
-    if (!options_parse(arguments, NULL, 0, &status)) return status;
+    if (!options_parse(arguments, NULL, 0, NULL, &status)) return status;
     LLMError error = {0};
     Checkpoint *checkpoint = model_open_tokenizer(arguments->values[0], &error);
     Bytes text = read_bytes("-", &error);

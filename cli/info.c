@@ -1,5 +1,6 @@
 /* info.c — what a model file consists of. */
 #include "model.h"
+#include "options.h"
 #include "units.h"
 
 #include <stdio.h>
@@ -35,15 +36,18 @@ static void print_types(const Group *group) {
 
 static void print_group(const Group *group) {
     char shape[40], each[16] = "";
-    if (group->rows == 1) snprintf(shape, sizeof shape, "[%u]", group->columns);
-    else snprintf(shape, sizeof shape, "[%u, %u]", group->rows, group->columns);
+    if (group->rows == 1)
+        snprintf(shape, sizeof shape, "[%u]", group->columns);
+    else
+        snprintf(shape, sizeof shape, "[%u, %u]", group->rows, group->columns);
     if (group->tensors > 1) snprintf(each, sizeof each, "%u x ", group->tensors);
     printf("  %-18s %6s%-16s %9s  ", group->name, each, shape, scaled_text(group->bytes, "B").text);
     print_types(group);
     putchar('\n');
 }
 
-#define TENSOR_GROUP(member, name) {name, offsetof(LayerTensors, member)}
+#define TENSOR_GROUP(member, name)                                                                 \
+    { name, offsetof(LayerTensors, member) }
 static const struct {
     const char *name;
     size_t offset;
@@ -128,12 +132,13 @@ static void print_info(const Checkpoint *checkpoint) {
     printf("parameters    %s (%.0f)%s\n", scaled_text(parameters, "").text, parameters,
            checkpoint->output.data ? "" : ", output tied to the token embedding");
     printf("tensors       %s\n", scaled_text(bytes, "B").text);
-    for (size_t i = 0; i < count; i++) print_group(&groups[i]);
+    for (size_t i = 0; i < count; i++)
+        print_group(&groups[i]);
 }
 
 int verb_info(Arguments *arguments) {
     int status;
-    if (!options_parse(arguments, NULL, 0, &status)) return status;
+    if (!options_parse(arguments, NULL, 0, NULL, &status)) return status;
     LLMError error = {0};
     Checkpoint *checkpoint = model_open_checkpoint(arguments->values[0], &error);
     if (checkpoint) print_info(checkpoint);

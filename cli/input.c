@@ -50,7 +50,8 @@ static bool parse_id(const char *text, size_t size, size_t *at, uint32_t *id) {
 
 static int word_length(const char *text, size_t size) {
     int length = 0;
-    while ((size_t)length < size && length < 40 && !isspace((unsigned char)text[length])) length++;
+    while ((size_t)length < size && length < 40 && !isspace((unsigned char)text[length]))
+        length++;
     return length;
 }
 
@@ -59,8 +60,10 @@ LLMTokens parse_ids(const char *text, size_t size, LLMError *error) {
     for (size_t at = 0; at < size && !error_is_set(error);) {
         size_t first = at;
         uint32_t id;
-        if (isspace((unsigned char)text[at])) at++;
-        else if (parse_id(text, size, &at, &id)) tokens_append(&tokens, id, error);
+        if (isspace((unsigned char)text[at]))
+            at++;
+        else if (parse_id(text, size, &at, &id))
+            tokens_append(&tokens, id, error);
         else
             error_set(error, LLM_ERROR_ARGUMENT,
                       "'%.*s' is not a token id; write whole numbers, separated by spaces",

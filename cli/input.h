@@ -9,7 +9,8 @@ typedef struct Bytes {
     size_t size;
 } Bytes;
 
-/* The whole of a file, or of standard input if `path` is "-". Empty, and `error` set, on failure. */
+/* The whole of a file, or of standard input if `path` is "-". Empty, and `error` set, on failure.
+ */
 Bytes read_bytes(const char *path, LLMError *error);
 /* Token ids, separated by white space. The caller frees them with llm_tokens_free. */
 LLMTokens parse_ids(const char *text, size_t size, LLMError *error);

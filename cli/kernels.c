@@ -48,7 +48,8 @@ static bool is_file(const char *file, const char *name) {
 static int unknown_kernel(const Verb *verb, const char *name) {
     const char *names[256];
     size_t count = kernel_count < COUNT(names) ? kernel_count : COUNT(names);
-    for (size_t i = 0; i < count; i++) names[i] = kernel_table[i].name;
+    for (size_t i = 0; i < count; i++)
+        names[i] = kernel_table[i].name;
     const char *close = suggest(name, names, count);
     if (close) return usage_error(verb, "there is no kernel '%s'; did you mean %s?", name, close);
     return usage_error(verb, "there is no kernel '%s'", name);
@@ -56,7 +57,7 @@ static int unknown_kernel(const Verb *verb, const char *name) {
 
 int verb_kernels(Arguments *arguments) {
     int status;
-    if (!options_parse(arguments, NULL, 0, &status)) return status;
+    if (!options_parse(arguments, NULL, 0, NULL, &status)) return status;
     const char *name = arguments->values[0];
     if (!name) return list_kernels();
     for (size_t i = 0; i < kernel_source_count; i++)

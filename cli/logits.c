@@ -1,6 +1,7 @@
 /* logits.c — logits [T,V] of some tokens, as a NumPy file. */
 #include "input.h"
 #include "model.h"
+#include "options.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,9 +12,9 @@
 static bool write_npy_header(FILE *file, size_t rows, uint32_t columns) {
     enum { PREAMBLE = 10, ALIGNMENT = 64 };
     char header[128];
-    int size = snprintf(header, sizeof header,
-                        "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %u), }", rows,
-                        columns);
+    int size =
+        snprintf(header, sizeof header,
+                 "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %u), }", rows, columns);
     int padded = (PREAMBLE + size + ALIGNMENT) / ALIGNMENT * ALIGNMENT - PREAMBLE;
     const char preamble[PREAMBLE + 1] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, (char)padded, 0};
     fwrite(preamble, 1, PREAMBLE, file);
@@ -45,12 +46,11 @@ int verb_logits(Arguments *arguments) {
     const char *ids = NULL, *path = NULL;
     LLMOptions pipeline = {0};
     const Option options[] = {
-        {"tokens", OPTION_TEXT, &ids, "IDS", "token ids separated by spaces; \"-\": standard input", 0, 0},
-        {"o", OPTION_TEXT, &path, "FILE", "the .npy file to write", 0, 0},
-        PIPELINE_OPTIONS(pipeline),
+        option_text("tokens", "IDS", &ids, "ids separated by spaces; \"-\": standard input"),
+        option_text("o", "FILE", &path, "the .npy file to write"),
     };
     int status;
-    if (!options_parse(arguments, options, COUNT(options), &status)) return status;
+    if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
     if (!ids) return usage_error(arguments->verb, "--tokens \"IDS\" is missing");
     if (!path) return usage_error(arguments->verb, "-o FILE is missing");
 

@@ -72,7 +72,8 @@ static DeviceBuffer *ones(Device *device, size_t count, LLMError *error) {
     DeviceBuffer *buffer = device_buffer_new(device, count * sizeof(float));
     float *values = malloc(count * sizeof *values);
     if (!values) error_memory(error, count * sizeof *values);
-    for (size_t i = 0; values && i < count; i++) values[i] = 1;
+    for (size_t i = 0; values && i < count; i++)
+        values[i] = 1;
     if (values) device_write(buffer, 0, values, count * sizeof *values);
     free(values);
     return buffer;
@@ -82,14 +83,16 @@ double matmul_speed(const char *name, uint32_t threads, LLMError *error) {
     enum { M = 512, N = 3072, K = 768, PRODUCTS = 8 };
     Device *device = device_open(name, &(DeviceOptions){.threads = threads}, error);
     if (!device) return 0;
-    DeviceBuffer *x = ones(device, (size_t)M * K, error), *weight = ones(device, (size_t)N * K, error);
+    DeviceBuffer *x = ones(device, (size_t)M * K, error),
+                 *weight = ones(device, (size_t)N * K, error);
     DeviceBuffer *out = device_buffer_new(device, (size_t)M * N * sizeof(float));
     DeviceMatmul matmul = {arg_buffer(x, 0), arg_buffer(weight, 0), arg_buffer(out, 0), M, N, K,
                            MATMUL_F32};
     double best = 0;
     for (int i = 0; i <= REPETITIONS && !device_failed(device, error); i++) {
         double start = clock_seconds();
-        for (int product = 0; product < PRODUCTS; product++) device_matmul(device, &matmul);
+        for (int product = 0; product < PRODUCTS; product++)
+            device_matmul(device, &matmul);
         device_wait(device, device_submit(device));
         double speed = 2.0 * M * N * K * PRODUCTS / (clock_seconds() - start);
         if (i > 0 && speed > best) best = speed; /* the first round warms up */

@@ -11,36 +11,37 @@
 
 static const Verb verbs[] = {
     {"run", "[MODEL] [PROMPT|-]", "continue a text",
-     "Continue a text, which is printed first. \"-\" reads it from standard input, without its last\n"
-     "newline. A single argument that is not a model (a file, a folder, or written like a path) is\n"
-     "the text, and the default model continues it; without a text, the model begins one.\n"
+     "Continue a text, which is printed first; \"-\" reads it from standard input, without its\n"
+     "last newline. A single argument is a model if it exists or is written like a path, else\n"
+     "it is the text, continued by the default model. Without a text the model begins one.\n"
      "Ctrl-C ends the text where it is. Statistics go to standard error.",
      2, verb_run},
     {"tokenize", "[MODEL]", "text to token ids",
-     "Print the token ids of the text on standard input, any bytes, separated by spaces. Special\n"
-     "tokens such as <|endoftext|> are recognised.",
+     "Print the token ids of standard input (any bytes), separated by spaces. Special tokens\n"
+     "such as <|endoftext|> are recognised.",
      1, verb_tokenize},
     {"detokenize", "[MODEL]", "token ids to text",
      "Print the text, byte for byte, of the token ids on standard input.", 1, verb_detokenize},
     {"logits", "[MODEL]", "what the model expects after each token",
-     "Write the logits after every given token to a NumPy file: float32 [tokens, vocabulary].", 1,
+     "Write the logits after each token to a NumPy file: float32 [tokens, vocabulary].", 1,
      verb_logits},
     {"perplexity", "[MODEL] FILE", "how well the model predicts a text",
-     "How well the model predicts a file (\"-\": standard input). The text is tokenized whole, special\n"
-     "tokens included, and cut into windows of the model's context (or --context) that do not\n"
-     "overlap; the last may be shorter. In each window every token but the first is predicted from\n"
-     "those before it. Bits per byte are all those tokens' bits over the bytes of the whole file.",
+     "How well the model predicts a file (\"-\": standard input). The whole text is tokenized,\n"
+     "special tokens included, and cut into windows of the model's context (or --context)\n"
+     "without overlap; the last may be shorter. In each window every token but the first is\n"
+     "predicted from those before it, and counts. Bits per byte are the bits of all those\n"
+     "tokens over the bytes of the file.",
      2, verb_perplexity},
     {"info", "[MODEL]", "what a model consists of",
-     "Print a model's architecture, tensors, sizes and tokenizer. Nothing is run.", 1, verb_info},
-    {"kernels", "[NAME]", "the kernels this program runs",
+     "Print a model's architecture, tokenizer and tensors. Nothing is run.", 1, verb_info},
+    {"kernels", "[NAME]", "the kernels that do the work",
      "List the Metal kernels with their parameters, or print the source file of one.", 1,
      verb_kernels},
     {"bench", "[MODEL]", "measure speed",
-     "Measure prefill (a prompt of random tokens) and decode (one token after another, from a prompt\n"
-     "of one), with sampling, as `run` does them: the median of the repetitions, the slowest and the\n"
-     "fastest. On a CPU the memory's read bandwidth and the speed of a matrix product are measured\n"
-     "too, and given as what decode and prefill could at most reach.",
+     "Measure prefill (a prompt of random tokens) and decode (token by token, after a prompt of\n"
+     "one) as `run` does them, sampling included: the median of the repetitions, the slowest\n"
+     "and the fastest. On a CPU the speed of a matrix product and of reading memory are\n"
+     "measured too, and prefill and decode given as shares of them.",
      1, verb_bench},
 };
 
@@ -73,8 +74,8 @@ static void print_help(FILE *file) {
         fprintf(file, "  %-10s %-20s %s\n", verbs[i].name, verbs[i].synopsis, verbs[i].summary);
     fputs("\n  metal-llm VERB --help    what the verb does, and its options\n"
           "  metal-llm --version      the version\n\n"
-          "MODEL is a GGUF file, a Hugging Face folder or an llm.c .bin file; without one, the model\n"
-          "that comes with the program is used:\n\n"
+          "MODEL is a GGUF file, a Hugging Face folder or an llm.c .bin file; without one, the\n"
+          "model that comes with the program is used:\n\n"
           "  metal-llm run \"Once upon a time\"\n\n"
           "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted by Ctrl-C.\n",
           file);
@@ -90,7 +91,8 @@ static const Verb *find_verb(const char *name) {
 
 static int unknown_verb(const char *name) {
     const char *names[COUNT(verbs)];
-    for (size_t i = 0; i < COUNT(verbs); i++) names[i] = verbs[i].name;
+    for (size_t i = 0; i < COUNT(verbs); i++)
+        names[i] = verbs[i].name;
     const char *close = suggest(name, names, COUNT(verbs));
     if (close) return usage_error(NULL, "unknown verb '%s'; did you mean %s?", name, close);
     return usage_error(NULL, "unknown verb '%s'", name);

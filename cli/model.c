@@ -1,4 +1,5 @@
 #include "model.h"
+#include "verb.h"
 
 #include <limits.h>
 #include <stdio.h>

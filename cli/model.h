@@ -3,20 +3,6 @@
 #define METAL_LLM_MODEL_H
 
 #include "checkpoint/checkpoint.h"
-#include "options.h"
-
-/* The options that verbs which run a model share; the text of their help in PIPELINE_OPTIONS. */
-#define PIPELINE_OPTIONS(options)                                                                  \
-    {"device", OPTION_TEXT, &(options).device, "D", "cuda, metal, cpu …: where to run it "         \
-                                                    "(default: the best present)", 0, 0},          \
-        {"attention", OPTION_TEXT, &(options).attention, "A", "flash (the default) or naive", 0,   \
-         0},                                                                                       \
-        {"threads", OPTION_UINT32, &(options).threads, "N", "CPU threads (default: every core)",   \
-         1, 4096},                                                                                 \
-    {                                                                                              \
-        "context", OPTION_UINT32, &(options).context, "N",                                         \
-            "tokens of context (default: what the model was made for)", 1, UINT32_MAX              \
-    }
 
 /* Whether an argument can only mean a model: it exists, or is written like a path to one. */
 bool names_a_model(const char *argument);

@@ -10,6 +10,32 @@
 
 enum { OPTIONS_MOST = 32, LONG_BASE = 256 };
 
+/* A verb and all its options. */
+typedef struct Table {
+    const Verb *verb;
+    Option options[OPTIONS_MOST];
+    size_t count;
+} Table;
+
+static Table make_table(const Verb *verb, const Option *options, size_t count,
+                        LLMOptions *pipeline) {
+    Table table = {.verb = verb, .count = count};
+    if (count) memcpy(table.options, options, count * sizeof *options);
+    if (!pipeline) return table;
+    const Option shared[] = {
+        option_text("device", "D", &pipeline->device,
+                    "cuda, metal, cpu …: where to run (default: the best that is present)"),
+        option_text("attention", "A", &pipeline->attention, "flash (the default) or naive"),
+        option_uint32("threads", "N", &pipeline->threads, 1, 4096,
+                      "CPU threads (default: one per core)"),
+        option_uint32("context", "N", &pipeline->context, 1, UINT32_MAX,
+                      "tokens of context (default: the model's own)"),
+    };
+    memcpy(table.options + count, shared, sizeof shared);
+    table.count += COUNT(shared);
+    return table;
+}
+
 static bool is_letter(const Option *option) {
     return option->name[1] == 0;
 }
@@ -27,15 +53,17 @@ static void print_default(const Option *option) {
         printf(" (default %g)", *(float *)option->target);
 }
 
-static void print_help(const Verb *verb, const Option *options, size_t count) {
+static void print_help(const Table *table) {
+    const Verb *verb = table->verb;
     printf("usage: metal-llm %s%s%s%s\n\n%s\n\n", verb->name, *verb->synopsis ? " " : "",
-           verb->synopsis, count ? " [options]" : "", verb->help);
-    for (size_t i = 0; i < count; i++) {
+           verb->synopsis, table->count ? " [options]" : "", verb->help);
+    for (size_t i = 0; i < table->count; i++) {
+        const Option *option = &table->options[i];
         char name[32];
-        snprintf(name, sizeof name, "%s%s%s%s", dashes(&options[i]), options[i].name,
-                 options[i].value ? " " : "", options[i].value ? options[i].value : "");
-        printf("  %-16s %s", name, options[i].help);
-        print_default(&options[i]);
+        snprintf(name, sizeof name, "%s%s %s", dashes(option), option->name,
+                 option->value ? option->value : "");
+        printf("  %-16s %s", name, option->help);
+        print_default(option);
         putchar('\n');
     }
     printf("  %-16s %s\n", "-h, --help", "print this");
@@ -76,12 +104,19 @@ static bool append_text(const Option *option, const char *text) {
 
 static bool parse_value(const Option *option, const char *text) {
     switch (option->type) {
-    case OPTION_FLAG: return *(bool *)option->target = true;
-    case OPTION_TEXT: *(const char **)option->target = text; return true;
-    case OPTION_TEXTS: return append_text(option, text);
-    case OPTION_UINT32: return parse_uint32(option, text);
-    case OPTION_UINT64: return parse_uint64(text, option->target);
-    case OPTION_FLOAT: return parse_float(option, text);
+    case OPTION_FLAG:
+        return *(bool *)option->target = true;
+    case OPTION_TEXT:
+        *(const char **)option->target = text;
+        return true;
+    case OPTION_TEXTS:
+        return append_text(option, text);
+    case OPTION_UINT32:
+        return parse_uint32(option, text);
+    case OPTION_UINT64:
+        return parse_uint64(text, option->target);
+    case OPTION_FLOAT:
+        return parse_float(option, text);
     }
     return false;
 }
@@ -107,72 +142,78 @@ typedef struct Getopt {
     struct option longs[OPTIONS_MOST + 2];
 } Getopt;
 
-static Getopt getopt_tables(const Option *options, size_t count) {
+static Getopt getopt_tables(const Table *table) {
     Getopt tables = {.letters = ":h", .longs = {{"help", no_argument, NULL, 'h'}}};
     char *letter = tables.letters + 2;
     struct option *next = tables.longs + 1;
-    for (size_t i = 0; i < count; i++) {
-        if (is_letter(&options[i])) {
-            *letter++ = options[i].name[0];
-            if (options[i].value) *letter++ = ':';
+    for (size_t i = 0; i < table->count; i++) {
+        const Option *option = &table->options[i];
+        int value = option->value ? required_argument : no_argument;
+        if (is_letter(option)) {
+            *letter++ = option->name[0];
+            if (value) *letter++ = ':';
         } else {
-            *next++ = (struct option){options[i].name,
-                                      options[i].value ? required_argument : no_argument, NULL,
-                                      LONG_BASE + (int)i};
+            *next++ = (struct option){option->name, value, NULL, LONG_BASE + (int)i};
         }
     }
     return tables;
 }
 
-static const Option *find(const Option *options, size_t count, int code) {
-    if (code >= LONG_BASE) return &options[code - LONG_BASE];
-    for (size_t i = 0; i < count; i++)
-        if (is_letter(&options[i]) && options[i].name[0] == code) return &options[i];
+static const Option *find(const Table *table, int code) {
+    if (code >= LONG_BASE) return &table->options[code - LONG_BASE];
+    for (size_t i = 0; i < table->count; i++)
+        if (is_letter(&table->options[i]) && table->options[i].name[0] == code)
+            return &table->options[i];
     return NULL;
 }
 
-static int unknown_option(const Verb *verb, const Option *options, size_t count, const char *text) {
+static int unknown_option(const Table *table, const char *text) {
     const char *names[OPTIONS_MOST + 1] = {"help"};
-    for (size_t i = 0; i < count; i++) names[i + 1] = options[i].name;
-    const char *close = suggest(text + 2, names, count + 1);
-    if (close) return usage_error(verb, "unknown option '%s'; did you mean --%s?", text, close);
-    return usage_error(verb, "unknown option '%s'", text);
+    for (size_t i = 0; i < table->count; i++)
+        names[i + 1] = table->options[i].name;
+    const char *close = suggest(text + 2, names, table->count + 1);
+    if (!close) return usage_error(table->verb, "unknown option '%s'", text);
+    return usage_error(table->verb, "unknown option '%s'; did you mean --%s?", text, close);
 }
 
-/* What getopt_long refuses with '?': an unknown option, or a flag with a value. */
-static int refused(const Verb *verb, const Option *options, size_t count, const char *text) {
-    const Option *option = optopt ? find(options, count, optopt) : NULL;
-    if (option || optopt == 'h')
-        return usage_error(verb, "--%s takes no value", option ? option->name : "help");
-    if (optopt) return usage_error(verb, "unknown option '-%c'", optopt);
-    return unknown_option(verb, options, count, text);
+/* What getopt_long answers with '?': an unknown option, or a flag that was given a value. */
+static int refuse(const Table *table, const char *text) {
+    const Option *option = find(table, optopt);
+    if (optopt == 0) return unknown_option(table, text);
+    if (!option && optopt != 'h') return usage_error(table->verb, "unknown option '-%c'", optopt);
+    return usage_error(table->verb, "--%s takes no value", option ? option->name : "help");
 }
 
-bool options_parse(Arguments *arguments, const Option *options, size_t count, int *status) {
-    const Verb *verb = arguments->verb;
-    Getopt tables = getopt_tables(options, count);
+/* Take in one option as getopt_long returns it; `text` is the argument that it has just read. */
+static int accept_option(const Table *table, int code, const char *text) {
+    if (code == '?') return refuse(table, text);
+    const Option *option = find(table, code == ':' ? optopt : code);
+    if (code == ':')
+        return usage_error(table->verb, "%s%s needs a value", dashes(option), option->name);
+    if (!parse_value(option, optarg)) return value_error(table->verb, option, optarg);
+    return EXIT_SUCCESS;
+}
+
+bool options_parse(Arguments *arguments, const Option *options, size_t count, LLMOptions *pipeline,
+                   int *status) {
+    const Table table = make_table(arguments->verb, options, count, pipeline);
+    const Getopt tables = getopt_tables(&table);
     int code;
     opterr = 0;
     while ((code = getopt_long(arguments->count, arguments->values, tables.letters, tables.longs,
                                NULL)) != -1) {
-        const char *text = arguments->values[optind - 1];
-        const Option *option = find(options, count, code == ':' ? optopt : code);
         if (code == 'h') {
-            print_help(verb, options, count);
+            print_help(&table);
             *status = EXIT_SUCCESS;
             return false;
         }
-        *status = EXIT_SUCCESS;
-        if (code == '?') *status = refused(verb, options, count, text);
-        else if (code == ':')
-            *status = usage_error(verb, "%s%s needs a value", dashes(option), option->name);
-        else if (!parse_value(option, optarg)) *status = value_error(verb, option, optarg);
-        if (*status) return false;
+        *status = accept_option(&table, code, arguments->values[optind - 1]);
+        if (*status != EXIT_SUCCESS) return false;
     }
     arguments->count -= optind;
     arguments->values += optind;
-    if (arguments->count <= verb->most) return true;
-    *status = usage_error(verb, "there is no use for '%s'; put quotes round a text with spaces",
-                          arguments->values[verb->most]);
+    if (arguments->count <= table.verb->most) return true;
+    *status = usage_error(table.verb, "there is no use for '%s'; put quotes round a text",
+                          arguments->values[table.verb->most]);
     return false;
 }

@@ -2,6 +2,7 @@
 #include "bar.h"
 #include "input.h"
 #include "model.h"
+#include "options.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@ typedef struct Score {
 } Score;
 
 /* Window after window; each predicts all its tokens but the first. */
-static Score score_windows(LLMPipeline *llm, const LLMTokens *tokens, float *nats, LLMError *error) {
+static Score score_windows(LLMPipeline *llm, const LLMTokens *tokens, float *nats,
+                           LLMError *error) {
     Score score = {0};
     size_t context = llm_info(llm)->context;
     Progress progress = progress_begin(tokens->count, "tokens");
@@ -22,7 +24,8 @@ static Score score_windows(LLMPipeline *llm, const LLMTokens *tokens, float *nat
         LLMTokens window = {.ids = tokens->ids + first, .count = rest < context ? rest : context};
         if (window.count < 2) break;
         llm_losses(llm, &window, nats, error);
-        for (size_t i = 0; i + 1 < window.count; i++) score.nats += nats[i];
+        for (size_t i = 0; i + 1 < window.count; i++)
+            score.nats += nats[i];
         score.tokens += window.count - 1;
         score.windows++;
         progress_update(&progress, first + window.count);
@@ -67,9 +70,8 @@ static void measure(LLMPipeline *llm, const Bytes *text, LLMError *error) {
 
 int verb_perplexity(Arguments *arguments) {
     LLMOptions pipeline = {0};
-    const Option options[] = {PIPELINE_OPTIONS(pipeline)};
     int status;
-    if (!options_parse(arguments, options, COUNT(options), &status)) return status;
+    if (!options_parse(arguments, NULL, 0, &pipeline, &status)) return status;
     if (arguments->count == 0) return usage_error(arguments->verb, "FILE is missing");
 
     LLMError error = {0};

@@ -35,6 +35,7 @@ void print_profile(LLMPipeline *llm) {
     }
     fprintf(stderr, "\n%-24s %8s %10s %6s %-20s %9s %8s\n", "kernel", "calls", "ms", "share", "",
             "bytes", "GB/s");
-    for (size_t i = 0; i <= count; i++) print_row(&sorted[i], total->seconds);
+    for (size_t i = 0; i <= count; i++)
+        print_row(&sorted[i], total->seconds);
     free(sorted);
 }

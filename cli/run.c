@@ -1,6 +1,7 @@
 /* run.c — print a prompt and what the model makes of it, token by token. */
 #include "input.h"
 #include "model.h"
+#include "options.h"
 #include "profile.h"
 #include "text_stream.h"
 #include "units.h"
@@ -18,10 +19,10 @@ typedef struct Run {
     LLMTokens tokens;
     TextStream stream;
     uint32_t wanted;
-    size_t prompt;              /* tokens */
-    size_t generated;           /* tokens */
-    double opened, begun;       /* moments: when the model is sought, when the prefill starts, … */
-    double first, last;         /* … of the first and the last token */
+    size_t prompt;        /* tokens */
+    size_t generated;     /* tokens */
+    double opened, begun; /* moments: when the model is sought, when the prefill starts, … */
+    double first, last;   /* … of the first and the last token */
 } Run;
 
 static volatile sig_atomic_t interrupted;
@@ -74,12 +75,16 @@ static void generate(Run *run, const Bytes *prompt, const OptionTexts *stops, LL
 
 static void print_end(const Run *run) {
     uint32_t context = llm_info(run->llm)->context;
-    if (interrupted) fputs("interrupted\n", stderr);
-    else if (run->stream.stopped) fputs("at a stop text\n", stderr);
+    if (interrupted)
+        fputs("interrupted\n", stderr);
+    else if (run->stream.stopped)
+        fputs("at a stop text\n", stderr);
     else if (run->tokens.count >= context)
         fprintf(stderr, "the context of %u tokens is full\n", context);
-    else if (run->generated == run->wanted) fprintf(stderr, "after %u tokens, see -n\n", run->wanted);
-    else fputs("end of text\n", stderr);
+    else if (run->generated == run->wanted)
+        fprintf(stderr, "after %u tokens, see -n\n", run->wanted);
+    else
+        fputs("end of text\n", stderr);
 }
 
 static void print_rate(const char *name, size_t tokens, double seconds) {
@@ -138,23 +143,21 @@ int verb_run(Arguments *arguments) {
     LLMOptions pipeline = {0};
     OptionTexts stops = {0};
     const Option options[] = {
-        {"n", OPTION_UINT32, &run.wanted, "N", "most tokens to generate", 1, UINT32_MAX},
-        {"temp", OPTION_FLOAT, &generation->temperature, "T", "temperature; 0 takes the likeliest token",
-         0, 10000},
-        {"top-k", OPTION_UINT32, &generation->top_k, "K", "choose among the K likeliest; 0: all", 0,
-         UINT32_MAX},
-        {"top-p", OPTION_FLOAT, &generation->top_p, "P", "and of those, what makes up P of the probability",
-         0, 1},
-        {"seed", OPTION_UINT64, &generation->seed, "S",
-         "of the random choices (default: a fresh one, which is printed)", 0, 0},
-        {"stop", OPTION_TEXTS, &stops, "TEXT", "end before this text; may be given several times", 0, 0},
-        {"ignore-eos", OPTION_FLAG, &generation->ignore_end, NULL, "go on after the end-of-text token",
-         0, 0},
-        PIPELINE_OPTIONS(pipeline),
-        {"profile", OPTION_FLAG, &pipeline.profile, NULL, "time every kernel", 0, 0},
+        option_uint32("n", "N", &run.wanted, 1, UINT32_MAX, "most tokens to generate"),
+        option_float("temp", "T", &generation->temperature, 0, 10000,
+                     "temperature; 0 takes the likeliest token"),
+        option_uint32("top-k", "K", &generation->top_k, 0, UINT32_MAX,
+                      "choose among the K likeliest tokens; 0: all"),
+        option_float("top-p", "P", &generation->top_p, 0, 1,
+                     "of those, the likeliest that make up P of the probability"),
+        option_uint64("seed", "S", &generation->seed,
+                      "of the random choices (default: a fresh one, which is printed)"),
+        option_texts("stop", "TEXT", &stops, "end before this text; may be given several times"),
+        option_flag("ignore-eos", &generation->ignore_end, "go on after the end-of-text token"),
+        option_flag("profile", &pipeline.profile, "time every kernel"),
     };
     int status;
-    if (!options_parse(arguments, options, COUNT(options), &status)) return status;
+    if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
 
     LLMError error = {0};
     const char *model, *prompt;

@@ -15,8 +15,10 @@ static size_t edit_distance(const char *a, const char *b) {
     size_t rows = strlen(a), columns = strlen(b);
     if (rows > LONGEST || columns > LONGEST) return LONGEST;
     size_t d[LONGEST + 1][LONGEST + 1];
-    for (size_t i = 0; i <= rows; i++) d[i][0] = i;
-    for (size_t j = 0; j <= columns; j++) d[0][j] = j;
+    for (size_t i = 0; i <= rows; i++)
+        d[i][0] = i;
+    for (size_t j = 0; j <= columns; j++)
+        d[0][j] = j;
     for (size_t i = 1; i <= rows; i++)
         for (size_t j = 1; j <= columns; j++) {
             d[i][j] = least(d[i - 1][j - 1] + (a[i - 1] != b[j - 1]),

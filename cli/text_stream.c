@@ -32,8 +32,8 @@ static size_t begun_stop(const TextStream *stream) {
 static size_t before_stop(TextStream *stream) {
     size_t first = stream->count;
     for (size_t i = 0; i < stream->stop_count; i++) {
-        const char *found = memmem(stream->waiting, stream->count, stream->stops[i],
-                                   strlen(stream->stops[i]));
+        const char *found =
+            memmem(stream->waiting, stream->count, stream->stops[i], strlen(stream->stops[i]));
         if (!found) continue;
         stream->stopped = true;
         if ((size_t)(found - stream->waiting) < first) first = (size_t)(found - stream->waiting);

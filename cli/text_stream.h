@@ -1,7 +1,7 @@
 /* text_stream.h — text that comes token by token, to standard output.
  *
- * A token may end in the middle of a UTF-8 character, and may begin a stop text: such bytes wait until
- * it is known what they are. Everything else is written at once.
+ * A token may end in the middle of a UTF-8 character, and may begin a stop text: such bytes wait
+ * until it is known what they are. Everything else is written at once.
  */
 #ifndef METAL_LLM_TEXT_STREAM_H
 #define METAL_LLM_TEXT_STREAM_H

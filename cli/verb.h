@@ -20,10 +20,10 @@ typedef struct Arguments {
 
 struct Verb {
     const char *name;
-    const char *synopsis; /* its arguments, "[MODEL] FILE" */
-    const char *summary;  /* half a line */
-    const char *help;     /* a paragraph, for --help */
-    int most;             /* arguments that are not options */
+    const char *synopsis;             /* its arguments, "[MODEL] FILE" */
+    const char *summary;              /* half a line */
+    const char *help;                 /* a paragraph, for --help */
+    int most;                         /* arguments that are not options */
     int (*run)(Arguments *arguments); /* returns the exit code */
 };
 

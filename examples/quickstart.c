@@ -18,8 +18,10 @@ int main(int count, char **arguments) {
     LLMTokens tokens = llm_encode(llm, "The meaning of life is", &error);
     llm_generate(llm, &tokens, 50, NULL, &error);
     char *text = llm_decode(llm, &tokens, &error);
-    if (text) puts(text);
-    else fprintf(stderr, "%s\n", error.message);
+    if (text)
+        puts(text);
+    else
+        fprintf(stderr, "%s\n", error.message);
 
     llm_free(text);
     llm_tokens_free(&tokens);
