@@ -9,6 +9,7 @@ import pytest
 import library as library_module
 
 SEED = int(os.environ.get("SEED", secrets.randbits(32)))
+DEVICES = os.environ.get("DEVICE", "cpu").split(",")
 
 
 def pytest_report_header():
@@ -19,6 +20,12 @@ def pytest_report_header():
 def library():
     """The internal library, as ctypes sees it."""
     return library_module.load()
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    """Each of the targets that the environment variable DEVICE lists."""
+    return request.param
 
 
 @pytest.fixture
