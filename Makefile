@@ -29,10 +29,12 @@ endif
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
 KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function \
     -Wno-unknown-warning-option -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
-    -ffp-contract=fast -Imsl/common
+    -ffp-contract=fast
 # Short loops of fixed length are vectorised, not unrolled first.
-CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu $(sanitize_flags)
-SIMT_FLAGS := -O2 -Imsl/simt $(sanitize_flags)
+CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
+# Lanes meet at a simd function if the same calls led them there: calls stay calls.
+SIMT_FLAGS := -O2 -fno-inline -fconvergent-functions -fno-omit-frame-pointer -fno-optimize-sibling-calls \
+    -Imsl/simt -Imsl/common $(sanitize_flags)
 ifeq ($(ARCH),x86_64)
   LEVELS := v2 v3 v4
   level_flags = -march=x86-64-$(1) -mprefer-vector-width=512
@@ -43,11 +45,11 @@ endif
 
 KERNELS := $(sort $(wildcard kernels/*.metal))
 names   := $(KERNELS:kernels/%.metal=%)
-SOURCES := $(wildcard src/*.c src/checkpoint/*.c) msl/bind.c
+SOURCES := $(wildcard src/*.c src/checkpoint/*.c) msl/bind.c msl/simt/simt.c
 COMMAND_SOURCES := $(wildcard cli/*.c)
 
 objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
-    $(foreach t,$(LEVELS:%=cpu_%),$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
+    $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
 .PHONY: help setup build demo test test-transformers strict fuzz bench install uninstall format clean
@@ -144,5 +146,7 @@ clean:
 
 format:
 	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c)
+
+$(objects) $(command_objects): Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const DeviceTarget *const targets[] = {&device_target_cpu};
+static const DeviceTarget *const targets[] = {&device_target_cpu, &device_target_simt};
 enum { target_count = sizeof targets / sizeof *targets };
 
 const char *const *device_targets(void) {

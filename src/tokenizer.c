@@ -1,10 +1,11 @@
 #include "tokenizer.h"
 
+#include "hash.h"
+#include "special_tokens.h"
+#include "split.h"
 #include "tokens.h"
 #include "utf8.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 typedef struct Token {
     size_t offset; /* of its bytes in the tokenizer's text */
     uint32_t size;
-    bool present;
+    bool present, special;
 } Token;
 
 /* `left` followed by `right` becomes `result`; of all merges that a piece allows, the one with the
@@ -25,22 +26,11 @@ typedef struct Merge {
     uint32_t left, right, result, rank;
 } Merge;
 
-typedef struct Special {
-    const char *text; /* set by tokenizer_finish */
-    size_t size;
-    uint32_t id;
-    unsigned flags;
-} Special;
-
-typedef struct SpecialSet {
-    Special *items; /* sorted by text once finished */
-    size_t count;
-} SpecialSet;
-
 struct Tokenizer {
     uint32_t vocabulary;
     Token *tokens;    /* [vocabulary] */
-    uint32_t *id_map; /* hash table from a token's bytes to its id, NONE where free */
+    uint32_t *id_map; /* hash table from a token's bytes to its id, NONE where free; of a special
+                         and an ordinary token with the same bytes, the ordinary one */
     size_t id_map_mask;
     char *text; /* the bytes of all tokens, one after the other */
     size_t text_size, text_capacity;
@@ -49,10 +39,10 @@ struct Tokenizer {
     size_t merge_map_mask;
     uint32_t merge_count;
 
-    SpecialSet special[ROUNDS];
+    SpecialTokens special[ROUNDS];
     uint32_t end_of_text;
     uint32_t byte_id[256];
-    pcre2_code *split;
+    Split *split; /* NULL: decodes only */
 };
 
 /* --- GPT-2's printable alphabet --- */
@@ -123,9 +113,9 @@ Tokenizer *tokenizer_new(uint32_t vocabulary, LLMError *error) {
 
 void tokenizer_free(Tokenizer *tokenizer) {
     if (!tokenizer) return;
-    pcre2_code_free(tokenizer->split);
+    split_free(tokenizer->split);
     for (int round = 0; round < ROUNDS; round++)
-        free(tokenizer->special[round].items);
+        special_tokens_free(&tokenizer->special[round]);
     free(tokenizer->merge_map);
     free(tokenizer->text);
     free(tokenizer->id_map);
@@ -146,11 +136,9 @@ static char *text_reserve(Tokenizer *tokenizer, size_t size, LLMError *error) {
     return tokenizer->text + tokenizer->text_size;
 }
 
-/* Where in the hash table the token with these bytes is, or would go (FNV-1a, linear probing). */
+/* Where in the hash table the token with these bytes is, or would go (linear probing). */
 static uint32_t *id_slot(const Tokenizer *tokenizer, const char *bytes, size_t size) {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3;
+    uint64_t hash = hash_bytes(bytes, size);
     for (size_t i = hash ^ hash >> 32;; i++) {
         uint32_t *slot = &tokenizer->id_map[i & tokenizer->id_map_mask];
         if (*slot == NONE) return slot;
@@ -161,23 +149,22 @@ static uint32_t *id_slot(const Tokenizer *tokenizer, const char *bytes, size_t s
 }
 
 /* The bytes of the new token are at text + text_size already. */
-static bool insert_token(Tokenizer *tokenizer, uint32_t id, size_t size, LLMError *error) {
+static bool insert_token(Tokenizer *tokenizer, uint32_t id, size_t size, bool special,
+                         LLMError *error) {
     const char *bytes = tokenizer->text + tokenizer->text_size;
-    if (size > 0) {
-        uint32_t *slot = id_slot(tokenizer, bytes, size);
-        if (*slot != NONE)
-            return error_set(error, LLM_ERROR_FORMAT, "tokens %u and %u are both \"%.*s\"", *slot,
-                             id, quoted(size), bytes);
-        *slot = id;
-    }
-    tokenizer->tokens[id] = (Token){tokenizer->text_size, (uint32_t)size, true};
+    uint32_t *slot = size > 0 ? id_slot(tokenizer, bytes, size) : NULL;
+    bool taken = slot && *slot != NONE;
+    if (taken && !special && !tokenizer->tokens[*slot].special)
+        return error_set(error, LLM_ERROR_FORMAT, "tokens %u and %u are both \"%.*s\"", *slot, id,
+                         quoted(size), bytes);
+    if (slot && !(taken && special)) *slot = id;
+    tokenizer->tokens[id] = (Token){tokenizer->text_size, (uint32_t)size, true, special};
     tokenizer->text_size += size;
     return true;
 }
 
-bool tokenizer_add_token(Tokenizer *tokenizer, uint32_t id, const char *text, size_t size,
-                         TokenText kind, LLMError *error) {
-    if (kind == TOKEN_SPECIAL) return tokenizer_add_special(tokenizer, id, text, size, 0, error);
+static bool add_token(Tokenizer *tokenizer, uint32_t id, const char *text, size_t size,
+                      TokenText kind, LLMError *error) {
     if (id >= tokenizer->vocabulary)
         return error_set(error, LLM_ERROR_FORMAT,
                          "token \"%.*s\" has id %u, but the model has only %u tokens", quoted(size),
@@ -189,33 +176,30 @@ bool tokenizer_add_token(Tokenizer *tokenizer, uint32_t id, const char *text, si
         return error_set(error, LLM_ERROR_FORMAT, "token %u is %zu bytes long", id, size);
     char *bytes = text_reserve(tokenizer, size, error);
     if (!bytes) return false;
-    if (kind == TOKEN_PRINTABLE) {
-        size_t count = bytes_of_letters(text, size, bytes);
-        if (count == SIZE_MAX)
-            return error_set(error, LLM_ERROR_FORMAT,
-                             "token %u, \"%.*s\", is not in GPT-2's byte-level alphabet: only "
-                             "byte-level tokenizers are supported",
-                             id, quoted(size), text);
-        size = count;
-    } else if (size > 0) {
+    size_t count = size;
+    if (kind == TOKEN_PRINTABLE)
+        count = bytes_of_letters(text, size, bytes);
+    else if (size > 0)
         memcpy(bytes, text, size);
-    }
-    return insert_token(tokenizer, id, size, error);
+    if (count == SIZE_MAX)
+        return error_set(error, LLM_ERROR_FORMAT,
+                         "token %u, \"%.*s\", is not in GPT-2's byte-level alphabet: only "
+                         "byte-level tokenizers are supported",
+                         id, quoted(size), text);
+    return insert_token(tokenizer, id, count, kind == TOKEN_SPECIAL, error);
+}
+
+bool tokenizer_add_token(Tokenizer *tokenizer, uint32_t id, const char *text, size_t size,
+                         TokenText kind, LLMError *error) {
+    if (kind == TOKEN_SPECIAL) return tokenizer_add_special(tokenizer, id, text, size, 0, error);
+    return add_token(tokenizer, id, text, size, kind, error);
 }
 
 bool tokenizer_add_special(Tokenizer *tokenizer, uint32_t id, const char *text, size_t size,
                            unsigned flags, LLMError *error) {
-    SpecialSet *set = &tokenizer->special[flags & SPECIAL_SECOND ? 1 : 0];
-    if (!tokenizer_add_token(tokenizer, id, text, size, TOKEN_BYTES, error)) return false;
-    if (size == 0) return true;
-    if ((set->count & (set->count - 1)) == 0) { /* full at every power of two */
-        size_t bytes = (set->count ? 2 * set->count : 1) * sizeof *set->items;
-        Special *items = realloc(set->items, bytes);
-        if (!items) return error_memory(error, bytes);
-        set->items = items;
-    }
-    set->items[set->count++] = (Special){.size = size, .id = id, .flags = flags};
-    return true;
+    SpecialTokens *specials = &tokenizer->special[flags & SPECIAL_SECOND ? 1 : 0];
+    if (!add_token(tokenizer, id, text, size, TOKEN_SPECIAL, error)) return false;
+    return size == 0 || special_tokens_add(specials, id, text, size, flags, error);
 }
 
 /* --- merges --- */
@@ -263,28 +247,33 @@ static bool insert_merge(Tokenizer *tokenizer, uint32_t left, uint32_t right, ui
     return true;
 }
 
+/* The token that these letters spell, NONE if there is none; its bytes go to bytes[0 … *count). */
+static uint32_t find_token(const Tokenizer *tokenizer, const char *letters, size_t size,
+                           char *bytes, size_t *count) {
+    *count = bytes_of_letters(letters, size, bytes);
+    return *count == SIZE_MAX ? NONE : *id_slot(tokenizer, bytes, *count);
+}
+
 bool tokenizer_add_merge_pair(Tokenizer *tokenizer, const char *left, size_t left_size,
                               const char *right, size_t right_size, LLMError *error) {
     char *bytes = text_reserve(tokenizer, left_size + right_size, error);
     if (!bytes) return false;
-    size_t left_count = bytes_of_letters(left, left_size, bytes);
-    size_t right_count = SIZE_MAX;
-    if (left_count != SIZE_MAX)
-        right_count = bytes_of_letters(right, right_size, bytes + left_count);
-    uint32_t left_id = NONE, right_id = NONE, result = NONE;
-    if (right_count != SIZE_MAX) {
-        left_id = *id_slot(tokenizer, bytes, left_count);
-        right_id = *id_slot(tokenizer, bytes + left_count, right_count);
+    size_t left_count, right_count;
+    uint32_t left_id = find_token(tokenizer, left, left_size, bytes, &left_count);
+    uint32_t right_id = NONE, result = NONE;
+    const char *missing = "its left part is";
+    if (left_id != NONE) {
+        missing = "its right part is";
+        right_id = find_token(tokenizer, right, right_size, bytes + left_count, &right_count);
+    }
+    if (right_id != NONE) {
+        missing = "the two joined are";
         result = *id_slot(tokenizer, bytes, left_count + right_count);
     }
-    if (left_id == NONE || right_id == NONE || result == NONE)
-        return error_set(
-            error, LLM_ERROR_FORMAT, "merge %u, \"%.*s %.*s\": %s not in the vocabulary",
-            tokenizer->merge_count + 1, quoted(left_size), left, quoted(right_size), right,
-            left_id == NONE    ? "its left part is"
-            : right_id == NONE ? "its right part is"
-                               : "the two joined are");
-    return insert_merge(tokenizer, left_id, right_id, result, error);
+    if (result != NONE) return insert_merge(tokenizer, left_id, right_id, result, error);
+    return error_set(error, LLM_ERROR_FORMAT, "merge %u, \"%.*s %.*s\": %s not in the vocabulary",
+                     tokenizer->merge_count + 1, quoted(left_size), left, quoted(right_size), right,
+                     missing);
 }
 
 bool tokenizer_add_merge(Tokenizer *tokenizer, const char *merge, size_t size, LLMError *error) {
@@ -310,7 +299,6 @@ typedef struct Encoder {
     const Tokenizer *tokenizer;
     LLMTokens *output;
     LLMError *error;
-    pcre2_match_data *match;
     Symbol *symbols; /* [capacity] */
     uint64_t *heap;  /* [2 capacity]: rank << 32 | symbol, the smallest first */
     size_t heap_count;
@@ -336,7 +324,6 @@ static bool encoder_reserve(Encoder *encoder, size_t size) {
 static void encoder_release(Encoder *encoder) {
     free(encoder->symbols);
     free(encoder->heap);
-    pcre2_match_data_free(encoder->match);
 }
 
 static void heap_push(Encoder *encoder, uint64_t key) {
@@ -405,7 +392,9 @@ static bool merge_piece(Encoder *encoder, const char *piece, size_t size) {
     return true;
 }
 
-static bool encode_piece(Encoder *encoder, const char *piece, size_t size) {
+/* SplitPiece for an Encoder. */
+static bool encode_piece(void *user, const char *piece, size_t size) {
+    Encoder *encoder = user;
     if (!merge_piece(encoder, piece, size)) return false;
     for (uint32_t i = 0; i != NONE; i = encoder->symbols[i].next)
         if (!tokens_append(encoder->output, encoder->symbols[i].id, encoder->error)) return false;
@@ -414,61 +403,9 @@ static bool encode_piece(Encoder *encoder, const char *piece, size_t size) {
 
 /* --- finishing --- */
 
-/* The pattern of openai/gpt-2, src/encoder.py. White space is spelt out as Unicode's White_Space:
- * PCRE2's \s has U+180E too. Letters and numbers are \p{L} and \p{N} with what Unicode 15 and 16
- * added to them, so that the PCRE2 of 2022 splits as today's tokenizers do. */
-#define SPACE                                                                                      \
-    "\\t-\\r "                                                                                     \
-    "\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
-#define LETTER                                                                                     \
-    "\\p{L}\\x{1C89}-\\x{1C8A}\\x{A7CB}-\\x{A7CD}\\x{A7DA}-\\x{A7DC}\\x{105C0}-\\x{105F3}"         \
-    "\\x{10D4A}-\\x{10D65}\\x{10D6F}-\\x{10D85}\\x{10EC2}-\\x{10EC4}\\x{1123F}-\\x{11240}"         \
-    "\\x{11380}-\\x{11389}\\x{1138B}\\x{1138E}\\x{11390}-\\x{113B5}\\x{113B7}\\x{113D1}\\x{113D3}" \
-    "\\x{11BC0}-\\x{11BE0}\\x{11F02}\\x{11F04}-\\x{11F10}\\x{11F12}-\\x{11F33}\\x{1342F}"          \
-    "\\x{13441}-\\x{13446}\\x{13460}-\\x{143FA}\\x{16100}-\\x{1611D}\\x{16D40}-\\x{16D6C}\\x{"     \
-    "18CFF}"                                                                                       \
-    "\\x{1B132}\\x{1B155}\\x{1DF25}-\\x{1DF2A}\\x{1E030}-\\x{1E06D}\\x{1E4D0}-\\x{1E4EB}"          \
-    "\\x{1E5D0}-\\x{1E5ED}\\x{1E5F0}\\x{2B739}\\x{2EBF0}-\\x{2EE5D}\\x{31350}-\\x{323AF}"
-#define NUMBER                                                                                     \
-    "\\p{N}\\x{10D40}-\\x{10D49}\\x{116D0}-\\x{116E3}\\x{11BF0}-\\x{11BF9}\\x{11F50}-\\x{11F59}"   \
-    "\\x{16130}-\\x{16139}\\x{16D70}-\\x{16D79}\\x{1CCF0}-\\x{1CCF9}\\x{1D2C0}-\\x{1D2D3}"         \
-    "\\x{1E4F0}-\\x{1E4F9}\\x{1E5F1}-\\x{1E5FA}"
-
-static const char split_pattern[] =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?[" LETTER "]+| ?[" NUMBER "]+| ?[^" SPACE LETTER NUMBER "]+"
-    "|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]+";
-
-static bool compile_split(Tokenizer *tokenizer, LLMError *error) {
-    int code;
-    size_t offset;
-    tokenizer->split = pcre2_compile((PCRE2_SPTR)split_pattern, PCRE2_ZERO_TERMINATED,
-                                     PCRE2_UTF | PCRE2_ANCHORED, &code, &offset, NULL);
-    if (!tokenizer->split)
-        return error_set(
-            error, LLM_ERROR_FORMAT,
-            "PCRE2 refuses GPT-2's split pattern (error %d at %zu): it was built without "
-            "Unicode support",
-            code, offset);
-    /* Where PCRE2 has no JIT, its interpreter does the same, slower. */
-    pcre2_jit_compile(tokenizer->split, PCRE2_JIT_COMPLETE);
-    return true;
-}
-
 static void find_byte_ids(Tokenizer *tokenizer) {
     for (int byte = 0; byte < 256; byte++)
         tokenizer->byte_id[byte] = *id_slot(tokenizer, &(char){(char)byte}, 1);
-}
-
-static int compare_specials(const void *a, const void *b) {
-    const Special *x = a, *y = b;
-    int order = memcmp(x->text, y->text, x->size < y->size ? x->size : y->size);
-    return order ? order : (x->size > y->size) - (x->size < y->size);
-}
-
-static void sort_specials(Tokenizer *tokenizer, SpecialSet *set) {
-    for (size_t i = 0; i < set->count; i++)
-        set->items[i].text = tokenizer->text + tokenizer->tokens[set->items[i].id].offset;
-    if (set->count > 0) qsort(set->items, set->count, sizeof *set->items, compare_specials);
 }
 
 bool tokenizer_set_end_of_text(Tokenizer *tokenizer, uint32_t id, LLMError *error) {
@@ -479,12 +416,12 @@ bool tokenizer_set_end_of_text(Tokenizer *tokenizer, uint32_t id, LLMError *erro
     return true;
 }
 
-static void find_end_of_text(Tokenizer *tokenizer, const SpecialSet *set) {
+static void find_end_of_text(Tokenizer *tokenizer, const SpecialTokens *specials) {
     static const char text[] = "<|endoftext|>";
-    for (size_t i = 0; i < set->count && tokenizer->end_of_text == NONE; i++)
-        if (set->items[i].size == strlen(text) &&
-            memcmp(set->items[i].text, text, strlen(text)) == 0)
-            tokenizer->end_of_text = set->items[i].id;
+    for (size_t i = 0; i < specials->count && tokenizer->end_of_text == NONE; i++)
+        if (specials->items[i].size == strlen(text) &&
+            memcmp(specials->items[i].text, text, strlen(text)) == 0)
+            tokenizer->end_of_text = specials->items[i].id;
 }
 
 bool tokenizer_derive_merges(Tokenizer *tokenizer, uint32_t count, LLMError *error) {
@@ -511,7 +448,7 @@ bool tokenizer_derive_merges(Tokenizer *tokenizer, uint32_t count, LLMError *err
 
 bool tokenizer_finish(Tokenizer *tokenizer, LLMError *error) {
     for (int round = 0; round < ROUNDS; round++) {
-        sort_specials(tokenizer, &tokenizer->special[round]);
+        if (!special_tokens_sort(&tokenizer->special[round], error)) return false;
         find_end_of_text(tokenizer, &tokenizer->special[round]);
     }
     if (!tokenizer_encodes(tokenizer)) return true;
@@ -522,119 +459,24 @@ bool tokenizer_finish(Tokenizer *tokenizer, LLMError *error) {
                              "the vocabulary has no token for byte 0x%02X: only byte-level "
                              "tokenizers with all 256 bytes are supported",
                              byte);
-    return compile_split(tokenizer, error);
+    tokenizer->split = split_new(error);
+    return tokenizer->split != NULL;
 }
 
 /* --- encoding --- */
 
-/* The first of items[low … high − 1], which agree up to `depth`, whose byte there is >= `byte`. */
-static size_t lower_bound(const Special *items, size_t low, size_t high, size_t depth, int byte) {
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if ((unsigned char)items[middle].text[depth] < byte)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* The longest special token that the text begins with, NULL if none. */
-static const Special *special_at(const SpecialSet *set, const char *text, size_t size) {
-    const Special *longest = NULL;
-    size_t low = 0, high = set->count;
-    for (size_t depth = 0; depth < size && low < high; depth++) {
-        int byte = (unsigned char)text[depth];
-        low = lower_bound(set->items, low, high, depth, byte);
-        high = lower_bound(set->items, low, high, depth, byte + 1);
-        if (low < high && set->items[low].size == depth + 1) longest = &set->items[low++];
-    }
-    return longest;
-}
-
-/* Unicode's White_Space. */
-static bool is_white_space(uint32_t c) {
-    return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-           c == 0x205F || c == 0x3000;
-}
-
-/* Where the white space that begins at `at` ends. */
-static size_t skip_space(const char *text, size_t size, size_t at) {
-    uint32_t character;
-    size_t length;
-    while ((length = utf8_decode(text + at, size - at, &character)) && is_white_space(character))
-        at += length;
-    return at;
-}
-
-/* Where the white space that ends at `at` begins, `floor` at the lowest. */
-static size_t skip_space_back(const char *text, size_t floor, size_t at) {
-    for (size_t start = at; start > floor && at - start < 3;) {
-        start--;
-        if (skip_space(text, at, start) == at) at = start;
-    }
-    return at;
-}
-
-/* Valid UTF-8 without special tokens. */
-static bool encode_characters(Encoder *encoder, const char *text, size_t size) {
-    for (size_t at = 0; at < size;) {
-        int code = pcre2_match(encoder->tokenizer->split, (PCRE2_SPTR)text, size, at,
-                               PCRE2_NO_UTF_CHECK, encoder->match, NULL);
-        if (code < 0)
-            return error_set(encoder->error, LLM_ERROR_ARGUMENT,
-                             "PCRE2 cannot split the text at byte %zu (error %d)", at, code);
-        size_t end = pcre2_get_ovector_pointer(encoder->match)[1];
-        if (!encode_piece(encoder, text + at, end - at)) return false;
-        at = end;
-    }
-    return true;
-}
-
-/* How many bytes the text's first run of characters, or of bytes that are none, has. */
-static size_t run_length(const char *text, size_t size, bool *characters) {
-    uint32_t character;
-    size_t length = utf8_decode(text, size, &character), end = 0;
-    *characters = length > 0;
-    do {
-        end += length ? length : 1;
-        length = utf8_decode(text + end, size - end, &character);
-    } while (end < size && (length > 0) == *characters);
-    return end;
-}
-
-/* Any bytes without special tokens: a run of bytes that are not UTF-8 is a piece of its own. */
-static bool encode_bytes(Encoder *encoder, const char *text, size_t size) {
-    for (size_t at = 0, length; at < size; at += length) {
-        bool characters;
-        length = run_length(text + at, size - at, &characters);
-        bool encoded = characters ? encode_characters(encoder, text + at, length)
-                                  : encode_piece(encoder, text + at, length);
-        if (!encoded) return false;
-    }
-    return true;
-}
-
-/* Any bytes: the special tokens of this round and the next, and what is between them. */
+/* The special tokens of this round and the next, and what is between them. */
 static bool encode_text(Encoder *encoder, const char *text, size_t size, int round) {
-    if (round == ROUNDS) return encode_bytes(encoder, text, size);
-    const SpecialSet *set = &encoder->tokenizer->special[round];
-    if (set->count == 0) return encode_text(encoder, text, size, round + 1);
+    const Tokenizer *tokenizer = encoder->tokenizer;
+    if (round == ROUNDS)
+        return split_text(tokenizer->split, text, size, encode_piece, encoder, encoder->error);
     size_t done = 0;
-    for (size_t at = 0; at < size;) {
-        const Special *special = special_at(set, text + at, size - at);
-        if (!special) {
-            at++;
-            continue;
-        }
-        size_t start = at;
-        at += special->size;
-        if (special->flags & SPECIAL_STRIP_LEFT) start = skip_space_back(text, done, start);
-        if (done < start && !encode_text(encoder, text + done, start - done, round + 1))
+    SpecialMatch match;
+    while (special_tokens_next(&tokenizer->special[round], text, size, done, &match)) {
+        if (done < match.start && !encode_text(encoder, text + done, match.start - done, round + 1))
             return false;
-        if (!tokens_append(encoder->output, special->id, encoder->error)) return false;
-        done = special->flags & SPECIAL_STRIP_RIGHT ? skip_space(text, size, at) : at;
+        if (!tokens_append(encoder->output, match.id, encoder->error)) return false;
+        done = match.end;
     }
     return done == size || encode_text(encoder, text + done, size - done, round + 1);
 }
@@ -650,8 +492,6 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size,
                          "a text of %zu bytes: encode less than 4 GiB at a time", size);
     size_t count = tokens->count;
     Encoder encoder = {.tokenizer = tokenizer, .output = tokens, .error = error};
-    encoder.match = pcre2_match_data_create_from_pattern(tokenizer->split, NULL);
-    if (!encoder.match) return error_memory(error, sizeof(void *));
     bool encoded = encode_text(&encoder, text, size, 0);
     if (!encoded) tokens->count = count;
     encoder_release(&encoder);

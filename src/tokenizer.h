@@ -28,8 +28,9 @@ typedef enum SpecialFlags {
 /* A tokenizer for ids 0 … vocabulary − 1, to be released with tokenizer_free. NULL and `error` on
  * failure. */
 Tokenizer *tokenizer_new(uint32_t vocabulary, LLMError *error);
-/* Say what token `id` stands for. Adding an id or a text twice, or an id outside the vocabulary, is
- * an error; an empty text is a token that stands for nothing. */
+/* Say what token `id` stands for. Adding an id twice, or one outside the vocabulary, is an error,
+ * and so are two ordinary or two special tokens with the same text; an empty text stands for
+ * nothing. */
 bool tokenizer_add_token(Tokenizer *tokenizer, uint32_t id, const char *text, size_t size,
                          TokenText kind, LLMError *error);
 /* tokenizer_add_token for a special token with SpecialFlags. */

@@ -1,6 +1,7 @@
 #include "tokenizer_files.h"
 
 #include "file_map.h"
+#include "hash.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -142,7 +143,7 @@ static bool add_added(FolderParser *parser, const char *content, uint32_t id, un
 
     size_t bytes = (parser->added_count + 1) * sizeof *parser->added;
     AddedToken *added = realloc(parser->added, bytes);
-    if (!added) return error_memory(&parser->problem, bytes) != NULL;
+    if (!added) return error_memory(&parser->problem, bytes);
     parser->added = added;
     memmove(added + position + 1, added + position,
             (parser->added_count++ - position) * sizeof *added);
@@ -466,7 +467,7 @@ static bool open_file(const char *folder, int which, FileMap *map, TokenizerFile
                       LLMError *error) {
     size_t size = strlen(folder) + strlen(file_names[which]) + 2;
     char *path = malloc(size);
-    if (!path) return error_memory(error, size) != NULL;
+    if (!path) return error_memory(error, size);
     snprintf(path, size, "%s/%s", folder, file_names[which]);
     file->present = access(path, F_OK) == 0;
     bool opened = !file->present || file_map_open(map, path, error);
@@ -492,22 +493,17 @@ Tokenizer *tokenizer_open_folder(const char *folder, uint32_t vocabulary, LLMErr
 
 /* --- llm.c --- */
 
-#define LLMC_HEADER_BYTES 1024 /* 256 int32: magic, version, vocabulary, end-of-text token, zeros  \
-                                */
-#define LLMC_MAGIC  20240328
-#define LLMC_MERGES 50000
-/* FNV-1a of what follows the header in the file for GPT-2's vocabulary. */
-#define LLMC_GPT2_HASH 0x13FFF39CF3C6E82C
+/* 256 int32: magic, version, number of tokens, end-of-text token (from version 2 on), zeros. */
+#define LLMC_HEADER_BYTES 1024
+#define LLMC_MAGIC        20240328
+
+#define GPT2_MERGES      50000
+#define GPT2_END_OF_TEXT 50256
+/* hash_bytes of what follows the header in the file for GPT-2's own vocabulary. */
+#define GPT2_LLMC_HASH 0x13FFF39CF3C6E82C
 
 static uint32_t read_u32(const unsigned char *bytes) {
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
-static bool is_gpt2_vocabulary(const unsigned char *data, size_t size) {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ data[i]) * 0x100000001b3;
-    return hash == LLMC_GPT2_HASH;
 }
 
 /* Per token one byte with its length, and its bytes. */
@@ -530,10 +526,9 @@ static bool read_llmc_tokens(Tokenizer *tokenizer, const unsigned char *data, si
 static bool build_llmc(Tokenizer *tokenizer, const unsigned char *data, size_t size,
                        uint32_t end_of_text, LLMError *error) {
     if (!read_llmc_tokens(tokenizer, data, size, end_of_text, error)) return false;
-    if (end_of_text != UNKNOWN_ID && !tokenizer_set_end_of_text(tokenizer, end_of_text, error))
-        return false;
-    if (is_gpt2_vocabulary(data, size) && !tokenizer_derive_merges(tokenizer, LLMC_MERGES, error))
-        return false;
+    if (!tokenizer_set_end_of_text(tokenizer, end_of_text, error)) return false;
+    bool is_gpt2 = end_of_text == GPT2_END_OF_TEXT && hash_bytes(data, size) == GPT2_LLMC_HASH;
+    if (is_gpt2 && !tokenizer_derive_merges(tokenizer, GPT2_MERGES, error)) return false;
     return tokenizer_finish(tokenizer, error);
 }
 
@@ -555,8 +550,8 @@ Tokenizer *tokenizer_parse_llmc(const void *data, size_t size, LLMError *error) 
         error_set(error, LLM_ERROR_FORMAT, "the file is too short for its %u tokens", vocabulary);
         return NULL;
     }
-    /* Version 1 was written for GPT-2 alone and does not name the token. */
-    uint32_t end_of_text = version == 2 ? read_u32(header + 12) : vocabulary - 1;
+    /* Version 1 was written for GPT-2 alone and does not say. */
+    uint32_t end_of_text = version == 2 ? read_u32(header + 12) : GPT2_END_OF_TEXT;
     Tokenizer *tokenizer = tokenizer_new(vocabulary, error);
     if (tokenizer && !build_llmc(tokenizer, header + LLMC_HEADER_BYTES, size - LLMC_HEADER_BYTES,
                                  end_of_text, error)) {

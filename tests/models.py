@@ -337,7 +337,7 @@ def write_gguf(
     if alignment != 32:
         writer.add_custom_alignment(alignment)
     if tokenizer:
-        add_gguf_tokenizer(writer, tokenizer)
+        add_gguf_tokenizer(writer, tokenizer, len(tensors["wte.weight"]))
     if keys:
         keys(writer)
     for name, array in tensors.items():
@@ -354,12 +354,16 @@ def write_gguf(
     return path
 
 
-def add_gguf_tokenizer(writer, tokenizer):
+def add_gguf_tokenizer(writer, tokenizer, vocabulary):
+    """The tokenizer's keys; ids that it leaves over are marked as unused, as llama.cpp does."""
+    used = len(tokenizer.tokens)
+    unused = [f"[PAD{id}]" for id in range(used, vocabulary)]
     normal, control = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL
+    types = [normal] * (used - 1) + [control] + [gguf.TokenType.UNUSED] * len(unused)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(tokenizer.tokens)
-    writer.add_token_types([normal] * tokenizer.end_of_text + [control])
+    writer.add_token_list(tokenizer.tokens + unused)
+    writer.add_token_types(types)
     writer.add_token_merges([f"{left} {right}" for left, right in tokenizer.merges])
     writer.add_bos_token_id(tokenizer.end_of_text)
     writer.add_eos_token_id(tokenizer.end_of_text)

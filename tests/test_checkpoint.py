@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 import models
-from library import Error
+from library import Error, Tokens
 from models import Config
 
 TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"]
@@ -98,6 +98,8 @@ def signatures(library):
     library.tensor_bytes.restype = ctypes.c_size_t
     library.tensor_count.restype = ctypes.c_size_t
     library.tensor_type_name.restype = ctypes.c_char_p
+    library.tokenizer_encodes.restype = ctypes.c_bool
+    library.tokenizer_encodes.argtypes = [ctypes.c_void_p]
     library.tokenizer_bytes.restype = ctypes.c_void_p
     library.tokenizer_bytes.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p]
 
@@ -232,12 +234,12 @@ def test_gguf_mixed_types(library, random, tmp_path):
 
 
 def test_gguf_padded_vocabulary(library, random, tmp_path):
-    """Rows beyond the number of tokens are left out."""
+    """Rows beyond the vocabulary are left out."""
     config = random_config(random, vocabulary=300)
     tensors = models.random_gpt2(config, random)
     padded = tensors | {"wte.weight": numpy.pad(tensors["wte.weight"], ((0, 84), (0, 0)))}
-    tokenizer = models.small_tokenizer(300)
-    path = models.write_gguf(tmp_path / "model.gguf", config, padded, tokenizer=tokenizer)
+    size = lambda writer: writer.add_vocab_size(300)
+    path = models.write_gguf(tmp_path / "model.gguf", config, padded, keys=size)
     with opened(library, path) as checkpoint:
         check(library, checkpoint, config, tensors)
 
@@ -342,17 +344,21 @@ def test_tokenizer(library, random, tmp_path, format, unused):
     tokenizer = models.small_tokenizer(280)
     tensors = models.random_gpt2(config, random)
     path = write_model(tmp_path, format, config, tensors, tokenizer)
-    if format == "huggingface":  # as transformers writes the ids of this tokenizer
+    if format == "huggingface":
         settings = {"eos_token_id": tokenizer.end_of_text}
         models.write_huggingface(path, config, tensors, tokenizer=tokenizer, settings=settings)
     with opened(library, path) as checkpoint:
         assert checkpoint.end_of_text == tokenizer.end_of_text
-        assert checkpoint.config.vocabulary == 280 + (unused if format != "gguf" else 0)
-        for id, expected in enumerate(models.token_bytes(tokenizer)):
-            size = ctypes.c_size_t()
-            data = library.tokenizer_bytes(checkpoint.tokenizer, id, ctypes.byref(size))
-            assert data and ctypes.string_at(data, size.value) == expected
-        assert library.tokenizer_encodes(ctypes.c_void_p(checkpoint.tokenizer)) in (0, 1)
+        assert checkpoint.config.vocabulary == 280 + unused
+        assert library.tokenizer_encodes(checkpoint.tokenizer) == (format != "llmc")
+        texts = models.token_bytes(tokenizer) + [None] * unused
+        assert [token_text(library, checkpoint, id) for id in range(280 + unused)] == texts
+
+
+def token_text(library, checkpoint, id):
+    size = ctypes.c_size_t()
+    data = library.tokenizer_bytes(checkpoint.tokenizer, id, ctypes.byref(size))
+    return ctypes.string_at(data, size.value) if data else None
 
 
 def test_gguf_tokens_without_types(library, random, tmp_path):
@@ -365,6 +371,12 @@ def test_gguf_tokens_without_types(library, random, tmp_path):
     models.write_gguf(path, config, tensors, tokenizer=tokenizer, keys=drop)
     with opened(library, path) as checkpoint:
         assert checkpoint.end_of_text == 279
+        text, tokens, error = b"<|endoftext|>", Tokens(), Error()
+        tokenizer = ctypes.c_void_p(checkpoint.tokenizer)
+        size = ctypes.c_size_t(len(text))
+        library.tokenizer_encode(tokenizer, text, size, ctypes.byref(tokens), ctypes.byref(error))
+        assert tokens.ids[: tokens.count] == [279]
+        library.llm_tokens_free(ctypes.byref(tokens))
 
 
 # --- refused by name ---
@@ -494,6 +506,16 @@ def test_each_shape_is_checked(library, random, tmp_path, format):
             message = refusal(library, path)
             shown = models.gguf_name(name) if format == "gguf" else f"transformer.{name}"
             assert f"{shown} has the shape [" in message
+
+
+@pytest.mark.parametrize("format", ["gguf", "huggingface"])
+def test_dimensions_are_checked(library, random, tmp_path, format):
+    """A vector is not a matrix of one column, nor a matrix a vector."""
+    tensors = models.random_gpt2(Config(), random)
+    for name in ["ln_f.bias", "wpe.weight"]:
+        shape = (-1, 1) if tensors[name].ndim == 1 else -1
+        wrong = tensors | {name: tensors[name].reshape(shape)}
+        assert "has the shape [" in refusal(library, write_model(tmp_path, format, Config(), wrong))
 
 
 def test_gguf_extra_tensor_refused(library, random, tmp_path):
@@ -710,6 +732,26 @@ def test_gguf_overflow(library, random, tmp_path, value):
         refusal(library, path)
 
 
+def test_gguf_wrapping(library, random, tmp_path):
+    """Sizes whose product, or sum, is right again after it overflows."""
+    tensors = models.random_gpt2(Config(), random)
+    tensors["wte.weight"] = tensors.pop("wte.weight")  # now the last in the file
+    path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(300)
+    data = models.write_gguf(path, Config(), tensors, tokenizer=tokenizer).read_bytes()
+    columns = tensor_info(data, "token_embd.weight")[1]
+    types = data.index(b"tokenizer.ggml.token_type") + 25 + 8
+    changes = [
+        (columns, 64 + 2**32, "does not fit its type"),
+        (columns + 8, 300 + 2**56, "does not fit its type"),
+        (columns + 8, 2**56 - 1, "does not fit this file"),
+        (types, 300 + 2**62, "ends inside its header"),
+    ]
+    for place, value, words in changes:
+        path.write_bytes(data)
+        patched(path, place, "Q", value)
+        assert words in refusal(library, path)
+
+
 @pytest.mark.parametrize("value", HUGE)
 def test_safetensors_overflow(library, random, tmp_path, value):
     tensors = models.random_gpt2(Config(), random)
@@ -732,6 +774,8 @@ def test_safetensors_overflow(library, random, tmp_path, value):
         {"data_offsets": [value, value]},
         {"data_offsets": [end, begin]},
         {"data_offsets": [-begin, end]},
+        {"data_offsets": [begin, end - 4]},
+        {"data_offsets": [end, end]},
         {"data_offsets": [begin]},
         {"data_offsets": "all"},
         {"shape": 64},
@@ -817,7 +861,6 @@ MALFORMED = {
     "open": "{",
     "array": "[]",
     "number": "7",
-    "trailing": '{"model_type": "gpt2"} x',
     "no keys": "{}",
     "NUL": "\0",
     "deep arrays": "[" * 100000,
@@ -832,7 +875,9 @@ def test_malformed_json(library, random, tmp_path, text):
     config = (folder / "config.json").read_text()
     (folder / "config.json").write_text(text)
     refusal(library, folder)
-    (folder / "config.json").write_text(config)
+    (folder / "config.json").write_text(config + "x")
+    assert "not a JSON object" in refusal(library, folder)
+    (folder / "config.json").write_text(config + " \n")
     weights = (folder / "model.safetensors").read_bytes()[8:]
     (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text.encode() + weights)
     refusal(library, folder)

@@ -16,43 +16,43 @@ template <typename T> using same = typename same_type<T>::type;
 /* --- a float function for half (through float) and for vectors (by element) --- */
 
 #define MSL_LIFT_1(name)                                                                           \
-    inline half name(half x) {                                                                     \
+    MSL_INLINE half name(half x) {                                                                 \
         return half(name(float(x)));                                                               \
     }                                                                                              \
-    template <typename T, int N> inline vec<T, N> name(vec<T, N> x) {                              \
+    template <typename T, int N> MSL_INLINE vec<T, N> name(vec<T, N> x) {                          \
         for (int i = 0; i < N; i++) x[i] = name(x[i]);                                             \
         return x;                                                                                  \
     }
 #define MSL_LIFT_2(name)                                                                           \
-    inline half name(half x, half y) {                                                             \
+    MSL_INLINE half name(half x, half y) {                                                         \
         return half(name(float(x), float(y)));                                                     \
     }                                                                                              \
-    template <typename T, int N> inline vec<T, N> name(vec<T, N> x, same<vec<T, N>> y) {           \
+    template <typename T, int N> MSL_INLINE vec<T, N> name(vec<T, N> x, same<vec<T, N>> y) {       \
         for (int i = 0; i < N; i++) x[i] = name(x[i], y[i]);                                       \
         return x;                                                                                  \
     }
 #define MSL_LIFT_3(name)                                                                           \
-    inline half name(half x, half y, half z) {                                                     \
+    MSL_INLINE half name(half x, half y, half z) {                                                 \
         return half(name(float(x), float(y), float(z)));                                           \
     }                                                                                              \
     template <typename T, int N>                                                                   \
-    inline vec<T, N> name(vec<T, N> x, same<vec<T, N>> y, same<vec<T, N>> z) {                     \
+    MSL_INLINE vec<T, N> name(vec<T, N> x, same<vec<T, N>> y, same<vec<T, N>> z) {                 \
         for (int i = 0; i < N; i++) x[i] = name(x[i], y[i], z[i]);                                 \
         return x;                                                                                  \
     }
 
 #define MSL_FLOAT_1(name, expression)                                                              \
-    inline float name(float x) {                                                                   \
+    MSL_INLINE float name(float x) {                                                               \
         return expression;                                                                         \
     }                                                                                              \
     MSL_LIFT_1(name)
 #define MSL_FLOAT_2(name, expression)                                                              \
-    inline float name(float x, float y) {                                                          \
+    MSL_INLINE float name(float x, float y) {                                                      \
         return expression;                                                                         \
     }                                                                                              \
     MSL_LIFT_2(name)
 #define MSL_FLOAT_3(name, expression)                                                              \
-    inline float name(float x, float y, float z) {                                                 \
+    MSL_INLINE float name(float x, float y, float z) {                                             \
         return expression;                                                                         \
     }                                                                                              \
     MSL_LIFT_3(name)
@@ -99,22 +99,22 @@ MSL_FLOAT_2(step, y < x ? 0.0f : 1.0f)
 MSL_FLOAT_3(fma, __builtin_fmaf(x, y, z))
 MSL_FLOAT_3(mix, x + (y - x) * z)
 
-inline float ldexp(float x, int exponent) {
+MSL_INLINE float ldexp(float x, int exponent) {
     return __builtin_ldexpf(x, exponent);
 }
 
 /* --- min, max, clamp, abs: on every number --- */
 
-inline float min(float x, float y) {
+MSL_INLINE float min(float x, float y) {
     return fmin(x, y);
 }
-inline float max(float x, float y) {
+MSL_INLINE float max(float x, float y) {
     return fmax(x, y);
 }
-inline float clamp(float x, float low, float high) {
+MSL_INLINE float clamp(float x, float low, float high) {
     return fmin(fmax(x, low), high);
 }
-inline float abs(float x) {
+MSL_INLINE float abs(float x) {
     return fabs(x);
 }
 MSL_LIFT_2(min)
@@ -123,29 +123,29 @@ MSL_LIFT_3(clamp)
 MSL_LIFT_1(abs)
 
 #define MSL_INTEGER(T)                                                                             \
-    inline T min(T x, T y) {                                                                       \
+    MSL_INLINE T min(T x, T y) {                                                                   \
         return x < y ? x : y;                                                                      \
     }                                                                                              \
-    inline T max(T x, T y) {                                                                       \
+    MSL_INLINE T max(T x, T y) {                                                                   \
         return x < y ? y : x;                                                                      \
     }                                                                                              \
-    inline T clamp(T x, T low, T high) {                                                           \
+    MSL_INLINE T clamp(T x, T low, T high) {                                                       \
         return min(max(x, low), high);                                                             \
     }                                                                                              \
-    inline T abs(T x) {                                                                            \
+    MSL_INLINE T abs(T x) {                                                                        \
         return x < T(0) ? T(0 - x) : x;                                                            \
     }
 #define MSL_UNSIGNED(T, popcount_, clz_, ctz_)                                                     \
-    inline T popcount(T x) {                                                                       \
+    MSL_INLINE T popcount(T x) {                                                                   \
         return T(popcount_(x));                                                                    \
     }                                                                                              \
-    inline T clz(T x) {                                                                            \
+    MSL_INLINE T clz(T x) {                                                                        \
         return x ? T(clz_(x)) : T(8 * sizeof x);                                                   \
     }                                                                                              \
-    inline T ctz(T x) {                                                                            \
+    MSL_INLINE T ctz(T x) {                                                                        \
         return x ? T(ctz_(x)) : T(8 * sizeof x);                                                   \
     }                                                                                              \
-    inline T rotate(T x, T bits) {                                                                 \
+    MSL_INLINE T rotate(T x, T bits) {                                                             \
         bits %= 8 * sizeof x;                                                                      \
         return bits ? T(x << bits | x >> (8 * sizeof x - bits)) : x;                               \
     }
@@ -163,40 +163,40 @@ MSL_UNSIGNED(uchar, __builtin_popcount, MSL_CLZ_8, __builtin_ctz)
 MSL_UNSIGNED(ushort, __builtin_popcount, MSL_CLZ_16, __builtin_ctz)
 MSL_UNSIGNED(uint, __builtin_popcount, __builtin_clz, __builtin_ctz)
 MSL_UNSIGNED(ulong, __builtin_popcountl, __builtin_clzl, __builtin_ctzl)
-inline int popcount(int x) {
+MSL_INLINE int popcount(int x) {
     return int(popcount(uint(x)));
 }
-inline int clz(int x) {
+MSL_INLINE int clz(int x) {
     return int(clz(uint(x)));
 }
-inline int ctz(int x) {
+MSL_INLINE int ctz(int x) {
     return int(ctz(uint(x)));
 }
 
 /* The upper half of the product. */
-inline int mulhi(int x, int y) {
+MSL_INLINE int mulhi(int x, int y) {
     return int((long)x * y >> 32);
 }
-inline uint mulhi(uint x, uint y) {
+MSL_INLINE uint mulhi(uint x, uint y) {
     return uint((ulong)x * y >> 32);
 }
-inline long mulhi(long x, long y) {
+MSL_INLINE long mulhi(long x, long y) {
     return long((__int128)x * y >> 64);
 }
-inline ulong mulhi(ulong x, ulong y) {
+MSL_INLINE ulong mulhi(ulong x, ulong y) {
     return ulong((unsigned __int128)x * y >> 64);
 }
 
 /* --- relational --- */
 
 #define MSL_TEST(name, expression)                                                                 \
-    inline bool name(float x) {                                                                    \
+    MSL_INLINE bool name(float x) {                                                                \
         return expression;                                                                         \
     }                                                                                              \
-    inline bool name(half x) {                                                                     \
+    MSL_INLINE bool name(half x) {                                                                 \
         return name(float(x));                                                                     \
     }                                                                                              \
-    template <typename T, int N> inline vec<bool, N> name(const vec<T, N> &x) {                    \
+    template <typename T, int N> MSL_INLINE vec<bool, N> name(const vec<T, N> &x) {                \
         vec<bool, N> result;                                                                       \
         for (int i = 0; i < N; i++) result[i] = name(x[i]);                                        \
         return result;                                                                             \
@@ -207,47 +207,47 @@ MSL_TEST(isfinite, __builtin_isfinite(x))
 MSL_TEST(isnormal, __builtin_isnormal(x))
 MSL_TEST(signbit, __builtin_signbit(x))
 
-inline bool any(bool x) {
+MSL_INLINE bool any(bool x) {
     return x;
 }
-inline bool all(bool x) {
+MSL_INLINE bool all(bool x) {
     return x;
 }
-template <int N> inline bool any(const vec<bool, N> &x) {
+template <int N> MSL_INLINE bool any(const vec<bool, N> &x) {
     bool result = false;
     for (int i = 0; i < N; i++) result |= x[i];
     return result;
 }
-template <int N> inline bool all(const vec<bool, N> &x) {
+template <int N> MSL_INLINE bool all(const vec<bool, N> &x) {
     bool result = true;
     for (int i = 0; i < N; i++) result &= x[i];
     return result;
 }
 
 /* b where the condition holds, else a. */
-template <typename T> inline T select(T a, same<T> b, bool condition) {
+template <typename T> MSL_INLINE T select(T a, same<T> b, bool condition) {
     return condition ? b : a;
 }
 template <typename T, int N>
-inline vec<T, N> select(vec<T, N> a, same<vec<T, N>> b, const vec<bool, N> &condition) {
+MSL_INLINE vec<T, N> select(vec<T, N> a, same<vec<T, N>> b, const vec<bool, N> &condition) {
     for (int i = 0; i < N; i++) a[i] = condition[i] ? b[i] : a[i];
     return a;
 }
 
 /* --- geometric --- */
 
-template <typename T, int N> inline T dot(const vec<T, N> &a, const vec<T, N> &b) {
+template <typename T, int N> MSL_INLINE T dot(const vec<T, N> &a, const vec<T, N> &b) {
     T sum = a[0] * b[0];
     for (int i = 1; i < N; i++) sum += a[i] * b[i];
     return sum;
 }
-template <typename T, int N> inline T length_squared(const vec<T, N> &a) {
+template <typename T, int N> MSL_INLINE T length_squared(const vec<T, N> &a) {
     return dot(a, a);
 }
-template <typename T, int N> inline T length(const vec<T, N> &a) {
+template <typename T, int N> MSL_INLINE T length(const vec<T, N> &a) {
     return sqrt(dot(a, a));
 }
-template <typename T, int N> inline vec<T, N> normalize(const vec<T, N> &a) {
+template <typename T, int N> MSL_INLINE vec<T, N> normalize(const vec<T, N> &a) {
     return a * rsqrt(dot(a, a));
 }
 

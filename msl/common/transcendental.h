@@ -8,23 +8,23 @@
 namespace metal {
 
 #ifndef MSL_OWN_EXP_AND_TANH
-inline float exp(float x) {
+MSL_INLINE float exp(float x) {
     return __builtin_expf(x);
 }
-inline float tanh(float x) {
+MSL_INLINE float tanh(float x) {
     return __builtin_tanhf(x);
 }
 #endif
-inline float exp2(float x) {
+MSL_INLINE float exp2(float x) {
     return __builtin_exp2f(x);
 }
-inline float log(float x) {
+MSL_INLINE float log(float x) {
     return __builtin_logf(x);
 }
-inline float log2(float x) {
+MSL_INLINE float log2(float x) {
     return __builtin_log2f(x);
 }
-inline float pow(float x, float y) {
+MSL_INLINE float pow(float x, float y) {
     return __builtin_powf(x, y);
 }
 

@@ -10,6 +10,11 @@
 #define MSL_HALF _Float16
 #endif
 
+/* Vectors and functions vanish into the kernel even where its own functions are kept apart. */
+#ifndef MSL_INLINE
+#define MSL_INLINE inline __attribute__((always_inline))
+#endif
+
 typedef MSL_HALF half;
 typedef unsigned char uchar;
 typedef unsigned short ushort;
@@ -103,34 +108,36 @@ template <typename T> struct alignas(4 * sizeof(T)) elements<T, 4> {
  * scalar converts to a vector of equal elements, and element types convert only explicitly. */
 template <typename T, int N> struct vec : elements<T, N> {
     vec() = default;
-    vec(T value) {
+    MSL_INLINE vec(T value) {
         for (int i = 0; i < N; i++) this->element[i] = value;
     }
-    template <typename U> explicit vec(const vec<U, N> &other) {
+    template <typename U> MSL_INLINE explicit vec(const vec<U, N> &other) {
         for (int i = 0; i < N; i++) this->element[i] = T(other[i]);
     }
     /* From scalars and smaller vectors in turn: float4(xy, z, 1.0f). */
-    template <typename A, typename B, typename... Rest> vec(A first, B second, Rest... rest) {
+    template <typename A, typename B, typename... Rest>
+    MSL_INLINE vec(A first, B second, Rest... rest) {
         fill<0>(first, second, rest...);
     }
 
-    T &operator[](size_t i) {
+    MSL_INLINE T &operator[](size_t i) {
         return this->element[i];
     }
-    const T &operator[](size_t i) const {
+    MSL_INLINE const T &operator[](size_t i) const {
         return this->element[i];
     }
 
 private:
-    template <int at> void fill() {
+    template <int at> MSL_INLINE void fill() {
         static_assert(at == N, "a vector is made of as many elements as it has");
     }
-    template <int at, typename... Rest> void fill(T value, Rest... rest) {
+    template <int at, typename... Rest> MSL_INLINE void fill(T value, Rest... rest) {
         static_assert(at < N, "a vector is made of as many elements as it has");
         this->element[at] = value;
         fill<at + 1>(rest...);
     }
-    template <int at, int M, typename... Rest> void fill(const vec<T, M> &part, Rest... rest) {
+    template <int at, int M, typename... Rest>
+    MSL_INLINE void fill(const vec<T, M> &part, Rest... rest) {
         static_assert(at + M <= N, "a vector is made of as many elements as it has");
         for (int i = 0; i < M; i++) this->element[at + i] = part[i];
         fill<at + M>(rest...);
@@ -138,12 +145,12 @@ private:
 
     /* Friends defined in the class take part in conversions, so that 2.0f * v is found. */
 #define MSL_BINARY(op)                                                                             \
-    friend vec operator op(const vec &a, const vec &b) {                                           \
+    friend MSL_INLINE vec operator op(const vec &a, const vec &b) {                                \
         vec result;                                                                                \
         for (int i = 0; i < N; i++) result[i] = T(a[i] op b[i]);                                   \
         return result;                                                                             \
     }                                                                                              \
-    friend vec &operator op##=(vec &a, const vec &b) {                                             \
+    friend MSL_INLINE vec &operator op##=(vec &a, const vec &b) {                                  \
         return a = a op b;                                                                         \
     }
     MSL_BINARY(+)
@@ -159,7 +166,7 @@ private:
 #undef MSL_BINARY
 
 #define MSL_COMPARE(op)                                                                            \
-    friend vec<bool, N> operator op(const vec &a, const vec &b) {                                  \
+    friend MSL_INLINE vec<bool, N> operator op(const vec &a, const vec &b) {                       \
         vec<bool, N> result;                                                                       \
         for (int i = 0; i < N; i++) result[i] = a[i] op b[i];                                      \
         return result;                                                                             \
@@ -175,7 +182,7 @@ private:
 #undef MSL_COMPARE
 
 #define MSL_UNARY(op, Result)                                                                      \
-    friend vec<Result, N> operator op(const vec &a) {                                              \
+    friend MSL_INLINE vec<Result, N> operator op(const vec &a) {                                   \
         vec<Result, N> result;                                                                     \
         for (int i = 0; i < N; i++) result[i] = Result(op a[i]);                                   \
         return result;                                                                             \
@@ -188,7 +195,7 @@ private:
 };
 
 /* A value's bits as another type of the same size. */
-template <typename To, typename From> inline To as_type(From value) {
+template <typename To, typename From> MSL_INLINE To as_type(From value) {
     static_assert(sizeof(To) == sizeof(From), "as_type needs types of one size");
     return __builtin_bit_cast(To, value);
 }

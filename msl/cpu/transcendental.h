@@ -11,7 +11,7 @@ namespace metal {
 /* eˣ = 2ⁿ · eʳ with n = round(x / ln 2), r = x − n ln 2, |r| ≤ ln 2 / 2; eʳ by a polynomial (least
  * maximal relative error, 3e-9). 2ⁿ is applied in two factors, so that results near 0 and near the
  * largest float round as they should. */
-inline float exp(float x) {
+MSL_INLINE float exp(float x) {
 #pragma clang fp reassociate(off)
     const float to_integer = 0x1.8p23f; /* added, it rounds to an integer, kept in the low bits */
     x = x > 89.0f ? 89.0f : x;
@@ -33,7 +33,7 @@ inline float exp(float x) {
 }
 
 /* tanh x = 1 − 2 / (e²ˣ + 1); near 0, where that cancels, x + x³ · polynomial(x²). */
-inline float tanh(float x) {
+MSL_INLINE float tanh(float x) {
 #pragma clang fp reassociate(off)
     float size = __builtin_fabsf(x);
     float z = x * x;

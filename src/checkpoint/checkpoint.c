@@ -77,7 +77,7 @@ bool checkpoint_configure(Checkpoint *checkpoint, const char *path, LLMError *er
                          path, config->channels / config->heads, MAX_HEAD_SIZE);
     if (!isfinite(config->epsilon) || !(config->epsilon > 0))
         return error_set(error, LLM_ERROR_FORMAT,
-                         "%s: the layernorm epsilon is %g, but must be above 0; "
+                         "%s: the layernorm epsilon is %g, not a number above 0; "
                          "the file is corrupt",
                          path, (double)config->epsilon);
     checkpoint->layer = calloc(config->layers, sizeof *checkpoint->layer);

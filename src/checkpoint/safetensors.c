@@ -8,8 +8,8 @@
 #include <string.h>
 
 static bool malformed(const char *path, const cJSON *item, const char *what, LLMError *error) {
-    return error_set(error, LLM_ERROR_FORMAT, "%s: %s of the tensor %.80s; the file is corrupt",
-                     path, what, item->string);
+    return error_set(error, LLM_ERROR_FORMAT, "%s: %.80s: %s; the file is corrupt", path,
+                     item->string, what);
 }
 
 static bool read_type(const cJSON *item, TensorType *type, const char *path, LLMError *error) {
@@ -18,7 +18,7 @@ static bool read_type(const cJSON *item, TensorType *type, const char *path, LLM
         TensorType type;
     } types[] = {{"F32", TENSOR_F32}, {"F16", TENSOR_F16}, {"BF16", TENSOR_BF16}};
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "dtype");
-    if (!cJSON_IsString(name)) return malformed(path, item, "there is no dtype", error);
+    if (!cJSON_IsString(name)) return malformed(path, item, "it has no dtype", error);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(name->valuestring, types[i].name) == 0) {
             *type = types[i].type;
@@ -32,11 +32,11 @@ static bool read_type(const cJSON *item, TensorType *type, const char *path, LLM
 
 static bool read_shape(const cJSON *item, StoredTensor *tensor, const char *path, LLMError *error) {
     const cJSON *shape = cJSON_GetObjectItemCaseSensitive(item, "shape"), *size;
-    if (!cJSON_IsArray(shape)) return malformed(path, item, "there is no shape", error);
+    if (!cJSON_IsArray(shape)) return malformed(path, item, "it has no shape", error);
     cJSON_ArrayForEach(size, shape) {
         if (tensor->dimensions == MAX_DIMENSIONS ||
             !json_size(size, &tensor->shape[tensor->dimensions]))
-            return malformed(path, item, "the shape is not 0 to 4 sizes", error);
+            return malformed(path, item, "its shape is not 0 to 4 whole numbers", error);
         tensor->dimensions++;
     }
     return true;
@@ -48,7 +48,7 @@ static bool read_extent(const cJSON *item, StoredTensor *tensor, const Reader *d
     uint64_t begin, end, bytes;
     if (cJSON_GetArraySize(offsets) != 2 || !json_size(cJSON_GetArrayItem(offsets, 0), &begin) ||
         !json_size(cJSON_GetArrayItem(offsets, 1), &end))
-        return malformed(path, item, "data_offsets are not two numbers", error);
+        return malformed(path, item, "its data_offsets are not two whole numbers", error);
     if (begin > end || end > reader_left(data))
         return error_set(error, LLM_ERROR_FORMAT,
                          "%s: %.80s lies at bytes %llu to %llu of the data, but the file has only "
@@ -56,7 +56,7 @@ static bool read_extent(const cJSON *item, StoredTensor *tensor, const Reader *d
                          path, item->string, (unsigned long long)begin, (unsigned long long)end,
                          reader_left(data));
     if (!stored_bytes(tensor, &bytes) || bytes != end - begin)
-        return malformed(path, item, "data_offsets do not fit the shape", error);
+        return malformed(path, item, "its data_offsets do not fit its shape", error);
     tensor->data = data->data + data->position + begin;
     return true;
 }
@@ -72,7 +72,7 @@ static bool read_tensors(TensorIndex *index, const cJSON *header, const Reader *
     cJSON_ArrayForEach(item, header) {
         StoredTensor tensor = {0};
         if (strcmp(item->string, "__metadata__") == 0 || is_mask(item->string)) continue;
-        if (!cJSON_IsObject(item)) return malformed(path, item, "there is no description", error);
+        if (!cJSON_IsObject(item)) return malformed(path, item, "it has no description", error);
         if (!read_type(item, &tensor.type, path, error) ||
             !read_shape(item, &tensor, path, error) ||
             !read_extent(item, &tensor, data, path, error) ||

@@ -1,0 +1,62 @@
+/* atomic.h — Metal's atomics, which are all relaxed, over the compiler's. */
+#ifndef METAL_LLM_MSL_ATOMIC_H
+#define METAL_LLM_MSL_ATOMIC_H
+
+#include "functions.h"
+
+namespace metal {
+
+typedef enum memory_order { memory_order_relaxed } memory_order;
+
+template <typename T> struct atomic {
+    T value;
+};
+
+typedef atomic<int> atomic_int;
+typedef atomic<uint> atomic_uint;
+typedef atomic<ulong> atomic_ulong;
+typedef atomic<float> atomic_float;
+typedef atomic<bool> atomic_bool;
+
+template <typename T>
+MSL_INLINE void atomic_store_explicit(volatile atomic<T> *object, same<T> value, memory_order) {
+    __atomic_store(&object->value, &value, __ATOMIC_RELAXED);
+}
+template <typename T>
+MSL_INLINE T atomic_load_explicit(const volatile atomic<T> *object, memory_order) {
+    T value;
+    __atomic_load(&object->value, &value, __ATOMIC_RELAXED);
+    return value;
+}
+template <typename T>
+MSL_INLINE T atomic_exchange_explicit(volatile atomic<T> *object, same<T> value, memory_order) {
+    T old;
+    __atomic_exchange(&object->value, &value, &old, __ATOMIC_RELAXED);
+    return old;
+}
+template <typename T>
+MSL_INLINE bool atomic_compare_exchange_weak_explicit(volatile atomic<T> *object, T *expected,
+                                                      same<T> desired, memory_order,
+                                                      memory_order) {
+    return __atomic_compare_exchange(&object->value, expected, &desired, true, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED);
+}
+
+/* Each returns the value before. */
+#define MSL_FETCH(name, builtin)                                                                   \
+    template <typename T>                                                                          \
+    MSL_INLINE T name(volatile atomic<T> *object, same<T> operand, memory_order) {                 \
+        return builtin(&object->value, operand, __ATOMIC_RELAXED);                                 \
+    }
+MSL_FETCH(atomic_fetch_add_explicit, __atomic_fetch_add)
+MSL_FETCH(atomic_fetch_sub_explicit, __atomic_fetch_sub)
+MSL_FETCH(atomic_fetch_min_explicit, __atomic_fetch_min)
+MSL_FETCH(atomic_fetch_max_explicit, __atomic_fetch_max)
+MSL_FETCH(atomic_fetch_and_explicit, __atomic_fetch_and)
+MSL_FETCH(atomic_fetch_or_explicit, __atomic_fetch_or)
+MSL_FETCH(atomic_fetch_xor_explicit, __atomic_fetch_xor)
+#undef MSL_FETCH
+
+} // namespace metal
+
+#endif

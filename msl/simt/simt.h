@@ -1,0 +1,110 @@
+/* simt.h — runs a kernel as a GPU does: full threadgroups, simdgroups, real barriers.
+ *
+ * Every thread of a threadgroup is a fiber of the calling OS thread. Which of them goes on is drawn at
+ * random at each barrier and simd function, so that a kernel that leans on an order shows it; one seed
+ * always gives one order. The compiled kernels call the second half of this header.
+ */
+#ifndef METAL_LLM_MSL_SIMT_H
+#define METAL_LLM_MSL_SIMT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    SIMT_THREADS = 1024,             /* of a threadgroup, at most */
+    SIMT_LANES = 64,                 /* of a simdgroup, at most */
+    SIMT_THREADGROUP_BYTES = 32768,  /* of threadgroup memory, at most */
+    SIMT_BUFFERS = 31,               /* [[buffer(n)]] and [[threadgroup(n)]] have n below this */
+    SIMT_STACK_BYTES = 128 << 10,    /* of one thread */
+};
+
+/* A kernel's entry point: arguments[n] points to the buffer or the value of [[buffer(n)]]. */
+#define MSL_ENTRY_TYPE simt_entry
+typedef void simt_entry(void *const *arguments);
+
+typedef struct SimtSize {
+    unsigned x, y, z;
+} SimtSize;
+
+typedef struct SimtLaunch {
+    const char *kernel; /* its name, for messages */
+    simt_entry *entry;
+    SimtSize threads;        /* of the whole grid, as dispatchThreads counts; the last threadgroup of a
+                              * row, column or pile may be smaller */
+    SimtSize group_threads;  /* of a full threadgroup */
+    void *const *arguments;  /* [SIMT_BUFFERS] */
+    const size_t *scratch;   /* [SIMT_BUFFERS] bytes of [[threadgroup(n)]]; NULL if there are none */
+    unsigned simd_width;     /* 1 … SIMT_LANES, 0: 32 */
+    unsigned long long seed; /* of the order of threads and threadgroups */
+} SimtLaunch;
+
+typedef struct Simt Simt;
+
+/* The fibers' stacks, reused by every launch. NULL when out of memory. Not to be shared by threads. */
+Simt *simt_new(void);
+void simt_free(Simt *simt); /* NULL is fine */
+/* Run a kernel. False and one line in `error` if it does what no GPU can carry out, such as a barrier
+ * that some threads never reach; what it wrote until then stays written. */
+bool simt_run(Simt *simt, const SimtLaunch *launch, char *error, size_t error_size);
+
+/* --- what a compiled kernel calls (through <metal_stdlib>) --- */
+
+/* A thread's [[attributes]], by their names. */
+typedef struct SimtThread {
+    SimtSize thread_position_in_grid;
+    SimtSize thread_position_in_threadgroup;
+    SimtSize threadgroup_position_in_grid;
+    SimtSize threadgroups_per_grid;
+    SimtSize threads_per_grid;
+    SimtSize threads_per_threadgroup;
+    unsigned thread_index_in_threadgroup;
+    unsigned thread_index_in_simdgroup;
+    unsigned simdgroup_index_in_threadgroup;
+    unsigned simdgroups_per_threadgroup;
+    unsigned threads_per_simdgroup;
+} SimtThread;
+
+extern __thread const SimtThread *simt_thread; /* the running one */
+
+/* A place in a kernel's source. */
+typedef struct SimtPlace {
+    const char *function, *file;
+    unsigned line;
+} SimtPlace;
+
+void simt_threadgroup_barrier(int mem_flags, SimtPlace place);
+void simt_simdgroup_barrier(int mem_flags, SimtPlace place);
+
+/* The lanes of a simdgroup that take part in a simd function. */
+typedef struct SimtLanes {
+    unsigned long long active; /* bit i: lane i takes part */
+    unsigned count;            /* lanes that the simdgroup has */
+    void *operand[SIMT_LANES]; /* of the active ones */
+} SimtLanes;
+typedef void SimtCombine(const SimtLanes *lanes);
+
+/* Waits until every other lane of the simdgroup waits or has returned. Those that wait at the same
+ * call are the active ones; for them `combine` is called once, and finds results for all. */
+void simt_collective(SimtCombine *combine, void *operand, SimtPlace place);
+
+/* A threadgroup variable of a kernel, one object for each declaration. */
+typedef struct SimtVariable {
+    const char *name;
+    size_t size;
+} SimtVariable;
+
+/* Its memory, the same for all threads of a threadgroup: poisoned (0xFF, NaN) when the group starts,
+ * with gaps around it that nothing may write to. */
+void *simt_variable(const SimtVariable *variable);
+/* The memory of [[threadgroup(index)]]. */
+void *simt_scratch(unsigned index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,159 @@
+/* fuzz_tokenizer.c — libFuzzer target for the tokenizer and the files that hold one.
+ *
+ * The first byte of the input says what the rest is: a text, whose ids must decode to the same
+ * bytes, or one of the files, or a part of one spliced into a file that is otherwise whole (else
+ * nothing would ever get past "the vocabulary has no token for byte 0x00").
+ *
+ *     clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Isrc \
+ *         tests/fuzz/fuzz_tokenizer.c src/[a-z]*.c -lcjson -lpcre2-8 -o build/fuzz_tokenizer
+ *     build/fuzz_tokenizer -max_total_time=60
+ */
+#include "tokenizer_files.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VOCABULARY 300
+
+enum { TEXT, FOLDER_FILE, JSON_MEMBERS, VOCAB_MEMBERS, LLMC, LLMC_TOKENS, KINDS };
+
+static const char merges[] = "t h\nth e\n";
+static char vocabulary_members[256 * 16 + 64]; /* "\u0100":0, … without the braces */
+
+int LLVMFuzzerInitialize(int *count, char ***arguments);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerInitialize(int *count, char ***arguments) {
+    (void)count, (void)arguments;
+    char *out = vocabulary_members;
+    int others = 0;
+    for (int byte = 0; byte < 256; byte++) {
+        bool printable = (byte > 0x20 && byte < 0x7F) || (byte > 0xA0 && byte != 0xAD);
+        out += sprintf(out, "\"\\u%04x\":%d,", printable ? byte : 0x100 + others++, byte);
+    }
+    strcpy(out, "\"th\":256,\"the\":257,\"<|endoftext|>\":258");
+    return 0;
+}
+
+/* Copied, so that the sanitizer sees a read past its end. */
+static char *copy(const void *data, size_t size) {
+    char *bytes = malloc(size ? size : 1);
+    if (size > 0) memcpy(bytes, data, size);
+    return bytes;
+}
+
+static char *splice(const char *before, const char *data, size_t size, const char *after,
+                    size_t *total) {
+    size_t before_size = strlen(before), after_size = strlen(after);
+    char *bytes = malloc(before_size + size + after_size);
+    memcpy(bytes, before, before_size);
+    if (size > 0) memcpy(bytes + before_size, data, size);
+    memcpy(bytes + before_size + size, after, after_size);
+    *total = before_size + size + after_size;
+    return bytes;
+}
+
+static Tokenizer *parse_folder(int which, const char *data, size_t size, LLMError *error) {
+    char vocabulary[sizeof vocabulary_members + 2];
+    TokenizerFile files[TOKENIZER_FILES] = {0};
+    sprintf(vocabulary, "{%s}", vocabulary_members);
+    files[VOCAB_JSON] = (TokenizerFile){true, vocabulary, strlen(vocabulary)};
+    files[MERGES_TXT] = (TokenizerFile){true, merges, strlen(merges)};
+    if (data) files[which] = (TokenizerFile){true, data, size};
+    return tokenizer_parse_folder(files, VOCABULARY, error);
+}
+
+static Tokenizer *parse_spliced_json(const char *data, size_t size, LLMError *error) {
+    char after[sizeof vocabulary_members + 256];
+    sprintf(after,
+            ",\"pre_tokenizer\":{\"type\":\"ByteLevel\"},"
+            "\"model\":{\"vocab\":{%s},\"merges\":[\"t h\",[\"th\",\"e\"]]}}",
+            vocabulary_members);
+    char *json = splice("{", data, size, after, &size);
+    Tokenizer *tokenizer = parse_folder(TOKENIZER_JSON, json, size, error);
+    free(json);
+    return tokenizer;
+}
+
+static Tokenizer *parse_spliced_vocabulary(const char *data, size_t size, LLMError *error) {
+    char after[sizeof vocabulary_members + 2];
+    sprintf(after, ",%s}", vocabulary_members);
+    char *json = splice("{", data, size, after, &size);
+    Tokenizer *tokenizer = parse_folder(VOCAB_JSON, json, size, error);
+    free(json);
+    return tokenizer;
+}
+
+/* A header for as many tokens as there are. */
+static Tokenizer *parse_spliced_llmc(const char *data, size_t size, LLMError *error) {
+    uint32_t header[256] = {20240328, 2, 0, 0};
+    for (size_t at = 0; at < size; at += 1 + (size_t)(unsigned char)data[at])
+        header[2]++;
+    char *file = malloc(sizeof header + size);
+    memcpy(file, header, sizeof header);
+    if (size > 0) memcpy(file + sizeof header, data, size);
+    Tokenizer *tokenizer = tokenizer_parse_llmc(file, sizeof header + size, error);
+    free(file);
+    return tokenizer;
+}
+
+static Tokenizer *parse(int kind, const char *data, size_t size, LLMError *error) {
+    switch (kind) {
+    case FOLDER_FILE:
+        if (size == 0) return parse_folder(0, NULL, 0, error);
+        return parse_folder((unsigned char)data[0] % TOKENIZER_FILES, data + 1, size - 1, error);
+    case JSON_MEMBERS:
+        return parse_spliced_json(data, size, error);
+    case VOCAB_MEMBERS:
+        return parse_spliced_vocabulary(data, size, error);
+    case LLMC:
+        return tokenizer_parse_llmc(data, size, error);
+    case LLMC_TOKENS:
+        return parse_spliced_llmc(data, size, error);
+    default:
+        return parse_folder(0, NULL, 0, error);
+    }
+}
+
+static void require(bool holds, const char *what) {
+    if (holds) return;
+    fprintf(stderr, "%s\n", what);
+    abort();
+}
+
+/* Special tokens may take white space along, so only the plain tokenizer gives every byte back. */
+static void encode_and_decode(const Tokenizer *tokenizer, const char *text, size_t size,
+                              bool exactly) {
+    LLMTokens tokens = {0};
+    LLMError error = {0};
+    bool encoded = tokenizer_encode(tokenizer, text, size, &tokens, &error);
+    require(encoded == tokenizer_encodes(tokenizer), error.message);
+    size_t at = 0;
+    for (size_t i = 0; i < tokens.count; i++) {
+        size_t length;
+        const char *bytes = tokenizer_bytes(tokenizer, tokens.ids[i], &length);
+        require(bytes, "an id without bytes");
+        if (!exactly) continue;
+        require(length <= size - at && memcmp(bytes, text + at, length) == 0, "other bytes");
+        at += length;
+    }
+    require(!exactly || at == size, "bytes are missing");
+    llm_tokens_free(&tokens);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static const char text[] = "the  th\xff <|endoftext|> \xe3\x80\x80 a\0b";
+    if (size == 0) return 0;
+    int kind = data[0] % KINDS;
+    LLMError error = {0};
+    char *input = copy(data + 1, size - 1);
+    Tokenizer *tokenizer = parse(kind, input, size - 1, &error);
+    require((tokenizer == NULL) == (error.status != LLM_OK), "a failure without an error");
+    require(!strchr(error.message, '\n'), "a message of two lines");
+    if (tokenizer && kind == TEXT) encode_and_decode(tokenizer, input, size - 1, true);
+    if (tokenizer && kind != TEXT) encode_and_decode(tokenizer, text, sizeof text - 1, false);
+    tokenizer_free(tokenizer);
+    free(input);
+    return 0;
+}
