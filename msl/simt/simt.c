@@ -116,7 +116,8 @@ void simt_switch_stack(void **save, void *load);
 #define SYMBOL     STRING(__USER_LABEL_PREFIX__) "simt_switch_stack"
 
 #if defined(__x86_64__)
-enum { SAVED_WORDS = 7, SAVED_ADDRESS = 6 };
+/* A function is entered with the stack 8 bytes off a multiple of 16: the return address is on it. */
+enum { SAVED_WORDS = 7, SAVED_ADDRESS = 6, ENTRY_BYTES = 24 };
 /* A jump, not a ret: the processor predicts returns to the caller, and this one goes elsewhere. */
 __asm__(".text\n.p2align 4\n.globl " SYMBOL "\n" SYMBOL ":\n"
         "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
@@ -124,7 +125,7 @@ __asm__(".text\n.p2align 4\n.globl " SYMBOL "\n" SYMBOL ":\n"
         "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\n"
         "popq %rcx\njmpq *%rcx\n");
 #elif defined(__aarch64__)
-enum { SAVED_WORDS = 20, SAVED_ADDRESS = 11 };
+enum { SAVED_WORDS = 20, SAVED_ADDRESS = 11, ENTRY_BYTES = 16 };
 __asm__(".text\n.p2align 4\n.globl " SYMBOL "\n" SYMBOL ":\n"
         "sub sp, sp, #160\n"
         "stp x19, x20, [sp]\nstp x21, x22, [sp, #16]\nstp x23, x24, [sp, #32]\n"
@@ -501,7 +502,7 @@ static bool make_stacks(Simt *simt, unsigned count) {
 /* Let run_thread be what the next switch to this fiber goes on with. Stacks that lie a power of two
  * apart would share their cache lines: start each a little lower than the one before. */
 static void start_fiber(Fiber *fiber, unsigned index) {
-    uintptr_t *words = (uintptr_t *)(void *)(stack_top(fiber) - 16 - index % 64 * (COLOUR_BYTES / 64 / 16 * 16));
+    uintptr_t *words = (uintptr_t *)(void *)(stack_top(fiber) - ENTRY_BYTES - index % 64 * (COLOUR_BYTES / 64 / 16 * 16));
     words[0] = 0; /* no return address: the end of the chain of frames */
     words -= SAVED_WORDS;
     memset(words, 0, SAVED_WORDS * sizeof *words);
