@@ -98,8 +98,7 @@ static void describe(LLMPipeline *llm) {
         .weight_bytes = llm->weights.bytes,
         .cache_bytes =
             2ull * sizeof(float) * config->layers * llm->B * llm->capacity * config->channels,
-        .end_of_text =
-            checkpoint->tokenizer ? tokenizer_end_of_text(checkpoint->tokenizer) : UINT32_MAX,
+        .end_of_text = checkpoint->end_of_text,
     };
 }
 
