@@ -6,10 +6,11 @@ import secrets
 import numpy
 import pytest
 
+import device as device_module
 import library as library_module
 
 SEED = int(os.environ.get("SEED", secrets.randbits(32)))
-DEVICES = os.environ.get("DEVICE", "cpu").split(",")
+DEVICES = os.environ.get("DEVICE", "cpu,simt").split(",")
 
 
 def pytest_report_header():
@@ -23,9 +24,17 @@ def library():
 
 
 @pytest.fixture(params=DEVICES)
-def device(request):
-    """Each of the targets that the environment variable DEVICE lists."""
+def device_name(request):
+    """Each device that DEVICE names ("cpu,simt"), for whole models."""
     return request.param
+
+
+@pytest.fixture(scope="session", params=DEVICES)
+def device(request):
+    """Each device that DEVICE names, opened once, for single kernels."""
+    device = device_module.Device(request.param, seed=SEED)
+    yield device
+    device.close()
 
 
 @pytest.fixture

@@ -54,10 +54,10 @@ def check_greedy(tensors, prompt, added, config=CONFIG):
 
 @pytest.mark.parametrize("attention", ["naive", "flash"])
 @pytest.mark.parametrize("length", [1, 2, 8, 9, 31, 32, 33])
-def test_cached_decoding_is_the_full_model(length, attention, device, checkpoint, random):
+def test_cached_decoding_is_the_full_model(length, attention, device_name, checkpoint, random):
     path, tensors = checkpoint
     prompt = random_prompt(random, length)
-    with LLM(path, device=device, attention=attention) as model:
+    with LLM(path, device=device_name, attention=attention) as model:
         added = model.generate(prompt, 30, ignore_end=True)
         logits = model.logits(prompt + added)
     assert len(added) == 30
@@ -68,21 +68,21 @@ def test_cached_decoding_is_the_full_model(length, attention, device, checkpoint
 
 
 @pytest.mark.parametrize("type", ["F16", "Q8_0"])
-def test_cached_decoding_of_packed_weights(type, device, random, tmp_path):
+def test_cached_decoding_of_packed_weights(type, device_name, random, tmp_path):
     tensors = models.random_gpt2(CONFIG, random)
     path = models.write_gguf(tmp_path / "model.gguf", CONFIG, tensors, type=type)
     prompt = random_prompt(random, 11)
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         added = model.generate(prompt, 20)
     assert len(added) == 20
     check_greedy(models.gguf_rounded(tensors, type), prompt, added)
 
 
 @pytest.mark.parametrize("length", [512, 513, 1050])
-def test_prompts_longer_than_a_pass(length, device, random, tmp_path):
+def test_prompts_longer_than_a_pass(length, device_name, random, tmp_path):
     path, tensors = write_model(tmp_path, random, LONG)
     prompt = random_prompt(random, length, LONG)
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         added = model.generate(prompt, 12)
     assert len(added) == 12
     check_greedy(tensors, prompt, added, LONG)
@@ -98,9 +98,9 @@ def test_any_number_of_cpu_threads(threads, checkpoint, random):
     check_greedy(tensors, prompt, added)
 
 
-def test_text_in_text_out(device, checkpoint):
+def test_text_in_text_out(device_name, checkpoint):
     path, tensors = checkpoint
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         prompt = model.encode("The meaning of life")
         assert model.decode(prompt) == b"The meaning of life"
         added = model.generate(prompt, 10, ignore_end=True)
@@ -109,51 +109,51 @@ def test_text_in_text_out(device, checkpoint):
     check_greedy(tensors, prompt, added)
 
 
-def test_an_empty_prompt_begins_with_end_of_text(device, checkpoint):
+def test_an_empty_prompt_begins_with_end_of_text(device_name, checkpoint):
     path, _ = checkpoint
     end = CONFIG.vocabulary - 1
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         assert model.generate([], 10) == [end, *model.generate([end], 10)]
 
 
 def test_a_model_without_tokenizer_has_the_end_that_its_configuration_names(
-    device, random, tmp_path
+    device_name, random, tmp_path
 ):
     path = models.write_huggingface(
         tmp_path / "model", CONFIG, models.random_gpt2(CONFIG, random), settings={"eos_token_id": 7}
     )
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         assert model.info.end_of_text == 7
         assert model.generate([], 1)[0] == 7
 
 
-def test_no_tokens_wanted(device, checkpoint):
-    with LLM(checkpoint[0], device=device) as model:
+def test_no_tokens_wanted(device_name, checkpoint):
+    with LLM(checkpoint[0], device=device_name) as model:
         assert model.generate([1, 2, 3], 0) == []
 
 
 # --- where a text ends ---
 
 
-def test_the_end_of_the_context_ends_a_text(device, checkpoint, random):
+def test_the_end_of_the_context_ends_a_text(device_name, checkpoint, random):
     path, tensors = checkpoint
     prompt = random_prompt(random, CONFIG.context - 5)
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         added = model.generate(prompt, 100, ignore_end=True)
         assert len(added) == 5
         check_greedy(tensors, prompt, added)
         assert model.generate(prompt + added, 100) == []
-    with LLM(path, device=device, context=20) as model:
+    with LLM(path, device=device_name, context=20) as model:
         added = model.generate(prompt[:10], 100, ignore_end=True)
         assert len(added) == 10
         check_greedy(tensors, prompt[:10], added)
 
 
-def with_end_at(model_path, tensors, prompt, index, device):
+def with_end_at(model_path, tensors, prompt, index, device_name):
     """The model with two token ids exchanged, so that its greedy text after `prompt` is the same but
     for the end-of-text token in the place of the first token not seen before, from `index` on. Also
     returns the text up to there."""
-    with LLM(model_path, device=device) as model:
+    with LLM(model_path, device=device_name) as model:
         text = model.generate(prompt, 40, ignore_end=True)
     while text[index] in prompt + text[:index]:
         index += 1
@@ -165,22 +165,22 @@ def with_end_at(model_path, tensors, prompt, index, device):
     return text[:index]
 
 
-def test_end_of_text_ends_a_text(device, checkpoint, random):
+def test_end_of_text_ends_a_text(device_name, checkpoint, random):
     path, tensors = checkpoint
     prompt = random_prompt(random, 6)
-    until_end = with_end_at(path, tensors, prompt, 3, device)
-    with LLM(path, device=device) as model:
+    until_end = with_end_at(path, tensors, prompt, 3, device_name)
+    with LLM(path, device=device_name) as model:
         assert model.generate(prompt, 40) == until_end  # the end itself is not appended
         on = model.generate(prompt, 40, ignore_end=True)
     assert len(on) == 40
     assert on[: len(until_end) + 1] == [*until_end, CONFIG.vocabulary - 1]
 
 
-def test_callbacks_see_every_token_and_stop_the_text(device, checkpoint, random):
+def test_callbacks_see_every_token_and_stop_the_text(device_name, checkpoint, random):
     path, _ = checkpoint
     prompt = random_prompt(random, 6)
     seen = []
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         whole = model.generate(prompt, 20, ignore_end=True)
         stopped = model.generate(
             prompt, 20, ignore_end=True,
@@ -195,22 +195,22 @@ def test_callbacks_see_every_token_and_stop_the_text(device, checkpoint, random)
 
 
 @pytest.mark.parametrize("attention", ["naive", "flash"])
-def test_rows_are_independent(attention, device, checkpoint, random):
+def test_rows_are_independent(attention, device_name, checkpoint, random):
     """Prompts of different lengths, down to one token; the last row is full and gets nothing."""
     path, tensors = checkpoint
     lengths = [5, 1, 60, 33, CONFIG.context]
     prompts = [random_prompt(random, length) for length in lengths]
-    with LLM(path, device=device, attention=attention, batch=6) as model:
+    with LLM(path, device=device_name, attention=attention, batch=6) as model:
         added = model.generate_batch(prompts, 30, ignore_end=True)
     assert [len(row) for row in added] == [min(30, CONFIG.context - length) for length in lengths]
     for prompt, row in zip(prompts, added):
         check_greedy(tensors, prompt, row)
 
 
-def test_every_number_of_rows(device, checkpoint, random):
+def test_every_number_of_rows(device_name, checkpoint, random):
     """Up to 8 tokens go through the kernels that multiply weights with vectors, more elsewhere."""
     path, tensors = checkpoint
-    with LLM(path, device=device, batch=10) as model:
+    with LLM(path, device=device_name, batch=10) as model:
         for rows in range(1, 11):
             prompts = [random_prompt(random, int(random.integers(1, 9))) for _ in range(rows)]
             added = model.generate_batch(prompts, 5, ignore_end=True)
@@ -219,31 +219,31 @@ def test_every_number_of_rows(device, checkpoint, random):
                 check_greedy(tensors, prompt, row)
 
 
-def test_rows_longer_than_a_pass(device, random, tmp_path):
+def test_rows_longer_than_a_pass(device_name, random, tmp_path):
     """Three rows share a pass of 512 tokens, 170 each: prompts come in up to seven pieces."""
     path, tensors = write_model(tmp_path, random, LONG)
     lengths = [1050, 1, 170, 171, 500]
     prompts = [random_prompt(random, length, LONG) for length in lengths]
     for batch in (prompts[:3], prompts[2:]):
-        with LLM(path, device=device, batch=3) as model:
+        with LLM(path, device=device_name, batch=3) as model:
             added = model.generate_batch(batch, 10)
         for prompt, row in zip(batch, added):
             assert len(row) == 10
             check_greedy(tensors, prompt, row, LONG)
 
 
-def test_rows_end_on_their_own(device, checkpoint, random):
+def test_rows_end_on_their_own(device_name, checkpoint, random):
     """By callback, by end-of-text, by the number of tokens: the others go on undisturbed."""
     path, tensors = checkpoint
     prompts = [random_prompt(random, length) for length in (6, 9, 4)]
-    until_end = with_end_at(path, tensors, prompts[0], 3, device)
+    until_end = with_end_at(path, tensors, prompts[0], 3, device_name)
     counts = [0, 0, 0]
 
     def on_token(row, token):
         counts[row] += 1
         return row != 1 or counts[1] < 2
 
-    with LLM(path, device=device, batch=3) as model:
+    with LLM(path, device=device_name, batch=3) as model:
         added = model.generate_batch(prompts, 25, on_token=on_token)
     assert added[0] == until_end
     assert len(added[1]) <= 2
@@ -259,23 +259,23 @@ def test_rows_end_on_their_own(device, checkpoint, random):
 SAMPLING = {"temperature": 1.5, "top_k": 50, "top_p": 0.95, "ignore_end": True}
 
 
-def test_one_seed_gives_one_text(device, checkpoint, random):
+def test_one_seed_gives_one_text(device_name, checkpoint, random):
     path, _ = checkpoint
     prompt = random_prompt(random, 6)
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         text = model.generate(prompt, 40, seed=11, **SAMPLING)
         assert model.generate(prompt, 40, seed=11, **SAMPLING) == text
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         assert model.generate(prompt, 40, seed=11, **SAMPLING) == text
         others = [model.generate(prompt, 40, seed=11 + 2**i, **SAMPLING) for i in (0, 20, 40, 63)]
     assert len({tuple(other) for other in [text, *others]}) == 5
 
 
-def test_a_text_made_token_by_token_is_the_same_text(device, checkpoint, random):
+def test_a_text_made_token_by_token_is_the_same_text(device_name, checkpoint, random):
     """The random numbers belong to positions, not to calls."""
     path, _ = checkpoint
     prompt = random_prompt(random, 6)
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         whole = model.generate(prompt, 20, seed=5, **SAMPLING)
         text = list(prompt)
         for _ in range(20):
@@ -283,21 +283,21 @@ def test_a_text_made_token_by_token_is_the_same_text(device, checkpoint, random)
     assert text == prompt + whole
 
 
-def test_row_r_has_the_seed_plus_r(device, random, tmp_path):
+def test_row_r_has_the_seed_plus_r(device_name, random, tmp_path):
     """Whatever the other rows, and however many pieces the prompts come in."""
     path, _ = write_model(tmp_path, random, LONG)
     prompts = [random_prompt(random, length, LONG) for length in (300, 5, 40)]
-    with LLM(path, device=device, batch=3) as model:
+    with LLM(path, device=device_name, batch=3) as model:
         rows = model.generate_batch(prompts, 10, seed=77, **SAMPLING)
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         for r, prompt in enumerate(prompts):
             assert model.generate(prompt, 10, seed=77 + r, **SAMPLING) == rows[r]
 
 
-def test_sampled_texts_stay_among_the_likeliest(device, checkpoint, random):
+def test_sampled_texts_stay_among_the_likeliest(device_name, checkpoint, random):
     path, tensors = checkpoint
     prompt = random_prompt(random, 6)
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         added = model.generate(prompt, 40, temperature=5, top_k=3, seed=1, ignore_end=True)
         assert model.generate(prompt, 40, temperature=5, top_k=1, ignore_end=True) == model.generate(
             prompt, 40, ignore_end=True

@@ -88,11 +88,11 @@ FORMATS = {
 
 @pytest.mark.parametrize("attention", ["naive", "flash"])
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format(format, attention, device, random, tmp_path):
+def test_every_format(format, attention, device_name, random, tmp_path):
     path, tensors = FORMATS[format](tmp_path, models.random_gpt2(SMALL, random))
     for count in (1, 7, SMALL.context):  # weights × vector, and the matrix library
         ids = random_ids(random, SMALL, count)
-        check_logits(path, SMALL, tensors, ids, device=device, attention=attention)
+        check_logits(path, SMALL, tensors, ids, device=device_name, attention=attention)
 
 
 # --- sizes ---
@@ -123,16 +123,16 @@ SIZES = {
 
 @pytest.mark.parametrize("attention", ["naive", "flash"])
 @pytest.mark.parametrize("size", SIZES)
-def test_unusual_sizes(size, attention, device, random, tmp_path):
+def test_unusual_sizes(size, attention, device_name, random, tmp_path):
     config = SIZES[size]
     tensors = models.random_gpt2(config, random, std=0.2)
     path = models.write_huggingface(tmp_path / "model", config, tensors)
     ids = random_ids(random, config, config.context)
-    check_logits(path, config, tensors, ids, device=device, attention=attention)
+    check_logits(path, config, tensors, ids, device=device_name, attention=attention)
 
 
 @pytest.mark.parametrize("repetition", range(4))
-def test_random_sizes(repetition, device, random, tmp_path):
+def test_random_sizes(repetition, device_name, random, tmp_path):
     heads, head_size = random.integers(1, 6), random.integers(1, 40)
     config = Config(
         layers=int(random.integers(1, 4)),
@@ -151,20 +151,20 @@ def test_random_sizes(repetition, device, random, tmp_path):
     path = models.write_huggingface(tmp_path / "model", config, tensors)
     ids = random_ids(random, config, random.integers(1, config.context + 1))
     attention = str(random.choice(["naive", "flash"]))
-    check_logits(path, config, tensors, ids, device=device, attention=attention)
+    check_logits(path, config, tensors, ids, device=device_name, attention=attention)
 
 
-def test_a_vocabulary_of_one(device, random, tmp_path):
+def test_a_vocabulary_of_one(device_name, random, tmp_path):
     """Nothing surprises: every probability is 1."""
     config = Config(vocabulary=1)
     path = models.write_gguf(tmp_path / "m.gguf", config, models.random_gpt2(config, random))
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         assert model.losses([0] * 20).tolist() == [0] * 19
         assert model.generate([0] * 9, 4) == [0] * 4
         assert model.generate([0] * 9, 4, temperature=1, seed=7) == [0] * 4
 
 
-def test_padded_vocabulary_is_cropped(device, random, tmp_path):
+def test_padded_vocabulary_is_cropped(device_name, random, tmp_path):
     """llm.c pads its vocabulary with zeros: logits of 0 that must win nothing and count for nothing."""
     tensors = models.random_gpt2(SMALL, random)
     tensors["ln_f.weight"][:] = 1
@@ -172,9 +172,9 @@ def test_padded_vocabulary_is_cropped(device, random, tmp_path):
     tensors["wte.weight"][:, 0] -= tensors["wte.weight"].max() + 1  # logits below 0 where norm > 0
     path = models.write_llmc(tmp_path / "model.bin", SMALL, tensors, padding=4096)
     ids = random_ids(random, SMALL, 20)
-    check_logits(path, SMALL, tensors, ids, device=device)
+    check_logits(path, SMALL, tensors, ids, device=device_name)
     expected = reference.logits(SMALL, tensors, ids)
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         assert model.info.vocabulary == SMALL.vocabulary
         assert model.losses(ids) == pytest.approx(nats(expected, ids), rel=1e-4, abs=1e-4)
         assert model.generate(ids, 1)[0] < SMALL.vocabulary
@@ -189,11 +189,11 @@ LONG = Config(layers=2, heads=2, channels=12, context=1201, vocabulary=97)
 @pytest.mark.parametrize(
     "count", [TOKENS_PER_PASS, TOKENS_PER_PASS + 1, 2 * TOKENS_PER_PASS + 70, LONG.context]
 )
-def test_texts_longer_than_a_pass(count, attention, device, random, tmp_path):
+def test_texts_longer_than_a_pass(count, attention, device_name, random, tmp_path):
     tensors = models.random_gpt2(LONG, random)
     path = models.write_gguf(tmp_path / "model.gguf", LONG, tensors)
     ids = random_ids(random, LONG, count)
-    check_logits(path, LONG, tensors, ids, device=device, attention=attention)
+    check_logits(path, LONG, tensors, ids, device=device_name, attention=attention)
 
 
 def nats(logits, ids):
@@ -203,21 +203,21 @@ def nats(logits, ids):
 
 
 @pytest.mark.parametrize("count", [1, 2, 64, 65, 66, 128, 129, TOKENS_PER_PASS + 65, LONG.context])
-def test_losses(count, device, random, tmp_path):
+def test_losses(count, device_name, random, tmp_path):
     tensors = models.random_gpt2(LONG, random)
     path = models.write_gguf(tmp_path / "model.gguf", LONG, tensors)
     ids = random_ids(random, LONG, count)
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         actual = model.losses(ids)
     expected = nats(reference.logits(LONG, tensors, ids), ids)
     assert actual.shape == expected.shape
     assert numpy.all(numpy.abs(actual - expected) <= 1e-4 * numpy.maximum(1, expected))
 
 
-def test_a_pipeline_scores_one_text_after_another(device, random, tmp_path):
+def test_a_pipeline_scores_one_text_after_another(device_name, random, tmp_path):
     """What an earlier text left in the KV cache does not show."""
     tensors = models.random_gpt2(SMALL, random)
-    with LLM(models.write_gguf(tmp_path / "model.gguf", SMALL, tensors), device=device) as model:
+    with LLM(models.write_gguf(tmp_path / "model.gguf", SMALL, tensors), device=device_name) as model:
         for count in (SMALL.context, 3, 0, 20, 1, SMALL.context):
             ids = random_ids(random, SMALL, count)
             actual = model.logits(ids)
@@ -257,12 +257,12 @@ def test_the_comparison_sees_a_nan():
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
 @pytest.mark.parametrize("name", ["wte.weight", "h.1.attn.c_attn.bias", "ln_f.weight"])
-def test_nan_weights_are_an_error(name, temperature, device, random, tmp_path):
+def test_nan_weights_are_an_error(name, temperature, device_name, random, tmp_path):
     tensors = models.random_gpt2(SMALL, random)
     tensors[name].flat[-1] = numpy.nan
     path = models.write_gguf(tmp_path / "model.gguf", SMALL, tensors)
     handed_out = []
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         with pytest.raises(llm.Failure, match="NaN.*weights are damaged") as failure:
             model.generate(
                 [1, 2, 3], 5, temperature=temperature,
@@ -272,16 +272,16 @@ def test_nan_weights_are_an_error(name, temperature, device, random, tmp_path):
     assert handed_out == []
 
 
-def test_nan_in_the_middle_of_a_text(device, random, tmp_path):
+def test_nan_in_the_middle_of_a_text(device_name, random, tmp_path):
     """Tokens before the damage are good and are handed out; the error says how many there were."""
     tensors = models.random_gpt2(UNTIED, random)
     path = models.write_gguf(tmp_path / "good.gguf", UNTIED, tensors)
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         good = model.generate([1, 2], 1)
     tensors["wte.weight"][good[0]] = numpy.nan
     path = models.write_gguf(tmp_path / "damaged.gguf", UNTIED, tensors)
     handed_out = []
-    with LLM(path, device=device) as model:
+    with LLM(path, device=device_name) as model:
         with pytest.raises(llm.Failure, match="NaN.* after 3 tokens"):
             model.generate([1, 2], 5, on_token=lambda row, token: handed_out.append(token) or True)
     assert handed_out == good
@@ -305,12 +305,12 @@ def test_wrong_options_are_refused(options, message, random, tmp_path):
         LLM(path, **options)
 
 
-def test_info(device, random, tmp_path):
+def test_info(device_name, random, tmp_path):
     config = Config(layers=3, heads=2, channels=32, context=24, vocabulary=290, inner=50)
     tensors = models.random_gpt2(config, random)
     tokenizer = models.small_tokenizer(290)
     path = models.write_gguf(tmp_path / "m.gguf", config, tensors, "F16", tokenizer=tokenizer)
-    with LLM(path, device=device, batch=3, context=20) as model:
+    with LLM(path, device=device_name, batch=3, context=20) as model:
         info = model.info
         sizes = (info.layers, info.heads, info.channels, info.inner, info.context, info.vocabulary)
         assert sizes == (3, 2, 32, 50, 20, 290)
@@ -321,4 +321,4 @@ def test_info(device, random, tmp_path):
         halves -= tensors["wpe.weight"].size
         assert info.weight_bytes == 4 * info.parameters - 2 * halves
         assert info.cache_bytes == 2 * 3 * 3 * 20 * 32 * 4  # keys and values, layers, rows
-        assert info.device.startswith(device.encode())
+        assert info.device.startswith(device_name.encode())
