@@ -111,9 +111,11 @@ kernel void top_k_top_p_sample(
     float target = uniform_random(seed + b, lengths[b] + counts[b]) * total;
     // Rounding may leave a rest of the target at the end: then the last one with a weight stands.
     uint chosen = 0;
+    float rest = target; // within the chosen thread's share
     for (uint i = 0; i < threads; i++) {
         if (!(sums[i] > 0.0f)) continue;
         chosen = i;
+        rest = target;
         if (target < sums[i]) break;
         target -= sums[i];
     }
@@ -121,8 +123,8 @@ kernel void top_k_top_p_sample(
     for (uint v = chosen * share; v < min(V, (chosen + 1) * share); v++) {
         if (as_type<uint>(weight[v]) < cut || !(weight[v] > 0.0f)) continue;
         id = v;
-        target -= weight[v];
-        if (target < 0.0f) break;
+        rest -= weight[v];
+        if (rest < 0.0f) break;
     }
     ids[b] = isnan(total) ? NO_TOKEN : id;
 }
