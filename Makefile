@@ -52,7 +52,7 @@ objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
     $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test test-transformers strict fuzz bench install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers fuzz bench install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -69,6 +69,58 @@ help:
 
 setup:
 	@./setup.sh
+
+demo: setup
+	@$(MAKE) --no-print-directory build
+	$(BUILD)/metal-llm run "Once upon a time"
+
+# --- tests: DEVICE=cpu,simt names the targets, SEED=n repeats a run, TESTS= selects ---
+
+VENV  := build/venv
+TESTS ?= tests
+
+$(VENV)/done: tests/requirements.txt
+	@echo "  VENV  $(VENV)"
+	@$(SYSTEM_PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+SYSTEM_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
+
+test:
+	@./setup.sh test
+	@$(MAKE) --no-print-directory run-tests
+
+run-tests: build $(BUILD)/libmetal_llm_internal.so $(VENV)/done
+	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
+
+# --- fuzzing: each parser for SECONDS_EACH, with clang's libFuzzer ---
+
+SECONDS_EACH ?= 15
+CLANG        := $(subst clang++,clang,$(CLANGXX))
+FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+PARSERS      := src/error.c src/file_map.c src/tokens.c src/utf8.c src/split.c src/special_tokens.c \
+    $(wildcard src/tokenizer*.c src/checkpoint/*.c)
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile
+	@mkdir -p $(@D)
+	@echo '  FUZZ  $@'
+	@$(CLANG) $(CPPFLAGS) -MF $@.d -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined $< $(PARSERS) -lcjson -lpcre2-8 -lm -o $@
+
+$(BUILD)/fuzz/seeds: tests/fuzz/seeds.py tests/models.py $(VENV)/done
+	@$(VENV)/bin/python $< $@ && touch $@
+
+run-fuzz-%: $(BUILD)/fuzz/fuzz_% $(BUILD)/fuzz/seeds
+	@mkdir -p $(BUILD)/fuzz/corpus/$*
+	@echo '  RUN   fuzz_$*, $(SECONDS_EACH) s'
+	@$< -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=4096 -artifact_prefix=$(BUILD)/fuzz/ \
+	    $(BUILD)/fuzz/corpus/$* $$(ls -d tests/fuzz/$* $(BUILD)/fuzz/seeds/$* 2>/dev/null) \
+	    2> $(BUILD)/fuzz/$*.log || { cat $(BUILD)/fuzz/$*.log; exit 1; }
+
+fuzz: $(FUZZERS:%=run-fuzz-%)
+	@echo '  $(words $(FUZZERS)) parsers fuzzed, no finding'
 
 build: $(BUILD)/metal-llm $(BUILD)/libmetal-llm.a $(BUILD)/$(SHARED)
 

@@ -105,7 +105,12 @@ def quantise_q6_k(array):
     low = (quarters[:, :, :2] & 15) | (quarters[:, :, 2:] & 15) << 4
     shifts = numpy.array([0, 2, 4, 6], numpy.uint8)[None, None, :, None]
     high = numpy.bitwise_or.reduce(quarters >> 4 << shifts, axis=2)
-    parts = [low.reshape(-1, 128), high.reshape(-1, 64), small.view(numpy.uint8), d.view(numpy.uint8)]
+    parts = [
+        low.reshape(-1, 128),
+        high.reshape(-1, 64),
+        small.view(numpy.uint8),
+        d.view(numpy.uint8),
+    ]
     return numpy.concatenate(parts, axis=1).reshape(array.shape[0], -1)
 
 
@@ -130,10 +135,13 @@ def rounded(array, type):
 
 # --- a small tokenizer ---
 
-SAMPLE = """The meaning of life is not a thing that one finds, it is a thing that one makes, and then
-makes again. In the morning the light came over the hills and the people of the town went down to the
-river, where the water was cold and the stones were white; they said little, and they sang while they
-were working. It's what we've always done, they'll tell you, and there's nothing more to it than that."""
+SAMPLE = """
+The meaning of life is not a thing that one finds, it is a thing that one makes, and
+then makes again. In the morning the light came over the hills and the people of the
+town went down to the river, where the water was cold and the stones were white; they
+said little, and they sang while they were working. It's what we've always done, they'll
+tell you, and there's nothing more to it than that.
+"""
 
 
 def printable_bytes():
@@ -371,6 +379,7 @@ def add_gguf_tokenizer(writer, tokenizer, vocabulary):
 
 # --- llm.c ---
 
+
 def llmc_order(config):
     """The names of a model's tensors in the order in which llm.c writes them."""
     layer = [name.removeprefix("h.0.") for name in shapes(config) if name.startswith("h.0.")]
@@ -384,7 +393,14 @@ def write_llmc(path, config, tensors, version=3, tokenizer=None, padding=128):
     4 * channels and its epsilon 1e-5: the format has no fields for them."""
     type = {3: "F32", 5: "BF16"}[version]
     padded = -(-config.vocabulary // padding) * padding
-    sizes = [config.context, config.vocabulary, config.layers, config.heads, config.channels, padded]
+    sizes = [
+        config.context,
+        config.vocabulary,
+        config.layers,
+        config.heads,
+        config.channels,
+        padded,
+    ]
     with open(path, "wb") as file:
         file.write(struct.pack("<256i", 20240326, version, *sizes, *[0] * 248))
         for name in llmc_order(config):

@@ -1,6 +1,5 @@
 """Model files: what the loaders hand out is what was written, and what they refuse, and how."""
 
-import contextlib
 import ctypes
 import json
 import os
@@ -11,161 +10,17 @@ import numpy
 import pytest
 
 import models
+from checkpoints import check, declare, fields, opened, refusal
 from library import Error, Tokens
 from models import Config
 
 TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"]
 FORMATS = ["gguf", "huggingface", "llmc"]
 
-# --- src/checkpoint/checkpoint.h ---
 
-
-class Tensor(ctypes.Structure):
-    _fields_ = [
-        ("type", ctypes.c_int),
-        ("rows", ctypes.c_uint32),
-        ("columns", ctypes.c_uint32),
-        ("transposed", ctypes.c_bool),
-        ("data", ctypes.c_void_p),
-    ]
-
-
-class ModelConfig(ctypes.Structure):
-    _fields_ = [
-        ("layers", ctypes.c_uint32),
-        ("heads", ctypes.c_uint32),
-        ("channels", ctypes.c_uint32),
-        ("inner", ctypes.c_uint32),
-        ("context", ctypes.c_uint32),
-        ("vocabulary", ctypes.c_uint32),
-        ("epsilon", ctypes.c_float),
-        ("scale_attention", ctypes.c_bool),
-        ("scale_by_layer", ctypes.c_bool),
-    ]
-
-
-# The fields of LayerTensors and Checkpoint that are tensors, by Hugging Face's names.
-LAYER = {
-    "ln_1.weight": "attention_norm_weight",
-    "ln_1.bias": "attention_norm_bias",
-    "attn.c_attn.weight": "qkv_weight",
-    "attn.c_attn.bias": "qkv_bias",
-    "attn.c_proj.weight": "projection_weight",
-    "attn.c_proj.bias": "projection_bias",
-    "ln_2.weight": "mlp_norm_weight",
-    "ln_2.bias": "mlp_norm_bias",
-    "mlp.c_fc.weight": "up_weight",
-    "mlp.c_fc.bias": "up_bias",
-    "mlp.c_proj.weight": "down_weight",
-    "mlp.c_proj.bias": "down_bias",
-}
-MODEL = {
-    "wte.weight": "token_embedding",
-    "wpe.weight": "position_embedding",
-    "ln_f.weight": "output_norm_weight",
-    "ln_f.bias": "output_norm_bias",
-    "lm_head.weight": "output",
-}
-
-
-class LayerTensors(ctypes.Structure):
-    _fields_ = [(field, Tensor) for field in LAYER.values()]
-
-
-class Checkpoint(ctypes.Structure):
-    _fields_ = [
-        ("format", ctypes.c_char_p),
-        ("name", ctypes.c_char_p),
-        ("config", ModelConfig),
-        ("token_embedding", Tensor),
-        ("position_embedding", Tensor),
-        ("layer", ctypes.POINTER(LayerTensors)),
-        ("output_norm_weight", Tensor),
-        ("output_norm_bias", Tensor),
-        ("output", Tensor),
-        ("tokenizer", ctypes.c_void_p),
-        ("end_of_text", ctypes.c_uint32),
-        ("maps", ctypes.c_void_p),
-        ("map_count", ctypes.c_size_t),
-    ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def signatures(library):
-    library.checkpoint_open.restype = ctypes.POINTER(Checkpoint)
-    library.checkpoint_close.argtypes = [ctypes.POINTER(Checkpoint)]
-    library.tensor_row_bytes.restype = ctypes.c_size_t
-    library.tensor_bytes.restype = ctypes.c_size_t
-    library.tensor_count.restype = ctypes.c_size_t
-    library.tensor_type_name.restype = ctypes.c_char_p
-    library.tokenizer_encodes.restype = ctypes.c_bool
-    library.tokenizer_encodes.argtypes = [ctypes.c_void_p]
-    library.tokenizer_bytes.restype = ctypes.c_void_p
-    library.tokenizer_bytes.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p]
-
-
-@contextlib.contextmanager
-def opened(library, path):
-    """The checkpoint at `path`; closed on leaving."""
-    error = Error()
-    checkpoint = library.checkpoint_open(os.fsencode(path), ctypes.byref(error))
-    assert checkpoint, error.message.decode()
-    assert error.status == 0 and error.message == b""
-    try:
-        yield checkpoint.contents
-    finally:
-        library.checkpoint_close(checkpoint)
-
-
-def refusal(library, path):
-    """The message with which `path` is refused: one line that begins with the path."""
-    error = Error()
-    checkpoint = library.checkpoint_open(os.fsencode(path), ctypes.byref(error))
-    assert not checkpoint, f"{path} was opened"
-    message = error.message.decode(errors="replace")
-    assert error.status != 0 and "\n" not in message
-    assert message.startswith(str(path)), message
-    return message
-
-
-def values(library, tensor):
-    """A tensor's elements as float32 [rows, columns], read from where the loader points."""
-    data = ctypes.string_at(tensor.data, library.tensor_bytes(ctypes.byref(tensor)))
-    type = library.tensor_type_name(tensor.type).decode().upper()
-    shape = (tensor.rows, tensor.columns)
-    stored = shape[::-1] if tensor.transposed else shape
-    raw = numpy.frombuffer(data, numpy.uint8).reshape(stored[0], -1)
-    array = models.dequantise(raw, type).reshape(stored)
-    return array.T if tensor.transposed else array
-
-
-def fields(checkpoint):
-    """Every tensor of a checkpoint by Hugging Face's name; without lm_head where it is tied."""
-    tensors = {name: getattr(checkpoint, field) for name, field in MODEL.items()}
-    if not checkpoint.output.data:
-        del tensors["lm_head.weight"]
-    for i in range(checkpoint.config.layers):
-        layer = checkpoint.layer[i]
-        tensors |= {f"h.{i}.{name}": getattr(layer, field) for name, field in LAYER.items()}
-    return tensors
-
-
-def check(library, checkpoint, config, tensors):
-    """The checkpoint says what `config` says and holds exactly `tensors`."""
-    found = checkpoint.config
-    assert (found.layers, found.heads, found.channels) == (config.layers, config.heads, config.channels)
-    assert (found.context, found.vocabulary) == (config.context, config.vocabulary)
-    assert found.inner == config.feed_forward
-    assert found.epsilon == numpy.float32(config.epsilon)
-    assert found.scale_attention == config.scale_attention
-    assert found.scale_by_layer == config.scale_by_layer
-    held = fields(checkpoint)
-    assert held.keys() == tensors.keys()
-    for name, tensor in held.items():
-        expected = models.out_in(name, tensors[name])
-        expected = expected.reshape(tensor.rows, -1)
-        numpy.testing.assert_array_equal(values(library, tensor), expected, err_msg=name)
-        assert library.tensor_count(ctypes.byref(tensor)) == expected.size
+@pytest.fixture(scope="module")
+def library(library):
+    return declare(library)
 
 
 def random_config(random, **settings):
@@ -215,6 +70,14 @@ def test_gguf_versions(library, random, tmp_path, version, alignment):
     models.write_gguf(path, config, tensors, version=version, alignment=alignment)
     with opened(library, path) as checkpoint:
         check(library, checkpoint, config, tensors)
+
+
+def test_gguf_without_name(library, random, tmp_path):
+    drop = lambda writer: writer.kv_data[0].pop("general.name")
+    tensors = models.random_gpt2(Config(), random)
+    path = models.write_gguf(tmp_path / "my-gpt2.gguf", Config(), tensors, keys=drop)
+    with opened(library, path) as checkpoint:
+        assert checkpoint.name == b"my-gpt2"
 
 
 def test_gguf_mixed_types(library, random, tmp_path):
@@ -454,20 +317,17 @@ REQUIRED_KEYS = [
 
 @pytest.mark.parametrize("key", REQUIRED_KEYS)
 def test_gguf_key_missing(library, random, tmp_path, key):
-    config = Config(vocabulary=257)
+    config = Config(vocabulary=258)
     tensors = models.random_gpt2(config, random)
-    path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(257)
+    path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(258)
     drop = lambda writer: writer.kv_data[0].pop(key)
-    if key == "tokenizer.ggml.merges":
-        tokenizer = models.small_tokenizer(258)
-        config, tensors = Config(vocabulary=258), models.random_gpt2(Config(vocabulary=258), random)
     models.write_gguf(path, config, tensors, tokenizer=tokenizer, keys=drop)
     message = refusal(library, path)
     assert key in message and "missing" in message
 
 
 def test_gguf_pre_accepted(library, random, tmp_path):
-    """"default" is what a converter writes that did not recognise the tokenizer."""
+    """ "default" is what a converter writes that did not recognise the tokenizer."""
     config = Config()
     tensors = models.random_gpt2(config, random)
     path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(300)
@@ -498,7 +358,9 @@ def test_each_shape_is_checked(library, random, tmp_path, format):
     tensors = models.random_gpt2(config, random)
     for name, array in tensors.items():
         wrong = array[:-1] if random.integers(2) else array[..., :-1]
-        path = write_model(tmp_path, format, config, tensors | {name: numpy.ascontiguousarray(wrong)})
+        path = write_model(
+            tmp_path, format, config, tensors | {name: numpy.ascontiguousarray(wrong)}
+        )
         if format == "gguf" and name == "wte.weight" and wrong.shape[1] == 48:
             with opened(library, path) as checkpoint:  # a smaller vocabulary, no contradiction
                 assert checkpoint.config.vocabulary == 299
@@ -649,7 +511,9 @@ def test_missing_files(library, random, tmp_path):
     assert "regular file" in refusal(library, tmp_path / "pipe")
 
 
-@pytest.mark.parametrize("content", [b"", b"G", b"GGU", b"GGUX" * 9, b"PK\3\4" + bytes(99), bytes(999)])
+@pytest.mark.parametrize(
+    "content", [b"", b"G", b"GGU", b"GGUX" * 9, b"PK\3\4" + bytes(99), bytes(999)]
+)
 def test_wrong_magic(library, tmp_path, content):
     path = tmp_path / "model.gguf"
     path.write_bytes(content)
@@ -680,7 +544,9 @@ def test_shard_outside_the_folder(library, random, tmp_path):
 
 def test_renamed_safetensors(library, random, tmp_path):
     """Opening another file than the named one would be a surprise."""
-    folder = models.write_huggingface(tmp_path / "m", Config(), models.random_gpt2(Config(), random))
+    folder = models.write_huggingface(
+        tmp_path / "m", Config(), models.random_gpt2(Config(), random)
+    )
     (folder / "model.safetensors").rename(folder / "mine.safetensors")
     assert "model.safetensors" in refusal(library, folder / "mine.safetensors")
 
@@ -691,8 +557,11 @@ def test_duplicates(library, random, tmp_path):
     data = path.read_bytes()
     path.write_bytes(data.replace(b"blk.0.ffn_up.bias", b"blk.1.ffn_up.bias"))
     assert "two tensors named blk.1.ffn_up.bias" in refusal(library, path)
-    path.write_bytes(data.replace(b"gpt2.block_count", b"gpt2.context_len").replace(
-        b"gpt2.context_length", b"gpt2.context_len\0\0\0"))
+    path.write_bytes(
+        data.replace(b"gpt2.block_count", b"gpt2.context_len").replace(
+            b"gpt2.context_length", b"gpt2.context_len\0\0\0"
+        )
+    )
     assert "missing" in refusal(library, path)
     path.write_bytes(data.replace(b"general.name", b"general.type"))
     duplicated = lambda writer: writer.add_key_value("general.typf", "model", STRING)
@@ -815,11 +684,13 @@ def weights_and_header(path, format, config):
 @pytest.mark.parametrize("format", FORMATS)
 def test_truncated(library, random, tmp_path, format):
     """Cut anywhere in the header, and at many places behind it."""
-    config = Config(layers=1, vocabulary=257)
-    tokenizer = models.small_tokenizer(257) if format == "gguf" else None
+    config = Config(layers=1, vocabulary=260)
+    tokenizer = models.small_tokenizer(260) if format == "gguf" else None
     tensors = models.random_gpt2(config, random)
     path = write_model(tmp_path, format, config, tensors, tokenizer)
     file, header = weights_and_header(path, format, config)
+    with opened(library, path) as checkpoint:
+        check(library, checkpoint, config, tensors)
     size = file.stat().st_size
     cuts = [*range(header), *random.integers(header, size, 100), size - 1]
     for cut in sorted(map(int, cuts), reverse=True):
@@ -832,9 +703,12 @@ def test_flipped_bytes(library, random, tmp_path, format):
     """A damaged header is refused, or what is handed out lies inside the file."""
     config = Config(layers=1)
     tokenizer = models.small_tokenizer(300) if format == "gguf" else None
-    path = write_model(tmp_path, format, config, models.random_gpt2(config, random), tokenizer)
+    tensors = models.random_gpt2(config, random)
+    path = write_model(tmp_path, format, config, tensors, tokenizer)
     file, header = weights_and_header(path, format, config)
-    data, error = file.read_bytes(), Error()
+    with opened(library, path) as checkpoint:
+        check(library, checkpoint, config, tensors)
+    data = file.read_bytes()
     for place in random.integers(0, min(header, 4096), 1500):
         patched(file, int(place), "B", int(random.integers(256)))
         error = Error()
@@ -879,5 +753,7 @@ def test_malformed_json(library, random, tmp_path, text):
     assert "not a JSON object" in refusal(library, folder)
     (folder / "config.json").write_text(config + " \n")
     weights = (folder / "model.safetensors").read_bytes()[8:]
-    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text.encode() + weights)
+    (folder / "model.safetensors").write_bytes(
+        struct.pack("<Q", len(text)) + text.encode() + weights
+    )
     refusal(library, folder)

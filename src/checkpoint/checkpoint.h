@@ -53,7 +53,7 @@ typedef struct LayerTensors {
 
 typedef struct Checkpoint {
     const char *format; /* "GGUF", "Hugging Face", "llm.c" */
-    char *name;         /* the model's own name, never NULL */
+    char *name;         /* the model's own name, else the name of its file; never NULL */
     ModelConfig config;
     Tensor token_embedding;                      /* [V, C]; padding in the file is left out */
     Tensor position_embedding;                   /* [context, C] */

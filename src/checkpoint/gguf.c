@@ -99,9 +99,6 @@ static bool check_split(const GGUFFile *gguf, LLMError *error) {
     return true;
 }
 
-/* Token types as llama.cpp numbers them. */
-enum { TYPE_NORMAL = 1, TYPE_UNKNOWN, TYPE_CONTROL, TYPE_USER_DEFINED, TYPE_UNUSED };
-
 /* The tokenizer's part of the metadata. Old files bring no types (NULL). */
 typedef struct Vocabulary {
     const GGUFEntry *tokens, *types, *merges;
@@ -113,19 +110,20 @@ static bool add_tokens(Tokenizer *tokenizer, const Vocabulary *vocabulary, LLMEr
     Reader types = vocabulary->types ? vocabulary->types->values : (Reader){0};
     for (uint32_t id = 0; id < vocabulary->tokens->count; id++) {
         Text text = reader_text(&texts);
-        uint32_t type = TYPE_NORMAL;
+        uint32_t type = GGUF_TOKEN_NORMAL;
         if (vocabulary->types)
             type = reader_u32(&types);
         else if (id == vocabulary->begin || id == vocabulary->end)
-            type = TYPE_CONTROL;
-        if (type == TYPE_UNUSED) continue;
-        if (type < TYPE_NORMAL || type > TYPE_UNUSED)
+            type = GGUF_TOKEN_CONTROL;
+        if (type == GGUF_TOKEN_UNUSED) continue;
+        if (type < GGUF_TOKEN_NORMAL || type > GGUF_TOKEN_UNUSED)
             return error_set(error, LLM_ERROR_FORMAT,
                              "token %u is of the type %u, which GPT-2's tokenizer has not; "
                              "convert the model again",
                              id, type);
         if (!tokenizer_add_token(tokenizer, id, text.data, text.size,
-                                 type == TYPE_NORMAL ? TOKEN_PRINTABLE : TOKEN_SPECIAL, error))
+                                 type == GGUF_TOKEN_NORMAL ? TOKEN_PRINTABLE : TOKEN_SPECIAL,
+                                 error))
             return false;
     }
     return true;
@@ -191,6 +189,7 @@ static bool read_tokenizer(const GGUFFile *gguf, Checkpoint *checkpoint, LLMErro
 static bool read_name(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
     Text name = {"", 0};
     if (!gguf_get_text(gguf, "general.name", &name, error)) return false;
+    if (name.size == 0) return checkpoint_name_after(checkpoint, gguf->path, ".gguf", error);
     checkpoint->name = strndup(name.data, name.size);
     if (!checkpoint->name) error_memory(error, name.size);
     return checkpoint->name != NULL;

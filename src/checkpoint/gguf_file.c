@@ -32,6 +32,13 @@ static const struct {
 };
 enum { GGUF_TYPE_COUNT = sizeof gguf_types / sizeof *gguf_types };
 
+uint32_t gguf_type_number(TensorType type) {
+    uint32_t number = 0;
+    while (!gguf_types[number].name || gguf_types[number].type != (int)type)
+        number++;
+    return number;
+}
+
 /* --- metadata --- */
 
 static const unsigned char value_bytes[GGUF_TYPES] = {

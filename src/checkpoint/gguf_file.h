@@ -26,6 +26,18 @@ typedef enum GGUFType {
     GGUF_TYPES,
 } GGUFType;
 
+/* Types of tokens, as llama.cpp numbers them. */
+enum {
+    GGUF_TOKEN_NORMAL = 1,
+    GGUF_TOKEN_UNKNOWN,
+    GGUF_TOKEN_CONTROL,
+    GGUF_TOKEN_USER_DEFINED,
+    GGUF_TOKEN_UNUSED,
+};
+
+/* The number that stands for a tensor's type in a file. */
+uint32_t gguf_type_number(TensorType type);
+
 /* One key-value pair; `values` covers exactly its `count` values. */
 typedef struct GGUFEntry {
     Text key;

@@ -42,7 +42,18 @@ extern const size_t tensor_slot_count;
 size_t slot_rows(const TensorSlot *slot, const ModelConfig *config);
 size_t slot_columns(const TensorSlot *slot, const ModelConfig *config);
 /* Where a slot's tensor lives; `layer` is ignored for those outside the layers. */
-Tensor *slot_tensor(const TensorSlot *slot, Checkpoint *checkpoint, uint32_t layer);
+Tensor *slot_tensor(const TensorSlot *slot, const Checkpoint *checkpoint, uint32_t layer);
+
+/* How a format names tensors: GGUF's names, or Hugging Face's behind a prefix. */
+typedef struct Naming {
+    bool gguf;
+    const char *prefix; /* "" or "transformer." */
+} Naming;
+
+enum { MAX_NAME = 64 };
+
+/* The name of a slot's tensor in a file. */
+void slot_name(char name[MAX_NAME], const TensorSlot *slot, uint32_t layer, Naming naming);
 
 /* --- tensors as a file lists them --- */
 
@@ -63,12 +74,6 @@ typedef struct TensorIndex {
     StoredTensor *tensors;
     size_t count, capacity;
 } TensorIndex;
-
-/* How a format names tensors: GGUF's names, or Hugging Face's behind a prefix. */
-typedef struct Naming {
-    bool gguf;
-    const char *prefix; /* "" or "transformer." */
-} Naming;
 
 /* Bytes of a tensor of this type and shape; false if its rows are no whole blocks or the product
  * overflows. */

@@ -61,9 +61,18 @@ size_t slot_columns(const TensorSlot *slot, const ModelConfig *config) {
     return extent(slot->columns, config);
 }
 
-Tensor *slot_tensor(const TensorSlot *slot, Checkpoint *checkpoint, uint32_t layer) {
+Tensor *slot_tensor(const TensorSlot *slot, const Checkpoint *checkpoint, uint32_t layer) {
     char *base = slot->per_layer ? (char *)&checkpoint->layer[layer] : (char *)checkpoint;
     return (Tensor *)(base + slot->offset);
+}
+
+void slot_name(char name[MAX_NAME], const TensorSlot *slot, uint32_t layer, Naming naming) {
+    const char *own = naming.gguf ? slot->gguf : slot->huggingface;
+    const char *prefix = slot->optional ? "" : naming.prefix; /* lm_head is outside transformer */
+    if (slot->per_layer)
+        snprintf(name, MAX_NAME, "%s%s.%u.%s", prefix, naming.gguf ? "blk" : "h", layer, own);
+    else
+        snprintf(name, MAX_NAME, "%s%s", prefix, own);
 }
 
 /* --- the list of stored tensors --- */
@@ -167,20 +176,10 @@ static bool check_type(const StoredTensor *stored, const TensorSlot *slot, const
                      path, stored->name, tensor_type_name(stored->type));
 }
 
-static void write_name(char *name, size_t size, const TensorSlot *slot, uint32_t layer,
-                       Naming naming) {
-    const char *own = naming.gguf ? slot->gguf : slot->huggingface;
-    const char *prefix = slot->optional ? "" : naming.prefix; /* lm_head is outside transformer */
-    if (slot->per_layer)
-        snprintf(name, size, "%s%s.%u.%s", prefix, naming.gguf ? "blk" : "h", layer, own);
-    else
-        snprintf(name, size, "%s%s", prefix, own);
-}
-
 static bool attach(TensorIndex *index, Checkpoint *checkpoint, const TensorSlot *slot,
                    uint32_t layer, Naming naming, const char *path, LLMError *error) {
-    char name[64];
-    write_name(name, sizeof name, slot, layer, naming);
+    char name[MAX_NAME];
+    slot_name(name, slot, layer, naming);
     StoredTensor *stored = index_find(index, name);
     if (!stored)
         return slot->optional ||

@@ -28,7 +28,7 @@ static void fuzz_remove_folder(void) {
 static const char *fuzz_path(const char *name) {
     static char path[128];
     if (!*fuzz_folder) {
-        strcpy(fuzz_folder, "/tmp/metal-llm-fuzz-XXXXXX");
+        strcpy(fuzz_folder, P_tmpdir "/metal-llm-fuzz-XXXXXX");
         if (!mkdtemp(fuzz_folder)) abort();
         atexit(fuzz_remove_folder);
     }

@@ -1,0 +1,35 @@
+/* gguf_write.h — write a model as a GGUF file, version 3, that llama.cpp opens too. */
+#ifndef METAL_LLM_GGUF_WRITE_H
+#define METAL_LLM_GGUF_WRITE_H
+
+#include "checkpoint.h"
+
+/* Write rows `first` to first + rows − 1 of `source` to `out`, row by row as `type` stores them.
+ * False and `error` on failure, which ends the writing. */
+typedef bool (*GGUFFill)(void *user, const Tensor *source, TensorType type, uint32_t first,
+                         uint32_t rows, void *out, LLMError *error);
+
+/* Tokens by id and merges by priority, as GGUF stores them. */
+typedef struct GGUFVocabulary {
+    const char *const *tokens; /* [token_count], printable or literal; NULL: the id is unused */
+    const bool *special;       /* [token_count] */
+    uint32_t token_count;      /* at most the model's vocabulary */
+    const char *const *merges; /* [merge_count], "left right" */
+    uint32_t merge_count;
+} GGUFVocabulary;
+
+typedef struct GGUFOptions {
+    TensorType matrices;   /* of the layers' matrices */
+    TensorType embeddings; /* of the token embedding, and of the output where it is untied */
+    const GGUFVocabulary *vocabulary; /* NULL: the file brings no tokenizer */
+    GGUFFill fill;
+    void *user; /* handed to fill */
+} GGUFOptions;
+
+/* Write `checkpoint` to `path`, which is replaced only when everything is written. Norms, biases
+ * and the position embedding become f32; a matrix whose rows are no whole blocks of its type, f16.
+ * Refuses what GGUF has no key for: attention that is scaled in another way than GPT-2's. */
+bool gguf_write(const char *path, const Checkpoint *checkpoint, const GGUFOptions *options,
+                LLMError *error);
+
+#endif
