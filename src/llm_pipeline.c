@@ -188,9 +188,9 @@ void pipeline_sample(LLMPipeline *llm, const LLMGeneration *generation, uint32_t
     DeviceArgument seed = {.value.u64 = generation->seed, .size = 8};
     if (generation->temperature > 0.0f && top_k > 1)
         dispatch(llm->device, "top_k_top_p_sample", grid_threadgroups(B, 1, 1),
-                 BUFFER(llm->logits), BUFFER(llm->lengths), BUFFER(llm->p), BUFFER(llm->ids),
-                 arg_u32(V), arg_f32(generation->temperature), arg_u32(top_k), arg_f32(top_p),
-                 seed);
+                 BUFFER(llm->logits), BUFFER(llm->lengths), BUFFER(llm->counts), BUFFER(llm->p),
+                 BUFFER(llm->ids), arg_u32(V), arg_f32(generation->temperature), arg_u32(top_k),
+                 arg_f32(top_p), seed);
     else
         dispatch(llm->device, "argmax_sample", grid_threadgroups(B, 1, 1), BUFFER(llm->logits),
                  BUFFER(llm->ids), arg_u32(V));
