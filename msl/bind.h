@@ -63,7 +63,8 @@ bool bind_read(BoundFile *file, const char *path, const char *text, size_t size)
 void bind_free(BoundFile *file);
 
 /* The file as C++ for one target: threadgroup variables as MSL_THREADGROUP(type, name, dimensions),
- * MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out, and behind the text one MSL_ENTRY(kernel, (arguments)) per kernel. */
+ * MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out, and behind the text one
+ * MSL_ENTRY(kernel, (arguments)) per kernel, and MSL_END. */
 void bind_write_source(const BoundFile *file, FILE *out);
 /* C: kernel_table[] and kernel_sources[] (see kernel.h) of all files. */
 void bind_write_table(const BoundFile *files, size_t count, FILE *out);

@@ -14,7 +14,7 @@
 
 /* Up to so many tokens the linear kernels, which read each weight once, beat the matrix library. */
 enum { LINEAR_TOKENS = 8 };
-enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention.metal */
+enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 
 #define BUFFER(buffer) arg_buffer(buffer, 0)
 
@@ -101,11 +101,18 @@ static void naive_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
 
 static void flash_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T, float scale) {
     uint32_t nh = llm->checkpoint->config.heads, hs = llm->checkpoint->config.channels / nh;
-    uint32_t tiles = (T + FLASH_QUERIES - 1) / FLASH_QUERIES;
-    dispatch(llm->device, "flash_attention", grid_threadgroups(tiles, nh, B), BUFFER(llm->q),
+    if (hs == 64) {
+        uint32_t tiles = (T + FLASH_QUERIES - 1) / FLASH_QUERIES;
+        dispatch(llm->device, "flash_attention_hs64", grid_threadgroups(tiles, nh, B),
+                 BUFFER(llm->q), BUFFER(llm->keys[l]), BUFFER(llm->values[l]),
+                 BUFFER(llm->lengths), BUFFER(llm->counts), BUFFER(llm->mixed), arg_u32(T),
+                 arg_u32(llm->capacity), arg_f32(scale));
+        return;
+    }
+    dispatch(llm->device, "flash_attention", grid_threadgroups(T, nh, B), BUFFER(llm->q),
              BUFFER(llm->keys[l]), BUFFER(llm->values[l]), BUFFER(llm->lengths),
-             BUFFER(llm->counts), BUFFER(llm->mixed), arg_u32(T), arg_u32(hs),
-             arg_u32(llm->capacity), arg_f32(scale));
+             BUFFER(llm->counts), BUFFER(llm->mixed), arg_u32(hs), arg_u32(llm->capacity),
+             arg_f32(scale));
 }
 
 /* norm → block_out: QKV, attention against the KV cache, projection. */
@@ -188,9 +195,9 @@ void pipeline_sample(LLMPipeline *llm, const LLMGeneration *generation, uint32_t
     DeviceArgument seed = {.value.u64 = generation->seed, .size = 8};
     if (generation->temperature > 0.0f && top_k > 1)
         dispatch(llm->device, "top_k_top_p_sample", grid_threadgroups(B, 1, 1),
-                 BUFFER(llm->logits), BUFFER(llm->lengths), BUFFER(llm->p), BUFFER(llm->ids),
-                 arg_u32(V), arg_f32(generation->temperature), arg_u32(top_k), arg_f32(top_p),
-                 seed);
+                 BUFFER(llm->logits), BUFFER(llm->lengths), BUFFER(llm->counts), BUFFER(llm->p),
+                 BUFFER(llm->ids), arg_u32(V), arg_f32(generation->temperature), arg_u32(top_k),
+                 arg_f32(top_p), seed);
     else
         dispatch(llm->device, "argmax_sample", grid_threadgroups(B, 1, 1), BUFFER(llm->logits),
                  BUFFER(llm->ids), arg_u32(V));

@@ -74,8 +74,8 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     llm->nats = floats(llm, LOGITS_PER_PASS, 1);
     llm->zeros = zeros(llm, V, error);
     if (!llm->flash) llm->att = floats(llm, BT * config->heads, llm->capacity);
-    if (llm->weights.layer[0].qkv.type != TENSOR_F32)
-        llm->dequantised = floats(llm, llm->weights.largest_matrix, 1);
+    if (llm->weights.largest_packed)
+        llm->dequantised = floats(llm, llm->weights.largest_packed, 1);
     return !device_failed(llm->device, error) && llm->zeros && allocate_cache(llm, error) &&
            !device_failed(llm->device, error);
 }
@@ -98,8 +98,7 @@ static void describe(LLMPipeline *llm) {
         .weight_bytes = llm->weights.bytes,
         .cache_bytes =
             2ull * sizeof(float) * config->layers * llm->B * llm->capacity * config->channels,
-        .end_of_text =
-            checkpoint->tokenizer ? tokenizer_end_of_text(checkpoint->tokenizer) : UINT32_MAX,
+        .end_of_text = checkpoint->end_of_text,
     };
 }
 

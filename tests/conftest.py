@@ -23,9 +23,15 @@ def library():
     return library_module.load()
 
 
+@pytest.fixture(params=DEVICES)
+def device_name(request):
+    """Each device that DEVICE names ("cpu,simt"), for whole models."""
+    return request.param
+
+
 @pytest.fixture(scope="session", params=DEVICES)
 def device(request):
-    """Each device that DEVICE names ("cpu,simt"), opened once."""
+    """Each device that DEVICE names, opened once, for single kernels."""
     device = device_module.Device(request.param, seed=SEED)
     yield device
     device.close()
