@@ -3,11 +3,11 @@
 using namespace metal;
 
 kernel void reductions(
-    device const int *x [[buffer(0)]],
-    device int *out [[buffer(1)]], // [threads,12]
+    device const uint *x [[buffer(0)]],
+    device uint *out [[buffer(1)]], // [threads,12]
     uint i [[thread_position_in_grid]])
 {
-    device int *row = out + 12 * i;
+    device uint *row = out + 12 * i;
     row[0] = simd_sum(x[i]);
     row[1] = simd_product(x[i]);
     row[2] = simd_min(x[i]);
@@ -19,7 +19,7 @@ kernel void reductions(
     row[8] = simd_prefix_exclusive_sum(x[i]);
     row[9] = simd_prefix_inclusive_product(x[i]);
     row[10] = simd_prefix_exclusive_product(x[i]);
-    row[11] = int(simd_sum(float4(float(x[i]))).w);
+    row[11] = uint(simd_sum(float4(float(x[i]))).w);
 }
 
 kernel void shuffles(
