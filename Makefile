@@ -177,6 +177,21 @@ $(BUILD)/kernels/%.strict: kernels/%.metal msl/strict/metal_stdlib msl/strict/fl
 
 strict: $(names:%=$(BUILD)/kernels/%.strict)
 
+# --- metal-check: the SIMT target with a checker behind every load and store ---
+
+check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) msl/bind.c msl/simt/simt.c) \
+    $(BUILD)/simt_headers.o
+$(BUILD)/msl/check/checker.o: CFLAGS += -fno-omit-frame-pointer
+
+$(BUILD)/simt_headers.c: msl/simt/metal_stdlib msl/simt/simt.h msl/simt/flags $(wildcard msl/common/*.h) $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(BUILD)/bind texts simt_header $(filter-out %/bind,$^) > $@
+
+# The kernels that it loads call back into it.
+$(BUILD)/metal-check: $(check_objects)
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -rdynamic $^ -ldw -lelf -lcjson -lm -ldl -o $@
+
 # --- the library and the command ---
 
 $(BUILD)/%.o: %.c

@@ -225,6 +225,7 @@ static bool builtins_agree(Reader *reader, int line, const BoundParameter *a,
 
 static bool classify(Reader *reader, int line, const Declarator *d, BoundParameter *parameter) {
     const char *attribute = parameter->attribute;
+    parameter->constant = d->is_constant;
     if (!attribute[0])
         return refuse(reader, line, "parameter '%s' has no [[attribute]]", parameter->name);
     if (!strcmp(attribute, "buffer")) {
@@ -372,6 +373,23 @@ static bool skip_template_head(Reader *reader) {
     if (is(&reader->token, "kernel") || is(&reader->token, "["))
         return refuse(reader, line, "kernel templates are not supported");
     return true;
+}
+
+char *bind_load(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    if (!file) return NULL;
+    char *text = NULL;
+    size_t used = 0, read;
+    do {
+        char *larger = realloc(text, used + 65536);
+        if (!larger) abort();
+        text = larger;
+        read = fread(text + used, 1, 65536, file);
+        used += read;
+    } while (read);
+    fclose(file);
+    *size = used;
+    return text;
 }
 
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size) {
@@ -546,6 +564,16 @@ static void write_string(const char *text, size_t size, FILE *out) {
     fputs("\"", out);
 }
 
+void bind_write_texts(const BoundFile *files, size_t count, const char *name, FILE *out) {
+    fprintf(out, "const KernelSource %ss[] = {\n", name);
+    for (size_t f = 0; f < count; f++) {
+        fprintf(out, "    {\"%s\",\n", base_name(files[f].path));
+        write_string(files[f].text, files[f].size, out);
+        fputs("},\n", out);
+    }
+    fprintf(out, "};\nconst size_t %s_count = %zu;\n", name, count);
+}
+
 void bind_write_table(const BoundFile *files, size_t count, FILE *out) {
     fputs("#include \"kernel.h\"\n\n", out);
     for (size_t f = 0; f < count; f++) {
@@ -567,13 +595,7 @@ void bind_write_table(const BoundFile *files, size_t count, FILE *out) {
         }
     }
     fprintf(out, "};\nconst size_t kernel_count = %zu;\n\n", kernels);
-    fputs("const KernelSource kernel_sources[] = {\n", out);
-    for (size_t f = 0; f < count; f++) {
-        fprintf(out, "    {\"%s\",\n", base_name(files[f].path));
-        write_string(files[f].text, files[f].size, out);
-        fputs("},\n", out);
-    }
-    fprintf(out, "};\nconst size_t kernel_source_count = %zu;\n", count);
+    bind_write_texts(files, count, "kernel_source", out);
 }
 
 void bind_write_entries(const BoundFile *files, size_t count, const char *prefix, FILE *out) {

@@ -25,6 +25,7 @@ typedef enum BoundKind {
 typedef struct BoundParameter {
     BoundKind kind;
     bool writable;       /* a device pointer without const */
+    bool constant;       /* in Metal's constant memory */
     char name[64];
     char type[64];       /* of the element or value, without qualifiers */
     char attribute[64];  /* "buffer", "threadgroup", "thread_position_in_grid", … */
@@ -58,6 +59,8 @@ typedef struct BoundFile {
     char error[256]; /* "file:line: what is wrong", empty if all was read */
 } BoundFile;
 
+/* A file's content, to be freed by the caller. NULL if it cannot be read. */
+char *bind_load(const char *path, size_t *size);
 /* Read a file's text. False, with file->error set, for what the binder does not take. */
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size);
 void bind_free(BoundFile *file);
@@ -66,6 +69,8 @@ void bind_free(BoundFile *file);
  * MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out, and behind the text one
  * MSL_ENTRY(kernel, (arguments)) per kernel, and MSL_END. */
 void bind_write_source(const BoundFile *file, FILE *out);
+/* C: the files' names and texts as KernelSource NAME[], and NAME_count. */
+void bind_write_texts(const BoundFile *files, size_t count, const char *name, FILE *out);
 /* C: kernel_table[] and kernel_sources[] (see kernel.h) of all files. */
 void bind_write_table(const BoundFile *files, size_t count, FILE *out);
 /* C: PREFIX_entries[], the entry points of one target in the order of kernel_table[]. */

@@ -4,6 +4,13 @@
 
 #include "functions.h"
 
+/* A checker is told of those that its compiler does not tell it of. */
+#ifdef MSL_WATCH_ATOMICS
+extern "C" void msl_watch_atomic(volatile void *object, size_t bytes);
+#else
+#define msl_watch_atomic(object, bytes)
+#endif
+
 namespace metal {
 
 typedef enum memory_order { memory_order_relaxed } memory_order;
@@ -46,6 +53,7 @@ MSL_INLINE bool atomic_compare_exchange_weak_explicit(volatile atomic<T> *object
 #define MSL_FETCH(name, builtin)                                                                   \
     template <typename T>                                                                          \
     MSL_INLINE T name(volatile atomic<T> *object, same<T> operand, memory_order) {                 \
+        msl_watch_atomic(object, sizeof(T));                                                       \
         return builtin(&object->value, operand, __ATOMIC_RELAXED);                                 \
     }
 MSL_FETCH(atomic_fetch_add_explicit, __atomic_fetch_add)

@@ -1,0 +1,226 @@
+#include "program.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <link.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FLAGS = 128, PATH_BYTES = 512 };
+
+extern const KernelSource simt_headers[]; /* the SIMT target's headers and flags, embedded */
+extern const size_t simt_header_count;
+extern char **environ;
+
+__attribute__((format(printf, 1, 2))) static bool fail(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("metal-check: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return false;
+}
+
+/* --- the temporary folder --- */
+
+/* Headers of Metal that are all part of <metal_stdlib> here. */
+static const char *const parts[] = {
+    "metal_atomic",    "metal_common",    "metal_compute",   "metal_geometric", "metal_integer",
+    "metal_math",      "metal_matrix",    "metal_pack",      "metal_relational", "metal_simdgroup",
+    "metal_types",     "metal_uniform",   "metal_simdgroup_matrix", "metal_limits", "metal_numeric",
+    "metal_array",     "metal_type_traits", "metal_utility", "simd/simd.h",
+};
+
+static bool write_file(const char *folder, const char *name, const char *text) {
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    if (!file) return fail("%s cannot be written", path);
+    fputs(text, file);
+    return fclose(file) == 0 || fail("%s cannot be written", path);
+}
+
+static bool make_folder(Program *program) {
+    const char *temporary = getenv("TMPDIR");
+    snprintf(program->folder, sizeof program->folder, "%s/metal-check-XXXXXX",
+             temporary && *temporary ? temporary : "/tmp");
+    if (!mkdtemp(program->folder)) {
+        *program->folder = 0;
+        return fail("no temporary folder; set TMPDIR to one that can be written");
+    }
+    char simd[PATH_BYTES];
+    snprintf(program->headers, sizeof program->headers, "%s/headers", program->folder);
+    snprintf(simd, sizeof simd, "%s/simd", program->headers);
+    if (mkdir(program->headers, 0700) != 0 || mkdir(simd, 0700) != 0)
+        return fail("%s cannot be made", program->headers);
+    for (size_t i = 0; i < simt_header_count; i++)
+        if (!write_file(program->headers, simt_headers[i].file, simt_headers[i].text)) return false;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!write_file(program->headers, parts[i], "#include <metal_stdlib>\n")) return false;
+    return true;
+}
+
+static void remove_folder(const char *folder) {
+    DIR *directory = opendir(folder);
+    if (!directory) return;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char path[PATH_BYTES];
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (unlink(path) != 0) remove_folder(path);
+    }
+    closedir(directory);
+    rmdir(folder);
+}
+
+/* --- compiling --- */
+
+/* Every variable of the kernel's functions gets an annotation: what it might tell of its address makes
+ * clang watch it like shared memory. */
+static const char *const prologue =
+    "#include <metal_stdlib>\n"
+    "#pragma clang attribute push(__attribute__((annotate(\"private\"))), "
+    "apply_to = variable(unless(is_parameter)))\n";
+static const char *const epilogue = "#pragma clang attribute pop\n";
+
+static bool write_source(const Program *program) {
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
+    FILE *file = fopen(path, "w");
+    if (!file) return fail("%s cannot be written", path);
+    fputs(prologue, file);
+    bind_write_source(&program->file, file);
+    fputs(epilogue, file);
+    return fclose(file) == 0 || fail("%s cannot be written", path);
+}
+
+/* Run a command. Returns its exit status, -1 if it cannot be run. */
+static int run(char *const *command) {
+    pid_t process;
+    int status;
+    if (posix_spawnp(&process, command[0], NULL, NULL, command, environ) != 0) return -1;
+    if (waitpid(process, &status, 0) != process || !WIFEXITED(status)) return -1;
+    return WEXITSTATUS(status);
+}
+
+static const char *find_clang(void) {
+    static const char *const names[] = {"clang++-19", "clang++-18", "clang++-17", "clang++-16",
+                                        "clang++-15", "clang++"};
+    static char path[PATH_BYTES];
+    const char *chosen = getenv("CLANGXX");
+    if (chosen && *chosen) return chosen;
+    const char *folders = getenv("PATH");
+    for (size_t i = 0; folders && i < sizeof names / sizeof *names; i++) {
+        for (const char *folder = folders; *folder;) {
+            int length = (int)strcspn(folder, ":");
+            snprintf(path, sizeof path, "%.*s/%s", length, folder, names[i]);
+            if (access(path, X_OK) == 0) return path;
+            folder += length + (folder[length] == ':');
+        }
+    }
+    return NULL;
+}
+
+/* No optimisation: every access of the source is made, and watched, in its own line. */
+static const char *const options[] = {
+    "-x", "c++", "-shared", "-fPIC", "-w", "-O0", "-fno-exceptions", "-fdeclspec", "-gdwarf-aranges",
+    "-fsanitize=thread,array-bounds", "-fno-sanitize-link-runtime",
+    "-mllvm", "-tsan-instrument-read-before-write=1",
+    "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", "-D__METAL__=1", "-D__METAL_VERSION__=300",
+};
+
+static bool compile(const Program *program, const ProgramOptions *wanted) {
+    const char *clang = find_clang();
+    if (!clang) return fail("no clang++ (15 or later) in PATH; install one, or set CLANGXX");
+    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], library[PATH_BYTES], width[64];
+    snprintf(config, sizeof config, "%s/flags", program->headers);
+    snprintf(include, sizeof include, "-I%s", program->headers);
+    snprintf(source, sizeof source, "%s/kernel.cpp", program->folder);
+    snprintf(library, sizeof library, "%s/kernel.so", program->folder);
+    snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
+    const char *command[FLAGS] = {clang, "--config", config};
+    size_t count = 3;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) command[count++] = options[i];
+    for (char *const *flag = wanted->flags; *flag && count < FLAGS - 8; flag++) command[count++] = *flag;
+    const char *const last[] = {include, width, source, "-lm", "-o", library};
+    for (size_t i = 0; i < sizeof last / sizeof *last; i++) command[count++] = last[i];
+    int status = run((char *const *)(uintptr_t)command);
+    if (status < 0) return fail("%s cannot be run", clang);
+    return status == 0 || fail("%s does not compile", wanted->path);
+}
+
+/* --- loading --- */
+
+typedef struct Extent {
+    uintptr_t base, begin, end;
+} Extent;
+
+static int find_extent(struct dl_phdr_info *info, size_t size, void *argument) {
+    (void)size;
+    Extent *extent = argument;
+    if (info->dlpi_addr != extent->base) return 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t end = extent->base + segment->p_vaddr + segment->p_memsz;
+        if (segment->p_type == PT_LOAD && end > extent->end) extent->end = end;
+    }
+    return 1;
+}
+
+static bool load(Program *program) {
+    char path[PATH_BYTES], name[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/kernel.so", program->folder);
+    program->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!program->handle) return fail("%s", dlerror());
+    snprintf(name, sizeof name, "simt_%s", program->kernel->name);
+    void *symbol = dlsym(program->handle, name);
+    Dl_info info;
+    if (!symbol || !dladdr(symbol, &info)) return fail("%s is not in the compiled file", name);
+    memcpy(&program->entry, &symbol, sizeof symbol);
+    Extent extent = {.base = (uintptr_t)info.dli_fbase};
+    dl_iterate_phdr(find_extent, &extent);
+    program->begin = info.dli_fbase;
+    program->end = program->begin + (extent.end - extent.base);
+    if (program->end - program->begin > 1 << 24) return fail("%s: too much code", program->file.path);
+    program->symbols = symbols_open(path, program->headers);
+    return program->symbols || fail("%s: no debug information", path);
+}
+
+static bool choose_kernel(Program *program, const char *name) {
+    const BoundFile *file = &program->file;
+    for (size_t i = 0; i < file->kernel_count; i++)
+        if (!strcmp(file->kernels[i].name, name)) program->kernel = &file->kernels[i];
+    if (program->kernel) return true;
+    fprintf(stderr, "metal-check: %s has no kernel '%s'; it has", file->path, name);
+    for (size_t i = 0; i < file->kernel_count; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", file->kernels[i].name);
+    fputs(file->kernel_count ? "\n" : " none\n", stderr);
+    return false;
+}
+
+bool program_open(Program *program, const ProgramOptions *wanted) {
+    *program = (Program){0};
+    size_t size;
+    program->text = bind_load(wanted->path, &size);
+    if (!program->text) return fail("%s cannot be read", wanted->path);
+    if (!bind_read(&program->file, wanted->path, program->text, size)) {
+        fprintf(stderr, "%s\n", program->file.error);
+        return false;
+    }
+    return choose_kernel(program, wanted->kernel) && make_folder(program) && write_source(program) &&
+           compile(program, wanted) && load(program);
+}
+
+void program_close(Program *program) {
+    symbols_close(program->symbols);
+    if (program->handle) dlclose(program->handle);
+    if (*program->folder) remove_folder(program->folder);
+    bind_free(&program->file);
+    free(program->text);
+}
