@@ -21,9 +21,11 @@ ifeq ($(OS),Darwin)
   CPPFLAGS += -I$(brew)/include -DACCELERATE_NEW_LAPACK
   LDLIBS   := -L$(brew)/lib -lcjson -lpcre2-8 -framework Accelerate
   SHARED   := libmetal-llm.dylib
+  SONAME   := libmetal-llm.0.dylib
 else
   LDLIBS   += -lopenblas
   SHARED   := libmetal-llm.so
+  SONAME   := libmetal-llm.so.0
 endif
 
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
@@ -52,7 +54,7 @@ objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
     $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers fuzz bench install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers fuzz bench examples install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -62,9 +64,10 @@ help:
 	@echo 'make build    build the command $(BUILD)/metal-llm and the library'
 	@echo 'make setup    install what is missing (says what it runs)'
 	@echo 'make bench    measure this machine: prefill and decode of the embedded model'
+	@echo 'make examples build the programs of examples/'
 	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
-	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file'
+	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
 	@echo 'make format   clang-format the C sources;  make clean  remove $(BUILD)'
 
 setup:
@@ -73,6 +76,9 @@ setup:
 demo: setup
 	@$(MAKE) --no-print-directory build
 	$(BUILD)/metal-llm run "Once upon a time"
+
+bench: build
+	$(BUILD)/metal-llm bench
 
 # --- tests: DEVICE=cpu,simt names the targets, SEED=n repeats a run, TESTS= selects ---
 
@@ -177,12 +183,13 @@ $(BUILD)/libmetal-llm.a: $(objects)
 $(BUILD)/libmetal-llm.so: $(objects)
 	@echo '{ global: llm_*; local: *; };' > $(BUILD)/exports.map
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) -shared -Wl,-soname,libmetal-llm.so.0 -Wl,--version-script=$(BUILD)/exports.map $^ $(LDLIBS) -o $@
+	@$(CC) $(CFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(BUILD)/exports.map $^ $(LDLIBS) -o $@
 
 $(BUILD)/libmetal-llm.dylib: $(objects)
 	@echo '_llm_*' > $(BUILD)/exports.list
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) -shared -Wl,-exported_symbols_list,$(BUILD)/exports.list $^ $(LDLIBS) -o $@
+	@$(CC) $(CFLAGS) -shared -Wl,-install_name,$(PREFIX)/lib/$(SONAME) \
+	    -Wl,-exported_symbols_list,$(BUILD)/exports.list $^ $(LDLIBS) -o $@
 
 # For the tests: every internal function.
 $(BUILD)/libmetal_llm_internal.so: $(objects)
@@ -192,6 +199,34 @@ $(BUILD)/libmetal_llm_internal.so: $(objects)
 $(BUILD)/metal-llm: $(command_objects) $(BUILD)/libmetal-llm.a
 	@echo '  CC   $@'
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+examples: $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+
+$(BUILD)/examples/%: examples/%.c $(BUILD)/libmetal-llm.a
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+# --- install ---
+
+root := $(DESTDIR)$(PREFIX)
+
+install: build
+	install -d $(addprefix $(root)/,bin include lib/pkgconfig share/metal-llm)
+	install -m 755 $(BUILD)/metal-llm $(root)/bin
+	install -m 644 include/metal_llm.h $(root)/include
+	install -m 644 $(BUILD)/libmetal-llm.a $(root)/lib
+	install -m 755 $(BUILD)/$(SHARED) $(root)/lib/$(SONAME)
+	ln -sf $(SONAME) $(root)/lib/$(SHARED)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@LIBS@|$(filter-out -lcjson -lpcre2-8,$(LDLIBS))|' metal-llm.pc.in > $(root)/lib/pkgconfig/metal-llm.pc
+	$(foreach model,$(wildcard models/tales.gguf),install -m 644 $(model) $(root)/share/metal-llm)
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true # where there is one, and we may
+
+uninstall:
+	rm -f $(addprefix $(root)/,bin/metal-llm include/metal_llm.h lib/libmetal-llm.a lib/$(SONAME) lib/$(SHARED) \
+	    lib/pkgconfig/metal-llm.pc share/metal-llm/tales.gguf)
+	-rmdir $(root)/share/metal-llm
 
 clean:
 	rm -rf $(BUILD)

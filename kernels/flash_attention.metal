@@ -46,7 +46,7 @@ static void mix_tile(device const float *values, uint hs, uint tile, uint lane, 
     constexpr uint DIMS = (HS ? HS : MAX_HS) / SIMD_WIDTH; // per lane, in registers
     uint size = HS ? HS : hs;
     for (uint begin = lane; begin < size; begin += DIMS * lanes) {
-        uint dims = min(DIMS, (size - begin + lanes - 1) / lanes);
+        uint dims = HS ? DIMS : min(DIMS, (size - begin + lanes - 1) / lanes);
         float sum[COUNT][DIMS];
         for (uint i = 0; i < COUNT; i++)
             for (uint j = 0; j < dims; j++) sum[i][j] = sums[i][begin + j * lanes] * shrink[i];
@@ -100,7 +100,7 @@ kernel void flash_attention(
             uint tile = min(TILE, visible - first);
             device const float *tile_keys = keys + (head * capacity + first) * hs;
             device const float *tile_values = values + (head * capacity + first) * hs;
-            if (count == QUERIES && hs == 64)
+            if (count == QUERIES && hs == 64 && lanes == SIMD_WIDTH)
                 score_tile<QUERIES, 64>(q + query, tile_keys, hs, scale, tile, lane, lanes, weights + slot);
             else
                 for (uint i = 0; i < count; i++)
@@ -122,7 +122,7 @@ kernel void flash_attention(
                 m[i] = largest;
             }
             simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below
-            if (count == QUERIES && hs == 64)
+            if (count == QUERIES && hs == 64 && lanes == SIMD_WIDTH)
                 mix_tile<QUERIES, 64>(tile_values, hs, tile, lane, lanes, weights + slot, shrink, sums + slot);
             else
                 for (uint i = 0; i < count; i++)
@@ -136,15 +136,15 @@ kernel void flash_attention(
         }
     }
     threadgroup_barrier(mem_flags::mem_threadgroup); // sums, maxima, totals: the writes → the reads below
-    for (uint index = thread_index; index < count * hs; index += threads) {
-        uint i = index / hs, d = index % hs;
-        float largest = -INFINITY, total = 0.0f, sum = 0.0f;
-        for (uint g = 0; g < simdgroups; g++) largest = max(largest, maxima[g * QUERIES + i]);
-        for (uint g = 0; g < simdgroups; g++) {
-            float factor = exp(maxima[g * QUERIES + i] - largest);
-            total += totals[g * QUERIES + i] * factor;
-            sum += sums[g * QUERIES + i][d] * factor;
+    for (uint i = 0; i < count; i++) {
+        float largest = -INFINITY, total = 0.0f;
+        for (uint g = i; g < simdgroups * QUERIES; g += QUERIES) largest = max(largest, maxima[g]);
+        for (uint g = i; g < simdgroups * QUERIES; g += QUERIES) total += totals[g] * exp(maxima[g] - largest);
+        for (uint d = thread_index; d < hs; d += threads) {
+            float sum = 0.0f;
+            for (uint g = i; g < simdgroups * QUERIES; g += QUERIES)
+                sum += sums[g][d] * exp(maxima[g] - largest);
+            out[query + i * hs + d] = sum / total;
         }
-        out[query + index] = sum / total;
     }
 }

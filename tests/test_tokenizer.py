@@ -227,9 +227,7 @@ def small_json():
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [
-            {"id": end_of_text, "content": "<|endoftext|>", **added, "special": True}
-        ],
+        "added_tokens": [{"id": end_of_text, "content": "<|endoftext|>", **added, "special": True}],
         "normalizer": None,
         "pre_tokenizer": {**byte_level, "use_regex": True},
         "post_processor": {**byte_level, "use_regex": True},
@@ -257,11 +255,65 @@ def parse_small_json(change=lambda json: None, **files):
 
 # --- texts ---
 
-WHITE_SPACE = [9, 10, 11, 12, 13, 32, 32, 32, 32, 0x85, 0xA0, 0x1680, 0x2003, 0x2028, 0x202F, 0x3000]
+WHITE_SPACE = [
+    9,
+    10,
+    11,
+    12,
+    13,
+    32,
+    32,
+    32,
+    32,
+    0x85,
+    0xA0,
+    0x1680,
+    0x2003,
+    0x2028,
+    0x202F,
+    0x3000,
+]
 ALMOST_WHITE_SPACE = [0x1C, 0x1D, 0x1E, 0x1F, 0x180E, 0x200B, 0x200C, 0x2060, 0xFEFF, 0, 8, 0x7F]
-WORDS = ["the", " The", "ing", "'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", "''", " 's", "!!",
-         "=====", "\r\n", "é", "e\u0301", "ﬁ", "ß", "İ", "ⅷ", "½", "٣", "世界", "한국어", "กำ", "नमस्ते", "👩‍👩‍👧", "🇩🇪",
-         "👍🏽", "\u202e", "<|endoftext|>", "<|endoftext", "|>", "<|", "SolidGoldMagikarp", "\ufffd"]  # fmt: skip
+WORDS = [
+    "the",
+    " The",
+    "ing",
+    "'s",
+    "'t",
+    "'re",
+    "'ve",
+    "'m",
+    "'ll",
+    "'d",
+    "'S",
+    "''",
+    " 's",
+    "!!",
+    "=====",
+    "\r\n",
+    "é",
+    "e\u0301",
+    "ﬁ",
+    "ß",
+    "İ",
+    "ⅷ",
+    "½",
+    "٣",
+    "世界",
+    "한국어",
+    "กำ",
+    "नमस्ते",
+    "👩‍👩‍👧",
+    "🇩🇪",
+    "👍🏽",
+    "\u202e",
+    "<|endoftext|>",
+    "<|endoftext",
+    "|>",
+    "<|",
+    "SolidGoldMagikarp",
+    "\ufffd",
+]
 
 
 def random_character(random):
@@ -326,7 +378,9 @@ def test_random_text(random):
         assert gpt2().decode(ids) == text.encode()
 
 
-@pytest.mark.parametrize("unit", [*WORDS, "a", " ", "\n", "\t ", " a", "A1", "\u3000", "\u180e", "'"])
+@pytest.mark.parametrize(
+    "unit", [*WORDS, "a", " ", "\n", "\t ", " a", "A1", "\u3000", "\u180e", "'"]
+)
 def test_long_runs(unit):
     """One piece of 100,000 characters would take minutes if merging were quadratic."""
     for tail in ["", "x", " x"]:
@@ -350,9 +404,24 @@ def test_random_bytes_come_back(random):
         assert gpt2().decode(gpt2().encode(bytes([byte]))) == bytes([byte])
 
 
-INVALID = [b"\x80", b"\xbf\xbf", b"\xc0\x80", b"\xc1\xbf", b"\xc3", b"\xe2\x80", b"\xe0\x9f\xbf",
-           b"\xed\xa0\x80", b"\xed\xbf\xbf", b"\xf0\x8f\xbf\xbf", b"\xf0\x9f\x91", b"\xf4\x90\x80\x80",
-           b"\xf5\x80\x80\x80", b"\xf8\x88\x80\x80\x80", b"\xfe", b"\xff\xff\xff"]  # fmt: skip
+INVALID = [
+    b"\x80",
+    b"\xbf\xbf",
+    b"\xc0\x80",
+    b"\xc1\xbf",
+    b"\xc3",
+    b"\xe2\x80",
+    b"\xe0\x9f\xbf",
+    b"\xed\xa0\x80",
+    b"\xed\xbf\xbf",
+    b"\xf0\x8f\xbf\xbf",
+    b"\xf0\x9f\x91",
+    b"\xf4\x90\x80\x80",
+    b"\xf5\x80\x80\x80",
+    b"\xf8\x88\x80\x80\x80",
+    b"\xfe",
+    b"\xff\xff\xff",
+]
 
 
 @pytest.mark.parametrize("invalid", INVALID)
@@ -360,7 +429,7 @@ def test_invalid_utf8_is_a_piece_of_its_own(invalid, random):
     """What is before and after it is encoded as two texts."""
     with pytest.raises(UnicodeDecodeError):
         invalid.decode()
-    assert split(invalid) == [invalid]
+    assert split(b"!" + invalid + b"!") == [b"!", invalid, b"!"]
     for _ in range(5):
         before = random_text(random, 20) + str(random.choice(["", "a ", "  ", "1"]))
         after = str(random.choice(["", " a", "  ", "1"])) + random_text(random, 20)
@@ -373,8 +442,30 @@ def test_invalid_utf8_is_a_piece_of_its_own(invalid, random):
 
 def test_utf8_is_what_python_decodes(random):
     """Around the limits of UTF-8, a piece is either valid or a run of bytes none of which is."""
-    edges = [0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xDF, 0xE0, 0xE1,
-             0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5, 0xFF]  # fmt: skip
+    edges = [
+        0x00,
+        0x41,
+        0x7F,
+        0x80,
+        0x8F,
+        0x90,
+        0x9F,
+        0xA0,
+        0xBF,
+        0xC0,
+        0xC2,
+        0xDF,
+        0xE0,
+        0xE1,
+        0xED,
+        0xEE,
+        0xEF,
+        0xF0,
+        0xF1,
+        0xF4,
+        0xF5,
+        0xFF,
+    ]
     for _ in range(3000):
         data = bytes(random.choice(edges, int(random.integers(1, 12))).tolist())
         pieces = split(data)
@@ -439,7 +530,10 @@ def test_trained_tokenizer_json(trial, random, tmp_path):
         assert tokenizer.decode(ids) == text.encode()
 
     content = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
-    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in content["model"]["merges"]]
+    pairs = [
+        merge.split(" ") if isinstance(merge, str) else merge
+        for merge in content["model"]["merges"]
+    ]
     for merges in [pairs, [" ".join(pair) for pair in pairs]]:
         content["model"]["merges"] = merges
         same = Tokenizer.parse({"tokenizer.json": content}, count)
@@ -481,7 +575,22 @@ def check_added_tokens(random, tokens):
     add_tokens(content, tokens)
     tokenizer = Tokenizer.parse({"tokenizer.json": content}, 1000)
     reference = tokenizers.Tokenizer.from_str(json.dumps(content))
-    pieces = [*ADDED, " ", "  ", "\u3000", "\u2003 ", "a", "x", "<", ">", "t", "he", "\t", "\n", "é"]
+    pieces = [
+        *ADDED,
+        " ",
+        "  ",
+        "\u3000",
+        "\u2003 ",
+        "a",
+        "x",
+        "<",
+        ">",
+        "t",
+        "he",
+        "\t",
+        "\n",
+        "é",
+    ]
     for _ in range(100):
         text = "".join(random.choice(pieces, 30))
         assert tokenizer.encode(text) == reference.encode(text).ids, repr(text)
@@ -500,6 +609,18 @@ def test_added_white_space(special, random):
     """A token of the same bytes as one of the vocabulary's."""
     flags = {"lstrip": False, "rstrip": False, "normalized": not special, "special": special}
     check_added_tokens(random, dict.fromkeys(["\n", "  ", "<x>"], flags))
+
+
+def test_every_white_space_is_taken_along():
+    """Unicode's White_Space, and nothing else of the basic plane."""
+    content = small_json()
+    flags = {"lstrip": True, "rstrip": True, "normalized": False, "special": True}
+    add_tokens(content, {"<x>": flags})
+    tokenizer = Tokenizer.parse({"tokenizer.json": content}, 300)
+    reference = tokenizers.Tokenizer.from_str(json.dumps(content))
+    for code in [*range(0x3100), 0xFEFF, 0xFFFD]:
+        text = f"a{chr(code)}<x>{chr(code)}b"
+        assert tokenizer.encode(text) == reference.encode(text).ids, hex(code)
 
 
 def test_white_space_taken_along_is_taken_once():
@@ -583,7 +704,10 @@ HONOURED = {
         post_processor={
             "type": "TemplateProcessing",
             "single": [{"Sequence": {"id": "A", "type_id": 0}}],
-            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "pair": [
+                {"Sequence": {"id": "A", "type_id": 0}},
+                {"Sequence": {"id": "B", "type_id": 1}},
+            ],
             "special_tokens": {},
         }
     ),
@@ -618,7 +742,10 @@ REFUSED = {
     'pre_tokenizer "Whitespace"': lambda c: c["pre_tokenizer"].update(type="Whitespace"),
     'pre_tokenizer ""': lambda c: c.update(pre_tokenizer=None),
     'pre_tokenizer "Sequence"': lambda c: c.update(
-        pre_tokenizer={"type": "Sequence", "pretokenizers": [{"type": "Digits"}, c["pre_tokenizer"]]}
+        pre_tokenizer={
+            "type": "Sequence",
+            "pretokenizers": [{"type": "Digits"}, c["pre_tokenizer"]],
+        }
     ),
     'normalizer "NFC"': lambda c: c.update(normalizer={"type": "NFC"}),
     'decoder "WordPiece"': lambda c: c.update(decoder={"type": "WordPiece"}),
@@ -643,7 +770,8 @@ def test_refused_options_are_named(name):
 
 
 @pytest.mark.parametrize(
-    "option", [{"add_prefix_space": True}, {"add_bos_token": True}, {"tokenizer_class": "CTRLTokenizer"}]
+    "option",
+    [{"add_prefix_space": True}, {"add_bos_token": True}, {"tokenizer_class": "CTRLTokenizer"}],
 )
 def test_refused_configuration(option):
     (name,) = option
@@ -736,8 +864,10 @@ def survives(parse, *arguments):
 
 def test_flipped_bytes(random):
     llmc, folder = small_llmc(), small_folder()
-    files = {name: data if isinstance(data, bytes) else json.dumps(data).encode()
-             for name, data in {**folder, "tokenizer.json": small_json()}.items()}  # fmt: skip
+    files = {
+        name: data if isinstance(data, bytes) else json.dumps(data).encode()
+        for name, data in {**folder, "tokenizer.json": small_json()}.items()
+    }
 
     def flip(data):
         data = bytearray(data)
@@ -780,18 +910,18 @@ def test_merges_truncated_anywhere():
 VOCAB_DAMAGE = {
     "two tokens have id 5": lambda v: v.update({"ab": 5}),
     "has id 300, but the model has only 300 tokens": lambda v: v.update({"ab": 300}),
-    "the id of token \"ab\" is not a whole number": lambda v: v.update({"ab": -1}),
-    "\"ab\" is not a whole": lambda v: v.update({"ab": 1.5}),
-    "\"ab\" is not a whole number": lambda v: v.update({"ab": 1e300}),
-    "token \"ab\" is not": lambda v: v.update({"ab": "7"}),
-    "of token \"ab\" is not": lambda v: v.update({"ab": None}),
-    "id of token \"ab\" is not": lambda v: v.update({"ab": [1]}),
+    'the id of token "ab" is not a whole number': lambda v: v.update({"ab": -1}),
+    '"ab" is not a whole': lambda v: v.update({"ab": 1.5}),
+    '"ab" is not a whole number': lambda v: v.update({"ab": 1e300}),
+    'token "ab" is not': lambda v: v.update({"ab": "7"}),
+    'of token "ab" is not': lambda v: v.update({"ab": None}),
+    'id of token "ab" is not': lambda v: v.update({"ab": [1]}),
     "not in GPT-2's byte-level alphabet": lambda v: v.update({"a b": 299}),
-    "\"日\", is not in GPT-2's byte-level alphabet": lambda v: v.update({"日": 299}),
+    '"日", is not in GPT-2\'s byte-level alphabet': lambda v: v.update({"日": 299}),
     "byte 0x41": lambda v: v.pop("A"),
-    "merge 1, \"t h\": its left part is not": lambda v: v.pop("t"),
-    "merge 1, \"t h\": its right part is not": lambda v: v.pop("h"),
-    "merge 2, \"th e\": the two joined are not": lambda v: v.pop("the"),
+    'merge 1, "t h": its left part is not': lambda v: v.pop("t"),
+    'merge 1, "t h": its right part is not': lambda v: v.pop("h"),
+    'merge 2, "th e": the two joined are not': lambda v: v.pop("the"),
 }
 
 
@@ -812,7 +942,7 @@ def test_damaged_vocabulary(message):
         (b"", "no merges"),
         (b"#version: 0.2\n", "no merges"),
         (b"t h\nt h\n", "merges 1 and 2 join the same two tokens"),
-        (b"th\n", "merge 1, \"th\", is not two tokens"),
+        (b"th\n", 'merge 1, "th", is not two tokens'),
         (b" \n", "left part"),
         (b"t  h\n", "right part"),
         (b"t h e\n", "right part"),
@@ -825,14 +955,30 @@ def test_damaged_merges(merges, message):
         Tokenizer.parse({**small_folder(), "merges.txt": merges}, 300)
 
 
-@pytest.mark.parametrize("merges", [None, {}, "t h", 5, [5], [["t"]], [["t", 5]], [["t", "h", "e"]], [[]]])
+@pytest.mark.parametrize(
+    "merges", [None, {}, "t h", 5, [5], [["t"]], [["t", 5]], [["t", "h", "e"]], [[]]]
+)
 def test_merges_of_the_wrong_type(merges):
     with pytest.raises(TokenizerError, match="merge"):
         parse_small_json(lambda content: content["model"].update(merges=merges))
 
 
-JSON_DAMAGE = [b"", b" ", b"{", b"[]", b"5", b'"x"', b"null", b"{}x", b"{}\0", b'{"a": "\\u0000"}', b"\xff\xfe{",
-               b"[" * 100_000, b'{"a":' * 100_000, b'{"model": {"vocab": {}, "merges": []}}']  # fmt: skip
+JSON_DAMAGE = [
+    b"",
+    b" ",
+    b"{",
+    b"[]",
+    b"5",
+    b'"x"',
+    b"null",
+    b"{}x",
+    b"{}\0",
+    b'{"a": "\\u0000"}',
+    b"\xff\xfe{",
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b'{"model": {"vocab": {}, "merges": []}}',
+]
 
 
 @pytest.mark.parametrize("data", JSON_DAMAGE, ids=range(len(JSON_DAMAGE)))
@@ -865,8 +1011,12 @@ def test_wrong_types_everywhere():
         "added_tokens_decoder": {"266": {"content": "<|endoftext|>", "lstrip": False}},
         "tokenizer_class": "GPT2Tokenizer",
     }
-    documents = {"tokenizer.json": small_json(), "tokenizer_config.json": config,
-                 "special_tokens_map.json": config, "added_tokens.json": {"<|endoftext|>": 266}}  # fmt: skip
+    documents = {
+        "tokenizer.json": small_json(),
+        "tokenizer_config.json": config,
+        "special_tokens_map.json": config,
+        "added_tokens.json": {"<|endoftext|>": 266},
+    }
     assert Tokenizer.parse(documents, 300).end_of_text == 266
     for name, document in documents.items():
         for path in members(document):
@@ -882,7 +1032,7 @@ def test_wrong_types_everywhere():
 
 def test_ids_that_disagree():
     files = {**small_folder(), "added_tokens.json": {"<|endoftext|>": 299}}
-    with pytest.raises(TokenizerError, match="\"<|endoftext|>\" has two ids, 299 and 266"):
+    with pytest.raises(TokenizerError, match='"<|endoftext|>" has two ids, 299 and 266'):
         Tokenizer.parse(files, 300)
 
 

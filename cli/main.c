@@ -1,0 +1,136 @@
+/* main.c — metal-llm VERB ARGUMENTS: the table of verbs. */
+#include "suggest.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const Verb verbs[] = {
+    {"run", "[MODEL] [PROMPT|-]", "continue a text",
+     "Continue a text, which is printed first; \"-\" reads it from standard input, without its\n"
+     "last newline. A single argument is a model if it exists or is written like a path, else\n"
+     "it is the text, continued by the default model. Without a text the model begins one.\n"
+     "Ctrl-C ends the text where it is. Statistics go to standard error.",
+     2, verb_run},
+    {"tokenize", "[MODEL]", "text to token ids",
+     "Print the token ids of standard input (any bytes), separated by spaces. Special tokens\n"
+     "such as <|endoftext|> are recognised.",
+     1, verb_tokenize},
+    {"detokenize", "[MODEL]", "token ids to text",
+     "Print the text, byte for byte, of the token ids on standard input.", 1, verb_detokenize},
+    {"logits", "[MODEL]", "what the model expects after each token",
+     "Write the logits after each token to a NumPy file: float32 [tokens, vocabulary].", 1,
+     verb_logits},
+    {"perplexity", "[MODEL] FILE", "how well the model predicts a text",
+     "How well the model predicts a file (\"-\": standard input). The whole text is tokenized,\n"
+     "special tokens included, and cut into windows of the model's context (or --context)\n"
+     "without overlap; the last may be shorter. In each window every token but the first is\n"
+     "predicted from those before it, and counts. Bits per byte are the bits of all those\n"
+     "tokens over the bytes of the file.",
+     2, verb_perplexity},
+    {"info", "[MODEL]", "what a model consists of",
+     "Print a model's architecture, tokenizer and tensors. Nothing is run.", 1, verb_info},
+    {"kernels", "[NAME]", "the kernels that do the work",
+     "List the Metal kernels with their parameters, or print the source file of one.", 1,
+     verb_kernels},
+    {"bench", "[MODEL]", "measure speed",
+     "Measure prefill (a prompt of random tokens) and decode (token by token, after a prompt of\n"
+     "one) as `run` does them, sampling included: the median of the repetitions, the slowest\n"
+     "and the fastest. On a CPU the speed of a matrix product and of reading memory are\n"
+     "measured too, and prefill and decode given as shares of them.",
+     1, verb_bench},
+};
+
+/* --- messages --- */
+
+int usage_error(const Verb *verb, const char *format, ...) {
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    LLMError error = {0};
+    error_set(&error, LLM_ERROR_ARGUMENT, "%s", message); /* one line, whatever was typed */
+    fprintf(stderr, "metal-llm%s%s: %s (see metal-llm%s%s --help)\n", verb ? " " : "",
+            verb ? verb->name : "", error.message, verb ? " " : "", verb ? verb->name : "");
+    return EXIT_USAGE;
+}
+
+int exit_status(const LLMError *error) {
+    if (!error_is_set(error)) return EXIT_SUCCESS;
+    fprintf(stderr, "metal-llm: %s\n", error->message);
+    return error->status == LLM_ERROR_ARGUMENT ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+static void print_help(FILE *file) {
+    fputs("usage: metal-llm VERB [arguments]\n\n"
+          "Run GPT-2-family language models with Metal compute kernels, on any machine.\n\n",
+          file);
+    for (size_t i = 0; i < COUNT(verbs); i++)
+        fprintf(file, "  %-10s %-20s %s\n", verbs[i].name, verbs[i].synopsis, verbs[i].summary);
+    fputs("\n  metal-llm VERB --help    what the verb does, and its options\n"
+          "  metal-llm --version      the version\n\n"
+          "MODEL is a GGUF file, a Hugging Face folder or an llm.c .bin file; without one, the\n"
+          "model that comes with the program is used:\n\n"
+          "  metal-llm run \"Once upon a time\"\n\n"
+          "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted by Ctrl-C.\n",
+          file);
+}
+
+/* --- verbs --- */
+
+static const Verb *find_verb(const char *name) {
+    for (size_t i = 0; i < COUNT(verbs); i++)
+        if (!strcmp(verbs[i].name, name)) return &verbs[i];
+    return NULL;
+}
+
+static int unknown_verb(const char *name) {
+    const char *names[COUNT(verbs)];
+    for (size_t i = 0; i < COUNT(verbs); i++)
+        names[i] = verbs[i].name;
+    const char *close = suggest(name, names, COUNT(verbs));
+    if (close) return usage_error(NULL, "unknown verb '%s'; did you mean %s?", name, close);
+    return usage_error(NULL, "unknown verb '%s'", name);
+}
+
+static int run_verb(int count, char **values) {
+    const Verb *verb = find_verb(values[0]);
+    if (!verb) return unknown_verb(values[0]);
+    return verb->run(&(Arguments){verb, count, values});
+}
+
+static int help(int count, char **values) {
+    if (count > 1) return run_verb(2, (char *[]){values[1], "--help", NULL});
+    print_help(stdout);
+    return EXIT_SUCCESS;
+}
+
+static int run_command(int count, char **values) {
+    if (count < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    const char *first = values[1];
+    if (!strcmp(first, "--help") || !strcmp(first, "-h") || !strcmp(first, "help"))
+        return help(count - 1, values + 1);
+    if (!strcmp(first, "--version") || !strcmp(first, "-V"))
+        return printf("metal-llm %s\n", llm_version()) < 0;
+    return run_verb(count - 1, values + 1);
+}
+
+int main(int count, char **values) {
+    signal(SIGPIPE, SIG_DFL); /* `metal-llm … | head` ends silently, whatever the parent had set */
+    int status = run_command(count, values);
+    errno = 0;
+    if ((fflush(stdout) || ferror(stdout)) && status == EXIT_SUCCESS) {
+        fprintf(stderr, "metal-llm: the output cannot be written: %s\n",
+                strerror(errno ? errno : EIO));
+        status = EXIT_FAILURE;
+    }
+    return status;
+}

@@ -1,0 +1,219 @@
+#include "options.h"
+#include "suggest.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTIONS_MOST = 32, LONG_BASE = 256 };
+
+/* A verb and all its options. */
+typedef struct Table {
+    const Verb *verb;
+    Option options[OPTIONS_MOST];
+    size_t count;
+} Table;
+
+static Table make_table(const Verb *verb, const Option *options, size_t count,
+                        LLMOptions *pipeline) {
+    Table table = {.verb = verb, .count = count};
+    if (count) memcpy(table.options, options, count * sizeof *options);
+    if (!pipeline) return table;
+    const Option shared[] = {
+        option_text("device", "D", &pipeline->device,
+                    "cuda, metal, cpu …: where to run (default: the best that is present)"),
+        option_text("attention", "A", &pipeline->attention, "flash (the default) or naive"),
+        option_uint32("threads", "N", &pipeline->threads, 1, 4096,
+                      "CPU threads (default: one per core)"),
+        option_uint32("context", "N", &pipeline->context, 1, UINT32_MAX,
+                      "tokens of context (default: the model's own)"),
+    };
+    memcpy(table.options + count, shared, sizeof shared);
+    table.count += COUNT(shared);
+    return table;
+}
+
+static bool is_letter(const Option *option) {
+    return option->name[1] == 0;
+}
+
+static const char *dashes(const Option *option) {
+    return is_letter(option) ? "-" : "--";
+}
+
+/* --- help --- */
+
+static void print_default(const Option *option) {
+    if (option->type == OPTION_UINT32 && *(uint32_t *)option->target)
+        printf(" (default %u)", *(uint32_t *)option->target);
+    if (option->type == OPTION_FLOAT && *(float *)option->target != 0)
+        printf(" (default %g)", *(float *)option->target);
+}
+
+static void print_help(const Table *table) {
+    const Verb *verb = table->verb;
+    printf("usage: metal-llm %s%s%s%s\n\n%s\n\n", verb->name, *verb->synopsis ? " " : "",
+           verb->synopsis, table->count ? " [options]" : "", verb->help);
+    for (size_t i = 0; i < table->count; i++) {
+        const Option *option = &table->options[i];
+        char name[32];
+        snprintf(name, sizeof name, "%s%s %s", dashes(option), option->name,
+                 option->value ? option->value : "");
+        printf("  %-16s %s", name, option->help);
+        print_default(option);
+        putchar('\n');
+    }
+    printf("  %-16s %s\n", "-h, --help", "print this");
+}
+
+/* --- values --- */
+
+static bool parse_uint64(const char *text, uint64_t *value) {
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && !*end && !errno;
+}
+
+static bool parse_uint32(const Option *option, const char *text) {
+    uint64_t value;
+    if (!parse_uint64(text, &value)) return false;
+    if ((double)value < option->least || (double)value > option->most) return false;
+    *(uint32_t *)option->target = (uint32_t)value;
+    return true;
+}
+
+static bool parse_float(const Option *option, const char *text) {
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || strspn(text, "+-.0123456789eE") != strlen(text)) return false;
+    if (!(value >= option->least && value <= option->most)) return false;
+    *(float *)option->target = (float)value;
+    return true;
+}
+
+static bool append_text(const Option *option, const char *text) {
+    OptionTexts *list = option->target;
+    if (!*text || list->count == OPTION_TEXTS_MOST) return false;
+    list->texts[list->count++] = text;
+    return true;
+}
+
+static bool parse_value(const Option *option, const char *text) {
+    switch (option->type) {
+    case OPTION_FLAG:
+        return *(bool *)option->target = true;
+    case OPTION_TEXT:
+        *(const char **)option->target = text;
+        return true;
+    case OPTION_TEXTS:
+        return append_text(option, text);
+    case OPTION_UINT32:
+        return parse_uint32(option, text);
+    case OPTION_UINT64:
+        return parse_uint64(text, option->target);
+    case OPTION_FLOAT:
+        return parse_float(option, text);
+    }
+    return false;
+}
+
+static int value_error(const Verb *verb, const Option *option, const char *text) {
+    char expected[96] = "a whole number from 0 to 18446744073709551615";
+    if (option->type == OPTION_UINT32)
+        snprintf(expected, sizeof expected, "a whole number from %.0f to %.0f", option->least,
+                 option->most);
+    if (option->type == OPTION_FLOAT)
+        snprintf(expected, sizeof expected, "a number from %g to %g", option->least, option->most);
+    if (option->type == OPTION_TEXTS)
+        snprintf(expected, sizeof expected, "a text that is not empty, at most %d times",
+                 OPTION_TEXTS_MOST);
+    return usage_error(verb, "%s%s takes %s, not '%s'", dashes(option), option->name, expected,
+                       text);
+}
+
+/* --- getopt_long's view of the table --- */
+
+typedef struct Getopt {
+    char letters[2 * OPTIONS_MOST + 4];
+    struct option longs[OPTIONS_MOST + 2];
+} Getopt;
+
+static Getopt getopt_tables(const Table *table) {
+    Getopt tables = {.letters = ":h", .longs = {{"help", no_argument, NULL, 'h'}}};
+    char *letter = tables.letters + 2;
+    struct option *next = tables.longs + 1;
+    for (size_t i = 0; i < table->count; i++) {
+        const Option *option = &table->options[i];
+        int value = option->value ? required_argument : no_argument;
+        if (is_letter(option)) {
+            *letter++ = option->name[0];
+            if (value) *letter++ = ':';
+        } else {
+            *next++ = (struct option){option->name, value, NULL, LONG_BASE + (int)i};
+        }
+    }
+    return tables;
+}
+
+static const Option *find(const Table *table, int code) {
+    if (code >= LONG_BASE) return &table->options[code - LONG_BASE];
+    for (size_t i = 0; i < table->count; i++)
+        if (is_letter(&table->options[i]) && table->options[i].name[0] == code)
+            return &table->options[i];
+    return NULL;
+}
+
+static int unknown_option(const Table *table, const char *text) {
+    const char *names[OPTIONS_MOST + 1] = {"help"};
+    for (size_t i = 0; i < table->count; i++)
+        names[i + 1] = table->options[i].name;
+    const char *close = suggest(text + 2, names, table->count + 1);
+    if (!close) return usage_error(table->verb, "unknown option '%s'", text);
+    return usage_error(table->verb, "unknown option '%s'; did you mean --%s?", text, close);
+}
+
+/* What getopt_long answers with '?': an unknown option, or a flag that was given a value. */
+static int refuse(const Table *table, const char *text) {
+    const Option *option = find(table, optopt);
+    if (optopt == 0) return unknown_option(table, text);
+    if (!option && optopt != 'h') return usage_error(table->verb, "unknown option '-%c'", optopt);
+    return usage_error(table->verb, "--%s takes no value", option ? option->name : "help");
+}
+
+/* Take in one option as getopt_long returns it; `text` is the argument that it has just read. */
+static int accept_option(const Table *table, int code, const char *text) {
+    if (code == '?') return refuse(table, text);
+    const Option *option = find(table, code == ':' ? optopt : code);
+    if (code == ':')
+        return usage_error(table->verb, "%s%s needs a value", dashes(option), option->name);
+    if (!parse_value(option, optarg)) return value_error(table->verb, option, optarg);
+    return EXIT_SUCCESS;
+}
+
+bool options_parse(Arguments *arguments, const Option *options, size_t count, LLMOptions *pipeline,
+                   int *status) {
+    const Table table = make_table(arguments->verb, options, count, pipeline);
+    const Getopt tables = getopt_tables(&table);
+    int code;
+    opterr = 0;
+    while ((code = getopt_long(arguments->count, arguments->values, tables.letters, tables.longs,
+                               NULL)) != -1) {
+        if (code == 'h') {
+            print_help(&table);
+            *status = EXIT_SUCCESS;
+            return false;
+        }
+        *status = accept_option(&table, code, arguments->values[optind - 1]);
+        if (*status != EXIT_SUCCESS) return false;
+    }
+    arguments->count -= optind;
+    arguments->values += optind;
+    if (arguments->count <= table.verb->most) return true;
+    *status = usage_error(table.verb, "there is no use for '%s'; put quotes round a text",
+                          arguments->values[table.verb->most]);
+    return false;
+}

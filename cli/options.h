@@ -1,0 +1,62 @@
+/* options.h — the options of a verb: a table that is parsed and printed by --help. */
+#ifndef METAL_LLM_OPTIONS_H
+#define METAL_LLM_OPTIONS_H
+
+#include "verb.h"
+
+typedef enum OptionType {
+    OPTION_FLAG,   /* bool */
+    OPTION_TEXT,   /* const char * */
+    OPTION_TEXTS,  /* OptionTexts: may come several times */
+    OPTION_UINT32, /* uint32_t, from least to most */
+    OPTION_UINT64, /* uint64_t, any */
+    OPTION_FLOAT,  /* float, from least to most */
+} OptionType;
+
+enum { OPTION_TEXTS_MOST = 16 };
+typedef struct OptionTexts {
+    const char *texts[OPTION_TEXTS_MOST];
+    size_t count;
+} OptionTexts;
+
+typedef struct Option {
+    const char *name;  /* of one letter: -n; longer: --temp */
+    const char *value; /* what --help calls the value; NULL for a flag */
+    const char *help;  /* a default that is a number other than 0 is appended */
+    OptionType type;
+    void *target;       /* holds the default */
+    double least, most; /* of a number */
+} Option;
+
+static inline Option option_flag(const char *name, bool *target, const char *help) {
+    return (Option){name, NULL, help, OPTION_FLAG, target, 0, 0};
+}
+static inline Option option_text(const char *name, const char *value, const char **target,
+                                 const char *help) {
+    return (Option){name, value, help, OPTION_TEXT, target, 0, 0};
+}
+static inline Option option_texts(const char *name, const char *value, OptionTexts *target,
+                                  const char *help) {
+    return (Option){name, value, help, OPTION_TEXTS, target, 0, 0};
+}
+static inline Option option_uint32(const char *name, const char *value, uint32_t *target,
+                                   uint32_t least, uint32_t most, const char *help) {
+    return (Option){name, value, help, OPTION_UINT32, target, least, most};
+}
+static inline Option option_uint64(const char *name, const char *value, uint64_t *target,
+                                   const char *help) {
+    return (Option){name, value, help, OPTION_UINT64, target, 0, 0};
+}
+static inline Option option_float(const char *name, const char *value, float *target, double least,
+                                  double most, const char *help) {
+    return (Option){name, value, help, OPTION_FLOAT, target, least, most};
+}
+
+/* Parse the options among the arguments into their targets, and leave the other arguments.
+ * `pipeline`, unless NULL, adds the options of every verb that runs a model. True to go on; false
+ * if the verb is done, because of --help or of a mistake that has been reported, with the exit code
+ * in *status. */
+bool options_parse(Arguments *arguments, const Option *options, size_t count, LLMOptions *pipeline,
+                   int *status);
+
+#endif

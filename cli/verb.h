@@ -1,0 +1,45 @@
+/* verb.h — what a verb of the command is: `metal-llm VERB ARGUMENTS`. */
+#ifndef METAL_LLM_VERB_H
+#define METAL_LLM_VERB_H
+
+#include "error.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Exit codes; 0 and 1 are EXIT_SUCCESS and EXIT_FAILURE. */
+enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+typedef struct Verb Verb;
+
+/* What follows the verb, NULL at its end; after options_parse, those of it that are not options. */
+typedef struct Arguments {
+    const Verb *verb;
+    int count;
+    char **values;
+} Arguments;
+
+struct Verb {
+    const char *name;
+    const char *synopsis;             /* its arguments, "[MODEL] FILE" */
+    const char *summary;              /* half a line */
+    const char *help;                 /* a paragraph, for --help */
+    int most;                         /* arguments that are not options */
+    int (*run)(Arguments *arguments); /* returns the exit code */
+};
+
+int verb_bench(Arguments *arguments);
+int verb_detokenize(Arguments *arguments);
+int verb_info(Arguments *arguments);
+int verb_kernels(Arguments *arguments);
+int verb_logits(Arguments *arguments);
+int verb_perplexity(Arguments *arguments);
+int verb_run(Arguments *arguments);
+int verb_tokenize(Arguments *arguments);
+
+/* One line on stderr, "metal-llm VERB: message (see …)". Returns EXIT_USAGE. `verb` may be NULL. */
+int usage_error(const Verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The exit code for `error`, its message printed on stderr if it is set: EXIT_USAGE for a wrong
+ * argument, EXIT_FAILURE for everything else. */
+int exit_status(const LLMError *error);
+
+#endif
