@@ -449,6 +449,7 @@ void bind_write_source(const BoundFile *file, FILE *out) {
         }
         fputs("))\n", out);
     }
+    fputs("MSL_END\n", out);
 }
 
 static unsigned type_size(const char *type) {

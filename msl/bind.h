@@ -62,7 +62,7 @@ bool bind_read(BoundFile *file, const char *path, const char *text, size_t size)
 void bind_free(BoundFile *file);
 
 /* The file as C++ for one target: threadgroup variables as MSL_THREADGROUP(type, name, dimensions),
- * and behind the text one MSL_ENTRY(kernel, (arguments)) per kernel. */
+ * and behind the text one MSL_ENTRY(kernel, (arguments)) per kernel, and MSL_END. */
 void bind_write_source(const BoundFile *file, FILE *out);
 /* C: kernel_table[] and kernel_sources[] (see kernel.h) of all files. */
 void bind_write_table(const BoundFile *files, size_t count, FILE *out);
