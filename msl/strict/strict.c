@@ -1,6 +1,6 @@
 /* strict — refuses what Metal refuses and clang's C++ for OpenCL takes, on clang's syntax tree.
  *
- *   clang++ @msl/strict/flags -Imsl/strict -Xclang -ast-dump=json FILE.metal | strict
+ *   clang++ --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json FILE.metal | strict
  *
  * Exit status 1 if anything was refused, each with file, line and column on stderr; 2 if the input is
  * not a syntax tree.
@@ -194,11 +194,13 @@ static void follow_calls(Checker *checker, size_t caller) {
 
 enum { NO_FUNCTION = -1 };
 
-static void visit(Checker *checker, const cJSON *node, long function) {
+/* `function` is the one that the node is part of; `implicit`: clang itself added it. */
+static void visit(Checker *checker, const cJSON *node, long function, bool implicit) {
     Place place = node_place(checker, node);
     const char *kind = text(node, "kind");
     static const char *const functions[] = {"FunctionDecl", "CXXMethodDecl", NULL};
-    if (!flag(node, "isImplicit") && !in_header(place)) {
+    implicit = implicit || flag(node, "isImplicit");
+    if (!implicit && !in_header(place)) {
         if (is_one_of(kind, functions)) function = (long)note_function(checker, node, place);
         check_words(checker, kind, place);
         check_address_space(checker, node, kind, place);
@@ -207,7 +209,7 @@ static void visit(Checker *checker, const cJSON *node, long function) {
             note_call(checker, (size_t)function, text(called, "id"));
     }
     const cJSON *inner = cJSON_GetObjectItemCaseSensitive(node, "inner"), *child;
-    cJSON_ArrayForEach(child, inner) visit(checker, child, function);
+    cJSON_ArrayForEach(child, inner) visit(checker, child, function, implicit);
 }
 
 static char *read_all(FILE *file) {
@@ -233,7 +235,7 @@ int main(void) {
         return 2;
     }
     Checker checker = {0};
-    visit(&checker, tree, NO_FUNCTION);
+    visit(&checker, tree, NO_FUNCTION, false);
     for (size_t i = 0; i < checker.function_count; i++)
         if (!checker.functions[i].visited) follow_calls(&checker, i);
     int status = checker.refused_count ? 1 : 0;
