@@ -31,12 +31,10 @@ endif
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
 KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function \
     -Wno-unknown-warning-option -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
-    -ffp-contract=fast
+    -ffp-contract=fast -fsigned-char
 # Short loops of fixed length are vectorised, not unrolled first.
 CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
-# Lanes meet at a simd function if the same calls led them there: calls stay calls.
-SIMT_FLAGS := -O2 -fno-inline -fconvergent-functions -fno-omit-frame-pointer -fno-optimize-sibling-calls \
-    -Imsl/simt -Imsl/common $(sanitize_flags)
+SIMT_FLAGS := --config msl/simt/flags -Imsl/simt -Imsl/common $(sanitize_flags)
 ifeq ($(ARCH),x86_64)
   LEVELS := v2 v3 v4
   level_flags = -march=x86-64-$(1) -mprefer-vector-width=512
@@ -162,6 +160,22 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 	@mkdir -p $(@D)
 	@echo '  CXX  $@'
 	@$(CLANGXX) $(KERNEL_FLAGS) $(SIMT_FLAGS) -DMSL_PREFIX=simt -MMD -MP -c $< -o $@
+
+# --- the strict check of the kernels' language ---
+
+$(BUILD)/strict: msl/strict/strict.c
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $< $(LDLIBS) -o $@
+
+$(BUILD)/kernels/%.strict: kernels/%.metal msl/strict/metal_stdlib msl/strict/flags $(BUILD)/strict
+	@mkdir -p $(@D)
+	@echo '  STRICT $<'
+	@$(CLANGXX) --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $< > $@.json
+	@$(BUILD)/strict < $@.json
+	@mv $@.json $@
+
+strict: $(names:%=$(BUILD)/kernels/%.strict)
 
 # --- the library and the command ---
 

@@ -4,7 +4,8 @@
 //
 // One threadgroup per row n of x[N,C]; its threads stride over the C channels. The variance is taken
 // in a second pass, from the differences to the mean: the one-pass formula E[x²] − E[x]² loses every
-// digit when the mean is large.
+// digit when the mean is large. The same pass puts the mean right: what the differences still sum to
+// is the rounding error of the first sum.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -42,13 +43,16 @@ kernel void layernorm_forward(
     for (uint c = thread_index; c < C; c += threads) sum += row[c];
     float mean = threadgroup_sum(sum, partial, lane, simdgroup, simdgroups) / float(C);
 
-    float squares = 0.0f;
+    float differences = 0.0f, squares = 0.0f;
     for (uint c = thread_index; c < C; c += threads) {
         float difference = row[c] - mean;
+        differences += difference;
         squares += difference * difference;
     }
+    float error = threadgroup_sum(differences, partial, lane, simdgroup, simdgroups) / float(C);
     float variance = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);
 
+    mean += error;
     float scale = 1.0f / sqrt(variance + epsilon);
     device float *out_row = out + ulong(n) * C;
     for (uint c = thread_index; c < C; c += threads)

@@ -5,7 +5,7 @@
 //
 // One threadgroup per row n. A transformer block adds its result to the stream and normalises the sum
 // for the next block: fused, the sum is written once and read from cache. The statistics are those of
-// layernorm.metal, in two passes.
+// layernorm.metal, in two passes, the second of which corrects the mean.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -50,13 +50,16 @@ kernel void residual_layernorm(
     }
     float mean = threadgroup_sum(sum, partial, lane, simdgroup, simdgroups) / float(C);
 
-    float squares = 0.0f;
+    float differences = 0.0f, squares = 0.0f;
     for (uint c = thread_index; c < C; c += threads) {
         float difference = res[start + c] - mean;
+        differences += difference;
         squares += difference * difference;
     }
+    float error = threadgroup_sum(differences, partial, lane, simdgroup, simdgroups) / float(C);
     float variance = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);
 
+    mean += error;
     float scale = 1.0f / sqrt(variance + epsilon);
     for (uint c = thread_index; c < C; c += threads)
         out[start + c] = (res[start + c] - mean) * scale * weight[c] + bias[c];

@@ -7,7 +7,8 @@
 // in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of
 // logits[B,V]. No sort: a cut is the largest threshold for which enough is kept, found bit by bit, since
 // non-negative floats order like the integers of their bits. u is Philox4x32-10 (Salmon et al. 2011) of
-// (seed + row, position): one seed gives one text. A NaN gives NO_TOKEN, which the host reports.
+// (seed + row, position of the new token): one seed gives one text. A NaN or +∞ gives NO_TOKEN, which
+// the host reports.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -45,14 +46,15 @@ static float uniform_random(ulong key, uint counter)
 
 kernel void top_k_top_p_sample(
     device const float *logits [[buffer(0)]], // [B,V]
-    device const uint *lengths [[buffer(1)]], // [B] position of each row: the random counter
-    device float *p [[buffer(2)]],            // [B,V] scratch
-    device uint *ids [[buffer(3)]],           // [B]
-    constant uint &V [[buffer(4)]],
-    constant float &temperature [[buffer(5)]], // > 0
-    constant uint &top_k [[buffer(6)]],        // 1 … V
-    constant float &top_p [[buffer(7)]],       // 0 < top_p ≤ 1
-    constant ulong &seed [[buffer(8)]],
+    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass
+    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass
+    device float *p [[buffer(3)]],            // [B,V] scratch
+    device uint *ids [[buffer(4)]],           // [B]
+    constant uint &V [[buffer(5)]],
+    constant float &temperature [[buffer(6)]], // > 0
+    constant uint &top_k [[buffer(7)]],        // 1 … V
+    constant float &top_p [[buffer(8)]],       // 0 < top_p ≤ 1
+    constant ulong &seed [[buffer(9)]],
     uint b [[threadgroup_position_in_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint threads [[threads_per_threadgroup]],
@@ -106,12 +108,14 @@ kernel void top_k_top_p_sample(
 
     float total = 0.0f;
     for (uint i = 0; i < threads; i++) total += sums[i];
-    float target = uniform_random(seed + b, lengths[b]) * total;
+    float target = uniform_random(seed + b, lengths[b] + counts[b]) * total;
     // Rounding may leave a rest of the target at the end: then the last one with a weight stands.
     uint chosen = 0;
+    float rest = target; // within the chosen thread's share
     for (uint i = 0; i < threads; i++) {
         if (!(sums[i] > 0.0f)) continue;
         chosen = i;
+        rest = target;
         if (target < sums[i]) break;
         target -= sums[i];
     }
@@ -119,8 +123,8 @@ kernel void top_k_top_p_sample(
     for (uint v = chosen * share; v < min(V, (chosen + 1) * share); v++) {
         if (as_type<uint>(weight[v]) < cut || !(weight[v] > 0.0f)) continue;
         id = v;
-        target -= weight[v];
-        if (target < 0.0f) break;
+        rest -= weight[v];
+        if (rest < 0.0f) break;
     }
     ids[b] = isnan(total) ? NO_TOKEN : id;
 }

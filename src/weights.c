@@ -199,16 +199,28 @@ static bool load_all(Loader *loader, const Checkpoint *checkpoint) {
     return load_matrix(loader, &weights->output, &output);
 }
 
+static size_t largest_packed(const Weights *weights) {
+    size_t largest = 0;
+    for (uint32_t l = 0; l < weights->layers; l++) {
+        const LayerWeights *layer = &weights->layer[l];
+        const Matrix *matrices[] = {&layer->qkv, &layer->projection, &layer->up, &layer->down};
+        for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
+            size_t count = (size_t)matrices[i]->rows * matrices[i]->columns;
+            if (matrices[i]->type != TENSOR_F32 && count > largest) largest = count;
+        }
+    }
+    return largest;
+}
+
 bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, LLMError *error) {
     const ModelConfig *config = &checkpoint->config;
     *weights = (Weights){.layers = config->layers};
-    size_t largest = config->inner > 3 * config->channels ? config->inner : 3 * config->channels;
-    weights->largest_matrix = largest * config->channels;
     weights->layer = calloc(config->layers, sizeof *weights->layer);
     if (!weights->layer) return error_memory(error, config->layers * sizeof *weights->layer);
     Loader loader = {weights, device, NULL, error};
     bool loaded = load_all(&loader, checkpoint);
     thread_pool_free(loader.pool);
+    weights->largest_packed = largest_packed(weights);
     if (!loaded) device_failed(device, error);
     return loaded;
 }

@@ -33,7 +33,7 @@ typedef struct Weights {
     Matrix output;                                      /* [V, C]; tied: token_embedding's buffer */
     uint32_t layers;
     uint64_t parameters, bytes;
-    size_t largest_matrix; /* elements of the largest matrix but the embedding and output */
+    size_t largest_packed; /* elements of the largest matrix of the layers that is not f32, or 0 */
     void **converted;      /* host memory behind buffers whose tensors needed another layout */
     size_t converted_count;
 } Weights;

@@ -6,9 +6,11 @@ import secrets
 import numpy
 import pytest
 
+import device as device_module
 import library as library_module
 
 SEED = int(os.environ.get("SEED", secrets.randbits(32)))
+DEVICES = os.environ.get("DEVICE", "cpu,simt").split(",")
 
 
 def pytest_report_header():
@@ -19,6 +21,20 @@ def pytest_report_header():
 def library():
     """The internal library, as ctypes sees it."""
     return library_module.load()
+
+
+@pytest.fixture(params=DEVICES)
+def device_name(request):
+    """Each device that DEVICE names ("cpu,simt"), for whole models."""
+    return request.param
+
+
+@pytest.fixture(scope="session", params=DEVICES)
+def device(request):
+    """Each device that DEVICE names, opened once, for single kernels."""
+    device = device_module.Device(request.param, seed=SEED)
+    yield device
+    device.close()
 
 
 @pytest.fixture

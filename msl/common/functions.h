@@ -105,12 +105,14 @@ MSL_INLINE float ldexp(float x, int exponent) {
 
 /* --- min, max, clamp, abs: on every number --- */
 
+#ifndef MSL_OWN_MIN_AND_MAX
 MSL_INLINE float min(float x, float y) {
     return fmin(x, y);
 }
 MSL_INLINE float max(float x, float y) {
     return fmax(x, y);
 }
+#endif
 MSL_INLINE float clamp(float x, float low, float high) {
     return fmin(fmax(x, low), high);
 }

@@ -47,9 +47,21 @@ MSL_INLINE float tanh(float x) {
     return size < 0.625f ? near : far;
 }
 
+/* min and max leave open what they return for NaN, unlike fmin and fmax. LLVM's own `maximum` keeps the
+ * NaN, and is the one that a loop over an array can be vectorised with. */
+extern "C" float msl_minimum(float, float) __asm__("llvm.minimum.f32");
+extern "C" float msl_maximum(float, float) __asm__("llvm.maximum.f32");
+MSL_INLINE float min(float x, float y) {
+    return msl_minimum(x, y);
+}
+MSL_INLINE float max(float x, float y) {
+    return msl_maximum(x, y);
+}
+
 } // namespace metal
 
 #define MSL_OWN_EXP_AND_TANH
+#define MSL_OWN_MIN_AND_MAX
 #include "../common/transcendental.h"
 
 #endif

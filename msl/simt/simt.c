@@ -502,7 +502,8 @@ static bool make_stacks(Simt *simt, unsigned count) {
 /* Let run_thread be what the next switch to this fiber goes on with. Stacks that lie a power of two
  * apart would share their cache lines: start each a little lower than the one before. */
 static void start_fiber(Fiber *fiber, unsigned index) {
-    uintptr_t *words = (uintptr_t *)(void *)(stack_top(fiber) - ENTRY_BYTES - index % 64 * (COLOUR_BYTES / 64 / 16 * 16));
+    char *start = stack_top(fiber) - ENTRY_BYTES - index % 64 * (COLOUR_BYTES / 64 / 16 * 16);
+    uintptr_t *words = (uintptr_t *)(void *)start;
     words[0] = 0; /* no return address: the end of the chain of frames */
     words -= SAVED_WORDS;
     memset(words, 0, SAVED_WORDS * sizeof *words);

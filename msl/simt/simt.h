@@ -70,14 +70,21 @@ typedef struct SimtThread {
 
 extern __thread const SimtThread *simt_thread; /* the running one */
 
+/* To a compiler: which threads call this together matters. */
+#ifdef __clang__
+#define SIMT_CONVERGENT __attribute__((convergent, nomerge))
+#else
+#define SIMT_CONVERGENT
+#endif
+
 /* A place in a kernel's source. */
 typedef struct SimtPlace {
     const char *function, *file;
     unsigned line;
 } SimtPlace;
 
-void simt_threadgroup_barrier(int mem_flags, SimtPlace place);
-void simt_simdgroup_barrier(int mem_flags, SimtPlace place);
+SIMT_CONVERGENT void simt_threadgroup_barrier(int mem_flags, SimtPlace place);
+SIMT_CONVERGENT void simt_simdgroup_barrier(int mem_flags, SimtPlace place);
 
 /* The lanes of a simdgroup that take part in a simd function. */
 typedef struct SimtLanes {
@@ -89,7 +96,7 @@ typedef void SimtCombine(const SimtLanes *lanes);
 
 /* Waits until every other lane of the simdgroup waits or has returned. Those that wait at the same
  * call are the active ones; for them `combine` is called once, and finds results for all. */
-void simt_collective(SimtCombine *combine, void *operand, SimtPlace place);
+SIMT_CONVERGENT void simt_collective(SimtCombine *combine, void *operand, SimtPlace place);
 
 /* A threadgroup variable of a kernel, one object for each declaration. */
 typedef struct SimtVariable {

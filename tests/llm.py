@@ -1,0 +1,207 @@
+"""The public interface of include/metal_llm.h in Python: texts, lists of ids and numpy arrays.
+
+    with LLM("gpt2.gguf", device="cpu") as llm:
+        print(llm.decode(llm.generate(llm.encode("The meaning of life is"), 50)))
+
+What the library reports as an error is raised as Failure.
+"""
+
+import ctypes
+import os
+
+import numpy
+
+from library import Error, Tokens, load
+
+# LLMStatus
+ARGUMENT, FILE, FORMAT, MEMORY, DEVICE, CONTEXT, NUMERIC = range(1, 8)
+
+TOKEN_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
+
+
+class Options(ctypes.Structure):
+    """LLMOptions of include/metal_llm.h."""
+
+    _fields_ = [
+        ("device", ctypes.c_char_p),
+        ("attention", ctypes.c_char_p),
+        ("threads", ctypes.c_uint32),
+        ("context", ctypes.c_uint32),
+        ("batch", ctypes.c_uint32),
+        ("profile", ctypes.c_bool),
+    ]
+
+
+class Generation(ctypes.Structure):
+    """LLMGeneration of include/metal_llm.h."""
+
+    _fields_ = [
+        ("temperature", ctypes.c_float),
+        ("top_k", ctypes.c_uint32),
+        ("top_p", ctypes.c_float),
+        ("seed", ctypes.c_uint64),
+        ("on_token", TOKEN_CALLBACK),
+        ("user", ctypes.c_void_p),
+        ("ignore_end", ctypes.c_bool),
+    ]
+
+
+class Info(ctypes.Structure):
+    """LLMInfo of include/metal_llm.h."""
+
+    _fields_ = [
+        ("format", ctypes.c_char_p),
+        ("name", ctypes.c_char_p),
+        ("weights", ctypes.c_char_p),
+        ("device", ctypes.c_char_p),
+        ("layers", ctypes.c_uint32),
+        ("heads", ctypes.c_uint32),
+        ("channels", ctypes.c_uint32),
+        ("inner", ctypes.c_uint32),
+        ("context", ctypes.c_uint32),
+        ("vocabulary", ctypes.c_uint32),
+        ("parameters", ctypes.c_uint64),
+        ("weight_bytes", ctypes.c_uint64),
+        ("cache_bytes", ctypes.c_uint64),
+        ("end_of_text", ctypes.c_uint32),
+    ]
+
+
+class Failure(Exception):
+    """An LLMError: its status and its one line."""
+
+    def __init__(self, error):
+        super().__init__(error.message.decode())
+        self.status = error.status
+
+
+def prototypes(library):
+    """Tell ctypes what the functions take and return."""
+    pointer, size, error = ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(Error)
+    tokens, generation = ctypes.POINTER(Tokens), ctypes.POINTER(Generation)
+    floats = numpy.ctypeslib.ndpointer(numpy.float32, flags="C_CONTIGUOUS")
+    signatures = {
+        "llm_pipeline_open": (pointer, ctypes.c_char_p, ctypes.POINTER(Options), error),
+        "llm_pipeline_close": (None, pointer),
+        "llm_info": (ctypes.POINTER(Info), pointer),
+        "llm_encode_bytes": (Tokens, pointer, ctypes.c_char_p, size, error),
+        "llm_decode": (pointer, pointer, tokens, error),
+        "llm_token_bytes": (pointer, pointer, ctypes.c_uint32, ctypes.POINTER(size)),
+        "llm_generate": (size, pointer, tokens, size, generation, error),
+        "llm_generate_batch": (size, pointer, tokens, ctypes.c_uint32, size, generation, error),
+        "llm_logits": (None, pointer, tokens, floats, error),
+        "llm_losses": (None, pointer, tokens, floats, error),
+        "llm_tokens_free": (None, tokens),
+        "llm_free": (None, pointer),
+        "tokens_append": (ctypes.c_bool, tokens, ctypes.c_uint32, error),
+    }
+    for name, (result, *arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+def checked(function, *arguments):
+    """Call a function whose last parameter is an LLMError; raise the error it reports."""
+    error = Error()
+    result = function(*arguments, ctypes.byref(error))
+    if error.status:
+        raise Failure(error)
+    assert not error.message
+    return result
+
+
+class LLM:
+    """A model on a device. The arguments are those of LLMOptions; None and 0 are its defaults."""
+
+    def __init__(self, path, device=None, attention=None, context=0, batch=0, threads=0):
+        self.handle = None
+        self.library = prototypes(load())
+        as_bytes = lambda text: text.encode() if text else None
+        options = Options(as_bytes(device), as_bytes(attention), threads, context, batch, False)
+        self.handle = checked(
+            self.library.llm_pipeline_open, os.fsencode(path), ctypes.byref(options)
+        )
+
+    def close(self):
+        self.library.llm_pipeline_close(self.handle)
+        self.handle = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    @property
+    def info(self):
+        return self.library.llm_info(self.handle).contents
+
+    def _tokens(self, ids):
+        """A list of ids that the library may append to; free with llm_tokens_free."""
+        tokens = Tokens()
+        for id in ids:
+            checked(self.library.tokens_append, ctypes.byref(tokens), id)
+        return tokens
+
+    def _taken(self, tokens):
+        """The ids as a Python list; releases the C one."""
+        ids = tokens.ids[: tokens.count]
+        self.library.llm_tokens_free(ctypes.byref(tokens))
+        return ids
+
+    def encode(self, text):
+        """A str or bytes to ids."""
+        data = text.encode() if isinstance(text, str) else text
+        return self._taken(checked(self.library.llm_encode_bytes, self.handle, data, len(data)))
+
+    def decode(self, ids):
+        """Ids to bytes."""
+        tokens = self._tokens(ids)
+        try:
+            text = checked(self.library.llm_decode, self.handle, ctypes.byref(tokens))
+        finally:
+            self.library.llm_tokens_free(ctypes.byref(tokens))
+        result = ctypes.string_at(text)
+        self.library.llm_free(text)
+        return result
+
+    def generate_batch(self, prompts, count, on_token=None, **options):
+        """Continue lists of ids, side by side. Returns what was appended to each. `on_token(row,
+        token)` returns whether the row goes on; `options` are the other fields of LLMGeneration."""
+        rows = (Tokens * len(prompts))(*map(self._tokens, prompts))
+        callback = TOKEN_CALLBACK(lambda _, row, token: on_token(row, token)) if on_token else None
+        generation = Generation(**options, **({"on_token": callback} if callback else {}))
+        try:
+            appended = checked(
+                self.library.llm_generate_batch,
+                self.handle, rows, len(prompts), count, ctypes.byref(generation),
+            )  # fmt: skip
+        finally:
+            texts = [self._taken(row) for row in rows]
+        added = [text[len(prompt) :] for text, prompt in zip(texts, prompts)]
+        began_empty = sum(not prompt for prompt in prompts)  # with one end-of-text token each
+        assert appended == sum(map(len, added)) - began_empty
+        return added
+
+    def generate(self, prompt, count, **options):
+        """Continue a list of ids; returns what was appended."""
+        return self.generate_batch([prompt], count, **options)[0]
+
+    def _scored(self, function, ids, out):
+        tokens = self._tokens(ids)
+        try:
+            checked(function, self.handle, ctypes.byref(tokens), out)
+        finally:
+            self.library.llm_tokens_free(ctypes.byref(tokens))
+        return out
+
+    def logits(self, ids):
+        """logits[len(ids), vocabulary] of every position."""
+        out = numpy.full((len(ids), self.info.vocabulary), numpy.nan, numpy.float32)
+        return self._scored(self.library.llm_logits, ids, out)
+
+    def losses(self, ids):
+        """nats[len(ids) − 1] of every token but the first."""
+        out = numpy.full(max(len(ids) - 1, 0), numpy.nan, numpy.float32)
+        return self._scored(self.library.llm_losses, ids, out)

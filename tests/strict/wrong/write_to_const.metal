@@ -1,0 +1,8 @@
+// expect: read-only variable is not assignable
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void clear(device const float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] = 0.0f;
+}

@@ -1,0 +1,377 @@
+"""Generation: cached decoding against the numpy model run anew for every token, rows side by side,
+where a text ends, and what is refused."""
+
+from ctypes import byref
+
+import numpy
+import pytest
+
+import llm
+import models
+import reference
+from library import Error, Tokens
+from llm import LLM
+from models import Config
+
+CONFIG = Config(layers=2, heads=2, channels=32, context=64, vocabulary=300)
+LONG = Config(layers=2, heads=2, channels=12, context=1100, vocabulary=97)
+TIE = 1e-5  # logits closer than this share of their row's norm may be swapped by rounding
+
+
+def write_model(folder, random, config=CONFIG):
+    tensors = models.random_gpt2(config, random)
+    tensors["wpe.weight"] *= 10  # so that the greedy text does not fall into a loop
+    tensors["ln_f.bias"] *= 0.2
+    tokenizer = models.small_tokenizer(config.vocabulary) if config.vocabulary > 256 else None
+    path = models.write_gguf(folder / "model.gguf", config, tensors, tokenizer=tokenizer)
+    return path, tensors
+
+
+@pytest.fixture
+def checkpoint(random, tmp_path):
+    """A random model of CONFIG with a tokenizer: its path and tensors."""
+    return write_model(tmp_path, random)
+
+
+def random_prompt(random, length, config=CONFIG):
+    return random.integers(0, config.vocabulary - 1, length).tolist()  # but the end-of-text token
+
+
+def is_likeliest(logits, token):
+    centered = logits - logits.mean()
+    return logits.max() - logits[token] <= TIE * numpy.linalg.norm(centered)
+
+
+def check_greedy(tensors, prompt, added, config=CONFIG):
+    """Every added token is the likeliest one after those before it, by the numpy model."""
+    logits = reference.logits(config, tensors, prompt + added)
+    for i, token in enumerate(added):
+        assert is_likeliest(logits[len(prompt) + i - 1], token), f"token {i} of {added}"
+
+
+# --- one text ---
+
+
+@pytest.mark.parametrize("attention", ["naive", "flash"])
+@pytest.mark.parametrize("length", [1, 2, 8, 9, 31, 32, 33])
+def test_cached_decoding_is_the_full_model(length, attention, device_name, checkpoint, random):
+    path, tensors = checkpoint
+    prompt = random_prompt(random, length)
+    with LLM(path, device=device_name, attention=attention) as model:
+        added = model.generate(prompt, 30, ignore_end=True)
+        logits = model.logits(prompt + added)
+    assert len(added) == 30
+    assert len(set(added)) >= 5  # a text that repeats itself would prove little
+    check_greedy(tensors, prompt, added)
+    for i, token in enumerate(added):
+        assert is_likeliest(logits[length + i - 1], token)
+
+
+@pytest.mark.parametrize("type", ["F16", "Q8_0"])
+def test_cached_decoding_of_packed_weights(type, device_name, random, tmp_path):
+    tensors = models.random_gpt2(CONFIG, random)
+    path = models.write_gguf(tmp_path / "model.gguf", CONFIG, tensors, type=type)
+    prompt = random_prompt(random, 11)
+    with LLM(path, device=device_name) as model:
+        added = model.generate(prompt, 20)
+    assert len(added) == 20
+    check_greedy(models.gguf_rounded(tensors, type), prompt, added)
+
+
+@pytest.mark.parametrize("length", [512, 513, 1050])
+def test_prompts_longer_than_a_pass(length, device_name, random, tmp_path):
+    path, tensors = write_model(tmp_path, random, LONG)
+    prompt = random_prompt(random, length, LONG)
+    with LLM(path, device=device_name) as model:
+        added = model.generate(prompt, 12)
+    assert len(added) == 12
+    check_greedy(tensors, prompt, added, LONG)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_any_number_of_cpu_threads(threads, checkpoint, random):
+    path, tensors = checkpoint
+    prompt = random_prompt(random, 20)
+    with LLM(path, device="cpu", threads=threads) as model:
+        added = model.generate(prompt, 20, ignore_end=True)
+    assert len(added) == 20
+    check_greedy(tensors, prompt, added)
+
+
+def test_text_in_text_out(device_name, checkpoint):
+    path, tensors = checkpoint
+    with LLM(path, device=device_name) as model:
+        prompt = model.encode("The meaning of life")
+        assert model.decode(prompt) == b"The meaning of life"
+        added = model.generate(prompt, 10, ignore_end=True)
+        texts = models.token_bytes(models.small_tokenizer(CONFIG.vocabulary))
+        assert model.decode(added) == b"".join(texts[token] for token in added)
+    check_greedy(tensors, prompt, added)
+
+
+def test_an_empty_prompt_begins_with_end_of_text(device_name, checkpoint):
+    path, _ = checkpoint
+    end = CONFIG.vocabulary - 1
+    with LLM(path, device=device_name) as model:
+        assert model.generate([], 10) == [end, *model.generate([end], 10)]
+
+
+def test_a_model_without_tokenizer_has_the_end_that_its_configuration_names(
+    device_name, random, tmp_path
+):
+    path = models.write_huggingface(
+        tmp_path / "model", CONFIG, models.random_gpt2(CONFIG, random), settings={"eos_token_id": 7}
+    )
+    with LLM(path, device=device_name) as model:
+        assert model.info.end_of_text == 7
+        assert model.generate([], 1)[0] == 7
+
+
+def test_no_tokens_wanted(device_name, checkpoint):
+    with LLM(checkpoint[0], device=device_name) as model:
+        assert model.generate([1, 2, 3], 0) == []
+
+
+# --- where a text ends ---
+
+
+def test_the_end_of_the_context_ends_a_text(device_name, checkpoint, random):
+    path, tensors = checkpoint
+    prompt = random_prompt(random, CONFIG.context - 5)
+    with LLM(path, device=device_name) as model:
+        added = model.generate(prompt, 100, ignore_end=True)
+        assert len(added) == 5
+        check_greedy(tensors, prompt, added)
+        assert model.generate(prompt + added, 100) == []
+    with LLM(path, device=device_name, context=20) as model:
+        added = model.generate(prompt[:10], 100, ignore_end=True)
+        assert len(added) == 10
+        check_greedy(tensors, prompt[:10], added)
+
+
+def with_end_at(model_path, tensors, prompt, index, device_name):
+    """The model with two token ids exchanged, so that its greedy text after `prompt` is the same but
+    for the end-of-text token in the place of the first token not seen before, from `index` on. Also
+    returns the text up to there."""
+    with LLM(model_path, device=device_name) as model:
+        text = model.generate(prompt, 40, ignore_end=True)
+    while text[index] in prompt + text[:index]:
+        index += 1
+    end = CONFIG.vocabulary - 1
+    exchanged = [text[index], end]
+    tensors["wte.weight"][exchanged] = tensors["wte.weight"][exchanged[::-1]]
+    tokenizer = models.small_tokenizer(CONFIG.vocabulary)
+    models.write_gguf(model_path, CONFIG, tensors, tokenizer=tokenizer)
+    return text[:index]
+
+
+def test_end_of_text_ends_a_text(device_name, checkpoint, random):
+    path, tensors = checkpoint
+    prompt = random_prompt(random, 6)
+    until_end = with_end_at(path, tensors, prompt, 3, device_name)
+    with LLM(path, device=device_name) as model:
+        assert model.generate(prompt, 40) == until_end  # the end itself is not appended
+        on = model.generate(prompt, 40, ignore_end=True)
+    assert len(on) == 40
+    assert on[: len(until_end) + 1] == [*until_end, CONFIG.vocabulary - 1]
+
+
+def test_callbacks_see_every_token_and_stop_the_text(device_name, checkpoint, random):
+    path, _ = checkpoint
+    prompt = random_prompt(random, 6)
+    seen = []
+    with LLM(path, device=device_name) as model:
+        whole = model.generate(prompt, 20, ignore_end=True)
+        stopped = model.generate(
+            prompt, 20, ignore_end=True,
+            on_token=lambda row, token: seen.append((row, token)) or len(seen) < 7,
+        )  # fmt: skip
+        assert stopped == whole[:7]
+        assert seen == [(0, token) for token in stopped]
+        assert model.generate(prompt, 20, ignore_end=True) == whole
+
+
+# --- rows side by side ---
+
+
+@pytest.mark.parametrize("attention", ["naive", "flash"])
+def test_rows_are_independent(attention, device_name, checkpoint, random):
+    """Prompts of different lengths, down to one token; the last row is full and gets nothing."""
+    path, tensors = checkpoint
+    lengths = [5, 1, 60, 33, CONFIG.context]
+    prompts = [random_prompt(random, length) for length in lengths]
+    with LLM(path, device=device_name, attention=attention, batch=6) as model:
+        added = model.generate_batch(prompts, 30, ignore_end=True)
+    assert [len(row) for row in added] == [min(30, CONFIG.context - length) for length in lengths]
+    for prompt, row in zip(prompts, added):
+        check_greedy(tensors, prompt, row)
+
+
+def test_every_number_of_rows(device_name, checkpoint, random):
+    """Up to 8 tokens go through the kernels that multiply weights with vectors, more elsewhere."""
+    path, tensors = checkpoint
+    with LLM(path, device=device_name, batch=10) as model:
+        for rows in range(1, 11):
+            prompts = [random_prompt(random, int(random.integers(1, 9))) for _ in range(rows)]
+            added = model.generate_batch(prompts, 5, ignore_end=True)
+            for prompt, row in zip(prompts, added):
+                assert len(row) == 5
+                check_greedy(tensors, prompt, row)
+
+
+def test_rows_longer_than_a_pass(device_name, random, tmp_path):
+    """Three rows share a pass of 512 tokens, 170 each: prompts come in up to seven pieces."""
+    path, tensors = write_model(tmp_path, random, LONG)
+    lengths = [1050, 1, 170, 171, 500]
+    prompts = [random_prompt(random, length, LONG) for length in lengths]
+    for batch in (prompts[:3], prompts[2:]):
+        with LLM(path, device=device_name, batch=3) as model:
+            added = model.generate_batch(batch, 10)
+        for prompt, row in zip(batch, added):
+            assert len(row) == 10
+            check_greedy(tensors, prompt, row, LONG)
+
+
+def test_rows_end_on_their_own(device_name, checkpoint, random):
+    """By callback, by end-of-text, by the number of tokens: the others go on undisturbed."""
+    path, tensors = checkpoint
+    prompts = [random_prompt(random, length) for length in (6, 9, 4)]
+    until_end = with_end_at(path, tensors, prompts[0], 3, device_name)
+    counts = [0, 0, 0]
+
+    def on_token(row, token):
+        counts[row] += 1
+        return row != 1 or counts[1] < 2
+
+    with LLM(path, device=device_name, batch=3) as model:
+        added = model.generate_batch(prompts, 25, on_token=on_token)
+    assert added[0] == until_end
+    assert len(added[1]) <= 2
+    assert counts == [len(row) for row in added]
+    for prompt, row in zip(prompts, added):
+        check_greedy(tensors, prompt, row)
+    if len(added[2]) < 25:  # then it is the end-of-text token that comes next
+        check_greedy(tensors, prompts[2], [*added[2], CONFIG.vocabulary - 1])
+
+
+# --- seeds ---
+
+SAMPLING = {"temperature": 1.5, "top_k": 50, "top_p": 0.95, "ignore_end": True}
+
+
+def test_one_seed_gives_one_text(device_name, checkpoint, random):
+    path, _ = checkpoint
+    prompt = random_prompt(random, 6)
+    with LLM(path, device=device_name) as model:
+        text = model.generate(prompt, 40, seed=11, **SAMPLING)
+        assert model.generate(prompt, 40, seed=11, **SAMPLING) == text
+    with LLM(path, device=device_name) as model:
+        assert model.generate(prompt, 40, seed=11, **SAMPLING) == text
+        others = [model.generate(prompt, 40, seed=11 + 2**i, **SAMPLING) for i in (0, 20, 40, 63)]
+    assert len({tuple(other) for other in [text, *others]}) == 5
+
+
+def test_a_text_made_token_by_token_is_the_same_text(device_name, checkpoint, random):
+    """The random numbers belong to positions, not to calls."""
+    path, _ = checkpoint
+    prompt = random_prompt(random, 6)
+    with LLM(path, device=device_name) as model:
+        whole = model.generate(prompt, 20, seed=5, **SAMPLING)
+        text = list(prompt)
+        for _ in range(20):
+            text += model.generate(text, 1, seed=5, **SAMPLING)
+    assert text == prompt + whole
+
+
+def test_row_r_has_the_seed_plus_r(device_name, random, tmp_path):
+    """Whatever the other rows, and however many pieces the prompts come in."""
+    path, _ = write_model(tmp_path, random, LONG)
+    prompts = [random_prompt(random, length, LONG) for length in (300, 5, 40)]
+    with LLM(path, device=device_name, batch=3) as model:
+        rows = model.generate_batch(prompts, 10, seed=77, **SAMPLING)
+    with LLM(path, device=device_name) as model:
+        for r, prompt in enumerate(prompts):
+            assert model.generate(prompt, 10, seed=77 + r, **SAMPLING) == rows[r]
+
+
+def test_sampled_texts_stay_among_the_likeliest(device_name, checkpoint, random):
+    path, tensors = checkpoint
+    prompt = random_prompt(random, 6)
+    with LLM(path, device=device_name) as model:
+        added = model.generate(prompt, 40, temperature=5, top_k=3, seed=1, ignore_end=True)
+        assert model.generate(prompt, 40, temperature=5, top_k=1, ignore_end=True) == model.generate(
+            prompt, 40, ignore_end=True
+        )
+    logits = reference.logits(CONFIG, tensors, prompt + added)
+    ranks = []
+    for row, token in zip(logits[len(prompt) - 1 :], added):
+        ranks.append(int(numpy.sum(row > row[token] + TIE * numpy.linalg.norm(row))))
+    assert max(ranks) == 2 and min(ranks) == 0
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize(
+    "prompt, options, status, message",
+    [
+        ([1] * 65, {}, llm.CONTEXT, "prompt has 65 tokens, more than the context of 64"),
+        ([1, 300], {}, llm.ARGUMENT, "token 300 is not in the vocabulary of 300"),
+        ([2**32 - 1], {}, llm.ARGUMENT, "token 4294967295 is not in the vocabulary of 300"),
+        ([1], {"temperature": -1}, llm.ARGUMENT, "temperature must be"),
+        ([1], {"temperature": numpy.nan}, llm.ARGUMENT, "temperature must be"),
+        ([1], {"temperature": numpy.inf}, llm.ARGUMENT, "temperature must be"),
+        ([1], {"top_p": -0.1}, llm.ARGUMENT, "top_p"),
+        ([1], {"top_p": 1.1}, llm.ARGUMENT, "top_p"),
+        ([1], {"top_p": numpy.nan}, llm.ARGUMENT, "top_p"),
+    ],
+)
+def test_wrong_requests_are_refused(prompt, options, status, message, checkpoint):
+    with LLM(checkpoint[0], device="cpu") as model:
+        with pytest.raises(llm.Failure, match=message) as failure:
+            model.generate(prompt, 1, **options)
+        assert failure.value.status == status
+        assert len(model.generate([1], 2, ignore_end=True)) == 2  # the pipeline is as good as before
+
+
+def test_texts_that_cannot_be_scored_are_refused(checkpoint):
+    with LLM(checkpoint[0], device="cpu", context=20) as model:
+        for score in (model.logits, model.losses):
+            with pytest.raises(llm.Failure, match="21 tokens, more than the context of 20"):
+                score([1] * 21)
+            with pytest.raises(llm.Failure, match="token 300 is not in the vocabulary"):
+                score([1, 300])
+
+
+def test_too_many_rows_are_refused(checkpoint):
+    with LLM(checkpoint[0], device="cpu", batch=2) as model:
+        with pytest.raises(llm.Failure, match="3 rows .* opened for a batch of 2"):
+            model.generate_batch([[1], [2], [3]], 1)
+        with pytest.raises(llm.Failure, match="0 rows"):
+            model.generate_batch([], 1)
+
+
+def test_an_empty_prompt_needs_an_end_of_text_token(random, tmp_path):
+    path, _ = write_model(tmp_path, random, LONG)
+    with LLM(path, device="cpu") as model:
+        with pytest.raises(llm.Failure, match="prompt is empty .* no end-of-text"):
+            model.generate([], 1)
+        with pytest.raises(llm.Failure, match="brings no tokenizer"):
+            model.encode("text")
+        with pytest.raises(llm.Failure, match="brings no tokenizer"):
+            model.decode([1])
+
+
+def test_ids_outside_the_vocabulary_have_no_text(checkpoint):
+    with LLM(checkpoint[0], device="cpu") as model:
+        with pytest.raises(llm.Failure, match="token 300 is not in the vocabulary of 300"):
+            model.decode([1, 300])
+
+
+def test_nothing_happens_after_an_error(checkpoint, library):
+    """A chain of calls needs one check at its end."""
+    with LLM(checkpoint[0], device="cpu") as model:
+        error, tokens = Error(status=llm.FILE, message=b"the first error"), Tokens()
+        assert not library.llm_generate(model.handle, byref(tokens), 3, None, byref(error))
+        assert tokens.count == 0
+        assert (error.status, error.message) == (llm.FILE, b"the first error")

@@ -1,0 +1,625 @@
+"""Each kernel of kernels/ against numpy in float64, on every device.
+
+Outputs hold NaN before a run, buffers lie between sentinels (tests/device.py), inputs are fresh random
+numbers without cancellation, so that errors can be measured against the result itself. A kernel for
+another weight format is one more line in FORMATS.
+"""
+
+import ctypes
+
+import gguf
+import numpy
+import pytest
+
+import models
+import reference
+from device import InOut, Out, simdgroups, threadgroups, threads
+
+TOLERANCE = 1e-5
+NO_TOKEN = 0xFFFFFFFF
+FLASH_QUERIES = 4  # QUERIES of kernels/flash_attention.metal
+THREADS = [0, 1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 1000, 1024]  # of a threadgroup; 0: any
+SIZES = [1, 2, 31, 32, 33, 63, 64, 65, 255, 256, 257]
+
+each_thread_count = pytest.mark.parametrize("thread_count", THREADS)
+
+TESTED = {"top_k_top_p_sample"}  # in test_sampling.py
+
+
+def covers(*kernels):
+    """Marks a test as the one of these kernels."""
+    TESTED.update(kernels)
+    return lambda function: function
+
+
+def check_rows(actual, expected, tolerance=TOLERANCE):
+    """Each row of the last axis: ‖error‖ to ‖row‖ and the largest error to the largest element. One
+    tolerance, or one per row."""
+    assert actual.shape == expected.shape
+    actual, expected = (x.astype(numpy.float64) for x in (actual, expected))
+    error = numpy.abs(actual - expected)
+    norm = numpy.linalg.norm
+    assert numpy.all(norm(error, axis=-1) <= tolerance * norm(expected, axis=-1))
+    assert numpy.all(error.max(-1) <= tolerance * numpy.abs(expected).max(-1))
+
+
+def normal(random, *shape, mean=0.0, std=1.0):
+    return random.normal(mean, std, shape).astype(numpy.float32)
+
+
+def uints(*values):
+    return numpy.array(values, numpy.uint32)
+
+
+@pytest.mark.parametrize("damage", [numpy.nan, numpy.inf, -numpy.inf, 3.0, None])
+def test_the_comparison_sees_damage(damage, random):
+    expected = random.normal(0, 1, (5, 40))
+    actual = expected.astype(numpy.float32)
+    check_rows(actual, expected)
+    if damage is None:
+        actual[3, 7] += 2e-5 * numpy.abs(expected[3]).max()
+    else:
+        actual[3, 7] = damage
+    with pytest.raises(AssertionError):
+        check_rows(actual, expected)
+
+
+# --- weight formats ---
+
+# What the kernels of a format are called, and GGUF's name of it.
+FORMATS = {
+    "F32": ("linear_f32", "embedding_forward", None),
+    "F16": ("linear_f16", "embedding_forward_f16", "dequantise_f16"),
+    "Q8_0": ("linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0"),
+}
+BLOCK = {"Q8_0": 32}  # weights that are stored together, 1 where they are not
+
+each_format = pytest.mark.parametrize("format", FORMATS)
+
+
+def covers_formats(kind):
+    return covers(*(names[kind] for names in FORMATS.values() if names[kind]))
+
+
+def packed(random, format, rows, columns):
+    """A random matrix as the kernels read it, and what it stands for."""
+    data = models.quantise(normal(random, rows, columns, mean=0.5), format)
+    return data, models.dequantise(data, format).reshape(rows, columns)
+
+
+def whole_blocks(size, format):
+    block = BLOCK.get(format, 1)
+    return -(-size // block) * block
+
+
+@covers_formats(0)
+@each_format
+@each_thread_count
+def test_linear(thread_count, format, device, random):
+    def check(T, K, N):
+        K = whole_blocks(K, format)
+        x, bias = normal(random, T, K, mean=2), normal(random, N, mean=3)
+        data, weight = packed(random, format, N, K)
+        kernel = FORMATS[format][0]
+        out = device.run(
+            kernel, simdgroups(N), x, data, bias, Out((T, N)), T, K, N, threads=thread_count
+        )
+        check_rows(out, x.astype(numpy.float64) @ weight.T.astype(numpy.float64) + bias)
+
+    for T in (1, 2, 3, 4, 7, 8, 9, 15):
+        check(T, 70, 33)
+    for K in SIZES:
+        check(int(random.integers(1, 9)), K, 9)
+    for N in SIZES:
+        check(2, 100, N)
+
+
+@covers("add_bias")
+@each_thread_count
+def test_add_bias(thread_count, device, random):
+    for T, N in [(1, 1), (1, 257), (3, 64), (8, 31), (9, 33)]:
+        x, bias = normal(random, T, N), normal(random, N)
+        grid = threads(N + 3, T + 1)
+        out = device.run("add_bias", grid, InOut(x), bias, T, N, threads=thread_count)
+        assert numpy.array_equal(out, x + bias)
+
+
+def test_dequantise_every_half(device):
+    halves = numpy.arange(2**16, dtype=numpy.uint16).view(numpy.float16)
+    out = device.run("dequantise_f16", threads(2**16), halves, Out(2**16), 2**16)
+    assert numpy.array_equal(out, halves.astype(numpy.float32), equal_nan=True)
+
+
+@covers_formats(2)
+@pytest.mark.parametrize("format", [name for name in FORMATS if FORMATS[name][2]])
+@each_thread_count
+def test_dequantise(thread_count, format, device, random):
+    """Any bits are what the gguf package says they are; only scales must be numbers."""
+    type = gguf.GGMLQuantizationType[format]
+    block, size = gguf.GGML_QUANT_SIZES[type]
+    for blocks in (1, 7, 33):
+        data = random.integers(0, 256, (blocks, size), numpy.uint8)
+        data[:, 1::2] &= 0xBF  # wherever a half may lie, its exponent is not that of inf and NaN
+        expected = models.dequantise(data, format).reshape(-1)
+        N = expected.size
+        out = device.run(
+            FORMATS[format][2], threads(N + 5), data, Out(N), N, threads=thread_count
+        )
+        assert numpy.array_equal(out, expected)
+
+
+@covers_formats(1)
+@each_format
+@each_thread_count
+def test_embedding(thread_count, format, device, random):
+    """Ids and positions outside the tables read the last row."""
+    for B, T, C in [(1, 1, 1), (3, 2, 33), (1, 9, 64), (2, 3, 257)]:
+        C, V, context = whole_blocks(C, format), int(random.integers(1, 50)), 12
+        data, table = packed(random, format, V, C)
+        positions = normal(random, context, C, mean=1)
+        ids = random.integers(0, V, (B, T)).astype(numpy.uint32)
+        lengths = random.integers(0, context + 2, B).astype(numpy.uint32)
+        ids[-1, -1] = NO_TOKEN
+        at = numpy.minimum(lengths[:, None] + numpy.arange(T), context - 1)
+        out = device.run(
+            FORMATS[format][1], threads(C + 2, T + 1, B), ids, lengths, data, positions,
+            Out((B, T, C)), T, C, V, context, threads=thread_count,
+        )  # fmt: skip
+        expected = table[numpy.minimum(ids, V - 1)].astype(numpy.float64) + positions[at]
+        check_rows(out, expected)
+
+
+# --- layernorm ---
+
+
+def layernorm_tolerance(x, epsilon):
+    """A float32 mean allows no better where it is large to the deviation."""
+    deviation = numpy.sqrt(x.var(-1) + epsilon)
+    return TOLERANCE * (1 + numpy.abs(x.mean(-1)) / (100 * deviation))
+
+
+def check_layernorm(device, random, x, y, thread_count, epsilon=1e-5):
+    """Both kernels: layernorm of x, and of x + y."""
+    N, C = x.shape
+    weight, bias = normal(random, C, mean=1, std=0.3), normal(random, C, std=0.3)
+    out = device.run(
+        "layernorm_forward", threadgroups(N), x, weight, bias, Out((N, C)), C, epsilon,
+        threads=thread_count,
+    )  # fmt: skip
+    wide = x.astype(numpy.float64)
+    epsilon = float(numpy.float32(epsilon))
+    expected = reference.layernorm(wide, weight, bias, epsilon)
+    check_rows(out, expected, layernorm_tolerance(wide, epsilon))
+
+    res, out = device.run(
+        "residual_layernorm", threadgroups(N), x, y, weight, bias, Out((N, C)), Out((N, C)), C,
+        epsilon, threads=thread_count,
+    )  # fmt: skip
+    assert numpy.array_equal(res, x + y)
+    wide = res.astype(numpy.float64)
+    expected = reference.layernorm(wide, weight, bias, epsilon)
+    check_rows(out, expected, layernorm_tolerance(wide, epsilon))
+
+
+@covers("layernorm_forward", "residual_layernorm")
+@each_thread_count
+def test_layernorm(thread_count, device, random):
+    for C in [*SIZES, int(random.integers(3, 1000))]:
+        x, y = normal(random, 3, C), normal(random, 3, C)
+        epsilon = float(random.choice([1e-12, 1e-5, 0.1]))
+        check_layernorm(device, random, x, y, thread_count, epsilon)
+
+
+@each_thread_count
+def test_layernorm_of_large_means(thread_count, device, random):
+    for C in (33, 768):
+        means = numpy.array([1e3, -3e3, 1e4, 1e4])[:, None]
+        deviations = numpy.array([1, 0.2, 1, 0.1])[:, None]
+        x = (normal(random, 4, C) * deviations + means).astype(numpy.float32)
+        check_layernorm(device, random, x, normal(random, 4, C), thread_count)
+
+
+@each_thread_count
+def test_layernorm_of_constant_rows(thread_count, device, random):
+    """Nothing is left but the bias: exactly, where the sum is exact."""
+    C = 300
+    x = numpy.repeat(numpy.array([[0.0], [3.0], [-7.5], [1024.0]], numpy.float32), C, 1)
+    weight, bias = normal(random, C), normal(random, C)
+    arguments = (weight, bias, Out(x.shape), C, 1e-5)
+    out = device.run("layernorm_forward", threadgroups(4), x, *arguments, threads=thread_count)
+    assert numpy.array_equal(out, numpy.broadcast_to(bias, x.shape))
+    x = numpy.repeat(numpy.array([[0.1], [-5.3], [1e6 / 7]], numpy.float32), C, 1)
+    check_layernorm(device, random, x, numpy.zeros_like(x), thread_count)
+
+
+def test_layernorm_keeps_nan_to_its_row(device, random):
+    x = normal(random, 3, 50)
+    x[1, 20] = numpy.nan
+    ones = numpy.ones(50, numpy.float32)
+    out = device.run("layernorm_forward", threadgroups(3), x, ones, ones, Out((3, 50)), 50, 1e-5)
+    assert numpy.isnan(out).all(1).tolist() == [False, True, False]
+    assert numpy.isnan(out).any(1).tolist() == [False, True, False]
+
+
+# --- GELU ---
+
+
+@covers("gelu_forward")
+@each_thread_count
+def test_gelu(thread_count, device, random):
+    for N in [*SIZES, int(random.integers(3, 3000))]:
+        x = normal(random, N, std=3)
+        x[0] = 4  # negative numbers come out small, but not by the same factor accurate
+        out = device.run("gelu_forward", threads(N + 7), x, Out(N), N, threads=thread_count)
+        check_rows(out, reference.gelu(x.astype(numpy.float64)))
+
+
+def test_gelu_at_the_edges(device):
+    gelu = lambda *x: device.run(
+        "gelu_forward", threads(len(x)), numpy.array(x, numpy.float32), Out(len(x)), len(x)
+    )
+    large = [10, 13, 50, 1e4, 1e13, 1e30, 3e38, numpy.inf]
+    assert gelu(*large).tolist() == numpy.float32(large).tolist()
+    assert gelu(*(-x for x in large[:-1])).tolist() == [0] * 7
+    for x in (-numpy.inf, numpy.nan):  # the formula says −∞ · 0
+        assert numpy.isnan(gelu(x))
+    assert gelu(0.0, -0.0).tolist() == [0, 0]
+    for exponent in range(-37, 0):  # each alone, so that it is measured against itself
+        tiny = numpy.array([[1], [-1.7]]) * 10.0**exponent
+        check_rows(gelu(*tiny[:, 0])[:, None], reference.gelu(numpy.float32(tiny).astype(float)))
+    steps = numpy.linspace(-6, 6, 4001, dtype=numpy.float32)
+    error = gelu(*steps) - reference.gelu(steps.astype(numpy.float64))
+    assert numpy.all(numpy.abs(error) <= 1e-6 * numpy.maximum(1, numpy.abs(steps)))
+
+
+# --- heads ---
+
+
+@covers("split_heads")
+@each_thread_count
+def test_split_heads(thread_count, device, random):
+    """What is behind a row's new tokens, and what does not fit, stays out of the cache."""
+    for B, T, nh, hs in [(1, 1, 1, 1), (2, 1, 3, 5), (3, 4, 2, 64), (1, 7, 5, 33)]:
+        capacity, C = 9, nh * hs
+        qkv = normal(random, B, T, 3, nh, hs)
+        lengths = random.integers(0, capacity + 1, B).astype(numpy.uint32)
+        counts = random.integers(0, T + 1, B).astype(numpy.uint32)
+        keys, values = normal(random, 2, B, nh, capacity, hs)
+        q, new_keys, new_values = device.run(
+            "split_heads", threads(C + 3, T + 1, B), qkv, lengths, counts, Out((B, nh, T, hs)),
+            InOut(keys), InOut(values), T, nh, hs, capacity, threads=thread_count,
+        )  # fmt: skip
+        assert numpy.array_equal(q, qkv[:, :, 0].transpose(0, 2, 1, 3))
+        for b in range(B):
+            for t in range(counts[b]):
+                if lengths[b] + t < capacity:
+                    keys[b, :, lengths[b] + t] = qkv[b, t, 1]
+                    values[b, :, lengths[b] + t] = qkv[b, t, 2]
+        assert numpy.array_equal(new_keys, keys)
+        assert numpy.array_equal(new_values, values)
+
+
+@covers("merge_heads")
+@each_thread_count
+def test_merge_heads(thread_count, device, random):
+    for B, T, nh, hs in [(1, 1, 1, 1), (2, 1, 3, 5), (3, 4, 2, 64), (1, 7, 5, 33)]:
+        x, C = normal(random, B, nh, T, hs), nh * hs
+        out = device.run(
+            "merge_heads", threads(C + 3, T + 1, B), x, Out((B, T, C)), T, nh, hs,
+            threads=thread_count,
+        )  # fmt: skip
+        assert numpy.array_equal(out, x.transpose(0, 2, 1, 3).reshape(B, T, C))
+
+
+# --- attention ---
+
+
+class Cache:
+    """Queries against a KV cache: rows of different lengths, everything that must not be seen is NaN
+    or huge."""
+
+    def __init__(self, random, B, T, nh, hs, capacity, lengths=None, counts=None, poison=numpy.nan):
+        self.B, self.T, self.nh, self.hs, self.capacity = B, T, nh, hs, capacity
+        self.q = normal(random, B, nh, T, hs)
+        self.keys = normal(random, B, nh, capacity, hs)
+        self.values = normal(random, B, nh, capacity, hs, mean=2)
+        random_counts = numpy.append(random.integers(1, T + 1, B - 1), T)
+        self.counts = uints(*(random_counts if counts is None else counts))
+        room = capacity - self.counts
+        random_lengths = [int(random.integers(0, most + 1)) for most in room]
+        self.lengths = uints(*(random_lengths if lengths is None else lengths))
+        self.scale = float(hs**-0.5)
+        for b in range(B):
+            end = self.lengths[b] + self.counts[b]
+            self.keys[b, :, end:] = poison
+            self.values[b, :, end:] = poison
+
+    def visible(self, b, t):
+        """How many keys query t of row b sees; padding sees what the last real query sees."""
+        return int(self.lengths[b] + min(t + 1, self.counts[b]))
+
+    def expected(self):
+        out = numpy.empty((self.B, self.nh, self.T, self.hs))
+        for b in range(self.B):
+            for t in range(self.T):
+                end = self.visible(b, t)
+                q, k, v = (
+                    x.astype(numpy.float64)
+                    for x in (self.q[b, :, t : t + 1], self.keys[b, :, :end], self.values[b, :, :end])
+                )
+                out[b, :, t] = reference.attention(q, k, v, self.scale)[:, 0]
+        return out
+
+    def naive(self, device, thread_count=0):
+        """The three kernels in turn."""
+        B, T, nh, hs, S = self.B, self.T, self.nh, self.hs, self.capacity
+        att = device.run(
+            "attention_scores", threads(S, T, B * nh), self.q, self.keys, self.lengths,
+            self.counts, Out((B, nh, T, S)), T, S, nh, hs, S, self.scale, threads=thread_count,
+        )  # fmt: skip
+        rows = threadgroups(B * nh * T)
+        att = device.run("softmax_inplace", rows, InOut(att), S, threads=thread_count)
+        return device.run(
+            "attention_mix", threads(hs, T, B * nh), att, self.values, self.lengths, self.counts,
+            Out((B, nh, T, hs)), T, S, nh, hs, S, threads=thread_count,
+        )  # fmt: skip
+
+    def flash(self, device, thread_count=0):
+        B, T, nh, hs = self.B, self.T, self.nh, self.hs
+        tiles = -(-T // FLASH_QUERIES)
+        return device.run(
+            "flash_attention", threadgroups(tiles, nh, B), self.q, self.keys, self.values,
+            self.lengths, self.counts, Out((B, nh, T, hs)), T, hs, self.capacity, self.scale,
+            threads=thread_count,
+        )  # fmt: skip
+
+
+each_attention = pytest.mark.parametrize("attention", [Cache.naive, Cache.flash])
+
+
+@covers("attention_scores")
+@each_thread_count
+def test_attention_scores(thread_count, device, random):
+    for B, T, nh, hs, capacity in [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]:
+        cache = Cache(random, B, T, nh, hs, capacity)
+        q, keys = numpy.abs(cache.q), numpy.abs(cache.keys)
+        S = int(max(cache.lengths + cache.counts))
+        att = device.run(
+            "attention_scores", threads(S + 3, T + 1, B * nh), q, keys, cache.lengths,
+            cache.counts, Out((B, nh, T, S)), T, S, nh, hs, capacity, cache.scale,
+            threads=thread_count,
+        )  # fmt: skip
+        for b in range(B):
+            for t in range(T):
+                end = cache.visible(b, t)
+                wide = keys[b, :, :end].astype(numpy.float64) @ q[b, :, t, :, None].astype(float)
+                check_rows(att[b, :, t, :end], wide[..., 0] * cache.scale)
+                assert numpy.all(att[b, :, t, end:] == -numpy.inf)
+
+
+@covers("softmax_inplace")
+@each_thread_count
+def test_softmax(thread_count, device, random):
+    for S in [*SIZES, int(random.integers(3, 1000))]:
+        x = normal(random, 5, S, std=3)
+        x[1] += 1e4  # exp alone would overflow
+        x[2, S // 2 + 1 :] = -numpy.inf
+        x[3] = -numpy.inf
+        x[3, S - 1] = -5
+        out = device.run("softmax_inplace", threadgroups(5), InOut(x), S, threads=thread_count)
+        check_rows(out, reference.softmax(x.astype(numpy.float64)))
+        assert out[3].tolist() == [0] * (S - 1) + [1]
+        assert numpy.all(out[2, S // 2 + 1 :] == 0)
+
+
+def test_softmax_keeps_nan_to_its_row(device, random):
+    x = normal(random, 3, 40)
+    x[1, 7] = numpy.nan
+    out = device.run("softmax_inplace", threadgroups(3), InOut(x), 40)
+    assert numpy.isnan(out).all(1).tolist() == [False, True, False]
+    assert numpy.isnan(out).any(1).tolist() == [False, True, False]
+
+
+@covers("attention_mix")
+@each_thread_count
+def test_attention_mix(thread_count, device, random):
+    """Neither weights nor values of keys that a query may not see are touched."""
+    for B, T, nh, hs, capacity in [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]:
+        cache = Cache(random, B, T, nh, hs, capacity)
+        S = int(max(cache.lengths + cache.counts))
+        att = random.uniform(0, 1, (B, nh, T, S)).astype(numpy.float32)
+        expected = numpy.empty((B, nh, T, hs))
+        for b in range(B):
+            for t in range(T):
+                end = cache.visible(b, t)
+                weights = att[b, :, t, None, :end].astype(numpy.float64)
+                expected[b, :, t] = (weights @ cache.values[b, :, :end].astype(float))[:, 0]
+                att[b, :, t, end:] = numpy.nan
+        out = device.run(
+            "attention_mix", threads(hs + 3, T + 1, B * nh), att, cache.values, cache.lengths,
+            cache.counts, Out((B, nh, T, hs)), T, S, nh, hs, capacity, threads=thread_count,
+        )  # fmt: skip
+        check_rows(out, expected)
+
+
+@covers("flash_attention")
+@each_thread_count
+def test_flash_attention(thread_count, device, random):
+    for B, T, nh, hs, capacity in [
+        (1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70), (1, 6, 1, 64, 300),
+        (2, 4, 2, 64, 31),
+    ]:  # fmt: skip
+        cache = Cache(random, B, T, nh, hs, capacity)
+        check_rows(cache.flash(device, thread_count), cache.expected())
+
+
+@each_attention
+@pytest.mark.parametrize("hs", [1, 2, 16, 31, 32, 33, 40, 63, 64, 65, 80, 96, 127, 128])
+def test_head_sizes(hs, attention, device, random):
+    for T in (1, 5, 8):
+        cache = Cache(random, 2, T, 2, hs, 45)
+        check_rows(attention(cache, device), cache.expected())
+
+
+@each_attention
+@pytest.mark.parametrize("S", [1, 31, 32, 33, 63, 64, 65, 255, 256, 257, 1025])
+def test_cache_lengths(S, attention, device, random):
+    """A decode step with S keys, and a prompt's last tokens, in caches that are full and that are not."""
+    for capacity in (S, S + 20):
+        cache = Cache(random, 1, 1, 2, 64, capacity, lengths=[S - 1], counts=[1])
+        check_rows(attention(cache, device), cache.expected())
+    T = min(S, 6)
+    cache = Cache(random, 1, T, 1, 64, S, lengths=[S - T], counts=[T])
+    check_rows(attention(cache, device), cache.expected())
+
+
+@each_attention
+@pytest.mark.parametrize("poison", [numpy.nan, numpy.inf, 3e38, -3e38])
+def test_a_poisoned_tail_is_not_seen(poison, attention, device, random):
+    """Rows that bring no, some and T new tokens; padding behind a row's tokens is well-defined, too."""
+    cache = Cache(random, 4, 5, 2, 64, 50, counts=[1, 3, 5, 0], lengths=[0, 40, 17, 4], poison=poison)
+    check_rows(attention(cache, device), cache.expected())
+
+
+@each_attention
+@pytest.mark.parametrize("thread_count", [0, 1, 33, 256])
+def test_one_hot_attention(thread_count, attention, device, random):
+    """Query t has 1,000 where key s(t) has its only 1: the answer is value s(t), to the last bit."""
+    T, hs, before = 20, 64, 40
+    cache = Cache(random, 1, T, 1, hs, hs, lengths=[before], counts=[T])
+    chosen = [int(random.integers(0, before + t + 1)) for t in range(T)]
+    cache.keys[0, 0, : before + T] = numpy.eye(hs, dtype=numpy.float32)[: before + T]
+    cache.q[0, 0] = 0
+    cache.q[0, 0, numpy.arange(T), chosen] = 1000
+    cache.scale = 1.0
+    out = attention(cache, device, thread_count)
+    assert numpy.array_equal(out[0, 0], cache.values[0, 0, chosen])
+
+
+@each_attention
+def test_attention_to_everything_alike(attention, device, random):
+    """Queries of 0 average the values they see."""
+    cache = Cache(random, 1, 40, 1, 64, 64, lengths=[20], counts=[40])
+    cache.q[:] = 0
+    values = cache.values[0, 0, :60].astype(numpy.float64)
+    means = numpy.cumsum(values, 0) / numpy.arange(1, 61)[:, None]
+    check_rows(attention(cache, device)[0, 0], means[20:])
+
+
+@each_attention
+def test_attention_with_large_scores(attention, device, random):
+    """Scores of thousands, rising and falling along the keys: exp alone would overflow."""
+    for sign in (1, -1):
+        cache = Cache(random, 1, 4, 1, 64, 200, lengths=[196], counts=[4])
+        cache.q[:] = 1
+        cache.keys[:] = sign * numpy.arange(200, dtype=numpy.float32)[:, None]
+        cache.scale = 1.0
+        check_rows(attention(cache, device), cache.expected())
+
+
+# --- a row of logits to one number ---
+
+
+@covers("argmax_sample")
+@each_thread_count
+def test_argmax(thread_count, device, random):
+    for V in [*SIZES, int(random.integers(3, 1000))]:
+        logits = normal(random, 7, V)
+        first, second = sorted(random.integers(0, V, 2))
+        logits[1, [first, second]] = 9  # a tie
+        logits[2] = 5  # nothing but ties
+        logits[3] = -numpy.inf
+        logits[4, [first, second]] = numpy.inf
+        logits[5, second] = numpy.nan
+        logits[6] = numpy.nan
+        ids = device.run(
+            "argmax_sample", threadgroups(7), logits, Out(7, numpy.uint32), V, threads=thread_count
+        )
+        best = int(logits[0].argmax())
+        assert ids.tolist() == [best, first, 0, 0, first, NO_TOKEN, NO_TOKEN]
+
+
+@pytest.mark.parametrize("column", [0, 1, 31, 32, 98, 99])
+def test_argmax_reports_nan_beside_infinity(column, device, random):
+    logits = normal(random, 2, 100)
+    logits[1, 50] = numpy.inf
+    logits[:, column] = numpy.nan
+    ids = device.run("argmax_sample", threadgroups(2), logits, Out(2, numpy.uint32), 100)
+    assert ids.tolist() == [NO_TOKEN, NO_TOKEN]
+
+
+@covers("cross_entropy_forward")
+@each_thread_count
+def test_cross_entropy(thread_count, device, random):
+    for V in [*SIZES, int(random.integers(3, 1000))]:
+        logits = normal(random, 6, V, std=3)
+        logits[1] += 1e3
+        logits[2, : V // 2] = -numpy.inf
+        targets = random.integers(0, V, 6).astype(numpy.uint32)
+        targets[[2, 3, 4]] = V - 1, V - 1, 0
+        nats = device.run(
+            "cross_entropy_forward", threadgroups(6), logits, targets, Out(6), V,
+            threads=thread_count,
+        )  # fmt: skip
+        p = reference.softmax(logits.astype(numpy.float64))
+        expected = -numpy.log(p[numpy.arange(6), targets])
+        tolerance = TOLERANCE * numpy.maximum(1, expected)
+        tolerance[1] *= 100  # logits of 1e3 have no more digits behind the point
+        assert numpy.all(numpy.abs(nats - expected) <= tolerance)
+
+
+# --- steps ---
+
+
+@covers("last_token_rows")
+@each_thread_count
+def test_last_token_rows(thread_count, device, random):
+    """A row without new tokens gives its first, which nobody looks at."""
+    for B, T, C in [(1, 1, 1), (4, 5, 33), (3, 2, 257)]:
+        x = normal(random, B, T, C)
+        counts = random.integers(0, T + 1, B).astype(numpy.uint32)
+        out = device.run(
+            "last_token_rows", threads(C + 3, B + 2), x, counts, Out((B, C)), B, T, C,
+            threads=thread_count,
+        )  # fmt: skip
+        last = numpy.maximum(counts.astype(int), 1) - 1
+        assert numpy.array_equal(out, x[numpy.arange(B), last])
+
+
+@covers("advance_step")
+@each_thread_count
+def test_advance_step(thread_count, device):
+    """A row without new tokens stays as it is; one that is full brings none from then on."""
+    capacity, B = 10, 5
+    history = numpy.arange(B * (capacity + 1), dtype=numpy.uint32).reshape(B, capacity + 1) + 900
+    arguments = uints(70, 71, 72, NO_TOKEN, 74), uints(0, 3, 9, 4, 6), uints(3, 1, 1, 0, 4)
+    lengths, counts, new_history = device.run(
+        "advance_step", threads(B + 3), arguments[0], InOut(arguments[1]), InOut(arguments[2]),
+        InOut(history), B, capacity, threads=thread_count,
+    )  # fmt: skip
+    assert lengths.tolist() == [3, 4, 10, 4, 10]
+    assert counts.tolist() == [1, 1, 0, 0, 0]
+    for b, position, id in [(0, 3, 70), (1, 4, 71), (2, 10, 72), (4, 10, 74)]:
+        history[b, position] = id
+    assert numpy.array_equal(new_history, history)
+
+
+# --- nothing forgotten ---
+
+
+class Kernel(ctypes.Structure):
+    """Kernel of src/kernel.h."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("file", ctypes.c_char_p),
+        ("line", ctypes.c_int),
+        ("parameter_count", ctypes.c_uint32),
+        ("parameters", ctypes.c_void_p),
+    ]
+
+
+def test_every_kernel_has_its_test(library):
+    count = ctypes.c_size_t.in_dll(library, "kernel_count").value
+    table = (Kernel * count).in_dll(library, "kernel_table")
+    assert {kernel.name.decode() for kernel in table} == TESTED

@@ -1,0 +1,296 @@
+"""The sampler against numpy: its random numbers, the tokens it keeps, and how often it draws each."""
+
+import numpy
+import pytest
+
+from device import Out, threadgroups
+
+NO_TOKEN = 0xFFFFFFFF
+LARGEST_U = [(8, 8456504), (9, 10455336)]  # (position, seed) that give u = 1 − 2⁻²⁴
+
+
+# --- reference ---
+
+
+def philox(counter, key):
+    """Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): four words of
+    32 bits from counter[..., 4] and key[..., 2]."""
+    x = [numpy.asarray(word, numpy.uint64) for word in numpy.moveaxis(numpy.asarray(counter), -1, 0)]
+    k = [numpy.asarray(word, numpy.uint64) for word in numpy.moveaxis(numpy.asarray(key), -1, 0)]
+    low, half = numpy.uint64(0xFFFFFFFF), numpy.uint64(32)
+    for _ in range(10):
+        a, b = numpy.uint64(0xD2511F53) * x[0], numpy.uint64(0xCD9E8D57) * x[2]
+        x = [b >> half ^ x[1] ^ k[0], b & low, a >> half ^ x[3] ^ k[1], a & low]
+        k = [k[0] + numpy.uint64(0x9E3779B9) & low, k[1] + numpy.uint64(0xBB67AE85) & low]
+    return numpy.stack(x, -1).astype(numpy.uint32)
+
+
+def uniform(seed, positions):
+    """What row b draws: the upper 24 bits of Philox's first word, counter positions[b], key seed + b."""
+    counter = numpy.zeros((len(positions), 4), numpy.uint32)
+    counter[:, 0] = positions
+    keys = numpy.uint64(seed) + numpy.arange(len(positions), dtype=numpy.uint64)
+    key = numpy.stack([keys & numpy.uint64(0xFFFFFFFF), keys >> numpy.uint64(32)], -1)
+    return (philox(counter, key)[:, 0] >> 8) / 2.0**24
+
+
+def distribution(logits, temperature=1.0, top_k=None, top_p=1.0):
+    """The probabilities of one row after temperature, top-k and top-p, in that order; ties at a cut are
+    all kept."""
+    z = logits.astype(numpy.float64) / temperature
+    p = numpy.exp(z - z.max())
+    p[p < numpy.sort(p)[::-1][(top_k or len(p)) - 1]] = 0
+    descending = numpy.sort(p)[::-1]
+    mass = numpy.cumsum(descending) / p.sum()
+    p[p < descending[min(numpy.sum(mass < top_p), len(p) - 1)]] = 0
+    return p / p.sum()
+
+
+# --- running the kernel ---
+
+
+def draw(device, logits, positions, seed=0, temperature=1.0, top_k=None, top_p=1.0, threads=0):
+    """One id for each row of logits[B,V]."""
+    B, V = logits.shape
+    counts = positions // 2  # a position is what was in the cache and what this pass added
+    _, ids = device.run(
+        "top_k_top_p_sample", threadgroups(B), logits.astype(numpy.float32),
+        (positions - counts).astype(numpy.uint32), counts.astype(numpy.uint32),
+        Out((B, V)), Out(B, numpy.uint32), V, float(temperature), top_k or V, float(top_p),
+        numpy.uint64(seed), threads=threads,
+    )  # fmt: skip
+    return ids
+
+
+def check_quantiles(ids, logits, u, **options):
+    """Every id is the one whose share of the running sum of probabilities holds that row's u."""
+    for id, row, value in zip(ids, logits, u):
+        p = distribution(row, **options)
+        assert p[id] > 0
+        end = numpy.cumsum(p)
+        assert end[id] - p[id] - 1e-6 <= value <= end[id] + 1e-6
+
+
+def check_frequencies(ids, p):
+    """Pearson's chi-square. The bound holds for a right sampler but once in 10⁶ times (Laurent &
+    Massart 2000: P(χ²_k ≥ k + 2√(kx) + 2x) ≤ e⁻ˣ)."""
+    expected = p * len(ids)
+    counts = numpy.bincount(ids, minlength=len(p))
+    assert counts[p == 0].sum() == 0
+    rare = (expected < 10) & (p > 0)
+    observed, expected = (
+        numpy.append(x[expected >= 10], x[rare].sum()) for x in (counts, expected)
+    )
+    observed, expected = observed[expected > 0], expected[expected > 0]
+    k, x = max(len(expected) - 1, 1), 14
+    chi_square = numpy.sum((observed - expected) ** 2 / expected)
+    assert chi_square <= k + 2 * numpy.sqrt(k * x) + 2 * x
+
+
+def repeated(row, B):
+    return numpy.repeat(numpy.asarray(row, numpy.float32)[None], B, 0)
+
+
+def spread(random, V):
+    """Logits in random order that are all clearly apart."""
+    return random.permutation(numpy.linspace(-3, 3, V)).astype(numpy.float32)
+
+
+# --- random numbers ---
+
+
+@pytest.mark.parametrize(
+    "counter, key, words",
+    [
+        ("00000000 00000000 00000000 00000000", "00000000 00000000",
+         "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff",
+         "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0",
+         "d16cfe09 94fdcceb 5001e420 24126ea1"),
+    ],
+)  # fmt: skip
+def test_the_reference_is_philox(counter, key, words):
+    """The known answers of Random123."""
+    hexadecimal = lambda text: [int(word, 16) for word in text.split()]
+    assert philox(hexadecimal(counter), hexadecimal(key)).tolist() == hexadecimal(words)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 3, 2**63 + 12345, 2**64 - 2])
+def test_the_kernel_draws_philox(seed, device, random):
+    """Of V = 4096 equal tokens, u takes number ⌊uV⌋."""
+    positions = numpy.append(random.integers(0, 2**32, 37), [0, 1, 2**32 - 1])
+    ids = draw(device, numpy.zeros((40, 4096)), positions, seed=seed)
+    expected = numpy.floor(uniform(seed, positions) * 4096)
+    assert ids.tolist() == expected.tolist()
+
+
+def test_rows_and_positions_draw_different_numbers(device):
+    ids = numpy.concatenate(
+        [draw(device, numpy.zeros((16, 8192)), numpy.full(16, n), seed=100 * n) for n in range(4)]
+    )
+    assert len(set(ids.tolist())) >= 60  # of 64; two or more meet by chance now and then
+
+
+# --- every draw ---
+
+
+@pytest.mark.parametrize("threads", [0, 1, 31, 32, 33, 256, 1000, 1024])
+@pytest.mark.parametrize("V", [1, 2, 31, 32, 33, 255, 257, 1000])
+def test_every_draw_is_its_quantile(V, threads, device, random):
+    logits = numpy.stack([spread(random, V) for _ in range(8)])
+    positions, seed = random.integers(0, 1000, 8), int(random.integers(2**63))
+    temperature = float(random.choice([0.3, 1.0, 4.0]))
+    ids = draw(device, logits, positions, seed, temperature, threads=threads)
+    check_quantiles(ids, logits, uniform(seed, positions), temperature=temperature)
+
+
+@pytest.mark.parametrize("repetition", range(12))
+def test_every_draw_is_its_quantile_after_the_cuts(repetition, device, random):
+    V, seed = int(random.integers(2, 300)), int(random.integers(2**63))
+    row, positions = spread(random, V), random.integers(0, 1000, 30)
+    temperature, top_k = float(random.uniform(0.3, 5)), int(random.integers(1, V + 1))
+    mass = numpy.cumsum(numpy.sort(distribution(row, temperature, top_k))[::-1])
+    kept = random.integers(top_k)  # top_p halfway between two sums, where rounding decides nothing
+    top_p = float((mass[kept] + (mass[kept - 1] if kept else 0)) / 2)
+    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    print(V, options)
+    ids = draw(
+        device, repeated(row, 30), positions, seed, threads=int(random.integers(1, 129)), **options
+    )
+    check_quantiles(ids, repeated(row, 30), uniform(seed, positions), **options)
+
+
+def test_the_last_quantile(device, random):
+    """What rounding leaves over must not run past the last token that has a probability."""
+    for position, seed in LARGEST_U:
+        assert uniform(seed, [position])[0] == 1 - 2.0**-24
+        for V in (1, 2, 33, 5000):
+            logits = numpy.append(random.normal(0, 0.1, V), numpy.full(V, -numpy.inf))
+            for threads in (1, 32, 200):
+                id = draw(device, logits[None], numpy.array([position]), seed, threads=threads)[0]
+                assert V - V // 500 - 1 <= id <= V - 1
+
+
+# --- how often ---
+
+
+@pytest.mark.parametrize("temperature, top_k, top_p", [
+    (1.0, None, 1.0), (0.4, None, 1.0), (2.5, None, 1.0), (1.0, 5, 1.0), (1.0, None, 0.8), (1.7, 9, 0.65),
+])  # fmt: skip
+def test_frequencies(temperature, top_k, top_p, device, random):
+    V, B = 13, 4000
+    row, seed = spread(random, V), int(random.integers(2**63))
+    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    ids = draw(device, repeated(row, B), random.integers(0, 2**20, B), seed, threads=32, **options)
+    check_frequencies(ids, distribution(row, **options))
+
+
+def test_frequencies_along_a_text(device, random):
+    """The same row, position after position: what a generation draws."""
+    row, seed = spread(random, 9), int(random.integers(2**63))
+    positions = numpy.arange(1, 401)
+    ids = [draw(device, row[None], positions[i : i + 1], seed, threads=32)[0] for i in range(400)]
+    check_frequencies(numpy.array(ids), distribution(row))
+
+
+def test_the_comparison_sees_a_wrong_frequency(random):
+    p = distribution(spread(random, 13))
+    ids = random.choice(13, 4000, p=p)
+    check_frequencies(ids, p)
+    with pytest.raises(AssertionError):
+        check_frequencies(numpy.append(ids, [numpy.argmin(p)] * 100), p)
+    with pytest.raises(AssertionError):
+        check_frequencies(ids, distribution(numpy.log(p), temperature=1.2))
+
+
+# --- what is kept ---
+
+KEPT = {
+    "everything": ([0.4, 0.3, 0.2, 0.1], {}, {0, 1, 2, 3}),
+    "top-k": ([0.1, 0.4, 0.2, 0.3], {"top_k": 2}, {1, 3}),
+    "top-k with a tie at the cut": ([0.4, 0.2, 0.2, 0.2], {"top_k": 2}, {0, 1, 2, 3}),
+    "top-k with a tie above the cut": ([0.35, 0.35, 0.2, 0.1], {"top_k": 2}, {0, 1}),
+    "top-k of everything": ([0.4, 0.3, 0.2, 0.1], {"top_k": 4}, {0, 1, 2, 3}),
+    "top-p": ([0.1, 0.4, 0.2, 0.3], {"top_p": 0.6}, {1, 3}),
+    "top-p just above a sum": ([0.4, 0.3, 0.2, 0.1], {"top_p": 0.701}, {0, 1, 2}),
+    "top-p just below a sum": ([0.4, 0.3, 0.2, 0.1], {"top_p": 0.699}, {0, 1}),
+    "top-p below the largest": ([0.4, 0.3, 0.2, 0.1], {"top_p": 1e-6}, {0}),
+    "top-p with a tie at the cut": ([0.4, 0.2, 0.2, 0.2], {"top_p": 0.5}, {0, 1, 2, 3}),
+    # of 0.4 and 0.3 alone the first makes up 57%; top-p before top-k would keep both
+    "top-k before top-p": ([0.4, 0.3, 0.2, 0.1], {"top_k": 2, "top_p": 0.5}, {0}),
+    # squared and normalised: 0.53, 0.3, 0.13, 0.03
+    "temperature before top-p": ([0.4, 0.3, 0.2, 0.1], {"temperature": 0.5, "top_p": 0.5}, {0}),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_what_is_kept(case, device):
+    p, options, kept = KEPT[case]
+    logits = repeated(numpy.log(p) + 3, 600)
+    ids = draw(device, logits, numpy.arange(600), seed=1, threads=32, **options)
+    assert set(ids.tolist()) == kept  # the rarest is missed with probability 0.97⁶⁰⁰
+
+
+@pytest.mark.parametrize("threads, V, top_k", [(1, 200, 23), (64, 200, 23), (1024, 1030, 2)])
+def test_exactly_top_k_are_kept(threads, V, top_k, device, random):
+    """Hot enough that all that are kept come up."""
+    row, B = spread(random, V), 50 * top_k
+    ids = draw(
+        device, repeated(row, B), numpy.arange(B), top_k=top_k, temperature=1e4, threads=threads
+    )
+    assert set(ids.tolist()) == set(numpy.argsort(row)[-top_k:].tolist())
+
+
+# --- edges ---
+
+
+@pytest.mark.parametrize("threads", [1, 32, 77])
+@pytest.mark.parametrize("options", [{}, {"top_k": 3}, {"top_p": 0.5}, {"top_k": 3, "top_p": 0.5}])
+def test_rows_that_are_not_numbers_give_no_token(options, threads, device, random):
+    V = 70
+    logits = numpy.stack([spread(random, V) for _ in range(9)])
+    for row, column in ((1, 0), (3, 35), (5, V - 1)):
+        logits[row, column] = numpy.nan
+    logits[6] = numpy.nan
+    logits[7] = -numpy.inf
+    logits[8, 4] = numpy.inf
+    positions = numpy.arange(9)
+    ids = draw(device, logits, positions, threads=threads, **options)
+    damaged = [1, 3, 5, 6, 7, 8]
+    assert ids[damaged].tolist() == [NO_TOKEN] * len(damaged)
+    good = [0, 2, 4]
+    check_quantiles(ids[good], logits[good], uniform(0, positions)[good], **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"top_k": 50}, {"top_p": 0.999}])
+def test_minus_infinity_is_never_drawn(options, device, random):
+    row = spread(random, 64)
+    row[random.permutation(64)[:40]] = -numpy.inf
+    ids = draw(
+        device, repeated(row, 1500), numpy.arange(1500), temperature=100, threads=32, **options
+    )
+    allowed = set(numpy.flatnonzero(numpy.isfinite(row)).tolist())
+    assert set(ids.tolist()) <= allowed
+    assert len(allowed - set(ids.tolist())) <= (1 if "top_p" in options else 0)
+
+
+@pytest.mark.parametrize("temperature", [1e-30, 1e-6, 1e-3])
+def test_the_limit_of_a_small_temperature_is_argmax(temperature, device, random):
+    logits = numpy.stack([spread(random, 300) for _ in range(20)])
+    ids = draw(device, logits, numpy.arange(20), temperature=temperature)
+    assert ids.tolist() == logits.argmax(1).tolist()
+
+
+def test_a_vocabulary_of_one(device):
+    assert draw(device, numpy.array([[5.0]]), numpy.array([3])).tolist() == [0]
+
+
+def test_large_logits(device):
+    """Differences that overflow and sums that would, were the largest not subtracted."""
+    logits = repeated([3e38, -3e38, 3e38, 0.0, -numpy.inf], 200)
+    ids = draw(device, logits, numpy.arange(200), threads=32)
+    assert set(ids.tolist()) == {0, 2}
+    logits = repeated([1000.0, 999.0, -1000.0], 2000)
+    ids = draw(device, logits, numpy.arange(2000), threads=32)
+    check_frequencies(ids, distribution(logits[0]))
