@@ -96,7 +96,7 @@ test:
 	@./setup.sh test
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: build $(BUILD)/libmetal_llm_internal.so $(VENV)/done
+run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(VENV)/done
 	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
 
 # --- fuzzing: each parser for SECONDS_EACH, with clang's libFuzzer ---

@@ -252,8 +252,7 @@ static bool fit_context(Bench *bench, LLMError *error) {
 }
 
 static void measure_machine(Bench *bench, const LLMOptions *options, LLMError *error) {
-    bool is_cpu = !strncmp(llm_info(bench->llm)->device, "cpu", 3);
-    if (!is_cpu || error_is_set(error)) return;
+    if (error_is_set(error) || strncmp(llm_info(bench->llm)->device, "cpu", 3)) return;
     bench->bandwidth = memory_bandwidth(options->threads, error);
     bench->matmul = matmul_speed("cpu", options->threads, error);
 }

@@ -115,33 +115,30 @@ static void flash_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
              arg_f32(scale));
 }
 
-/* norm → block_out: QKV, attention against the KV cache, projection. */
-static void attention_block(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T) {
+/* norm → the heads' outputs side by side, [B,T,C]: QKV, and attention against the KV cache. */
+static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T) {
     const ModelConfig *config = &llm->checkpoint->config;
     const LayerWeights *layer = &llm->weights.layer[l];
-    uint32_t C = config->channels, nh = config->heads, hs = C / nh;
+    uint32_t nh = config->heads, hs = config->channels / nh;
     linear(llm, llm->norm, 0, &layer->qkv, layer->qkv_bias, llm->qkv, B * T);
-    dispatch(llm->device, "split_heads", grid_threads(C, T, B), BUFFER(llm->qkv),
+    dispatch(llm->device, "split_heads", grid_threads(hs, T, B * nh), BUFFER(llm->qkv),
              BUFFER(llm->lengths), BUFFER(llm->counts), BUFFER(llm->q), BUFFER(llm->keys[l]),
              BUFFER(llm->values[l]), arg_u32(T), arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity));
     (llm->flash ? flash_attention : naive_attention)(llm, l, B, T, attention_scale(config, l));
-    DeviceBuffer *merged = llm->mixed; /* for T = 1, [B,nh,1,hs] and [B,1,C] are the same layout */
-    if (T > 1) {
-        merged = llm->merged;
-        dispatch(llm->device, "merge_heads", grid_threads(C, T, B), BUFFER(llm->mixed),
-                 BUFFER(merged), arg_u32(T), arg_u32(nh), arg_u32(hs));
-    }
-    linear(llm, merged, 0, &layer->projection, layer->projection_bias, llm->block_out, B * T);
+    if (T == 1) return llm->mixed; /* [B,nh,1,hs] and [B,1,C] are the same layout */
+    dispatch(llm->device, "merge_heads", grid_threads(hs, T, B * nh), BUFFER(llm->mixed),
+             BUFFER(llm->merged), arg_u32(T), arg_u32(nh), arg_u32(hs));
+    return llm->merged;
 }
 
 /* norm → block_out: up, GELU, down. */
-static void mlp_block(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T) {
+static void mlp(LLMPipeline *llm, uint32_t l, uint32_t rows) {
     const LayerWeights *layer = &llm->weights.layer[l];
-    uint32_t N = B * T * layer->up.rows;
-    linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, B * T);
+    uint32_t N = rows * layer->up.rows;
+    linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, rows);
     dispatch(llm->device, "gelu_forward", grid_threads(N, 1, 1), BUFFER(llm->up), BUFFER(llm->gelu),
              arg_u32(N));
-    linear(llm, llm->gelu, 0, &layer->down, layer->down_bias, llm->block_out, B * T);
+    linear(llm, llm->gelu, 0, &layer->down, layer->down_bias, llm->block_out, rows);
 }
 
 /* from + block_out → to, and its layernorm → norm. */
@@ -153,35 +150,41 @@ static void add_and_norm(LLMPipeline *llm, DeviceBuffer *from, DeviceBuffer *to,
              arg_u32(config->channels), arg_f32(config->epsilon));
 }
 
-void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T) {
+/* Of [B,T,C], each row's last new token: [B,C]. */
+static DeviceBuffer *last_rows(LLMPipeline *llm, DeviceBuffer *from, DeviceBuffer *to, uint32_t B,
+                               uint32_t T) {
+    uint32_t C = llm->checkpoint->config.channels;
+    dispatch(llm->device, "last_token_rows", grid_threads(C, B, 1), BUFFER(from),
+             BUFFER(llm->counts), BUFFER(to), arg_u32(B), arg_u32(T), arg_u32(C));
+    return to;
+}
+
+void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted) {
     const ModelConfig *config = &llm->checkpoint->config;
     const Weights *weights = &llm->weights;
+    uint32_t rows = B * T;
     embed(llm, ids, B, T);
-    dispatch(llm->device, "layernorm_forward", grid_threadgroups(B * T, 1, 1), BUFFER(llm->x),
+    dispatch(llm->device, "layernorm_forward", grid_threadgroups(rows, 1, 1), BUFFER(llm->x),
              BUFFER(weights->layer[0].attention_norm_weight),
              BUFFER(weights->layer[0].attention_norm_bias), BUFFER(llm->norm),
              arg_u32(config->channels), arg_f32(config->epsilon));
     for (uint32_t l = 0; l < config->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
         bool is_last = l + 1 == config->layers;
-        attention_block(llm, l, B, T);
-        add_and_norm(llm, llm->x, llm->res, layer->mlp_norm_weight, layer->mlp_norm_bias, B * T);
-        mlp_block(llm, l, B, T);
+        DeviceBuffer *x = llm->x, *attended = attend(llm, l, B, T);
+        if (is_last && wanted == WANTED_CACHE) return;
+        if (is_last && wanted == WANTED_LAST_TOKENS && T > 1) { /* the others have done their part */
+            attended = last_rows(llm, attended, llm->last_attended, B, T);
+            x = last_rows(llm, x, llm->last_x, B, T);
+            rows = B;
+        }
+        linear(llm, attended, 0, &layer->projection, layer->projection_bias, llm->block_out, rows);
+        add_and_norm(llm, x, llm->res, layer->mlp_norm_weight, layer->mlp_norm_bias, rows);
+        mlp(llm, l, rows);
         add_and_norm(llm, llm->res, llm->x,
                      is_last ? weights->output_norm_weight : layer[1].attention_norm_weight,
-                     is_last ? weights->output_norm_bias : layer[1].attention_norm_bias, B * T);
+                     is_last ? weights->output_norm_bias : layer[1].attention_norm_bias, rows);
     }
-}
-
-void pipeline_last_logits(LLMPipeline *llm, uint32_t B, uint32_t T) {
-    uint32_t C = llm->checkpoint->config.channels;
-    DeviceBuffer *last = llm->norm;
-    if (T > 1) {
-        last = llm->last;
-        dispatch(llm->device, "last_token_rows", grid_threads(C, B, 1), BUFFER(llm->norm),
-                 BUFFER(llm->counts), BUFFER(last), arg_u32(B), arg_u32(T), arg_u32(C));
-    }
-    linear(llm, last, 0, &llm->weights.output, llm->zeros, llm->logits, B);
 }
 
 void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {

@@ -11,10 +11,9 @@ import gguf
 import numpy
 import pytest
 
-import device as device_module
 import models
 import reference
-from device import Device, InOut, Out, simdgroups, threadgroups, threads
+from device import InOut, Out, simdgroups, threadgroups, threads
 
 TOLERANCE = 1e-5
 NO_TOKEN = 0xFFFFFFFF
