@@ -34,7 +34,7 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
         Device *device = open_target(targets[i], options, name ? error : &reason);
         if (device || name) return device;
     }
-    error_set(error, LLM_ERROR_DEVICE, "unknown device '%s'; use cpu or simt", name ? name : "");
+    error_set(error, LLM_ERROR_ARGUMENT, "unknown device '%s'; use cpu or simt", name ? name : "");
     return NULL;
 }
 
