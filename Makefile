@@ -52,7 +52,7 @@ objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
     $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers fuzz bench examples install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers fuzz bench examples install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -98,6 +98,22 @@ test:
 
 run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(VENV)/done
 	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
+
+# The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
+TRANSFORMERS := build/venv-transformers
+
+$(TRANSFORMERS)/done: tests/transformers/requirements.txt
+	@echo "  VENV  $(TRANSFORMERS)"
+	@$(SYSTEM_PYTHON) -m venv --system-site-packages $(TRANSFORMERS)
+	@$(TRANSFORMERS)/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+test-transformers:
+	@./setup.sh torch
+	@$(MAKE) --no-print-directory run-transformers
+
+run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
+	@$(preload) BUILD=$(BUILD) DEVICE=$${DEVICE:-cpu} $(TRANSFORMERS)/bin/python -m pytest -q -p no:cacheprovider tests/transformers/compare.py
 
 # --- fuzzing: each parser for SECONDS_EACH, with clang's libFuzzer ---
 

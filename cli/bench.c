@@ -143,7 +143,8 @@ static double decode_bytes(const Bench *bench) {
     return weight_bytes(bench->llm) / bench->rows + per_position * positions;
 }
 
-/* FLOP per token of the prefill: the layers' matrices, causal attention, and one row of logits. */
+/* FLOP per token of the prefill, counted as if every layer computed every token: the layers'
+ * matrices, causal attention, and one row of logits. */
 static double prefill_flop(const Bench *bench) {
     const LLMInfo *info = llm_info(bench->llm);
     double C = info->channels, T = bench->prefill.tokens;

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import numpy
 import pytest
@@ -160,7 +161,7 @@ def greedy_text(config, tensors, prompt, count):
     for _ in range(count):
         logits = reference.logits(config, tensors, ids + appended)[-1]
         second, first = numpy.sort(logits)[-2:]
-        if first - second < 1e-3 or logits.argmax() == END_OF_TEXT:
+        if first - second < 1e-3:
             break
         appended.append(int(logits.argmax()))
     return [TOKEN_BYTES[id] for id in appended]
@@ -172,9 +173,9 @@ def test_greedy_text(model):
         for prompt in ["The river is", "In the morning", "They said", "Again and", "It was"]
     }
     prompt, expected = max(texts.items(), key=lambda item: len(item[1]))
-    assert len(expected) >= 10
+    assert len(expected) >= 5
     for attention in ["flash", "naive"]:
-        arguments = ["--temp", 0, "-n", len(expected), "--attention", attention]
+        arguments = ["--temp", 0, "-n", len(expected), "--ignore-eos", "--attention", attention]
         text = generate(model.path, prompt, *arguments)
         assert text == prompt.encode() + b"".join(expected)
 
@@ -309,7 +310,9 @@ def test_interrupt(tmp_path):
     path = write_reciter(tmp_path / "reciter.gguf", byte_tokens(script))
     with listening("run", path, "", "--temp", 0) as (process, end):
         text = end.recv(99) + end.recv(99)
+        time.sleep(0.2)  # by now it waits in a write, which the signal is to leave whole
         process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
         text += b"".join(messages(end))
         err = process.stderr.read().decode()
     assert process.returncode == INTERRUPTED
@@ -553,6 +556,7 @@ def test_perplexity_refused(model, tmp_path):
     assert "FILE" in fail("perplexity", code=USAGE)
     assert "absent" in fail("perplexity", model.path, tmp_path / "absent")
     assert "directory" in fail("perplexity", model.path, tmp_path)
+    assert "no window" in fail("perplexity", model.path, __file__, "--context", 1, code=USAGE)
     for text in ["", "q"]:
         (tmp_path / "text").write_text(text)
         assert f"{len(text)} token" in fail("perplexity", model.path, tmp_path / "text", code=USAGE)
@@ -677,11 +681,11 @@ def test_bench_fits_the_context(model):
 
 
 def test_profile(recite):
-    err = recite(b"x" * 20, "--profile", prompt="abc").err
+    err = recite(b"x" * 20, "--profile", "--attention", "naive", prompt="abc").err
     table = err[err.index("kernel ") :].splitlines()[1:]
     rows = {line.split()[0]: line.split()[1:] for line in table}
     assert rows["argmax_sample"][0] == "20"
-    assert {"layernorm_forward", "flash_attention", "gelu_forward"} < set(rows)
+    assert {"layernorm_forward", "attention_scores", "gelu_forward"} < set(rows)
     *kernels, total = [float(cells[1]) for cells in rows.values()]
     assert kernels == sorted(kernels, reverse=True)
     assert abs(sum(kernels) - total) <= 0.01 * len(kernels)
