@@ -61,6 +61,7 @@ help:
 	@echo 'make test     install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)'
 	@echo 'make build    build the command $(BUILD)/metal-llm and the library'
 	@echo 'make setup    install what is missing (says what it runs)'
+	@echo 'make strict   check that the kernels keep to what Apple'"'"'s compiler takes'
 	@echo 'make bench    measure this machine: prefill and decode of the embedded model'
 	@echo 'make examples build the programs of examples/'
 	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
