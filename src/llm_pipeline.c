@@ -40,30 +40,37 @@ static bool suits_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t 
     return T > LINEAR_TOKENS && (is_float || weight->buffer != llm->weights.output.buffer);
 }
 
-/* out[T,N] = x[T,K] · weightᵀ + bias. x starts at row `first` of its buffer. */
-static void linear(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, const Matrix *weight,
-                   DeviceBuffer *bias, DeviceBuffer *out, uint32_t T) {
+/* out[T,N] = x[T,K] · weightᵀ by the matrix library. */
+static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, DeviceBuffer *out,
+                     uint32_t T) {
     uint32_t N = weight->rows, K = weight->columns;
-    DeviceArgument input = arg_buffer(x, (size_t)first * K * sizeof(float));
-    if (!suits_matmul(llm, weight, T)) {
-        dispatch(llm->device, format_kernels[weight->type].linear, grid_simdgroups(N), input,
-                 BUFFER(weight->buffer), BUFFER(bias), BUFFER(out), arg_u32(T), arg_u32(K),
-                 arg_u32(N));
-        return;
-    }
     DeviceBuffer *floats = weight->buffer;
     if (format_kernels[weight->type].dequantise) {
         floats = llm->dequantised;
         dispatch(llm->device, format_kernels[weight->type].dequantise, grid_threads(N * K, 1, 1),
                  BUFFER(weight->buffer), BUFFER(floats), arg_u32(N * K));
     }
-    device_matmul(llm->device, &(DeviceMatmul){.x = input,
+    device_matmul(llm->device, &(DeviceMatmul){.x = x,
                                                .weight = BUFFER(floats),
                                                .out = BUFFER(out),
                                                .M = T,
                                                .N = N,
                                                .K = K});
-    if (bias != llm->zeros) add_bias(llm, out, bias, T, N);
+}
+
+/* out[T,N] = x[T,K] · weightᵀ + bias. x starts at row `first` of its buffer. */
+static void linear(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, const Matrix *weight,
+                   DeviceBuffer *bias, DeviceBuffer *out, uint32_t T) {
+    uint32_t N = weight->rows, K = weight->columns;
+    DeviceArgument input = arg_buffer(x, (size_t)first * K * sizeof(float));
+    if (suits_matmul(llm, weight, T)) {
+        multiply(llm, input, weight, out, T);
+        if (bias != llm->zeros) add_bias(llm, out, bias, T, N);
+    } else {
+        dispatch(llm->device, format_kernels[weight->type].linear, grid_simdgroups(N), input,
+                 BUFFER(weight->buffer), BUFFER(bias), BUFFER(out), arg_u32(T), arg_u32(K),
+                 arg_u32(N));
+    }
 }
 
 static void embed(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T) {
@@ -131,13 +138,24 @@ static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
     return llm->merged;
 }
 
+/* norm → gelu. A bias that follows the matrix library costs a pass over memory: GELU takes it along. */
+static void up_and_gelu(LLMPipeline *llm, const LayerWeights *layer, uint32_t rows) {
+    uint32_t N = layer->up.rows;
+    if (suits_matmul(llm, &layer->up, rows)) {
+        multiply(llm, BUFFER(llm->norm), &layer->up, llm->up, rows);
+        dispatch(llm->device, "bias_gelu", grid_threads(N, rows, 1), BUFFER(llm->up),
+                 BUFFER(layer->up_bias), BUFFER(llm->gelu), arg_u32(rows), arg_u32(N));
+    } else {
+        linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, rows);
+        dispatch(llm->device, "gelu_forward", grid_threads(rows * N, 1, 1), BUFFER(llm->up),
+                 BUFFER(llm->gelu), arg_u32(rows * N));
+    }
+}
+
 /* norm → block_out: up, GELU, down. */
 static void mlp(LLMPipeline *llm, uint32_t l, uint32_t rows) {
     const LayerWeights *layer = &llm->weights.layer[l];
-    uint32_t N = rows * layer->up.rows;
-    linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, rows);
-    dispatch(llm->device, "gelu_forward", grid_threads(N, 1, 1), BUFFER(llm->up), BUFFER(llm->gelu),
-             arg_u32(N));
+    up_and_gelu(llm, layer, rows);
     linear(llm, llm->gelu, 0, &layer->down, layer->down_bias, llm->block_out, rows);
 }
 

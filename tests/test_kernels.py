@@ -254,6 +254,16 @@ def test_gelu(thread_count, device, random):
         check_rows(out, reference.gelu(x.astype(numpy.float64)))
 
 
+@covers("bias_gelu")
+@each_thread_count
+def test_bias_gelu(thread_count, device, random):
+    for T, N in [(1, 1), (1, 257), (3, 64), (8, 31), (9, 33)]:
+        x, bias = normal(random, T, N), normal(random, N)
+        grid = threads(N + 3, T + 1)
+        out = device.run("bias_gelu", grid, x, bias, Out((T, N)), T, N, threads=thread_count)
+        check_rows(out, reference.gelu(x.astype(numpy.float64) + bias))
+
+
 def test_gelu_at_the_edges(device):
     gelu = lambda *x: device.run(
         "gelu_forward", threads(len(x)), numpy.array(x, numpy.float32), Out(len(x)), len(x)
