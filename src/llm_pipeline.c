@@ -24,7 +24,12 @@ static const struct {
 } format_kernels[] = {
     [TENSOR_F32] = {"linear_f32", "embedding_forward", NULL},
     [TENSOR_F16] = {"linear_f16", "embedding_forward_f16", "dequantise_f16"},
+    [TENSOR_Q4_0] = {"linear_q4_0", "embedding_forward_q4_0", "dequantise_q4_0"},
+    [TENSOR_Q4_1] = {"linear_q4_1", "embedding_forward_q4_1", "dequantise_q4_1"},
+    [TENSOR_Q5_0] = {"linear_q5_0", "embedding_forward_q5_0", "dequantise_q5_0"},
+    [TENSOR_Q5_1] = {"linear_q5_1", "embedding_forward_q5_1", "dequantise_q5_1"},
     [TENSOR_Q8_0] = {"linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0"},
+    [TENSOR_Q6_K] = {"linear_q6_K", "embedding_forward_q6_K", "dequantise_q6_K"},
 };
 
 static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, uint32_t T,
