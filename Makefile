@@ -52,7 +52,7 @@ objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
     $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers fuzz bench examples install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers fuzz bench examples install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -61,6 +61,7 @@ help:
 	@echo 'make test     install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)'
 	@echo 'make build    build the command $(BUILD)/metal-llm and the library'
 	@echo 'make setup    install what is missing (says what it runs)'
+	@echo 'make strict   check that the kernels keep to what Apple'"'"'s compiler takes'
 	@echo 'make bench    measure this machine: prefill and decode of the embedded model'
 	@echo 'make examples build the programs of examples/'
 	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
@@ -96,8 +97,24 @@ test:
 	@./setup.sh test
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: build $(BUILD)/libmetal_llm_internal.so $(VENV)/done
+run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(VENV)/done
 	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
+
+# The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
+TRANSFORMERS := build/venv-transformers
+
+$(TRANSFORMERS)/done: tests/transformers/requirements.txt
+	@echo "  VENV  $(TRANSFORMERS)"
+	@$(SYSTEM_PYTHON) -m venv --system-site-packages $(TRANSFORMERS)
+	@$(TRANSFORMERS)/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+test-transformers:
+	@./setup.sh torch
+	@$(MAKE) --no-print-directory run-transformers
+
+run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
+	@$(preload) BUILD=$(BUILD) DEVICE=$${DEVICE:-cpu} $(TRANSFORMERS)/bin/python -m pytest -q -p no:cacheprovider tests/transformers/compare.py
 
 # --- fuzzing: each parser for SECONDS_EACH, with clang's libFuzzer ---
 

@@ -565,7 +565,7 @@ static void write_string(const char *text, size_t size, FILE *out) {
 }
 
 void bind_write_texts(const BoundFile *files, size_t count, const char *name, FILE *out) {
-    fprintf(out, "const KernelSource %ss[] = {\n", name);
+    fprintf(out, "#include \"kernel.h\"\n\nconst KernelSource %ss[] = {\n", name);
     for (size_t f = 0; f < count; f++) {
         fprintf(out, "    {\"%s\",\n", base_name(files[f].path));
         write_string(files[f].text, files[f].size, out);

@@ -28,6 +28,14 @@ static bool read_all(BoundFile *files, char **paths, size_t count, bool kernels)
     return true;
 }
 
+static void free_all(BoundFile *files, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        free((void *)files[i].text);
+        bind_free(&files[i]);
+    }
+    free(files);
+}
+
 int main(int count, char **arguments) {
     const char *verb = count > 2 ? arguments[1] : "";
     bool source = !strcmp(verb, "source"), table = !strcmp(verb, "table");
@@ -40,13 +48,14 @@ int main(int count, char **arguments) {
     }
     size_t file_count = (size_t)(count - first);
     BoundFile *files = calloc(file_count, sizeof *files);
-    if (!files || !read_all(files, arguments + first, file_count, !texts)) return 1;
+    if (!files || !read_all(files, arguments + first, file_count, !texts)) {
+        free_all(files, files ? file_count : 0);
+        return 1;
+    }
     if (source) bind_write_source(&files[0], stdout);
     else if (table) bind_write_table(files, file_count, stdout);
     else if (entries) bind_write_entries(files, file_count, arguments[2], stdout);
-    else {
-        fputs("#include \"kernel.h\"\n\n", stdout);
-        bind_write_texts(files, file_count, arguments[2], stdout);
-    }
+    else bind_write_texts(files, file_count, arguments[2], stdout);
+    free_all(files, file_count);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-"""Any .metal file's kernels on the SIMT runtime, straight from numpy (msl/simt/simt.h through ctypes)."""
+"""Any .metal file's kernels on the SIMT runtime, from numpy (msl/simt/simt.h through ctypes)."""
 
 import ctypes
 
@@ -60,8 +60,9 @@ class Program:
     def run(self, kernel, threads, group, *buffers, scratch=(), simd_width=32, seed=0):
         """Run a kernel over a grid of `threads` in threadgroups of `group` (numbers or x, y, z).
 
-        buffers: what [[buffer(0)]], [[buffer(1)]] … are bound to; numpy arrays, changed in place, or
-        numpy scalars. scratch: bytes of [[threadgroup(0)]], … Raises Error with the runtime's message.
+        buffers: what [[buffer(0)]], [[buffer(1)]] … are bound to; numpy arrays, changed in place,
+        or numpy scalars. scratch: bytes of [[threadgroup(0)]], … Raises Error with the runtime's
+        message.
         """
         values = [numpy.asarray(buffer) for buffer in buffers]
         arguments = (ctypes.c_void_p * BUFFERS)(*(value.ctypes.data for value in values))

@@ -27,7 +27,8 @@ def bind(*arguments):
 def strict_errors(path):
     """What the binder, clang and the strict check find wrong with a .metal file, as text."""
     bound = subprocess.run([BIND, "source", path], capture_output=True, text=True)
-    flags = ["--config", f"{ROOT}/msl/strict/flags", f"-I{ROOT}/msl/strict", "-Xclang", "-ast-dump=json"]
+    msl = ROOT / "msl/strict"
+    flags = ["--config", msl / "flags", f"-I{msl}", "-Xclang", "-ast-dump=json"]
     parsed = subprocess.run([clangxx(), *flags, path], capture_output=True)
     checked = subprocess.run([STRICT], input=parsed.stdout, capture_output=True)
     found = bound.stderr + parsed.stderr.decode() + checked.stderr.decode()
@@ -41,13 +42,15 @@ SANITIZE = ["-fsanitize=address"] if os.environ.get("SANITIZE") else []
 
 
 def build_simt(path, folder, flags=()):
-    """A shared library of the SIMT runtime and one .metal file's kernels: simt_run, simt_<kernel>."""
+    """A shared library of the SIMT runtime and a .metal file's kernels: simt_run, simt_<kernel>."""
     source, runtime = folder / f"{path.stem}.cpp", folder / "simt.o"
     result = folder / f"lib{path.stem}.so"
     source.write_text(bind("source", path))
     msl = ROOT / "msl"
-    run = lambda *command: subprocess.run([clangxx(), "-fPIC", *SANITIZE, *command], check=True)
-    run("-x", "c", "-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-c", msl / "simt/simt.c", "-o", runtime)
-    options = ["--config", msl / "simt/flags", f"-I{msl}/simt", f"-I{msl}/common", "-DMSL_PREFIX=simt", *flags]
-    run("-shared", *options, source, runtime, "-lm", "-o", result)
+    clang = [clangxx(), "-fPIC", *SANITIZE]
+    c = ["-x", "c", "-std=c11", "-D_GNU_SOURCE", "-O2", "-g"]
+    subprocess.run([*clang, *c, "-c", msl / "simt/simt.c", "-o", runtime], check=True)
+    includes = [f"-I{msl}/simt", f"-I{msl}/common", "-DMSL_PREFIX=simt"]
+    options = ["--config", msl / "simt/flags", *includes, *flags]
+    subprocess.run([*clang, "-shared", *options, source, runtime, "-lm", "-o", result], check=True)
     return result
