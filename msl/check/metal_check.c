@@ -27,6 +27,7 @@ static const char usage[] =
     "                               empty (nothing written there) likewise, or values, u32:4,5,6;\n"
     "                               TYPE is f32 f16 i8 u8 i16 u16 i32 u32 i64 or u64\n"
     "  --bytes N=TYPE:VALUE,…       [[buffer(N)]] as setBytes would set it, a number or a struct\n"
+    "  --constant N=VALUE           [[function_constant(N)]]: a number, true or false\n"
     "  --threadgroup-memory N=BYTES [[threadgroup(N)]]\n"
     "  --simd-width N               lanes of a simdgroup (32)\n"
     "  --seeds N                    orders of the threads to try (4)\n"
@@ -53,6 +54,7 @@ typedef struct Options {
     SimtSize grid, threads;
     Binding bindings[SIMT_BUFFERS];
     size_t scratch[SIMT_BUFFERS];
+    const char *constants[SIMT_BUFFERS];
     unsigned seeds, seconds;
     uint64_t seed;
     bool json;
@@ -141,6 +143,19 @@ static bool parse_output(Options *options, const char *text) {
     return true;
 }
 
+static bool parse_constant(Options *options, const char *text) {
+    unsigned index;
+    const char *value;
+    char *end;
+    if (!parse_index("--constant", text, &index, &value)) return false;
+    strtod(value, &end);
+    bool number = end != value && (!*end || !strcmp(end, "f") || !strcmp(end, "u"));
+    if (!number && strcmp(value, "true") && strcmp(value, "false"))
+        return fail("--constant %s: the value must be a number, true or false", text);
+    options->constants[index] = value;
+    return true;
+}
+
 static bool add_flag(Options *options, const char *flag, const char *value) {
     if (options->flag_count + 2 > FLAGS) return fail("more than %d options for the compiler", FLAGS / 2);
     options->flags[options->flag_count++] = (char *)(uintptr_t)flag;
@@ -149,7 +164,7 @@ static bool add_flag(Options *options, const char *flag, const char *value) {
 }
 
 typedef enum Option {
-    KERNEL = 256, GRID, THREADS, BUFFER, BYTES, SCRATCH, SIMD_WIDTH, SEEDS, SEED, JSON, TIME_LIMIT, HELP,
+    KERNEL = 256, GRID, THREADS, BUFFER, BYTES, CONSTANT, SCRATCH, SIMD_WIDTH, SEEDS, SEED, JSON, TIME_LIMIT, HELP,
 } Option;
 
 static const struct option long_options[] = {
@@ -158,6 +173,7 @@ static const struct option long_options[] = {
     {"threads", required_argument, NULL, THREADS},
     {"buffer", required_argument, NULL, BUFFER},
     {"bytes", required_argument, NULL, BYTES},
+    {"constant", required_argument, NULL, CONSTANT},
     {"threadgroup-memory", required_argument, NULL, SCRATCH},
     {"simd-width", required_argument, NULL, SIMD_WIDTH},
     {"seeds", required_argument, NULL, SEEDS},
@@ -182,6 +198,7 @@ static bool set_option(Options *options, int option, uint64_t *random) {
     case THREADS: return parse_size("--threads", optarg, &options->threads);
     case BUFFER: return parse_binding(options, "--buffer", optarg, random);
     case BYTES: return parse_binding(options, "--bytes", optarg, random);
+    case CONSTANT: return parse_constant(options, optarg);
     case SCRATCH: return parse_scratch(options, optarg);
     case SIMD_WIDTH: return set_number("--simd-width", 1, SIMT_LANES, &options->program.simd_width);
     case SEEDS: return set_number("--seeds", 1, 1000000, &options->seeds);
@@ -205,6 +222,7 @@ static uint64_t find_seed(int count, char **arguments) {
 static bool parse_options(Options *options, int count, char **arguments) {
     *options = (Options){.program = {.simd_width = 32}, .seeds = 4, .seconds = SECONDS, .seed = 1};
     options->program.flags = options->flags;
+    options->program.constants = options->constants;
     uint64_t random = find_seed(count, arguments);
     for (int option; (option = getopt_long(count, arguments, "D:I:o:", long_options, NULL)) != -1;) {
         if (option == HELP) {

@@ -29,9 +29,10 @@ __attribute__((format(printf, 1, 2))) static bool fail(const char *format, ...) 
 
 /* --- the temporary folder --- */
 
-/* Headers of Metal that are all part of <metal_stdlib> here. */
+/* Metal's headers. While a file's own macros and headers are expanded they are empty; then all of the
+ * language comes from <metal_stdlib>. */
 static const char *const parts[] = {
-    "metal_atomic",    "metal_common",    "metal_compute",   "metal_geometric", "metal_integer",
+    "metal_stdlib",    "metal_atomic",    "metal_common",    "metal_compute",   "metal_geometric", "metal_integer",
     "metal_math",      "metal_matrix",    "metal_pack",      "metal_relational", "metal_simdgroup",
     "metal_types",     "metal_uniform",   "metal_simdgroup_matrix", "metal_limits", "metal_numeric",
     "metal_array",     "metal_type_traits", "metal_utility", "simd/simd.h",
@@ -55,14 +56,16 @@ static bool make_folder(Program *program) {
         return fail("no temporary folder; set TMPDIR to one that can be written");
     }
     char simd[PATH_BYTES];
+    char empty[PATH_BYTES];
     snprintf(program->headers, sizeof program->headers, "%s/headers", program->folder);
-    snprintf(simd, sizeof simd, "%s/simd", program->headers);
-    if (mkdir(program->headers, 0700) != 0 || mkdir(simd, 0700) != 0)
+    snprintf(empty, sizeof empty, "%s/empty", program->folder);
+    snprintf(simd, sizeof simd, "%s/empty/simd", program->folder);
+    if (mkdir(program->headers, 0700) != 0 || mkdir(empty, 0700) != 0 || mkdir(simd, 0700) != 0)
         return fail("%s cannot be made", program->headers);
     for (size_t i = 0; i < simt_header_count; i++)
         if (!write_file(program->headers, simt_headers[i].file, simt_headers[i].text)) return false;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (!write_file(program->headers, parts[i], "#include <metal_stdlib>\n")) return false;
+        if (!write_file(empty, parts[i], "")) return false;
     return true;
 }
 
@@ -89,12 +92,15 @@ static const char *const prologue =
     "apply_to = variable(unless(is_parameter)))\n";
 static const char *const epilogue = "#pragma clang attribute pop\n";
 
-static bool write_source(const Program *program) {
+static bool write_source(const Program *program, const ProgramOptions *wanted) {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
     FILE *file = fopen(path, "w");
     if (!file) return fail("%s cannot be written", path);
     fputs(prologue, file);
+    for (unsigned i = 0; i < SIMT_BUFFERS; i++)
+        fprintf(file, "#define MSL_VALUE_%u %s\n#define MSL_IS_DEFINED_%u %d\n", i,
+                wanted->constants[i] ? wanted->constants[i] : "0", i, wanted->constants[i] != NULL);
     bind_write_source(&program->file, file);
     fputs(epilogue, file);
     return fclose(file) == 0 || fail("%s cannot be written", path);
@@ -127,32 +133,64 @@ static const char *find_clang(void) {
     return NULL;
 }
 
-/* No optimisation: every access of the source is made, and watched, in its own line. */
-static const char *const options[] = {
-    "-x", "c++", "-shared", "-fPIC", "-w", "-O0", "-fno-exceptions", "-fdeclspec", "-gdwarf-aranges",
-    "-fsanitize=thread,array-bounds", "-fno-sanitize-link-runtime",
-    "-mllvm", "-tsan-instrument-read-before-write=1",
-    "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", "-D__METAL__=1", "-D__METAL_VERSION__=300",
-};
+typedef struct Command {
+    const char *words[FLAGS];
+    size_t count;
+} Command;
 
-static bool compile(const Program *program, const ProgramOptions *wanted) {
+static void add(Command *command, const char *const *words, size_t count) {
+    for (size_t i = 0; i < count && command->count < FLAGS - 1; i++)
+        command->words[command->count++] = words[i];
+}
+
+#define ADD(command, ...)                                                                          \
+    add(command, (const char *const[]){__VA_ARGS__},                                               \
+        sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+/* clang with what both of its runs have in common. False if there is none. */
+static bool start_command(Command *command, const ProgramOptions *wanted, const char *width) {
     const char *clang = find_clang();
     if (!clang) return fail("no clang++ (15 or later) in PATH; install one, or set CLANGXX");
-    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], library[PATH_BYTES], width[64];
+    ADD(command, clang, width, "-D__METAL__=1", "-D__METAL_VERSION__=300", "-x", "c++");
+    size_t count = 0;
+    while (wanted->flags[count]) count++;
+    add(command, (const char *const *)wanted->flags, count);
+    return true;
+}
+
+static bool finish_command(const Command *command, const char *path) {
+    int status = run((char *const *)(uintptr_t)command->words);
+    if (status < 0) return fail("%s cannot be run", command->words[0]);
+    return status == 0 || fail("%s does not compile", path);
+}
+
+/* The file with its macros and its own headers expanded, in program->text. */
+static bool expand(Program *program, const ProgramOptions *wanted, const char *width, size_t *size) {
+    char include[PATH_BYTES], output[PATH_BYTES];
+    snprintf(include, sizeof include, "-I%s/empty", program->folder);
+    snprintf(output, sizeof output, "%s/kernel.ii", program->folder);
+    Command command = {.count = 0};
+    if (!start_command(&command, wanted, width)) return false;
+    ADD(&command, "-E", "-nostdinc", include, wanted->path, "-o", output);
+    if (!finish_command(&command, wanted->path)) return false;
+    program->text = bind_load(output, size);
+    return program->text || fail("%s cannot be read", output);
+}
+
+/* No optimisation: every access of the source is made, and watched, in its own line. */
+static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
+    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], library[PATH_BYTES];
     snprintf(config, sizeof config, "%s/flags", program->headers);
     snprintf(include, sizeof include, "-I%s", program->headers);
     snprintf(source, sizeof source, "%s/kernel.cpp", program->folder);
     snprintf(library, sizeof library, "%s/kernel.so", program->folder);
-    snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
-    const char *command[FLAGS] = {clang, "--config", config};
-    size_t count = 3;
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) command[count++] = options[i];
-    for (char *const *flag = wanted->flags; *flag && count < FLAGS - 8; flag++) command[count++] = *flag;
-    const char *const last[] = {include, width, source, "-lm", "-o", library};
-    for (size_t i = 0; i < sizeof last / sizeof *last; i++) command[count++] = last[i];
-    int status = run((char *const *)(uintptr_t)command);
-    if (status < 0) return fail("%s cannot be run", clang);
-    return status == 0 || fail("%s does not compile", wanted->path);
+    Command command = {.count = 0};
+    if (!start_command(&command, wanted, width)) return false;
+    ADD(&command, "--config", config, "-shared", "-fPIC", "-w", "-O0", "-fno-exceptions", "-fdeclspec",
+        "-gdwarf-aranges", "-fsanitize=thread,array-bounds", "-fno-sanitize-link-runtime", "-mllvm",
+        "-tsan-instrument-read-before-write=1", "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include,
+        source, "-lm", "-o", library);
+    return finish_command(&command, wanted->path);
 }
 
 /* --- loading --- */
@@ -204,17 +242,34 @@ static bool choose_kernel(Program *program, const char *name) {
     return false;
 }
 
+/* All values must be given, unless the file asks whether they are. */
+static bool check_constants(const Program *program, const ProgramOptions *wanted) {
+    if (strstr(program->text, "is_function_constant_defined")) return true;
+    for (size_t i = 0; i < program->file.constant_count; i++) {
+        const BoundFunctionConstant *constant = &program->file.constants[i];
+        if (!wanted->constants[constant->index])
+            return fail("function constant '%s' in line %d needs a value: --constant %u=VALUE",
+                        constant->name, constant->line, constant->index);
+    }
+    return true;
+}
+
+static bool read_kernels(Program *program, const ProgramOptions *wanted, const char *width) {
+    size_t size;
+    if (!expand(program, wanted, width, &size)) return false;
+    if (bind_read(&program->file, wanted->path, program->text, size)) return true;
+    fprintf(stderr, "%s\n", program->file.error);
+    return false;
+}
+
 bool program_open(Program *program, const ProgramOptions *wanted) {
     *program = (Program){0};
-    size_t size;
-    program->text = bind_load(wanted->path, &size);
-    if (!program->text) return fail("%s cannot be read", wanted->path);
-    if (!bind_read(&program->file, wanted->path, program->text, size)) {
-        fprintf(stderr, "%s\n", program->file.error);
-        return false;
-    }
-    return choose_kernel(program, wanted->kernel) && make_folder(program) && write_source(program) &&
-           compile(program, wanted) && load(program);
+    char width[64];
+    snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
+    if (access(wanted->path, R_OK) != 0) return fail("%s cannot be read", wanted->path);
+    return make_folder(program) && read_kernels(program, wanted, width) &&
+           choose_kernel(program, wanted->kernel) && check_constants(program, wanted) &&
+           write_source(program, wanted) && compile(program, wanted, width) && load(program);
 }
 
 void program_close(Program *program) {

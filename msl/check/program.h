@@ -10,6 +10,7 @@ typedef struct ProgramOptions {
     const char *path;        /* of the .metal file */
     const char *kernel;      /* its name */
     unsigned simd_width;     /* SIMD_WIDTH in the file */
+    const char *const *constants; /* [SIMT_BUFFERS] values of function constants as C++, or NULL */
     char *const *flags;      /* more options for clang (-D, -I); NULL-terminated */
 } ProgramOptions;
 
