@@ -65,6 +65,7 @@ struct Checker {
     unsigned char *private_written; /* for each byte of the stacks: 0, WRITTEN or UNWRITTEN */
     void *const *arguments;
     unsigned simd_width;
+    const char *atomic; /* here the next access is part of an atomic one that was checked */
 
     uint32_t now;             /* counts barriers and threadgroups */
     uint32_t group_stamp;     /* when the running threadgroup started */
@@ -448,9 +449,9 @@ static void mark_written(unsigned char *written, size_t bytes) {
 
 typedef enum Use { READ = 1, WRITE = 2, ATOMIC = 4, COPY = 8 } Use; /* COPY: `written` is copied, too */
 
-/* A copy may take along padding that nothing wrote, but not nothing else. */
-static bool reads_unwritten(const unsigned char *written, size_t bytes, unsigned use) {
-    if (!(use & COPY)) return any_unwritten(written, bytes);
+/* A copy, and a private struct as an argument, may take along padding that nothing wrote, but not nothing
+ * else. */
+static bool all_unwritten(const unsigned char *written, size_t bytes) {
     for (size_t i = 0; i < bytes; i++)
         if (written[i] != UNWRITTEN) return false;
     return bytes > 0;
@@ -466,7 +467,8 @@ static void check_block(Checker *c, Block *block, const char *address, size_t by
     size_t offset = (size_t)(address - (const char *)block->start);
     Witness at = here(code, writes, use & ATOMIC);
     if (writes && !block->writable) report_access(c, FINDING_CONST, block, &at, NULL);
-    if (use & READ && reads_unwritten(block->written + offset, bytes, use))
+    const unsigned char *written = block->written + offset;
+    if (use & READ && (use & COPY ? all_unwritten(written, bytes) : any_unwritten(written, bytes)))
         report_unwritten(c, block, address, bytes, code);
     if (writes && !(use & COPY)) mark_written(block->written + offset, bytes);
     if (block->writable)
@@ -499,7 +501,7 @@ static void report_private(Checker *c, size_t stack_offset, size_t bytes, uint32
 static void check_private(Checker *c, size_t offset, size_t bytes, uint32_t code, unsigned use,
                           const char *frame) {
     unsigned char *written = c->private_written + offset;
-    if (use & READ && reads_unwritten(written, bytes, use)) {
+    if (use & READ && all_unwritten(written, bytes)) {
         report_private(c, offset, bytes, code, frame);
         mark_written(written, bytes); /* once */
     }
@@ -513,6 +515,10 @@ static void check(const void *pointer, size_t bytes, unsigned use, const void *c
     const char *address = pointer;
     uint32_t code = (uint32_t)((const char *)caller - c->library) - 1;
     if (out_of_time) stop(c, code, "has not come to an end in time");
+    if (address == c->atomic) {
+        c->atomic = NULL;
+        return;
+    }
     size_t offset = (size_t)(address - c->runtime.stacks);
     Block *block;
     if (offset < c->runtime.stack_bytes) check_private(c, offset, bytes, code, use, frame);
@@ -552,119 +558,76 @@ static void enter(const char *low, const char *frame, const void *caller) {
     }
 }
 
-/* --- what the compiled kernel calls --- */
-
-typedef unsigned __int128 uint128_t;
+/* --- what the compiled kernel calls: clang is told to write msl_ for __asan_ --- */
 
 #define CALLER __builtin_return_address(0)
 /* A hook is compiled with frame pointers: its frame starts with the caller's. */
 #define FRAME (*(void **)__builtin_frame_address(0))
 
-#define HOOK_PAIR(bytes)                                                                           \
-    void __tsan_read##bytes(void *address);                                                        \
-    void __tsan_read##bytes(void *address) {                                                       \
+#define ACCESS(bytes)                                                                              \
+    void msl_load##bytes##_noabort(void *address);                                                           \
+    void msl_load##bytes##_noabort(void *address) {                                                          \
         check(address, bytes, READ, CALLER, FRAME);                                                \
     }                                                                                              \
-    void __tsan_write##bytes(void *address);                                                       \
-    void __tsan_write##bytes(void *address) {                                                      \
-        check(address, bytes, WRITE, CALLER, FRAME);                                               \
-    }                                                                                              \
-    void __tsan_unaligned_read##bytes(void *address);                                              \
-    void __tsan_unaligned_read##bytes(void *address) {                                             \
-        check(address, bytes, READ, CALLER, FRAME);                                                \
-    }                                                                                              \
-    void __tsan_unaligned_write##bytes(void *address);                                             \
-    void __tsan_unaligned_write##bytes(void *address) {                                            \
+    void msl_store##bytes##_noabort(void *address);                                                          \
+    void msl_store##bytes##_noabort(void *address) {                                                         \
         check(address, bytes, WRITE, CALLER, FRAME);                                               \
     }
-HOOK_PAIR(1)
-HOOK_PAIR(2)
-HOOK_PAIR(4)
-HOOK_PAIR(8)
-HOOK_PAIR(16)
+ACCESS(1)
+ACCESS(2)
+ACCESS(4)
+ACCESS(8)
+ACCESS(16)
 
-void __tsan_init(void);
-void __tsan_init(void) {}
-void __tsan_func_exit(void);
-void __tsan_func_exit(void) {}
-void __tsan_func_entry(void *);
-void __tsan_func_entry(void *unused) {
-    (void)unused;
-    const char *low = (const char *)__builtin_frame_address(0) + 2 * sizeof(void *);
-    if (simt_thread) enter(low, FRAME, CALLER);
+void msl_loadN_noabort(void *address, size_t bytes);
+void msl_loadN_noabort(void *address, size_t bytes) {
+    check(address, bytes, READ, CALLER, FRAME);
+}
+void msl_storeN_noabort(void *address, size_t bytes);
+void msl_storeN_noabort(void *address, size_t bytes) {
+    check(address, bytes, WRITE, CALLER, FRAME);
 }
 
-void *__tsan_memcpy(void *to, const void *from, size_t bytes);
-void *__tsan_memcpy(void *to, const void *from, size_t bytes) {
-    check(from, bytes, READ | COPY, CALLER, FRAME);
-    check(to, bytes, WRITE | COPY, CALLER, FRAME);
+/* Struct assignments: memcpy is given overlapping ones, too. */
+static void *copy(void *to, const void *from, size_t bytes, const void *caller, const void *frame) {
+    check(from, bytes, READ | COPY, caller, frame);
+    check(to, bytes, WRITE | COPY, caller, frame);
     copy_written(to, from, bytes);
     return memmove(to, from, bytes);
 }
-void *__tsan_memmove(void *to, const void *from, size_t bytes);
-void *__tsan_memmove(void *to, const void *from, size_t bytes) {
-    check(from, bytes, READ | COPY, CALLER, FRAME);
-    check(to, bytes, WRITE | COPY, CALLER, FRAME);
-    copy_written(to, from, bytes);
-    return memmove(to, from, bytes);
+void *msl_memcpy(void *to, const void *from, size_t bytes);
+void *msl_memcpy(void *to, const void *from, size_t bytes) {
+    return copy(to, from, bytes, CALLER, FRAME);
 }
-void *__tsan_memset(void *to, int value, size_t bytes);
-void *__tsan_memset(void *to, int value, size_t bytes) {
+void *msl_memmove(void *to, const void *from, size_t bytes);
+void *msl_memmove(void *to, const void *from, size_t bytes) {
+    return copy(to, from, bytes, CALLER, FRAME);
+}
+void *msl_memset(void *to, int value, size_t bytes);
+void *msl_memset(void *to, int value, size_t bytes) {
     check(to, bytes, WRITE, CALLER, FRAME);
     return memset(to, value, bytes);
 }
 
-/* All threads are fibers of one: plain operations are atomic. */
-#define HOOK_FETCH(bits, name, operation)                                                          \
-    uint##bits##_t __tsan_atomic##bits##_##name(volatile uint##bits##_t *, uint##bits##_t, int);   \
-    uint##bits##_t __tsan_atomic##bits##_##name(volatile uint##bits##_t *object,                   \
-                                                uint##bits##_t operand, int order) {               \
-        (void)order;                                                                               \
-        check((void *)(uintptr_t)object, bits / 8, READ | WRITE | ATOMIC, CALLER, FRAME);          \
-        uint##bits##_t old = *object;                                                              \
-        *object = (uint##bits##_t)(operation);                                                     \
-        return old;                                                                                \
-    }
-#define HOOK_ATOMIC(bits)                                                                          \
-    uint##bits##_t __tsan_atomic##bits##_load(const volatile uint##bits##_t *, int);               \
-    uint##bits##_t __tsan_atomic##bits##_load(const volatile uint##bits##_t *object, int order) {  \
-        (void)order;                                                                               \
-        check((void *)(uintptr_t)object, bits / 8, READ | ATOMIC, CALLER, FRAME);                  \
-        return *object;                                                                            \
-    }                                                                                              \
-    void __tsan_atomic##bits##_store(volatile uint##bits##_t *, uint##bits##_t, int);              \
-    void __tsan_atomic##bits##_store(volatile uint##bits##_t *object, uint##bits##_t value,        \
-                                     int order) {                                                  \
-        (void)order;                                                                               \
-        check((void *)(uintptr_t)object, bits / 8, WRITE | ATOMIC, CALLER, FRAME);                 \
-        *object = value;                                                                           \
-    }                                                                                              \
-    uint##bits##_t __tsan_atomic##bits##_compare_exchange_val(                                     \
-        volatile uint##bits##_t *, uint##bits##_t, uint##bits##_t, int, int);                      \
-    uint##bits##_t __tsan_atomic##bits##_compare_exchange_val(                                     \
-        volatile uint##bits##_t *object, uint##bits##_t expected, uint##bits##_t desired,          \
-        int order, int failure) {                                                                  \
-        (void)order, (void)failure;                                                                \
-        check((void *)(uintptr_t)object, bits / 8, READ | WRITE | ATOMIC, CALLER, FRAME);          \
-        uint##bits##_t old = *object;                                                              \
-        if (old == expected) *object = desired;                                                    \
-        return old;                                                                                \
-    }                                                                                              \
-    HOOK_FETCH(bits, exchange, operand)                                                            \
-    HOOK_FETCH(bits, fetch_add, old + operand)                                                     \
-    HOOK_FETCH(bits, fetch_sub, old - operand)                                                     \
-    HOOK_FETCH(bits, fetch_and, old &operand)                                                      \
-    HOOK_FETCH(bits, fetch_or, old | operand)                                                      \
-    HOOK_FETCH(bits, fetch_xor, old ^ operand)
-HOOK_ATOMIC(8)
-HOOK_ATOMIC(16)
-HOOK_ATOMIC(32)
-HOOK_ATOMIC(64)
+/* From msl/common/atomic.h: what an atomic is about to do. A load or store then comes here once more, as
+ * if it were not atomic. */
+void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes);
+void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes) {
+    checker->atomic = NULL;
+    check(address, bytes, (reads ? READ : 0u) | (writes ? WRITE : 0u) | ATOMIC, CALLER, FRAME);
+    if (!reads || !writes) checker->atomic = address;
+}
 
-/* Atomics that clang's sanitizer leaves out (msl/common/atomic.h). */
-void msl_watch_atomic(void *address, size_t bytes);
-void msl_watch_atomic(void *address, size_t bytes) {
-    check(address, bytes, READ | WRITE | ATOMIC, CALLER, FRAME);
+/* From -finstrument-functions. */
+void __cyg_profile_func_enter(void *function, void *call_site);
+void __cyg_profile_func_enter(void *function, void *call_site) {
+    (void)function, (void)call_site;
+    const char *low = (const char *)__builtin_frame_address(0) + 2 * sizeof(void *);
+    if (simt_thread) enter(low, FRAME, CALLER);
+}
+void __cyg_profile_func_exit(void *function, void *call_site);
+void __cyg_profile_func_exit(void *function, void *call_site) {
+    (void)function, (void)call_site;
 }
 
 /* What clang puts before an index into an array of known size. */

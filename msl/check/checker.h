@@ -1,7 +1,7 @@
 /* checker.h — watches every load and store of a kernel on the SIMT runtime.
  *
- * The kernel is compiled with clang's thread sanitizer, which puts a call before every access; the calls
- * come here instead of to the sanitizer's runtime. For each piece of memory the checker knows who wrote
+ * The kernel is compiled with clang's (kernel) address sanitizer, which puts a call before every access; the
+ * calls come here instead of to the sanitizer's runtime. For each piece of memory the checker knows who wrote
  * and who read it last. Two accesses of different threads are in order only if Metal's memory model says
  * so: a barrier of the threadgroup or simdgroup between them whose mem_flags name that memory.
  */

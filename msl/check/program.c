@@ -177,7 +177,16 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     return program->text || fail("%s cannot be read", output);
 }
 
-/* No optimisation: every access of the source is made, and watched, in its own line. */
+/* No optimisation: every access of the source is made, in its own line. The address sanitizer writes
+ * nothing but calls, also for variables on the stack, and the entry of every function is one more. */
+#define INSTRUMENTATION                                                                            \
+    "-O0", "-fsanitize=kernel-address,array-bounds",                                              \
+        "-fno-sanitize-link-runtime", "-finstrument-functions-after-inlining", "-mllvm",           \
+        "-asan-memory-access-callback-prefix=msl_", "-mllvm", "-asan-kernel-mem-intrinsic-prefix", \
+        "-mllvm", "-asan-instrumentation-with-call-threshold=0", "-mllvm", "-asan-opt=0",          \
+        "-mllvm", "-asan-stack=0", "-mllvm", "-asan-globals=0", "-mllvm",                          \
+        "-asan-use-stack-safety=0", "-mllvm", "-asan-instrument-atomics=0"
+
 static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
     char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], library[PATH_BYTES];
     snprintf(config, sizeof config, "%s/flags", program->headers);
@@ -186,10 +195,9 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
     snprintf(library, sizeof library, "%s/kernel.so", program->folder);
     Command command = {.count = 0};
     if (!start_command(&command, wanted, width)) return false;
-    ADD(&command, "--config", config, "-shared", "-fPIC", "-w", "-O0", "-fno-exceptions", "-fdeclspec",
-        "-gdwarf-aranges", "-fsanitize=thread,array-bounds", "-fno-sanitize-link-runtime", "-mllvm",
-        "-tsan-instrument-read-before-write=1", "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include,
-        source, "-lm", "-o", library);
+    ADD(&command, "--config", config, "-shared", "-fPIC", "-w", "-fno-exceptions", "-fdeclspec",
+        "-gdwarf-aranges", INSTRUMENTATION, "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include, source,
+        "-lm", "-o", library);
     return finish_command(&command, wanted->path);
 }
 
