@@ -20,18 +20,19 @@ enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 #define BUFFER(buffer)        arg_buffer(buffer, 0)
 #define FLOATS(buffer, count) arg_part(buffer, 0, (size_t)(count) * sizeof(float))
 
-/* Names of the kernels of each weight format. */
+/* The kernels of each weight format, and how many neighbours share a block. */
 static const struct {
     const char *linear, *embedding, *dequantise;
+    uint32_t block;
 } format_kernels[] = {
-    [TENSOR_F32] = {"linear_f32", "embedding_forward", NULL},
-    [TENSOR_F16] = {"linear_f16", "embedding_forward_f16", "dequantise_f16"},
-    [TENSOR_Q4_0] = {"linear_q4_0", "embedding_forward_q4_0", "dequantise_q4_0"},
-    [TENSOR_Q4_1] = {"linear_q4_1", "embedding_forward_q4_1", "dequantise_q4_1"},
-    [TENSOR_Q5_0] = {"linear_q5_0", "embedding_forward_q5_0", "dequantise_q5_0"},
-    [TENSOR_Q5_1] = {"linear_q5_1", "embedding_forward_q5_1", "dequantise_q5_1"},
-    [TENSOR_Q8_0] = {"linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0"},
-    [TENSOR_Q6_K] = {"linear_q6_K", "embedding_forward_q6_K", "dequantise_q6_K"},
+    [TENSOR_F32] = {"linear_f32", "embedding_forward", NULL, 1},
+    [TENSOR_F16] = {"linear_f16", "embedding_forward_f16", "dequantise_f16", 1},
+    [TENSOR_Q4_0] = {"linear_q4_0", "embedding_forward_q4_0", "dequantise_q4_0", 32},
+    [TENSOR_Q4_1] = {"linear_q4_1", "embedding_forward_q4_1", "dequantise_q4_1", 32},
+    [TENSOR_Q5_0] = {"linear_q5_0", "embedding_forward_q5_0", "dequantise_q5_0", 32},
+    [TENSOR_Q5_1] = {"linear_q5_1", "embedding_forward_q5_1", "dequantise_q5_1", 32},
+    [TENSOR_Q8_0] = {"linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0", 32},
+    [TENSOR_Q6_K] = {"linear_q6_K", "embedding_forward_q6_K", "dequantise_q6_K", 256},
 };
 
 static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, uint32_t T,
@@ -52,10 +53,13 @@ static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, D
                      uint32_t T) {
     uint32_t N = weight->rows, K = weight->columns;
     DeviceBuffer *floats = weight->buffer;
-    if (format_kernels[weight->type].dequantise) {
+    const char *dequantise = format_kernels[weight->type].dequantise;
+    if (dequantise) {
+        uint32_t count = N * K, block = format_kernels[weight->type].block;
         floats = llm->dequantised;
-        dispatch(llm->device, format_kernels[weight->type].dequantise, grid_threads(N * K, 1, 1),
-                 BUFFER(weight->buffer), FLOATS(floats, N * K), arg_u32(N * K));
+        dispatch(llm->device, dequantise,
+                 block > 1 ? grid_simdgroups(count / block) : grid_threads(count, 1, 1),
+                 BUFFER(weight->buffer), FLOATS(floats, count), arg_u32(count));
     }
     device_matmul(llm->device, &(DeviceMatmul){.x = x,
                                                .weight = BUFFER(floats),
