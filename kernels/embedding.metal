@@ -4,7 +4,8 @@
 //
 // One thread per element, grid (C, T, B). While decoding T is 1 and lengths[b] counts the tokens that
 // the KV cache already holds. Ids and positions outside the tables (padding, or the sentinel of a
-// failed sample) read the last row: the result is never used.
+// failed sample) read the last row: the result is never used. The block formats have theirs beside
+// linear_q8_0 and its siblings.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -47,32 +48,4 @@ kernel void embedding_forward_f16(
     ulong token = min(ids[row], V - 1);
     ulong position = min(lengths[b] + t, context - 1);
     out[row * C + c] = float(token_table[token * C + c]) + position_table[position * C + c];
-}
-
-// The same for a token table in GGUF's format q8_0: 32 neighbours of a row share one scale.
-struct block_q8_0 {
-    half scale;
-    char value[32];
-};
-
-kernel void embedding_forward_q8_0(
-    device const uint *ids [[buffer(0)]],             // [B,T]
-    device const uint *lengths [[buffer(1)]],         // [B]
-    device const block_q8_0 *token_table [[buffer(2)]], // [V,C/32]
-    device const float *position_table [[buffer(3)]], // [context,C]
-    device float *out [[buffer(4)]],                  // [B,T,C]
-    constant uint &T [[buffer(5)]],
-    constant uint &C [[buffer(6)]],
-    constant uint &V [[buffer(7)]],
-    constant uint &context [[buffer(8)]],
-    uint3 id [[thread_position_in_grid]])
-{
-    uint c = id.x, t = id.y, b = id.z;
-    if (c >= C || t >= T) return;
-    ulong row = ulong(b) * T + t;
-    ulong token = min(ids[row], V - 1);
-    ulong position = min(lengths[b] + t, context - 1);
-    device const block_q8_0 *block = token_table + (token * C + c) / 32;
-    out[row * C + c] =
-        float(block->scale) * float(block->value[c % 32]) + position_table[position * C + c];
 }

@@ -24,7 +24,7 @@ static const float chunk_seconds = 5e-6f;
 /* First guesses of an item's cost, until it has been measured. */
 static const float guessed_seconds[] = {
     [ITEM_THREAD] = 1e-9f, [ITEM_SIMDGROUP] = 1e-7f, [ITEM_THREADGROUP] = 1e-6f};
-enum { MATMUL_PANELS_PER_THREAD = 4, MATMUL_PANEL_COLUMNS = 48 };
+enum { MATMUL_PANELS_PER_THREAD = 2, MATMUL_PANEL_COLUMNS = 48 };
 
 typedef struct CPUDevice {
     Device base;

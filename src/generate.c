@@ -100,6 +100,7 @@ static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, Pi
     bool going = true;
     for (size_t left = pieces; going && left-- > 0;) {
         write_piece(llm, tokens, rows, T, left, ids, counts);
+        llm->visible = (uint32_t)row_end(most, left, T);
         Wanted last = left ? WANTED_CACHE : WANTED_LAST_TOKENS;
         pipeline_forward(llm, llm->prompt, rows, T, each ? WANTED_ALL_TOKENS : last);
         if (each) going = each(context, counts[0]);
@@ -157,12 +158,27 @@ static void sample(Generation *generation) {
     pipeline_sample(generation->llm, generation->options, generation->rows);
 }
 
-static DeviceStep *record_step(Generation *generation) {
+static void decode_step(Generation *generation) {
     LLMPipeline *llm = generation->llm;
-    device_record(llm->device);
     pipeline_forward(llm, llm->ids, generation->rows, 1, WANTED_LAST_TOKENS);
     sample(generation);
+}
+
+/* The step is the same every time, so it is recorded once; when profiling, the bytes it moves are not. */
+static DeviceStep *record_step(Generation *generation) {
+    LLMPipeline *llm = generation->llm;
+    if (llm->profile) return NULL;
+    device_record(llm->device);
+    decode_step(generation);
     return device_record_end(llm->device);
+}
+
+static uint64_t queue_step(Generation *generation, DeviceStep *step) {
+    LLMPipeline *llm = generation->llm;
+    if (llm->visible < llm->capacity) llm->visible++;
+    if (step) device_replay(llm->device, step);
+    else decode_step(generation);
+    return device_submit(llm->device);
 }
 
 /* Sample the prefill's token, then decode steps 1 … count − 1; the device may be a few steps ahead of what has been collected. */
@@ -176,10 +192,8 @@ static void decode(Generation *generation, size_t count) {
     DeviceStep *step = count > 1 ? record_step(generation) : NULL;
     size_t queued = 1, collected = 0;
     while (generation->unfinished && collected < count) {
-        while (step && queued < count && queued <= collected + ahead) {
-            device_replay(llm->device, step);
-            submissions[queued++ % MOST_AHEAD] = device_submit(llm->device);
-        }
+        for (; queued < count && queued <= collected + ahead; queued++)
+            submissions[queued % MOST_AHEAD] = queue_step(generation, step);
         if (!collect(generation, collected, submissions[collected % MOST_AHEAD])) break;
         collected++;
     }

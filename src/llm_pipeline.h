@@ -18,10 +18,11 @@ struct LLMPipeline {
     Checkpoint *checkpoint;
     Device *device;
     Weights weights;
-    bool flash;
+    bool flash, profile;
     uint32_t B;        /* rows of the batch, at most */
     uint32_t capacity; /* tokens that the KV cache holds per row */
     uint32_t T_max;    /* tokens per row and pass, at most */
+    uint32_t visible;  /* tokens of the longest row with those of this pass, for the timings */
 
     /* What changes from step to step, see kernels/step.metal. */
     DeviceBuffer *prompt;  /* [B,T] ids of a pass over a prompt */

@@ -113,6 +113,7 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     llm->device = device_open(options->device, &device, error);
     if (!llm->device) return false;
     llm->flash = !options->attention || !strcmp(options->attention, "flash");
+    llm->profile = options->profile;
     llm->B = options->batch ? options->batch : 1;
     llm->capacity = options->context ? options->context : config->context;
     llm->T_max = llm->B < TOKENS_PER_PASS ? TOKENS_PER_PASS / llm->B : 1;

@@ -122,17 +122,9 @@ static bool usable_in_place(const Tensor *tensor) {
            (uintptr_t)tensor->data % alignment(tensor->type) == 0;
 }
 
-static bool has_kernels(TensorType type) {
-    return type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_Q8_0;
-}
-
 static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     *matrix = (Matrix){NULL, tensor->type, tensor->rows, tensor->columns};
     if (tensor->type == TENSOR_BF16) matrix->type = TENSOR_F32;
-    if (!has_kernels(matrix->type))
-        return error_set(loader->error, LLM_ERROR_FORMAT,
-                         "weights of type %s have no kernels yet; convert the file to f32, f16 or q8_0",
-                         tensor_type_name(tensor->type));
     if (usable_in_place(tensor))
         matrix->buffer = device_buffer_wrap(loader->device, tensor->data, tensor_bytes(tensor));
     else if (is_float(tensor->type))

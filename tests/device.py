@@ -75,6 +75,7 @@ class _Argument(ctypes.Structure):
     _fields_ = [
         ("buffer", ctypes.c_void_p),
         ("offset", ctypes.c_size_t),
+        ("bytes", ctypes.c_size_t),
         ("value", _Value),
         ("size", ctypes.c_uint32),
     ]

@@ -70,8 +70,14 @@ FORMATS = {
     "F32": ("linear_f32", "embedding_forward", None),
     "F16": ("linear_f16", "embedding_forward_f16", "dequantise_f16"),
     "Q8_0": ("linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0"),
+    "Q6_K": ("linear_q6_K", "embedding_forward_q6_K", "dequantise_q6_K"),
+    "Q5_1": ("linear_q5_1", "embedding_forward_q5_1", "dequantise_q5_1"),
+    "Q5_0": ("linear_q5_0", "embedding_forward_q5_0", "dequantise_q5_0"),
+    "Q4_1": ("linear_q4_1", "embedding_forward_q4_1", "dequantise_q4_1"),
+    "Q4_0": ("linear_q4_0", "embedding_forward_q4_0", "dequantise_q4_0"),
 }
-BLOCK = {"Q8_0": 32}  # weights that are stored together, 1 where they are not
+# Weights that are stored together, 1 where they are not.
+BLOCK = {"Q8_0": 32, "Q6_K": 256, "Q5_1": 32, "Q5_0": 32, "Q4_1": 32, "Q4_0": 32}
 
 each_format = pytest.mark.parametrize("format", FORMATS)
 
@@ -141,9 +147,8 @@ def test_dequantise(thread_count, format, device, random):
         data[:, 1::2] &= 0xBF  # wherever a half may lie, its exponent is not that of inf and NaN
         expected = models.dequantise(data, format).reshape(-1)
         N = expected.size
-        out = device.run(
-            FORMATS[format][2], threads(N + 5), data, Out(N), N, threads=thread_count
-        )
+        grid = threads(N + 5) if block == 1 else simdgroups(blocks + 1)
+        out = device.run(FORMATS[format][2], grid, data, Out(N), N, threads=thread_count)
         assert numpy.array_equal(out, expected)
 
 
@@ -251,6 +256,16 @@ def test_gelu(thread_count, device, random):
         x[0] = 4  # negative numbers come out small, but not by the same factor accurate
         out = device.run("gelu_forward", threads(N + 7), x, Out(N), N, threads=thread_count)
         check_rows(out, reference.gelu(x.astype(numpy.float64)))
+
+
+@covers("bias_gelu")
+@each_thread_count
+def test_bias_gelu(thread_count, device, random):
+    for T, N in [(1, 32), (1, 257), (3, 64), (8, 31), (9, 33)]:
+        x, bias = normal(random, T, N), normal(random, N)
+        grid = threads(N + 3, T + 1)
+        out = device.run("bias_gelu", grid, x, bias, Out((T, N)), T, N, threads=thread_count)
+        check_rows(out, reference.gelu(x.astype(numpy.float64) + bias))
 
 
 def test_gelu_at_the_edges(device):
