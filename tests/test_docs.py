@@ -91,6 +91,13 @@ def add_bias(random):
     return threads(N, T), {"out": normal(random, T, N), "bias": normal(random, N), "T": T, "N": N}
 
 
+@case("bias_gelu")
+def bias_gelu(random):
+    T, N = size(random, 9), size(random, 300)
+    inputs = {"in_": normal(random, T, N), "bias": normal(random, N)}
+    return threads(N, T), inputs | {"T": T, "N": N}
+
+
 @case("gelu_forward")
 def gelu(random):
     N = size(random, 1000)
@@ -219,15 +226,20 @@ def packed(random, format, rows, columns):
     return data, values.reshape(rows, columns)
 
 
+def columns(random, format):
+    """Whole blocks."""
+    return max(32, FORMATS[format][1]) * size(random, 9)
+
+
 def linear_case(random, format):
-    T, K, N = size(random, 9), 32 * size(random, 9), size(random, 70)
+    T, K, N = size(random, 9), columns(random, format), size(random, 70)
     data, weight = packed(random, format, N, K)
     inputs = {"x": normal(random, T, K), "bias": normal(random, N), "T": T, "K": K, "N": N}
     return simdgroups(N), inputs | {"weight": data}, NUMPY["linear"], inputs | {"weight": weight}
 
 
 def embedding_case(random, format):
-    B, T, C, V, context = size(random, 3), size(random, 9), 32 * size(random, 9), 50, 12
+    B, T, C, V, context = size(random, 3), size(random, 9), columns(random, format), 50, 12
     data, table = packed(random, format, V, C)
     inputs = {"T": T, "C": C, "V": V, "context": context, "position_table": normal(random, context, C)}
     inputs["ids"] = uints(random.integers(0, V + 5, (B, T)))
@@ -237,8 +249,10 @@ def embedding_case(random, format):
 
 
 def dequantise_case(random, format):
-    data, values = packed(random, format, 7, 64)
-    return threads(values.size), {"in_": data, "N": values.size}, lambda: values.reshape(-1), {}
+    data, values = packed(random, format, 7, columns(random, format))
+    weights, N = FORMATS[format][1], values.size
+    grid = simdgroups(N // weights) if weights > 1 else threads(N)
+    return grid, {"in_": data, "N": N}, lambda: values.reshape(-1), {}
 
 
 FORMAT_CASES = {"linear": linear_case, "embedding": embedding_case, "dequantise": dequantise_case}
