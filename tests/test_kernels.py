@@ -5,8 +5,6 @@ random numbers without cancellation, so that errors can be measured against the 
 kernel for another weight format is one more line in FORMATS.
 """
 
-import ctypes
-
 import gguf
 import numpy
 import pytest
@@ -14,6 +12,7 @@ import pytest
 import models
 import reference
 from device import InOut, Out, simdgroups, threadgroups, threads
+from library import kernel_table
 
 TOLERANCE = 1e-5
 NO_TOKEN = 0xFFFFFFFF
@@ -642,19 +641,5 @@ def test_advance_step(thread_count, device):
 # --- nothing forgotten ---
 
 
-class Kernel(ctypes.Structure):
-    """Kernel of src/kernel.h."""
-
-    _fields_ = [
-        ("name", ctypes.c_char_p),
-        ("file", ctypes.c_char_p),
-        ("line", ctypes.c_int),
-        ("parameter_count", ctypes.c_uint32),
-        ("parameters", ctypes.c_void_p),
-    ]
-
-
 def test_every_kernel_has_its_test(library):
-    count = ctypes.c_size_t.in_dll(library, "kernel_count").value
-    table = (Kernel * count).in_dll(library, "kernel_table")
-    assert {kernel.name.decode() for kernel in table} == TESTED
+    assert set(kernel_table(library)) == TESTED
