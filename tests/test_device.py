@@ -1,5 +1,5 @@
 """What device.h promises on every device: matrix products, and dispatches checked against the
-kernels' signatures, so that a wrong one is an error that names kernel and parameter, not a crash."""
+kernels' signatures, so that a wrong one is an error with names, not a crash."""
 
 import numpy
 import pytest

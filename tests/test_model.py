@@ -104,7 +104,7 @@ WIDE = Config(layers=1, heads=4, channels=256, inner=512, context=20, vocabulary
 
 @pytest.mark.parametrize("type", ["Q4_0", "Q6_K"])
 def test_super_blocks(type, device_name, random, tmp_path):
-    """q6_K packs 256 weights: all matrices, or the embedding alone, as in llama.cpp's q4_0 files."""
+    """q6_K packs 256 weights: all matrices, or the embedding alone as in llama.cpp's q4_0."""
     types = {"token_embd.weight": "Q6_K"}
     tensors = models.random_gpt2(WIDE, random, std=0.2)
     path = models.write_gguf(tmp_path / "m.gguf", WIDE, tensors, type=type, types=types)

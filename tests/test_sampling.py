@@ -1,4 +1,4 @@
-"""The sampler against numpy: its random numbers, what it keeps, and how often it draws each token."""
+"""The sampler against numpy: its random numbers, what it keeps, how often it draws each token."""
 
 import numpy
 import pytest
@@ -15,7 +15,8 @@ LARGEST_U = [(8, 8456504), (9, 10455336)]  # (position, seed) that give u = 1 âˆ
 def philox(counter, key):
     """Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): four words
     of 32 bits from counter[..., 4] and key[..., 2]."""
-    x, k = (list(numpy.moveaxis(numpy.array(words, numpy.uint64), -1, 0)) for words in (counter, key))
+    words = lambda array: list(numpy.moveaxis(numpy.array(array, numpy.uint64), -1, 0))
+    x, k = words(counter), words(key)
     low, half = numpy.uint64(0xFFFFFFFF), numpy.uint64(32)
     for _ in range(10):
         a, b = numpy.uint64(0xD2511F53) * x[0], numpy.uint64(0xCD9E8D57) * x[2]
