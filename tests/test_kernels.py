@@ -1,8 +1,8 @@
 """Each kernel of kernels/ against numpy in float64, on every device.
 
-Outputs hold NaN before a run, buffers lie between sentinels (tests/device.py), inputs are fresh random
-numbers without cancellation, so that errors can be measured against the result itself. A kernel for
-another weight format is one more line in FORMATS.
+Outputs hold NaN before a run, buffers lie between sentinels (tests/device.py), inputs are fresh
+random numbers without cancellation, so that errors can be measured against the result itself. A
+kernel for another weight format is one more line in FORMATS.
 """
 
 import gguf
@@ -307,8 +307,9 @@ def test_split_heads(thread_count, device, random):
         counts = random.integers(0, T + 1, B).astype(numpy.uint32)
         keys, values = normal(random, 2, B, nh, capacity, hs)
         q, new_keys, new_values = device.run(
-            "split_heads", threads(hs + 3, T + 1, B * nh), qkv, lengths, counts, Out((B, nh, T, hs)),
-            InOut(keys), InOut(values), T, nh, hs, capacity, threads=thread_count,
+            "split_heads", threads(hs + 3, T + 1, B * nh), qkv, lengths, counts,
+            Out((B, nh, T, hs)), InOut(keys), InOut(values), T, nh, hs, capacity,
+            threads=thread_count,
         )  # fmt: skip
         assert numpy.array_equal(q, qkv[:, :, 0].transpose(0, 2, 1, 3))
         for b in range(B):
@@ -336,8 +337,8 @@ def test_merge_heads(thread_count, device, random):
 
 
 class Cache:
-    """Queries against a KV cache: rows of different lengths, everything that must not be seen is NaN
-    or huge."""
+    """Queries against a KV cache: rows of different lengths, everything that must not be seen is
+    NaN or huge."""
 
     def __init__(self, random, B, T, nh, hs, capacity, lengths=None, counts=None, poison=numpy.nan):
         self.B, self.T, self.nh, self.hs, self.capacity = B, T, nh, hs, capacity
@@ -364,10 +365,8 @@ class Cache:
         for b in range(self.B):
             for t in range(self.T):
                 end = self.visible(b, t)
-                q, k, v = (
-                    x.astype(numpy.float64)
-                    for x in (self.q[b, :, t : t + 1], self.keys[b, :, :end], self.values[b, :, :end])
-                )
+                seen = self.q[b, :, t : t + 1], self.keys[b, :, :end], self.values[b, :, :end]
+                q, k, v = (x.astype(numpy.float64) for x in seen)
                 out[b, :, t] = reference.attention(q, k, v, self.scale)[:, 0]
         return out
 
@@ -403,6 +402,8 @@ class Cache:
         )  # fmt: skip
 
 
+CACHES = [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]
+
 # Each computes attention of a cache; hs64 only for its head size.
 ANY_HEAD_SIZE = [Cache.naive, Cache.flash]
 each_attention = pytest.mark.parametrize("attention", [*ANY_HEAD_SIZE, Cache.flash_hs64])
@@ -411,7 +412,7 @@ each_attention = pytest.mark.parametrize("attention", [*ANY_HEAD_SIZE, Cache.fla
 @covers("attention_scores")
 @each_thread_count
 def test_attention_scores(thread_count, device, random):
-    for B, T, nh, hs, capacity in [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]:
+    for B, T, nh, hs, capacity in CACHES:
         cache = Cache(random, B, T, nh, hs, capacity)
         q, keys = numpy.abs(cache.q), numpy.abs(cache.keys)
         S = int(max(cache.lengths + cache.counts))
@@ -455,7 +456,7 @@ def test_softmax_keeps_nan_to_its_row(device, random):
 @each_thread_count
 def test_attention_mix(thread_count, device, random):
     """Neither weights nor values of keys that a query may not see are touched."""
-    for B, T, nh, hs, capacity in [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]:
+    for B, T, nh, hs, capacity in CACHES:
         cache = Cache(random, B, T, nh, hs, capacity)
         S = int(max(cache.lengths + cache.counts))
         att = random.uniform(0, 1, (B, nh, T, S)).astype(numpy.float32)
@@ -476,10 +477,10 @@ def test_attention_mix(thread_count, device, random):
 @covers("flash_attention", "flash_attention_hs64")
 @each_thread_count
 def test_flash_attention(thread_count, device, random):
-    for B, T, nh, hs, capacity in [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (1, 9, 3, 16, 70)]:
+    for B, T, nh, hs, capacity in CACHES:
         cache = Cache(random, B, T, nh, hs, capacity)
         check_rows(cache.flash(device, thread_count), cache.expected())
-    for B, T, nh, capacity in [(1, 1, 1, 1), (3, 1, 1, 33), (1, 6, 1, 300), (2, 4, 2, 31), (1, 9, 3, 70)]:
+    for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 300), (2, 4, 2, 31), (1, 9, 3, 70)]:
         cache = Cache(random, B, T, nh, 64, capacity)
         check_rows(cache.flash(device, thread_count), cache.expected())
         check_rows(cache.flash_hs64(device, thread_count), cache.expected())
@@ -496,7 +497,7 @@ def test_head_sizes(hs, attention, device, random):
 @each_attention
 @pytest.mark.parametrize("S", [1, 31, 32, 33, 63, 64, 65, 255, 256, 257, 1025])
 def test_cache_lengths(S, attention, device, random):
-    """A decode step with S keys, and a prompt's last tokens, in caches that are full and that are not."""
+    """A decode step with S keys, in a cache that is full and one that is not; a prompt's end."""
     for capacity in (S, S + 20):
         cache = Cache(random, 1, 1, 2, 64, capacity, lengths=[S - 1], counts=[1])
         check_rows(attention(cache, device), cache.expected())
@@ -508,15 +509,16 @@ def test_cache_lengths(S, attention, device, random):
 @each_attention
 @pytest.mark.parametrize("poison", [numpy.nan, numpy.inf, 3e38, -3e38])
 def test_a_poisoned_tail_is_not_seen(poison, attention, device, random):
-    """Rows that bring no, some and T new tokens; padding behind a row's tokens is well-defined, too."""
-    cache = Cache(random, 4, 5, 2, 64, 50, counts=[1, 3, 5, 0], lengths=[0, 40, 17, 4], poison=poison)
+    """Rows that bring no, some and T new tokens; padding behind a row's tokens is defined, too."""
+    lengths, counts = [0, 40, 17, 4], [1, 3, 5, 0]
+    cache = Cache(random, 4, 5, 2, 64, 50, lengths, counts, poison)
     check_rows(attention(cache, device), cache.expected())
 
 
 @each_attention
 @pytest.mark.parametrize("thread_count", [0, 1, 33, 256])
 def test_one_hot_attention(thread_count, attention, device, random):
-    """Query t has 1,000 where key s(t) has its only 1: the answer is value s(t), to the last bit."""
+    """Query t has 1,000 where key s(t) has its only 1: the answer is value s(t), bit by bit."""
     T, hs, before = 20, 64, 40
     cache = Cache(random, 1, T, 1, hs, hs, lengths=[before], counts=[T])
     chosen = [int(random.integers(0, before + t + 1)) for t in range(T)]
