@@ -29,7 +29,7 @@ static const struct {
     [TENSOR_Q5_0] = {"linear_q5_0", "embedding_forward_q5_0", "dequantise_q5_0"},
     [TENSOR_Q5_1] = {"linear_q5_1", "embedding_forward_q5_1", "dequantise_q5_1"},
     [TENSOR_Q8_0] = {"linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0"},
-    [TENSOR_Q6_K] = {"linear_q6_K", "embedding_forward_q6_K", "dequantise_q6_K"},
+    [TENSOR_Q6_K] = {"linear_q6_k", "embedding_forward_q6_k", "dequantise_q6_k"},
 };
 
 static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, uint32_t T,

@@ -72,7 +72,7 @@ FORMATS = {
     "F32": ("linear_f32", "embedding_forward", None),
     "F16": ("linear_f16", "embedding_forward_f16", "dequantise_f16"),
     "Q8_0": ("linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0"),
-    "Q6_K": ("linear_q6_K", "embedding_forward_q6_K", "dequantise_q6_K"),
+    "Q6_K": ("linear_q6_k", "embedding_forward_q6_k", "dequantise_q6_k"),
     "Q5_1": ("linear_q5_1", "embedding_forward_q5_1", "dequantise_q5_1"),
     "Q5_0": ("linear_q5_0", "embedding_forward_q5_0", "dequantise_q5_0"),
     "Q4_1": ("linear_q4_1", "embedding_forward_q4_1", "dequantise_q4_1"),
