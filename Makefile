@@ -31,12 +31,10 @@ endif
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
 KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function \
     -Wno-unknown-warning-option -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
-    -ffp-contract=fast
+    -ffp-contract=fast -fsigned-char
 # Short loops of fixed length are vectorised, not unrolled first.
 CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
-# Lanes meet at a simd function if the same calls led them there: calls stay calls.
-SIMT_FLAGS := -O2 -fno-inline -fconvergent-functions -fno-omit-frame-pointer -fno-optimize-sibling-calls \
-    -Imsl/simt -Imsl/common $(sanitize_flags)
+SIMT_FLAGS := --config msl/simt/flags -Imsl/simt -Imsl/common $(sanitize_flags)
 ifeq ($(ARCH),x86_64)
   LEVELS := v2 v3 v4
   level_flags = -march=x86-64-$(1) -mprefer-vector-width=512
@@ -54,7 +52,7 @@ objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
     $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers fuzz bench examples install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers fuzz bench examples install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -63,6 +61,7 @@ help:
 	@echo 'make test     install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)'
 	@echo 'make build    build the command $(BUILD)/metal-llm and the library'
 	@echo 'make setup    install what is missing (says what it runs)'
+	@echo 'make strict   check that the kernels keep to what Apple'"'"'s compiler takes'
 	@echo 'make bench    measure this machine: prefill and decode of the embedded model'
 	@echo 'make examples build the programs of examples/'
 	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
@@ -98,8 +97,24 @@ test:
 	@./setup.sh test
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: build $(BUILD)/libmetal_llm_internal.so $(VENV)/done
+run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(VENV)/done
 	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
+
+# The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
+TRANSFORMERS := build/venv-transformers
+
+$(TRANSFORMERS)/done: tests/transformers/requirements.txt
+	@echo "  VENV  $(TRANSFORMERS)"
+	@$(SYSTEM_PYTHON) -m venv --system-site-packages $(TRANSFORMERS)
+	@$(TRANSFORMERS)/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+test-transformers:
+	@./setup.sh torch
+	@$(MAKE) --no-print-directory run-transformers
+
+run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
+	@$(preload) BUILD=$(BUILD) DEVICE=$${DEVICE:-cpu} $(TRANSFORMERS)/bin/python -m pytest -q -p no:cacheprovider tests/transformers/compare.py
 
 # --- fuzzing: each parser for SECONDS_EACH, with clang's libFuzzer ---
 
@@ -162,6 +177,22 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 	@mkdir -p $(@D)
 	@echo '  CXX  $@'
 	@$(CLANGXX) $(KERNEL_FLAGS) $(SIMT_FLAGS) -DMSL_PREFIX=simt -MMD -MP -c $< -o $@
+
+# --- the strict check of the kernels' language ---
+
+$(BUILD)/strict: msl/strict/strict.c
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $< $(LDLIBS) -o $@
+
+$(BUILD)/kernels/%.strict: kernels/%.metal msl/strict/metal_stdlib msl/strict/flags $(BUILD)/strict
+	@mkdir -p $(@D)
+	@echo '  STRICT $<'
+	@$(CLANGXX) --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $< > $@.json
+	@$(BUILD)/strict < $@.json
+	@mv $@.json $@
+
+strict: $(names:%=$(BUILD)/kernels/%.strict)
 
 # --- the library and the command ---
 

@@ -143,7 +143,8 @@ static double decode_bytes(const Bench *bench) {
     return weight_bytes(bench->llm) / bench->rows + per_position * positions;
 }
 
-/* FLOP per token of the prefill: the layers' matrices, causal attention, and one row of logits. */
+/* FLOP per token of the prefill, counted as if every layer computed every token: the layers'
+ * matrices, causal attention, and one row of logits. */
 static double prefill_flop(const Bench *bench) {
     const LLMInfo *info = llm_info(bench->llm);
     double C = info->channels, T = bench->prefill.tokens;
@@ -252,8 +253,7 @@ static bool fit_context(Bench *bench, LLMError *error) {
 }
 
 static void measure_machine(Bench *bench, const LLMOptions *options, LLMError *error) {
-    bool is_cpu = !strncmp(llm_info(bench->llm)->device, "cpu", 3);
-    if (!is_cpu || error_is_set(error)) return;
+    if (error_is_set(error) || strncmp(llm_info(bench->llm)->device, "cpu", 3)) return;
     bench->bandwidth = memory_bandwidth(options->threads, error);
     bench->matmul = matmul_speed("cpu", options->threads, error);
 }

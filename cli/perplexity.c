@@ -22,7 +22,6 @@ static Score score_windows(LLMPipeline *llm, const LLMTokens *tokens, float *nat
     for (size_t first = 0; first + 1 < tokens->count && !error_is_set(error); first += context) {
         size_t rest = tokens->count - first;
         LLMTokens window = {.ids = tokens->ids + first, .count = rest < context ? rest : context};
-        if (window.count < 2) break;
         llm_losses(llm, &window, nats, error);
         for (size_t i = 0; i + 1 < window.count; i++)
             score.nats += nats[i];

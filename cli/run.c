@@ -34,7 +34,9 @@ static void interrupt(int signal) {
 
 /* The first Ctrl-C ends the text, a second one the program. */
 static void catch_interrupts(void) {
-    sigaction(SIGINT, &(struct sigaction){.sa_handler = interrupt, .sa_flags = SA_RESETHAND}, NULL);
+    sigaction(SIGINT,
+              &(struct sigaction){.sa_handler = interrupt, .sa_flags = SA_RESTART | SA_RESETHAND},
+              NULL);
 }
 
 static uint64_t fresh_seed(void) {

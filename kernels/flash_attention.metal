@@ -2,62 +2,20 @@
 //
 //   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h
 //
-// One threadgroup per tile of QUERIES queries, grid (⌈T / QUERIES⌉, nh, B): a key that is read serves all of
-// them. Its simdgroups stride over tiles of keys. For each query a simdgroup keeps a running maximum m, the
-// sum l of exp(score − m), and the weighted sum of V so far; when a tile raises m, what was summed before
-// shrinks by exp(old m − new m). At the end the simdgroups' results are merged the same way. Query t of row
-// b sees the keys s < lengths[b] + min(t + 1, counts[b]).
+// One threadgroup per query, grid (T, nh, B). Its simdgroups stride over tiles of keys. Each keeps a
+// running maximum m, the sum l of exp(score − m), and the weighted sum of V so far; when a tile raises
+// the maximum, what was summed before is scaled down by exp(old m − new m). At the end the simdgroups'
+// results are merged the same way. Query t sees the keys s < lengths[b] + min(t + 1, counts[b]).
 #include <metal_stdlib>
 using namespace metal;
 
+constant constexpr uint TILE = 32;           // keys per tile
+constant constexpr uint MAX_HS = 128;        // largest head size
+constant constexpr uint MAX_SIMDGROUPS = 32; // of a threadgroup
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
-constant constexpr uint QUERIES = 4;       // per threadgroup
-constant constexpr uint TILE = 32;         // keys per tile
-constant constexpr uint MAX_HS = 128;      // largest head size
-constant constexpr uint MAX_SIMDGROUPS = 8; // that take part; more of them rest
-constant constexpr uint SLOTS = MAX_SIMDGROUPS * QUERIES;
-
-// Both helpers take COUNT queries at once, and HS, the head size, if the compiler is to know it, else 0.
-
-// scores[i][s] = q[i] · keys[s] · scale for the keys of a tile; lanes share out the keys.
-template <uint COUNT, uint HS>
-static void score_tile(device const float *q, device const float *keys, uint hs, float scale, uint tile,
-                       uint lane, uint lanes, threadgroup float (*scores)[TILE])
-{
-    uint size = HS ? HS : hs;
-    for (uint s = lane; s < tile; s += lanes) {
-        device const float *key = keys + ulong(s) * size;
-        float score[COUNT];
-        for (uint i = 0; i < COUNT; i++) score[i] = 0.0f;
-        for (uint d = 0; d < size; d++)
-            for (uint i = 0; i < COUNT; i++) score[i] += q[i * size + d] * key[d];
-        for (uint i = 0; i < COUNT; i++) scores[i][s] = score[i] * scale;
-    }
-}
-
-// sums[i] = sums[i] · shrink[i] + Σ_s weights[i][s] · values[s]; lanes share out the channels of the head.
-template <uint COUNT, uint HS>
-static void mix_tile(device const float *values, uint hs, uint tile, uint lane, uint lanes,
-                     threadgroup const float (*weights)[TILE], thread const float *shrink,
-                     threadgroup float (*sums)[MAX_HS])
-{
-    constexpr uint DIMS = (HS ? HS : MAX_HS) / SIMD_WIDTH; // per lane, in registers
-    uint size = HS ? HS : hs;
-    for (uint begin = lane; begin < size; begin += DIMS * lanes) {
-        uint dims = HS ? DIMS : min(DIMS, (size - begin + lanes - 1) / lanes);
-        float sum[COUNT][DIMS];
-        for (uint i = 0; i < COUNT; i++)
-            for (uint j = 0; j < dims; j++) sum[i][j] = sums[i][begin + j * lanes] * shrink[i];
-        for (uint s = 0; s < tile; s++)
-            for (uint i = 0; i < COUNT; i++)
-                for (uint j = 0; j < dims; j++)
-                    sum[i][j] += weights[i][s] * values[ulong(s) * size + begin + j * lanes];
-        for (uint i = 0; i < COUNT; i++)
-            for (uint j = 0; j < dims; j++) sums[i][begin + j * lanes] = sum[i][j];
-    }
-}
+constant constexpr uint DIMS = MAX_HS / SIMD_WIDTH; // of the sum, per lane, in registers
 
 kernel void flash_attention(
     device const float *q [[buffer(0)]],      // [B,nh,T,hs]
@@ -66,85 +24,78 @@ kernel void flash_attention(
     device const uint *lengths [[buffer(3)]], // [B]
     device const uint *counts [[buffer(4)]],  // [B]
     device float *out [[buffer(5)]],          // [B,nh,T,hs]
-    constant uint &T [[buffer(6)]],
-    constant uint &hs [[buffer(7)]], // ≤ MAX_HS
-    constant uint &capacity [[buffer(8)]],
-    constant float &scale [[buffer(9)]],
+    constant uint &hs [[buffer(6)]],          // ≤ MAX_HS
+    constant uint &capacity [[buffer(7)]],
+    constant float &scale [[buffer(8)]],
     uint3 group [[threadgroup_position_in_grid]],
     uint3 groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint3 group_size [[threads_per_threadgroup]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
-    uint all_simdgroups [[simdgroups_per_threadgroup]])
+    uint simdgroups [[simdgroups_per_threadgroup]])
 {
-    threadgroup float weights[SLOTS][TILE]; // slot: simdgroup · QUERIES + query of the tile
-    threadgroup float sums[SLOTS][MAX_HS];
-    threadgroup float maxima[SLOTS];
-    threadgroup float totals[SLOTS];
-    uint threads = group_size.x, b = group.z, first_query = group.x * QUERIES;
-    uint count = min(QUERIES, T - first_query);
-    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS), slot = simdgroup * QUERIES;
+    threadgroup float weights[MAX_SIMDGROUPS][TILE];
+    threadgroup float sums[MAX_SIMDGROUPS][MAX_HS];
+    threadgroup float maxima[MAX_SIMDGROUPS];
+    threadgroup float totals[MAX_SIMDGROUPS];
+    uint threads = group_size.x, t = group.x, b = group.z;
+    ulong head = ulong(b) * groups.y + group.y;
+    device const float *query = q + (head * groups.x + t) * hs;
+    device const float *head_keys = keys + head * capacity * hs;
+    device const float *head_values = values + head * capacity * hs;
+    uint visible = lengths[b] + min(t + 1, counts[b]);
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
-    ulong head = ulong(b) * groups.y + group.y, query = (head * T + first_query) * hs;
 
-    if (simdgroup < simdgroups) {
-        float m[QUERIES], l[QUERIES], shrink[QUERIES];
-        for (uint i = 0; i < count; i++) {
-            m[i] = -INFINITY;
-            l[i] = 0.0f;
-            for (uint d = lane; d < hs; d += lanes) sums[slot + i][d] = 0.0f;
+    for (uint d = lane; d < hs; d += lanes) sums[simdgroup][d] = 0.0f;
+    float m = -INFINITY, l = 0.0f;
+    for (uint first = simdgroup * TILE; first < visible; first += simdgroups * TILE) {
+        uint tile = min(TILE, visible - first);
+        float tile_max = -INFINITY;
+        for (uint s = lane; s < tile; s += lanes) {
+            device const float *key = head_keys + ulong(first + s) * hs;
+            float score = 0.0f;
+            for (uint d = 0; d < hs; d++) score += query[d] * key[d];
+            score *= scale;
+            weights[simdgroup][s] = score;
+            tile_max = max(tile_max, score);
         }
-        uint visible = lengths[b] + min(first_query + count, counts[b]); // to the last of the queries
-        for (uint first = simdgroup * TILE; first < visible; first += simdgroups * TILE) {
-            uint tile = min(TILE, visible - first);
-            device const float *tile_keys = keys + (head * capacity + first) * hs;
-            device const float *tile_values = values + (head * capacity + first) * hs;
-            if (count == QUERIES && hs == 64 && lanes == SIMD_WIDTH)
-                score_tile<QUERIES, 64>(q + query, tile_keys, hs, scale, tile, lane, lanes, weights + slot);
-            else
-                for (uint i = 0; i < count; i++)
-                    score_tile<1, 0>(q + query + i * hs, tile_keys, hs, scale, tile, lane, lanes,
-                                     weights + slot + i);
-            for (uint i = 0; i < count; i++) {
-                uint limit = lengths[b] + min(first_query + i + 1, counts[b]);
-                uint seen = limit > first ? min(tile, limit - first) : 0; // keys of the tile that it may see
-                float largest = m[i], sum = 0.0f;
-                for (uint s = lane; s < seen; s += lanes) largest = max(largest, weights[slot + i][s]);
-                largest = simd_max(largest);
-                for (uint s = lane; s < tile; s += lanes) {
-                    float weight = s < seen ? exp(weights[slot + i][s] - largest) : 0.0f;
-                    weights[slot + i][s] = weight;
-                    sum += weight;
-                }
-                shrink[i] = m[i] == -INFINITY ? 0.0f : exp(m[i] - largest);
-                l[i] = l[i] * shrink[i] + simd_sum(sum);
-                m[i] = largest;
+        float new_m = max(m, simd_max(tile_max));
+        float correction = exp(m - new_m); // 0 for the first tile: exp(−∞)
+        float tile_sum = 0.0f;
+        for (uint s = lane; s < tile; s += lanes) {
+            float weight = exp(weights[simdgroup][s] - new_m);
+            weights[simdgroup][s] = weight;
+            tile_sum += weight;
+        }
+        l = l * correction + simd_sum(tile_sum);
+        m = new_m;
+        simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below
+        for (uint begin = lane; begin < hs; begin += DIMS * lanes) {
+            uint dims = min(DIMS, (hs - begin + lanes - 1) / lanes);
+            float sum[DIMS];
+            for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][begin + i * lanes] * correction;
+            for (uint s = 0; s < tile; s++) {
+                device const float *value = head_values + ulong(first + s) * hs + begin;
+                float weight = weights[simdgroup][s];
+                for (uint i = 0; i < dims; i++) sum[i] += weight * value[i * lanes];
             }
-            simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below
-            if (count == QUERIES && hs == 64 && lanes == SIMD_WIDTH)
-                mix_tile<QUERIES, 64>(tile_values, hs, tile, lane, lanes, weights + slot, shrink, sums + slot);
-            else
-                for (uint i = 0; i < count; i++)
-                    mix_tile<1, 0>(tile_values, hs, tile, lane, lanes, weights + slot + i, shrink + i,
-                                   sums + slot + i);
-            simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next writes
+            for (uint i = 0; i < dims; i++) sums[simdgroup][begin + i * lanes] = sum[i];
         }
-        for (uint i = lane; i < count; i += lanes) {
-            maxima[slot + i] = m[i];
-            totals[slot + i] = l[i];
-        }
+        simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next tile's writes
     }
-    threadgroup_barrier(mem_flags::mem_threadgroup); // sums, maxima, totals: the writes → the reads below
-    for (uint i = 0; i < count; i++) {
-        float largest = -INFINITY, total = 0.0f;
-        for (uint g = i; g < simdgroups * QUERIES; g += QUERIES) largest = max(largest, maxima[g]);
-        for (uint g = i; g < simdgroups * QUERIES; g += QUERIES) total += totals[g] * exp(maxima[g] - largest);
-        for (uint d = thread_index; d < hs; d += threads) {
-            float sum = 0.0f;
-            for (uint g = i; g < simdgroups * QUERIES; g += QUERIES)
-                sum += sums[g][d] * exp(maxima[g] - largest);
-            out[query + i * hs + d] = sum / total;
-        }
+
+    if (lane == 0) {
+        maxima[simdgroup] = m;
+        totals[simdgroup] = l;
+    }
+    threadgroup_barrier(mem_flags::mem_threadgroup); // maxima, totals, sums: the writes → the reads below
+    float largest = -INFINITY, total = 0.0f;
+    for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);
+    for (uint i = 0; i < simdgroups; i++) total += totals[i] * exp(maxima[i] - largest);
+    for (uint d = thread_index; d < hs; d += threads) {
+        float sum = 0.0f;
+        for (uint i = 0; i < simdgroups; i++) sum += sums[i][d] * exp(maxima[i] - largest);
+        out[(head * groups.x + t) * hs + d] = sum / total;
     }
 }

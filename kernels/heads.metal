@@ -9,8 +9,8 @@ using namespace metal;
 //   keys[b,h,lengths[b]+t,d]     = qkv[b,t, C + h·hs + d]      for t < counts[b]
 //   values[b,h,lengths[b]+t,d]   = qkv[b,t, 2C + h·hs + d]     for t < counts[b]
 //
-// One thread per channel and token, grid (C, T, B). Row b brings counts[b] ≤ T new tokens; what is
-// behind them is padding and stays out of the cache.
+// One thread per channel of a head and token, grid (hs, T, B·nh). Row b brings counts[b] ≤ T new tokens;
+// what is behind them is padding and stays out of the cache.
 kernel void split_heads(
     device const float *qkv [[buffer(0)]],    // [B,T,3C]
     device const uint *lengths [[buffer(1)]], // [B]
@@ -24,21 +24,19 @@ kernel void split_heads(
     constant uint &capacity [[buffer(9)]],
     uint3 id [[thread_position_in_grid]])
 {
-    uint c = id.x, t = id.y, b = id.z, C = nh * hs;
-    if (c >= C || t >= T) return;
-    ulong head = ulong(b) * nh + c / hs;
-    uint d = c % hs;
-    ulong from = (ulong(b) * T + t) * (3 * C) + c;
-    q[(head * T + t) * hs + d] = qkv[from];
+    uint d = id.x, t = id.y, head = id.z, b = head / nh, C = nh * hs;
+    if (d >= hs || t >= T) return;
+    ulong from = (ulong(b) * T + t) * (3 * C) + head % nh * hs + d;
+    q[(ulong(head) * T + t) * hs + d] = qkv[from];
 
     uint position = lengths[b] + t;
     if (t >= counts[b] || position >= capacity) return;
-    ulong to = (head * capacity + position) * hs + d;
+    ulong to = (ulong(head) * capacity + position) * hs + d;
     keys[to] = qkv[from + C];
     values[to] = qkv[from + 2 * C];
 }
 
-// Join the heads again: out[b,t, h·hs + d] = in[b,h,t,d]. One thread per element, grid (C, T, B).
+// Join the heads again: out[b,t, h·hs + d] = in[b,h,t,d]. One thread per element, grid (hs, T, B·nh).
 kernel void merge_heads(
     device const float *in [[buffer(0)]], // [B,nh,T,hs]
     device float *out [[buffer(1)]],      // [B,T,C]
@@ -47,8 +45,7 @@ kernel void merge_heads(
     constant uint &hs [[buffer(4)]],
     uint3 id [[thread_position_in_grid]])
 {
-    uint c = id.x, t = id.y, b = id.z, C = nh * hs;
-    if (c >= C || t >= T) return;
-    ulong head = ulong(b) * nh + c / hs;
-    out[(ulong(b) * T + t) * C + c] = in[(head * T + t) * hs + c % hs];
+    uint d = id.x, t = id.y, head = id.z, b = head / nh, C = nh * hs;
+    if (d >= hs || t >= T) return;
+    out[(ulong(b) * T + t) * C + head % nh * hs + d] = in[(ulong(head) * T + t) * hs + d];
 }

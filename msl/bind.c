@@ -136,29 +136,45 @@ static void *grow(void *array, size_t count, size_t size) {
 
 /* --- kernel signatures --- */
 
-static const char *const builtins[] = {
-    "thread_position_in_grid",
-    "thread_position_in_threadgroup",
-    "thread_index_in_threadgroup",
-    "thread_index_in_simdgroup",
-    "threadgroup_position_in_grid",
-    "threadgroups_per_grid",
-    "threads_per_grid",
-    "threads_per_threadgroup",
-    "threads_per_simdgroup",
-    "simdgroup_index_in_threadgroup",
-    "simdgroups_per_threadgroup",
+typedef struct Builtin {
+    const char *attribute;
+    bool vector;      /* may have 2 or 3 components */
+    const char *twin; /* must have the same type, where a kernel has both */
+} Builtin;
+
+static const Builtin builtins[] = {
+    {"thread_position_in_grid", true, "threads_per_grid"},
+    {"thread_position_in_threadgroup", true, "threads_per_threadgroup"},
+    {"thread_index_in_threadgroup", false, NULL},
+    {"thread_index_in_simdgroup", false, NULL},
+    {"threadgroup_position_in_grid", true, NULL},
+    {"threadgroups_per_grid", true, NULL},
+    {"threads_per_grid", true, "thread_position_in_grid"},
+    {"threads_per_threadgroup", true, "thread_position_in_threadgroup"},
+    {"threads_per_simdgroup", false, NULL},
+    {"simdgroup_index_in_threadgroup", false, NULL},
+    {"simdgroups_per_threadgroup", false, NULL},
 };
 
-static bool known_builtin(const char *attribute) {
+/* NULL if the attribute is not known. */
+static const Builtin *find_builtin(const char *attribute) {
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-        if (!strcmp(builtins[i], attribute)) return true;
-    return false;
+        if (!strcmp(builtins[i].attribute, attribute)) return &builtins[i];
+    return NULL;
+}
+
+/* Of ushort, uint and their vectors; 0 for other types. */
+static unsigned component_count(const char *type) {
+    const char *rest = type + (strncmp(type, "ushort", 6) ? 4 : 6);
+    if (strncmp(type, "ushort", 6) && strncmp(type, "uint", 4)) return 0;
+    if (!*rest) return 1;
+    return (*rest == '2' || *rest == '3') && !rest[1] ? (unsigned)(*rest - '0') : 0;
 }
 
 /* [[name]] or [[name(n)]]; the current token is the first '['. */
 static bool read_attribute(Reader *reader, BoundParameter *parameter) {
     int line = reader->token.line;
+    parameter->begin = offset(reader, &reader->token);
     if (!expect(reader, "[") || !expect(reader, "[")) return false;
     if (parameter->attribute[0]) return refuse(reader, line, "more than one attribute");
     if (!is_word(&reader->token)) return refuse(reader, line, "expected an attribute's name");
@@ -174,12 +190,38 @@ static bool read_attribute(Reader *reader, BoundParameter *parameter) {
         next(reader);
         if (!expect(reader, ")")) return false;
     }
-    return expect(reader, "]") && expect(reader, "]");
+    if (!expect(reader, "]")) return false;
+    parameter->end = offset(reader, &reader->token) + 1;
+    return expect(reader, "]");
 }
 
 typedef struct Declarator {
     bool is_device, is_constant, is_threadgroup, is_const, is_pointer, is_reference;
 } Declarator;
+
+static bool check_builtin(Reader *reader, int line, const BoundParameter *parameter) {
+    const Builtin *builtin = find_builtin(parameter->attribute);
+    if (!builtin)
+        return refuse(reader, line, "attribute [[%s]] is not supported", parameter->attribute);
+    unsigned components = component_count(parameter->type);
+    if (components == 1 || (components && builtin->vector)) return true;
+    return refuse(reader, line, "'%s' must be ushort or uint%s", parameter->name,
+                  builtin->vector ? ", or a vector of 2 or 3 of them" : "");
+}
+
+/* Metal asks that the positions and sizes of one kernel agree in their number of components, those of
+ * one space in their type. */
+static bool builtins_agree(Reader *reader, int line, const BoundParameter *a,
+                           const BoundParameter *b) {
+    if (a->kind != BOUND_BUILTIN || b->kind != BOUND_BUILTIN) return true;
+    const char *twin = find_builtin(a->attribute)->twin;
+    if (twin && !strcmp(twin, b->attribute) && strcmp(a->type, b->type))
+        return refuse(reader, line, "'%s' and '%s' must have the same type", a->name, b->name);
+    unsigned left = component_count(a->type), right = component_count(b->type);
+    if (left == right || left == 1 || right == 1) return true;
+    return refuse(reader, line, "'%s' and '%s' must have as many components as each other", a->name,
+                  b->name);
+}
 
 static bool classify(Reader *reader, int line, const Declarator *d, BoundParameter *parameter) {
     const char *attribute = parameter->attribute;
@@ -206,8 +248,7 @@ static bool classify(Reader *reader, int line, const Declarator *d, BoundParamet
     parameter->kind = BOUND_BUILTIN;
     if (d->is_pointer || d->is_reference)
         return refuse(reader, line, "'%s' must be a value", parameter->name);
-    if (known_builtin(attribute)) return true;
-    return refuse(reader, line, "attribute [[%s]] is not supported", attribute);
+    return check_builtin(reader, line, parameter);
 }
 
 /* One parameter, up to but not including the ',' or ')' behind it. */
@@ -266,10 +307,13 @@ static bool read_kernel(Reader *reader) {
             return refuse(reader, kernel.line, "more than %d parameters", BIND_PARAMETERS);
         BoundParameter *parameter = &kernel.parameter[kernel.count];
         if (!read_parameter(reader, parameter)) return false;
-        for (unsigned i = 0; i < kernel.count; i++)
+        for (unsigned i = 0; i < kernel.count; i++) {
             if (same_slot(&kernel.parameter[i], parameter))
                 return refuse(reader, reader->token.line, "'%s' and '%s' have the same index",
                               kernel.parameter[i].name, parameter->name);
+            if (!builtins_agree(reader, reader->token.line, &kernel.parameter[i], parameter))
+                return false;
+        }
         kernel.count++;
         if (is(&reader->token, ",")) next(reader);
     }
@@ -367,7 +411,8 @@ void bind_free(BoundFile *file) {
 /* An edit of the text: at `begin`, `end` − `begin` characters are replaced. */
 typedef struct Edit {
     size_t begin, end;
-    const BoundVariable *variable; /* NULL: insert MSL_RESTRICT */
+    const char *insert;
+    const BoundVariable *variable; /* written instead of `insert` if not NULL */
 } Edit;
 
 static int compare_edits(const void *a, const void *b) {
@@ -381,14 +426,16 @@ static size_t collect_edits(const BoundFile *file, Edit **edits) {
     for (size_t v = 0; v < file->variable_count; v++) {
         const BoundVariable *variable = &file->variables[v];
         *edits = grow(*edits, count, sizeof **edits);
-        (*edits)[count++] = (Edit){variable->begin, variable->end, variable};
+        (*edits)[count++] = (Edit){variable->begin, variable->end, "", variable};
     }
     for (size_t k = 0; k < file->kernel_count; k++) {
         for (unsigned p = 0; p < file->kernels[k].count; p++) {
             const BoundParameter *parameter = &file->kernels[k].parameter[p];
+            *edits = grow(*edits, count, sizeof **edits);
+            (*edits)[count++] = (Edit){parameter->begin, parameter->end, "", NULL};
             if (parameter->kind != BOUND_BUFFER) continue;
             *edits = grow(*edits, count, sizeof **edits);
-            (*edits)[count++] = (Edit){parameter->star, parameter->star, NULL};
+            (*edits)[count++] = (Edit){parameter->star, parameter->star, "MSL_RESTRICT ", NULL};
         }
     }
     if (count) qsort(*edits, count, sizeof **edits, compare_edits);
@@ -411,7 +458,7 @@ static void write_text(const BoundFile *file, FILE *out) {
             fprintf(out, "MSL_THREADGROUP(%s, %s, %s);", variable->type, variable->name,
                     variable->dimensions);
         else
-            fputs("MSL_RESTRICT ", out);
+            fputs(edits[i].insert, out);
         write_newlines(file->text, edits[i].begin, edits[i].end, out);
         at = edits[i].end;
     }
@@ -449,6 +496,7 @@ void bind_write_source(const BoundFile *file, FILE *out) {
         }
         fputs("))\n", out);
     }
+    fputs("MSL_END\n", out);
 }
 
 static unsigned type_size(const char *type) {

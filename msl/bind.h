@@ -30,6 +30,7 @@ typedef struct BoundParameter {
     char attribute[64];  /* "buffer", "threadgroup", "thread_position_in_grid", … */
     unsigned index;      /* of buffer(n), threadgroup(n) */
     size_t star;         /* offset in the text just behind the '*', 0 if there is none */
+    size_t begin, end;   /* of [[attribute]] in the text */
 } BoundParameter;
 
 typedef struct BoundKernel {
@@ -62,7 +63,8 @@ bool bind_read(BoundFile *file, const char *path, const char *text, size_t size)
 void bind_free(BoundFile *file);
 
 /* The file as C++ for one target: threadgroup variables as MSL_THREADGROUP(type, name, dimensions),
- * and behind the text one MSL_ENTRY(kernel, (arguments)) per kernel. */
+ * MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out, and behind the text one
+ * MSL_ENTRY(kernel, (arguments)) per kernel, and MSL_END. */
 void bind_write_source(const BoundFile *file, FILE *out);
 /* C: kernel_table[] and kernel_sources[] (see kernel.h) of all files. */
 void bind_write_table(const BoundFile *files, size_t count, FILE *out);

@@ -42,6 +42,14 @@ static bool read_all(BoundFile *files, char **paths, size_t count) {
     return true;
 }
 
+static void free_all(BoundFile *files, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        free((void *)files[i].text);
+        bind_free(&files[i]);
+    }
+    free(files);
+}
+
 int main(int count, char **arguments) {
     const char *verb = count > 2 ? arguments[1] : "";
     int first = !strcmp(verb, "entries") ? 3 : 2;
@@ -51,9 +59,13 @@ int main(int count, char **arguments) {
     }
     size_t file_count = (size_t)(count - first);
     BoundFile *files = calloc(file_count, sizeof *files);
-    if (!files || !read_all(files, arguments + first, file_count)) return 1;
+    if (!files || !read_all(files, arguments + first, file_count)) {
+        free_all(files, files ? file_count : 0);
+        return 1;
+    }
     if (!strcmp(verb, "source")) bind_write_source(&files[0], stdout);
     else if (!strcmp(verb, "table")) bind_write_table(files, file_count, stdout);
     else bind_write_entries(files, file_count, arguments[2], stdout);
+    free_all(files, file_count);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

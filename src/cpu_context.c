@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 /* A chunk should be long enough to be worth taking and short enough to share out evenly. */
@@ -23,7 +24,7 @@ static const float chunk_seconds = 5e-6f;
 /* First guesses of an item's cost, until it has been measured. */
 static const float guessed_seconds[] = {
     [ITEM_THREAD] = 1e-9f, [ITEM_SIMDGROUP] = 1e-7f, [ITEM_THREADGROUP] = 1e-6f};
-enum { MATMUL_PANELS_PER_THREAD = 4, MATMUL_PANEL_COLUMNS = 48 };
+enum { MATMUL_PANELS_PER_THREAD = 2, MATMUL_PANEL_COLUMNS = 48 };
 
 typedef struct CPUDevice {
     Device base;
@@ -107,10 +108,16 @@ static DeviceBuffer *new_buffer(void *data, bool owned) {
     return &buffer->base;
 }
 
+/* Large buffers on large pages: activations are walked in strides that would miss the TLB. */
 static DeviceBuffer *cpu_buffer_new(Device *device, size_t bytes) {
     (void)device;
+    enum { LARGE_PAGE = 2 << 20 };
+    bool is_large = bytes >= LARGE_PAGE;
     void *data = NULL;
-    if (posix_memalign(&data, 64, bytes ? bytes : 1)) return NULL;
+    if (posix_memalign(&data, is_large ? LARGE_PAGE : 64, bytes ? bytes : 1)) return NULL;
+#ifdef MADV_HUGEPAGE
+    if (is_large) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
     return new_buffer(data, true);
 }
 

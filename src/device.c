@@ -34,7 +34,7 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
         Device *device = open_target(targets[i], options, name ? error : &reason);
         if (device || name) return device;
     }
-    error_set(error, LLM_ERROR_DEVICE, "unknown device '%s'; use cpu or simt", name ? name : "");
+    error_set(error, LLM_ERROR_ARGUMENT, "unknown device '%s'; use cpu or simt", name ? name : "");
     return NULL;
 }
 
@@ -132,6 +132,7 @@ static bool check_buffer(Device *device, const Kernel *kernel, const KernelParam
         return device_fail(device, LLM_ERROR_ARGUMENT, "%s: '%s' must be a buffer", kernel->name,
                            parameter->name);
     if (argument->offset >= argument->buffer->size ||
+        argument->bytes > argument->buffer->size - argument->offset ||
         (parameter->size && argument->offset % parameter->size))
         return device_fail(device, LLM_ERROR_ARGUMENT,
                            "%s: '%s': offset %zu does not fit a buffer of %zu bytes", kernel->name,
@@ -323,7 +324,9 @@ static double argument_bytes(const Command *command) {
     double bytes = 0;
     for (uint32_t i = 0; i < command->argument_count; i++) {
         const DeviceArgument *argument = &command->arguments[i];
-        if (argument->buffer) bytes += (double)(argument->buffer->size - argument->offset);
+        if (!argument->buffer) continue;
+        size_t rest = argument->buffer->size - argument->offset;
+        bytes += (double)(argument->bytes ? argument->bytes : rest);
     }
     return bytes;
 }

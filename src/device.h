@@ -68,6 +68,7 @@ static inline DeviceGrid grid_threadgroups(uint32_t x, uint32_t y, uint32_t z) {
 typedef struct DeviceArgument {
     DeviceBuffer *buffer; /* NULL: a value */
     size_t offset;        /* bytes */
+    size_t bytes;         /* that the kernel moves, for the timings; 0: to the buffer's end */
     union {
         uint32_t u32;
         float f32;
@@ -78,6 +79,9 @@ typedef struct DeviceArgument {
 
 static inline DeviceArgument arg_buffer(DeviceBuffer *buffer, size_t offset) {
     return (DeviceArgument){.buffer = buffer, .offset = offset};
+}
+static inline DeviceArgument arg_part(DeviceBuffer *buffer, size_t offset, size_t bytes) {
+    return (DeviceArgument){.buffer = buffer, .offset = offset, .bytes = bytes};
 }
 static inline DeviceArgument arg_u32(uint32_t value) {
     return (DeviceArgument){.value.u32 = value, .size = 4};

@@ -82,24 +82,28 @@ static void advance_lengths(LLMPipeline *llm, uint32_t *lengths, const uint32_t 
     device_write(llm->lengths, 0, lengths, rows * sizeof *lengths);
 }
 
-/* Called after the forward pass of each piece of T tokens per row; the last one has is_last set. */
-typedef bool PieceCallback(void *context, uint32_t T, const uint32_t *counts, bool is_last);
+/* Called after the forward pass of each piece of one row's text, `count` tokens; false ends the run. */
+typedef bool PieceCallback(void *context, uint32_t count);
 
-/* Run all prompts through the model, piece by piece. `lengths` and `counts` of the last piece are left
- * as the step kernels expect them: advance_step adds the one to the other. */
-static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, PieceCallback *callback,
+/* Run all prompts through the model, in pieces of equal length. With `each`, all of a piece's rows of
+ * `norm` are made and it is called behind each piece; without, only the last tokens' rows of the last
+ * piece. The last piece's `lengths` and `counts` stay as the step kernels expect them: advance_step adds
+ * the one to the other. */
+static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, PieceCallback *each,
                     void *context, LLMError *error) {
-    size_t most = longest(tokens, rows);
-    uint32_t T = most < llm->T_max ? (uint32_t)most : llm->T_max;
+    size_t most = longest(tokens, rows), pieces = (most + llm->T_max - 1) / llm->T_max;
+    uint32_t T = (uint32_t)((most + pieces - 1) / pieces);
     uint32_t *ids = calloc((size_t)rows * T + 2 * (size_t)rows, sizeof *ids);
     if (!ids) return error_memory(error, (size_t)rows * T * sizeof *ids);
     uint32_t *counts = ids + (size_t)rows * T, *lengths = counts + rows;
     device_write(llm->lengths, 0, lengths, rows * sizeof *lengths);
     bool going = true;
-    for (size_t left = (most + T - 1) / T; going && left-- > 0;) {
+    for (size_t left = pieces; going && left-- > 0;) {
         write_piece(llm, tokens, rows, T, left, ids, counts);
-        pipeline_forward(llm, llm->prompt, rows, T);
-        going = callback(context, T, counts, left == 0);
+        llm->visible = (uint32_t)row_end(most, left, T);
+        Wanted last = left ? WANTED_CACHE : WANTED_LAST_TOKENS;
+        pipeline_forward(llm, llm->prompt, rows, T, each ? WANTED_ALL_TOKENS : last);
+        if (each) going = each(context, counts[0]);
         if (left) advance_lengths(llm, lengths, counts, rows);
     }
     free(ids);
@@ -107,15 +111,6 @@ static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, Pi
 }
 
 /* --- generate --- */
-
-static bool sample_last_piece(void *context, uint32_t T, const uint32_t *counts, bool is_last) {
-    (void)counts;
-    Generation *generation = context;
-    if (!is_last) return true;
-    pipeline_last_logits(generation->llm, generation->rows, T);
-    pipeline_sample(generation->llm, generation->options, generation->rows);
-    return true;
-}
 
 static void finish_row(Generation *generation, uint32_t row) {
     generation->done[row] = true;
@@ -157,29 +152,48 @@ static bool collect(Generation *generation, size_t step, uint64_t submission) {
     return true;
 }
 
+/* From `norm` to the next ids and to the state of the next step. */
+static void sample(Generation *generation) {
+    pipeline_logits(generation->llm, 0, generation->rows);
+    pipeline_sample(generation->llm, generation->options, generation->rows);
+}
+
+static void decode_step(Generation *generation) {
+    LLMPipeline *llm = generation->llm;
+    pipeline_forward(llm, llm->ids, generation->rows, 1, WANTED_LAST_TOKENS);
+    sample(generation);
+}
+
+/* The step is the same every time, so it is recorded once; when profiling, the bytes it moves are not. */
 static DeviceStep *record_step(Generation *generation) {
     LLMPipeline *llm = generation->llm;
+    if (llm->profile) return NULL;
     device_record(llm->device);
-    pipeline_forward(llm, llm->ids, generation->rows, 1);
-    pipeline_last_logits(llm, generation->rows, 1);
-    pipeline_sample(llm, generation->options, generation->rows);
+    decode_step(generation);
     return device_record_end(llm->device);
 }
 
-/* Decode steps 1 … count − 1; the device may be a few steps ahead of what has been collected. */
+static uint64_t queue_step(Generation *generation, DeviceStep *step) {
+    LLMPipeline *llm = generation->llm;
+    if (llm->visible < llm->capacity) llm->visible++;
+    if (step) device_replay(llm->device, step);
+    else decode_step(generation);
+    return device_submit(llm->device);
+}
+
+/* Sample the prefill's token, then decode steps 1 … count − 1; the device may be a few steps ahead of what has been collected. */
 static void decode(Generation *generation, size_t count) {
     LLMPipeline *llm = generation->llm;
     enum { MOST_AHEAD = 8 };
+    sample(generation);
     uint64_t submissions[MOST_AHEAD] = {device_submit(llm->device)};
     uint32_t ahead = device_run_ahead(llm->device);
     if (ahead >= MOST_AHEAD) ahead = MOST_AHEAD - 1;
     DeviceStep *step = count > 1 ? record_step(generation) : NULL;
     size_t queued = 1, collected = 0;
     while (generation->unfinished && collected < count) {
-        while (step && queued < count && queued <= collected + ahead) {
-            device_replay(llm->device, step);
-            submissions[queued++ % MOST_AHEAD] = device_submit(llm->device);
-        }
+        for (; queued < count && queued <= collected + ahead; queued++)
+            submissions[queued % MOST_AHEAD] = queue_step(generation, step);
         if (!collect(generation, collected, submissions[collected % MOST_AHEAD])) break;
         collected++;
     }
@@ -229,8 +243,7 @@ size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, si
             generation.prompt[b] = tokens[b].count;
             if (tokens[b].count >= llm->capacity) finish_row(&generation, b);
         }
-        if (generation.unfinished &&
-            prefill(llm, tokens, rows, sample_last_piece, &generation, error))
+        if (generation.unfinished && prefill(llm, tokens, rows, NULL, NULL, error))
             decode(&generation, count);
     }
     free(generation.done);
@@ -266,14 +279,12 @@ static void score_losses(Scoring *scoring, uint32_t count) {
     device_read(llm->nats, 0, scoring->nats + scoring->position, count * sizeof(float));
 }
 
-static bool score_piece(void *context, uint32_t T, const uint32_t *counts, bool is_last) {
-    (void)T;
-    (void)is_last;
+static bool score_piece(void *context, uint32_t tokens) {
     Scoring *scoring = context;
     LLMPipeline *llm = scoring->llm;
     size_t V = llm->info.vocabulary;
-    for (uint32_t first = 0; first < counts[0]; first += LOGITS_PER_PASS) {
-        uint32_t count = counts[0] - first;
+    for (uint32_t first = 0; first < tokens; first += LOGITS_PER_PASS) {
+        uint32_t count = tokens - first;
         if (count > LOGITS_PER_PASS) count = LOGITS_PER_PASS;
         pipeline_logits(llm, first, count);
         if (scoring->logits)

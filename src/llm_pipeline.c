@@ -14,9 +14,11 @@
 
 /* Up to so many tokens the linear kernels, which read each weight once, beat the matrix library. */
 enum { LINEAR_TOKENS = 8 };
-enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention.metal */
+enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 
-#define BUFFER(buffer) arg_buffer(buffer, 0)
+/* A buffer that a kernel moves whole, as it does weights; one of which it moves `count` floats. */
+#define BUFFER(buffer)        arg_buffer(buffer, 0)
+#define FLOATS(buffer, count) arg_part(buffer, 0, (size_t)(count) * sizeof(float))
 
 /* Names of the kernels of each weight format. */
 static const struct {
@@ -34,8 +36,8 @@ static const struct {
 
 static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, uint32_t T,
                      uint32_t N) {
-    dispatch(llm->device, "add_bias", grid_threads(N, T, 1), BUFFER(out), BUFFER(bias), arg_u32(T),
-             arg_u32(N));
+    dispatch(llm->device, "add_bias", grid_threads(N, T, 1), FLOATS(out, T * N), BUFFER(bias),
+             arg_u32(T), arg_u32(N));
 }
 
 /* The matrix library wants floats: false for the embedding of a quantised model, whose float copy would
@@ -45,39 +47,49 @@ static bool suits_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t 
     return T > LINEAR_TOKENS && (is_float || weight->buffer != llm->weights.output.buffer);
 }
 
-/* out[T,N] = x[T,K] · weightᵀ + bias. x starts at row `first` of its buffer. */
-static void linear(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, const Matrix *weight,
-                   DeviceBuffer *bias, DeviceBuffer *out, uint32_t T) {
+/* out[T,N] = x[T,K] · weightᵀ by the matrix library. */
+static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, DeviceBuffer *out,
+                     uint32_t T) {
     uint32_t N = weight->rows, K = weight->columns;
-    DeviceArgument input = arg_buffer(x, (size_t)first * K * sizeof(float));
-    if (!suits_matmul(llm, weight, T)) {
-        dispatch(llm->device, format_kernels[weight->type].linear, grid_simdgroups(N), input,
-                 BUFFER(weight->buffer), BUFFER(bias), BUFFER(out), arg_u32(T), arg_u32(K),
-                 arg_u32(N));
-        return;
-    }
     DeviceBuffer *floats = weight->buffer;
     if (format_kernels[weight->type].dequantise) {
         floats = llm->dequantised;
         dispatch(llm->device, format_kernels[weight->type].dequantise, grid_threads(N * K, 1, 1),
-                 BUFFER(weight->buffer), BUFFER(floats), arg_u32(N * K));
+                 BUFFER(weight->buffer), FLOATS(floats, N * K), arg_u32(N * K));
     }
-    device_matmul(llm->device, &(DeviceMatmul){.x = input,
+    device_matmul(llm->device, &(DeviceMatmul){.x = x,
                                                .weight = BUFFER(floats),
                                                .out = BUFFER(out),
                                                .M = T,
                                                .N = N,
                                                .K = K});
-    if (bias != llm->zeros) add_bias(llm, out, bias, T, N);
+}
+
+/* out[T,N] = x[T,K] · weightᵀ + bias. x starts at row `first` of its buffer. */
+static void linear(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, const Matrix *weight,
+                   DeviceBuffer *bias, DeviceBuffer *out, uint32_t T) {
+    uint32_t N = weight->rows, K = weight->columns;
+    DeviceArgument input = arg_part(x, (size_t)first * K * sizeof(float),
+                                    (size_t)T * K * sizeof(float));
+    if (suits_matmul(llm, weight, T)) {
+        multiply(llm, input, weight, out, T);
+        if (bias != llm->zeros) add_bias(llm, out, bias, T, N);
+    } else {
+        dispatch(llm->device, format_kernels[weight->type].linear, grid_simdgroups(N), input,
+                 BUFFER(weight->buffer), FLOATS(bias, N), FLOATS(out, T * N), arg_u32(T), arg_u32(K),
+                 arg_u32(N));
+    }
 }
 
 static void embed(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T) {
     const ModelConfig *config = &llm->checkpoint->config;
     const Matrix *table = &llm->weights.token_embedding;
-    dispatch(llm->device, format_kernels[table->type].embedding,
-             grid_threads(config->channels, T, B), BUFFER(ids), BUFFER(llm->lengths),
-             BUFFER(table->buffer), BUFFER(llm->weights.position_embedding), BUFFER(llm->x),
-             arg_u32(T), arg_u32(config->channels), arg_u32(config->vocabulary),
+    uint32_t C = config->channels, rows = B * T;
+    size_t row_bytes = tensor_row_bytes(table->type, C);
+    dispatch(llm->device, format_kernels[table->type].embedding, grid_threads(C, T, B),
+             FLOATS(ids, rows), FLOATS(llm->lengths, B),
+             arg_part(table->buffer, 0, rows < table->rows ? rows * row_bytes : 0),
+             FLOATS(llm->weights.position_embedding, T * C), FLOATS(llm->x, rows * C), arg_u32(T), arg_u32(config->channels), arg_u32(config->vocabulary),
              arg_u32(config->context));
 }
 
@@ -89,97 +101,126 @@ static float attention_scale(const ModelConfig *config, uint32_t l) {
     return scale;
 }
 
+/* Keys or values of layer l, as far as this pass looks at them. */
+static DeviceArgument cached(LLMPipeline *llm, DeviceBuffer *cache, uint32_t B) {
+    size_t floats = (size_t)B * llm->visible * llm->checkpoint->config.channels;
+    return arg_part(cache, 0, floats * sizeof(float));
+}
+
 /* scores → softmax → mix, with the whole T×S matrix in memory. */
 static void naive_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T, float scale) {
-    uint32_t nh = llm->checkpoint->config.heads, hs = llm->checkpoint->config.channels / nh;
-    uint32_t S = llm->capacity;
-    dispatch(llm->device, "attention_scores", grid_threads(S, T, B * nh), BUFFER(llm->q),
-             BUFFER(llm->keys[l]), BUFFER(llm->lengths), BUFFER(llm->counts), BUFFER(llm->att),
-             arg_u32(T), arg_u32(S), arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity),
-             arg_f32(scale));
-    dispatch(llm->device, "softmax_inplace", grid_threadgroups(B * nh * T, 1, 1), BUFFER(llm->att),
-             arg_u32(S));
-    dispatch(llm->device, "attention_mix", grid_threads(hs, T, B * nh), BUFFER(llm->att),
-             BUFFER(llm->values[l]), BUFFER(llm->lengths), BUFFER(llm->counts), BUFFER(llm->mixed),
+    uint32_t C = llm->checkpoint->config.channels, nh = llm->checkpoint->config.heads, hs = C / nh;
+    uint32_t S = llm->capacity, rows = B * nh * T;
+    DeviceArgument att = arg_part(llm->att, 0, (size_t)rows * S * sizeof(float));
+    DeviceArgument lengths = FLOATS(llm->lengths, B), counts = FLOATS(llm->counts, B);
+    dispatch(llm->device, "attention_scores", grid_threads(S, T, B * nh), FLOATS(llm->q, B * T * C),
+             cached(llm, llm->keys[l], B), lengths, counts, att, arg_u32(T), arg_u32(S),
+             arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity), arg_f32(scale));
+    dispatch(llm->device, "softmax_inplace", grid_threadgroups(rows, 1, 1), att, arg_u32(S));
+    dispatch(llm->device, "attention_mix", grid_threads(hs, T, B * nh), att,
+             cached(llm, llm->values[l], B), lengths, counts, FLOATS(llm->mixed, B * T * C),
              arg_u32(T), arg_u32(S), arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity));
 }
 
 static void flash_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T, float scale) {
-    uint32_t nh = llm->checkpoint->config.heads, hs = llm->checkpoint->config.channels / nh;
+    uint32_t C = llm->checkpoint->config.channels, nh = llm->checkpoint->config.heads, hs = C / nh;
+    DeviceArgument q = FLOATS(llm->q, B * T * C), out = FLOATS(llm->mixed, B * T * C);
+    DeviceArgument keys = cached(llm, llm->keys[l], B), values = cached(llm, llm->values[l], B);
+    DeviceArgument lengths = FLOATS(llm->lengths, B), counts = FLOATS(llm->counts, B);
     uint32_t tiles = (T + FLASH_QUERIES - 1) / FLASH_QUERIES;
-    dispatch(llm->device, "flash_attention", grid_threadgroups(tiles, nh, B), BUFFER(llm->q),
-             BUFFER(llm->keys[l]), BUFFER(llm->values[l]), BUFFER(llm->lengths),
-             BUFFER(llm->counts), BUFFER(llm->mixed), arg_u32(T), arg_u32(hs),
-             arg_u32(llm->capacity), arg_f32(scale));
+    if (hs == 64)
+        dispatch(llm->device, "flash_attention_hs64", grid_threadgroups(tiles, nh, B), q, keys,
+                 values, lengths, counts, out, arg_u32(T), arg_u32(llm->capacity), arg_f32(scale));
+    else
+        dispatch(llm->device, "flash_attention", grid_threadgroups(T, nh, B), q, keys, values,
+                 lengths, counts, out, arg_u32(hs), arg_u32(llm->capacity), arg_f32(scale));
 }
 
-/* norm → block_out: QKV, attention against the KV cache, projection. */
-static void attention_block(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T) {
+/* norm → the heads' outputs side by side, [B,T,C]: QKV, and attention against the KV cache. */
+static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T) {
     const ModelConfig *config = &llm->checkpoint->config;
     const LayerWeights *layer = &llm->weights.layer[l];
-    uint32_t C = config->channels, nh = config->heads, hs = C / nh;
-    linear(llm, llm->norm, 0, &layer->qkv, layer->qkv_bias, llm->qkv, B * T);
-    dispatch(llm->device, "split_heads", grid_threads(C, T, B), BUFFER(llm->qkv),
-             BUFFER(llm->lengths), BUFFER(llm->counts), BUFFER(llm->q), BUFFER(llm->keys[l]),
-             BUFFER(llm->values[l]), arg_u32(T), arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity));
+    uint32_t C = config->channels, nh = config->heads, hs = C / nh, rows = B * T;
+    linear(llm, llm->norm, 0, &layer->qkv, layer->qkv_bias, llm->qkv, rows);
+    dispatch(llm->device, "split_heads", grid_threads(hs, T, B * nh), FLOATS(llm->qkv, 3 * rows * C),
+             FLOATS(llm->lengths, B), FLOATS(llm->counts, B), FLOATS(llm->q, rows * C),
+             FLOATS(llm->keys[l], rows * C), FLOATS(llm->values[l], rows * C), arg_u32(T),
+             arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity));
     (llm->flash ? flash_attention : naive_attention)(llm, l, B, T, attention_scale(config, l));
-    DeviceBuffer *merged = llm->mixed; /* for T = 1, [B,nh,1,hs] and [B,1,C] are the same layout */
-    if (T > 1) {
-        merged = llm->merged;
-        dispatch(llm->device, "merge_heads", grid_threads(C, T, B), BUFFER(llm->mixed),
-                 BUFFER(merged), arg_u32(T), arg_u32(nh), arg_u32(hs));
+    if (T == 1) return llm->mixed; /* [B,nh,1,hs] and [B,1,C] are the same layout */
+    dispatch(llm->device, "merge_heads", grid_threads(hs, T, B * nh), FLOATS(llm->mixed, rows * C),
+             FLOATS(llm->merged, rows * C), arg_u32(T), arg_u32(nh), arg_u32(hs));
+    return llm->merged;
+}
+
+/* norm → gelu. A bias that follows the matrix library costs a pass over memory: GELU takes it along. */
+static void up_and_gelu(LLMPipeline *llm, const LayerWeights *layer, uint32_t rows) {
+    uint32_t N = layer->up.rows;
+    if (suits_matmul(llm, &layer->up, rows)) {
+        multiply(llm, BUFFER(llm->norm), &layer->up, llm->up, rows);
+        dispatch(llm->device, "bias_gelu", grid_threads(N, rows, 1), FLOATS(llm->up, rows * N),
+                 BUFFER(layer->up_bias), FLOATS(llm->gelu, rows * N), arg_u32(rows), arg_u32(N));
+    } else {
+        linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, rows);
+        dispatch(llm->device, "gelu_forward", grid_threads(rows * N, 1, 1),
+                 FLOATS(llm->up, rows * N), FLOATS(llm->gelu, rows * N), arg_u32(rows * N));
     }
-    linear(llm, merged, 0, &layer->projection, layer->projection_bias, llm->block_out, B * T);
 }
 
 /* norm → block_out: up, GELU, down. */
-static void mlp_block(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T) {
+static void mlp(LLMPipeline *llm, uint32_t l, uint32_t rows) {
     const LayerWeights *layer = &llm->weights.layer[l];
-    uint32_t N = B * T * layer->up.rows;
-    linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, B * T);
-    dispatch(llm->device, "gelu_forward", grid_threads(N, 1, 1), BUFFER(llm->up), BUFFER(llm->gelu),
-             arg_u32(N));
-    linear(llm, llm->gelu, 0, &layer->down, layer->down_bias, llm->block_out, B * T);
+    up_and_gelu(llm, layer, rows);
+    linear(llm, llm->gelu, 0, &layer->down, layer->down_bias, llm->block_out, rows);
 }
 
 /* from + block_out → to, and its layernorm → norm. */
 static void add_and_norm(LLMPipeline *llm, DeviceBuffer *from, DeviceBuffer *to,
                          DeviceBuffer *weight, DeviceBuffer *bias, uint32_t rows) {
-    const ModelConfig *config = &llm->checkpoint->config;
-    dispatch(llm->device, "residual_layernorm", grid_threadgroups(rows, 1, 1), BUFFER(from),
-             BUFFER(llm->block_out), BUFFER(weight), BUFFER(bias), BUFFER(to), BUFFER(llm->norm),
-             arg_u32(config->channels), arg_f32(config->epsilon));
+    uint32_t C = llm->checkpoint->config.channels;
+    dispatch(llm->device, "residual_layernorm", grid_threadgroups(rows, 1, 1),
+             FLOATS(from, rows * C), FLOATS(llm->block_out, rows * C), BUFFER(weight), BUFFER(bias),
+             FLOATS(to, rows * C), FLOATS(llm->norm, rows * C), arg_u32(C),
+             arg_f32(llm->checkpoint->config.epsilon));
 }
 
-void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T) {
+/* Of [B,T,C], each row's last new token: [B,C]. */
+static DeviceBuffer *last_rows(LLMPipeline *llm, DeviceBuffer *from, DeviceBuffer *to, uint32_t B,
+                               uint32_t T) {
+    uint32_t C = llm->checkpoint->config.channels;
+    dispatch(llm->device, "last_token_rows", grid_threads(C, B, 1), FLOATS(from, B * C),
+             FLOATS(llm->counts, B), FLOATS(to, B * C), arg_u32(B), arg_u32(T), arg_u32(C));
+    return to;
+}
+
+void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted) {
     const ModelConfig *config = &llm->checkpoint->config;
     const Weights *weights = &llm->weights;
+    uint32_t rows = B * T;
     embed(llm, ids, B, T);
-    dispatch(llm->device, "layernorm_forward", grid_threadgroups(B * T, 1, 1), BUFFER(llm->x),
+    dispatch(llm->device, "layernorm_forward", grid_threadgroups(rows, 1, 1),
+             FLOATS(llm->x, rows * config->channels),
              BUFFER(weights->layer[0].attention_norm_weight),
-             BUFFER(weights->layer[0].attention_norm_bias), BUFFER(llm->norm),
-             arg_u32(config->channels), arg_f32(config->epsilon));
+             BUFFER(weights->layer[0].attention_norm_bias),
+             FLOATS(llm->norm, rows * config->channels), arg_u32(config->channels),
+             arg_f32(config->epsilon));
     for (uint32_t l = 0; l < config->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
         bool is_last = l + 1 == config->layers;
-        attention_block(llm, l, B, T);
-        add_and_norm(llm, llm->x, llm->res, layer->mlp_norm_weight, layer->mlp_norm_bias, B * T);
-        mlp_block(llm, l, B, T);
+        DeviceBuffer *x = llm->x, *attended = attend(llm, l, B, T);
+        if (is_last && wanted == WANTED_CACHE) return;
+        if (is_last && wanted == WANTED_LAST_TOKENS && T > 1) { /* the others have done their part */
+            attended = last_rows(llm, attended, llm->last_attended, B, T);
+            x = last_rows(llm, x, llm->last_x, B, T);
+            rows = B;
+        }
+        linear(llm, attended, 0, &layer->projection, layer->projection_bias, llm->block_out, rows);
+        add_and_norm(llm, x, llm->res, layer->mlp_norm_weight, layer->mlp_norm_bias, rows);
+        mlp(llm, l, rows);
         add_and_norm(llm, llm->res, llm->x,
                      is_last ? weights->output_norm_weight : layer[1].attention_norm_weight,
-                     is_last ? weights->output_norm_bias : layer[1].attention_norm_bias, B * T);
+                     is_last ? weights->output_norm_bias : layer[1].attention_norm_bias, rows);
     }
-}
-
-void pipeline_last_logits(LLMPipeline *llm, uint32_t B, uint32_t T) {
-    uint32_t C = llm->checkpoint->config.channels;
-    DeviceBuffer *last = llm->norm;
-    if (T > 1) {
-        last = llm->last;
-        dispatch(llm->device, "last_token_rows", grid_threads(C, B, 1), BUFFER(llm->norm),
-                 BUFFER(llm->counts), BUFFER(last), arg_u32(B), arg_u32(T), arg_u32(C));
-    }
-    linear(llm, last, 0, &llm->weights.output, llm->zeros, llm->logits, B);
 }
 
 void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
@@ -193,13 +234,13 @@ void pipeline_sample(LLMPipeline *llm, const LLMGeneration *generation, uint32_t
     DeviceArgument seed = {.value.u64 = generation->seed, .size = 8};
     if (generation->temperature > 0.0f && top_k > 1)
         dispatch(llm->device, "top_k_top_p_sample", grid_threadgroups(B, 1, 1),
-                 BUFFER(llm->logits), BUFFER(llm->lengths), BUFFER(llm->counts), BUFFER(llm->p),
-                 BUFFER(llm->ids), arg_u32(V), arg_f32(generation->temperature), arg_u32(top_k),
+                 FLOATS(llm->logits, B * V), FLOATS(llm->lengths, B), FLOATS(llm->counts, B), FLOATS(llm->p, B * V),
+                 FLOATS(llm->ids, B), arg_u32(V), arg_f32(generation->temperature), arg_u32(top_k),
                  arg_f32(top_p), seed);
     else
-        dispatch(llm->device, "argmax_sample", grid_threadgroups(B, 1, 1), BUFFER(llm->logits),
-                 BUFFER(llm->ids), arg_u32(V));
-    dispatch(llm->device, "advance_step", grid_threads(B, 1, 1), BUFFER(llm->ids),
-             BUFFER(llm->lengths), BUFFER(llm->counts), BUFFER(llm->history), arg_u32(B),
+        dispatch(llm->device, "argmax_sample", grid_threadgroups(B, 1, 1), FLOATS(llm->logits, B * V),
+                 FLOATS(llm->ids, B), arg_u32(V));
+    dispatch(llm->device, "advance_step", grid_threads(B, 1, 1), FLOATS(llm->ids, B),
+             FLOATS(llm->lengths, B), FLOATS(llm->counts, B), FLOATS(llm->history, B), arg_u32(B),
              arg_u32(llm->capacity));
 }

@@ -18,10 +18,11 @@ struct LLMPipeline {
     Checkpoint *checkpoint;
     Device *device;
     Weights weights;
-    bool flash;
+    bool flash, profile;
     uint32_t B;        /* rows of the batch, at most */
     uint32_t capacity; /* tokens that the KV cache holds per row */
     uint32_t T_max;    /* tokens per row and pass, at most */
+    uint32_t visible;  /* tokens of the longest row with those of this pass, for the timings */
 
     /* What changes from step to step, see kernels/step.metal. */
     DeviceBuffer *prompt;  /* [B,T] ids of a pass over a prompt */
@@ -43,7 +44,7 @@ struct LLMPipeline {
     DeviceBuffer *block_out;    /* [B,T,C] */
     DeviceBuffer *up;           /* [B,T,inner] before GELU */
     DeviceBuffer *gelu;         /* [B,T,inner] */
-    DeviceBuffer *last;         /* [B,C] of each row's last token */
+    DeviceBuffer *last_attended, *last_x; /* [B,C] of each row's last token */
     DeviceBuffer *logits;       /* [max(B, LOGITS_PER_PASS), V] */
     DeviceBuffer *p;            /* [B,V] the sampler's scratch */
     DeviceBuffer *targets;      /* [LOGITS_PER_PASS] */
@@ -52,11 +53,16 @@ struct LLMPipeline {
     DeviceBuffer *dequantised;  /* [out, in] f32, one matrix at a time, for the matrix library */
 };
 
+/* What a pass is run for. */
+typedef enum Wanted {
+    WANTED_CACHE,       /* only the KV cache: more of the prompt is to come */
+    WANTED_LAST_TOKENS, /* `norm` [B,C] of each row's last new token */
+    WANTED_ALL_TOKENS,  /* `norm` [B,T,C] */
+} Wanted;
+
 /* One pass over T tokens of B rows, ids [B,T]: from ids to `norm`, the normalised last layer. */
-void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T);
-/* From `norm` to logits [B,V] of each row's last new token. */
-void pipeline_last_logits(LLMPipeline *llm, uint32_t B, uint32_t T);
-/* From `norm`, tokens first … first + count − 1 of the pass (all rows counted), to logits [count,V]. */
+void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted);
+/* From rows first … first + count − 1 of `norm` to logits [count,V]. */
 void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count);
 /* From logits to ids, and to the state of the next step. */
 void pipeline_sample(LLMPipeline *llm, const LLMGeneration *generation, uint32_t B);

@@ -67,7 +67,8 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     llm->block_out = floats(llm, BT, C);
     llm->up = floats(llm, BT, config->inner);
     llm->gelu = floats(llm, BT, config->inner);
-    llm->last = floats(llm, B, C);
+    llm->last_attended = floats(llm, B, C);
+    llm->last_x = floats(llm, B, C);
     llm->logits = floats(llm, logits, V);
     llm->p = floats(llm, B, V);
     llm->targets = floats(llm, LOGITS_PER_PASS, 1);
@@ -112,6 +113,7 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     llm->device = device_open(options->device, &device, error);
     if (!llm->device) return false;
     llm->flash = !options->attention || !strcmp(options->attention, "flash");
+    llm->profile = options->profile;
     llm->B = options->batch ? options->batch : 1;
     llm->capacity = options->context ? options->context : config->context;
     llm->T_max = llm->B < TOKENS_PER_PASS ? TOKENS_PER_PASS / llm->B : 1;
@@ -140,7 +142,7 @@ static void free_buffers(LLMPipeline *llm) {
     DeviceBuffer *buffers[] = {
         llm->prompt, llm->ids,   llm->lengths,   llm->counts,  llm->history,     llm->x,
         llm->res,    llm->norm,  llm->qkv,       llm->q,       llm->att,         llm->mixed,
-        llm->merged, llm->up,    llm->block_out, llm->gelu,    llm->last,        llm->logits,
+        llm->merged, llm->up,    llm->block_out, llm->gelu,    llm->last_attended, llm->last_x, llm->logits,
         llm->p,      llm->zeros, llm->targets,   llm->nats,    llm->dequantised};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_free(buffers[i]);
     for (uint32_t l = 0; l < llm->weights.layers; l++) {

@@ -1,12 +1,16 @@
 /* simt_context.c — the device "simt": every kernel on full threadgroups, watched.
  *
- * Slow, and meant for tests: threads run in a random order (see msl/simt/simt.h), fresh buffers hold
- * NaN, and every buffer lies between two fences that are looked at after each kernel.
+ * Slow, and meant for tests: threads run in a random order (see msl/simt/simt.h), fresh buffers
+ * hold NaN, and every buffer lies between two fences that are looked at after each kernel.
  */
 #include "device_target.h"
 #include "simt.h"
 
+#ifdef __APPLE__
+#include <Accelerate/Accelerate.h>
+#else
 #include <cblas.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +96,8 @@ static void check_fences(DeviceBuffer *buffer, const char *kernel, const char *p
     if (before || behind)
         device_fail(buffer->device, LLM_ERROR_DEVICE,
                     "%s wrote outside of '%s': %zu bytes before its start, %zu behind its end (it "
-                    "has %zu bytes)", kernel, parameter, before, behind, buffer->size);
+                    "has %zu bytes)",
+                    kernel, parameter, before, behind, buffer->size);
 }
 
 /* --- kernels --- */
@@ -122,8 +127,7 @@ static void bind_arguments(const Command *command, void *arguments[SIMT_BUFFERS]
             scratch[parameter->index] = argument->value.u64;
         else if (argument->buffer)
             arguments[parameter->index] = contents(argument->buffer) + argument->offset;
-        else
-            arguments[parameter->index] = (void *)(uintptr_t)&argument->value;
+        else arguments[parameter->index] = (void *)(uintptr_t)&argument->value;
     }
 }
 
@@ -167,8 +171,7 @@ static float *widened(const DeviceArgument *argument, size_t count) {
 
 static void multiply(const DeviceMatmul *m, const float *x, const float *weight) {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m->M, (int)m->N, (int)m->K, 1.0f, x,
-                (int)m->K, weight, (int)m->K, 0.0f, (float *)(uintptr_t)matrix(&m->out),
-                (int)m->N);
+                (int)m->K, weight, (int)m->K, 0.0f, (float *)(uintptr_t)matrix(&m->out), (int)m->N);
 }
 
 static void run_matmul(Device *device, const DeviceMatmul *m) {

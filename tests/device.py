@@ -24,7 +24,8 @@ class Error(Exception):
 class Grid(ctypes.Structure):
     """DeviceGrid of src/device.h."""
 
-    _fields_ = [("item", ctypes.c_int)] + [(name, ctypes.c_uint32) for name in ("x", "y", "z", "threads")]
+    _fields_ = [("item", ctypes.c_int)]
+    _fields_ += [(name, ctypes.c_uint32) for name in ("x", "y", "z", "threads")]
 
 
 def threads(x, y=1, z=1):
@@ -99,16 +100,17 @@ class _Matmul(ctypes.Structure):
 def _load():
     library = library_module.load()
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
+    text, error = ctypes.c_char_p, ctypes.POINTER(library_module.Error)
     signatures = {
-        "device_open": (pointer, [ctypes.c_char_p, ctypes.POINTER(_Options), ctypes.POINTER(library_module.Error)]),
+        "device_open": (pointer, [text, ctypes.POINTER(_Options), error]),
         "device_close": (None, [pointer]),
-        "device_description": (ctypes.c_char_p, [pointer]),
-        "device_failed": (ctypes.c_bool, [pointer, ctypes.POINTER(library_module.Error)]),
+        "device_description": (text, [pointer]),
+        "device_failed": (ctypes.c_bool, [pointer, error]),
         "device_buffer_new": (pointer, [pointer, size]),
         "device_buffer_free": (None, [pointer]),
         "device_write": (None, [pointer, size, pointer, size]),
         "device_read": (None, [pointer, size, pointer, size]),
-        "device_dispatch": (None, [pointer, ctypes.c_char_p, Grid, ctypes.POINTER(_Argument), size]),
+        "device_dispatch": (None, [pointer, text, Grid, ctypes.POINTER(_Argument), size]),
         "device_matmul": (None, [pointer, ctypes.POINTER(_Matmul)]),
     }
     for name, (result, arguments) in signatures.items():
@@ -183,9 +185,9 @@ class Device:
     def run(self, kernel, grid, *arguments, threads=0):
         """Run a kernel; returns its Out and InOut arrays (one alone, several as a tuple).
 
-        kernel: its name. grid: threads(…), simdgroups(…) or threadgroups(…). arguments: in the order
-        of the kernel's parameters; arrays, Out, InOut, Scratch, ints (uint), floats (float) or numpy
-        scalars of the parameter's type. threads: of a threadgroup, 0 for the target's choice.
+        kernel: its name. grid: threads(…), simdgroups(…) or threadgroups(…). arguments: in the
+        order of the kernel's parameters; arrays, Out, InOut, Scratch, ints (uint), floats (float) or
+        numpy scalars of the parameter's type. threads: of a threadgroup, 0 for the target's choice.
         """
         grid = Grid(grid.item, grid.x, grid.y, grid.z, threads)
         return self._with_buffers(
@@ -197,7 +199,7 @@ class Device:
         )
 
     def matmul(self, x, weight):
-        """x[M,K] · weight[N,K]ᵀ in float32, both float32 or both float16, as the device multiplies."""
+        """x[M,K] · weight[N,K]ᵀ in float32, from two arrays of float32 or two of float16."""
         (M, K), N = x.shape, weight.shape[0]
         kind = {numpy.dtype(numpy.float32): 0, numpy.dtype(numpy.float16): 1}[x.dtype]
 

@@ -420,3 +420,24 @@ def write_llmc_tokenizer(path, tokenizer):
         file.write(struct.pack("<256i", *header, *[0] * 252))
         for token in token_bytes(tokenizer):
             file.write(bytes([len(token)]) + token)
+
+
+# --- a model whose text is known ---
+
+
+def write_reciter(path, script, tokenizer, start=0, context=128, poison=None):
+    """A GGUF model that recites the tokens of a script, one at each position from `start` + 1 on,
+    whatever comes before: the position embedding is one-hot, the layers add nothing, and the output
+    turns each position into the token that follows. From position `poison` on it computes NaN."""
+    vocabulary = len(tokenizer.tokens)
+    config = Config(
+        layers=1, heads=2, channels=context, context=context, vocabulary=vocabulary, tied=False
+    )
+    tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in shapes(config).items()}
+    tensors["wpe.weight"] = numpy.eye(context, dtype=numpy.float32)
+    if poison is not None:
+        tensors["wpe.weight"][poison] = numpy.nan
+    tensors["ln_f.weight"][:] = 1
+    for position, token in enumerate(script[: context - start], start):
+        tensors["lm_head.weight"][token, position] = 1
+    return write_gguf(path, config, tensors, tokenizer=tokenizer)

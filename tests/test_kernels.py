@@ -11,14 +11,13 @@ import gguf
 import numpy
 import pytest
 
-import device as device_module
 import models
 import reference
-from device import Device, InOut, Out, simdgroups, threadgroups, threads
+from device import InOut, Out, simdgroups, threadgroups, threads
 
 TOLERANCE = 1e-5
 NO_TOKEN = 0xFFFFFFFF
-FLASH_QUERIES = 4  # QUERIES of kernels/flash_attention.metal
+FLASH_QUERIES = 4  # QUERIES of kernels/flash_attention_hs64.metal
 THREADS = [0, 1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 1000, 1024]  # of a threadgroup; 0: any
 SIZES = [1, 2, 31, 32, 33, 63, 64, 65, 255, 256, 257]
 
@@ -261,6 +260,16 @@ def test_gelu(thread_count, device, random):
         check_rows(out, reference.gelu(x.astype(numpy.float64)))
 
 
+@covers("bias_gelu")
+@each_thread_count
+def test_bias_gelu(thread_count, device, random):
+    for T, N in [(1, 1), (1, 257), (3, 64), (8, 31), (9, 33)]:
+        x, bias = normal(random, T, N), normal(random, N)
+        grid = threads(N + 3, T + 1)
+        out = device.run("bias_gelu", grid, x, bias, Out((T, N)), T, N, threads=thread_count)
+        check_rows(out, reference.gelu(x.astype(numpy.float64) + bias))
+
+
 def test_gelu_at_the_edges(device):
     gelu = lambda *x: device.run(
         "gelu_forward", threads(len(x)), numpy.array(x, numpy.float32), Out(len(x)), len(x)
@@ -287,13 +296,13 @@ def test_gelu_at_the_edges(device):
 def test_split_heads(thread_count, device, random):
     """What is behind a row's new tokens, and what does not fit, stays out of the cache."""
     for B, T, nh, hs in [(1, 1, 1, 1), (2, 1, 3, 5), (3, 4, 2, 64), (1, 7, 5, 33)]:
-        capacity, C = 9, nh * hs
+        capacity = 9
         qkv = normal(random, B, T, 3, nh, hs)
         lengths = random.integers(0, capacity + 1, B).astype(numpy.uint32)
         counts = random.integers(0, T + 1, B).astype(numpy.uint32)
         keys, values = normal(random, 2, B, nh, capacity, hs)
         q, new_keys, new_values = device.run(
-            "split_heads", threads(C + 3, T + 1, B), qkv, lengths, counts, Out((B, nh, T, hs)),
+            "split_heads", threads(hs + 3, T + 1, B * nh), qkv, lengths, counts, Out((B, nh, T, hs)),
             InOut(keys), InOut(values), T, nh, hs, capacity, threads=thread_count,
         )  # fmt: skip
         assert numpy.array_equal(q, qkv[:, :, 0].transpose(0, 2, 1, 3))
@@ -312,7 +321,7 @@ def test_merge_heads(thread_count, device, random):
     for B, T, nh, hs in [(1, 1, 1, 1), (2, 1, 3, 5), (3, 4, 2, 64), (1, 7, 5, 33)]:
         x, C = normal(random, B, nh, T, hs), nh * hs
         out = device.run(
-            "merge_heads", threads(C + 3, T + 1, B), x, Out((B, T, C)), T, nh, hs,
+            "merge_heads", threads(hs + 3, T + 1, B * nh), x, Out((B, T, C)), T, nh, hs,
             threads=thread_count,
         )  # fmt: skip
         assert numpy.array_equal(out, x.transpose(0, 2, 1, 3).reshape(B, T, C))
@@ -373,15 +382,25 @@ class Cache:
 
     def flash(self, device, thread_count=0):
         B, T, nh, hs = self.B, self.T, self.nh, self.hs
-        tiles = -(-T // FLASH_QUERIES)
         return device.run(
-            "flash_attention", threadgroups(tiles, nh, B), self.q, self.keys, self.values,
-            self.lengths, self.counts, Out((B, nh, T, hs)), T, hs, self.capacity, self.scale,
+            "flash_attention", threadgroups(T, nh, B), self.q, self.keys, self.values,
+            self.lengths, self.counts, Out((B, nh, T, hs)), hs, self.capacity, self.scale,
             threads=thread_count,
         )  # fmt: skip
 
+    def flash_hs64(self, device, thread_count=0):
+        B, T, nh, hs = self.B, self.T, self.nh, self.hs
+        assert hs == 64
+        return device.run(
+            "flash_attention_hs64", threadgroups(-(-T // FLASH_QUERIES), nh, B), self.q, self.keys,
+            self.values, self.lengths, self.counts, Out((B, nh, T, hs)), T, self.capacity,
+            self.scale, threads=thread_count,
+        )  # fmt: skip
 
-each_attention = pytest.mark.parametrize("attention", [Cache.naive, Cache.flash])
+
+# Each computes attention of a cache; hs64 only for its head size.
+ANY_HEAD_SIZE = [Cache.naive, Cache.flash]
+each_attention = pytest.mark.parametrize("attention", [*ANY_HEAD_SIZE, Cache.flash_hs64])
 
 
 @covers("attention_scores")
@@ -449,18 +468,19 @@ def test_attention_mix(thread_count, device, random):
         check_rows(out, expected)
 
 
-@covers("flash_attention")
+@covers("flash_attention", "flash_attention_hs64")
 @each_thread_count
 def test_flash_attention(thread_count, device, random):
-    for B, T, nh, hs, capacity in [
-        (1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70), (1, 6, 1, 64, 300),
-        (2, 4, 2, 64, 31),
-    ]:  # fmt: skip
+    for B, T, nh, hs, capacity in [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (1, 9, 3, 16, 70)]:
         cache = Cache(random, B, T, nh, hs, capacity)
         check_rows(cache.flash(device, thread_count), cache.expected())
+    for B, T, nh, capacity in [(1, 1, 1, 1), (3, 1, 1, 33), (1, 6, 1, 300), (2, 4, 2, 31), (1, 9, 3, 70)]:
+        cache = Cache(random, B, T, nh, 64, capacity)
+        check_rows(cache.flash(device, thread_count), cache.expected())
+        check_rows(cache.flash_hs64(device, thread_count), cache.expected())
 
 
-@each_attention
+@pytest.mark.parametrize("attention", ANY_HEAD_SIZE)
 @pytest.mark.parametrize("hs", [1, 2, 16, 31, 32, 33, 40, 63, 64, 65, 80, 96, 127, 128])
 def test_head_sizes(hs, attention, device, random):
     for T in (1, 5, 8):

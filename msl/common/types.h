@@ -32,6 +32,11 @@ typedef ulong uint64_t;
 typedef __SIZE_TYPE__ size_t;
 typedef __PTRDIFF_TYPE__ ptrdiff_t;
 
+#pragma clang diagnostic ignored "-Wuser-defined-literals" /* only Metal's own have no underscore */
+constexpr half operator""h(long double value) {
+    return half(value);
+}
+
 #define INFINITY  __builtin_inff()
 #define NAN       __builtin_nanf("")
 #define MAXFLOAT  3.402823466e+38f
@@ -70,7 +75,6 @@ enum class mem_flags {
     mem_threadgroup = 2,
     mem_texture = 4,
     mem_threadgroup_imageblock = 8,
-    mem_device_and_threadgroup = 3,
 };
 
 constexpr mem_flags operator|(mem_flags a, mem_flags b) {

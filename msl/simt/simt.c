@@ -83,9 +83,9 @@ struct Simt {
     unsigned ready_count;
     unsigned returned_count;
 
-    char *stacks; /* [SIMT_THREADS][STACK_BYTES] */
+    char *stacks;         /* [SIMT_THREADS][STACK_BYTES] */
     unsigned stack_count; /* made accessible so far */
-    void *stack_pointer; /* of simt_run's caller */
+    void *stack_pointer;  /* of simt_run's caller */
     void *fake_stack;
     const void *caller_stack;
     size_t caller_stack_bytes;
@@ -151,8 +151,7 @@ static char *stack_top(const Fiber *fiber) {
 static void switch_to(Simt *simt, Fiber *from, Fiber *to) {
 #ifdef SIMT_ASAN
     void **fake = from ? &from->fake_stack : &simt->fake_stack;
-    if (to)
-        __sanitizer_start_switch_fiber(fake, to->stack, (size_t)(stack_top(to) - to->stack));
+    if (to) __sanitizer_start_switch_fiber(fake, to->stack, (size_t)(stack_top(to) - to->stack));
     else
         __sanitizer_start_switch_fiber(from->state == RETURNED ? NULL : fake, simt->caller_stack,
                                        simt->caller_stack_bytes);
@@ -239,8 +238,8 @@ static unsigned call_path(const Fiber *fiber, const void *path[CALL_DEPTH]) {
     return depth;
 }
 
-/* Does `a` wait earlier in the program than `b`? Lanes that have diverged meet again behind what only
- * some of them execute, so those furthest behind go first. */
+/* Does `a` wait earlier in the program than `b`? Lanes that have diverged meet again behind what
+ * only some of them execute, so those furthest behind go first. */
 static bool waits_earlier(const Fiber *a, const Fiber *b) {
     const void *left[CALL_DEPTH], *right[CALL_DEPTH];
     unsigned left_depth = call_path(a, left), right_depth = call_path(b, right);
@@ -354,6 +353,7 @@ static void wait_for(Simt *simt, Fiber *self, State state, SimtPlace place, cons
     stop(simt, self, state);
     Fiber *next = next_fiber(simt);
     if (next != self) switch_to(simt, self, next);
+    self->frame = NULL; /* only now: a switch as the last call would let the frame go before it */
 }
 
 void simt_threadgroup_barrier(int mem_flags, SimtPlace place) {
@@ -409,8 +409,11 @@ static size_t gap_end(size_t offset) {
     return (offset + 2 * GAP_BYTES - 1) / GAP_BYTES * GAP_BYTES;
 }
 
-static const char *region_name(const Region *region) {
-    return region->variable ? region->variable->name : "[[threadgroup]] argument";
+/* A variable's name or [[threadgroup(index)]], in `name`. */
+static const char *region_name(const Region *region, char name[64]) {
+    if (region->variable) snprintf(name, 64, "%s", region->variable->name);
+    else snprintf(name, 64, "[[threadgroup(%u)]]", region->index);
+    return name;
 }
 
 static void poison_region(Simt *simt, const Region *region) {
@@ -465,17 +468,20 @@ static bool place_scratch(Simt *simt) {
 }
 
 static void check_gaps(Simt *simt) {
+    char name[64];
     for (unsigned i = 0; i < simt->region_count; i++) {
         const Region *region = &simt->regions[i];
         size_t end = region->offset + region->size;
         if (!gap_is_whole(simt->arena + end, gap_end(end) - end))
-            report(simt, "a thread of threadgroup (%u,%u,%u) wrote behind the end of '%s' (%zu "
-                   "bytes of threadgroup memory)", simt->group.x, simt->group.y, simt->group.z,
-                   region_name(region), region->size);
+            report(simt,
+                   "a thread of threadgroup (%u,%u,%u) wrote behind the end of '%s' (%zu "
+                   "bytes of threadgroup memory)",
+                   simt->group.x, simt->group.y, simt->group.z, region_name(region, name),
+                   region->size);
     }
     if (!gap_is_whole(simt->arena, GAP_BYTES))
         report(simt, "a thread of threadgroup (%u,%u,%u) wrote before the start of '%s'",
-               simt->group.x, simt->group.y, simt->group.z, region_name(&simt->regions[0]));
+               simt->group.x, simt->group.y, simt->group.z, region_name(&simt->regions[0], name));
 }
 
 /* --- stacks --- */
@@ -502,7 +508,8 @@ static bool make_stacks(Simt *simt, unsigned count) {
 /* Let run_thread be what the next switch to this fiber goes on with. Stacks that lie a power of two
  * apart would share their cache lines: start each a little lower than the one before. */
 static void start_fiber(Fiber *fiber, unsigned index) {
-    uintptr_t *words = (uintptr_t *)(void *)(stack_top(fiber) - ENTRY_BYTES - index % 64 * (COLOUR_BYTES / 64 / 16 * 16));
+    char *start = stack_top(fiber) - ENTRY_BYTES - index % 64 * (COLOUR_BYTES / 64 / 16 * 16);
+    uintptr_t *words = (uintptr_t *)(void *)start;
     words[0] = 0; /* no return address: the end of the chain of frames */
     words -= SAVED_WORDS;
     memset(words, 0, SAVED_WORDS * sizeof *words);
@@ -549,8 +556,8 @@ static void set_attributes(Simt *simt, SimtSize extent, unsigned width) {
     for (unsigned i = 0; i < simt->fiber_count; i++) {
         SimtSize at = {i % extent.x, i / extent.x % extent.y, i / extent.x / extent.y};
         thread.thread_position_in_threadgroup = at;
-        thread.thread_position_in_grid = (SimtSize){
-            group.x * full.x + at.x, group.y * full.y + at.y, group.z * full.z + at.z};
+        thread.thread_position_in_grid =
+            (SimtSize){group.x * full.x + at.x, group.y * full.y + at.y, group.z * full.z + at.z};
         thread.thread_index_in_threadgroup = i;
         thread.thread_index_in_simdgroup = i % width;
         thread.simdgroup_index_in_threadgroup = i / width;

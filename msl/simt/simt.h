@@ -1,8 +1,8 @@
 /* simt.h — runs a kernel as a GPU does: full threadgroups, simdgroups, real barriers.
  *
- * Every thread of a threadgroup is a fiber of the calling OS thread. Which of them goes on is drawn at
- * random at each barrier and simd function, so that a kernel that leans on an order shows it; one seed
- * always gives one order. The compiled kernels call the second half of this header.
+ * Every thread of a threadgroup is a fiber of the calling OS thread. Which of them goes on is drawn
+ * at random at each barrier and simd function, so that a kernel that leans on an order shows it;
+ * one seed always gives one order. The compiled kernels call the second half of this header.
  */
 #ifndef METAL_LLM_MSL_SIMT_H
 #define METAL_LLM_MSL_SIMT_H
@@ -15,11 +15,11 @@ extern "C" {
 #endif
 
 enum {
-    SIMT_THREADS = 1024,             /* of a threadgroup, at most */
-    SIMT_LANES = 64,                 /* of a simdgroup, at most */
-    SIMT_THREADGROUP_BYTES = 32768,  /* of threadgroup memory, at most */
-    SIMT_BUFFERS = 31,               /* [[buffer(n)]] and [[threadgroup(n)]] have n below this */
-    SIMT_STACK_BYTES = 128 << 10,    /* of one thread */
+    SIMT_THREADS = 1024,            /* of a threadgroup, at most */
+    SIMT_LANES = 64,                /* of a simdgroup, at most */
+    SIMT_THREADGROUP_BYTES = 32768, /* of threadgroup memory, at most */
+    SIMT_BUFFERS = 31,              /* [[buffer(n)]] and [[threadgroup(n)]] have n below this */
+    SIMT_STACK_BYTES = 128 << 10,   /* of one thread */
 };
 
 /* A kernel's entry point: arguments[n] points to the buffer or the value of [[buffer(n)]]. */
@@ -33,22 +33,23 @@ typedef struct SimtSize {
 typedef struct SimtLaunch {
     const char *kernel; /* its name, for messages */
     simt_entry *entry;
-    SimtSize threads;        /* of the whole grid, as dispatchThreads counts; the last threadgroup of a
-                              * row, column or pile may be smaller */
-    SimtSize group_threads;  /* of a full threadgroup */
-    void *const *arguments;  /* [SIMT_BUFFERS] */
-    const size_t *scratch;   /* [SIMT_BUFFERS] bytes of [[threadgroup(n)]]; NULL if there are none */
-    unsigned simd_width;     /* 1 … SIMT_LANES, 0: 32 */
+    SimtSize threads; /* of the whole grid, as dispatchThreads counts; the last threadgroup of a
+                       * row, column or pile may be smaller */
+    SimtSize group_threads; /* of a full threadgroup */
+    void *const *arguments; /* [SIMT_BUFFERS] */
+    const size_t *scratch;  /* [SIMT_BUFFERS] bytes of [[threadgroup(n)]]; NULL if there are none */
+    unsigned simd_width;    /* 1 … SIMT_LANES, 0: 32 */
     unsigned long long seed; /* of the order of threads and threadgroups */
 } SimtLaunch;
 
 typedef struct Simt Simt;
 
-/* The fibers' stacks, reused by every launch. NULL when out of memory. Not to be shared by threads. */
+/* The fibers' stacks, reused by every launch. NULL when out of memory. Not to be shared by threads.
+ */
 Simt *simt_new(void);
 void simt_free(Simt *simt); /* NULL is fine */
-/* Run a kernel. False and one line in `error` if it does what no GPU can carry out, such as a barrier
- * that some threads never reach; what it wrote until then stays written. */
+/* Run a kernel. False and one line in `error` if it does what no GPU can carry out, such as a
+ * barrier that some threads never reach; what it wrote until then stays written. */
 bool simt_run(Simt *simt, const SimtLaunch *launch, char *error, size_t error_size);
 
 /* --- what a compiled kernel calls (through <metal_stdlib>) --- */
@@ -70,14 +71,21 @@ typedef struct SimtThread {
 
 extern __thread const SimtThread *simt_thread; /* the running one */
 
+/* To a compiler: which threads call this together matters. */
+#ifdef __clang__
+#define SIMT_CONVERGENT __attribute__((convergent, nomerge))
+#else
+#define SIMT_CONVERGENT
+#endif
+
 /* A place in a kernel's source. */
 typedef struct SimtPlace {
     const char *function, *file;
     unsigned line;
 } SimtPlace;
 
-void simt_threadgroup_barrier(int mem_flags, SimtPlace place);
-void simt_simdgroup_barrier(int mem_flags, SimtPlace place);
+SIMT_CONVERGENT void simt_threadgroup_barrier(int mem_flags, SimtPlace place);
+SIMT_CONVERGENT void simt_simdgroup_barrier(int mem_flags, SimtPlace place);
 
 /* The lanes of a simdgroup that take part in a simd function. */
 typedef struct SimtLanes {
@@ -89,7 +97,7 @@ typedef void SimtCombine(const SimtLanes *lanes);
 
 /* Waits until every other lane of the simdgroup waits or has returned. Those that wait at the same
  * call are the active ones; for them `combine` is called once, and finds results for all. */
-void simt_collective(SimtCombine *combine, void *operand, SimtPlace place);
+SIMT_CONVERGENT void simt_collective(SimtCombine *combine, void *operand, SimtPlace place);
 
 /* A threadgroup variable of a kernel, one object for each declaration. */
 typedef struct SimtVariable {
@@ -97,8 +105,8 @@ typedef struct SimtVariable {
     size_t size;
 } SimtVariable;
 
-/* Its memory, the same for all threads of a threadgroup: poisoned (0xFF, NaN) when the group starts,
- * with gaps around it that nothing may write to. */
+/* Its memory, the same for all threads of a threadgroup: poisoned (0xFF, NaN) when the group
+ * starts, with gaps around it that nothing may write to. */
 void *simt_variable(const SimtVariable *variable);
 /* The memory of [[threadgroup(index)]]. */
 void *simt_scratch(unsigned index);

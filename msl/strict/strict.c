@@ -1,9 +1,9 @@
 /* strict — refuses what Metal refuses and clang's C++ for OpenCL takes, on clang's syntax tree.
  *
- *   clang++ @msl/strict/flags -Imsl/strict -Xclang -ast-dump=json FILE.metal | strict
+ *   clang++ --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json FILE.metal | strict
  *
- * Exit status 1 if anything was refused, each with file, line and column on stderr; 2 if the input is
- * not a syntax tree.
+ * Exit status 1 if anything was refused, each with file, line and column on stderr; 2 if the input
+ * is not a syntax tree.
  */
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -69,8 +69,8 @@ static bool is_one_of(const char *kind, const char *const *kinds) {
 
 /* --- where a node is --- */
 
-/* Follow a "loc" or "range" object; the place that counts is the first of the last object in it: where
- * a macro is expanded rather than where it is spelled, where a range begins rather than ends. */
+/* Follow a "loc" or "range" object; the place that counts is the first of the last object in it:
+ * where a macro is expanded rather than where it is spelled, where a range begins rather than ends. */
 static Place read_place(Checker *checker, const cJSON *location) {
     Place first = {0};
     for (const cJSON *item = location->child; item; item = item->next) {
@@ -129,10 +129,18 @@ static void check_words(Checker *checker, const char *kind, Place place) {
 
 /* A pointer or reference without an address space points into OpenCL's generic one. Of a function's
  * type only the result counts: its parameters are nodes of their own. */
-static void check_address_space(Checker *checker, const cJSON *node, const char *kind, Place place) {
-    static const char *const objects[] = {
-        "VarDecl", "ParmVarDecl", "FieldDecl", "TypedefDecl", "TypeAliasDecl", "CStyleCastExpr",
-        "CXXStaticCastExpr", "CXXReinterpretCastExpr", "CXXFunctionalCastExpr", NULL};
+static void check_address_space(Checker *checker, const cJSON *node, const char *kind,
+                                Place place) {
+    static const char *const objects[] = {"VarDecl",
+                                          "ParmVarDecl",
+                                          "FieldDecl",
+                                          "TypedefDecl",
+                                          "TypeAliasDecl",
+                                          "CStyleCastExpr",
+                                          "CXXStaticCastExpr",
+                                          "CXXReinterpretCastExpr",
+                                          "CXXFunctionalCastExpr",
+                                          NULL};
     static const char *const functions[] = {"FunctionDecl", "CXXMethodDecl", NULL};
     const char *type = text(cJSON_GetObjectItemCaseSensitive(node, "type"), "qualType");
     const char *generic = strstr(type, "__generic");
@@ -143,8 +151,9 @@ static void check_address_space(Checker *checker, const cJSON *node, const char 
     if (!missing) return;
     char name[160];
     snprintf(name, sizeof name, "%s%s", text(node, "name"), *text(node, "name") ? ": " : "");
-    refuse(checker, place, name,
-           "a pointer or reference needs an address space: device, constant, threadgroup or thread");
+    refuse(
+        checker, place, name,
+        "a pointer or reference needs an address space: device, constant, threadgroup or thread");
 }
 
 /* --- recursion --- */
@@ -177,8 +186,7 @@ static void follow_call(Checker *checker, const Call *call) {
         Function *called = &checker->functions[checker->declarations[d].function];
         if (called->active)
             refuse(checker, called->place, called->source, ": recursion is not part of Metal");
-        else if (!called->visited)
-            follow_calls(checker, checker->declarations[d].function);
+        else if (!called->visited) follow_calls(checker, checker->declarations[d].function);
     }
 }
 
@@ -194,11 +202,13 @@ static void follow_calls(Checker *checker, size_t caller) {
 
 enum { NO_FUNCTION = -1 };
 
-static void visit(Checker *checker, const cJSON *node, long function) {
+/* `function` is the one that the node is part of; `implicit`: clang itself added it. */
+static void visit(Checker *checker, const cJSON *node, long function, bool implicit) {
     Place place = node_place(checker, node);
     const char *kind = text(node, "kind");
     static const char *const functions[] = {"FunctionDecl", "CXXMethodDecl", NULL};
-    if (!flag(node, "isImplicit") && !in_header(place)) {
+    implicit = implicit || flag(node, "isImplicit");
+    if (!implicit && !in_header(place)) {
         if (is_one_of(kind, functions)) function = (long)note_function(checker, node, place);
         check_words(checker, kind, place);
         check_address_space(checker, node, kind, place);
@@ -207,7 +217,7 @@ static void visit(Checker *checker, const cJSON *node, long function) {
             note_call(checker, (size_t)function, text(called, "id"));
     }
     const cJSON *inner = cJSON_GetObjectItemCaseSensitive(node, "inner"), *child;
-    cJSON_ArrayForEach(child, inner) visit(checker, child, function);
+    cJSON_ArrayForEach(child, inner) visit(checker, child, function, implicit);
 }
 
 static char *read_all(FILE *file) {
@@ -229,11 +239,12 @@ int main(void) {
     char *input = read_all(stdin);
     cJSON *tree = input ? cJSON_Parse(input) : NULL;
     if (!tree) {
-        fputs("strict: standard input is no syntax tree; see msl/strict/strict.c for its use\n", stderr);
+        fputs("strict: standard input is no syntax tree; see msl/strict/strict.c for its use\n",
+              stderr);
         return 2;
     }
     Checker checker = {0};
-    visit(&checker, tree, NO_FUNCTION);
+    visit(&checker, tree, NO_FUNCTION, false);
     for (size_t i = 0; i < checker.function_count; i++)
         if (!checker.functions[i].visited) follow_calls(&checker, i);
     int status = checker.refused_count ? 1 : 0;

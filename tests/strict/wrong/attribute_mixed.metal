@@ -1,4 +1,4 @@
-// expect: 'groups' must have as many components as 'i'
+// expect: 'i' and 'groups' must have the same type
 #include <metal_stdlib>
 using namespace metal;
 

@@ -1,0 +1,143 @@
+// flash_attention_hs64.metal — flash_attention.metal for head size 64, GPT-2's own, several queries at once
+//
+//   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h
+//
+// One threadgroup per tile of QUERIES queries, grid (⌈T / QUERIES⌉, nh, B): a key that is read serves all of
+// them, and sums of known length stay in registers. Otherwise as in flash_attention.metal: simdgroups stride
+// over tiles of keys, keep a running maximum m, total l and weighted sum of V for each query, and are merged
+// at the end. Query t of row b sees the keys s < lengths[b] + min(t + 1, counts[b]).
+#include <metal_stdlib>
+using namespace metal;
+
+#ifndef SIMD_WIDTH
+#define SIMD_WIDTH 32
+#endif
+constant constexpr uint HS = 64;            // head size
+constant constexpr uint QUERIES = 4;        // per threadgroup
+constant constexpr uint TILE = 32;          // keys per tile
+constant constexpr uint MAX_SIMDGROUPS = 8; // that take part; more of them rest
+constant constexpr uint SLOTS = MAX_SIMDGROUPS * QUERIES;
+constant constexpr uint DIMS = HS / SIMD_WIDTH; // of a query's sum, per lane
+
+// scores[i][s] = q[i] · keys[s] · scale for COUNT queries and the keys of a tile; lanes share out the keys.
+template <uint COUNT>
+static void score_tile(device const float *q, device const float *keys, float scale, uint tile, uint lane,
+                       uint lanes, threadgroup float (*scores)[TILE])
+{
+    for (uint s = lane; s < tile; s += lanes) {
+        device const float *key = keys + ulong(s) * HS;
+        float score[COUNT];
+        for (uint i = 0; i < COUNT; i++) score[i] = 0.0f;
+        for (uint d = 0; d < HS; d++)
+            for (uint i = 0; i < COUNT; i++) score[i] += q[i * HS + d] * key[d];
+        for (uint i = 0; i < COUNT; i++) scores[i][s] = score[i] * scale;
+    }
+}
+
+// sums[i] = sums[i] · shrink[i] + Σ_s weights[i][s] · values[s]; lanes share out the channels of the head.
+template <uint COUNT>
+static void mix_tile(device const float *values, uint tile, uint lane, uint lanes,
+                     threadgroup const float (*weights)[TILE], thread const float *shrink,
+                     threadgroup float (*sums)[HS])
+{
+    for (uint begin = lane; begin < HS; begin += DIMS * lanes) { // once, if the simdgroup is whole
+        uint dims = min(DIMS, (HS - begin + lanes - 1) / lanes);
+        float sum[COUNT][DIMS];
+        for (uint i = 0; i < COUNT; i++)
+            for (uint j = 0; j < dims; j++) sum[i][j] = sums[i][begin + j * lanes] * shrink[i];
+        for (uint s = 0; s < tile; s++) {
+            device const float *value = values + ulong(s) * HS + begin;
+            for (uint i = 0; i < COUNT; i++)
+                for (uint j = 0; j < dims; j++) sum[i][j] += weights[i][s] * value[j * lanes];
+        }
+        for (uint i = 0; i < COUNT; i++)
+            for (uint j = 0; j < dims; j++) sums[i][begin + j * lanes] = sum[i][j];
+    }
+}
+
+kernel void flash_attention_hs64(
+    device const float *q [[buffer(0)]],      // [B,nh,T,64]
+    device const float *keys [[buffer(1)]],   // [B,nh,capacity,64]
+    device const float *values [[buffer(2)]], // [B,nh,capacity,64]
+    device const uint *lengths [[buffer(3)]], // [B]
+    device const uint *counts [[buffer(4)]],  // [B]
+    device float *out [[buffer(5)]],          // [B,nh,T,64]
+    constant uint &T [[buffer(6)]],
+    constant uint &capacity [[buffer(7)]],
+    constant float &scale [[buffer(8)]],
+    uint3 group [[threadgroup_position_in_grid]],
+    uint3 groups [[threadgroups_per_grid]],
+    uint thread_index [[thread_index_in_threadgroup]],
+    uint3 group_size [[threads_per_threadgroup]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint all_simdgroups [[simdgroups_per_threadgroup]])
+{
+    threadgroup float weights[SLOTS][TILE]; // slot: simdgroup · QUERIES + query of the tile
+    threadgroup float sums[SLOTS][HS];
+    threadgroup float maxima[SLOTS];
+    threadgroup float totals[SLOTS];
+    uint threads = group_size.x, b = group.z, first_query = group.x * QUERIES;
+    uint count = min(QUERIES, T - first_query);
+    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS), slot = simdgroup * QUERIES;
+    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
+    ulong head = ulong(b) * groups.y + group.y, query = (head * T + first_query) * HS;
+
+    if (simdgroup < simdgroups) {
+        float m[QUERIES], l[QUERIES], shrink[QUERIES];
+        for (uint i = 0; i < count; i++) {
+            m[i] = -INFINITY;
+            l[i] = 0.0f;
+            for (uint d = lane; d < HS; d += lanes) sums[slot + i][d] = 0.0f;
+        }
+        uint visible = lengths[b] + min(first_query + count, counts[b]); // to the last of the queries
+        for (uint first = simdgroup * TILE; first < visible; first += simdgroups * TILE) {
+            uint tile = min(TILE, visible - first);
+            ulong start = (head * capacity + first) * HS;
+            if (count == QUERIES)
+                score_tile<QUERIES>(q + query, keys + start, scale, tile, lane, lanes, weights + slot);
+            else
+                for (uint i = 0; i < count; i++)
+                    score_tile<1>(q + query + i * HS, keys + start, scale, tile, lane, lanes, weights + slot + i);
+            for (uint i = 0; i < count; i++) {
+                uint limit = lengths[b] + min(first_query + i + 1, counts[b]);
+                uint seen = limit > first ? min(tile, limit - first) : 0; // keys of the tile that it may see
+                float largest = m[i], sum = 0.0f;
+                for (uint s = lane; s < seen; s += lanes) largest = max(largest, weights[slot + i][s]);
+                largest = simd_max(largest);
+                for (uint s = lane; s < tile; s += lanes) {
+                    float weight = s < seen ? exp(weights[slot + i][s] - largest) : 0.0f;
+                    weights[slot + i][s] = weight;
+                    sum += weight;
+                }
+                shrink[i] = m[i] == -INFINITY ? 0.0f : exp(m[i] - largest);
+                l[i] = l[i] * shrink[i] + simd_sum(sum);
+                m[i] = largest;
+            }
+            simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below
+            if (count == QUERIES)
+                mix_tile<QUERIES>(values + start, tile, lane, lanes, weights + slot, shrink, sums + slot);
+            else
+                for (uint i = 0; i < count; i++)
+                    mix_tile<1>(values + start, tile, lane, lanes, weights + slot + i, shrink + i,
+                                sums + slot + i);
+            simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next writes
+        }
+        for (uint i = lane; i < count; i += lanes) {
+            maxima[slot + i] = m[i];
+            totals[slot + i] = l[i];
+        }
+    }
+    threadgroup_barrier(mem_flags::mem_threadgroup); // sums, maxima, totals: the writes → the reads below
+    for (uint i = 0; i < count; i++) {
+        float largest = -INFINITY, total = 0.0f;
+        for (uint g = i; g < simdgroups * QUERIES; g += QUERIES) largest = max(largest, maxima[g]);
+        for (uint g = i; g < simdgroups * QUERIES; g += QUERIES) total += totals[g] * exp(maxima[g] - largest);
+        for (uint d = thread_index; d < HS; d += threads) {
+            float sum = 0.0f;
+            for (uint g = i; g < simdgroups * QUERIES; g += QUERIES)
+                sum += sums[g][d] * exp(maxima[g] - largest);
+            out[query + i * HS + d] = sum / total;
+        }
+    }
+}

@@ -1,0 +1,781 @@
+"""The command metal-llm, from outside: what it prints, where, and its exit codes."""
+
+import collections
+import contextlib
+import json
+import math
+import os
+import pty
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import numpy
+import pytest
+import tokenizers
+
+import models
+import reference
+from library import COMMAND, ROOT
+from models import Config
+
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+VERBS = ["run", "tokenize", "detokenize", "logits", "perplexity", "info", "kernels", "bench"]
+
+# The sanitizers' run of the tests preloads its runtime into Python and lets Python leak; the command
+# has its own runtime, and may not.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "ASAN_OPTIONS")}
+
+Result = collections.namedtuple("Result", "code out err")
+
+
+def run(*arguments, input=b"", command=COMMAND, **options):
+    """Run the command to its end."""
+    done = subprocess.run(
+        [command, *map(str, arguments)],
+        input=input,
+        env=ENVIRONMENT,
+        timeout=120,
+        stdout=options.pop("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
+        **options,
+    )
+    return Result(done.returncode, done.stdout, done.stderr.decode())
+
+
+def succeed(*arguments, **options):
+    """What a successful run prints."""
+    result = run(*arguments, **options)
+    assert result.code == 0, result.err
+    return result.out
+
+
+def fail(*arguments, code=FAILURE, **options):
+    """The one line with which a run fails."""
+    result = run(*arguments, **options)
+    assert result.code == code, result
+    assert not result.out
+    (line,) = [line for line in result.err.splitlines() if not line.startswith("device ")]
+    assert line.startswith("metal-llm"), line
+    return line
+
+
+def generate(*arguments, **options):
+    """The text that `run` prints, without the newline at its end."""
+    out = succeed("run", *arguments, **options)
+    assert out.endswith(b"\n")
+    return out[:-1]
+
+
+def statistics(err):
+    """The lines on stderr, by their first word."""
+    return dict(line.split(None, 1) for line in err.splitlines() if line.strip())
+
+
+# --- models ---
+
+
+TOKENIZER = models.small_tokenizer(300)
+TOKEN_BYTES = models.token_bytes(TOKENIZER)
+END_OF_TEXT = TOKENIZER.end_of_text
+
+
+def byte_tokens(text):
+    """One token per byte."""
+    return [TOKEN_BYTES.index(bytes([byte])) for byte in text]
+
+
+def reference_tokenizer():
+    vocabulary = {token: id for id, token in enumerate(TOKENIZER.tokens)}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, TOKENIZER.merges))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.add_special_tokens(["<|endoftext|>"])
+    return tokenizer
+
+
+@pytest.fixture
+def model(tmp_path, random):
+    """A random model: its file, configuration and tensors."""
+    config = Config(layers=2, heads=3, channels=48, context=64, vocabulary=300)
+    tensors = models.random_gpt2(config, random)
+    path = models.write_gguf(tmp_path / "model.gguf", config, tensors, tokenizer=TOKENIZER)
+    return collections.namedtuple("Model", "path config tensors")(path, config, tensors)
+
+
+def write_reciter(path, script, prompt="", **options):
+    """A model that continues a prompt of as many tokens as this one with the tokens of a script."""
+    start = max(len(reference_tokenizer().encode(prompt).ids), 1) - 1
+    return models.write_reciter(path, script, TOKENIZER, start, **options)
+
+
+@pytest.fixture
+def recite(tmp_path):
+    """A function that runs a reciter of some tokens, or bytes, greedily."""
+
+    def recite(script, *arguments, prompt="", **options):
+        tokens = byte_tokens(script) if isinstance(script, bytes) else list(script)
+        path = write_reciter(tmp_path / "reciter.gguf", tokens, prompt)
+        count = ["-n", len(tokens)] if "-n" not in arguments else []
+        return run("run", path, prompt, "--temp", 0, *count, *arguments, **options)
+
+    return recite
+
+
+# --- help ---
+
+
+def test_help():
+    overview = succeed("--help").decode()
+    assert all(re.search(rf"^  {verb} ", overview, re.M) for verb in VERBS)
+    assert overview == succeed("help").decode() == succeed("-h").decode()
+    assert run().code == USAGE and run().err == overview
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_verb(verb):
+    text = succeed(verb, "--help").decode()
+    assert text.startswith(f"usage: metal-llm {verb} ")
+    assert text == succeed("help", verb).decode() == succeed(verb, "-h").decode()
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_help_names_defaults():
+    text = succeed("run", "--help").decode()
+    for option, default in [("-n", "256"), ("--temp", "0.8"), ("--top-k", "40"), ("--top-p", "0.95")]:
+        assert re.search(rf"^  {option} .*\(default {re.escape(default)}\)$", text, re.M)
+
+
+def test_version():
+    assert re.fullmatch(rb"metal-llm \d+\.\d+\.\d+\n", succeed("--version"))
+
+
+# --- run ---
+
+
+def greedy_text(config, tensors, prompt, count):
+    """What argmax decoding appends, token by token, while each wins clearly; at most `count`."""
+    ids, appended = reference_tokenizer().encode(prompt).ids, []
+    for _ in range(count):
+        logits = reference.logits(config, tensors, ids + appended)[-1]
+        second, first = numpy.sort(logits)[-2:]
+        if first - second < 1e-3:
+            break
+        appended.append(int(logits.argmax()))
+    return [TOKEN_BYTES[id] for id in appended]
+
+
+def test_greedy_text(model):
+    texts = {
+        prompt: greedy_text(model.config, model.tensors, prompt, 40)
+        for prompt in ["The river is", "In the morning", "They said", "Again and", "It was"]
+    }
+    prompt, expected = max(texts.items(), key=lambda item: len(item[1]))
+    assert len(expected) >= 5
+    for attention in ["flash", "naive"]:
+        arguments = ["--temp", 0, "-n", len(expected), "--ignore-eos", "--attention", attention]
+        text = generate(model.path, prompt, *arguments)
+        assert text == prompt.encode() + b"".join(expected)
+
+
+def test_prompt_from_stdin(tmp_path):
+    """Any bytes, of which one newline at the end is dropped."""
+    path = write_reciter(tmp_path / "reciter.gguf", byte_tokens(b"\0x\xffy"), prompt="qqqq")
+    for prompt in [b"a\0\xffb", b"a\0\xffb\n"]:
+        assert generate(path, "-", "-n", 4, "--temp", 0, input=prompt) == b"a\0\xffb\0x\xffy"
+    assert generate(path, "-", "-n", 1, "--temp", 0, input=b"abc\n\n") == b"abc\n\0"
+
+
+def test_statistics(recite):
+    result = recite(b"0123456789", prompt="abc")
+    assert result.out == b"abc0123456789\n"
+    lines = statistics(result.err)
+    assert lines["device"].startswith(("cpu: ", "cuda: ", "metal: "))
+    assert re.fullmatch(r"3 tokens in [\d.]+ m?s, [\d.]+ tokens/s", lines["prefill"])
+    assert re.fullmatch(r"9 tokens in [\d.]+ m?s, [\d.]+ tokens/s", lines["decode"])
+    assert re.fullmatch(r"token [\d.]+ m?s after the start, 10 generated", lines["first"])
+    assert lines["ended"] == "after 10 tokens, see -n"
+    assert "seed" not in lines
+
+
+def test_end_of_context(recite):
+    result = recite(b"x" * 200, "-n", 1000, prompt="abc")
+    assert result.out == b"abc" + b"x" * 125 + b"\n"
+    assert statistics(result.err)["ended"] == "the context of 128 tokens is full"
+    result = recite(b"x" * 200, "-n", 1000, "--context", 10, prompt="abc")
+    assert result.out == b"abcxxxxxxx\n"
+    assert statistics(result.err)["ended"] == "the context of 10 tokens is full"
+
+
+def test_prompt_fills_the_context(recite):
+    result = recite(b"", "-n", 5, "--context", 3, prompt="abc")
+    assert result.code == 0 and result.out == b"abc\n"
+    assert statistics(result.err)["ended"] == "the context of 3 tokens is full"
+
+
+def test_prompt_longer_than_context(model):
+    prompt = "qz" * 40
+    assert "80 tokens" in (line := fail("run", model.path, prompt)) and "64" in line
+
+
+def test_end_of_text(recite):
+    script = [*byte_tokens(b"end"), END_OF_TEXT, *byte_tokens(b"more")]
+    result = recite(script)
+    assert result.out == b"end\n"
+    assert statistics(result.err)["ended"] == "end of text"
+    assert recite(script, "--ignore-eos").out == b"end<|endoftext|>more\n"
+
+
+def test_nothing_generated(recite):
+    result = recite([END_OF_TEXT, *byte_tokens(b"more")], prompt="abc")
+    assert result.out == b"abc\n" and statistics(result.err)["ended"] == "end of text"
+
+
+@pytest.mark.parametrize(
+    "script, stops, expected",
+    [
+        (b"abcSTOPxyz", ["STOP"], b"abc"),
+        (b"abSTxSTOSTOPq", ["STOP"], b"abSTxSTO"),
+        (b"aaaaab", ["aab"], b"aaa"),
+        (b"STOP", ["STOP"], b""),
+        (b"one two three", ["three", "two"], b"one "),
+        (b"one two three", ["wo t", "two three"], b"one t"),
+        (b"abcSTO", ["STOP"], b"abcSTO"),
+        ("naïve 日本".encode(), ["日"], "naïve ".encode()),
+        (b"line\n\nnext", ["\n\n"], b"line"),
+        (b"abc", ["d", "STOP"], b"abc"),
+    ],
+)
+def test_stop(recite, script, stops, expected):
+    result = recite(script, *(word for stop in stops for word in ("--stop", stop)))
+    assert result.out == expected + b"\n"
+    stopped = statistics(result.err)["ended"] == "at a stop text"
+    assert stopped == any(stop.encode() in script for stop in stops)
+
+
+def test_stop_inside_a_token(recite):
+    token = max(range(END_OF_TEXT), key=lambda id: len(TOKEN_BYTES[id]))
+    text = TOKEN_BYTES[token]
+    result = recite([*byte_tokens(b"abc"), token, token], "--stop", text[1:3].decode())
+    assert result.out == b"abc" + text[:1] + b"\n"
+
+
+def test_stop_is_not_sought_in_the_prompt(recite):
+    assert recite(b"xySTOPz", "--stop", "STOP", prompt="STOP").out == b"STOPxy\n"
+
+
+# --- streaming ---
+
+
+@contextlib.contextmanager
+def listening(*arguments):
+    """The command, writing into a socket that keeps its writes apart and makes it wait while several
+    have not been read; and the end to read from."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    ours.settimeout(60)
+    command = [COMMAND, *map(str, arguments)]
+    with ours, subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, env=ENVIRONMENT
+    ) as process:
+        theirs.close()
+        yield process, ours
+
+
+def messages(end):
+    """The writes that are still to come."""
+    return list(iter(lambda: end.recv(65536), b""))
+
+
+def test_characters_are_never_split(tmp_path):
+    text = "naïve €5 😀 日本 \U0010ffff ñ!".encode()
+    path = write_reciter(tmp_path / "reciter.gguf", byte_tokens(text))
+    arguments = ["run", path, "<|endoftext|>", "--temp", 0, "-n", len(text)]
+    with listening(*arguments) as (process, end):
+        chunks = messages(end)
+    assert process.returncode == 0
+    assert [chunk.decode() for chunk in chunks] == ["<|endoftext|>", *text.decode(), "\n"]
+
+
+@pytest.mark.parametrize("tail", [b"\xe2\x82", b"\xf0\x9f\x98", b"\xc3", b"\xff\xfe", b"\x80\x80\x80\x80"])
+def test_invalid_bytes_are_written(recite, tail):
+    assert recite(b"ab" + tail).out == b"ab" + tail + b"\n"
+    assert recite(b"ab" + tail + b"cd").out == b"ab" + tail + b"cd\n"
+
+
+def test_interrupt(tmp_path):
+    script = b"0123456789" * 12
+    path = write_reciter(tmp_path / "reciter.gguf", byte_tokens(script))
+    with listening("run", path, "", "--temp", 0) as (process, end):
+        text = end.recv(99) + end.recv(99)
+        time.sleep(0.2)  # by now it waits in a write, which the signal is to leave whole
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        text += b"".join(messages(end))
+        err = process.stderr.read().decode()
+    assert process.returncode == INTERRUPTED
+    assert text.endswith(b"\n") and script.startswith(text[:-1]) and len(text) < 100
+    assert statistics(err)["ended"] == "interrupted" and "decode" in statistics(err)
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_closed_pipe(tmp_path, ignored):
+    """Silence, whether or not the parent has SIGPIPE ignored."""
+    path = write_reciter(tmp_path / "reciter.gguf", byte_tokens(b"x" * 120))
+    previous = signal.signal(signal.SIGPIPE, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    read, write = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [COMMAND, "run", path, "a"],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            restore_signals=False,
+        )
+    finally:
+        signal.signal(signal.SIGPIPE, previous)
+        os.close(read)
+        os.close(write)
+    err = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == -signal.SIGPIPE
+    assert not [line for line in err.splitlines() if not line.startswith("device ")]
+
+
+full_disk = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+
+
+@full_disk
+@pytest.mark.parametrize("verb", ["run", "info", "tokenize", "kernels"])
+def test_full_disk(model, verb):
+    arguments = [verb] if verb == "kernels" else [verb, model.path]
+    with open("/dev/full", "wb") as full:
+        result = run(*arguments, input=b"text", stdout=full)
+    assert result.code == FAILURE
+    (line,) = [line for line in result.err.splitlines() if not line.startswith("device ")]
+    assert "No space left on device" in line
+
+
+@full_disk
+def test_logits_to_full_disk(model):
+    assert "No space left" in fail("logits", model.path, "--tokens", "1 2", "-o", "/dev/full")
+
+
+# --- seeds ---
+
+
+def test_seed_repeats_the_text(model):
+    arguments = ["run", model.path, "The", "-n", 40, "--temp", 1.5, "--ignore-eos"]
+    first = run(*arguments)
+    seed = statistics(first.err)["seed"]
+    assert run(*arguments, "--seed", seed).out == first.out
+    assert len({run(*arguments, "--seed", i).out for i in range(4)}) == 4
+    assert len({statistics(run(*arguments).err)["seed"] for _ in range(3)}) == 3
+
+
+def test_largest_seed(model):
+    result = run("run", model.path, "The", "-n", 2, "--seed", 2**64 - 1)
+    assert statistics(result.err)["seed"] == str(2**64 - 1)
+
+
+def test_top_k_of_one_is_greedy(model):
+    expected = generate(model.path, "The", "-n", 30, "--temp", 0)
+    assert generate(model.path, "The", "-n", 30, "--top-k", 1) == expected
+    assert generate(model.path, "The", "-n", 30, "--top-p", 1e-6) == expected
+
+
+# --- which model ---
+
+
+@pytest.fixture
+def program(tmp_path):
+    """A function that puts the program and a default model, which says "x", somewhere."""
+
+    def install(program, model):
+        for path in [program, model]:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(COMMAND, program)
+        write_reciter(model, byte_tokens(b"x" * 128))
+        return program
+
+    return install
+
+
+@pytest.mark.parametrize(
+    "program_path, model_path",
+    [
+        ("metal-llm", "models"),
+        ("build/metal-llm", "models"),
+        ("build/asan/metal-llm", "models"),
+        ("bin/metal-llm", "share/metal-llm"),
+    ],
+)
+def test_default_model(program, tmp_path, program_path, model_path):
+    command = program(tmp_path / program_path, tmp_path / model_path / "tales.gguf")
+    (tmp_path / "link").symlink_to(command)
+    greedy = ["--temp", 0, "-n", 3]
+    for prompt in ["abc", "and/or what", "a b.", "-"]:
+        echo = "abc" if prompt == "-" else prompt
+        for start in [command, tmp_path / "link"]:
+            text = generate(prompt, *greedy, input=b"abc", command=start)
+            assert text == echo.encode() + b"xxx"
+    assert generate(*greedy, command=command) == b"xxx"
+    assert b"random gpt2" in succeed("info", command=command)
+
+
+def test_no_default_model(tmp_path):
+    shutil.copy(COMMAND, tmp_path / "metal-llm")
+    line = fail("run", "Once upon a time", command=tmp_path / "metal-llm")
+    assert "tales.gguf" in line and "no model was named" in line
+
+
+@pytest.mark.parametrize("name", ["absent.gguf", "absent.bin", "folder/absent", "/absent one/model"])
+def test_path_is_a_model(program, tmp_path, name):
+    command = program(tmp_path / "bin" / "metal-llm", tmp_path / "models" / "tales.gguf")
+    assert name in fail("run", name, command=command)
+
+
+def test_existing_file_is_a_model(tmp_path, model):
+    model.path.rename(tmp_path / "gpt")
+    assert run("run", "gpt", "-n", 1, cwd=tmp_path).code == 0
+
+
+# --- tokenize, detokenize ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The meaning of life, they'll say, is\n\n  that: 42 things!\n",
+        "<|endoftext|>The river<|endoftext|><|endoftext|> 日本 😀",
+        "",
+    ],
+)
+def test_tokenize(model, text):
+    expected = reference_tokenizer().encode(text).ids
+    out = succeed("tokenize", model.path, input=text.encode())
+    assert out == " ".join(map(str, expected)).encode() + b"\n"
+    assert succeed("detokenize", model.path, input=out) == text.encode()
+
+
+def test_any_bytes_survive(model, random):
+    text = random.bytes(3000)
+    ids = succeed("tokenize", model.path, input=text)
+    assert succeed("detokenize", model.path, input=ids.replace(b" ", b"\n\t ")) == text
+
+
+@pytest.mark.parametrize("words", ["1 2x 3", "-1", "1,2", "4294967296", "99999999999999999999", "0x1"])
+def test_not_ids(model, words):
+    line = fail("detokenize", model.path, input=words.encode(), code=USAGE)
+    assert "is not a token id" in line
+    assert "is not a token id" in fail("logits", model.path, "--tokens", words, "-o", "x", code=USAGE)
+
+
+def test_id_outside_the_vocabulary(model, tmp_path):
+    assert "300" in fail("detokenize", model.path, input=b"0 1 300", code=USAGE)
+    arguments = ["--tokens", "0 300", "-o", tmp_path / "out.npy"]
+    assert "300" in fail("logits", model.path, *arguments, code=USAGE)
+    assert not (tmp_path / "out.npy").exists()
+
+
+@pytest.mark.parametrize("verb", ["tokenize", "detokenize"])
+def test_no_tokenizer(tmp_path, random, verb):
+    path = tmp_path / "model.gguf"
+    models.write_gguf(path, Config(), models.random_gpt2(Config(), random))
+    assert "no tokenizer" in fail(verb, path, input=b"1 2")
+    assert "no tokenizer" in fail("run", path, "text")
+
+
+# --- logits ---
+
+
+@pytest.mark.parametrize("count", [1, 2, 13, 64])
+def test_logits(model, random, tmp_path, count):
+    ids = random.integers(0, 300, count)
+    words, path = " ".join(map(str, ids)), tmp_path / "out.npy"
+    expected = reference.logits(model.config, model.tensors, ids)
+    for arguments, input in [(["--tokens", words], b""), (["--tokens", "-"], words.encode())]:
+        assert succeed("logits", model.path, *arguments, "-o", path, input=input) == b""
+        actual = numpy.load(path)
+        assert actual.dtype == numpy.float32 and actual.shape == (count, 300)
+        assert reference.logit_error(actual, expected) <= 1e-4
+        path.unlink()
+
+
+def test_logits_refused(model, tmp_path):
+    out = tmp_path / "out.npy"
+    assert "--tokens" in fail("logits", model.path, "-o", out, code=USAGE)
+    assert "-o" in fail("logits", model.path, "--tokens", "1", code=USAGE)
+    assert "no token" in fail("logits", model.path, "--tokens", " ", "-o", out, code=USAGE)
+    line = fail("logits", model.path, "--tokens", "1 " * 65, "-o", out)
+    assert "65" in line and "64" in line
+    assert "absent" in fail("logits", model.path, "--tokens", "1", "-o", tmp_path / "absent" / "x")
+
+
+# --- perplexity ---
+
+
+def expected_perplexity(model, text, context):
+    ids = reference_tokenizer().encode(text.decode()).ids
+    nats = []
+    for first in range(0, len(ids), context):
+        window = ids[first : first + context]
+        logits = reference.logits(model.config, model.tensors, window)[:-1]
+        logits = logits - logits.max(-1, keepdims=True)
+        chosen = logits[numpy.arange(len(window) - 1), window[1:]]
+        nats.extend(numpy.log(numpy.exp(logits).sum(-1)) - chosen)
+    return ids, numpy.array(nats)
+
+
+@pytest.mark.parametrize("rest", [0, 1, 2, 5])
+@pytest.mark.parametrize("context", [None, 7])
+def test_perplexity(model, tmp_path, rest, context):
+    """The last window is whole, or of 1 (which predicts nothing), 2 or 5 tokens."""
+    window = context or 64
+    text = b"<|endoftext|>" + b"qz" * window + b"q" * (window - 1 + rest)
+    (tmp_path / "text").write_bytes(text)
+    ids, nats = expected_perplexity(model, text, window)
+    assert len(ids) % window == rest
+    arguments = ["--context", context] if context else []
+    out = succeed("perplexity", model.path, tmp_path / "text", *arguments).decode()
+    numbers = {
+        name: [float(number) for number in re.findall(r"\d+\.?\d*", line)]
+        for name, line in re.findall(r"^(\S+(?: \S+)?)  +(.*)$", out, re.M)
+    }
+    assert numbers["text"] == [len(ids), len(text)]
+    assert numbers["windows"] == [3 + (rest > 1), window]
+    assert numbers["counted"] == [len(nats)] and "all but the first of each window" in out
+    assert abs(numbers["mean loss"][0] / nats.mean() - 1) <= 1e-5
+    assert abs(numbers["perplexity"][0] / math.exp(nats.mean()) - 1) <= 1e-4
+    assert abs(numbers["bits/byte"][0] / (nats.sum() / math.log(2) / len(text)) - 1) <= 1e-5
+    assert succeed("perplexity", model.path, "-", *arguments, input=text).decode() == out
+
+
+def test_perplexity_refused(model, tmp_path):
+    assert "FILE" in fail("perplexity", code=USAGE)
+    assert "absent" in fail("perplexity", model.path, tmp_path / "absent")
+    assert "directory" in fail("perplexity", model.path, tmp_path)
+    assert "no window" in fail("perplexity", model.path, __file__, "--context", 1, code=USAGE)
+    for text in ["", "q"]:
+        (tmp_path / "text").write_text(text)
+        assert f"{len(text)} token" in fail("perplexity", model.path, tmp_path / "text", code=USAGE)
+
+
+def test_progress_only_on_a_terminal(model, tmp_path):
+    (tmp_path / "text").write_text("The river went down to the hills. " * 20)
+    arguments = ["perplexity", model.path, tmp_path / "text", "--context", "8"]
+    assert "%" not in run(*arguments).err
+    terminal, theirs = pty.openpty()
+    command = [COMMAND, *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=ENVIRONMENT)
+    os.close(theirs)
+    out, _ = process.communicate(timeout=60)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    assert process.returncode == 0 and b"perplexity" in out
+    assert "%  " in shown.decode() and shown.endswith(b"\r\x1b[K")
+
+
+# --- info ---
+
+
+@pytest.mark.parametrize("format", ["gguf", "huggingface", "llmc"])
+def test_info(tmp_path, random, format):
+    config = Config(layers=3, heads=4, channels=64, context=48, vocabulary=300)
+    tensors = models.random_gpt2(config, random)
+    if format == "gguf":
+        path, name = tmp_path / "model.gguf", "GGUF"
+        models.write_gguf(path, config, tensors, type="Q8_0", tokenizer=TOKENIZER)
+    elif format == "huggingface":
+        path, name = tmp_path / "model", "Hugging Face"
+        models.write_huggingface(path, config, tensors, tokenizer=TOKENIZER)
+    else:
+        path, name = tmp_path / "model.bin", "llm.c"
+        models.write_llmc(path, config, tensors)
+    text = succeed("info", path).decode()
+    parameters = sum(array.size for array in tensors.values())
+    assert re.search(rf"^format +{re.escape(name)}$", text, re.M)
+    assert "3 layers, 64 channels, 4 heads of 16, feed-forward 256" in text
+    assert re.search(r"^vocabulary +300 tokens$", text, re.M)
+    assert re.search(r"^context +48 tokens$", text, re.M)
+    assert f"({parameters})" in text
+    tokenizer = "none" if format == "llmc" else "byte-level BPE, 300 tokens, end of text 299"
+    assert re.search(rf"^tokenizer +{tokenizer}", text, re.M)
+    stored = "q8_0" if format == "gguf" else "f32"
+    assert re.search(rf"^  up +3 x \[256, 64\] .* {stored}$", text, re.M)
+    assert re.search(r"^  output norm +\[64\] +256 B  f32$", text, re.M)
+
+
+# --- kernels ---
+
+
+def test_kernels():
+    listing = succeed("kernels").decode()
+    for file in sorted((ROOT / "kernels").glob("*.metal")):
+        source = file.read_text()
+        assert succeed("kernels", file.name).decode() == source
+        assert succeed("kernels", file.stem).decode() == source
+        for match in re.finditer(r"^kernel void (\w+)\((.*?)\)\s*\{", source, re.M | re.S):
+            line = source[: match.start()].count("\n") + 1
+            head = f"{match[1]}  kernels/{file.name}:{line}\n"
+            assert listing.count(f"\n{head}") + listing.startswith(head) == 1
+            parameters = listing.split(head, 1)[1].split("\n\n")[0]
+            for name, index in re.findall(r"(\w+)\s*\[\[buffer\((\d+)\)\]\]", match[2]):
+                assert re.search(rf"^    buffer +{index}  .*\b{name}$", parameters, re.M)
+            assert succeed("kernels", match[1]).decode() == source
+
+
+def test_unknown_kernel():
+    assert "gelu_forward?" in fail("kernels", "gelu_forwad", code=USAGE)
+
+
+# --- bench ---
+
+
+def bench(model, *arguments):
+    return run("bench", model.path, "-p", 20, "-n", 10, "-r", 3, *arguments)
+
+
+def test_bench_json(model):
+    results = [json.loads(bench(model, "--json").out) for _ in range(2)]
+    for result in results:
+        assert result["prefill"]["tokens"] == 20 and result["decode"]["tokens"] == 10
+        assert result["repetitions"] == 3 and result["batch"] == 1
+        assert result["parameters"] == sum(array.size for array in model.tensors.values())
+        for measure in [result["prefill"], result["decode"]]:
+            rate = measure["tokens_per_second"]
+            assert 0 < measure["slowest"] <= rate <= measure["fastest"]
+            assert abs(measure["ms_per_token"] * rate / 1000 - 1) <= 1e-9
+        weights = result["parameters"] - model.config.context * model.config.channels
+        cached = 2 * 2 * 48 * (10 + 3) / 2
+        expected = 4 * (weights + cached) * result["decode"]["tokens_per_second"]
+        assert abs(result["decode"]["bytes_per_second"] / expected - 1) <= 1e-6
+        if result["device"].startswith("cpu"):
+            assert result["peak"]["memory_bytes_per_second"] > 1e8
+            assert result["peak"]["matmul_flop_per_second"] > 1e8
+    assert results[0]["checksum"] == results[1]["checksum"]
+
+
+def test_bench_table(model):
+    result = bench(model, "--batch", 3, "--profile", "--attention", "naive")
+    assert result.code == 0
+    text = result.out.decode()
+    assert re.search(r"^prefill +20 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ m?s +[\d.]+ .?FLOP/s", text, re.M)
+    assert re.search(r"^decode +10 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ m?s +[\d.]+ .?B/s", text, re.M)
+    assert re.search(r"^batch +3 rows$", text, re.M)
+    assert re.search(r"^checksum [0-9a-f]{16}", text, re.M)
+    assert "attention_scores" in result.err
+
+
+def test_bench_fits_the_context(model):
+    result = run("bench", model.path, "-r", 1, "--json")
+    lengths = [json.loads(result.out)[name]["tokens"] for name in ("prefill", "decode")]
+    assert lengths == [63, 62]
+    assert "-p 63" in fail("bench", model.path, "-p", 64)
+    assert "-n 62" in fail("bench", model.path, "-n", 63)
+    assert run("bench", model.path, "-p", 63, "-n", 62, "-r", 1).code == 0
+
+
+def test_profile(recite):
+    err = recite(b"x" * 20, "--profile", "--attention", "naive", prompt="abc").err
+    table = err[err.index("kernel ") :].splitlines()[1:]
+    rows = {line.split()[0]: line.split()[1:] for line in table}
+    assert rows["argmax_sample"][0] == "20"
+    assert {"layernorm_forward", "attention_scores", "gelu_forward"} < set(rows)
+    *kernels, total = [float(cells[1]) for cells in rows.values()]
+    assert kernels == sorted(kernels, reverse=True)
+    assert abs(sum(kernels) - total) <= 0.01 * len(kernels)
+
+
+# --- errors ---
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["rnu"], ["'rnu'", "did you mean run?", "metal-llm --help"]),
+        (["tokenise"], ["did you mean tokenize?"]),
+        (["xyzzyxyzzy"], ["unknown verb 'xyzzyxyzzy'"]),
+        (["-x"], ["unknown verb '-x'"]),
+        ([""], ["unknown verb ''"]),
+        (["run", "--tmp", "1"], ["'--tmp'", "did you mean --temp?", "metal-llm run --help"]),
+        (["run", "--nothing-like-it"], ["unknown option '--nothing-like-it'"]),
+        (["run", "-x"], ["unknown option '-x'"]),
+        (["run", "-n"], ["-n needs a value"]),
+        (["run", "--temp"], ["--temp needs a value"]),
+        (["run", "--profile=1"], ["--profile takes no value"]),
+        (["run", "--help=1"], ["--help takes no value"]),
+        (["run", "a", "b", "c\n\x1b[2J"], ["no use for 'c??[2J'"]),
+        (["info", "a", "b"], ["no use for 'b'"]),
+        (["run", "--stop", ""], ["--stop takes a text that is not empty"]),
+        (["run", *["--stop", "x"] * 17], ["at most 16 times"]),
+        (["help", "rnu"], ["did you mean run?"]),
+    ],
+)
+def test_wrong_usage(arguments, words):
+    line = fail(*arguments, code=USAGE)
+    assert all(word in line for word in words), line
+
+
+WHOLE = ["abc", "-1", "", " 1", "1 ", "1.5", "1e3", "+1", "0x10", "99999999999999999999999"]
+REAL = ["abc", "nan", "inf", "-inf", "-1", "", "1x", "0x1p3", "1e999", " 1", "--"]
+
+
+@pytest.mark.parametrize(
+    "option, values",
+    [
+        ("-n", [*WHOLE, "0", "4294967296"]),
+        ("--top-k", [*WHOLE, "4294967296"]),
+        ("--seed", [*WHOLE, "18446744073709551616"]),
+        ("--threads", [*WHOLE, "0", "4097"]),
+        ("--context", [*WHOLE, "0"]),
+        ("--temp", [*REAL, "10001"]),
+        ("--top-p", [*REAL, "1.01"]),
+    ],
+)
+def test_wrong_numbers(option, values):
+    for value in values:
+        line = fail("run", option, value, code=USAGE)
+        assert f"{option} takes a" in line and f"'{value}'" in line
+
+
+def test_wrong_choices(model):
+    assert "flash or naive" in fail("run", model.path, "a", "--attention", "x", code=USAGE)
+    assert "64" in fail("run", model.path, "a", "--context", "65", code=USAGE)
+    assert "'abacus'" in fail("run", model.path, "a", "--device", "abacus", code=USAGE)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "kernels"])
+def test_missing_model(tmp_path, verb):
+    arguments = {"logits": ["--tokens", "1", "-o", "x"], "perplexity": [__file__]}.get(verb, [])
+    line = fail(verb, tmp_path / "absent.gguf", *arguments)
+    assert "absent.gguf" in line and "No such file" in line
+
+
+@pytest.mark.parametrize("verb", ["run", "info", "tokenize", "bench"])
+def test_damaged_model(model, verb):
+    os.truncate(model.path, 3000)
+    assert str(model.path) in fail(verb, model.path)
+
+
+def test_nan_weights(model, tmp_path):
+    model.tensors["ln_f.weight"][7] = numpy.nan
+    models.write_gguf(model.path, model.config, model.tensors, tokenizer=TOKENIZER)
+    (tmp_path / "text").write_text("The river went down")
+    assert "weights are damaged" in fail("perplexity", model.path, tmp_path / "text")
+    assert "weights are damaged" in fail("bench", model.path, "-p", 5, "-n", 5)
+    for temperature in [0, 1]:
+        result = run("run", model.path, "The", "--temp", temperature)
+        assert result.code == FAILURE and result.out == b"The\n"
+        assert "NaN" in result.err.splitlines()[-1] and len(result.err.splitlines()) == 2
+
+
+def test_nan_after_a_while(tmp_path):
+    path = write_reciter(tmp_path / "reciter.gguf", byte_tokens(b"x" * 100), poison=9)
+    result = run("run", path, "ab", "--temp", 0)
+    assert result.code == FAILURE and result.out == b"ab" + b"x" * 8 + b"\n"
+    assert "NaN" in result.err.splitlines()[-1]

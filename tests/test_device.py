@@ -1,0 +1,153 @@
+"""What device.h promises on every device: matrix products, and dispatches checked against the kernels'
+signatures, so that a wrong one is an error that names kernel and parameter, not a crash."""
+
+import numpy
+import pytest
+
+import device as device_module
+from device import Device, Error, Grid, Out, threads
+
+# --- matrix products ---
+
+
+@pytest.mark.parametrize("M, N, K", [(1, 1, 1), (9, 300, 64), (64, 97, 33), (33, 48, 257), (512, 31, 5)])
+def test_matmul(M, N, K, device, random):
+    x = random.uniform(0.5, 1.5, (M, K)).astype(numpy.float32)
+    weight = random.uniform(0.5, 1.5, (N, K)).astype(numpy.float32)
+    expected = x.astype(numpy.float64) @ weight.T.astype(numpy.float64)
+    error = numpy.abs(device.matmul(x, weight) - expected)
+    assert numpy.all(error <= 1e-5 * expected)
+
+
+# --- wrong dispatches ---
+
+X = numpy.ones(4, numpy.float32)
+GELU = (threads(4), X, Out(4), 4)
+
+
+@pytest.mark.parametrize(
+    "kernel, arguments, message",
+    [
+        ("gelu_backward", GELU, "there is no kernel 'gelu_backward'"),
+        ("gelu_forward", GELU[:-1], "gelu_forward takes 3 arguments, not 2"),
+        ("gelu_forward", (*GELU, 5), "gelu_forward takes 3 arguments, not 4"),
+        ("gelu_forward", (threads(4), 4, Out(4), 4), "gelu_forward: 'in' must be a buffer"),
+        ("gelu_forward", (threads(4), X, 4, 4), "gelu_forward: 'out' must be a buffer"),
+        ("gelu_forward", (threads(4), X, Out(4), X), "gelu_forward: 'N' must be a value of type uint"),
+        (
+            "gelu_forward",
+            (threads(4), X, Out(4), numpy.uint64(4)),
+            "gelu_forward: 'N' must be a value of type uint",
+        ),
+        ("gelu_forward", (threads(0), X, Out(4), 4), "gelu_forward: empty grid"),
+    ],
+)
+def test_a_wrong_dispatch_is_an_error(kernel, arguments, message, device):
+    with pytest.raises(Error) as error:
+        device.run(kernel, *arguments)
+    assert str(error.value) == message
+    assert device.run("gelu_forward", *GELU).shape == (4,)  # the next one is as good as ever
+
+
+class Raw:
+    """device.h itself: buffers that arguments may share, with offsets."""
+
+    def __init__(self, name):
+        self.device = Device(name)
+        self.library, self.handle = self.device.library, self.device.handle
+        self.buffers = []
+
+    def buffer(self, size):
+        self.buffers.append(self.library.device_buffer_new(self.handle, size))
+        return self.buffers[-1]
+
+    def dispatch(self, kernel, grid, *arguments):
+        converted = [
+            device_module._Argument(buffer=argument[0], offset=argument[1])
+            if isinstance(argument, tuple)
+            else device_module._scalar(argument)
+            for argument in arguments
+        ]
+        array = (device_module._Argument * len(converted))(*converted)
+        self.library.device_dispatch(self.handle, kernel.encode(), grid, array, len(converted))
+        self.device.check()
+
+
+@pytest.fixture
+def raw(device):
+    raw = Raw(device.name)
+    yield raw
+    for buffer in raw.buffers:
+        raw.library.device_buffer_free(buffer)
+    raw.device.close()
+
+
+def test_a_written_buffer_is_bound_once(raw):
+    buffer = raw.buffer(64)
+    message = "gelu_forward: 'out' is written and may not share its buffer with 'in'"
+    with pytest.raises(Error, match=message):
+        raw.dispatch("gelu_forward", threads(4), (buffer, 0), (buffer, 32), 4)
+
+
+def test_a_buffer_may_be_read_twice(raw):
+    buffer, other = raw.buffer(64), raw.buffer(64)
+    zeros = numpy.zeros(16, numpy.float32)
+    raw.library.device_write(buffer, 0, zeros.ctypes.data, 64)
+    raw.dispatch(
+        "layernorm_forward", Grid(2, 1, 1, 1, 0), (buffer, 0), (buffer, 0), (buffer, 0), (other, 0),
+        16, 1e-5,
+    )  # fmt: skip
+    out = numpy.ones(16, numpy.float32)
+    raw.library.device_read(other, 0, out.ctypes.data, 64)
+    raw.device.check()
+    assert out.tolist() == [0] * 16
+
+
+@pytest.mark.parametrize("offset", [64, 68, 2**40, 2, 63])
+def test_an_offset_outside_a_buffer_is_an_error(offset, raw):
+    """Or one that is no multiple of the element's size."""
+    x, out = raw.buffer(64), raw.buffer(64)
+    message = f"gelu_forward: 'in': offset {offset} does not fit a buffer of 64 bytes"
+    with pytest.raises(Error, match=message):
+        raw.dispatch("gelu_forward", threads(4), (x, offset), (out, 0), 4)
+
+
+@pytest.mark.parametrize("offset, size", [(0, 65), (64, 1), (65, 0), (2**63, 2**63), (1, 2**64 - 1)])
+def test_a_copy_outside_a_buffer_is_an_error(offset, size, raw):
+    buffer, contents = raw.buffer(64), numpy.zeros(65, numpy.uint8)
+    raw.library.device_write(buffer, offset, contents.ctypes.data, size)
+    with pytest.raises(Error, match=f"copy of {size} bytes at {offset} exceeds a buffer of 64"):
+        raw.device.check()
+
+
+@pytest.mark.parametrize("name", ["x", "weight", "out"])
+def test_a_matrix_larger_than_its_buffer_is_an_error(name, raw):
+    """2×2 matrices need 16 bytes; at offset 52 of 64 there are 12."""
+    buffers = [raw.buffer(64) for _ in range(3)]
+    offsets = [52 if n == name else 0 for n in ("x", "weight", "out")]
+    arguments = [
+        device_module._Argument(buffer=buffer, offset=offset)
+        for buffer, offset in zip(buffers, offsets)
+    ]
+    raw.library.device_matmul(raw.handle, device_module._Matmul(*arguments, 2, 2, 2, 0))
+    with pytest.raises(Error, match=f"matmul: {name} .2,2. exceeds its buffer"):
+        raw.device.check()
+
+
+def test_errors_are_sticky(raw):
+    """The first error stays; nothing after it happens."""
+    buffer, out = raw.buffer(64), raw.buffer(64)
+    before = numpy.full(16, 7, numpy.float32)
+    raw.library.device_write(out, 0, before.ctypes.data, 64)
+    with pytest.raises(Error, match="there is no kernel 'first'"):
+        raw.dispatch("first", threads(4))
+    with pytest.raises(Error, match="there is no kernel 'first'"):
+        raw.dispatch("gelu_forward", threads(16), (buffer, 0), (out, 0), 16)
+    with pytest.raises(Error, match="there is no kernel 'first'"):
+        raw.dispatch("second", threads(4))
+    assert raw.library.device_buffer_new(raw.handle, 64) is None
+
+
+def test_an_unknown_device_is_an_error():
+    with pytest.raises(Error, match="unknown device 'abacus'"):
+        Device("abacus")

@@ -1,0 +1,121 @@
+"""make install, and examples/quickstart.c built against what it has installed."""
+
+import os
+import shlex
+import subprocess
+
+import pytest
+
+import models
+from library import BUILD, COMMAND, ROOT
+
+SANITIZE = BUILD.name == "asan"
+SANITIZER = ["-fsanitize=address,undefined"] if SANITIZE else []
+# A make above us has its own flags; the sanitizers' runtime is preloaded into Python only.
+ENVIRONMENT = {
+    k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "ASAN_OPTIONS", "MAKEFLAGS")
+}
+
+
+def run(*command, **environment):
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=ROOT,
+        env=ENVIRONMENT | {k: str(v) for k, v in environment.items()},
+        capture_output=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def make(target, prefix, destination=""):
+    variables = [f"BUILD={BUILD.relative_to(ROOT)}", f"PREFIX={prefix}", f"DESTDIR={destination}"]
+    run("make", target, *variables, *(["SANITIZE=1"] if SANITIZE else []))
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    prefix = tmp_path_factory.mktemp("installed")
+    make("install", prefix)
+    return prefix
+
+
+def pkg_config(prefix, *arguments):
+    path = prefix / "lib" / "pkgconfig"
+    return shlex.split(run("pkg-config", *arguments, "metal-llm", PKG_CONFIG_PATH=path))
+
+
+def build(prefix, program, *libraries):
+    """Compile the quick start as its first lines say."""
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    warnings = ["-std=c11", "-Wall", "-Wextra", "-Werror", *SANITIZER]
+    source = ROOT / "examples" / "quickstart.c"
+    run(*compiler, *warnings, source, *pkg_config(prefix, "--cflags"), *libraries, "-o", program)
+
+
+def check(program, tmp_path, **environment):
+    """The quick start continues its prompt by the model's next 50 tokens."""
+    prompt, script = "The meaning of life is", "0123456789" * 6
+    tokenizer = models.small_tokenizer(300)
+    script_ids = [tokenizer.tokens.index(letter) for letter in script]
+    model = tmp_path / "reciter.gguf"
+    command = [COMMAND, "tokenize", models.write_reciter(model, [], tokenizer)]
+    ids = subprocess.run(command, input=prompt.encode(), capture_output=True, env=ENVIRONMENT)
+    models.write_reciter(model, script_ids, tokenizer, start=len(ids.stdout.split()) - 1)
+    assert run(program, model, **environment) == prompt + script[:50] + "\n"
+
+
+def test_shared(prefix, tmp_path):
+    build(prefix, tmp_path / "quickstart", *pkg_config(prefix, "--libs"))
+    needed = run("readelf", "-d", tmp_path / "quickstart")
+    assert "libmetal-llm.so.0" in needed and "openblas" not in needed
+    check(tmp_path / "quickstart", tmp_path, LD_LIBRARY_PATH=prefix / "lib")
+
+
+def test_static(tmp_path):
+    prefix = tmp_path / "static"
+    make("install", prefix)
+    for shared in (prefix / "lib").glob("*.so*"):
+        shared.unlink()
+    build(prefix, tmp_path / "quickstart", *pkg_config(prefix, "--static", "--libs"))
+    check(tmp_path / "quickstart", tmp_path)
+
+
+def test_only_the_interface_is_exported(prefix):
+    symbols = run("nm", "-D", "--defined-only", prefix / "lib" / "libmetal-llm.so").splitlines()
+    names = {line.split()[2] for line in symbols}
+    assert "llm_generate" in names
+    assert all(name.startswith("llm_") for name in names), names
+
+
+def test_wrong_use(prefix, tmp_path):
+    build(prefix, tmp_path / "quickstart", *pkg_config(prefix, "--libs"))
+    environment = ENVIRONMENT | {"LD_LIBRARY_PATH": str(prefix / "lib")}
+    for arguments, code, words in [([], 2, "usage"), (["absent.gguf"], 1, "absent.gguf")]:
+        command = [tmp_path / "quickstart", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True)
+        assert done.returncode == code and not done.stdout
+        assert words in done.stderr.decode() and done.stderr.count(b"\n") == 1
+
+
+def test_install_and_uninstall(tmp_path):
+    make("install", "/opt/llm", tmp_path)
+    installed = files(tmp_path / "opt" / "llm")
+    model = {"share/metal-llm/tales.gguf"} if (ROOT / "models" / "tales.gguf").exists() else set()
+    assert installed == model | {
+        "bin/metal-llm",
+        "include/metal_llm.h",
+        "lib/libmetal-llm.a",
+        "lib/libmetal-llm.so",
+        "lib/libmetal-llm.so.0",
+        "lib/pkgconfig/metal-llm.pc",
+    }
+    description = (tmp_path / "opt/llm/lib/pkgconfig/metal-llm.pc").read_text()
+    assert "prefix=/opt/llm\n" in description and str(tmp_path) not in description
+    make("uninstall", "/opt/llm", tmp_path)
+    assert not files(tmp_path)

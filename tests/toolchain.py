@@ -1,0 +1,56 @@
+"""The tools that turn a .metal file into something else: the binder and clang++."""
+
+import os
+import shutil
+import subprocess
+
+from library import BUILD, ROOT
+
+BIND = BUILD / "bind"
+STRICT = BUILD / "strict"
+
+
+def clangxx():
+    """The clang++ that compiles the kernels: CLANGXX, or the newest one from 15 on."""
+    versions = [f"clang++-{version}" for version in range(19, 14, -1)] + ["clang++"]
+    found = os.environ.get("CLANGXX") or next(filter(shutil.which, versions), None)
+    assert found, "no clang++; set CLANGXX"
+    return found
+
+
+def bind(*arguments):
+    """The binder's output; raises CalledProcessError with its message in stderr."""
+    command = [BIND, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def strict_errors(path):
+    """What the binder, clang and the strict check find wrong with a .metal file, as text."""
+    bound = subprocess.run([BIND, "source", path], capture_output=True, text=True)
+    msl = ROOT / "msl/strict"
+    flags = ["--config", msl / "flags", f"-I{msl}", "-Xclang", "-ast-dump=json"]
+    parsed = subprocess.run([clangxx(), *flags, path], capture_output=True)
+    checked = subprocess.run([STRICT], input=parsed.stdout, capture_output=True)
+    found = bound.stderr + parsed.stderr.decode() + checked.stderr.decode()
+    failed = bound.returncode or parsed.returncode or checked.returncode
+    assert bool(failed) == bool(found), f"exit status {failed}, but: {found or 'no message'}"
+    return found
+
+
+# Under a sanitizer the test process has its runtime loaded already.
+SANITIZE = ["-fsanitize=address"] if os.environ.get("SANITIZE") else []
+
+
+def build_simt(path, folder, flags=()):
+    """A shared library of the SIMT runtime and a .metal file's kernels: simt_run, simt_<kernel>."""
+    source, runtime = folder / f"{path.stem}.cpp", folder / "simt.o"
+    result = folder / f"lib{path.stem}.so"
+    source.write_text(bind("source", path))
+    msl = ROOT / "msl"
+    clang = [clangxx(), "-fPIC", *SANITIZE]
+    c = ["-x", "c", "-std=c11", "-D_GNU_SOURCE", "-O2", "-g"]
+    subprocess.run([*clang, *c, "-c", msl / "simt/simt.c", "-o", runtime], check=True)
+    includes = [f"-I{msl}/simt", f"-I{msl}/common", "-DMSL_PREFIX=simt"]
+    options = ["--config", msl / "simt/flags", *includes, *flags]
+    subprocess.run([*clang, "-shared", *options, source, runtime, "-lm", "-o", result], check=True)
+    return result
