@@ -116,6 +116,10 @@ test-transformers:
 run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
 	@$(preload) BUILD=$(BUILD) DEVICE=$${DEVICE:-cpu} $(TRANSFORMERS)/bin/python -m pytest -q -p no:cacheprovider tests/transformers/compare.py
 
+# The C sources give no warning under clang either.
+build-clang:
+	@$(MAKE) --no-print-directory build CC=$(CLANG) BUILD=build/clang
+
 # --- fuzzing: each parser for SECONDS_EACH, with clang's libFuzzer ---
 
 SECONDS_EACH ?= 15

@@ -36,7 +36,7 @@ static const Verb verbs[] = {
      "Print a model's architecture, tokenizer and tensors. Nothing is run.", 1, verb_info},
     {"convert", "IN OUT.gguf", "write a model as GGUF, smaller or not",
      "Write a model of any format as a GGUF file, its tokenizer included. --type says what its\n"
-     "matrices become: f32, f16, q8_0 (8 bits) or q4_0 (4 bits; its embedding q6_k). An\n"
+     "matrices become: f32, f16, q8_0 (8 bits) or q4_0 (4 bits; its embedding q6_K). An\n"
      "existing OUT.gguf is replaced once the new one is whole.",
      2, verb_convert},
     {"kernels", "[NAME]", "the kernels that do the work",

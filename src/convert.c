@@ -41,8 +41,8 @@ static bool dequantise(Converter *converter, const Tensor *source, uint32_t firs
     char kernel[32];
     snprintf(kernel, sizeof kernel, "dequantise_%s", tensor_type_name(source->type));
     device_write(packed, 0, (const char *)source->data + first * row_bytes, rows * row_bytes);
-    dispatch(converter->device, kernel, grid_threads(count, 1, 1), arg_buffer(packed, 0),
-             arg_buffer(unpacked, 0), arg_u32(count));
+    dispatch(converter->device, kernel, grid_simdgroups(count / tensor_type_block(source->type)),
+             arg_buffer(packed, 0), arg_buffer(unpacked, 0), arg_u32(count));
     device_read(unpacked, 0, floats, count * sizeof *floats);
     device_buffer_free(packed);
     device_buffer_free(unpacked);

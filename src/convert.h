@@ -12,7 +12,7 @@ typedef struct ConvertOptions {
 
 /* Write `checkpoint`, its tokenizer included, to the GGUF file `path`. Matrices become
  * options->type, vectors and the position embedding f32; the token embedding and an output of its
- * own are q6_k in a q4_0 file, as llama.cpp has them, or q8_0 where a row is no multiple of 256. A
+ * own are q6_K in a q4_0 file, as llama.cpp has them, or q8_0 where a row is no multiple of 256. A
  * matrix that has its type already is copied. False and `error` on failure; `path` is then as it
  * was. */
 bool convert_to_gguf(const Checkpoint *checkpoint, const char *path, const ConvertOptions *options,

@@ -67,7 +67,7 @@ def test_cached_decoding_is_the_full_model(length, attention, device_name, check
         assert is_likeliest(logits[length + i - 1], token)
 
 
-@pytest.mark.parametrize("type", ["F16", "Q8_0"])
+@pytest.mark.parametrize("type", ["F16", "Q8_0", "Q4_0"])
 def test_cached_decoding_of_packed_weights(type, device_name, random, tmp_path):
     tensors = models.random_gpt2(CONFIG, random)
     path = models.write_gguf(tmp_path / "model.gguf", CONFIG, tensors, type=type)

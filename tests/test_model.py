@@ -75,6 +75,10 @@ FORMATS = {
     "gguf-f32": gguf_of("F32"),
     "gguf-f16": gguf_of("F16"),
     "gguf-q8_0": gguf_of("Q8_0"),
+    "gguf-q5_1": gguf_of("Q5_1"),
+    "gguf-q5_0": gguf_of("Q5_0"),
+    "gguf-q4_1": gguf_of("Q4_1"),
+    "gguf-q4_0": gguf_of("Q4_0"),
     "gguf-mixed": mixed_gguf,
     "huggingface-f32": huggingface_of("F32"),
     "huggingface-f16": huggingface_of("F16"),
@@ -93,6 +97,21 @@ def test_every_format(format, attention, device_name, random, tmp_path):
     for count in (1, 7, SMALL.context):  # weights × vector, and the matrix library
         ids = random_ids(random, SMALL, count)
         check_logits(path, SMALL, tensors, ids, device=device_name, attention=attention)
+
+
+WIDE = Config(layers=1, heads=4, channels=256, inner=512, context=20, vocabulary=61)
+
+
+@pytest.mark.parametrize("type", ["Q4_0", "Q6_K"])
+def test_super_blocks(type, device_name, random, tmp_path):
+    """q6_K packs 256 weights: all matrices, and the embedding alone, as llama.cpp's q4_0 files have."""
+    types = {"token_embd.weight": "Q6_K"}
+    tensors = models.random_gpt2(WIDE, random, std=0.2)
+    path = models.write_gguf(tmp_path / "m.gguf", WIDE, tensors, type=type, types=types)
+    tensors = models.gguf_rounded(tensors, type, types)
+    for count in (1, WIDE.context):
+        ids = random_ids(random, WIDE, count)
+        check_logits(path, WIDE, tensors, ids, device=device_name)
 
 
 # --- sizes ---

@@ -89,7 +89,7 @@ def stored_tensors(path):
 
 def check_converted(source, tmp_path, type, tensors, embedding=None):
     """Convert `source`, which holds `tensors`: types and bytes are those of the gguf package, but for
-    the values of q6_k, which it does not quantise to."""
+    the values of q6_K, which it does not quantise to."""
     path = tmp_path / "converted.gguf"
     done = convert(source, path, "--type", type.lower())
     assert done.returncode == 0, done.stderr

@@ -105,7 +105,7 @@ static void store_q4_0(const float values[32], unsigned char *stored) {
                                         nibble(values[16 + i], multiplier) << 4);
 }
 
-/* --- q6_k: scales are sought, not just taken from the largest value --- */
+/* --- q6_K: scales are sought, not just taken from the largest value --- */
 
 static float rounded_to(float value, float least, float most) {
     return fminf(fmaxf(rintf(value), least), most);

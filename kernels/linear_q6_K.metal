@@ -1,4 +1,4 @@
-// linear_q6_k.metal — weights × vector with 6-bit weights, in GGUF's format q6_K
+// linear_q6_K.metal — weights × vector with 6-bit weights, in GGUF's format q6_K
 //
 //   weight[n,k] = d · scale · (value − 32),  16 neighbours of a row share a scale, 256 share d
 //   out[t,n]    = Σ_k x[t,k] · weight[n,k] + bias[n]
@@ -17,7 +17,7 @@ constant constexpr uint BLOCK = 256;               // values that share d
 constant constexpr uint QUARTER = 32;              // of half a block
 constant constexpr uint SUMS = QUARTER / SIMD_WIDTH; // per lane and token
 
-struct block_q6_k {
+struct block_q6_K {
     uchar low[2][64];
     uchar high[2][32];
     char scale[2][8];
@@ -25,7 +25,7 @@ struct block_q6_k {
 };
 
 // Values i, i + 32, i + 64 and i + 96 of a half.
-static float4 quad(device const block_q6_k *block, uint half_index, uint i)
+static float4 quad(device const block_q6_K *block, uint half_index, uint i)
 {
     uint first = block->low[half_index][i], second = block->low[half_index][i + QUARTER];
     uint high = block->high[half_index][i];
@@ -36,14 +36,14 @@ static float4 quad(device const block_q6_k *block, uint half_index, uint i)
 }
 
 // Value i of a block.
-static float value(device const block_q6_k *block, uint i)
+static float value(device const block_q6_K *block, uint i)
 {
     return quad(block, i / 128, i % QUARTER)[i % 128 / QUARTER];
 }
 
 // COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
 template <uint COUNT>
-static void row_times_tokens(device const block_q6_k *row, device const float *x, float bias,
+static void row_times_tokens(device const block_q6_K *row, device const float *x, float bias,
                              device float *out, uint K, uint N, uint lane, uint lanes)
 {
     float sum[COUNT][SUMS];
@@ -67,9 +67,9 @@ static void row_times_tokens(device const block_q6_k *row, device const float *x
     }
 }
 
-kernel void linear_q6_k(
+kernel void linear_q6_K(
     device const float *x [[buffer(0)]],           // [T,K]
-    device const block_q6_k *weight [[buffer(1)]], // [N,K/256]
+    device const block_q6_K *weight [[buffer(1)]], // [N,K/256]
     device const float *bias [[buffer(2)]],        // [N]
     device float *out [[buffer(3)]],               // [T,N]
     constant uint &T [[buffer(4)]],
@@ -85,7 +85,7 @@ kernel void linear_q6_k(
     uint n = group * simdgroups + simdgroup;
     if (n >= N) return;
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
-    device const block_q6_k *row = weight + ulong(n) * (K / BLOCK);
+    device const block_q6_K *row = weight + ulong(n) * (K / BLOCK);
     device float *column = out + n;
     uint t = 0;
     for (; t + 4 <= T; t += 4)
@@ -96,21 +96,30 @@ kernel void linear_q6_k(
         row_times_tokens<1>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
 }
 
-// For the matrix library: out[i] = weight i as float, block after block. Grid N.
-kernel void dequantise_q6_k(
-    device const block_q6_k *in [[buffer(0)]], // [N/256]
+// For the matrix library: out[i] = weight i as float, one block per simdgroup. Grid N/256.
+kernel void dequantise_q6_K(
+    device const block_q6_K *in [[buffer(0)]], // [N/256]
     device float *out [[buffer(1)]],         // [N]
     constant uint &N [[buffer(2)]],
-    uint i [[thread_position_in_grid]])
+    uint group [[threadgroup_position_in_grid]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint simd_width [[threads_per_simdgroup]])
 {
-    if (i < N) out[i] = value(in + i / BLOCK, i % BLOCK);
+    uint block = group * simdgroups + simdgroup;
+    if (block >= N / BLOCK) return;
+    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
+    device float *values = out + ulong(block) * BLOCK;
+    for (uint i = lane; i < BLOCK; i += lanes) values[i] = value(in + block, i);
 }
 
 // embedding.metal for a token table of this type; the position table stays float. Grid (C, T, B).
-kernel void embedding_forward_q6_k(
+kernel void embedding_forward_q6_K(
     device const uint *ids [[buffer(0)]],             // [B,T]
     device const uint *lengths [[buffer(1)]],         // [B]
-    device const block_q6_k *token_table [[buffer(2)]], // [V,C/256]
+    device const block_q6_K *token_table [[buffer(2)]], // [V,C/256]
     device const float *position_table [[buffer(3)]], // [context,C]
     device float *out [[buffer(4)]],                  // [B,T,C]
     constant uint &T [[buffer(5)]],
