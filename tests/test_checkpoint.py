@@ -413,7 +413,7 @@ def patched(path, offset, format, value):
 @pytest.mark.parametrize(
     "number, words",
     [
-        (11, "is stored as q3_k, which is not supported; convert it to f16 or q8_0"),
+        (11, "is stored as q3_K, which is not supported; convert it to f16 or q8_0"),
         (26, "is stored as i32, which is not supported"),
         (4, "unknown type 4"),
         (2**32 - 1, "unknown type 4294967295"),
