@@ -28,19 +28,18 @@ static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count
     return arg_part(buffer, first * sizeof(float), count * sizeof(float));
 }
 
-/* The kernels of each weight format, and how many neighbours share a block. */
+/* The kernels of each weight format. */
 static const struct {
     const char *linear, *embedding, *dequantise;
-    uint32_t block;
 } format_kernels[] = {
-    [TENSOR_F32] = {"linear_f32", "embedding_forward", NULL, 1},
-    [TENSOR_F16] = {"linear_f16", "embedding_forward_f16", "dequantise_f16", 1},
-    [TENSOR_Q4_0] = {"linear_q4_0", "embedding_forward_q4_0", "dequantise_q4_0", 32},
-    [TENSOR_Q4_1] = {"linear_q4_1", "embedding_forward_q4_1", "dequantise_q4_1", 32},
-    [TENSOR_Q5_0] = {"linear_q5_0", "embedding_forward_q5_0", "dequantise_q5_0", 32},
-    [TENSOR_Q5_1] = {"linear_q5_1", "embedding_forward_q5_1", "dequantise_q5_1", 32},
-    [TENSOR_Q8_0] = {"linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0", 32},
-    [TENSOR_Q6_K] = {"linear_q6_K", "embedding_forward_q6_K", "dequantise_q6_K", 256},
+    [TENSOR_F32] = {"linear_f32", "embedding_forward", NULL},
+    [TENSOR_F16] = {"linear_f16", "embedding_forward_f16", "dequantise_f16"},
+    [TENSOR_Q4_0] = {"linear_q4_0", "embedding_forward_q4_0", "dequantise_q4_0"},
+    [TENSOR_Q4_1] = {"linear_q4_1", "embedding_forward_q4_1", "dequantise_q4_1"},
+    [TENSOR_Q5_0] = {"linear_q5_0", "embedding_forward_q5_0", "dequantise_q5_0"},
+    [TENSOR_Q5_1] = {"linear_q5_1", "embedding_forward_q5_1", "dequantise_q5_1"},
+    [TENSOR_Q8_0] = {"linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0"},
+    [TENSOR_Q6_K] = {"linear_q6_K", "embedding_forward_q6_K", "dequantise_q6_K"},
 };
 
 static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, uint32_t T,
@@ -62,7 +61,7 @@ static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, D
     DeviceBuffer *floats = weight->buffer;
     const char *dequantise = format_kernels[weight->type].dequantise;
     if (dequantise) {
-        uint32_t count = N * K, block = format_kernels[weight->type].block;
+        uint32_t count = N * K, block = tensor_type_block(weight->type);
         floats = llm->dequantised;
         dispatch(llm->device, dequantise,
                  block > 1 ? grid_simdgroups(count / block) : grid_threads(count, 1, 1),
