@@ -34,6 +34,11 @@ static const Verb verbs[] = {
      2, verb_perplexity},
     {"info", "[MODEL]", "what a model consists of",
      "Print a model's architecture, tokenizer and tensors. Nothing is run.", 1, verb_info},
+    {"convert", "IN OUT.gguf", "write a model as GGUF, smaller or not",
+     "Write a model of any format as a GGUF file, its tokenizer included. --type says what its\n"
+     "matrices become: f32, f16, q8_0 (8 bits) or q4_0 (4 bits; its embedding q6_K). An\n"
+     "existing OUT.gguf is replaced once the new one is whole.",
+     2, verb_convert},
     {"kernels", "[NAME]", "the kernels that do the work",
      "List the Metal kernels with their parameters, or print the source file of one.", 1,
      verb_kernels},

@@ -28,6 +28,7 @@ struct Verb {
 };
 
 int verb_bench(Arguments *arguments);
+int verb_convert(Arguments *arguments);
 int verb_detokenize(Arguments *arguments);
 int verb_info(Arguments *arguments);
 int verb_kernels(Arguments *arguments);

@@ -24,16 +24,15 @@ kernel void split_heads(
     constant uint &capacity [[buffer(9)]],
     uint3 id [[thread_position_in_grid]])
 {
-    uint d = id.x, t = id.y, head = id.z, b = head / nh, C = nh * hs;
+    uint d = id.x, t = id.y, head = id.z, b = head / nh, C = nh * hs, position = lengths[b] + t;
+    ulong from = (ulong(b) * T + t) * (3 * C) + head % nh * hs;
+    ulong to_q = (ulong(head) * T + t) * hs, to = (ulong(head) * capacity + position) * hs;
+    bool is_new = t < counts[b] && position < capacity;
     if (d >= hs || t >= T) return;
-    ulong from = (ulong(b) * T + t) * (3 * C) + head % nh * hs + d;
-    q[(ulong(head) * T + t) * hs + d] = qkv[from];
-
-    uint position = lengths[b] + t;
-    if (t >= counts[b] || position >= capacity) return;
-    ulong to = (ulong(head) * capacity + position) * hs + d;
-    keys[to] = qkv[from + C];
-    values[to] = qkv[from + 2 * C];
+    q[to_q + d] = qkv[from + d];
+    if (!is_new) return;
+    keys[to + d] = qkv[from + C + d];
+    values[to + d] = qkv[from + 2 * C + d];
 }
 
 // Join the heads again: out[b,t, h·hs + d] = in[b,h,t,d]. One thread per element, grid (hs, T, B·nh).

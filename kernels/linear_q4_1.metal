@@ -102,14 +102,23 @@ kernel void linear_q4_1(
         row_times_tokens<1>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
 }
 
-// For the matrix library: out[i] = weight i as float, block after block. Grid N.
+// For the matrix library: out[i] = weight i as float, one block per simdgroup. Grid N/32.
 kernel void dequantise_q4_1(
     device const block_q4_1 *in [[buffer(0)]], // [N/32]
     device float *out [[buffer(1)]],         // [N]
     constant uint &N [[buffer(2)]],
-    uint i [[thread_position_in_grid]])
+    uint group [[threadgroup_position_in_grid]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint simd_width [[threads_per_simdgroup]])
 {
-    if (i < N) out[i] = value(in + i / BLOCK, i % BLOCK);
+    uint block = group * simdgroups + simdgroup;
+    if (block >= N / BLOCK) return;
+    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
+    device float *values = out + ulong(block) * BLOCK;
+    for (uint i = lane; i < BLOCK; i += lanes) values[i] = value(in + block, i);
 }
 
 // embedding.metal for a token table of this type; the position table stays float. Grid (C, T, B).

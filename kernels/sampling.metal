@@ -94,7 +94,7 @@ kernel void top_k_top_p_sample(
     for (uint bit = top_p < 1.0f ? 1u << 29 : 0; bit; bit >>= 1) {
         float mass = 0.0f;
         for (uint v = begin; v < end; v++)
-            mass += as_type<uint>(weight[v]) >= max(kept, cut | bit) ? weight[v] : 0.0f;
+            mass += as_type<uint>(weight[v]) >= (cut | bit) ? weight[v] : 0.0f;
         if (threadgroup_sum(mass, partial, lane, simdgroup, simdgroups) >= wanted) cut |= bit;
     }
     cut = max(kept, cut);

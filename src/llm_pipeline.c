@@ -12,15 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Up to so many tokens the linear kernels, which read each weight once, beat the matrix library. */
+/* The linear kernels take so many tokens at a time: each weight is read once for all of them, and their
+ * inputs stay in the first-level cache. */
 enum { LINEAR_TOKENS = 8 };
+/* From how many tokens on the matrix library is faster, float weights first; of other formats it needs a
+ * float copy. See docs/speed.md. */
+enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97 };
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 
 /* A buffer that a kernel moves whole, as it does weights; one of which it moves `count` floats. */
 #define BUFFER(buffer)        arg_buffer(buffer, 0)
-#define FLOATS(buffer, count) arg_part(buffer, 0, (size_t)(count) * sizeof(float))
+#define FLOATS(buffer, count) floats_at(buffer, 0, count)
 
-/* Names of the kernels of each weight format. */
+static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count) {
+    return arg_part(buffer, first * sizeof(float), count * sizeof(float));
+}
+
+/* The kernels of each weight format. */
 static const struct {
     const char *linear, *embedding, *dequantise;
 } format_kernels[] = {
@@ -40,11 +48,10 @@ static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, ui
              arg_u32(T), arg_u32(N));
 }
 
-/* The matrix library wants floats: false for the embedding of a quantised model, whose float copy would
- * be larger than the model. The linear kernels take any T. */
+/* Never for the embedding of a quantised model, whose float copy would be larger than the model. */
 static bool suits_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t T) {
-    bool is_float = !format_kernels[weight->type].dequantise;
-    return T > LINEAR_TOKENS && (is_float || weight->buffer != llm->weights.output.buffer);
+    if (!format_kernels[weight->type].dequantise) return T >= MATMUL_TOKENS_FLOAT;
+    return T >= MATMUL_TOKENS && weight->buffer != llm->weights.output.buffer;
 }
 
 /* out[T,N] = x[T,K] · weightᵀ by the matrix library. */
@@ -52,10 +59,13 @@ static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, D
                      uint32_t T) {
     uint32_t N = weight->rows, K = weight->columns;
     DeviceBuffer *floats = weight->buffer;
-    if (format_kernels[weight->type].dequantise) {
+    const char *dequantise = format_kernels[weight->type].dequantise;
+    if (dequantise) {
+        uint32_t count = N * K, block = tensor_type_block(weight->type);
         floats = llm->dequantised;
-        dispatch(llm->device, format_kernels[weight->type].dequantise, grid_threads(N * K, 1, 1),
-                 BUFFER(weight->buffer), FLOATS(floats, N * K), arg_u32(N * K));
+        dispatch(llm->device, dequantise,
+                 block > 1 ? grid_simdgroups(count / block) : grid_threads(count, 1, 1),
+                 BUFFER(weight->buffer), FLOATS(floats, count), arg_u32(count));
     }
     device_matmul(llm->device, &(DeviceMatmul){.x = x,
                                                .weight = BUFFER(floats),
@@ -65,20 +75,28 @@ static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, D
                                                .K = K});
 }
 
+/* `count` ≤ LINEAR_TOKENS rows of x from `first` on, to the rows of `out` from `to` on. */
+static void linear_tokens(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, uint32_t count,
+                          const Matrix *weight, DeviceBuffer *bias, DeviceBuffer *out, uint32_t to) {
+    uint32_t N = weight->rows, K = weight->columns;
+    dispatch(llm->device, format_kernels[weight->type].linear, grid_simdgroups(N),
+             floats_at(x, (size_t)first * K, (size_t)count * K), BUFFER(weight->buffer),
+             FLOATS(bias, N), floats_at(out, (size_t)to * N, (size_t)count * N), arg_u32(count),
+             arg_u32(K), arg_u32(N));
+}
+
 /* out[T,N] = x[T,K] · weightᵀ + bias. x starts at row `first` of its buffer. */
 static void linear(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, const Matrix *weight,
                    DeviceBuffer *bias, DeviceBuffer *out, uint32_t T) {
     uint32_t N = weight->rows, K = weight->columns;
-    DeviceArgument input = arg_part(x, (size_t)first * K * sizeof(float),
-                                    (size_t)T * K * sizeof(float));
     if (suits_matmul(llm, weight, T)) {
-        multiply(llm, input, weight, out, T);
+        multiply(llm, floats_at(x, (size_t)first * K, (size_t)T * K), weight, out, T);
         if (bias != llm->zeros) add_bias(llm, out, bias, T, N);
-    } else {
-        dispatch(llm->device, format_kernels[weight->type].linear, grid_simdgroups(N), input,
-                 BUFFER(weight->buffer), FLOATS(bias, N), FLOATS(out, T * N), arg_u32(T), arg_u32(K),
-                 arg_u32(N));
+        return;
     }
+    for (uint32_t t = 0; t < T; t += LINEAR_TOKENS)
+        linear_tokens(llm, x, first + t, T - t < LINEAR_TOKENS ? T - t : LINEAR_TOKENS, weight, bias,
+                      out, t);
 }
 
 static void embed(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T) {

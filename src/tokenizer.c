@@ -515,3 +515,23 @@ const char *tokenizer_bytes(const Tokenizer *tokenizer, uint32_t id, size_t *siz
     *size = tokenizer->tokens[id].size;
     return tokenizer->text + tokenizer->tokens[id].offset;
 }
+
+/* --- taking it apart --- */
+
+bool tokenizer_is_special(const Tokenizer *tokenizer, uint32_t id) {
+    return id < tokenizer->vocabulary && tokenizer->tokens[id].special;
+}
+
+uint32_t tokenizer_merge_count(const Tokenizer *tokenizer) {
+    return tokenizer->merge_count;
+}
+
+void tokenizer_merges(const Tokenizer *tokenizer, uint32_t (*pairs)[2]) {
+    if (tokenizer->merge_count == 0) return;
+    for (size_t i = 0; i <= tokenizer->merge_map_mask; i++) {
+        const Merge *merge = &tokenizer->merge_map[i];
+        if (merge->rank == NONE) continue;
+        pairs[merge->rank][0] = merge->left;
+        pairs[merge->rank][1] = merge->right;
+    }
+}

@@ -74,4 +74,12 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size,
  * vocabulary. */
 const char *tokenizer_bytes(const Tokenizer *tokenizer, uint32_t id, size_t *size);
 
+/* --- taking it apart, to write it to a file --- */
+
+/* Whether `id` is a special token. */
+bool tokenizer_is_special(const Tokenizer *tokenizer, uint32_t id);
+uint32_t tokenizer_merge_count(const Tokenizer *tokenizer);
+/* pairs[tokenizer_merge_count]: the two ids that each merge joins, the highest priority first. */
+void tokenizer_merges(const Tokenizer *tokenizer, uint32_t (*pairs)[2]);
+
 #endif

@@ -1,5 +1,6 @@
 #include "weights.h"
 
+#include "checkpoint/values.h"
 #include "thread_pool.h"
 
 #include <stdlib.h>
@@ -22,46 +23,14 @@ typedef struct Conversion {
     unsigned char *out;
 } Conversion;
 
-static float half_to_float(uint16_t bits) {
-    uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, rest = bits & 1023;
-    uint32_t word;
-    float value;
-    if (exponent == 0) { /* zero and subnormals: rest · 2⁻²⁴ */
-        value = (float)rest * 0x1p-24f;
-        memcpy(&word, &value, 4);
-        word |= sign;
-    } else {
-        word = sign | (exponent == 31 ? 255 : exponent + 112) << 23 | rest << 13;
-    }
-    memcpy(&value, &word, 4);
-    return value;
-}
-
-static float load_float(const unsigned char *from, TensorType type) {
-    uint16_t half;
-    uint32_t word;
-    float value;
-    if (type == TENSOR_F32) {
-        memcpy(&value, from, 4);
-        return value;
-    }
-    memcpy(&half, from, 2);
-    if (type == TENSOR_F16) return half_to_float(half);
-    word = (uint32_t)half << 16;
-    memcpy(&value, &word, 4);
-    return value;
-}
-
 static void convert_element(const Conversion *conversion, size_t row, size_t column) {
     const Tensor *tensor = conversion->tensor;
-    size_t size = tensor->type == TENSOR_F32 ? 4 : 2;
-    size_t from = tensor->transposed ? column * tensor->rows + row : row * tensor->columns + column;
+    const unsigned char *source = tensor_element(tensor, row, column);
     size_t to = row * tensor->columns + column;
-    const unsigned char *source = (const unsigned char *)tensor->data + from * size;
     if (conversion->type == TENSOR_F16) {
         memcpy(conversion->out + to * 2, source, 2);
     } else {
-        float value = load_float(source, tensor->type);
+        float value = float_from(tensor->type, source);
         memcpy(conversion->out + to * 4, &value, 4);
     }
 }
@@ -108,10 +77,6 @@ static DeviceBuffer *convert(Loader *loader, const Tensor *tensor, TensorType ty
 
 /* --- tensors --- */
 
-static bool is_float(TensorType type) {
-    return type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16;
-}
-
 /* Alignment that a kernel needs to read elements or blocks of this type. */
 static size_t alignment(TensorType type) {
     return type == TENSOR_F32 ? 4 : 2;
@@ -127,7 +92,7 @@ static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     if (tensor->type == TENSOR_BF16) matrix->type = TENSOR_F32;
     if (usable_in_place(tensor))
         matrix->buffer = device_buffer_wrap(loader->device, tensor->data, tensor_bytes(tensor));
-    else if (is_float(tensor->type))
+    else if (type_is_float(tensor->type))
         matrix->buffer = convert(loader, tensor, matrix->type);
     else
         return error_set(loader->error, LLM_ERROR_FORMAT, "a %s tensor is misaligned in its file",
@@ -139,10 +104,11 @@ static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
 
 /* A vector, or a table that is read element by element: always f32. */
 static bool load_floats(Loader *loader, DeviceBuffer **buffer, const Tensor *tensor) {
-    if (!is_float(tensor->type))
-        return error_set(loader->error, LLM_ERROR_FORMAT,
-                         "a bias, layernorm or position tensor is stored as %s; it must be a float type",
-                         tensor_type_name(tensor->type));
+    if (!type_is_float(tensor->type))
+        return error_set(
+            loader->error, LLM_ERROR_FORMAT,
+            "a bias, layernorm or position tensor is stored as %s; it must be a float type",
+            tensor_type_name(tensor->type));
     if (tensor->type == TENSOR_F32 && usable_in_place(tensor))
         *buffer = device_buffer_wrap(loader->device, tensor->data, tensor_bytes(tensor));
     else
@@ -218,12 +184,20 @@ bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device
 }
 
 static void free_layer(LayerWeights *layer) {
-    DeviceBuffer *buffers[] = {
-        layer->attention_norm_weight, layer->attention_norm_bias, layer->qkv.buffer,
-        layer->qkv_bias, layer->projection.buffer, layer->projection_bias, layer->mlp_norm_weight,
-        layer->mlp_norm_bias, layer->up.buffer, layer->up_bias, layer->down.buffer,
-        layer->down_bias};
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_free(buffers[i]);
+    DeviceBuffer *buffers[] = {layer->attention_norm_weight,
+                               layer->attention_norm_bias,
+                               layer->qkv.buffer,
+                               layer->qkv_bias,
+                               layer->projection.buffer,
+                               layer->projection_bias,
+                               layer->mlp_norm_weight,
+                               layer->mlp_norm_bias,
+                               layer->up.buffer,
+                               layer->up_bias,
+                               layer->down.buffer,
+                               layer->down_bias};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        device_buffer_free(buffers[i]);
 }
 
 void weights_free(Weights *weights) {
@@ -232,10 +206,12 @@ void weights_free(Weights *weights) {
     device_buffer_free(weights->token_embedding.buffer);
     device_buffer_free(weights->position_embedding);
     if (weights->layer)
-        for (uint32_t l = 0; l < weights->layers; l++) free_layer(&weights->layer[l]);
+        for (uint32_t l = 0; l < weights->layers; l++)
+            free_layer(&weights->layer[l]);
     device_buffer_free(weights->output_norm_weight);
     device_buffer_free(weights->output_norm_bias);
-    for (size_t i = 0; i < weights->converted_count; i++) free(weights->converted[i]);
+    for (size_t i = 0; i < weights->converted_count; i++)
+        free(weights->converted[i]);
     free(weights->converted);
     free(weights->layer);
     *weights = (Weights){0};

@@ -14,7 +14,10 @@ import numpy
 import library as library_module
 
 SENTINEL_BYTES = 256  # also the alignment of what lies between
-SENTINEL = numpy.frombuffer(b"\xe5\xff" * (SENTINEL_BYTES // 2), numpy.uint8)  # a NaN
+# NaN round what is read. Round what is written a number, since a NaN that a kernel reads and writes in
+# places where it has no business comes out as it went in.
+READ_SENTINEL = numpy.frombuffer(b"\xe5\xff" * (SENTINEL_BYTES // 2), numpy.uint8)
+WRITTEN_SENTINEL = numpy.frombuffer(b"\x5a\xa7" * (SENTINEL_BYTES // 2), numpy.uint8)
 
 
 class Error(Exception):
@@ -75,6 +78,7 @@ class _Argument(ctypes.Structure):
     _fields_ = [
         ("buffer", ctypes.c_void_p),
         ("offset", ctypes.c_size_t),
+        ("bytes", ctypes.c_size_t),
         ("value", _Value),
         ("size", ctypes.c_uint32),
     ]
@@ -122,10 +126,10 @@ def _load():
 class _Buffer:
     """A device buffer over a copy of `array`, between sentinels."""
 
-    def __init__(self, device, array):
-        self.device, self.array = device, array
+    def __init__(self, device, array, sentinel):
+        self.device, self.array, self.sentinel = device, array, sentinel
         contents = array.reshape(-1).view(numpy.uint8)
-        self.image = numpy.concatenate([SENTINEL, contents, SENTINEL])
+        self.image = numpy.concatenate([sentinel, contents, sentinel])
         self.handle = device.library.device_buffer_new(device.handle, self.image.nbytes)
         device.check()
         device.library.device_write(self.handle, 0, self.image.ctypes.data, self.image.nbytes)
@@ -139,8 +143,8 @@ class _Buffer:
         self.device.library.device_read(self.handle, 0, image.ctypes.data, image.nbytes)
         self.device.check()
         before, contents, behind = numpy.split(image, [SENTINEL_BYTES, -SENTINEL_BYTES])
-        assert numpy.array_equal(before, SENTINEL), f"{name}: written before its start"
-        assert numpy.array_equal(behind, SENTINEL), f"{name}: written behind its end"
+        assert numpy.array_equal(before, self.sentinel), f"{name}: written before its start"
+        assert numpy.array_equal(behind, self.sentinel), f"{name}: written behind its end"
         return contents.view(self.array.dtype).reshape(self.array.shape)
 
     def assert_unchanged(self, name):
@@ -232,9 +236,9 @@ class Device:
         if isinstance(argument, Scratch):
             return _Argument(value=_Value(u64=argument.size), size=8)
         if isinstance(argument, (Out, InOut)):
-            buffers[i] = _Buffer(self, argument.array)
+            buffers[i] = _Buffer(self, argument.array, WRITTEN_SENTINEL)
         elif isinstance(argument, numpy.ndarray) and argument.ndim:
-            buffers[i] = _Buffer(self, numpy.ascontiguousarray(argument))
+            buffers[i] = _Buffer(self, numpy.ascontiguousarray(argument), READ_SENTINEL)
         else:
             return _scalar(argument)
         return buffers[i].argument()

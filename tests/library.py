@@ -28,6 +28,38 @@ class Tokens(ctypes.Structure):
     ]
 
 
+class Parameter(ctypes.Structure):
+    """KernelParameter of src/kernel.h."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("type", ctypes.c_char_p),
+        ("kind", ctypes.c_int),
+        ("index", ctypes.c_uint32),
+        ("size", ctypes.c_uint32),
+    ]
+    READ, WRITE, CONSTANT, THREADGROUP = range(4)  # kinds
+
+
+class Kernel(ctypes.Structure):
+    """Kernel of src/kernel.h."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("file", ctypes.c_char_p),
+        ("line", ctypes.c_int),
+        ("parameter_count", ctypes.c_uint32),
+        ("parameters", ctypes.POINTER(Parameter)),
+    ]
+
+
+def kernel_table(library):
+    """Every kernel by its name, in the order of files and lines."""
+    count = ctypes.c_size_t.in_dll(library, "kernel_count").value
+    table = (Kernel * count).in_dll(library, "kernel_table")
+    return {kernel.name.decode(): kernel for kernel in table}
+
+
 def load():
     """The shared library of all of src/, with its internal functions visible."""
     return ctypes.CDLL(str(BUILD / "libmetal_llm_internal.so"))

@@ -92,7 +92,7 @@ def out_in(name, array):
 
 
 def quantise_q6_k(array):
-    """Plain rounding to q6_k: per 256 values a half scale d, per 16 an int8 scale, 6 bits each.
+    """Plain rounding to q6_K: per 256 values a half scale d, per 16 an int8 scale, 6 bits each.
     (The gguf package only reads this type.)"""
     blocks = array.reshape(-1, 16, 16)
     scales = numpy.abs(blocks).max(axis=2) / 31

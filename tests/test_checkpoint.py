@@ -24,7 +24,7 @@ def library(library):
 
 
 def random_config(random, **settings):
-    """Unusual sizes; channels and inner are multiples of 256 where a test quantises to q6_k."""
+    """Unusual sizes; channels and inner are multiples of 256 where a test quantises to q6_K."""
     heads = int(random.integers(1, 6))
     sizes = {
         "layers": int(random.integers(1, 4)),
@@ -43,7 +43,7 @@ def random_config(random, **settings):
 
 def test_row_bytes(library):
     for number, type in enumerate(TYPES):
-        assert library.tensor_type_name(number) == type.lower().encode()
+        assert library.tensor_type_name(number) == type.lower().replace("_k", "_K").encode()
         elements, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[type]]
         assert library.tensor_row_bytes(number, 3 * elements) == 3 * size
         if elements > 1:
@@ -81,7 +81,7 @@ def test_gguf_without_name(library, random, tmp_path):
 
 
 def test_gguf_mixed_types(library, random, tmp_path):
-    """llama-quantize stores the embedding of a q4_0 file as q6_k; floats may be halves anywhere."""
+    """llama-quantize stores the embedding of a q4_0 file as q6_K; floats may be halves anywhere."""
     config = random_config(random, heads=2, channels=256, inner=256, tied=False)
     tensors = models.random_gpt2(config, random)
     types = {
@@ -413,7 +413,7 @@ def patched(path, offset, format, value):
 @pytest.mark.parametrize(
     "number, words",
     [
-        (11, "is stored as q3_k, which is not supported; convert it to f16 or q8_0"),
+        (11, "is stored as q3_K, which is not supported; convert it to f16 or q8_0"),
         (26, "is stored as i32, which is not supported"),
         (4, "unknown type 4"),
         (2**32 - 1, "unknown type 4294967295"),

@@ -1,5 +1,5 @@
-"""What device.h promises on every device: matrix products, and dispatches checked against the kernels'
-signatures, so that a wrong one is an error that names kernel and parameter, not a crash."""
+"""What device.h promises on every device: matrix products, and dispatches checked against the
+kernels' signatures, so that a wrong one is an error with names, not a crash."""
 
 import numpy
 import pytest
@@ -10,7 +10,9 @@ from device import Device, Error, Grid, Out, threads
 # --- matrix products ---
 
 
-@pytest.mark.parametrize("M, N, K", [(1, 1, 1), (9, 300, 64), (64, 97, 33), (33, 48, 257), (512, 31, 5)])
+@pytest.mark.parametrize(
+    "M, N, K", [(1, 1, 1), (9, 300, 64), (64, 97, 33), (33, 48, 257), (512, 31, 5)]
+)
 def test_matmul(M, N, K, device, random):
     x = random.uniform(0.5, 1.5, (M, K)).astype(numpy.float32)
     weight = random.uniform(0.5, 1.5, (N, K)).astype(numpy.float32)
@@ -33,7 +35,11 @@ GELU = (threads(4), X, Out(4), 4)
         ("gelu_forward", (*GELU, 5), "gelu_forward takes 3 arguments, not 4"),
         ("gelu_forward", (threads(4), 4, Out(4), 4), "gelu_forward: 'in' must be a buffer"),
         ("gelu_forward", (threads(4), X, 4, 4), "gelu_forward: 'out' must be a buffer"),
-        ("gelu_forward", (threads(4), X, Out(4), X), "gelu_forward: 'N' must be a value of type uint"),
+        (
+            "gelu_forward",
+            (threads(4), X, Out(4), X),
+            "gelu_forward: 'N' must be a value of type uint",
+        ),
         (
             "gelu_forward",
             (threads(4), X, Out(4), numpy.uint64(4)),
@@ -63,7 +69,7 @@ class Raw:
 
     def dispatch(self, kernel, grid, *arguments):
         converted = [
-            device_module._Argument(buffer=argument[0], offset=argument[1])
+            device_module._Argument(**dict(zip(("buffer", "offset", "bytes"), argument)))
             if isinstance(argument, tuple)
             else device_module._scalar(argument)
             for argument in arguments
@@ -103,16 +109,21 @@ def test_a_buffer_may_be_read_twice(raw):
     assert out.tolist() == [0] * 16
 
 
-@pytest.mark.parametrize("offset", [64, 68, 2**40, 2, 63])
-def test_an_offset_outside_a_buffer_is_an_error(offset, raw):
-    """Or one that is no multiple of the element's size."""
+@pytest.mark.parametrize(
+    "offset, size",
+    [(64, 0), (68, 0), (2**40, 0), (2, 0), (63, 0), (0, 68), (60, 8), (4, 2**64 - 4)],
+)
+def test_a_part_outside_a_buffer_is_an_error(offset, size, raw):
+    """Or an offset that is no multiple of the element's size."""
     x, out = raw.buffer(64), raw.buffer(64)
     message = f"gelu_forward: 'in': offset {offset} does not fit a buffer of 64 bytes"
     with pytest.raises(Error, match=message):
-        raw.dispatch("gelu_forward", threads(4), (x, offset), (out, 0), 4)
+        raw.dispatch("gelu_forward", threads(4), (x, offset, size), (out, 0), 4)
 
 
-@pytest.mark.parametrize("offset, size", [(0, 65), (64, 1), (65, 0), (2**63, 2**63), (1, 2**64 - 1)])
+@pytest.mark.parametrize(
+    "offset, size", [(0, 65), (64, 1), (65, 0), (2**63, 2**63), (1, 2**64 - 1)]
+)
 def test_a_copy_outside_a_buffer_is_an_error(offset, size, raw):
     buffer, contents = raw.buffer(64), numpy.zeros(65, numpy.uint8)
     raw.library.device_write(buffer, offset, contents.ctypes.data, size)

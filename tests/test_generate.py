@@ -67,7 +67,7 @@ def test_cached_decoding_is_the_full_model(length, attention, device_name, check
         assert is_likeliest(logits[length + i - 1], token)
 
 
-@pytest.mark.parametrize("type", ["F16", "Q8_0"])
+@pytest.mark.parametrize("type", ["F16", "Q8_0", "Q4_0"])
 def test_cached_decoding_of_packed_weights(type, device_name, random, tmp_path):
     tensors = models.random_gpt2(CONFIG, random)
     path = models.write_gguf(tmp_path / "model.gguf", CONFIG, tensors, type=type)
@@ -150,9 +150,9 @@ def test_the_end_of_the_context_ends_a_text(device_name, checkpoint, random):
 
 
 def with_end_at(model_path, tensors, prompt, index, device_name):
-    """The model with two token ids exchanged, so that its greedy text after `prompt` is the same but
-    for the end-of-text token in the place of the first token not seen before, from `index` on. Also
-    returns the text up to there."""
+    """Exchange two token ids of the model, so that its greedy text after `prompt` is the same but
+    for the end-of-text token in the place of the first token not seen before, from `index` on.
+    Returns the text up to there."""
     with LLM(model_path, device=device_name) as model:
         text = model.generate(prompt, 40, ignore_end=True)
     while text[index] in prompt + text[:index]:
@@ -299,9 +299,8 @@ def test_sampled_texts_stay_among_the_likeliest(device_name, checkpoint, random)
     prompt = random_prompt(random, 6)
     with LLM(path, device=device_name) as model:
         added = model.generate(prompt, 40, temperature=5, top_k=3, seed=1, ignore_end=True)
-        assert model.generate(prompt, 40, temperature=5, top_k=1, ignore_end=True) == model.generate(
-            prompt, 40, ignore_end=True
-        )
+        greedy = model.generate(prompt, 40, ignore_end=True)
+        assert model.generate(prompt, 40, temperature=5, top_k=1, ignore_end=True) == greedy
     logits = reference.logits(CONFIG, tensors, prompt + added)
     ranks = []
     for row, token in zip(logits[len(prompt) - 1 :], added):
@@ -331,7 +330,7 @@ def test_wrong_requests_are_refused(prompt, options, status, message, checkpoint
         with pytest.raises(llm.Failure, match=message) as failure:
             model.generate(prompt, 1, **options)
         assert failure.value.status == status
-        assert len(model.generate([1], 2, ignore_end=True)) == 2  # the pipeline is as good as before
+        assert len(model.generate([1], 2, ignore_end=True)) == 2  # as good as before
 
 
 def test_texts_that_cannot_be_scored_are_refused(checkpoint):

@@ -75,6 +75,10 @@ FORMATS = {
     "gguf-f32": gguf_of("F32"),
     "gguf-f16": gguf_of("F16"),
     "gguf-q8_0": gguf_of("Q8_0"),
+    "gguf-q5_1": gguf_of("Q5_1"),
+    "gguf-q5_0": gguf_of("Q5_0"),
+    "gguf-q4_1": gguf_of("Q4_1"),
+    "gguf-q4_0": gguf_of("Q4_0"),
     "gguf-mixed": mixed_gguf,
     "huggingface-f32": huggingface_of("F32"),
     "huggingface-f16": huggingface_of("F16"),
@@ -93,6 +97,21 @@ def test_every_format(format, attention, device_name, random, tmp_path):
     for count in (1, 7, SMALL.context):  # weights × vector, and the matrix library
         ids = random_ids(random, SMALL, count)
         check_logits(path, SMALL, tensors, ids, device=device_name, attention=attention)
+
+
+WIDE = Config(layers=1, heads=4, channels=256, inner=512, context=20, vocabulary=61)
+
+
+@pytest.mark.parametrize("type", ["Q4_0", "Q6_K"])
+def test_super_blocks(type, device_name, random, tmp_path):
+    """q6_K packs 256 weights: all matrices, or the embedding alone as in llama.cpp's q4_0."""
+    types = {"token_embd.weight": "Q6_K"}
+    tensors = models.random_gpt2(WIDE, random, std=0.2)
+    path = models.write_gguf(tmp_path / "m.gguf", WIDE, tensors, type=type, types=types)
+    tensors = models.gguf_rounded(tensors, type, types)
+    for count in (1, WIDE.context):
+        ids = random_ids(random, WIDE, count)
+        check_logits(path, WIDE, tensors, ids, device=device_name)
 
 
 # --- sizes ---
@@ -165,7 +184,7 @@ def test_a_vocabulary_of_one(device_name, random, tmp_path):
 
 
 def test_padded_vocabulary_is_cropped(device_name, random, tmp_path):
-    """llm.c pads its vocabulary with zeros: logits of 0 that must win nothing and count for nothing."""
+    """llm.c pads its vocabulary with zeros: logits of 0 that must not win, nor count."""
     tensors = models.random_gpt2(SMALL, random)
     tensors["ln_f.weight"][:] = 1
     tensors["ln_f.bias"][:] = 0
@@ -217,7 +236,8 @@ def test_losses(count, device_name, random, tmp_path):
 def test_a_pipeline_scores_one_text_after_another(device_name, random, tmp_path):
     """What an earlier text left in the KV cache does not show."""
     tensors = models.random_gpt2(SMALL, random)
-    with LLM(models.write_gguf(tmp_path / "model.gguf", SMALL, tensors), device=device_name) as model:
+    path = models.write_gguf(tmp_path / "model.gguf", SMALL, tensors)
+    with LLM(path, device=device_name) as model:
         for count in (SMALL.context, 3, 0, 20, 1, SMALL.context):
             ids = random_ids(random, SMALL, count)
             actual = model.logits(ids)

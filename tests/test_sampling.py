@@ -1,4 +1,4 @@
-"""The sampler against numpy: its random numbers, the tokens it keeps, and how often it draws each."""
+"""The sampler against numpy: its random numbers, what it keeps, how often it draws each token."""
 
 import numpy
 import pytest
@@ -13,10 +13,10 @@ LARGEST_U = [(8, 8456504), (9, 10455336)]  # (position, seed) that give u = 1 âˆ
 
 
 def philox(counter, key):
-    """Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): four words of
-    32 bits from counter[..., 4] and key[..., 2]."""
-    x = [numpy.asarray(word, numpy.uint64) for word in numpy.moveaxis(numpy.asarray(counter), -1, 0)]
-    k = [numpy.asarray(word, numpy.uint64) for word in numpy.moveaxis(numpy.asarray(key), -1, 0)]
+    """Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): four words
+    of 32 bits from counter[..., 4] and key[..., 2]."""
+    words = lambda array: list(numpy.moveaxis(numpy.array(array, numpy.uint64), -1, 0))
+    x, k = words(counter), words(key)
     low, half = numpy.uint64(0xFFFFFFFF), numpy.uint64(32)
     for _ in range(10):
         a, b = numpy.uint64(0xD2511F53) * x[0], numpy.uint64(0xCD9E8D57) * x[2]
@@ -26,7 +26,7 @@ def philox(counter, key):
 
 
 def uniform(seed, positions):
-    """What row b draws: the upper 24 bits of Philox's first word, counter positions[b], key seed + b."""
+    """What row b draws: 24 bits of Philox's first word, counter positions[b], key seed + b."""
     counter = numpy.zeros((len(positions), 4), numpy.uint32)
     counter[:, 0] = positions
     keys = numpy.uint64(seed) + numpy.arange(len(positions), dtype=numpy.uint64)
@@ -35,8 +35,8 @@ def uniform(seed, positions):
 
 
 def distribution(logits, temperature=1.0, top_k=None, top_p=1.0):
-    """The probabilities of one row after temperature, top-k and top-p, in that order; ties at a cut are
-    all kept."""
+    """The probabilities of one row after temperature, top-k and top-p, in that order; ties at a cut
+    are all kept."""
     z = logits.astype(numpy.float64) / temperature
     p = numpy.exp(z - z.max())
     p[p < numpy.sort(p)[::-1][(top_k or len(p)) - 1]] = 0
@@ -175,9 +175,10 @@ def test_the_last_quantile(device, random):
 # --- how often ---
 
 
-@pytest.mark.parametrize("temperature, top_k, top_p", [
-    (1.0, None, 1.0), (0.4, None, 1.0), (2.5, None, 1.0), (1.0, 5, 1.0), (1.0, None, 0.8), (1.7, 9, 0.65),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "temperature, top_k, top_p",
+    [(1, None, 1), (0.4, None, 1), (2.5, None, 1), (1, 5, 1), (1, None, 0.8), (1.7, 9, 0.65)],
+)
 def test_frequencies(temperature, top_k, top_p, device, random):
     V, B = 13, 4000
     row, seed = spread(random, V), int(random.integers(2**63))

@@ -20,11 +20,15 @@ static const struct {
     [TENSOR_BF16] = {"bf16", 1, 2},     [TENSOR_Q4_0] = {"q4_0", 32, 18},
     [TENSOR_Q4_1] = {"q4_1", 32, 20},   [TENSOR_Q5_0] = {"q5_0", 32, 22},
     [TENSOR_Q5_1] = {"q5_1", 32, 24},   [TENSOR_Q8_0] = {"q8_0", 32, 34},
-    [TENSOR_Q6_K] = {"q6_k", 256, 210},
+    [TENSOR_Q6_K] = {"q6_K", 256, 210},
 };
 
 const char *tensor_type_name(TensorType type) {
     return tensor_types[type].name;
+}
+
+uint32_t tensor_type_block(TensorType type) {
+    return tensor_types[type].block_elements;
 }
 
 size_t tensor_row_bytes(TensorType type, uint32_t columns) {

@@ -75,9 +75,10 @@ bool gguf_load(Checkpoint *checkpoint, const char *path, LLMError *error);
 bool huggingface_load(Checkpoint *checkpoint, const char *folder, LLMError *error);
 bool llmc_load(Checkpoint *checkpoint, const char *path, LLMError *error);
 
-/* Name of a type ("q8_0"), and bytes of a row of `columns` elements; 0 where columns is not a
- * multiple of the type's block. */
+/* Name of a type ("q8_0"), how many neighbours in a row are stored together (1 for floats), and
+ * bytes of a row of `columns` elements; 0 where that is no whole number of blocks. */
 const char *tensor_type_name(TensorType type);
+uint32_t tensor_type_block(TensorType type);
 size_t tensor_row_bytes(TensorType type, uint32_t columns);
 /* Number of elements, and bytes as stored. */
 size_t tensor_count(const Tensor *tensor);

@@ -1,0 +1,19 @@
+/* values.h — tensor elements as floats, and floats as a file stores them. */
+#ifndef METAL_LLM_VALUES_H
+#define METAL_LLM_VALUES_H
+
+#include "checkpoint.h"
+
+/* Whether elements are stored one by one: f32, f16, bf16. */
+bool type_is_float(TensorType type);
+/* Where the element of a tensor of such a type is stored, perhaps misaligned. */
+const unsigned char *tensor_element(const Tensor *tensor, size_t row, size_t column);
+/* One stored element of such a type. */
+float float_from(TensorType type, const unsigned char *stored);
+
+/* Round `count` values, whole blocks, to what `type` stores: f32, f16 (to nearest, ties to even),
+ * q8_0, q4_0 or q6_K. The bytes of q8_0 and q4_0 are those of llama.cpp's reference and of the gguf
+ * package. False if a block format is asked to hold what is not a number, or infinite. */
+bool values_store(TensorType type, const float *values, size_t count, void *stored);
+
+#endif

@@ -1,0 +1,406 @@
+"""docs/kernels.md: its numpy against the kernels, its figures against their formulas, its commands run.
+
+Each kernel has a numpy function of its own name there, whose parameters are named like the kernel's
+(`in_` for `in`) and which returns what the kernel writes, in that order. A weight format is a row of the
+page's table of formats and a function dequantise_<format>.
+"""
+
+import inspect
+import re
+import subprocess
+
+import numpy
+import pytest
+
+import models
+from device import InOut, Out, simdgroups, threadgroups, threads
+from library import BUILD, ROOT, Parameter, kernel_table
+
+TOLERANCE = 1e-5
+PAGE = (ROOT / "docs/kernels.md").read_text()
+GPT2 = {"L": 12, "C": 768, "nh": 12, "hs": 64, "inner": 3072, "V": 50257, "context": 1024}
+
+
+def fenced(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.M | re.S)
+
+
+def numpy_of_the_page():
+    functions = {}
+    for code in fenced("python"):
+        exec(code, functions)
+    return functions
+
+
+NUMPY = numpy_of_the_page()
+
+
+def formats_of_the_page():
+    """The rows of the table of formats: name → (bytes of a block, weights of a block, its kernels by what
+    they are: linear, embedding, dequantise)."""
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) bytes, (\d+) weights? \|.*$", PAGE, re.M)
+    formats = {}
+    for name, size, weights in rows:
+        row = re.search(rf"^\| `{name}` \| .*$", PAGE, re.M)[0]
+        kernels = {kernel.split("_")[0]: kernel for kernel in re.findall(r"`([a-z]+_\w+)`", row)}
+        formats[name] = int(size), int(weights), kernels
+    return formats
+
+
+FORMATS = formats_of_the_page()
+
+
+# --- random inputs of each kernel, by the names of its parameters ---
+
+CASES = {}
+
+
+def case(*kernels):
+    """Registers a function random → (grid, inputs)."""
+
+    def register(function):
+        CASES.update(dict.fromkeys(kernels, function))
+        return function
+
+    return register
+
+
+def normal(random, *shape):
+    return random.normal(1, 2, shape).astype(numpy.float32)
+
+
+def uints(values):
+    return numpy.asarray(values, numpy.uint32)
+
+
+def size(random, most):
+    return int(random.integers(1, most + 1))
+
+
+@case("layernorm_forward", "residual_layernorm")
+def layernorm(random):
+    N, C = size(random, 9), size(random, 300) + 1
+    inputs = {name: normal(random, N, C) for name in ("x", "y")}
+    inputs |= {name: normal(random, C) for name in ("weight", "bias")}
+    return threadgroups(N), inputs | {"C": C, "epsilon": 1e-5}
+
+
+@case("add_bias")
+def add_bias(random):
+    T, N = size(random, 9), size(random, 300)
+    return threads(N, T), {"out": normal(random, T, N), "bias": normal(random, N), "T": T, "N": N}
+
+
+@case("bias_gelu")
+def bias_gelu(random):
+    T, N = size(random, 9), size(random, 300)
+    inputs = {"in_": normal(random, T, N), "bias": normal(random, N)}
+    return threads(N, T), inputs | {"T": T, "N": N}
+
+
+@case("gelu_forward")
+def gelu(random):
+    N = size(random, 1000)
+    return threads(N), {"in_": normal(random, N), "N": N}
+
+
+def attention_sizes(random):
+    return {"T": size(random, 9), "nh": size(random, 3), "hs": 64, "capacity": 40, "B": size(random, 3)}
+
+
+@case("split_heads")
+def split_heads(random):
+    sizes = attention_sizes(random)
+    B, T, nh, hs, capacity = (sizes[name] for name in ("B", "T", "nh", "hs", "capacity"))
+    inputs = {"qkv": normal(random, B, T, 3 * nh * hs)}
+    inputs |= {name: normal(random, B, nh, capacity, hs) for name in ("keys", "values")}
+    inputs["lengths"] = uints(random.integers(0, capacity + 1, B))
+    inputs["counts"] = uints(random.integers(0, T + 1, B))
+    return threads(hs, T, B * nh), inputs | sizes
+
+
+@case("merge_heads")
+def merge_heads(random):
+    sizes = attention_sizes(random)
+    B, T, nh, hs = (sizes[name] for name in ("B", "T", "nh", "hs"))
+    return threads(hs, T, B * nh), {"in_": normal(random, B, nh, T, hs)} | sizes
+
+
+def attention(random):
+    sizes = attention_sizes(random)
+    B, T, nh, hs, capacity = (sizes[name] for name in ("B", "T", "nh", "hs", "capacity"))
+    inputs = {name: normal(random, B, nh, capacity, hs) for name in ("keys", "values")}
+    inputs["q"] = normal(random, B, nh, T, hs)
+    inputs["counts"] = uints(random.integers(1, T + 1, B))
+    inputs["lengths"] = uints(random.integers(0, capacity - T + 1, B))
+    return inputs | sizes | {"S": capacity, "scale": hs**-0.5}
+
+
+@case("attention_scores")
+def attention_scores(random):
+    inputs = attention(random)
+    return threads(inputs["S"], inputs["T"], inputs["B"] * inputs["nh"]), inputs
+
+
+@case("softmax_inplace")
+def softmax(random):
+    att = normal(random, 7, 1 + size(random, 300))
+    att[3, 1:] = -numpy.inf
+    return threadgroups(7), {"att": att, "S": att.shape[1]}
+
+
+@case("attention_mix")
+def attention_mix(random):
+    inputs = attention(random)
+    B, T, nh, hs, S = (inputs[name] for name in ("B", "T", "nh", "hs", "S"))
+    inputs["att"] = random.uniform(0, 1, (B, nh, T, S)).astype(numpy.float32)
+    return threads(hs, T, B * nh), inputs
+
+
+@case("flash_attention")
+def flash_attention(random):
+    inputs = attention(random)
+    return threadgroups(inputs["T"], inputs["nh"], inputs["B"]), inputs
+
+
+@case("flash_attention_hs64")
+def flash_attention_hs64(random):
+    inputs = attention(random)
+    return threadgroups(-(-inputs["T"] // 4), inputs["nh"], inputs["B"]), inputs
+
+
+@case("last_token_rows")
+def last_token_rows(random):
+    B, T, C = size(random, 5), size(random, 9), size(random, 100)
+    inputs = {"x": normal(random, B, T, C), "counts": uints(random.integers(0, T + 1, B))}
+    return threads(C, B), inputs | {"B": B, "T": T, "C": C}
+
+
+@case("argmax_sample")
+def argmax(random):
+    logits = normal(random, 5, size(random, 300) + 1)
+    logits[1, 0] = numpy.nan
+    logits[2] = 3
+    return threadgroups(5), {"logits": logits, "V": logits.shape[1]}
+
+
+@case("top_k_top_p_sample")
+def top_k_top_p(random):
+    V = 1 + size(random, 40)
+    return threadgroups(2), {
+        "logits": normal(random, 2, V), "lengths": uints(random.integers(0, 1000, 2)),
+        "counts": uints([1, 7]), "V": V, "temperature": 0.8, "top_k": size(random, V), "top_p": 0.9,
+        "seed": numpy.uint64(random.integers(2**63)),
+    }  # fmt: skip
+
+
+@case("cross_entropy_forward")
+def cross_entropy(random):
+    N, V = size(random, 9), 1 + size(random, 300)
+    return threadgroups(N), {
+        "logits": normal(random, N, V), "targets": uints(random.integers(0, V, N)), "V": V
+    }  # fmt: skip
+
+
+@case("advance_step")
+def advance_step(random):
+    B, capacity = size(random, 9), 20
+    lengths = random.integers(0, capacity, B)
+    return threads(B), {
+        "ids": uints(random.integers(0, 99, B)), "lengths": uints(lengths),
+        "counts": uints(random.integers(0, capacity - lengths + 1)),
+        "history": uints(random.integers(0, 99, (B, capacity + 1))), "B": B, "capacity": capacity,
+    }  # fmt: skip
+
+
+# --- those of each weight format ---
+
+
+def packed(random, format, rows, columns):
+    """A random matrix as the kernels read it, and what it is by the page's numpy."""
+    block, _, kernels = FORMATS[format]
+    data = models.quantise(normal(random, rows, columns), format.upper())
+    if "dequantise" not in kernels:
+        return data, data.view(numpy.float32).reshape(rows, columns)
+    values = NUMPY[kernels["dequantise"]](data.reshape(-1, block))
+    return data, values.reshape(rows, columns)
+
+
+def columns(random, format):
+    """Whole blocks."""
+    return max(32, FORMATS[format][1]) * size(random, 9)
+
+
+def linear_case(random, format):
+    T, K, N = size(random, 9), columns(random, format), size(random, 70)
+    data, weight = packed(random, format, N, K)
+    inputs = {"x": normal(random, T, K), "bias": normal(random, N), "T": T, "K": K, "N": N}
+    return simdgroups(N), inputs | {"weight": data}, NUMPY["linear"], inputs | {"weight": weight}
+
+
+def embedding_case(random, format):
+    B, T, C, V, context = size(random, 3), size(random, 9), columns(random, format), 50, 12
+    data, table = packed(random, format, V, C)
+    inputs = {"T": T, "C": C, "V": V, "context": context, "position_table": normal(random, context, C)}
+    inputs["ids"] = uints(random.integers(0, V + 5, (B, T)))
+    inputs["lengths"] = uints(random.integers(0, context, B))
+    tables = ({"token_table": t} for t in (data, table))
+    return threads(C, T, B), inputs | next(tables), NUMPY["embedding_forward"], inputs | next(tables)
+
+
+def dequantise_case(random, format):
+    data, values = packed(random, format, 7, columns(random, format))
+    weights, N = FORMATS[format][1], values.size
+    grid = simdgroups(N // weights) if weights > 1 else threads(N)
+    return grid, {"in_": data, "N": N}, lambda: values.reshape(-1), {}
+
+
+FORMAT_CASES = {"linear": linear_case, "embedding": embedding_case, "dequantise": dequantise_case}
+KERNELS_OF_FORMATS = {
+    kernel: (kind, format)
+    for format, (_, _, kernels) in FORMATS.items()
+    for kind, kernel in kernels.items()
+}
+
+
+# --- kernel and numpy ---
+
+
+def prepare(kernel, random):
+    """Grid, the kernel's inputs, the page's function, and its inputs."""
+    if kernel in KERNELS_OF_FORMATS:
+        kind, format = KERNELS_OF_FORMATS[kernel]
+        return FORMAT_CASES[kind](random, format)
+    grid, inputs = CASES[kernel](random)
+    return grid, inputs, NUMPY[kernel], inputs
+
+
+def widened(value):
+    is_float = isinstance(value, numpy.ndarray) and value.dtype == numpy.float32
+    return value.astype(numpy.float64) if is_float else value
+
+
+def expected(function, inputs):
+    """What the page's function returns, as a list."""
+    wanted = inspect.signature(function).parameters
+    result = function(**{name: widened(inputs[name]) for name in wanted if name in inputs})
+    return list(result) if isinstance(result, tuple) else [result]
+
+
+def run(device, kernel, grid, inputs, results):
+    """What the kernel writes: arrays like those of `results`."""
+    results, arguments = iter(results), []
+    for parameter in kernel.parameters[: kernel.parameter_count]:
+        name = parameter.name.decode()
+        value = inputs.get(name + "_" if name == "in" else name)
+        if parameter.kind == Parameter.WRITE:
+            like = next(results)
+            type = numpy.float32 if numpy.issubdtype(like.dtype, numpy.floating) else numpy.uint32
+            value = Out(like.shape, type) if value is None else InOut(value)
+        arguments.append(value)
+    written = device.run(kernel.name.decode(), grid, *arguments)
+    return list(written) if isinstance(written, tuple) else [written]
+
+
+def check(actual, expected):
+    finite = numpy.isfinite(expected)
+    assert numpy.array_equal(actual[~finite], expected[~finite])  # −∞ of masks
+    error = numpy.abs(actual[finite].astype(numpy.float64) - expected[finite])
+    is_float = numpy.issubdtype(expected.dtype, numpy.floating)
+    largest = numpy.abs(expected[finite]).max() if is_float else 0
+    assert numpy.all(error <= TOLERANCE * largest)
+
+
+@pytest.mark.parametrize("repetition", range(5))
+@pytest.mark.parametrize("kernel", [*CASES, *KERNELS_OF_FORMATS])
+def test_the_numpy_is_what_the_kernel_does(kernel, repetition, device, library, random):
+    grid, inputs, function, numpy_inputs = prepare(kernel, random)
+    results = expected(function, numpy_inputs)
+    written = run(device, kernel_table(library)[kernel], grid, inputs, results)
+    assert len(written) == len(results)
+    for actual, result in zip(written, results):
+        check(actual, result)
+
+
+def test_every_kernel_is_on_the_page(library):
+    headings = "".join(re.findall(r"^###? .*$", PAGE, re.M))
+    described = set(re.findall(r"`(\w+)`", headings)) | set(KERNELS_OF_FORMATS)
+    assert {*CASES, *KERNELS_OF_FORMATS} == set(kernel_table(library))
+    assert set(kernel_table(library)) <= described
+
+
+# --- figures ---
+
+
+def scaled(value, unit=""):
+    """Three digits, a prefix, the unit: 12.3 kB."""
+    for prefix in ("", "k", "M", "G"):
+        if float(f"{value:.3g}") < 1000:
+            break
+        value /= 1000
+    digits = f"{value:.3g}"
+    return f"{digits} {prefix}{unit}".strip()
+
+
+def at(T, format="f32"):
+    """What the formulas of the page may name. While decoding the cache holds 512 tokens, the new one
+    included; seen: keys that the queries of one head see, all together."""
+    block, weights, _ = FORMATS[format]
+    seen = sum(range(1, T + 1)) if T > 1 else 512
+    return GPT2 | {"T": T, "S": 512, "capacity": 1024, "seen": seen, "w": block / weights}
+
+
+COSTS = re.findall(
+    r"^\| bytes \| `(.+)` \| (.+) \| (.+) \|\n"
+    r"\| flops \| `(.+)` \| (.+) \| (.+) \|\n"
+    r"\| flops per byte \| \| (.+) \| (.+) \|$",
+    PAGE, re.M,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("cost", COSTS)
+def test_costs(cost):
+    """A column for T = 1 and one for T = 512; – where the kernel is not run."""
+    for T, column in ((1, 0), (512, 1)):
+        bytes, flops = (eval(formula, at(T)) for formula in (cost[0], cost[3]))
+        ratio = f"{float(f'{flops / bytes:.2g}'):g}"
+        shown = [cost[row + column] for row in (1, 4, 6)]
+        assert shown in (["–"] * 3, [scaled(bytes, "B"), scaled(flops), ratio])
+
+
+def test_every_kernel_has_its_cost():
+    sections = re.split(r"^### ", PAGE, flags=re.M)
+    of_kernels = [s for s in sections if re.match(r"`\w+_", s)]
+    assert of_kernels and all("| bytes | `" in section for section in of_kernels)
+
+
+SIZES = re.findall(r"^\| ([^|]+) \| `([^`]+)` \| ([^|]+) \|$", PAGE, re.M)
+
+
+@pytest.mark.parametrize("label, formula, figure", SIZES)
+def test_sizes(label, formula, figure):
+    assert figure == scaled(eval(formula, at(1)), "B" if label.startswith("bytes") else "")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_bytes_of_formats(format):
+    row = re.search(rf"^\| `{format}` \| .*$", PAGE, re.M)[0]
+    assert row.endswith(f"| {scaled(eval('w * (12*L*C*C + V*C)', at(1, format)), 'B')} |")
+
+
+# --- commands ---
+
+COMMANDS = re.findall(
+    r"^```console\n\$ (build/bind [^\n]*|build/metal-llm kernels)\n(.*?)^```", PAGE, re.M | re.S
+)
+
+
+@pytest.mark.parametrize("command, shown", COMMANDS, ids=[command for command, _ in COMMANDS])
+def test_commands_print_what_the_page_shows(command, shown):
+    """Line after line; … stands for lines that are left out."""
+    program, *arguments = command.split()
+    words = [str(BUILD / program.removeprefix("build/")), *arguments]
+    output = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    lines = iter(output.splitlines())
+    for line in shown.splitlines():
+        assert line == "…" or line in lines

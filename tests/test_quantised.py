@@ -1,0 +1,348 @@
+"""Models in GGUF's block formats, and `metal-llm convert`: what it writes is, byte for byte, what the
+gguf package's quantisers make of the same tensors. (The kernels of each format: test_kernels.py.)"""
+
+import subprocess
+
+import gguf
+import numpy
+import pytest
+
+import models
+import reference
+from library import COMMAND
+from llm import LLM
+from models import Config
+
+TOLERANCE = 1e-4  # of reference.logit_error
+BLOCK_TYPES = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"]
+
+# Rows of 256 and 1024: whole blocks of every type.
+CONFIG = Config(layers=2, heads=4, channels=256, context=24, vocabulary=301)
+
+
+def random_ids(random, config, count):
+    return random.integers(0, config.vocabulary, count).tolist()
+
+
+def check_logits(path, config, tensors, ids, **options):
+    """The logits of the model at `path` are those of `tensors` in numpy."""
+    with LLM(path, **options) as model:
+        actual = model.logits(ids)
+    error = reference.logit_error(actual, reference.logits(config, tensors, ids))
+    assert error <= TOLERANCE
+
+
+# --- models ---
+
+
+def check_model(device_name, random, tmp_path, type, types={}, tied=True):
+    config = Config(**{**vars(CONFIG), "tied": tied})
+    tensors = models.random_gpt2(config, random, std=0.1)
+    path = models.write_gguf(tmp_path / "model.gguf", config, tensors, type=type, types=types)
+    stored = models.gguf_rounded(tensors, type, types)
+    for count in (1, 5, config.context):  # weights × vector, and the matrix library
+        check_logits(path, config, stored, random_ids(random, config, count), device=device_name)
+
+
+@pytest.mark.parametrize("type", BLOCK_TYPES)
+def test_every_block_type(type, device_name, random, tmp_path):
+    check_model(device_name, random, tmp_path, type)
+
+
+def test_q4_0_with_the_embedding_that_llama_cpp_gives_it(device_name, random, tmp_path):
+    check_model(device_name, random, tmp_path, "Q4_0", {"token_embd.weight": "Q6_K"})
+
+
+def test_an_output_of_another_type_than_the_embedding(device_name, random, tmp_path):
+    types = {"token_embd.weight": "Q5_1", "output.weight": "Q6_K"}
+    check_model(device_name, random, tmp_path, "Q4_1", types, tied=False)
+
+
+def test_every_matrix_of_another_type(device_name, random, tmp_path):
+    types = {
+        "blk.0.attn_qkv.weight": "Q4_0",
+        "blk.0.attn_output.weight": "Q4_1",
+        "blk.0.ffn_up.weight": "Q5_0",
+        "blk.0.ffn_down.weight": "Q5_1",
+        "blk.1.attn_qkv.weight": "Q6_K",
+        "blk.1.attn_output.weight": "F16",
+        "blk.1.ffn_up.weight": "BF16",
+        "position_embd.weight": "F16",
+    }
+    check_model(device_name, random, tmp_path, "Q8_0", types)
+
+
+# --- convert ---
+
+
+def convert(*arguments):
+    return subprocess.run([COMMAND, "convert", *arguments], capture_output=True, text=True)
+
+
+def stored_tensors(path):
+    """Type and bytes of every tensor of a GGUF file, by name."""
+    return {
+        tensor.name: (tensor.tensor_type.name, tensor.data.tobytes())
+        for tensor in gguf.GGUFReader(path).tensors
+    }
+
+
+def check_converted(source, tmp_path, type, tensors, embedding=None):
+    """Convert `source`, which holds `tensors`: types and bytes are those of the gguf package, but for
+    the values of q6_K, which it does not quantise to."""
+    path = tmp_path / "converted.gguf"
+    done = convert(source, path, "--type", type.lower())
+    assert done.returncode == 0, done.stderr
+    written = stored_tensors(path)
+    assert written.keys() == {models.gguf_name(name) for name in tensors}
+    types = {"token_embd.weight": embedding or type, "output.weight": embedding or type}
+    for name, array in tensors.items():
+        array = models.out_in(name, array)
+        stored, data = written[models.gguf_name(name)]
+        assert stored == models.gguf_type(name, array, type, types)
+        if stored == "Q6_K":
+            check_q6_k(array, numpy.frombuffer(data, numpy.uint8).reshape(len(array), -1))
+        else:
+            assert data == models.quantise(array, stored).tobytes(), name
+    return path
+
+
+def check_q6_k(array, data):
+    """Most blocks are closer to the values than plain rounding is, and none is far from it: errors are
+    weighed by the values' squares, so a block may be worse by plain measure."""
+    norm = lambda x: numpy.linalg.norm(x.reshape(-1, 256), axis=1)
+    error = lambda stored: norm(models.dequantise(stored, "Q6_K") - array) + 1e-4 * norm(array) + 1e-30
+    ratio = error(data) / error(models.quantise_q6_k(array))
+    assert numpy.median(ratio) <= 0.97
+    assert ratio.max() <= 4
+
+
+def huggingface_of(dtype):
+    def write(folder, tensors):
+        path = models.write_huggingface(folder / "model", CONFIG, tensors, dtype=dtype)
+        return path, {name: models.rounded(array, dtype) for name, array in tensors.items()}
+
+    return write
+
+
+def llmc_of(version):
+    def write(folder, tensors):
+        path = models.write_llmc(folder / "model.bin", CONFIG, tensors, version=version)
+        type = {3: "F32", 5: "BF16"}[version]
+        return path, {name: models.rounded(array, type) for name, array in tensors.items()}
+
+    return write
+
+
+def gguf_of(type):
+    def write(folder, tensors):
+        path = models.write_gguf(folder / "model.gguf", CONFIG, tensors, type=type)
+        return path, models.gguf_rounded(tensors, type)
+
+    return write
+
+
+# Each writes a model and returns its path and what its tensors are after rounding.
+SOURCES = {
+    "huggingface-f32": huggingface_of("F32"),
+    "huggingface-f16": huggingface_of("F16"),
+    "huggingface-bf16": huggingface_of("BF16"),
+    "llmc-f32": llmc_of(3),
+    "llmc-bf16": llmc_of(5),
+    **{f"gguf-{type.lower()}": gguf_of(type) for type in ["F32", "F16", "BF16", *BLOCK_TYPES]},
+}
+EMBEDDING = {"Q4_0": "Q6_K"}  # where it is another type than the matrices
+
+
+def random_tensors(random):
+    """A tensor's blocks differ in size, one is zero, and some values lie between two roundings."""
+    tensors = models.random_gpt2(CONFIG, random)
+    sizes = numpy.exp(random.normal(0, 2, (CONFIG.vocabulary, CONFIG.channels // 32, 1)))
+    table = random.normal(0, 1, (CONFIG.vocabulary, CONFIG.channels // 32, 32)) * sizes
+    table[0, 0] = 0
+    table[1] = numpy.arange(-16, 16) / 2
+    table[2, 0] = 1e-30
+    tensors["wte.weight"] = table.reshape(CONFIG.vocabulary, -1).astype(numpy.float32)
+    return tensors
+
+
+@pytest.mark.parametrize(
+    "source, type",
+    [
+        (source, type)
+        for source in SOURCES
+        for type in ["F32", "F16", "Q8_0", "Q4_0"]
+        if source not in (f"gguf-{type.lower()}", f"gguf-{EMBEDDING.get(type, '').lower()}")
+    ],
+)
+def test_convert(source, type, random, tmp_path):
+    """From every format; what has its type already is copied, which another test checks."""
+    path, tensors = SOURCES[source](tmp_path, random_tensors(random))
+    check_converted(path, tmp_path, type, tensors, EMBEDDING.get(type))
+
+
+@pytest.mark.parametrize("type", ["F32", "F16", "Q8_0", "Q4_0"])
+def test_a_tensor_of_the_wanted_type_is_copied(type, random, tmp_path):
+    types = {"token_embd.weight": EMBEDDING.get(type, type)}
+    tensors = models.random_gpt2(CONFIG, random)
+    source = models.write_gguf(tmp_path / "source.gguf", CONFIG, tensors, type=type, types=types)
+    done = convert(source, tmp_path / "copy.gguf", "--type", type.lower())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert stored_tensors(tmp_path / "copy.gguf") == stored_tensors(source)
+
+
+@pytest.mark.parametrize("type", ["F16", "Q8_0", "Q4_0"])
+def test_a_converted_model_runs(type, device_name, random, tmp_path):
+    tensors = models.random_gpt2(CONFIG, random, std=0.1)
+    source = models.write_huggingface(tmp_path / "model", CONFIG, tensors)
+    path = tmp_path / "converted.gguf"
+    assert convert(source, path, "--type", type.lower()).returncode == 0
+    stored = gguf.GGUFReader(path)
+    values = {tensor.name: models.dequantise(tensor.data, tensor.tensor_type.name) for tensor in stored.tensors}
+    rounded = {name: models.out_in(name, values[models.gguf_name(name)]) for name in tensors}
+    check_logits(path, CONFIG, rounded, random_ids(random, CONFIG, 9), device=device_name)
+
+
+@pytest.mark.parametrize(
+    "channels, embedding, down",
+    [(96, "Q8_0", "Q4_0"), (40, "F16", "F16")],
+    ids=["rows of 32s", "odd rows"],
+)
+def test_rows_that_are_no_whole_blocks(channels, embedding, down, random, tmp_path):
+    config = Config(channels=channels, heads=1, inner=2 * channels, context=8)
+    tensors = models.random_gpt2(config, random)
+    path = models.write_huggingface(tmp_path / "model", config, tensors)
+    assert convert(path, tmp_path / "small.gguf", "--type", "q4_0").returncode == 0
+    written = stored_tensors(tmp_path / "small.gguf")
+    assert written["token_embd.weight"][0] == embedding
+    assert written["blk.0.ffn_down.weight"][0] == down
+
+
+def test_an_untied_output_is_written_too(random, tmp_path):
+    config = Config(**{**vars(CONFIG), "tied": False})
+    tensors = models.random_gpt2(config, random)
+    path = models.write_huggingface(tmp_path / "model", config, tensors)
+    check_converted(path, tmp_path, "Q4_0", tensors, "Q6_K")
+
+
+# --- the tokenizer goes along ---
+
+TEXT = "The river's  cold;\tthey said 7 things\n<|endoftext|>and “more” \x00\x7f\xad ÿ."
+
+
+def ids_of(model, text):
+    done = subprocess.run([COMMAND, "tokenize", model], input=text.encode(), capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("source", ["huggingface", "gguf", "gpt2"])
+def test_tokenizer(source, random, tmp_path):
+    """Texts, kinds and merges are what the gguf package would have written, and encode alike."""
+    tokenizer = models.small_tokenizer(300)
+    tensors = models.random_gpt2(CONFIG, random)
+    if source == "gguf":
+        path = models.write_gguf(tmp_path / "m.gguf", CONFIG, tensors, tokenizer=tokenizer)
+    else:
+        settings = {"eos_token_id": tokenizer.end_of_text}
+        path = models.write_huggingface(
+            tmp_path / "m", CONFIG, tensors, tokenizer=tokenizer, settings=settings
+        )
+    converted = tmp_path / "converted.gguf"
+    assert convert(path, converted).returncode == 0
+    reader = gguf.GGUFReader(converted)
+    field = lambda name: reader.get_field(f"tokenizer.ggml.{name}").contents()
+    assert field("tokens") == [*tokenizer.tokens, "[PAD300]"]
+    assert field("token_type") == [1] * 299 + [3, 5]
+    assert field("merges") == [f"{left} {right}" for left, right in tokenizer.merges]
+    assert field("eos_token_id") == tokenizer.end_of_text
+    assert ids_of(converted, TEXT) == ids_of(path, TEXT)
+    again = tmp_path / "again.gguf"
+    assert convert(converted, again).returncode == 0
+    assert again.read_bytes() == converted.read_bytes()
+
+
+def test_a_model_without_tokenizer(random, tmp_path):
+    path = models.write_gguf(tmp_path / "m.gguf", CONFIG, models.random_gpt2(CONFIG, random))
+    assert convert(path, tmp_path / "out.gguf").returncode == 0
+    assert "tokenizer.ggml.tokens" not in gguf.GGUFReader(tmp_path / "out.gguf").fields
+
+
+# --- messages ---
+
+
+@pytest.fixture
+def model(random, tmp_path):
+    return models.write_gguf(tmp_path / "model.gguf", CONFIG, models.random_gpt2(CONFIG, random))
+
+
+def check_message(done, status, *parts):
+    assert done.returncode == status
+    assert done.stderr.count("\n") == 1
+    for part in parts:
+        assert part in done.stderr
+
+
+def test_usage(model, tmp_path):
+    out = tmp_path / "out.gguf"
+    check_message(convert(), 2, "IN and OUT.gguf are needed")
+    check_message(convert(model), 2, "IN and OUT.gguf are needed")
+    check_message(convert(model, out, "--type", "q5_0"), 2, "f32, f16, q8_0 or q4_0", "'q5_0'")
+    check_message(convert(model, out, out), 2, "no use for")
+    assert not out.exists()
+
+
+def test_files(model, tmp_path):
+    check_message(convert(tmp_path / "none.gguf", tmp_path / "out.gguf"), 1, "none.gguf")
+    check_message(convert(model, tmp_path / "no" / "out.gguf"), 1, "cannot be written")
+
+
+def test_the_model_may_be_replaced_by_its_conversion(model):
+    before = stored_tensors(model)
+    assert convert(model, model, "--type", "f16").returncode == 0
+    after = stored_tensors(model)
+    for name, (type, data) in before.items():
+        array = numpy.frombuffer(data, numpy.float32)
+        matrix = name.endswith("weight") and "norm" not in name and "position" not in name
+        assert after[name] == (("F16", array.astype(numpy.float16).tobytes()) if matrix else (type, data))
+
+
+@pytest.mark.parametrize("value", [numpy.nan, numpy.inf])
+@pytest.mark.parametrize("type", ["q8_0", "q4_0"])
+def test_weights_that_are_no_numbers(value, type, random, tmp_path):
+    """Block formats cannot hold them: refused, and nothing is left behind. Float types keep them."""
+    tensors = models.random_gpt2(CONFIG, random)
+    tensors["h.1.mlp.c_fc.weight"][5, 7] = value
+    path = models.write_huggingface(tmp_path / "model", CONFIG, tensors)
+    out = tmp_path / "out.gguf"
+    check_message(convert(path, out, "--type", type), 1, type, "damaged")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model"]
+    assert convert(path, out, "--type", "f16").returncode == 0
+    stored = numpy.frombuffer(stored_tensors(out)["blk.1.ffn_up.weight"][1], numpy.float16)
+    assert numpy.array_equal(stored.reshape(-1, 256)[7, 5], numpy.float16(value), equal_nan=True)
+
+
+def test_rounding_again_is_remarked_on(random, tmp_path):
+    tensors = models.random_gpt2(CONFIG, random)
+    path = models.write_gguf(tmp_path / "q4.gguf", CONFIG, tensors, type="Q4_1")
+    check_message(convert(path, tmp_path / "out.gguf", "--type", "q4_0"), 0, "q4_1 already")
+    done = convert(path, tmp_path / "out.gguf", "--type", "f32")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- half precision ---
+
+
+def test_every_float_near_a_half(library):
+    """To nearest, ties to even, as numpy: all halves, what lies midway between two and next to that."""
+    halves = numpy.arange(0x7C00, dtype=numpy.uint16).view(numpy.float16).astype(numpy.float32)
+    midway = numpy.append((halves[1:] + halves[:-1]) / 2, numpy.float32(65520))
+    values = numpy.concatenate(
+        [halves, midway, numpy.nextafter(midway, 0), numpy.nextafter(midway, numpy.float32(numpy.inf))]
+        + [numpy.array([numpy.inf, 3e38, 1e-45, 1e-8], numpy.float32)]
+    ).astype(numpy.float32)
+    values = numpy.concatenate([values, -values])
+    out = numpy.empty(len(values), numpy.uint16)
+    assert library.values_store(1, values.ctypes, len(values), out.ctypes)
+    with numpy.errstate(over="ignore"):
+        assert numpy.array_equal(out, values.astype(numpy.float16).view(numpy.uint16))
