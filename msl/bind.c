@@ -584,13 +584,14 @@ char *bind_load(const char *path, size_t *size) {
     char *text = NULL;
     size_t used = 0, read;
     do {
-        char *larger = realloc(text, used + 65536);
+        char *larger = realloc(text, used + 65536 + 1);
         if (!larger) abort();
         text = larger;
         read = fread(text + used, 1, 65536, file);
         used += read;
     } while (read);
     fclose(file);
+    text[used] = 0;
     *size = used;
     return text;
 }

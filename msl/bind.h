@@ -81,7 +81,7 @@ typedef struct BoundFile {
     char error[256]; /* "file:line: what is wrong", empty if all was read */
 } BoundFile;
 
-/* A file's content, to be freed by the caller. NULL if it cannot be read. */
+/* A file's content and a 0, to be freed by the caller. NULL if it cannot be read. */
 char *bind_load(const char *path, size_t *size);
 /* Read a file's text, as it is or as clang++ -E leaves it. False, with file->error set, for what the binder does not take. */
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size);

@@ -34,6 +34,7 @@ static const char usage[] =
     "  --seed N                     of the first order, and of random buffers (1)\n"
     "  -o N=FILE.npy                save a buffer as the first run leaves it\n"
     "  --json                       findings as JSON\n"
+    "  --cache FOLDER               keep compiled kernels there\n"
     "  --time-limit SECONDS         of one run (60)\n"
     "  -D NAME=VALUE, -I FOLDER     for the compiler\n"
     "\n"
@@ -164,7 +165,7 @@ static bool add_flag(Options *options, const char *flag, const char *value) {
 }
 
 typedef enum Option {
-    KERNEL = 256, GRID, THREADS, BUFFER, BYTES, CONSTANT, SCRATCH, SIMD_WIDTH, SEEDS, SEED, JSON, TIME_LIMIT, HELP,
+    KERNEL = 256, GRID, THREADS, BUFFER, BYTES, CONSTANT, SCRATCH, SIMD_WIDTH, SEEDS, SEED, JSON, CACHE, TIME_LIMIT, HELP,
 } Option;
 
 static const struct option long_options[] = {
@@ -179,6 +180,7 @@ static const struct option long_options[] = {
     {"seeds", required_argument, NULL, SEEDS},
     {"seed", required_argument, NULL, SEED},
     {"json", no_argument, NULL, JSON},
+    {"cache", required_argument, NULL, CACHE},
     {"time-limit", required_argument, NULL, TIME_LIMIT},
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
@@ -204,6 +206,7 @@ static bool set_option(Options *options, int option, uint64_t *random) {
     case SEEDS: return set_number("--seeds", 1, 1000000, &options->seeds);
     case SEED: return parse_number("--seed", optarg, 0, UINT64_MAX, &options->seed);
     case TIME_LIMIT: return set_number("--time-limit", 1, 1000000, &options->seconds);
+    case CACHE: options->program.cache = optarg; return true;
     case JSON: options->json = true; return true;
     case 'D': return add_flag(options, "-D", optarg);
     case 'I': return add_flag(options, "-I", optarg);

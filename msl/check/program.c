@@ -1,5 +1,7 @@
 #include "program.h"
 
+#include "hash.h"
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <link.h>
@@ -12,6 +14,9 @@
 #include <unistd.h>
 
 enum { FLAGS = 128, PATH_BYTES = 512 };
+
+/* What the headers' folder is called in debug information. */
+#define HEADERS "/metal-check"
 
 extern const KernelSource simt_headers[]; /* the SIMT target's headers and flags, embedded */
 extern const size_t simt_header_count;
@@ -164,6 +169,13 @@ static bool finish_command(const Command *command, const char *path) {
     return status == 0 || fail("%s does not compile", path);
 }
 
+/* The lines that name the empty headers would make each run's text another. */
+static void hide_folder(char *text, size_t size, const char *folder) {
+    size_t length = strlen(folder);
+    for (char *at = text; (at = memmem(at, size - (size_t)(at - text), folder, length));)
+        memset(at, '-', length);
+}
+
 /* The file with its macros and its own headers expanded, in program->text. */
 static bool expand(Program *program, const ProgramOptions *wanted, const char *width, size_t *size) {
     char include[PATH_BYTES], output[PATH_BYTES];
@@ -174,6 +186,7 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     ADD(&command, "-E", "-nostdinc", include, wanted->path, "-o", output);
     if (!finish_command(&command, wanted->path)) return false;
     program->text = bind_load(output, size);
+    if (program->text) hide_folder(program->text, *size, program->folder);
     return program->text || fail("%s cannot be read", output);
 }
 
@@ -188,17 +201,37 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
         "-asan-use-stack-safety=0", "-mllvm", "-asan-instrument-atomics=0"
 
 static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
-    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], library[PATH_BYTES];
+    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], map[PATH_BYTES], output[PATH_BYTES + 16];
     snprintf(config, sizeof config, "%s/flags", program->headers);
     snprintf(include, sizeof include, "-I%s", program->headers);
     snprintf(source, sizeof source, "%s/kernel.cpp", program->folder);
-    snprintf(library, sizeof library, "%s/kernel.so", program->folder);
+    snprintf(map, sizeof map, "-fdebug-prefix-map=%s=" HEADERS, program->headers);
+    snprintf(output, sizeof output, "%s.%d", program->library, (int)getpid()); /* whole when renamed */
     Command command = {.count = 0};
     if (!start_command(&command, wanted, width)) return false;
     ADD(&command, "--config", config, "-shared", "-fPIC", "-w", "-fno-exceptions", "-fdeclspec",
-        "-gdwarf-aranges", INSTRUMENTATION, "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include, source,
-        "-lm", "-o", library);
-    return finish_command(&command, wanted->path);
+        "-gdwarf-aranges", INSTRUMENTATION, "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include, map,
+        source, "-lm", "-o", output);
+    return finish_command(&command, wanted->path) &&
+           (rename(output, program->library) == 0 || fail("%s cannot be written", program->library));
+}
+
+/* Compile, unless the cache has what this source, these headers and this compiler give. */
+static bool find_library(Program *program, const ProgramOptions *wanted, const char *width) {
+    const char *folder = wanted->cache ? wanted->cache : program->folder, *clang = find_clang();
+    char path[PATH_BYTES];
+    size_t size;
+    snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
+    char *source = bind_load(path, &size);
+    uint64_t key = hash_bytes(source, source ? size : 0) ^ hash_bytes(width, strlen(width)) * 3;
+    free(source);
+    if (clang) key ^= hash_bytes(clang, strlen(clang)) * 5;
+    for (size_t i = 0; i < simt_header_count; i++)
+        key ^= hash_bytes(simt_headers[i].text, strlen(simt_headers[i].text)) * (2 * i + 7);
+    snprintf(program->library, sizeof program->library, "%s/%016llx.so", folder, (unsigned long long)key);
+    if (wanted->cache && mkdir(wanted->cache, 0777) != 0 && access(wanted->cache, W_OK) != 0)
+        return fail("%s cannot be written", wanted->cache);
+    return access(program->library, R_OK) == 0 || compile(program, wanted, width);
 }
 
 /* --- loading --- */
@@ -220,8 +253,8 @@ static int find_extent(struct dl_phdr_info *info, size_t size, void *argument) {
 }
 
 static bool load(Program *program) {
-    char path[PATH_BYTES], name[PATH_BYTES];
-    snprintf(path, sizeof path, "%s/kernel.so", program->folder);
+    char name[PATH_BYTES];
+    const char *path = program->library;
     program->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!program->handle) return fail("%s", dlerror());
     snprintf(name, sizeof name, "simt_%s", program->kernel->name);
@@ -234,7 +267,7 @@ static bool load(Program *program) {
     program->begin = info.dli_fbase;
     program->end = program->begin + (extent.end - extent.base);
     if (program->end - program->begin > 1 << 24) return fail("%s: too much code", program->file.path);
-    program->symbols = symbols_open(path, program->headers);
+    program->symbols = symbols_open(path, HEADERS "/");
     return program->symbols || fail("%s: no debug information", path);
 }
 
@@ -277,7 +310,7 @@ bool program_open(Program *program, const ProgramOptions *wanted) {
     if (access(wanted->path, R_OK) != 0) return fail("%s cannot be read", wanted->path);
     return make_folder(program) && read_kernels(program, wanted, width) &&
            choose_kernel(program, wanted->kernel) && check_constants(program, wanted) &&
-           write_source(program, wanted) && compile(program, wanted, width) && load(program);
+           write_source(program, wanted) && find_library(program, wanted, width) && load(program);
 }
 
 void program_close(Program *program) {

@@ -11,6 +11,7 @@ typedef struct ProgramOptions {
     const char *kernel;      /* its name */
     unsigned simd_width;     /* SIMD_WIDTH in the file */
     const char *const *constants; /* [SIMT_BUFFERS] values of function constants as C++, or NULL */
+    const char *cache; /* folder to keep compiled kernels in; NULL: they are not kept */
     char *const *flags;      /* more options for clang (-D, -I); NULL-terminated */
 } ProgramOptions;
 
@@ -23,6 +24,7 @@ typedef struct Program {
     const char *begin, *end; /* of the library in memory */
     char folder[256];        /* temporary */
     char headers[280];       /* in it: <metal_stdlib> */
+    char library[512];       /* the compiled kernel */
     char *text;
 } Program;
 
