@@ -18,7 +18,7 @@ from library import ROOT
 
 NO_TOKEN = 0xFFFFFFFF
 LANES = 32
-THREADS = [1, 2, 31, 32, 33, 48, 64, 65, 96, 130, 256]
+THREADS = [1, 2, 31, 32, 32, 33, 48, 64, 65, 96, 130, 256]
 
 
 @dataclasses.dataclass
@@ -185,11 +185,13 @@ def dequantise(random, format):
 
 def cache(random, hs=None):
     """Shapes and buffers of a KV cache; rows of different lengths."""
-    B, T, nh, capacity = size(random, 2), size(random, 6), size(random, 3), size(random, 80)
-    T = min(T, capacity)
+    B, T, nh = size(random, 2), size(random, 6), size(random, 3)
+    capacity = T + int(random.choice([0, size(random, 40), random.integers(40, 140)]))
     hs = hs or int(random.choice([1, 3, 16, 33, 64, 80]))
     counts = random.integers(1, T + 1, B).astype(numpy.uint32)
     lengths = random.integers(0, capacity - counts + 1).astype(numpy.uint32)
+    if random.integers(2):
+        lengths = capacity - counts
     return B, T, nh, hs, capacity, lengths, counts
 
 
