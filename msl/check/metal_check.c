@@ -33,6 +33,7 @@ static const char usage[] =
     "  --seeds N                    orders of the threads to try (4)\n"
     "  --seed N                     of the first order, and of random buffers (1)\n"
     "  -o N=FILE.npy                save a buffer as the first run leaves it\n"
+    "  --strict                     also report what Apple's compiler would refuse, on stderr\n"
     "  --json                       findings as JSON\n"
     "  --cache FOLDER               keep compiled kernels there\n"
     "  --time-limit SECONDS         of one run (60)\n"
@@ -58,7 +59,7 @@ typedef struct Options {
     const char *constants[SIMT_BUFFERS];
     unsigned seeds, seconds;
     uint64_t seed;
-    bool json;
+    bool strict, json;
 } Options;
 
 __attribute__((format(printf, 1, 2))) static bool fail(const char *format, ...) {
@@ -165,7 +166,7 @@ static bool add_flag(Options *options, const char *flag, const char *value) {
 }
 
 typedef enum Option {
-    KERNEL = 256, GRID, THREADS, BUFFER, BYTES, CONSTANT, SCRATCH, SIMD_WIDTH, SEEDS, SEED, JSON, CACHE, TIME_LIMIT, HELP,
+    KERNEL = 256, GRID, THREADS, BUFFER, BYTES, CONSTANT, SCRATCH, SIMD_WIDTH, SEEDS, SEED, STRICT, JSON, CACHE, TIME_LIMIT, HELP,
 } Option;
 
 static const struct option long_options[] = {
@@ -179,6 +180,7 @@ static const struct option long_options[] = {
     {"simd-width", required_argument, NULL, SIMD_WIDTH},
     {"seeds", required_argument, NULL, SEEDS},
     {"seed", required_argument, NULL, SEED},
+    {"strict", no_argument, NULL, STRICT},
     {"json", no_argument, NULL, JSON},
     {"cache", required_argument, NULL, CACHE},
     {"time-limit", required_argument, NULL, TIME_LIMIT},
@@ -206,6 +208,7 @@ static bool set_option(Options *options, int option, uint64_t *random) {
     case SEEDS: return set_number("--seeds", 1, 1000000, &options->seeds);
     case SEED: return parse_number("--seed", optarg, 0, UINT64_MAX, &options->seed);
     case TIME_LIMIT: return set_number("--time-limit", 1, 1000000, &options->seconds);
+    case STRICT: options->strict = true; return true;
     case CACHE: options->program.cache = optarg; return true;
     case JSON: options->json = true; return true;
     case 'D': return add_flag(options, "-D", optarg);
@@ -425,6 +428,8 @@ int main(int count, char **arguments) {
         double start = cpu_seconds(CLOCK_MONOTONIC);
         if (program_open(&program, &options.program))
             status = check(&options, &program, cpu_seconds(CLOCK_MONOTONIC) - start);
+        if (status != CANNOT && options.strict && !program_strict(&program, &options.program))
+            status = FOUND;
         program_close(&program);
     }
     for (unsigned i = 0; i < SIMT_BUFFERS; i++) {

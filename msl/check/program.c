@@ -1,9 +1,11 @@
 #include "program.h"
 
 #include "hash.h"
+#include "strict.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -20,6 +22,8 @@ enum { FLAGS = 128, PATH_BYTES = 512 };
 
 extern const KernelSource simt_headers[]; /* the SIMT target's headers and flags, embedded */
 extern const size_t simt_header_count;
+extern const KernelSource strict_headers[]; /* those of the strict check */
+extern const size_t strict_header_count;
 extern char **environ;
 
 __attribute__((format(printf, 1, 2))) static bool fail(const char *format, ...) {
@@ -52,26 +56,33 @@ static bool write_file(const char *folder, const char *name, const char *text) {
     return fclose(file) == 0 || fail("%s cannot be written", path);
 }
 
+static bool write_files(const char *folder, const KernelSource *files, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!write_file(folder, files[i].file, files[i].text)) return false;
+    return true;
+}
+
 static bool make_folder(Program *program) {
+    static const char *const folders[] = {"headers", "strict", "empty", "empty/simd"};
     const char *temporary = getenv("TMPDIR");
+    char path[PATH_BYTES];
     snprintf(program->folder, sizeof program->folder, "%s/metal-check-XXXXXX",
              temporary && *temporary ? temporary : "/tmp");
     if (!mkdtemp(program->folder)) {
         *program->folder = 0;
         return fail("no temporary folder; set TMPDIR to one that can be written");
     }
-    char simd[PATH_BYTES];
-    char empty[PATH_BYTES];
-    snprintf(program->headers, sizeof program->headers, "%s/headers", program->folder);
-    snprintf(empty, sizeof empty, "%s/empty", program->folder);
-    snprintf(simd, sizeof simd, "%s/empty/simd", program->folder);
-    if (mkdir(program->headers, 0700) != 0 || mkdir(empty, 0700) != 0 || mkdir(simd, 0700) != 0)
-        return fail("%s cannot be made", program->headers);
-    for (size_t i = 0; i < simt_header_count; i++)
-        if (!write_file(program->headers, simt_headers[i].file, simt_headers[i].text)) return false;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(path, sizeof path, "%s/%s", program->folder, folders[i]);
+        if (mkdir(path, 0700) != 0) return fail("%s cannot be made", path);
+    }
+    snprintf(path, sizeof path, "%s/empty", program->folder);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (!write_file(empty, parts[i], "")) return false;
-    return true;
+        if (!write_file(path, parts[i], "")) return false;
+    snprintf(path, sizeof path, "%s/strict", program->folder);
+    if (!write_files(path, strict_headers, strict_header_count)) return false;
+    snprintf(program->headers, sizeof program->headers, "%s/headers", program->folder);
+    return write_files(program->headers, simt_headers, simt_header_count);
 }
 
 static void remove_folder(const char *folder) {
@@ -111,11 +122,18 @@ static bool write_source(const Program *program, const ProgramOptions *wanted) {
     return fclose(file) == 0 || fail("%s cannot be written", path);
 }
 
-/* Run a command. Returns its exit status, -1 if it cannot be run. */
-static int run(char *const *command) {
+/* Run a command, its output into a file if `output` is not NULL. Returns its exit status, -1 if it cannot
+ * be run. */
+static int run(char *const *command, const char *output) {
     pid_t process;
     int status;
-    if (posix_spawnp(&process, command[0], NULL, NULL, command, environ) != 0) return -1;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (output)
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT, 0600);
+    int error = posix_spawnp(&process, command[0], &actions, NULL, command, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error) return -1;
     if (waitpid(process, &status, 0) != process || !WIFEXITED(status)) return -1;
     return WEXITSTATUS(status);
 }
@@ -164,7 +182,7 @@ static bool start_command(Command *command, const ProgramOptions *wanted, const 
 }
 
 static bool finish_command(const Command *command, const char *path) {
-    int status = run((char *const *)(uintptr_t)command->words);
+    int status = run((char *const *)(uintptr_t)command->words, NULL);
     if (status < 0) return fail("%s cannot be run", command->words[0]);
     return status == 0 || fail("%s does not compile", path);
 }
@@ -232,6 +250,22 @@ static bool find_library(Program *program, const ProgramOptions *wanted, const c
     if (wanted->cache && mkdir(wanted->cache, 0777) != 0 && access(wanted->cache, W_OK) != 0)
         return fail("%s cannot be written", wanted->cache);
     return access(program->library, R_OK) == 0 || compile(program, wanted, width);
+}
+
+bool program_strict(const Program *program, const ProgramOptions *wanted) {
+    char config[PATH_BYTES], include[PATH_BYTES], output[PATH_BYTES], width[64];
+    snprintf(config, sizeof config, "%s/strict/flags", program->folder);
+    snprintf(include, sizeof include, "-I%s/strict", program->folder);
+    snprintf(output, sizeof output, "%s/tree.json", program->folder);
+    snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
+    Command command = {.count = 0};
+    ADD(&command, find_clang(), "--config", config, include, width, "-Xclang", "-ast-dump=json",
+        wanted->path);
+    int status = run((char *const *)(uintptr_t)command.words, output);
+    FILE *tree = fopen(output, "r");
+    bool refused = status != 0 || !tree || strict_check(tree) != 0;
+    if (tree) fclose(tree);
+    return !refused;
 }
 
 /* --- loading --- */
