@@ -85,6 +85,8 @@ def guards(code):
         yield begin, end + 1, "(false)" if returns else "(true)"
         parts = split_top(condition, " || " if returns else " && ")
         for i in range(len(parts) if len(parts) > 1 else 0):
+            if not re.search(r"[<>]", parts[i]):
+                continue
             others = (" || " if returns else " && ").join(parts[:i] + parts[i + 1 :])
             yield begin, end + 1, f"({others})"
 
