@@ -212,7 +212,9 @@ def mutate(path, proofs, seed, shapes, verbose):
     counts = collections.Counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        original = object_code(path, folder)
+        copy = folder / path.name  # where the mutants will be: messages hold the path
+        copy.write_text(path.read_text())
+        original = object_code(copy, folder)
         for mutant in make_mutants(path.read_text()):
             random = numpy.random.default_rng([seed, *mutant.text[:999].encode(), mutant.line])
             kernels = affected(path, mutant.line)
