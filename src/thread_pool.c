@@ -10,24 +10,37 @@
  * generated, and then sleeps. While it waits for the others' last chunks it spins, then yields. */
 enum { SPINS_BEFORE_SLEEP = 20000, SPINS_BEFORE_YIELD = 2000 };
 
-/* `next` holds the run's number in its upper half and the next free chunk in its lower half: a thread
- * that slept through the end of a run cannot take a chunk of the next one by mistake. */
 typedef struct Job {
-    _Alignas(64) _Atomic uint64_t next;
-    _Atomic uint32_t done;
+    _Alignas(64) _Atomic uint32_t done;
     _Atomic uint32_t chunks;
 } Job;
 
+/* Each thread has a share of a job's chunks, neighbours in memory, so that it reads on where it has read;
+ * who is done with his own helps with the others'. `next` holds the run's number in its upper half and
+ * the share's next free chunk in its lower half: a thread that slept through the end of a run cannot
+ * take a chunk of the next one by mistake. */
+typedef struct Share {
+    _Alignas(64) _Atomic uint64_t next;
+} Share;
+
+typedef struct Worker {
+    struct ThreadPool *pool;
+    uint32_t index; /* 1 … threads − 1; the caller of thread_pool_run is 0 */
+    pthread_t handle;
+} Worker;
+
 struct ThreadPool {
     uint32_t threads, started; /* with the caller; without */
-    pthread_t *handles;
+    Worker *workers;
     Job *jobs;
+    Share *shares; /* [capacity][threads] */
     uint32_t capacity;
     _Atomic uint32_t run; /* number of the current run */
     _Atomic uint32_t count;
     _Atomic(ThreadPoolWork *) work;
     _Atomic(void *) context;
-    _Atomic uint32_t inside; /* workers that may be reading `jobs` */
+    _Atomic uint32_t inside; /* workers that may be reading `jobs` and `shares` */
+    _Atomic bool growing;    /* nobody may enter: these are being replaced */
     _Atomic bool stop;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
@@ -42,13 +55,28 @@ static void pause_briefly(void) {
 #endif
 }
 
-static bool take_chunk(Job *job, uint32_t run, uint32_t chunks, uint32_t *chunk) {
-    uint64_t next = atomic_load_explicit(&job->next, memory_order_acquire);
-    while (next >> 32 == run && (uint32_t)next < chunks) {
-        if (atomic_compare_exchange_weak(&job->next, &next, next + 1)) {
+static bool take_from(Share *share, uint32_t run, uint32_t end, uint32_t *chunk) {
+    uint64_t next = atomic_load_explicit(&share->next, memory_order_acquire);
+    while (next >> 32 == run && (uint32_t)next < end) {
+        if (atomic_compare_exchange_weak(&share->next, &next, next + 1)) {
             *chunk = (uint32_t)next;
             return true;
         }
+    }
+    return false;
+}
+
+/* The first chunk of a thread's share, and the end of it. */
+static uint32_t share_begin(const ThreadPool *pool, uint32_t chunks, uint32_t index) {
+    return (uint32_t)((uint64_t)chunks * index / pool->threads);
+}
+
+static bool take_chunk(ThreadPool *pool, uint32_t job, uint32_t self, uint32_t run, uint32_t chunks,
+                       uint32_t *chunk) {
+    for (uint32_t i = 0; i < pool->threads; i++) {
+        uint32_t index = (self + i) % pool->threads;
+        Share *share = &pool->shares[(size_t)job * pool->threads + index];
+        if (take_from(share, run, share_begin(pool, chunks, index + 1), chunk)) return true;
     }
     return false;
 }
@@ -62,14 +90,14 @@ static void wait_until_done(ThreadPool *pool, Job *job, uint32_t run, uint32_t c
     }
 }
 
-static void take_part(ThreadPool *pool, uint32_t run) {
+static void take_part(ThreadPool *pool, uint32_t self, uint32_t run) {
     uint32_t count = pool->count;
     ThreadPoolWork *work = pool->work;
     void *context = pool->context;
     for (uint32_t j = 0; j < count && pool->run == run; j++) {
         Job *job = &pool->jobs[j];
         uint32_t chunks = job->chunks, chunk;
-        while (take_chunk(job, run, chunks, &chunk)) {
+        while (take_chunk(pool, j, self, run, chunks, &chunk)) {
             work(context, j, chunk, chunk + 1);
             atomic_fetch_add_explicit(&job->done, 1, memory_order_release);
         }
@@ -89,15 +117,18 @@ static void sleep_until_run(ThreadPool *pool, uint32_t seen) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
-static void *worker(void *argument) {
-    ThreadPool *pool = argument;
+static void *work_until_stopped(void *argument) {
+    Worker *worker = argument;
+    ThreadPool *pool = worker->pool;
     uint32_t seen = 0;
     for (;;) {
         sleep_until_run(pool, seen);
         if (pool->stop) return NULL;
         atomic_fetch_add(&pool->inside, 1);
-        seen = pool->run;
-        take_part(pool, seen);
+        if (!pool->growing) {
+            seen = pool->run;
+            take_part(pool, worker->index, seen);
+        }
         atomic_fetch_sub(&pool->inside, 1);
     }
 }
@@ -117,14 +148,16 @@ ThreadPool *thread_pool_new(uint32_t threads, LLMError *error) {
     pool->threads = threads ? threads : usable_cores();
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
-    pool->handles = calloc(pool->threads, sizeof *pool->handles);
-    if (!pool->handles) {
-        error_memory(error, pool->threads * sizeof *pool->handles);
+    pool->workers = calloc(pool->threads, sizeof *pool->workers);
+    if (!pool->workers) {
+        error_memory(error, pool->threads * sizeof *pool->workers);
         thread_pool_free(pool);
         return NULL;
     }
     while (pool->started + 1 < pool->threads) {
-        if (pthread_create(&pool->handles[pool->started], NULL, worker, pool)) {
+        Worker *worker = &pool->workers[pool->started];
+        *worker = (Worker){.pool = pool, .index = pool->started + 1};
+        if (pthread_create(&worker->handle, NULL, work_until_stopped, worker)) {
             error_set(error, LLM_ERROR_MEMORY, "could not start thread %u of %u; ask for fewer",
                       pool->started + 2, pool->threads);
             thread_pool_free(pool);
@@ -141,10 +174,11 @@ void thread_pool_free(ThreadPool *pool) {
     pool->stop = true;
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
-    for (uint32_t i = 0; i < pool->started; i++) pthread_join(pool->handles[i], NULL);
+    for (uint32_t i = 0; i < pool->started; i++) pthread_join(pool->workers[i].handle, NULL);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->mutex);
-    free(pool->handles);
+    free(pool->workers);
+    free(pool->shares);
     free(pool->jobs);
     free(pool);
 }
@@ -153,17 +187,28 @@ uint32_t thread_pool_threads(const ThreadPool *pool) {
     return pool->threads;
 }
 
-static bool reserve_jobs(ThreadPool *pool, uint32_t count, LLMError *error) {
-    if (count <= pool->capacity) return true;
-    while (pool->inside) sched_yield(); /* late workers still look at the old jobs */
-    size_t bytes = (size_t)count * sizeof(Job);
-    Job *jobs = aligned_alloc(_Alignof(Job), bytes);
-    if (!jobs) return error_memory(error, bytes);
-    for (uint32_t j = 0; j < count; j++) atomic_init(&jobs[j].next, 0);
+static bool replace_jobs(ThreadPool *pool, uint32_t count, LLMError *error) {
     free(pool->jobs);
-    pool->jobs = jobs;
+    free(pool->shares);
+    size_t shares = (size_t)count * pool->threads;
+    pool->capacity = 0;
+    pool->jobs = aligned_alloc(_Alignof(Job), count * sizeof(Job));
+    pool->shares = aligned_alloc(_Alignof(Share), shares * sizeof(Share));
+    if (!pool->jobs || !pool->shares) return error_memory(error, shares * sizeof(Share));
+    for (uint32_t j = 0; j < count; j++) atomic_init(&pool->jobs[j].chunks, 0);
+    for (size_t i = 0; i < shares; i++) atomic_init(&pool->shares[i].next, 0);
     pool->capacity = count;
     return true;
+}
+
+static bool reserve_jobs(ThreadPool *pool, uint32_t count, LLMError *error) {
+    if (count <= pool->capacity) return true;
+    pool->growing = true;
+    while (pool->inside) sched_yield(); /* late workers still look at the old jobs */
+    bool replaced = replace_jobs(pool, count, error);
+    if (!replaced) pool->count = 0;
+    pool->growing = false;
+    return replaced;
 }
 
 static void publish_run(ThreadPool *pool, uint32_t run) {
@@ -183,9 +228,12 @@ bool thread_pool_run(ThreadPool *pool, uint32_t count, const uint32_t *chunk_cou
     for (uint32_t j = 0; j < count; j++) {
         pool->jobs[j].chunks = chunk_count[j];
         pool->jobs[j].done = 0;
-        atomic_store_explicit(&pool->jobs[j].next, (uint64_t)run << 32, memory_order_release);
+        for (uint32_t i = 0; i < pool->threads; i++)
+            atomic_store_explicit(&pool->shares[(size_t)j * pool->threads + i].next,
+                                  (uint64_t)run << 32 | share_begin(pool, chunk_count[j], i),
+                                  memory_order_release);
     }
     publish_run(pool, run);
-    take_part(pool, run);
+    take_part(pool, 0, run);
     return true;
 }

@@ -1,0 +1,56 @@
+/* thread_pool_stress.c — every chunk is done once, and a job begins when the one before it is done.
+ * Prints "ok" or what went wrong. Argument: seed. */
+#include "thread_pool.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { JOBS = 300, CHUNKS = 70 };
+
+typedef struct Record {
+    const uint32_t *chunks;
+    _Atomic uint32_t times[JOBS][CHUNKS];
+    _Atomic uint32_t done[JOBS];
+    _Atomic uint32_t early;
+} Record;
+
+static void work(void *context, uint32_t job, uint32_t begin, uint32_t end) {
+    Record *record = context;
+    if (job > 0 && record->done[job - 1] != record->chunks[job - 1]) record->early++;
+    for (uint32_t chunk = begin; chunk < end; chunk++) record->times[job][chunk]++;
+    for (volatile int i = rand() % 300; i > 0; i--) {}
+    record->done[job] += end - begin;
+}
+
+static const char *run_once(ThreadPool *pool, LLMError *error) {
+    static Record record;
+    uint32_t chunks[JOBS], count = 1 + (uint32_t)rand() % JOBS;
+    for (uint32_t j = 0; j < count; j++) chunks[j] = 1 + (uint32_t)rand() % CHUNKS;
+    record.chunks = chunks;
+    record.early = 0;
+    for (uint32_t j = 0; j < count; j++) {
+        record.done[j] = 0;
+        for (uint32_t c = 0; c < CHUNKS; c++) record.times[j][c] = 0;
+    }
+    if (!thread_pool_run(pool, count, chunks, work, &record, error)) return error->message;
+    if (record.early) return "a job began before the one in front of it was done";
+    for (uint32_t j = 0; j < count; j++)
+        for (uint32_t c = 0; c < CHUNKS; c++)
+            if (record.times[j][c] != (c < chunks[j])) return "a chunk was not done exactly once";
+    return NULL;
+}
+
+int main(int count, char **arguments) {
+    srand(count > 1 ? (unsigned)strtoul(arguments[1], NULL, 10) : 1);
+    LLMError error = {0};
+    const char *problem = NULL;
+    for (uint32_t threads = 1; threads <= 9 && !problem; threads += 2) {
+        ThreadPool *pool = thread_pool_new(threads, &error);
+        if (!pool) problem = error.message;
+        for (int i = 0; i < 40 && !problem; i++) problem = run_once(pool, &error);
+        thread_pool_free(pool);
+    }
+    puts(problem ? problem : "ok");
+    return problem != NULL;
+}
