@@ -12,7 +12,7 @@ OS       := $(shell uname -s)
 
 comma := ,
 sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-CPPFLAGS := -D_GNU_SOURCE -DMETAL_LLM_VERSION='"$(VERSION)"' -Iinclude -Isrc -Imsl -Imsl/cpu -Imsl/simt -MMD -MP
+CPPFLAGS := -D_GNU_SOURCE -DMETAL_LLM_VERSION='"$(VERSION)"' -Iinclude -Isrc -Imsl -Imsl/cpu -Imsl/simt -Imsl/strict -MMD -MP
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=c11 -Wall -Wextra -Werror -fPIC -pthread $(sanitize_flags)
 LDLIBS   := -lcjson -lpcre2-8 -lm -pthread -ldl
@@ -56,7 +56,7 @@ objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
     $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers run-transformers fuzz bench examples install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers fuzz sanitize mutate bench examples install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -68,6 +68,8 @@ help:
 	@echo 'make strict   check that the kernels keep to what Apple'"'"'s compiler takes'
 	@echo 'make bench    measure this machine: prefill and decode of the embedded model'
 	@echo 'make examples build the programs of examples/'
+	@echo 'make sanitize every kernel through metal-check on 100 random shapes (SHAPES=)'
+	@echo 'make mutate   take out every barrier, guard and initialiser of the kernels: metal-check must notice'
 	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
 	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
@@ -151,7 +153,8 @@ run-fuzz-%: $(BUILD)/fuzz/fuzz_% $(BUILD)/fuzz/seeds
 fuzz: $(FUZZERS:%=run-fuzz-%)
 	@echo '  $(words $(FUZZERS)) parsers fuzzed, no finding'
 
-build: $(BUILD)/metal-llm $(BUILD)/libmetal-llm.a $(BUILD)/$(SHARED)
+metal_check := $(if $(filter Linux,$(OS)),$(BUILD)/metal-check)
+build: $(metal_check) $(BUILD)/metal-llm $(BUILD)/libmetal-llm.a $(BUILD)/$(SHARED)
 
 # --- the binder and what it writes ---
 
@@ -188,10 +191,10 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 
 # --- the strict check of the kernels' language ---
 
-$(BUILD)/strict: msl/strict/strict.c
+$(BUILD)/strict: msl/strict/strict.c msl/strict/strict_main.c
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $< $(LDLIBS) -o $@
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/kernels/%.strict: kernels/%.metal msl/strict/metal_stdlib msl/strict/flags $(BUILD)/strict
 	@mkdir -p $(@D)
@@ -201,6 +204,32 @@ $(BUILD)/kernels/%.strict: kernels/%.metal msl/strict/metal_stdlib msl/strict/fl
 	@mv $@.json $@
 
 strict: $(names:%=$(BUILD)/kernels/%.strict)
+
+# --- metal-check: the SIMT target with a checker behind every load and store; for Linux ---
+
+check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) msl/bind.c msl/simt/simt.c \
+    msl/strict/strict.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
+$(BUILD)/msl/check/checker.o: CFLAGS += -fno-omit-frame-pointer
+
+$(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(BUILD)/bind texts simt_header $(filter-out %/bind,$^) > $@
+
+$(BUILD)/strict_headers.c: $(addprefix msl/strict/,metal_stdlib flags) $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(BUILD)/bind texts strict_header $(filter-out %/bind,$^) > $@
+
+# The kernels that it loads call back into it.
+$(BUILD)/metal-check: $(check_objects)
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -rdynamic $^ -ldw -lcjson -lm -ldl -o $@
+
+# SHAPES= random shapes of each kernel, KERNELS= only these.
+sanitize: $(BUILD)/metal-check $(VENV)/done
+	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/sanitize.py --shapes $(or $(SHAPES),100) $(KERNELS)
+
+mutate: $(BUILD)/metal-check $(VENV)/done
+	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/mutate.py $(if $(SHAPES),--shapes $(SHAPES))
 
 # --- the library and the command ---
 
@@ -252,7 +281,7 @@ root := $(DESTDIR)$(PREFIX)
 
 install: build
 	install -d $(addprefix $(root)/,bin include lib/pkgconfig share/metal-llm)
-	install -m 755 $(BUILD)/metal-llm $(root)/bin
+	install -m 755 $(BUILD)/metal-llm $(metal_check) $(root)/bin
 	install -m 644 include/metal_llm.h $(root)/include
 	install -m 644 $(BUILD)/libmetal-llm.a $(root)/lib
 	install -m 755 $(BUILD)/$(SHARED) $(root)/lib/$(SONAME)
@@ -263,7 +292,7 @@ install: build
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true # where there is one, and we may
 
 uninstall:
-	rm -f $(addprefix $(root)/,bin/metal-llm include/metal_llm.h lib/libmetal-llm.a lib/$(SONAME) lib/$(SHARED) \
+	rm -f $(addprefix $(root)/,bin/metal-llm bin/metal-check include/metal_llm.h lib/libmetal-llm.a lib/$(SONAME) lib/$(SHARED) \
 	    lib/pkgconfig/metal-llm.pc share/metal-llm/tales.gguf)
 	-rmdir $(root)/share/metal-llm
 
@@ -273,6 +302,6 @@ clean:
 format:
 	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c)
 
-$(objects) $(command_objects): Makefile
+$(objects) $(command_objects) $(check_objects): Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -17,6 +17,8 @@ typedef struct Reader {
     BoundFile *file;
     const char *at, *end;
     int line;
+    const char *path; /* of the line, which is another file's where that was included */
+    int path_length;
     Token token; /* the current one */
 } Reader;
 
@@ -26,7 +28,8 @@ static bool refuse(Reader *reader, int line, const char *format, ...)
 static bool refuse(Reader *reader, int line, const char *format, ...) {
     BoundFile *file = reader->file;
     if (file->error[0]) return false;
-    int used = snprintf(file->error, sizeof file->error, "%s:%d: ", file->path, line);
+    int used = snprintf(file->error, sizeof file->error, "%.*s:%d: ", reader->path_length,
+                        reader->path, line);
     if (used < 0 || (size_t)used >= sizeof file->error) return false;
     va_list arguments;
     va_start(arguments, format);
@@ -45,6 +48,21 @@ static void skip_line(Reader *reader) {
     }
 }
 
+/* A line that starts with #; the preprocessor's own, # 12 "file", say where what follows comes from. */
+static void skip_directive(Reader *reader) {
+    const char *digits = reader->at + 1;
+    char *rest;
+    if (!strncmp(digits, "line", 4)) digits += 4;
+    unsigned long line = strtoul(digits, &rest, 10);
+    bool marker = rest != digits && rest[0] == ' ' && rest[1] == '"';
+    if (marker) {
+        reader->path = rest + 2;
+        reader->path_length = (int)strcspn(reader->path, "\"\n");
+    }
+    skip_line(reader);
+    if (marker) reader->line = (int)line - 1;
+}
+
 static void skip_comment(Reader *reader) {
     reader->at += 2;
     while (reader->at + 1 < reader->end && !(reader->at[0] == '*' && reader->at[1] == '/'))
@@ -61,7 +79,9 @@ static void skip_blank(Reader *reader) {
             reader->at++;
         } else if (isspace((unsigned char)*c)) {
             reader->at++;
-        } else if (*c == '#' || (two && c[0] == '/' && c[1] == '/')) {
+        } else if (*c == '#') {
+            skip_directive(reader);
+        } else if (two && c[0] == '/' && c[1] == '/') {
             skip_line(reader);
         } else if (two && c[0] == '/' && c[1] == '*') {
             skip_comment(reader);
@@ -134,6 +154,12 @@ static void *grow(void *array, size_t count, size_t size) {
     return larger;
 }
 
+static void add_edit(Reader *reader, size_t begin, size_t end, const char *insert) {
+    BoundFile *file = reader->file;
+    file->edits = grow(file->edits, file->edit_count, sizeof *file->edits);
+    file->edits[file->edit_count++] = (BoundEdit){begin, end, insert};
+}
+
 /* --- kernel signatures --- */
 
 typedef struct Builtin {
@@ -171,7 +197,13 @@ static unsigned component_count(const char *type) {
     return (*rest == '2' || *rest == '3') && !rest[1] ? (unsigned)(*rest - '0') : 0;
 }
 
-/* [[name]] or [[name(n)]]; the current token is the first '['. */
+/* The rest of an attribute that is left out. */
+static void skip_to_bracket(Reader *reader) {
+    while (reader->token.text && !is(&reader->token, "]")) next(reader);
+}
+
+/* [[name]] or [[name(n)]]; the current token is the first '['. What may follow behind a comma, as
+ * function_constant(flag) does, is left out. */
 static bool read_attribute(Reader *reader, BoundParameter *parameter) {
     int line = reader->token.line;
     parameter->begin = offset(reader, &reader->token);
@@ -190,6 +222,9 @@ static bool read_attribute(Reader *reader, BoundParameter *parameter) {
         next(reader);
         if (!expect(reader, ")")) return false;
     }
+    if (is(&reader->token, ",")) skip_to_bracket(reader);
+    if (!strcmp(parameter->attribute, "thread_execution_width"))
+        strcpy(parameter->attribute, "threads_per_simdgroup"); /* its name since Metal 2.1 */
     if (!expect(reader, "]")) return false;
     parameter->end = offset(reader, &reader->token) + 1;
     return expect(reader, "]");
@@ -225,10 +260,12 @@ static bool builtins_agree(Reader *reader, int line, const BoundParameter *a,
 
 static bool classify(Reader *reader, int line, const Declarator *d, BoundParameter *parameter) {
     const char *attribute = parameter->attribute;
+    parameter->constant = d->is_constant;
+    parameter->reference = d->is_reference;
     if (!attribute[0])
         return refuse(reader, line, "parameter '%s' has no [[attribute]]", parameter->name);
     if (!strcmp(attribute, "buffer")) {
-        if (d->is_pointer && (d->is_device || d->is_constant)) {
+        if (d->is_device ? d->is_pointer || d->is_reference : d->is_pointer && d->is_constant) {
             parameter->kind = BOUND_BUFFER;
             parameter->writable = d->is_device && !d->is_const;
             return true;
@@ -242,7 +279,7 @@ static bool classify(Reader *reader, int line, const Declarator *d, BoundParamet
     }
     if (!strcmp(attribute, "threadgroup")) {
         parameter->kind = BOUND_THREADGROUP;
-        if (d->is_pointer && d->is_threadgroup) return true;
+        if ((d->is_pointer || d->is_reference) && d->is_threadgroup) return true;
         return refuse(reader, line, "'%s' must be a threadgroup pointer", parameter->name);
     }
     parameter->kind = BOUND_BUILTIN;
@@ -292,8 +329,48 @@ static bool same_slot(const BoundParameter *a, const BoundParameter *b) {
            (a->kind == BOUND_THREADGROUP) == (b->kind == BOUND_THREADGROUP);
 }
 
-static bool read_kernel(Reader *reader) {
+/* [[…]] in front of a function is left out. */
+static bool skip_attribute(Reader *reader) {
+    size_t begin = offset(reader, &reader->token);
     next(reader);
+    skip_to_bracket(reader);
+    if (!expect(reader, "]")) return false;
+    add_edit(reader, begin, offset(reader, &reader->token) + 1, "");
+    return expect(reader, "]");
+}
+
+static bool read_parameters(Reader *reader, BoundKernel *kernel) {
+    while (reader->token.text && !is(&reader->token, ")")) {
+        if (kernel->count == BIND_PARAMETERS)
+            return refuse(reader, kernel->line, "more than %d parameters", BIND_PARAMETERS);
+        BoundParameter *parameter = &kernel->parameter[kernel->count];
+        if (!read_parameter(reader, parameter)) return false;
+        for (unsigned i = 0; i < kernel->count; i++) {
+            if (same_slot(&kernel->parameter[i], parameter))
+                return refuse(reader, reader->token.line, "'%s' and '%s' have the same index",
+                              kernel->parameter[i].name, parameter->name);
+            if (!builtins_agree(reader, reader->token.line, &kernel->parameter[i], parameter))
+                return false;
+        }
+        kernel->count++;
+        if (is(&reader->token, ",")) next(reader);
+    }
+    return expect(reader, ")");
+}
+
+/* Note what the parameters ask of the text. */
+static void edit_parameters(Reader *reader, const BoundKernel *kernel) {
+    for (unsigned p = 0; p < kernel->count; p++) {
+        const BoundParameter *parameter = &kernel->parameter[p];
+        add_edit(reader, parameter->begin, parameter->end, "");
+        if (parameter->kind == BOUND_BUFFER && !parameter->reference)
+            add_edit(reader, parameter->star, parameter->star, "MSL_RESTRICT ");
+    }
+}
+
+/* `void name(…)`; the current token is the one behind `kernel`. */
+static bool read_kernel(Reader *reader, bool is_template) {
+    if (is(&reader->token, "[") && !skip_attribute(reader)) return false;
     if (!is(&reader->token, "void"))
         return refuse(reader, reader->token.line, "a kernel returns void");
     next(reader);
@@ -301,96 +378,250 @@ static bool read_kernel(Reader *reader) {
     if (!is_word(&reader->token)) return refuse(reader, kernel.line, "expected the kernel's name");
     append(reader, kernel.name, sizeof kernel.name, &reader->token);
     next(reader);
-    if (!expect(reader, "(")) return false;
-    while (reader->token.text && !is(&reader->token, ")")) {
-        if (kernel.count == BIND_PARAMETERS)
-            return refuse(reader, kernel.line, "more than %d parameters", BIND_PARAMETERS);
-        BoundParameter *parameter = &kernel.parameter[kernel.count];
-        if (!read_parameter(reader, parameter)) return false;
-        for (unsigned i = 0; i < kernel.count; i++) {
-            if (same_slot(&kernel.parameter[i], parameter))
-                return refuse(reader, reader->token.line, "'%s' and '%s' have the same index",
-                              kernel.parameter[i].name, parameter->name);
-            if (!builtins_agree(reader, reader->token.line, &kernel.parameter[i], parameter))
-                return false;
-        }
-        kernel.count++;
-        if (is(&reader->token, ",")) next(reader);
-    }
-    if (!expect(reader, ")")) return false;
+    if (!expect(reader, "(") || !read_parameters(reader, &kernel)) return false;
+    edit_parameters(reader, &kernel);
     BoundFile *file = reader->file;
-    file->kernels = grow(file->kernels, file->kernel_count, sizeof kernel);
-    file->kernels[file->kernel_count++] = kernel;
+    BoundKernel **list = is_template ? &file->templates : &file->kernels;
+    size_t *count = is_template ? &file->template_count : &file->kernel_count;
+    *list = grow(*list, *count, sizeof kernel);
+    (*list)[(*count)++] = kernel;
     return true;
+}
+
+/* At [[kernel]] or [[kernel, …]]? Then behind it. The current token is a '['. */
+static bool take_kernel_attribute(Reader *reader) {
+    Reader start = *reader;
+    next(reader);
+    if (is(&reader->token, "[")) {
+        next(reader);
+        if (is(&reader->token, "kernel")) {
+            skip_to_bracket(reader);
+            next(reader);
+            add_edit(reader, offset(&start, &start.token), offset(reader, &reader->token) + 1, "kernel");
+            next(reader);
+            return true;
+        }
+    }
+    *reader = start;
+    return false;
+}
+
+/* --- templates --- */
+
+/* Behind `template <…>`; the current token is the '<'. */
+static void skip_angles(Reader *reader) {
+    int angle = 0;
+    do {
+        angle += is(&reader->token, "<") - is(&reader->token, ">");
+        next(reader);
+    } while (angle > 0 && reader->token.text);
+}
+
+/* The name in [[host_name("name")]]; the current token is the first '['. */
+static bool read_host_name(Reader *reader, BoundKernel *instance) {
+    int line = reader->token.line;
+    if (!expect(reader, "[") || !expect(reader, "[")) return false;
+    if (!is(&reader->token, "host_name"))
+        return refuse(reader, line, "expected [[host_name(\"…\")]]");
+    next(reader);
+    if (!expect(reader, "(")) return false;
+    Token name = reader->token;
+    next(reader);
+    if (!name.text || name.length < 3 || *name.text != '"' || name.length - 2 >= sizeof instance->name)
+        return refuse(reader, line, "expected a kernel's name in quotes");
+    for (size_t i = 1; i + 1 < name.length; i++)
+        if (!word_character(name.text[i]))
+            return refuse(reader, line, "a host name with other characters than letters, digits and _ "
+                          "is not supported");
+    memcpy(instance->name, name.text + 1, name.length - 2);
+    return expect(reader, ")") && expect(reader, "]") && expect(reader, "]");
+}
+
+/* An instance takes its parameters from the template called `name`. */
+static bool add_instance(Reader *reader, const BoundKernel *instance, const Token *name) {
+    BoundFile *file = reader->file;
+    for (size_t i = 0; i < file->template_count; i++) {
+        if (!is(name, file->templates[i].name)) continue;
+        BoundKernel kernel = file->templates[i];
+        memcpy(kernel.name, instance->name, sizeof kernel.name);
+        memcpy(kernel.instance, instance->instance, sizeof kernel.instance);
+        file->kernels = grow(file->kernels, file->kernel_count, sizeof kernel);
+        file->kernels[file->kernel_count++] = kernel;
+        return true;
+    }
+    return refuse(reader, instance->line, "'%.*s' is no kernel template", (int)name->length, name->text);
+}
+
+/* template [[host_name("name")]] kernel … scale<float, 4>…; with or without the parameters' types. The
+ * instance is the last name<…> in front of them. `begin` is where `template` is. */
+static bool read_instance(Reader *reader, size_t begin) {
+    BoundKernel instance = {.line = reader->token.line};
+    if (!read_host_name(reader, &instance)) return false;
+    Token name = {0}, last = {0};
+    int parentheses = 0;
+    while (reader->token.text && !is(&reader->token, ";")) {
+        if (is(&reader->token, "<") && !parentheses && is_word(&last)) {
+            size_t from = offset(reader, &last);
+            skip_angles(reader);
+            const char *end = reader->token.text ? reader->token.text : reader->end;
+            size_t length = (size_t)(end - reader->file->text) - from;
+            if (length >= sizeof instance.instance)
+                return refuse(reader, instance.line, "template arguments too long");
+            memcpy(instance.instance, reader->file->text + from, length);
+            instance.instance[length] = 0;
+            name = last;
+            continue;
+        }
+        parentheses += is(&reader->token, "(") - is(&reader->token, ")");
+        last = reader->token;
+        next(reader);
+    }
+    if (!reader->token.text || !name.text)
+        return refuse(reader, instance.line, "expected an instance of a kernel template");
+    add_edit(reader, begin, offset(reader, &reader->token) + 1, "");
+    return add_instance(reader, &instance, &name);
+}
+
+/* The current token is `template`. */
+static bool read_template(Reader *reader) {
+    size_t begin = offset(reader, &reader->token);
+    next(reader);
+    if (is(&reader->token, "[")) return read_instance(reader, begin);
+    if (!is(&reader->token, "<")) return true; /* an instance that has no host name */
+    skip_angles(reader);
+    if (is(&reader->token, "[") && take_kernel_attribute(reader)) return read_kernel(reader, true);
+    if (!is(&reader->token, "kernel")) return true;
+    next(reader);
+    return read_kernel(reader, true);
+}
+
+/* --- function constants --- */
+
+/* Is `constant`, the current token, the start of a function constant? Then read it. */
+static bool take_function_constant(Reader *reader) {
+    Reader start = *reader;
+    BoundFunctionConstant constant = {.begin = offset(reader, &reader->token), .line = reader->line};
+    Token last = {0};
+    next(reader);
+    while (is_word(&reader->token)) {
+        if (last.text && !append(reader, constant.type, sizeof constant.type, &last)) return false;
+        last = reader->token;
+        next(reader);
+    }
+    BoundParameter attribute = {0};
+    if (last.text && is(&reader->token, "[") && *reader->at == '[' && read_attribute(reader, &attribute) &&
+        !strcmp(attribute.attribute, "function_constant") && is(&reader->token, ";")) {
+        append(reader, constant.name, sizeof constant.name, &last);
+        constant.index = attribute.index;
+        constant.end = offset(reader, &reader->token) + 1;
+        BoundFile *file = reader->file;
+        file->constants = grow(file->constants, file->constant_count, sizeof constant);
+        file->constants[file->constant_count++] = constant;
+        return true;
+    }
+    *reader = start;
+    return false;
 }
 
 /* --- threadgroup variables in function bodies --- */
 
-/* `threadgroup type name[n]…;` — the current token is `threadgroup`. */
-static bool read_variable(Reader *reader) {
-    BoundVariable variable = {.begin = offset(reader, &reader->token)};
+static void add_variable(Reader *reader, const BoundVariable *variable) {
+    BoundFile *file = reader->file;
+    file->variables = grow(file->variables, file->variable_count, sizeof *variable);
+    file->variables[file->variable_count++] = *variable;
+}
+
+/* The [n] behind a variable's name, to the ',' or ';' behind them. */
+static bool read_dimensions(Reader *reader, BoundVariable *variable) {
     int line = reader->token.line;
+    *variable->dimensions = 0;
+    while (reader->token.text && !is(&reader->token, ";") && !is(&reader->token, ",")) {
+        if (is(&reader->token, "="))
+            return refuse(reader, line, "a threadgroup variable has no initialiser");
+        if (!append(reader, variable->dimensions, sizeof variable->dimensions, &reader->token))
+            return false;
+        next(reader);
+    }
+    if (!reader->token.text) return refuse(reader, line, "expected ';'");
+    variable->end = offset(reader, &reader->token) + 1;
+    return true;
+}
+
+/* `threadgroup type name[n]…, name…;` — the current token is `threadgroup`. Pointers and references to
+ * threadgroup memory stay as they are. */
+static bool read_variables(Reader *reader) {
+    BoundVariable variable = {.begin = offset(reader, &reader->token)};
+    int line = reader->token.line, angle = 0;
     Token last = {0};
     next(reader);
-    while (reader->token.text && !is(&reader->token, "[") && !is(&reader->token, ";")) {
-        if (is(&reader->token, "*") || is(&reader->token, "&"))
-            return refuse(reader, line, "a pointer to threadgroup memory may not be kept in a "
-                          "variable; index the array itself");
-        if (is(&reader->token, ",") || is(&reader->token, "="))
-            return refuse(reader, line, "declare one threadgroup variable at a time, "
-                          "without an initialiser");
+    while (reader->token.text && (angle || (!is(&reader->token, "[") && !is(&reader->token, ";") &&
+                                            !is(&reader->token, ",") && !is(&reader->token, "=")))) {
+        if (!angle && (is(&reader->token, "*") || is(&reader->token, "&") || is(&reader->token, "(")))
+            return true;
+        angle += is(&reader->token, "<") - is(&reader->token, ">");
         if (last.text && !append(reader, variable.type, sizeof variable.type, &last)) return false;
         last = reader->token;
         next(reader);
     }
     if (!last.text) return refuse(reader, line, "expected a threadgroup variable");
-    append(reader, variable.name, sizeof variable.name, &last);
-    while (reader->token.text && !is(&reader->token, ";")) {
-        if (is(&reader->token, ",") || is(&reader->token, "="))
-            return refuse(reader, line, "declare one threadgroup variable at a time, "
-                          "without an initialiser");
-        if (!append(reader, variable.dimensions, sizeof variable.dimensions, &reader->token))
-            return false;
+    for (;;) {
+        *variable.name = 0;
+        append(reader, variable.name, sizeof variable.name, &last);
+        if (!read_dimensions(reader, &variable)) return false;
+        add_variable(reader, &variable);
+        if (is(&reader->token, ";")) return true;
+        variable.begin = variable.end;
+        next(reader);
+        last = reader->token;
+        if (!is_word(&last)) return refuse(reader, line, "expected a threadgroup variable's name");
         next(reader);
     }
-    if (!reader->token.text) return refuse(reader, line, "expected ';'");
-    variable.end = offset(reader, &reader->token) + 1;
-    BoundFile *file = reader->file;
-    file->variables = grow(file->variables, file->variable_count, sizeof variable);
-    file->variables[file->variable_count++] = variable;
-    return true;
 }
 
-/* `template <…>` in front of a helper function; the binder does not instantiate kernels. */
-static bool skip_template_head(Reader *reader) {
-    int line = reader->token.line, angle = 0;
-    next(reader);
+char *bind_load(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    if (!file) return NULL;
+    char *text = NULL;
+    size_t used = 0, read;
     do {
-        angle += is(&reader->token, "<") - is(&reader->token, ">");
+        char *larger = realloc(text, used + 65536 + 1);
+        if (!larger) abort();
+        text = larger;
+        read = fread(text + used, 1, 65536, file);
+        used += read;
+    } while (read);
+    fclose(file);
+    text[used] = 0;
+    *size = used;
+    return text;
+}
+
+/* What the current token starts, outside of all braces. False if it is nothing to read. */
+static bool read_declaration(Reader *reader, bool *read) {
+    *read = true;
+    const Token *token = &reader->token;
+    if (is(token, "kernel")) {
         next(reader);
-    } while (angle > 0 && reader->token.text);
-    if (is(&reader->token, "kernel") || is(&reader->token, "["))
-        return refuse(reader, line, "kernel templates are not supported");
-    return true;
+        return read_kernel(reader, false);
+    }
+    if (is(token, "[") && take_kernel_attribute(reader)) return read_kernel(reader, false);
+    if (is(token, "template")) return read_template(reader);
+    *read = is(token, "constant") && take_function_constant(reader);
+    return !reader->file->error[0];
 }
 
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size) {
     *file = (BoundFile){.path = path, .text = text, .size = size};
-    Reader reader = {.file = file, .at = text, .end = text + size, .line = 1};
+    Reader reader = {.file = file, .at = text, .end = text + size, .line = 1, .path = path,
+                     .path_length = (int)strlen(path)};
     int braces = 0, parentheses = 0;
     next(&reader);
     while (reader.token.text) {
         const Token *token = &reader.token;
-        if (is(token, "kernel") && braces == 0) {
-            if (!read_kernel(&reader)) return false;
-            continue;
-        }
-        if (is(token, "template") && braces == 0) {
-            if (!skip_template_head(&reader)) return false;
-            continue;
-        }
-        if (is(token, "threadgroup") && braces > 0 && parentheses == 0 &&
-            !read_variable(&reader))
+        bool read = false;
+        if (braces == 0 && parentheses == 0 && !read_declaration(&reader, &read)) return false;
+        if (read) continue;
+        if (is(token, "threadgroup") && braces > 0 && parentheses == 0 && !read_variables(&reader))
             return false;
         braces += is(token, "{") - is(token, "}");
         parentheses += is(token, "(") - is(token, ")");
@@ -402,17 +633,21 @@ bool bind_read(BoundFile *file, const char *path, const char *text, size_t size)
 
 void bind_free(BoundFile *file) {
     free(file->kernels);
+    free(file->templates);
     free(file->variables);
+    free(file->constants);
+    free(file->edits);
     *file = (BoundFile){0};
 }
 
 /* --- writing --- */
 
-/* An edit of the text: at `begin`, `end` − `begin` characters are replaced. */
+/* What the text is replaced by: one of three. */
 typedef struct Edit {
     size_t begin, end;
     const char *insert;
-    const BoundVariable *variable; /* written instead of `insert` if not NULL */
+    const BoundVariable *variable;
+    const BoundFunctionConstant *constant;
 } Edit;
 
 static int compare_edits(const void *a, const void *b) {
@@ -420,26 +655,39 @@ static int compare_edits(const void *a, const void *b) {
     return left->begin < right->begin ? -1 : left->begin > right->begin;
 }
 
-static size_t collect_edits(const BoundFile *file, Edit **edits) {
-    size_t count = 0;
-    *edits = NULL;
-    for (size_t v = 0; v < file->variable_count; v++) {
-        const BoundVariable *variable = &file->variables[v];
-        *edits = grow(*edits, count, sizeof **edits);
-        (*edits)[count++] = (Edit){variable->begin, variable->end, "", variable};
+/* All of a file's, in order. */
+static Edit *collect_edits(const BoundFile *file, size_t *total) {
+    size_t count = file->edit_count + file->variable_count + file->constant_count;
+    Edit *edits = grow(NULL, count, sizeof *edits), *edit = edits;
+    for (size_t i = 0; i < file->edit_count; i++)
+        *edit++ = (Edit){file->edits[i].begin, file->edits[i].end, file->edits[i].insert, NULL, NULL};
+    for (size_t i = 0; i < file->variable_count; i++)
+        *edit++ = (Edit){file->variables[i].begin, file->variables[i].end, NULL, &file->variables[i], NULL};
+    for (size_t i = 0; i < file->constant_count; i++)
+        *edit++ = (Edit){file->constants[i].begin, file->constants[i].end, NULL, NULL, &file->constants[i]};
+    qsort(edits, count, sizeof *edits, compare_edits);
+    *total = count;
+    return edits;
+}
+
+/* A comma in a type would end a macro's argument. */
+static void write_variable(const BoundVariable *variable, FILE *out) {
+    const char *type = variable->type;
+    char element[96];
+    if (strchr(type, ',')) {
+        snprintf(element, sizeof element, "%s_element", variable->name);
+        fprintf(out, "typedef %s %s; ", type, element);
+        type = element;
     }
-    for (size_t k = 0; k < file->kernel_count; k++) {
-        for (unsigned p = 0; p < file->kernels[k].count; p++) {
-            const BoundParameter *parameter = &file->kernels[k].parameter[p];
-            *edits = grow(*edits, count, sizeof **edits);
-            (*edits)[count++] = (Edit){parameter->begin, parameter->end, "", NULL};
-            if (parameter->kind != BOUND_BUFFER) continue;
-            *edits = grow(*edits, count, sizeof **edits);
-            (*edits)[count++] = (Edit){parameter->star, parameter->star, "MSL_RESTRICT ", NULL};
-        }
-    }
-    if (count) qsort(*edits, count, sizeof **edits, compare_edits);
-    return count;
+    fprintf(out, "MSL_THREADGROUP(%s, %s, %s);", type, variable->name, variable->dimensions);
+}
+
+static void write_edit(const Edit *edit, FILE *out) {
+    if (edit->insert) fputs(edit->insert, out);
+    else if (edit->variable) write_variable(edit->variable, out);
+    else
+        fprintf(out, "MSL_FUNCTION_CONSTANT(%s, %s, %u);", edit->constant->type, edit->constant->name,
+                edit->constant->index);
 }
 
 /* The replaced text may span lines; keep their number, so that later lines keep theirs. */
@@ -449,16 +697,11 @@ static void write_newlines(const char *text, size_t begin, size_t end, FILE *out
 }
 
 static void write_text(const BoundFile *file, FILE *out) {
-    Edit *edits;
-    size_t count = collect_edits(file, &edits), at = 0;
+    size_t count, at = 0;
+    Edit *edits = collect_edits(file, &count);
     for (size_t i = 0; i < count; i++) {
         fwrite(file->text + at, 1, edits[i].begin - at, out);
-        const BoundVariable *variable = edits[i].variable;
-        if (variable)
-            fprintf(out, "MSL_THREADGROUP(%s, %s, %s);", variable->type, variable->name,
-                    variable->dimensions);
-        else
-            fputs(edits[i].insert, out);
+        write_edit(&edits[i], out);
         write_newlines(file->text, edits[i].begin, edits[i].end, out);
         at = edits[i].end;
     }
@@ -467,16 +710,17 @@ static void write_text(const BoundFile *file, FILE *out) {
 }
 
 static void write_argument(const BoundParameter *parameter, FILE *out) {
+    const char *reference = parameter->reference ? "*" : "";
     switch (parameter->kind) {
     case BOUND_BUFFER:
-        fprintf(out, "MSL_BUFFER(%u, %s%s)", parameter->index, parameter->writable ? "" : "const ",
-                parameter->type);
+        fprintf(out, "%sMSL_BUFFER(%u, %s%s)", reference, parameter->index,
+                parameter->writable ? "" : "const ", parameter->type);
         break;
     case BOUND_CONSTANT:
         fprintf(out, "MSL_CONSTANT(%u, %s)", parameter->index, parameter->type);
         break;
     case BOUND_THREADGROUP:
-        fprintf(out, "MSL_SCRATCH(%u, %s)", parameter->index, parameter->type);
+        fprintf(out, "%sMSL_SCRATCH(%u, %s)", reference, parameter->index, parameter->type);
         break;
     case BOUND_BUILTIN:
         fprintf(out, "MSL_BUILTIN(%s, %s)", parameter->type, parameter->attribute);
@@ -484,18 +728,28 @@ static void write_argument(const BoundParameter *parameter, FILE *out) {
     }
 }
 
+/* Of an instance of a template, whose parameters' types only the compiler knows. */
+static void write_any_argument(const BoundParameter *parameter, FILE *out) {
+    if (parameter->kind == BOUND_BUILTIN) fprintf(out, "MSL_ANY_BUILTIN(%s)", parameter->attribute);
+    else if (parameter->kind == BOUND_THREADGROUP) fprintf(out, "MSL_ANY_SCRATCH(%u)", parameter->index);
+    else fprintf(out, "MSL_ANY_BUFFER(%u)", parameter->index);
+}
+
+static void write_entry(const BoundKernel *kernel, FILE *out) {
+    bool instance = *kernel->instance;
+    fprintf(out, "\n%s(%s, (", instance ? "MSL_INSTANCE" : "MSL_ENTRY", kernel->name);
+    for (unsigned p = 0; p < kernel->count; p++) {
+        if (p) fputs(", ", out);
+        if (instance) write_any_argument(&kernel->parameter[p], out);
+        else write_argument(&kernel->parameter[p], out);
+    }
+    fprintf(out, ")%s%s)\n", instance ? ", " : "", kernel->instance);
+}
+
 void bind_write_source(const BoundFile *file, FILE *out) {
     fprintf(out, "#line 1 \"%s\"\n", file->path);
     write_text(file, out);
-    for (size_t k = 0; k < file->kernel_count; k++) {
-        const BoundKernel *kernel = &file->kernels[k];
-        fprintf(out, "\nMSL_ENTRY(%s, (", kernel->name);
-        for (unsigned p = 0; p < kernel->count; p++) {
-            if (p) fputs(", ", out);
-            write_argument(&kernel->parameter[p], out);
-        }
-        fputs("))\n", out);
-    }
+    for (size_t k = 0; k < file->kernel_count; k++) write_entry(&file->kernels[k], out);
     fputs("MSL_END\n", out);
 }
 
@@ -546,6 +800,16 @@ static void write_string(const char *text, size_t size, FILE *out) {
     fputs("\"", out);
 }
 
+void bind_write_texts(const BoundFile *files, size_t count, const char *name, FILE *out) {
+    fprintf(out, "#include \"kernel.h\"\n\nconst KernelSource %ss[] = {\n", name);
+    for (size_t f = 0; f < count; f++) {
+        fprintf(out, "    {\"%s\",\n", base_name(files[f].path));
+        write_string(files[f].text, files[f].size, out);
+        fputs("},\n", out);
+    }
+    fprintf(out, "};\nconst size_t %s_count = %zu;\n", name, count);
+}
+
 void bind_write_table(const BoundFile *files, size_t count, FILE *out) {
     fputs("#include \"kernel.h\"\n\n", out);
     for (size_t f = 0; f < count; f++) {
@@ -567,13 +831,7 @@ void bind_write_table(const BoundFile *files, size_t count, FILE *out) {
         }
     }
     fprintf(out, "};\nconst size_t kernel_count = %zu;\n\n", kernels);
-    fputs("const KernelSource kernel_sources[] = {\n", out);
-    for (size_t f = 0; f < count; f++) {
-        fprintf(out, "    {\"%s\",\n", base_name(files[f].path));
-        write_string(files[f].text, files[f].size, out);
-        fputs("},\n", out);
-    }
-    fprintf(out, "};\nconst size_t kernel_source_count = %zu;\n", count);
+    bind_write_texts(files, count, "kernel_source", out);
 }
 
 void bind_write_entries(const BoundFile *files, size_t count, const char *prefix, FILE *out) {

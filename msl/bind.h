@@ -16,15 +16,17 @@
 enum { BIND_PARAMETERS = 32 };
 
 typedef enum BoundKind {
-    BOUND_BUFFER,      /* device T *, device const T *, constant T * [[buffer(n)]] */
+    BOUND_BUFFER,      /* device T *, device const T *, constant T *, device T & [[buffer(n)]] */
     BOUND_CONSTANT,    /* constant T & [[buffer(n)]] */
-    BOUND_THREADGROUP, /* threadgroup T * [[threadgroup(n)]] */
+    BOUND_THREADGROUP, /* threadgroup T *, threadgroup T & [[threadgroup(n)]] */
     BOUND_BUILTIN,     /* uint3 id [[thread_position_in_grid]] */
 } BoundKind;
 
 typedef struct BoundParameter {
     BoundKind kind;
     bool writable;       /* a device pointer without const */
+    bool constant;       /* in Metal's constant memory */
+    bool reference;      /* T &, not T * */
     char name[64];
     char type[64];       /* of the element or value, without qualifiers */
     char attribute[64];  /* "buffer", "threadgroup", "thread_position_in_grid", … */
@@ -34,7 +36,8 @@ typedef struct BoundParameter {
 } BoundParameter;
 
 typedef struct BoundKernel {
-    char name[64];
+    char name[128]; /* of an instance of a template: its [[host_name]] */
+    char instance[128]; /* "scale<float, 4>" in the source's words; empty if it is no template's */
     int line;
     unsigned count;
     BoundParameter parameter[BIND_PARAMETERS]; /* in the order of the signature */
@@ -47,18 +50,40 @@ typedef struct BoundVariable {
     char type[64], name[64], dimensions[64];
 } BoundVariable;
 
+/* constant T name [[function_constant(index)]]; */
+typedef struct BoundFunctionConstant {
+    size_t begin, end;
+    char type[64], name[64];
+    unsigned index;
+    int line;
+} BoundFunctionConstant;
+
+/* text[begin, end) is replaced by `insert`, for all targets. */
+typedef struct BoundEdit {
+    size_t begin, end;
+    const char *insert;
+} BoundEdit;
+
 typedef struct BoundFile {
     const char *path; /* as given; kept by the caller, like the text */
     const char *text;
     size_t size;
     BoundKernel *kernels;
     size_t kernel_count;
+    BoundKernel *templates; /* of kernels: their instances are among the kernels */
+    size_t template_count;
     BoundVariable *variables;
     size_t variable_count;
+    BoundFunctionConstant *constants;
+    size_t constant_count;
+    BoundEdit *edits;
+    size_t edit_count;
     char error[256]; /* "file:line: what is wrong", empty if all was read */
 } BoundFile;
 
-/* Read a file's text. False, with file->error set, for what the binder does not take. */
+/* A file's content and a 0, to be freed by the caller. NULL if it cannot be read. */
+char *bind_load(const char *path, size_t *size);
+/* Read a file's text, as it is or as clang++ -E leaves it. False, with file->error set, for what the binder does not take. */
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size);
 void bind_free(BoundFile *file);
 
@@ -66,6 +91,8 @@ void bind_free(BoundFile *file);
  * MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out, and behind the text one
  * MSL_ENTRY(kernel, (arguments)) per kernel, and MSL_END. */
 void bind_write_source(const BoundFile *file, FILE *out);
+/* C: the files' names and texts as KernelSource NAME[], and NAME_count. */
+void bind_write_texts(const BoundFile *files, size_t count, const char *name, FILE *out);
 /* C: kernel_table[] and kernel_sources[] (see kernel.h) of all files. */
 void bind_write_table(const BoundFile *files, size_t count, FILE *out);
 /* C: PREFIX_entries[], the entry points of one target in the order of kernel_table[]. */

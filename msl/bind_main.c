@@ -3,38 +3,24 @@
  *   bind source FILE.metal             C++ of one file with its entry points, to stdout
  *   bind table FILE.metal …            C: the table of all kernels and their embedded texts
  *   bind entries PREFIX FILE.metal …   C: the entry points of one target, in the table's order
+ *   bind texts NAME FILE …             C: the texts of any files
  */
 #include "bind.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static char *read_file(const char *path, size_t *size) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return NULL;
-    char *text = NULL;
-    size_t used = 0, read;
-    do {
-        char *larger = realloc(text, used + 65536);
-        if (!larger) abort();
-        text = larger;
-        read = fread(text + used, 1, 65536, file);
-        used += read;
-    } while (read);
-    fclose(file);
-    *size = used;
-    return text;
-}
-
-static bool read_all(BoundFile *files, char **paths, size_t count) {
+/* With `kernels` false the files may hold anything. */
+static bool read_all(BoundFile *files, char **paths, size_t count, bool kernels) {
     for (size_t i = 0; i < count; i++) {
         size_t size;
-        char *text = read_file(paths[i], &size);
+        char *text = bind_load(paths[i], &size);
         if (!text) {
             fprintf(stderr, "bind: %s: cannot be read\n", paths[i]);
             return false;
         }
-        if (!bind_read(&files[i], paths[i], text, size)) {
+        files[i] = (BoundFile){.path = paths[i], .text = text, .size = size};
+        if (kernels && !bind_read(&files[i], paths[i], text, size)) {
             fprintf(stderr, "%s\n", files[i].error);
             return false;
         }
@@ -52,20 +38,24 @@ static void free_all(BoundFile *files, size_t count) {
 
 int main(int count, char **arguments) {
     const char *verb = count > 2 ? arguments[1] : "";
-    int first = !strcmp(verb, "entries") ? 3 : 2;
-    if (count <= first || (strcmp(verb, "source") && strcmp(verb, "table") && first == 2)) {
-        fputs("usage: bind source FILE | bind table FILE… | bind entries PREFIX FILE…\n", stderr);
+    bool source = !strcmp(verb, "source"), table = !strcmp(verb, "table");
+    bool entries = !strcmp(verb, "entries"), texts = !strcmp(verb, "texts");
+    int first = entries || texts ? 3 : 2;
+    if (count <= first || !(source || table || entries || texts)) {
+        fputs("usage: bind source FILE | bind table FILE… | bind entries PREFIX FILE… | bind texts NAME "
+              "FILE…\n", stderr);
         return 2;
     }
     size_t file_count = (size_t)(count - first);
     BoundFile *files = calloc(file_count, sizeof *files);
-    if (!files || !read_all(files, arguments + first, file_count)) {
+    if (!files || !read_all(files, arguments + first, file_count, !texts)) {
         free_all(files, files ? file_count : 0);
         return 1;
     }
-    if (!strcmp(verb, "source")) bind_write_source(&files[0], stdout);
-    else if (!strcmp(verb, "table")) bind_write_table(files, file_count, stdout);
-    else bind_write_entries(files, file_count, arguments[2], stdout);
+    if (source) bind_write_source(&files[0], stdout);
+    else if (table) bind_write_table(files, file_count, stdout);
+    else if (entries) bind_write_entries(files, file_count, arguments[2], stdout);
+    else bind_write_texts(files, file_count, arguments[2], stdout);
     free_all(files, file_count);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

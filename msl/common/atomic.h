@@ -4,6 +4,13 @@
 
 #include "functions.h"
 
+/* A checker is told what an atomic is about to do. */
+#ifdef MSL_WATCH_ATOMICS
+extern "C" void msl_watch_atomic(const volatile void *object, size_t bytes, bool reads, bool writes);
+#else
+#define msl_watch_atomic(object, bytes, reads, writes)
+#endif
+
 namespace metal {
 
 typedef enum memory_order { memory_order_relaxed } memory_order;
@@ -20,17 +27,20 @@ typedef atomic<bool> atomic_bool;
 
 template <typename T>
 MSL_INLINE void atomic_store_explicit(volatile atomic<T> *object, same<T> value, memory_order) {
+    msl_watch_atomic(object, sizeof(T), false, true);
     __atomic_store(&object->value, &value, __ATOMIC_RELAXED);
 }
 template <typename T>
 MSL_INLINE T atomic_load_explicit(const volatile atomic<T> *object, memory_order) {
     T value;
+    msl_watch_atomic(object, sizeof(T), true, false);
     __atomic_load(&object->value, &value, __ATOMIC_RELAXED);
     return value;
 }
 template <typename T>
 MSL_INLINE T atomic_exchange_explicit(volatile atomic<T> *object, same<T> value, memory_order) {
     T old;
+    msl_watch_atomic(object, sizeof(T), true, true);
     __atomic_exchange(&object->value, &value, &old, __ATOMIC_RELAXED);
     return old;
 }
@@ -38,6 +48,7 @@ template <typename T>
 MSL_INLINE bool atomic_compare_exchange_weak_explicit(volatile atomic<T> *object, T *expected,
                                                       same<T> desired, memory_order,
                                                       memory_order) {
+    msl_watch_atomic(object, sizeof(T), true, true);
     return __atomic_compare_exchange(&object->value, expected, &desired, true, __ATOMIC_RELAXED,
                                      __ATOMIC_RELAXED);
 }
@@ -46,6 +57,7 @@ MSL_INLINE bool atomic_compare_exchange_weak_explicit(volatile atomic<T> *object
 #define MSL_FETCH(name, builtin)                                                                   \
     template <typename T>                                                                          \
     MSL_INLINE T name(volatile atomic<T> *object, same<T> operand, memory_order) {                 \
+        msl_watch_atomic(object, sizeof(T), true, true);                                           \
         return builtin(&object->value, operand, __ATOMIC_RELAXED);                                 \
     }
 MSL_FETCH(atomic_fetch_add_explicit, __atomic_fetch_add)

@@ -99,8 +99,37 @@ MSL_FLOAT_2(step, y < x ? 0.0f : 1.0f)
 MSL_FLOAT_3(fma, __builtin_fmaf(x, y, z))
 MSL_FLOAT_3(mix, x + (y - x) * z)
 
+MSL_FLOAT_1(sinpi, __builtin_sinf(x * M_PI_F))
+MSL_FLOAT_1(cospi, __builtin_cosf(x * M_PI_F))
+MSL_FLOAT_1(tanpi, __builtin_tanf(x * M_PI_F))
+MSL_FLOAT_2(divide, x / y)
+MSL_FLOAT_2(nextafter, __builtin_nextafterf(x, y))
+
+MSL_INLINE float smoothstep(float low, float high, float x) {
+    float t = saturate((x - low) / (high - low));
+    return t * t * (3.0f - 2.0f * t);
+}
+MSL_LIFT_3(smoothstep)
+template <typename T, int N> MSL_INLINE vec<T, N> mix(vec<T, N> x, same<vec<T, N>> y, same<T> a) {
+    return mix(x, y, vec<T, N>(a));
+}
+
 MSL_INLINE float ldexp(float x, int exponent) {
     return __builtin_ldexpf(x, exponent);
+}
+MSL_INLINE float frexp(float x, int &exponent) {
+    return __builtin_frexpf(x, &exponent);
+}
+MSL_INLINE int ilogb(float x) {
+    return __builtin_ilogbf(x);
+}
+template <typename T> MSL_INLINE T modf(T x, same<T> &whole) {
+    whole = trunc(x);
+    return x - whole;
+}
+template <typename T> MSL_INLINE T sincos(T x, same<T> &cosine) {
+    cosine = cos(x);
+    return sin(x);
 }
 
 /* --- min, max, clamp, abs: on every number --- */
@@ -175,6 +204,84 @@ MSL_INLINE int ctz(int x) {
     return int(ctz(uint(x)));
 }
 
+/* Functions of integers on vectors, element by element; min, max, clamp and abs are above. */
+#define MSL_LIFT_INTEGER(name)                                                                     \
+    template <typename T, int N> MSL_INLINE vec<T, N> name(vec<T, N> x) {                          \
+        for (int i = 0; i < N; i++) x[i] = name(x[i]);                                             \
+        return x;                                                                                  \
+    }
+MSL_LIFT_INTEGER(popcount)
+MSL_LIFT_INTEGER(clz)
+MSL_LIFT_INTEGER(ctz)
+#undef MSL_LIFT_INTEGER
+
+template <typename T> MSL_INLINE T min3(T x, same<T> y, same<T> z) {
+    return min(x, min(y, z));
+}
+template <typename T> MSL_INLINE T max3(T x, same<T> y, same<T> z) {
+    return max(x, max(y, z));
+}
+template <typename T> MSL_INLINE T median3(T x, same<T> y, same<T> z) {
+    return max(min(x, y), min(max(x, y), z));
+}
+template <typename T> MSL_INLINE T absdiff(T x, same<T> y) {
+    return x < y ? y - x : x - y;
+}
+MSL_INLINE uint reverse_bits(uint x) {
+    x = (x >> 1 & 0x55555555u) | (x & 0x55555555u) << 1;
+    x = (x >> 2 & 0x33333333u) | (x & 0x33333333u) << 2;
+    x = (x >> 4 & 0x0F0F0F0Fu) | (x & 0x0F0F0F0Fu) << 4;
+    x = (x >> 8 & 0x00FF00FFu) | (x & 0x00FF00FFu) << 8;
+    return x >> 16 | x << 16;
+}
+MSL_INLINE uint extract_bits(uint x, uint offset, uint bits) {
+    return bits == 32 ? x >> offset : x >> offset & ((1u << bits) - 1);
+}
+MSL_INLINE int extract_bits(int x, uint offset, uint bits) {
+    return bits ? int(uint(x) << (32 - bits - offset)) >> (32 - bits) : 0;
+}
+MSL_INLINE uint insert_bits(uint base, uint insert, uint offset, uint bits) {
+    uint mask = (bits == 32 ? ~0u : (1u << bits) - 1) << offset;
+    return (base & ~mask) | (insert << offset & mask);
+}
+MSL_INLINE uint addsat(uint x, uint y) {
+    return x + y < x ? ~0u : x + y;
+}
+MSL_INLINE int addsat(int x, int y) {
+    return int(clamp(long(x) + y, long(INT_MIN), long(INT_MAX)));
+}
+MSL_INLINE uint subsat(uint x, uint y) {
+    return x < y ? 0 : x - y;
+}
+MSL_INLINE int subsat(int x, int y) {
+    return int(clamp(long(x) - y, long(INT_MIN), long(INT_MAX)));
+}
+/* The mean, rounded down and up. */
+MSL_INLINE uint hadd(uint x, uint y) {
+    return uint(((ulong)x + y) >> 1);
+}
+MSL_INLINE int hadd(int x, int y) {
+    return int(((long)x + y) >> 1);
+}
+MSL_INLINE uint rhadd(uint x, uint y) {
+    return uint(((ulong)x + y + 1) >> 1);
+}
+MSL_INLINE int rhadd(int x, int y) {
+    return int(((long)x + y + 1) >> 1);
+}
+MSL_INLINE int mul24(int x, int y) {
+    return int(uint(x) * uint(y));
+}
+MSL_INLINE uint mul24(uint x, uint y) {
+    return x * y;
+}
+MSL_INLINE int mad24(int x, int y, int z) {
+    return int(uint(x) * uint(y) + uint(z));
+}
+MSL_INLINE uint mad24(uint x, uint y, uint z) {
+    return x * y + z;
+}
+
 /* The upper half of the product. */
 MSL_INLINE int mulhi(int x, int y) {
     return int((long)x * y >> 32);
@@ -187,6 +294,10 @@ MSL_INLINE long mulhi(long x, long y) {
 }
 MSL_INLINE ulong mulhi(ulong x, ulong y) {
     return ulong((unsigned __int128)x * y >> 64);
+}
+
+template <typename T> MSL_INLINE T madhi(T x, same<T> y, same<T> z) {
+    return mulhi(x, y) + z;
 }
 
 /* --- relational --- */
@@ -208,6 +319,13 @@ MSL_TEST(isinf, __builtin_isinf(x))
 MSL_TEST(isfinite, __builtin_isfinite(x))
 MSL_TEST(isnormal, __builtin_isnormal(x))
 MSL_TEST(signbit, __builtin_signbit(x))
+
+MSL_INLINE bool isunordered(float x, float y) {
+    return isnan(x) || isnan(y);
+}
+MSL_INLINE bool isordered(float x, float y) {
+    return !isunordered(x, y);
+}
 
 MSL_INLINE bool any(bool x) {
     return x;
@@ -253,6 +371,54 @@ template <typename T, int N> MSL_INLINE vec<T, N> normalize(const vec<T, N> &a) 
     return a * rsqrt(dot(a, a));
 }
 
+template <typename T, int N> MSL_INLINE T distance(const vec<T, N> &a, const vec<T, N> &b) {
+    return length(a - b);
+}
+template <typename T, int N> MSL_INLINE vec<T, N> reflect(const vec<T, N> &a, const vec<T, N> &n) {
+    return a - T(2) * dot(a, n) * n;
+}
+template <typename T> MSL_INLINE vec<T, 3> cross(const vec<T, 3> &a, const vec<T, 3> &b) {
+    return {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
+}
+
+/* --- numeric_limits --- */
+
+template <typename T> struct numeric_limits {
+    static constexpr T max() {
+        return T(-1) < T(0) ? T(~(T(1) << (8 * sizeof(T) - 1))) : T(-1);
+    }
+    static constexpr T min() {
+        return T(-1) < T(0) ? T(T(1) << (8 * sizeof(T) - 1)) : T(0);
+    }
+    static constexpr T lowest() {
+        return min();
+    }
+};
+#define MSL_FLOAT_LIMITS(T, largest, smallest, step)                                               \
+    template <> struct numeric_limits<T> {                                                         \
+        static constexpr T max() {                                                                 \
+            return T(largest);                                                                     \
+        }                                                                                          \
+        static constexpr T lowest() {                                                              \
+            return T(-largest);                                                                    \
+        }                                                                                          \
+        static constexpr T min() {                                                                 \
+            return T(smallest);                                                                    \
+        }                                                                                          \
+        static constexpr T epsilon() {                                                             \
+            return T(step);                                                                        \
+        }                                                                                          \
+        static constexpr T infinity() {                                                            \
+            return T(INFINITY);                                                                    \
+        }                                                                                          \
+        static constexpr T quiet_NaN() {                                                           \
+            return T(NAN);                                                                         \
+        }                                                                                          \
+    };
+MSL_FLOAT_LIMITS(float, FLT_MAX, FLT_MIN, FLT_EPSILON)
+MSL_FLOAT_LIMITS(half, 65504.0f, 6.103515625e-05f, 9.765625e-04f)
+#undef MSL_FLOAT_LIMITS
+
 /* --- precise:: and fast:: name the same functions away from Apple --- */
 
 #define MSL_BOTH                                                                                   \
@@ -262,7 +428,9 @@ template <typename T, int N> MSL_INLINE vec<T, N> normalize(const vec<T, N> &a) 
     using metal::exp, metal::exp2, metal::exp10, metal::log, metal::log2, metal::log10;            \
     using metal::pow, metal::powr, metal::sin, metal::cos, metal::tan, metal::asin, metal::acos;   \
     using metal::atan, metal::atan2, metal::sinh, metal::cosh, metal::tanh, metal::asinh;          \
-    using metal::acosh, metal::atanh;
+    using metal::acosh, metal::atanh, metal::sinpi, metal::cospi, metal::tanpi, metal::divide;     \
+    using metal::smoothstep, metal::step, metal::mix, metal::fma, metal::sincos, metal::normalize, \
+        metal::length, metal::distance;
 namespace precise {
 MSL_BOTH
 }

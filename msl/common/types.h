@@ -130,6 +130,9 @@ template <typename T, int N> struct vec : elements<T, N> {
     MSL_INLINE const T &operator[](size_t i) const {
         return this->element[i];
     }
+#ifdef MSL_SWIZZLES
+    MSL_SWIZZLES
+#endif
 
 private:
     template <int at> MSL_INLINE void fill() {
@@ -198,6 +201,29 @@ private:
 #undef MSL_UNARY
 };
 
+/* Three elements without the fourth's padding, and the like: aligned as one element is. */
+template <typename T, int N> struct packed_vec {
+    T element[N];
+
+    packed_vec() = default;
+    MSL_INLINE packed_vec(const vec<T, N> &v) {
+        for (int i = 0; i < N; i++) element[i] = v[i];
+    }
+    template <typename... Rest> MSL_INLINE packed_vec(T first, T second, Rest... rest)
+        : packed_vec(vec<T, N>(first, second, T(rest)...)) {}
+    MSL_INLINE operator vec<T, N>() const {
+        vec<T, N> result;
+        for (int i = 0; i < N; i++) result[i] = element[i];
+        return result;
+    }
+    MSL_INLINE T &operator[](size_t i) {
+        return element[i];
+    }
+    MSL_INLINE const T &operator[](size_t i) const {
+        return element[i];
+    }
+};
+
 /* A value's bits as another type of the same size. */
 template <typename To, typename From> MSL_INLINE To as_type(From value) {
     static_assert(sizeof(To) == sizeof(From), "as_type needs types of one size");
@@ -222,5 +248,19 @@ MSL_VECTORS(ulong)
 MSL_VECTORS(half)
 MSL_VECTORS(float)
 #undef MSL_VECTORS
+
+#define MSL_PACKED(T)                                                                              \
+    typedef metal::packed_vec<T, 2> packed_##T##2;                                                 \
+    typedef metal::packed_vec<T, 3> packed_##T##3;                                                 \
+    typedef metal::packed_vec<T, 4> packed_##T##4;
+MSL_PACKED(char)
+MSL_PACKED(uchar)
+MSL_PACKED(short)
+MSL_PACKED(ushort)
+MSL_PACKED(int)
+MSL_PACKED(uint)
+MSL_PACKED(half)
+MSL_PACKED(float)
+#undef MSL_PACKED
 
 #endif

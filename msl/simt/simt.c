@@ -56,6 +56,7 @@ typedef struct Fiber {
     SimtPlace place;
     SimtCombine *combine;
     void *operand;
+    int mem_flags;
     void *fake_stack; /* of the address sanitizer */
 } Fiber;
 
@@ -68,7 +69,8 @@ typedef struct Simdgroup {
 typedef struct Region {
     const SimtVariable *variable; /* NULL: [[threadgroup(index)]] */
     unsigned index;
-    size_t offset, size;
+    size_t size;
+    unsigned char *memory;
 } Region;
 
 struct Simt {
@@ -189,6 +191,11 @@ static void abandon(Simt *simt) {
     switch_to(simt, current_fiber(), NULL);
 }
 
+void simt_stop(const char *message) {
+    report(running, "%s", message);
+    abandon(running);
+}
+
 /* --- order --- */
 
 static unsigned draw(Simt *simt, unsigned count) {
@@ -263,7 +270,7 @@ static const Fiber *next_call(const Simt *simt, const Simdgroup *simdgroup) {
 }
 
 static void combine_lanes(Simt *simt, const Simdgroup *simdgroup, const Fiber *call) {
-    SimtLanes lanes = {.count = simdgroup->lanes};
+    SimtLanes lanes = {.count = simdgroup->lanes, .first = simdgroup->first};
     Fiber *active[SIMT_LANES];
     unsigned count = 0;
     for (unsigned i = 0; i < simdgroup->lanes; i++) {
@@ -277,11 +284,21 @@ static void combine_lanes(Simt *simt, const Simdgroup *simdgroup, const Fiber *c
     for (unsigned i = 0; i < count; i++) make_ready(simt, active[i]);
 }
 
+void simt_inactive_lane(const SimtLanes *lanes, unsigned lane, unsigned source) {
+    const SimtWatcher *watcher = running->launch->watcher;
+    const Fiber *fiber = &running->fibers[lanes->first + lane];
+    if (watcher) watcher->inactive_lane(watcher->self, &fiber->thread, fiber->place, source);
+}
+
 /* A simdgroup barrier asks for every lane. */
 static void open_simdgroup_barrier(Simt *simt, const Simdgroup *simdgroup) {
     Fiber *first = &simt->fibers[simdgroup->first];
     for (unsigned i = 0; i < simdgroup->lanes; i++)
         if (first[i].state != AT_SIMDGROUP_BARRIER || !same_place(&first[i], first)) return;
+    const SimtWatcher *watcher = simt->launch->watcher;
+    if (watcher)
+        watcher->simdgroup_barrier(watcher->self, first->thread.simdgroup_index_in_threadgroup,
+                                   first->mem_flags);
     for (unsigned i = 0; i < simdgroup->lanes; i++) make_ready(simt, &first[i]);
 }
 
@@ -324,12 +341,16 @@ static void report_deadlock(Simt *simt) {
            "returned%s; every thread must reach the same barrier",
            first->place.function, first->place.line, here, simt->fiber_count, simt->group.x,
            simt->group.y, simt->group.z, returned, elsewhere);
+    const SimtWatcher *watcher = simt->launch->watcher;
+    if (watcher) watcher->stuck(watcher->self, &first->thread, first->place, simt->error);
 }
 
 static bool open_barrier(Simt *simt) {
     const Fiber *first = &simt->fibers[0];
     for (unsigned i = 0; i < simt->fiber_count; i++)
         if (first[i].state != AT_BARRIER || !same_place(&first[i], first)) return false;
+    const SimtWatcher *watcher = simt->launch->watcher;
+    if (watcher) watcher->threadgroup_barrier(watcher->self, first->mem_flags);
     for (unsigned i = 0; i < simt->fiber_count; i++) make_ready(simt, &simt->fibers[i]);
     return true;
 }
@@ -357,15 +378,15 @@ static void wait_for(Simt *simt, Fiber *self, State state, SimtPlace place, cons
 }
 
 void simt_threadgroup_barrier(int mem_flags, SimtPlace place) {
-    (void)mem_flags; /* what it orders in memory matters to a checker only */
     Fiber *self = current_fiber();
+    self->mem_flags = mem_flags; /* what it orders in memory matters to a checker only */
     self->combine = NULL;
     wait_for(running, self, AT_BARRIER, place, __builtin_frame_address(0));
 }
 
 void simt_simdgroup_barrier(int mem_flags, SimtPlace place) {
-    (void)mem_flags;
     Fiber *self = current_fiber();
+    self->mem_flags = mem_flags;
     self->combine = NULL;
     wait_for(running, self, AT_SIMDGROUP_BARRIER, place, __builtin_frame_address(0));
 }
@@ -404,9 +425,13 @@ static bool gap_is_whole(const unsigned char *gap, size_t bytes) {
     return gap[0] == gap_pattern[0] && gap[1] == gap_pattern[1] && !memcmp(gap, gap + 2, bytes - 2);
 }
 
-/* Where the gap behind a region ends. */
-static size_t gap_end(size_t offset) {
-    return (offset + 2 * GAP_BYTES - 1) / GAP_BYTES * GAP_BYTES;
+/* The gap behind a region, to the next multiple of GAP_BYTES and one further. */
+static unsigned char *gap_behind(const Region *region) {
+    return region->memory + region->size;
+}
+
+static size_t gap_bytes(const Region *region) {
+    return 2 * GAP_BYTES - 1 - (region->size + GAP_BYTES - 1) % GAP_BYTES;
 }
 
 /* A variable's name or [[threadgroup(index)]], in `name`. */
@@ -416,32 +441,44 @@ static const char *region_name(const Region *region, char name[64]) {
     return name;
 }
 
+/* A watcher's memory has no gaps: it sees every access. */
 static void poison_region(Simt *simt, const Region *region) {
-    memset(simt->arena + region->offset, 0xFF, region->size);
-    size_t end = region->offset + region->size;
-    fill_gap(simt->arena + end, gap_end(end) - end);
+    memset(region->memory, 0xFF, region->size);
+    if (!simt->launch->watcher) fill_gap(gap_behind(region), gap_bytes(region));
+}
+
+static unsigned char *place_region(Simt *simt, const SimtVariable *variable, unsigned index,
+                                   size_t size) {
+    const SimtWatcher *watcher = simt->launch->watcher;
+    if (watcher) return watcher->place(watcher->self, variable, index, size);
+    unsigned char *memory = simt->arena + simt->arena_used;
+    Region region = {.size = size};
+    simt->arena_used += size + gap_bytes(&region);
+    return memory;
 }
 
 /* NULL, with the error noted, if there is no room. */
 static void *add_region(Simt *simt, const SimtVariable *variable, unsigned index, size_t size) {
     size_t total = size;
     for (unsigned i = 0; i < simt->region_count; i++) total += simt->regions[i].size;
-    if (simt->region_count == REGIONS || total > SIMT_THREADGROUP_BYTES) {
+    unsigned char *memory = NULL;
+    if (simt->region_count < REGIONS && total <= SIMT_THREADGROUP_BYTES)
+        memory = place_region(simt, variable, index, size);
+    if (!memory) {
         report(simt, "%zu bytes of threadgroup memory in %u variables; at most %d bytes in %d",
                total, simt->region_count + 1, SIMT_THREADGROUP_BYTES, REGIONS);
         return NULL;
     }
     Region *region = &simt->regions[simt->region_count++];
-    *region = (Region){variable, index, simt->arena_used, size};
-    simt->arena_used = gap_end(region->offset + size);
+    *region = (Region){variable, index, size, memory};
     poison_region(simt, region);
-    return simt->arena + region->offset;
+    return memory;
 }
 
 void *simt_variable(const SimtVariable *variable) {
     Simt *simt = running;
     for (unsigned i = 0; i < simt->region_count; i++)
-        if (simt->regions[i].variable == variable) return simt->arena + simt->regions[i].offset;
+        if (simt->regions[i].variable == variable) return simt->regions[i].memory;
     void *memory = add_region(simt, variable, 0, variable->size);
     if (!memory) abandon(simt);
     return memory;
@@ -451,7 +488,7 @@ void *simt_scratch(unsigned index) {
     Simt *simt = running;
     for (unsigned i = 0; i < simt->region_count; i++)
         if (!simt->regions[i].variable && simt->regions[i].index == index)
-            return simt->arena + simt->regions[i].offset;
+            return simt->regions[i].memory;
     report(simt, "[[threadgroup(%u)]] was given no memory", index);
     abandon(simt);
     return NULL;
@@ -468,11 +505,11 @@ static bool place_scratch(Simt *simt) {
 }
 
 static void check_gaps(Simt *simt) {
+    if (simt->launch->watcher) return;
     char name[64];
     for (unsigned i = 0; i < simt->region_count; i++) {
         const Region *region = &simt->regions[i];
-        size_t end = region->offset + region->size;
-        if (!gap_is_whole(simt->arena + end, gap_end(end) - end))
+        if (!gap_is_whole(gap_behind(region), gap_bytes(region)))
             report(simt,
                    "a thread of threadgroup (%u,%u,%u) wrote behind the end of '%s' (%zu "
                    "bytes of threadgroup memory)",
@@ -573,6 +610,7 @@ static void start_group(Simt *simt, SimtSize group) {
         group_extent(launch->threads.z, launch->group_threads.z, group.z),
     };
     unsigned width = launch->simd_width ? launch->simd_width : 32;
+    if (launch->watcher) launch->watcher->group_starts(launch->watcher->self, group);
     simt->group = group;
     simt->fiber_count = extent.x * extent.y * extent.z;
     simt->ready_count = simt->returned_count = 0;
@@ -636,6 +674,11 @@ static bool prepare(Simt *simt, uint64_t groups) {
     else if (groups > UINT32_MAX || !shuffle_groups(simt, groups))
         report(simt, "no memory for the order of %llu threadgroups", (unsigned long long)groups);
     return !simt->failed && place_scratch(simt);
+}
+
+SimtMemory simt_memory(const Simt *simt) {
+    return (SimtMemory){simt->stacks, (size_t)SIMT_THREADS * STACK_BYTES,
+                        (const char *)simt->fibers, SIMT_THREADS * sizeof *simt->fibers};
 }
 
 bool simt_run(Simt *simt, const SimtLaunch *launch, char *error, size_t error_size) {

@@ -30,6 +30,8 @@ typedef struct SimtSize {
     unsigned x, y, z;
 } SimtSize;
 
+typedef struct SimtWatcher SimtWatcher;
+
 typedef struct SimtLaunch {
     const char *kernel; /* its name, for messages */
     simt_entry *entry;
@@ -40,6 +42,7 @@ typedef struct SimtLaunch {
     const size_t *scratch;  /* [SIMT_BUFFERS] bytes of [[threadgroup(n)]]; NULL if there are none */
     unsigned simd_width;    /* 1 … SIMT_LANES, 0: 32 */
     unsigned long long seed; /* of the order of threads and threadgroups */
+    const SimtWatcher *watcher; /* NULL: nobody is told */
 } SimtLaunch;
 
 typedef struct Simt Simt;
@@ -84,6 +87,36 @@ typedef struct SimtPlace {
     unsigned line;
 } SimtPlace;
 
+typedef struct SimtVariable SimtVariable;
+
+/* Who is told what happens between the loads and stores of a launch: a checker. */
+struct SimtWatcher {
+    void *self; /* the first argument of all: */
+    void (*group_starts)(void *self, SimtSize group);
+    /* Memory for a threadgroup variable, or for [[threadgroup(index)]] where `variable` is NULL. Called
+     * once in a launch; NULL if there is none. */
+    void *(*place)(void *self, const SimtVariable *variable, unsigned index, size_t size);
+    /* All threads of the threadgroup, or of one simdgroup, have met and go on. */
+    void (*threadgroup_barrier)(void *self, int mem_flags);
+    void (*simdgroup_barrier)(void *self, unsigned simdgroup, int mem_flags);
+    /* A thread reads from a lane that takes no part. */
+    void (*inactive_lane)(void *self, const SimtThread *thread, SimtPlace place, unsigned source);
+    /* A barrier that not all reach: one thread waits at `place`, others elsewhere or not at all. */
+    void (*stuck)(void *self, const SimtThread *thread, SimtPlace place, const char *message);
+};
+
+/* Give up a launch from within one of its threads. Does not return. */
+void simt_stop(const char *message);
+
+/* What the runtime owns of a kernel's address space. */
+typedef struct SimtMemory {
+    char *stacks; /* of all threads */
+    size_t stack_bytes;
+    const char *threads; /* what simt_thread points into */
+    size_t thread_bytes;
+} SimtMemory;
+SimtMemory simt_memory(const Simt *simt);
+
 SIMT_CONVERGENT void simt_threadgroup_barrier(int mem_flags, SimtPlace place);
 SIMT_CONVERGENT void simt_simdgroup_barrier(int mem_flags, SimtPlace place);
 
@@ -91,6 +124,7 @@ SIMT_CONVERGENT void simt_simdgroup_barrier(int mem_flags, SimtPlace place);
 typedef struct SimtLanes {
     unsigned long long active; /* bit i: lane i takes part */
     unsigned count;            /* lanes that the simdgroup has */
+    unsigned first;            /* lane 0's thread_index_in_threadgroup */
     void *operand[SIMT_LANES]; /* of the active ones */
 } SimtLanes;
 typedef void SimtCombine(const SimtLanes *lanes);
@@ -99,11 +133,14 @@ typedef void SimtCombine(const SimtLanes *lanes);
  * call are the active ones; for them `combine` is called once, and finds results for all. */
 SIMT_CONVERGENT void simt_collective(SimtCombine *combine, void *operand, SimtPlace place);
 
+/* Lane `lane` reads from lane `source`, which takes no part. */
+void simt_inactive_lane(const SimtLanes *lanes, unsigned lane, unsigned source);
+
 /* A threadgroup variable of a kernel, one object for each declaration. */
-typedef struct SimtVariable {
+struct SimtVariable {
     const char *name;
     size_t size;
-} SimtVariable;
+};
 
 /* Its memory, the same for all threads of a threadgroup: poisoned (0xFF, NaN) when the group
  * starts, with gaps around it that nothing may write to. */

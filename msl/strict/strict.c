@@ -1,13 +1,7 @@
-/* strict — refuses what Metal refuses and clang's C++ for OpenCL takes, on clang's syntax tree.
- *
- *   clang++ --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json FILE.metal | strict
- *
- * Exit status 1 if anything was refused, each with file, line and column on stderr; 2 if the input
- * is not a syntax tree.
- */
+#include "strict.h"
+
 #include <cjson/cJSON.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,11 +229,11 @@ static char *read_all(FILE *file) {
     return all;
 }
 
-int main(void) {
-    char *input = read_all(stdin);
+int strict_check(FILE *file) {
+    char *input = read_all(file);
     cJSON *tree = input ? cJSON_Parse(input) : NULL;
     if (!tree) {
-        fputs("strict: standard input is no syntax tree; see msl/strict/strict.c for its use\n",
+        fputs("strict: the input is no syntax tree; see msl/strict/strict.c for its use\n",
               stderr);
         return 2;
     }

@@ -1,0 +1,356 @@
+#include "program.h"
+
+#include "hash.h"
+#include "strict.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FLAGS = 128, PATH_BYTES = 512 };
+
+/* What the headers' folder is called in debug information. */
+#define HEADERS "/metal-check"
+
+extern const KernelSource simt_headers[]; /* the SIMT target's headers and flags, embedded */
+extern const size_t simt_header_count;
+extern const KernelSource strict_headers[]; /* those of the strict check */
+extern const size_t strict_header_count;
+extern char **environ;
+
+__attribute__((format(printf, 1, 2))) static bool fail(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("metal-check: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return false;
+}
+
+/* --- the temporary folder --- */
+
+/* Metal's headers. While a file's own macros and headers are expanded they are empty; then all of the
+ * language comes from <metal_stdlib>. */
+static const char *const parts[] = {
+    "metal_stdlib",    "metal_atomic",    "metal_common",    "metal_compute",   "metal_geometric", "metal_integer",
+    "metal_math",      "metal_matrix",    "metal_pack",      "metal_relational", "metal_simdgroup",
+    "metal_types",     "metal_uniform",   "metal_simdgroup_matrix", "metal_limits", "metal_numeric",
+    "metal_array",     "metal_type_traits", "metal_utility", "simd/simd.h",
+};
+
+static bool write_file(const char *folder, const char *name, const char *text) {
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    if (!file) return fail("%s cannot be written", path);
+    fputs(text, file);
+    return fclose(file) == 0 || fail("%s cannot be written", path);
+}
+
+static bool write_files(const char *folder, const KernelSource *files, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!write_file(folder, files[i].file, files[i].text)) return false;
+    return true;
+}
+
+static bool make_folder(Program *program) {
+    static const char *const folders[] = {"headers", "strict", "empty", "empty/simd"};
+    const char *temporary = getenv("TMPDIR");
+    char path[PATH_BYTES];
+    snprintf(program->folder, sizeof program->folder, "%s/metal-check-XXXXXX",
+             temporary && *temporary ? temporary : "/tmp");
+    if (!mkdtemp(program->folder)) {
+        *program->folder = 0;
+        return fail("no temporary folder; set TMPDIR to one that can be written");
+    }
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(path, sizeof path, "%s/%s", program->folder, folders[i]);
+        if (mkdir(path, 0700) != 0) return fail("%s cannot be made", path);
+    }
+    snprintf(path, sizeof path, "%s/empty", program->folder);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!write_file(path, parts[i], "")) return false;
+    snprintf(path, sizeof path, "%s/strict", program->folder);
+    if (!write_files(path, strict_headers, strict_header_count)) return false;
+    snprintf(program->headers, sizeof program->headers, "%s/headers", program->folder);
+    return write_files(program->headers, simt_headers, simt_header_count);
+}
+
+static void remove_folder(const char *folder) {
+    DIR *directory = opendir(folder);
+    if (!directory) return;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char path[PATH_BYTES];
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (unlink(path) != 0) remove_folder(path);
+    }
+    closedir(directory);
+    rmdir(folder);
+}
+
+/* --- compiling --- */
+
+/* Every variable of the kernel's functions gets an annotation: what it might tell of its address makes
+ * clang watch it like shared memory. */
+static const char *const prologue =
+    "#include <metal_stdlib>\n"
+    "#pragma clang attribute push(__attribute__((annotate(\"private\"))), "
+    "apply_to = variable(unless(is_parameter)))\n";
+static const char *const epilogue = "#pragma clang attribute pop\n";
+
+static bool write_source(const Program *program, const ProgramOptions *wanted) {
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
+    FILE *file = fopen(path, "w");
+    if (!file) return fail("%s cannot be written", path);
+    fputs(prologue, file);
+    for (unsigned i = 0; i < SIMT_BUFFERS; i++)
+        fprintf(file, "#define MSL_VALUE_%u %s\n#define MSL_IS_DEFINED_%u %d\n", i,
+                wanted->constants[i] ? wanted->constants[i] : "0", i, wanted->constants[i] != NULL);
+    bind_write_source(&program->file, file);
+    fputs(epilogue, file);
+    return fclose(file) == 0 || fail("%s cannot be written", path);
+}
+
+/* Run a command, its output into a file if `output` is not NULL. Returns its exit status, -1 if it cannot
+ * be run. */
+static int run(char *const *command, const char *output) {
+    pid_t process;
+    int status;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (output)
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT, 0600);
+    int error = posix_spawnp(&process, command[0], &actions, NULL, command, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error) return -1;
+    if (waitpid(process, &status, 0) != process || !WIFEXITED(status)) return -1;
+    return WEXITSTATUS(status);
+}
+
+static const char *find_clang(void) {
+    static const char *const names[] = {"clang++-19", "clang++-18", "clang++-17", "clang++-16",
+                                        "clang++-15", "clang++"};
+    static char path[PATH_BYTES];
+    const char *chosen = getenv("CLANGXX");
+    if (chosen && *chosen) return chosen;
+    const char *folders = getenv("PATH");
+    for (size_t i = 0; folders && i < sizeof names / sizeof *names; i++) {
+        for (const char *folder = folders; *folder;) {
+            int length = (int)strcspn(folder, ":");
+            snprintf(path, sizeof path, "%.*s/%s", length, folder, names[i]);
+            if (access(path, X_OK) == 0) return path;
+            folder += length + (folder[length] == ':');
+        }
+    }
+    return NULL;
+}
+
+typedef struct Command {
+    const char *words[FLAGS];
+    size_t count;
+} Command;
+
+static void add(Command *command, const char *const *words, size_t count) {
+    for (size_t i = 0; i < count && command->count < FLAGS - 1; i++)
+        command->words[command->count++] = words[i];
+}
+
+#define ADD(command, ...)                                                                          \
+    add(command, (const char *const[]){__VA_ARGS__},                                               \
+        sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+/* clang with what both of its runs have in common. False if there is none. */
+static bool start_command(Command *command, const ProgramOptions *wanted, const char *width) {
+    const char *clang = find_clang();
+    if (!clang) return fail("no clang++ (15 or later) in PATH; install one, or set CLANGXX");
+    ADD(command, clang, width, "-D__METAL__=1", "-D__METAL_VERSION__=300", "-x", "c++");
+    size_t count = 0;
+    while (wanted->flags[count]) count++;
+    add(command, (const char *const *)wanted->flags, count);
+    return true;
+}
+
+static bool finish_command(const Command *command, const char *path) {
+    int status = run((char *const *)(uintptr_t)command->words, NULL);
+    if (status < 0) return fail("%s cannot be run", command->words[0]);
+    return status == 0 || fail("%s does not compile", path);
+}
+
+/* The lines that name the empty headers would make each run's text another. */
+static void hide_folder(char *text, size_t size, const char *folder) {
+    size_t length = strlen(folder);
+    for (char *at = text; (at = memmem(at, size - (size_t)(at - text), folder, length));)
+        memset(at, '-', length);
+}
+
+/* The file with its macros and its own headers expanded, in program->text. */
+static bool expand(Program *program, const ProgramOptions *wanted, const char *width, size_t *size) {
+    char include[PATH_BYTES], output[PATH_BYTES];
+    snprintf(include, sizeof include, "-I%s/empty", program->folder);
+    snprintf(output, sizeof output, "%s/kernel.ii", program->folder);
+    Command command = {.count = 0};
+    if (!start_command(&command, wanted, width)) return false;
+    ADD(&command, "-E", "-nostdinc", include, wanted->path, "-o", output);
+    if (!finish_command(&command, wanted->path)) return false;
+    program->text = bind_load(output, size);
+    if (program->text) hide_folder(program->text, *size, program->folder);
+    return program->text || fail("%s cannot be read", output);
+}
+
+/* No optimisation: every access of the source is made, in its own line. The address sanitizer writes
+ * nothing but calls, also for variables on the stack, and the entry of every function is one more. */
+#define INSTRUMENTATION                                                                            \
+    "-O0", "-fsanitize=kernel-address,array-bounds",                                              \
+        "-fno-sanitize-link-runtime", "-finstrument-functions-after-inlining", "-mllvm",           \
+        "-asan-memory-access-callback-prefix=msl_", "-mllvm", "-asan-kernel-mem-intrinsic-prefix", \
+        "-mllvm", "-asan-instrumentation-with-call-threshold=0", "-mllvm", "-asan-opt=0",          \
+        "-mllvm", "-asan-stack=0", "-mllvm", "-asan-globals=0", "-mllvm",                          \
+        "-asan-use-stack-safety=0", "-mllvm", "-asan-instrument-atomics=0"
+
+static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
+    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], map[PATH_BYTES], output[PATH_BYTES + 16];
+    snprintf(config, sizeof config, "%s/flags", program->headers);
+    snprintf(include, sizeof include, "-I%s", program->headers);
+    snprintf(source, sizeof source, "%s/kernel.cpp", program->folder);
+    snprintf(map, sizeof map, "-fdebug-prefix-map=%s=" HEADERS, program->headers);
+    snprintf(output, sizeof output, "%s.%d", program->library, (int)getpid()); /* whole when renamed */
+    Command command = {.count = 0};
+    if (!start_command(&command, wanted, width)) return false;
+    ADD(&command, "--config", config, "-shared", "-fPIC", "-w", "-fno-exceptions", "-fdeclspec",
+        "-gdwarf-aranges", INSTRUMENTATION, "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include, map,
+        source, "-lm", "-o", output);
+    return finish_command(&command, wanted->path) &&
+           (rename(output, program->library) == 0 || fail("%s cannot be written", program->library));
+}
+
+/* Compile, unless the cache has what this source, these headers and this compiler give. */
+static bool find_library(Program *program, const ProgramOptions *wanted, const char *width) {
+    const char *folder = wanted->cache ? wanted->cache : program->folder, *clang = find_clang();
+    char path[PATH_BYTES];
+    size_t size;
+    snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
+    char *source = bind_load(path, &size);
+    uint64_t key = hash_bytes(source, source ? size : 0) ^ hash_bytes(width, strlen(width)) * 3;
+    free(source);
+    if (clang) key ^= hash_bytes(clang, strlen(clang)) * 5;
+    for (size_t i = 0; i < simt_header_count; i++)
+        key ^= hash_bytes(simt_headers[i].text, strlen(simt_headers[i].text)) * (2 * i + 7);
+    snprintf(program->library, sizeof program->library, "%s/%016llx.so", folder, (unsigned long long)key);
+    if (wanted->cache && mkdir(wanted->cache, 0777) != 0 && access(wanted->cache, W_OK) != 0)
+        return fail("%s cannot be written", wanted->cache);
+    return access(program->library, R_OK) == 0 || compile(program, wanted, width);
+}
+
+bool program_strict(const Program *program, const ProgramOptions *wanted) {
+    char config[PATH_BYTES], include[PATH_BYTES], output[PATH_BYTES], width[64];
+    snprintf(config, sizeof config, "%s/strict/flags", program->folder);
+    snprintf(include, sizeof include, "-I%s/strict", program->folder);
+    snprintf(output, sizeof output, "%s/tree.json", program->folder);
+    snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
+    Command command = {.count = 0};
+    ADD(&command, find_clang(), "--config", config, include, width, "-Xclang", "-ast-dump=json",
+        wanted->path);
+    int status = run((char *const *)(uintptr_t)command.words, output);
+    FILE *tree = fopen(output, "r");
+    bool refused = status != 0 || !tree || strict_check(tree) != 0;
+    if (tree) fclose(tree);
+    return !refused;
+}
+
+/* --- loading --- */
+
+typedef struct Extent {
+    uintptr_t base, begin, end;
+} Extent;
+
+static int find_extent(struct dl_phdr_info *info, size_t size, void *argument) {
+    (void)size;
+    Extent *extent = argument;
+    if (info->dlpi_addr != extent->base) return 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t end = extent->base + segment->p_vaddr + segment->p_memsz;
+        if (segment->p_type == PT_LOAD && end > extent->end) extent->end = end;
+    }
+    return 1;
+}
+
+static bool load(Program *program) {
+    char name[PATH_BYTES];
+    const char *path = program->library;
+    program->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!program->handle) return fail("%s", dlerror());
+    snprintf(name, sizeof name, "simt_%s", program->kernel->name);
+    void *symbol = dlsym(program->handle, name);
+    Dl_info info;
+    if (!symbol || !dladdr(symbol, &info)) return fail("%s is not in the compiled file", name);
+    memcpy(&program->entry, &symbol, sizeof symbol);
+    Extent extent = {.base = (uintptr_t)info.dli_fbase};
+    dl_iterate_phdr(find_extent, &extent);
+    program->begin = info.dli_fbase;
+    program->end = program->begin + (extent.end - extent.base);
+    if (program->end - program->begin > 1 << 24) return fail("%s: too much code", program->file.path);
+    program->symbols = symbols_open(path, HEADERS "/");
+    return program->symbols || fail("%s: no debug information", path);
+}
+
+static bool choose_kernel(Program *program, const char *name) {
+    const BoundFile *file = &program->file;
+    for (size_t i = 0; i < file->kernel_count; i++)
+        if (!strcmp(file->kernels[i].name, name)) program->kernel = &file->kernels[i];
+    if (program->kernel) return true;
+    fprintf(stderr, "metal-check: %s has no kernel '%s'; it has", file->path, name);
+    for (size_t i = 0; i < file->kernel_count; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", file->kernels[i].name);
+    fputs(file->kernel_count ? "\n" : " none\n", stderr);
+    return false;
+}
+
+/* All values must be given, unless the file asks whether they are. */
+static bool check_constants(const Program *program, const ProgramOptions *wanted) {
+    if (strstr(program->text, "is_function_constant_defined")) return true;
+    for (size_t i = 0; i < program->file.constant_count; i++) {
+        const BoundFunctionConstant *constant = &program->file.constants[i];
+        if (!wanted->constants[constant->index])
+            return fail("function constant '%s' in line %d needs a value: --constant %u=VALUE",
+                        constant->name, constant->line, constant->index);
+    }
+    return true;
+}
+
+static bool read_kernels(Program *program, const ProgramOptions *wanted, const char *width) {
+    size_t size;
+    if (!expand(program, wanted, width, &size)) return false;
+    if (bind_read(&program->file, wanted->path, program->text, size)) return true;
+    fprintf(stderr, "%s\n", program->file.error);
+    return false;
+}
+
+bool program_open(Program *program, const ProgramOptions *wanted) {
+    *program = (Program){0};
+    char width[64];
+    snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
+    if (access(wanted->path, R_OK) != 0) return fail("%s cannot be read", wanted->path);
+    return make_folder(program) && read_kernels(program, wanted, width) &&
+           choose_kernel(program, wanted->kernel) && check_constants(program, wanted) &&
+           write_source(program, wanted) && find_library(program, wanted, width) && load(program);
+}
+
+void program_close(Program *program) {
+    symbols_close(program->symbols);
+    if (program->handle) dlclose(program->handle);
+    if (*program->folder) remove_folder(program->folder);
+    bind_free(&program->file);
+    free(program->text);
+}

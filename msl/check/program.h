@@ -1,0 +1,39 @@
+/* program.h — one kernel of a .metal file, compiled for the checker and loaded. */
+#ifndef METAL_LLM_MSL_CHECK_PROGRAM_H
+#define METAL_LLM_MSL_CHECK_PROGRAM_H
+
+#include "bind.h"
+#include "simt.h"
+#include "symbols.h"
+
+typedef struct ProgramOptions {
+    const char *path;        /* of the .metal file */
+    const char *kernel;      /* its name */
+    unsigned simd_width;     /* SIMD_WIDTH in the file */
+    const char *const *constants; /* [SIMT_BUFFERS] values of function constants as C++, or NULL */
+    const char *cache; /* folder to keep compiled kernels in; NULL: they are not kept */
+    char *const *flags;      /* more options for clang (-D, -I); NULL-terminated */
+} ProgramOptions;
+
+typedef struct Program {
+    BoundFile file;
+    const BoundKernel *kernel;
+    simt_entry *entry;
+    Symbols *symbols;
+    void *handle;
+    const char *begin, *end; /* of the library in memory */
+    char folder[256];        /* temporary */
+    char headers[280];       /* in it: <metal_stdlib> */
+    char library[512];       /* the compiled kernel */
+    char *text;
+} Program;
+
+/* What is wrong with the file goes to stderr, each with file and line. False if it cannot be run. */
+bool program_open(Program *program, const ProgramOptions *options);
+/* The language check of an open program's file: what Apple's compiler would refuse goes to stderr, each
+ * with file and line. False if there is anything. */
+bool program_strict(const Program *program, const ProgramOptions *options);
+/* Frees a program that could not be opened, too, and removes the temporary folder. */
+void program_close(Program *program);
+
+#endif

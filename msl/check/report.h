@@ -1,0 +1,22 @@
+/* report.h — findings as text and as JSON. */
+#ifndef METAL_LLM_MSL_CHECK_REPORT_H
+#define METAL_LLM_MSL_CHECK_REPORT_H
+
+#include "checker.h"
+
+#include <stdio.h>
+
+typedef struct Report {
+    const char *kernel, *file; /* the kernel's name and its .metal file */
+    unsigned seeds;            /* that were run */
+    double compile_seconds, run_seconds;
+    const Finding *findings;
+    size_t count;
+} Report;
+
+/* Both leave out what differs from a finding before only in its instructions. They return how many
+ * findings they wrote. */
+size_t report_text(const Report *report, FILE *out);
+size_t report_json(const Report *report, FILE *out);
+
+#endif

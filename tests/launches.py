@@ -1,0 +1,265 @@
+"""Random launches of every kernel of kernels/: shapes, values and sizes that it must be right for.
+
+    launch = launches.random_launch("gelu_forward", random)
+    findings = checker.check(launch)
+
+Buffers are as large as their shapes say and not a byte larger; outputs start as memory that nothing
+wrote. Ids, lengths and counts take their extreme values, too.
+"""
+
+import dataclasses
+import pathlib
+import re
+
+import gguf
+import numpy
+
+from library import ROOT
+
+NO_TOKEN = 0xFFFFFFFF
+LANES = 32
+THREADS = [1, 2, 31, 32, 32, 33, 48, 64, 65, 96, 130, 256]
+
+
+@dataclasses.dataclass
+class Empty:
+    """A buffer that nothing wrote."""
+
+    shape: tuple
+    dtype: type = numpy.float32
+
+
+@dataclasses.dataclass
+class Launch:
+    """One dispatch: `grid` and `threads` are of threads in x, y and z; `arguments` are in the order of
+    the kernel's buffers: arrays, Empty, ints (uint), floats (float) or numpy scalars."""
+
+    path: pathlib.Path
+    kernel: str
+    grid: tuple
+    threads: tuple
+    arguments: list
+    options: tuple = ()
+
+
+def kernel_files():
+    """The file of each kernel, by the kernel's name."""
+    return {
+        name: path
+        for path in sorted(ROOT.glob("kernels/*.metal"))
+        for name in re.findall(r"^kernel void (\w+)", path.read_text(), re.MULTILINE)
+    }
+
+
+# --- grids, as device.h counts them ---
+
+
+def threads(random, x, y=None, z=1):
+    """A thread per item; the grid may be larger than the data in x, and in y if the kernel has one."""
+    grid = x + int(random.integers(0, 40)), y + int(random.integers(0, 2)) if y else 1, z
+    return grid, (int(random.choice(THREADS)), 1, 1)
+
+
+def threadgroups(random, x, y=1, z=1):
+    count = int(random.choice(THREADS))
+    return (x * count, y, z), (count, 1, 1)
+
+
+def simdgroups(random, x):
+    """A simdgroup per item; the last threadgroup may have more of them than items are left."""
+    count = int(random.choice(THREADS))
+    return (-(-x // -(-count // LANES)) * count, 1, 1), (count, 1, 1)
+
+
+# --- values ---
+
+
+def normal(random, *shape):
+    return random.normal(0.5, 1, shape).astype(numpy.float32)
+
+
+def size(random, most):
+    """From 1, small ones as often as large ones."""
+    return int(numpy.exp(random.uniform(0, numpy.log(most + 0.99))))
+
+
+def below(random, limit, *shape):
+    return random.integers(0, limit, shape).astype(numpy.uint32)
+
+
+def ids(random, V, *shape):
+    """Some are the sentinel of a failed sample."""
+    values = below(random, V, *shape)
+    values[random.uniform(size=shape) < 0.1] = NO_TOKEN
+    return values
+
+
+FORMATS = {"": 1, "f32": 1, "f16": 1, "q8_0": 32, "q6_K": 256, "q5_1": 32, "q5_0": 32, "q4_1": 32, "q4_0": 32}
+
+
+def packed(random, format, rows, columns):
+    """Any bits: `columns` is a multiple of the block."""
+    if format in ("", "f32"):
+        return normal(random, rows, columns)
+    if format == "f16":
+        return normal(random, rows, columns).astype(numpy.float16)
+    block, bytes_each = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[format.upper()]]
+    return below(random, 256, rows, columns // block * bytes_each).astype(numpy.uint8)
+
+
+# --- kernels ---
+
+
+def gelu_forward(random):
+    N = size(random, 300)
+    return threads(random, N), [normal(random, N), Empty((N,)), N]
+
+
+def bias_gelu(random):
+    T, N = size(random, 6), size(random, 100)
+    return threads(random, N, T), [normal(random, T, N), normal(random, N), Empty((T, N)), T, N]
+
+
+def argmax_sample(random):
+    B, V = size(random, 4), size(random, 400)
+    return threadgroups(random, B), [normal(random, B, V), Empty((B,), numpy.uint32), V]
+
+
+def cross_entropy_forward(random):
+    N, V = size(random, 4), size(random, 400)
+    return threadgroups(random, N), [normal(random, N, V), ids(random, V, N), Empty((N,)), V]
+
+
+def top_k_top_p_sample(random):
+    B, V = size(random, 3), size(random, 200)
+    top_k = int(random.integers(1, V + 1))
+    top_p = float(random.choice([0.3, 0.9, 1.0]))
+    arguments = [normal(random, B, V), below(random, 100, B), below(random, 9, B), Empty((B, V))]
+    arguments += [Empty((B,), numpy.uint32), V, float(random.uniform(0.1, 2)), top_k, top_p]
+    return threadgroups(random, B), [*arguments, numpy.uint64(random.integers(2**63))]
+
+
+def softmax_inplace(random):
+    N, S = size(random, 4), size(random, 300)
+    return threadgroups(random, N), [normal(random, N, S), S]
+
+
+def layernorm_forward(random):
+    N, C = size(random, 4), size(random, 400)
+    x, weight, bias = normal(random, N, C), normal(random, C), normal(random, C)
+    return threadgroups(random, N), [x, weight, bias, Empty((N, C)), C, 1e-5]
+
+
+def residual_layernorm(random):
+    N, C = size(random, 4), size(random, 400)
+    x, y, weight, bias = normal(random, N, C), normal(random, N, C), normal(random, C), normal(random, C)
+    return threadgroups(random, N), [x, y, weight, bias, Empty((N, C)), Empty((N, C)), C, 1e-5]
+
+
+def add_bias(random):
+    T, N = size(random, 5), size(random, 100)
+    return threads(random, N, T), [normal(random, T, N), normal(random, N), T, N]
+
+
+def embedding(random, format):
+    B, T, V, context = size(random, 3), size(random, 3), size(random, 30), size(random, 12)
+    C = size(random, 100) if FORMATS[format] == 1 else FORMATS[format] * size(random, 2)
+    arguments = [ids(random, V, B, T), below(random, context + 3, B), packed(random, format, V, C)]
+    arguments += [normal(random, context, C), Empty((B, T, C)), T, C, V, context]
+    return threads(random, C, T, B), arguments
+
+
+def linear(random, format):
+    T, N = size(random, 12), size(random, 20)
+    K = size(random, 150) if FORMATS[format] == 1 else FORMATS[format] * size(random, 3)
+    x, weight, bias = normal(random, T, K), packed(random, format, N, K), normal(random, N)
+    return simdgroups(random, N), [x, weight, bias, Empty((T, N)), T, K, N]
+
+
+def dequantise(random, format):
+    blocks = size(random, 20)
+    N = blocks * FORMATS[format]
+    grid = threads(random, N) if FORMATS[format] == 1 else simdgroups(random, blocks)
+    return grid, [packed(random, format, 1, N), Empty((N,)), N]
+
+
+def cache(random, hs=None):
+    """Shapes and buffers of a KV cache; rows of different lengths."""
+    B, T, nh = size(random, 2), size(random, 6), size(random, 3)
+    capacity = T + int(random.choice([0, size(random, 40), random.integers(40, 140)]))
+    hs = hs or int(random.choice([1, 3, 16, 33, 64, 80]))
+    counts = random.integers(1, T + 1, B).astype(numpy.uint32)
+    lengths = random.integers(0, capacity - counts + 1).astype(numpy.uint32)
+    if random.integers(2):
+        lengths = capacity - counts
+    return B, T, nh, hs, capacity, lengths, counts
+
+
+def split_heads(random):
+    B, T, nh, hs, capacity, lengths, counts = cache(random)
+    counts = below(random, T + 1, B)
+    lengths = below(random, capacity + 1, B)
+    kept = normal(random, B, nh, capacity, hs), normal(random, B, nh, capacity, hs)
+    arguments = [normal(random, B, T, 3 * nh * hs), lengths, counts, Empty((B, nh, T, hs)), *kept]
+    return threads(random, hs, T, B * nh), [*arguments, T, nh, hs, capacity]
+
+
+def merge_heads(random):
+    B, T, nh, hs = cache(random)[:4]
+    arguments = [normal(random, B, nh, T, hs), Empty((B, T, nh * hs)), T, nh, hs]
+    return threads(random, hs, T, B * nh), arguments
+
+
+def attention_scores(random):
+    B, T, nh, hs, capacity, lengths, counts = cache(random)
+    S = int(max(lengths + counts))
+    arguments = [normal(random, B, nh, T, hs), normal(random, B, nh, capacity, hs), lengths, counts]
+    arguments += [Empty((B, nh, T, S)), T, S, nh, hs, capacity, float(hs**-0.5)]
+    return threads(random, S, T, B * nh), arguments
+
+
+def attention_mix(random):
+    B, T, nh, hs, capacity, lengths, counts = cache(random)
+    S = int(max(lengths + counts))
+    arguments = [normal(random, B, nh, T, S), normal(random, B, nh, capacity, hs), lengths, counts]
+    return threads(random, hs, T, B * nh), [*arguments, Empty((B, nh, T, hs)), T, S, nh, hs, capacity]
+
+
+def flash_attention(random, hs=None, queries=1):
+    B, T, nh, hs, capacity, lengths, counts = cache(random, hs)
+    kept = normal(random, B, nh, capacity, hs), normal(random, B, nh, capacity, hs)
+    arguments = [normal(random, B, nh, T, hs), *kept, lengths, counts, Empty((B, nh, T, hs))]
+    arguments += [hs if queries == 1 else T, capacity, float(hs**-0.5)]
+    return threadgroups(random, -(-T // queries), nh, B), arguments
+
+
+def flash_attention_hs64(random):
+    return flash_attention(random, 64, queries=4)
+
+
+def last_token_rows(random):
+    B, T, C = size(random, 4), size(random, 5), size(random, 100)
+    return threads(random, C, B), [normal(random, B, T, C), below(random, T + 1, B), Empty((B, C)), B, T, C]
+
+
+def advance_step(random):
+    B, capacity = size(random, 40), size(random, 20)
+    lengths = below(random, capacity, B)
+    counts = numpy.minimum(below(random, 4, B), capacity - lengths).astype(numpy.uint32)
+    history = Empty((B, capacity + 1), numpy.uint32)
+    return threads(random, B), [ids(random, 99, B), lengths, counts, history, B, capacity]
+
+
+FAMILIES = {"linear": linear, "embedding_forward": embedding, "dequantise": dequantise}
+
+
+def random_launch(kernel, random, path=None):
+    """A random launch of a kernel, of the file `path` if given instead of the one in kernels/."""
+    for name, function in FAMILIES.items():
+        if kernel == name or kernel.startswith(name + "_"):
+            (grid, group), arguments = function(random, kernel[len(name) + 1 :])
+            break
+    else:
+        (grid, group), arguments = globals()[kernel](random)
+    group = tuple(min(g, n) for g, n in zip(group, grid))
+    return Launch(path or kernel_files()[kernel], kernel, grid, group, arguments)

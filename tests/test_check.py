@@ -1,0 +1,346 @@
+"""metal-check: wrong kernels are caught in the right line, right ones pass, and the tool is a tool."""
+
+import re
+import subprocess
+
+import numpy
+import pytest
+
+import checker
+import launches
+import sanitize
+from checker import METAL_CHECK
+from library import BUILD, ROOT
+
+WRONG = sorted(ROOT.glob("tests/check/wrong/*.metal"))
+RIGHT = sorted(ROOT.glob("tests/check/right/*.metal"))
+CACHE = BUILD / "check"
+LAYERNORM = ROOT / "kernels/layernorm.metal"
+
+
+def name(path):
+    return path.stem
+
+
+def runs(path):
+    """The options in the lines `// run: …` of a file."""
+    return [line.split() for line in re.findall(r"^// run: (.*)", path.read_text(), re.MULTILINE)]
+
+
+# --- the corpus ---
+
+
+def rename(line, word, other):
+    """A word of the code, not of the comment."""
+    code, slashes, comment = line.partition("//")
+    return re.sub(rf"(?<!\.)\b{word}\b", other, code) + slashes + comment
+
+
+def disguise(text, random):
+    """The same kernel under other names and some lines further down: nothing can know it by either."""
+    names = set(re.findall(r"kernel void (\w+)|(\w+) \[\[(?:buffer|threadgroup)\(", text))
+    names |= {(variable,) for variable in re.findall(r"^ +threadgroup \w+(?: \w+)?? (\w+)[;\[]", text, re.M)}
+    for word in {word for group in names for word in group if word}:
+        other = f"{word}_{random.integers(10**6)}"
+        text = re.sub(r"^(?!//).*$", lambda line: rename(line.group(), word, other), text, flags=re.M)
+        text = text.replace(f"--kernel {word} ", f"--kernel {other} ")
+    head, body = text.split("#include", 1)
+    lines = ["", "// a comment", "/* another", "   one */"]
+    shift = [line for _ in range(random.integers(1, 9)) for line in lines[: 2 + 2 * random.integers(2)]]
+    return head + "\n".join(shift) + "\n#include" + body
+
+
+def expectations(text):
+    """What the comments want: {(kind, line)} that must all be found, and {kind: lines} of which one is
+    enough."""
+    every, one = set(), {}
+    for number, line in enumerate(text.splitlines(), 1):
+        found = re.search(r"// expect( one| next)?: (.*)", line)
+        for kind in found.group(2).split(", ") if found else []:
+            if found.group(1) == " one":
+                one.setdefault(kind, set()).add(number)
+            else:
+                every.add((kind, number + (found.group(1) == " next")))
+    return every, one
+
+
+def found_in(findings):
+    """{(kind, line)} of findings, both lines of a race."""
+    return {
+        (finding["kind"], finding[who]["line"])
+        for finding in findings
+        for who in ("at", "other")
+        if who in finding
+    }
+
+
+@pytest.mark.parametrize("path", WRONG, ids=name)
+def test_is_caught(path, tmp_path, random):
+    """Just what is expected, in just these lines; a race may also make the result depend on the order."""
+    text = disguise(path.read_text(), random)
+    copy = tmp_path / "kernel.metal"
+    copy.write_text(text)
+    every, one = expectations(text)
+    assert every or one
+    found = found_in(checker.run(copy, *runs(copy)[0], "--seed", random.integers(2**32))["findings"])
+    for kind, lines in one.items():
+        some = {(kind, line) for line in lines} & found
+        assert some, f"{kind} is not found in one of the lines {lines}, but {found}"
+        found -= some
+    if not any(kind == "order" for kind, _ in every):
+        found = {(kind, line) for kind, line in found if kind != "order"}
+    assert found == every
+
+
+@pytest.mark.parametrize("path", RIGHT, ids=name)
+def test_passes(path, random):
+    for options in runs(path):
+        report = checker.run(path, *options, "--seed", random.integers(2**32), "--cache", CACHE)
+        assert report["findings"] == []
+
+
+def test_every_kind_has_wrong_kernels():
+    kinds = {}
+    for path in WRONG:
+        every, one = expectations(path.read_text())
+        for kind in {kind for kind, _ in every} | set(one):
+            kinds[kind] = kinds.get(kind, 0) + 1
+    expected = "race out-of-bounds unwritten const barrier inactive-lane order fault".split()
+    assert set(kinds) == set(expected)
+    assert min(kinds.values()) >= 3
+
+
+@pytest.mark.parametrize("kernel", launches.kernel_files())
+def test_our_kernels_pass(kernel, random):
+    assert sanitize.sanitize(kernel, 2, int(random.integers(2**32))) == []
+
+
+# --- what a finding tells ---
+
+MISSING_BARRIER = """#include <metal_stdlib>
+using namespace metal;
+kernel void shift(device const float *input [[buffer(3)]], device float *output [[buffer(5)]],
+                  uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]])
+{
+    threadgroup float shared[64];
+    shared[t] = input[i];
+    output[i] = shared[(t + 1) % 64];
+    output[i] = input[i + 1];
+}
+"""
+
+
+@pytest.fixture
+def shift(tmp_path):
+    path = tmp_path / "shift.metal"
+    path.write_text(MISSING_BARRIER)
+    return path
+
+
+SHIFT = "--kernel shift --grid 128 --threads 64 --buffer 3=random:f32:128 --buffer 5=empty:f32:128".split()
+
+
+def test_a_finding_tells_all(shift):
+    findings = checker.run(shift, *SHIFT)["findings"]
+    race = next(finding for finding in findings if finding["kind"] == "race")
+    assert {race["at"]["line"], race["other"]["line"]} == {7, 8}
+    assert race["at"]["file"] == race["other"]["file"] == str(shift)
+    assert race["memory"]["name"] == "shared" and race["memory"]["space"] == "threadgroup"
+    writer, reader = sorted((race["at"], race["other"]), key=lambda who: who["line"])
+    assert writer["writes"] and not reader["writes"]
+    assert writer["threadgroup"] == reader["threadgroup"]
+    assert writer["threadgroup"][1:] == [0, 0] and writer["threadgroup"][0] < 2
+    assert writer["thread"] == (reader["thread"] + 1) % 64 == race["memory"]["offset"] // 4
+
+    bounds = next(finding for finding in findings if finding["kind"] == "out-of-bounds")
+    assert bounds["at"]["line"] == 9 and bounds["at"]["thread"] == 63
+    assert bounds["at"]["threadgroup"] == [1, 0, 0]
+    memory = {"name": "input", "space": "device", "index": 3, "size": 512, "offset": 512, "bytes": 4}
+    assert bounds["memory"] == memory
+
+
+def test_one_line_for_each_finding(shift):
+    result = subprocess.run([METAL_CHECK, shift, *SHIFT], capture_output=True, text=True)
+    assert result.returncode == 1 and result.stderr == ""
+    kinds = set()
+    for line in result.stdout.splitlines():
+        match = re.fullmatch(rf"{re.escape(str(shift))}:(\d+): ([a-z-]+): shift: .{{20,}}", line)
+        assert match, line
+        kinds.add(match.group(2))
+    assert {"race", "unwritten", "out-of-bounds"} <= kinds
+
+
+def test_one_seed_is_one_order(shift):
+    reports = [checker.run(shift, *SHIFT, "--seed", seed)["findings"] for seed in (7, 7, 8)]
+    assert reports[0] == reports[1] != reports[2]
+
+
+# --- what a kernel computes ---
+
+ELEMENTWISE = """#include <metal_stdlib>
+using namespace metal;
+kernel void twice(device const T *x [[buffer(0)]], device T *out [[buffer(1)]], constant T &plus [[buffer(2)]],
+                  uint i [[thread_position_in_grid]])
+{
+    out[i] = T(x[i] + x[i] + plus);
+}
+"""
+METAL_TYPES = {
+    "f32": "float", "f16": "half", "i8": "char", "u8": "uchar", "i16": "short", "u16": "ushort",
+    "i32": "int", "u32": "uint", "i64": "long", "u64": "ulong",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype, short", checker.TYPES.items(), ids=str)
+def test_arrays_of_every_type(dtype, short, tmp_path, random):
+    path = tmp_path / "twice.metal"
+    path.write_text(ELEMENTWISE.replace("T", METAL_TYPES[short]))
+    x = random.integers(0, 40, (3, 5, 7)).astype(dtype)
+    numpy.save(tmp_path / "x.npy", x)
+    options = f"--kernel twice --grid 105 --threads 32 --bytes 2={short}:3 --buffer 1=empty:{short}:3x5x7"
+    checker.run(path, *options.split(), "--buffer", f"0={tmp_path}/x.npy", "-o", f"1={tmp_path}/out.npy")
+    out = numpy.load(tmp_path / "out.npy")
+    assert out.dtype == dtype and numpy.array_equal(out, x + x + dtype.type(3))
+
+
+@pytest.mark.parametrize("content, expected", [
+    ("zeros:f32:2x3", [[0, 0, 0], [0, 0, 0]]),
+    ("ones:i16:3", [1, 1, 1]),
+    ("range:u8:4", [0, 1, 2, 3]),
+    ("u32:7,0x10,4294967295", [7, 16, 4294967295]),
+    ("i64:-9223372036854775808,-1", [-9223372036854775808, -1]),
+    ("f16:1.5,-inf", [1.5, -numpy.inf]),
+])  # fmt: skip
+def test_contents(content, expected, tmp_path):
+    path = tmp_path / "nothing.metal"
+    path.write_text("kernel void nothing(device char *x [[buffer(0)]]) {}\n")
+    options = ["--kernel", "nothing", "--grid", 1, "--threads", 1, "--buffer", f"0={content}"]
+    checker.run(path, *options, "-o", f"0={tmp_path}/out.npy")
+    assert numpy.load(tmp_path / "out.npy").tolist() == expected
+
+
+def test_random_contents_follow_the_seed(tmp_path):
+    path = tmp_path / "nothing.metal"
+    path.write_text("kernel void nothing(device char *x [[buffer(0)]]) {}\n")
+    loaded = []
+    for seed in (1, 1, 2):
+        options = f"--kernel nothing --grid 1 --threads 1 --buffer 0=random:f32:4000 --seed {seed}"
+        checker.run(path, *options.split(), "-o", f"0={tmp_path}/out.npy")
+        loaded.append(numpy.load(tmp_path / "out.npy"))
+    assert numpy.array_equal(loaded[0], loaded[1]) and not numpy.array_equal(loaded[0], loaded[2])
+    assert abs(loaded[0].mean()) < 0.1 and abs(loaded[0].std() - 1) < 0.1
+
+
+def test_layernorm_is_right(tmp_path, random):
+    x, weight, bias = (random.normal(0, 1, shape).astype(numpy.float32) for shape in [(5, 77), 77, 77])
+    for i, array in enumerate((x, weight, bias)):
+        numpy.save(tmp_path / f"{i}.npy", array)
+    options = "--kernel layernorm_forward --grid 480 --threads 96 --bytes 4=u32:77 --bytes 5=f32:1e-5"
+    buffers = [f"{i}={tmp_path}/{i}.npy" for i in range(3)] + ["3=empty:f32:5x77"]
+    checker.run(
+        LAYERNORM, *options.split(), *(word for b in buffers for word in ("--buffer", b)),
+        "-o", f"3={tmp_path}/out.npy",
+    )  # fmt: skip
+    wide = x.astype(numpy.float64)
+    expected = (wide - wide.mean(1, keepdims=True)) / numpy.sqrt(wide.var(1, keepdims=True) + 1e-5)
+    assert numpy.abs(numpy.load(tmp_path / "out.npy") - (expected * weight + bias)).max() <= 1e-5
+
+
+def test_layernorm_is_checked_in_half_a_second():
+    """64 rows of 768 with 256 threads and one seed, once compiled; the best of three runs."""
+    options = "--kernel layernorm_forward --grid 16384 --threads 256 --seeds 1 --bytes 4=u32:768 --bytes 5=f32:1e-5"
+    sizes = ["random:f32:64x768", "random:f32:768", "random:f32:768", "empty:f32:64x768"]
+    buffers = [word for i, size in enumerate(sizes) for word in ("--buffer", f"{i}={size}")]
+    seconds = [
+        checker.run(LAYERNORM, *options.split(), *buffers, "--cache", CACHE)["run_seconds"] for _ in range(3)
+    ]
+    assert min(seconds) <= 0.5
+
+
+# --- what it refuses ---
+
+TINY = "#include <metal_stdlib>\nkernel void tiny(device float *x [[buffer(0)]], constant uint &n [[buffer(1)]]) {}\n"
+GOOD = ["--kernel", "tiny", "--grid", "1", "--threads", "1", "--buffer", "0=zeros:f32:1", "--bytes", "1=u32:1"]
+
+
+def without(option):
+    at = GOOD.index(option)
+    return GOOD[:at] + GOOD[at + 2 :]
+
+
+@pytest.mark.parametrize("options, message", [
+    (without("--kernel"), "--kernel NAME is needed"),
+    (without("--grid"), "--grid X,Y,Z is needed"),
+    (without("--threads"), "--threads X,Y,Z is needed"),
+    (without("--buffer"), "'x' needs a buffer: --buffer 0=CONTENT"),
+    (without("--bytes"), "'n' needs a value: --bytes 1=TYPE:VALUE"),
+    ([*GOOD, "--buffer", "7=zeros:f32:1"], "the kernel has no [[buffer(7)]]"),
+    ([*GOOD, "--buffer", "0=zeros:f32:1"], "buffer 0 is given twice"),
+    ([*GOOD, "-o", "6=x.npy"], "no [[buffer(6)]]"),
+    ([*GOOD, "--kernel", "big"], "no kernel 'big'; it has tiny"),
+    ([*GOOD, "--grid", "0"], "each at least 1"),
+    ([*GOOD, "--grid", "1,2,3,4"], "write it as X or X,Y or X,Y,Z"),
+    ([*GOOD, "--threads", "1025"], "at most 1024"),
+    ([*GOOD, "--simd-width", "65"], "a number from 1 to 64"),
+    ([*GOOD, "--seeds", "0"], "a number from 1"),
+    ([*GOOD, "--wrong"], "see metal-check --help"),
+    ([*without("--buffer"), "--buffer", "0=zeros:f33:1"], "types are f32"),
+    ([*without("--buffer"), "--buffer", "0=zeros:f32:x"], "no number of elements"),
+    ([*without("--buffer"), "--buffer", "0=missing.npy"], "missing.npy cannot be read"),
+    ([*without("--buffer"), "--buffer", "zeros"], "INDEX="),
+    ([*without("--bytes"), "--bytes", "1=u32:-1"], "is no u32"),
+    ([*without("--bytes"), "--bytes", "1=u8:256"], "is no u8"),
+])  # fmt: skip
+def test_usage_errors_are_one_line(options, message, tmp_path):
+    path = tmp_path / "tiny.metal"
+    path.write_text(TINY)
+    result = subprocess.run([METAL_CHECK, path, *options], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 2 and result.stdout == ""
+    assert message in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("damage", ["", "\x93NUMPY", "text"])
+def test_a_file_that_is_no_array(damage, tmp_path):
+    (tmp_path / "x.npy").write_bytes(damage.encode("latin-1"))
+    (tmp_path / "tiny.metal").write_text(TINY)
+    options = [*without("--buffer"), "--buffer", f"0={tmp_path}/x.npy"]
+    with pytest.raises(checker.Failed, match="not a .npy file"):
+        checker.run(tmp_path / "tiny.metal", *options)
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_file_that_is_cut_off(cut, tmp_path):
+    numpy.save(tmp_path / "whole.npy", numpy.zeros(3, numpy.float32))
+    whole = (tmp_path / "whole.npy").read_bytes()
+    (tmp_path / "x.npy").write_bytes(whole[: len(whole) * cut // 12])
+    (tmp_path / "tiny.metal").write_text(TINY)
+    with pytest.raises(checker.Failed):
+        checker.run(tmp_path / "tiny.metal", *without("--buffer"), "--buffer", f"0={tmp_path}/x.npy")
+
+
+@pytest.mark.parametrize("line, message", [
+    ("kernel void f(texture2d<float> t [[texture(0)]]) {}", "texture"),
+    ("kernel void f(device float *x) {}", "no [[attribute]]"),
+    ("kernel int f() { return 0; }", "a kernel returns void"),
+    ("kernel void f() { unknown_function(); }", "unknown_function"),
+    ("kernel void f() { float4 v = 0.0f; v.xq = 1.0f; }", "xq"),
+    ('template [[host_name("f")]] kernel void g<float>();', "no kernel template"),
+    ("kernel void f() { threadgroup float x = 0.0f; }", "no initialiser"),
+    ('#include "missing.h"\nkernel void f() {}', "missing.h"),
+])  # fmt: skip
+def test_what_is_not_supported_is_named_with_its_line(line, message, tmp_path):
+    path = tmp_path / "kernel.metal"
+    path.write_text("#include <metal_stdlib>\nusing namespace metal;\n\n" + line + "\n")
+    with pytest.raises(checker.Failed) as failure:
+        checker.run(path, "--kernel", "f", "--grid", 1, "--threads", 1)
+    lines = [text for text in str(failure.value).splitlines() if message in text]
+    assert any(f"{path}:4" in text for text in lines), failure.value
+
+
+def test_leaves_nothing_behind(tmp_path, shift):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    for options in (SHIFT, ["--kernel", "none", *SHIFT[2:]]):
+        environment = {"TMPDIR": str(folder), "PATH": "/usr/bin:/bin"}
+        subprocess.run([METAL_CHECK, shift, *options], capture_output=True, env=environment)
+        assert list(folder.iterdir()) == []
