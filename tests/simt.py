@@ -29,6 +29,7 @@ class _Launch(ctypes.Structure):
         ("scratch", ctypes.POINTER(ctypes.c_size_t)),
         ("simd_width", ctypes.c_uint),
         ("seed", ctypes.c_ulonglong),
+        ("watcher", ctypes.c_void_p),
     ]
 
 
