@@ -211,7 +211,7 @@ check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) msl/bind.
     msl/strict/strict.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
 $(BUILD)/msl/check/checker.o: CFLAGS += -fno-omit-frame-pointer
 
-$(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind
+$(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts simt_header $(filter-out %/bind,$^) > $@
 

@@ -78,6 +78,18 @@ def normal(random, *shape):
     return random.normal(0.5, 1, shape).astype(numpy.float32)
 
 
+def with_nan(random, rows):
+    """Some rows with one NaN, some that are −∞ but for one element."""
+    for row in rows:
+        at = random.integers(len(row))
+        kind = random.integers(5)
+        if kind == 0:
+            row[at] = numpy.nan
+        elif kind == 1:
+            row[:at] = row[at + 1 :] = -numpy.inf
+    return rows
+
+
 def size(random, most):
     """From 1, small ones as often as large ones."""
     return int(numpy.exp(random.uniform(0, numpy.log(most + 0.99))))
@@ -122,7 +134,7 @@ def bias_gelu(random):
 
 def argmax_sample(random):
     B, V = size(random, 4), size(random, 400)
-    return threadgroups(random, B), [normal(random, B, V), Empty((B,), numpy.uint32), V]
+    return threadgroups(random, B), [with_nan(random, normal(random, B, V)), Empty((B,), numpy.uint32), V]
 
 
 def cross_entropy_forward(random):
@@ -134,7 +146,8 @@ def top_k_top_p_sample(random):
     B, V = size(random, 3), size(random, 200)
     top_k = int(random.integers(1, V + 1))
     top_p = float(random.choice([0.3, 0.9, 1.0]))
-    arguments = [normal(random, B, V), below(random, 100, B), below(random, 9, B), Empty((B, V))]
+    logits = with_nan(random, normal(random, B, V))
+    arguments = [logits, below(random, 100, B), below(random, 9, B), Empty((B, V))]
     arguments += [Empty((B,), numpy.uint32), V, float(random.uniform(0.1, 2)), top_k, top_p]
     return threadgroups(random, B), [*arguments, numpy.uint64(random.integers(2**63))]
 

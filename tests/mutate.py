@@ -85,6 +85,8 @@ def guards(code):
         yield begin, end + 1, "(false)" if returns else "(true)"
         parts = split_top(condition, " || " if returns else " && ")
         for i in range(len(parts) if len(parts) > 1 else 0):
+            if not re.search(r"[<>]", parts[i]):
+                continue
             others = (" || " if returns else " && ").join(parts[:i] + parts[i + 1 :])
             yield begin, end + 1, f"({others})"
 
@@ -210,7 +212,9 @@ def mutate(path, proofs, seed, shapes, verbose):
     counts = collections.Counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        original = object_code(path, folder)
+        copy = folder / path.name  # where the mutants will be: messages hold the path
+        copy.write_text(path.read_text())
+        original = object_code(copy, folder)
         for mutant in make_mutants(path.read_text()):
             random = numpy.random.default_rng([seed, *mutant.text[:999].encode(), mutant.line])
             kernels = affected(path, mutant.line)

@@ -7,6 +7,7 @@ import numpy
 import pytest
 
 import checker
+import language
 import launches
 import sanitize
 from checker import METAL_CHECK
@@ -344,3 +345,41 @@ def test_leaves_nothing_behind(tmp_path, shift):
         environment = {"TMPDIR": str(folder), "PATH": "/usr/bin:/bin"}
         subprocess.run([METAL_CHECK, shift, *options], capture_output=True, env=environment)
         assert list(folder.iterdir()) == []
+
+
+# --- the language ---
+
+ALL_PARTS = [part for parts in language.PARTS.values() for part in parts]
+
+
+def test_expressions_have_their_values():
+    assert language.differences(ALL_PARTS) == []
+
+
+@pytest.mark.parametrize("part", [part for part in ALL_PARTS if part.refused], ids=lambda part: part.name)
+def test_the_rest_is_refused_with_its_line(part):
+    assert language.refusal(part)
+
+
+def test_the_table_says_so():
+    """docs/msl.md lists every part; what the tests above show decides between yes and no."""
+    rows = language.PAGE.read_text().splitlines()
+    for part in ALL_PARTS:
+        assert f"| {part.name} | {'no' if part.refused else 'yes'} |" in rows
+    assert sum(row.endswith(("| yes |", "| no |")) for row in rows) == len(ALL_PARTS)
+
+
+# --- the language check ---
+
+
+def test_strict(tmp_path):
+    path = tmp_path / "strict.metal"
+    line = "kernel void f(device float *x [[buffer(0)]]) { float *p = x; p[0] = 1.0f; }"
+    path.write_text(f"#include <metal_stdlib>\nusing namespace metal;\n\n{line}\n")
+    command = [METAL_CHECK, path, *"--kernel f --grid 1 --threads 1 --buffer 0=zeros:f32:1".split()]
+    assert subprocess.run(command).returncode == 0
+    result = subprocess.run([*command, "--strict"], capture_output=True, text=True)
+    assert result.returncode == 1 and f"{path}:4" in result.stderr
+    path.write_text(path.read_text().replace("{ float", "{ device float"))
+    result = subprocess.run([*command, "--strict"], capture_output=True, text=True)
+    assert result.returncode == 0 and result.stderr == ""

@@ -1,5 +1,5 @@
 // A value of the constant address space.
-// run: --kernel step --grid 1 --threads 1 --bytes 0=u32:7 --buffer 1=empty:u32:1
+// run: --kernel advance --grid 1 --threads 1 --bytes 0=u32:7 --buffer 1=empty:u32:1
 #include <metal_stdlib>
 using namespace metal;
 
@@ -7,7 +7,7 @@ struct State {
     uint step;
 };
 
-kernel void step(constant State &state [[buffer(0)]], device uint *out [[buffer(1)]])
+kernel void advance(constant State &state [[buffer(0)]], device uint *out [[buffer(1)]])
 {
     out[0] = state.step;
     const_cast<thread State &>(state).step++; // expect: const
