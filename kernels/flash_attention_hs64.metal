@@ -14,7 +14,7 @@ using namespace metal;
 #endif
 constant constexpr uint HS = 64;            // head size
 constant constexpr uint QUERIES = 4;        // per threadgroup
-constant constexpr uint TILE = 32;          // keys per tile
+constant constexpr uint TILE = 64;          // keys per tile
 constant constexpr uint MAX_SIMDGROUPS = 8; // that take part; more of them rest
 constant constexpr uint SLOTS = MAX_SIMDGROUPS * QUERIES;
 constant constexpr uint DIMS = HS / SIMD_WIDTH; // of a query's sum, per lane

@@ -23,19 +23,19 @@ struct block_q5_0 {
     uchar nibbles[BYTES];
 };
 
-// Values i and i + 16 of a block.
+// Values i and i + 16 of a block, before they are scaled.
 static float2 pair(device const block_q5_0 *block, uint i)
 {
     uint byte = block->nibbles[i];
     uint low = (byte & 15) | (uint(block->fifth[0]) >> i & 1) << 4;
     uint high = byte >> 4 | (uint(block->fifth[1]) >> i & 1) << 4;
-    return float(block->scale) * (float2(low, high) - 16.0f);
+    return float2(low, high) - 16.0f;
 }
 
 // Value i of a block.
 static float value(device const block_q5_0 *block, uint i)
 {
-    return pair(block, i % BYTES)[i / BYTES];
+    return float(block->scale) * pair(block, i % BYTES)[i / BYTES];
 }
 
 // sum[t] += block · x[t] for COUNT tokens, as far as this one of the block's `lanes` is concerned.
@@ -43,11 +43,12 @@ template <uint COUNT>
 static void add_block(device const block_q5_0 *block, device const float *x, uint K, uint lane,
                       uint lanes, thread float (*sum)[SUMS])
 {
+    float scale = float(block->scale);
     for (uint i = lane; i < BYTES; i += lanes) {
         float2 weight = pair(block, i);
         for (uint t = 0; t < COUNT; t++) {
             device const float *values = x + ulong(t) * K + i;
-            sum[t][i / lanes % SUMS] += weight.x * values[0] + weight.y * values[BYTES];
+            sum[t][i / lanes % SUMS] += scale * (weight.x * values[0] + weight.y * values[BYTES]);
         }
     }
 }

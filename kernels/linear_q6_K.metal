@@ -32,13 +32,13 @@ static float4 quad(device const block_q6_K *block, uint half_index, uint i)
     device const char *scale = block->scale[half_index] + i / 16;
     float4 value = float4((first & 15) | (high & 3) << 4, (second & 15) | (high >> 2 & 3) << 4,
                           first >> 4 | (high >> 4 & 3) << 4, second >> 4 | high >> 6 << 4);
-    return float(block->d) * float4(scale[0], scale[2], scale[4], scale[6]) * (value - 32.0f);
+    return float4(scale[0], scale[2], scale[4], scale[6]) * (value - 32.0f);
 }
 
 // Value i of a block.
 static float value(device const block_q6_K *block, uint i)
 {
-    return quad(block, i / 128, i % QUARTER)[i % 128 / QUARTER];
+    return float(block->d) * quad(block, i / 128, i % QUARTER)[i % 128 / QUARTER];
 }
 
 // COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
@@ -50,12 +50,13 @@ static void row_times_tokens(device const block_q6_K *row, device const float *x
     for (uint t = 0; t < COUNT; t++)
         for (uint i = 0; i < SUMS; i++) sum[t][i] = 0.0f;
     for (uint k = 0; k < K; k += BLOCK / 2) {
+        float d = float(row[k / BLOCK].d);
         for (uint i = lane; i < QUARTER; i += lanes) {
             float4 weight = quad(row + k / BLOCK, k / 128 % 2, i);
             for (uint t = 0; t < COUNT; t++) {
                 device const float *values = x + ulong(t) * K + k + i;
-                sum[t][i / lanes % SUMS] += weight.x * values[0] + weight.y * values[32] +
-                                            weight.z * values[64] + weight.w * values[96];
+                sum[t][i / lanes % SUMS] += d * (weight.x * values[0] + weight.y * values[32] +
+                                                 weight.z * values[64] + weight.w * values[96]);
             }
         }
     }

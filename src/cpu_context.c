@@ -245,6 +245,9 @@ static bool plan_chunks(CPUDevice *device, const CommandList *list) {
     }
     for (size_t i = 0; i < list->count; i++) {
         const Command *command = &list->commands[i];
+        if (!command->kernel && command->matmul.type != MATMUL_F32)
+            return device_fail(&device->base, LLM_ERROR_ARGUMENT,
+                               "matmul: the CPU's library takes floats; dequantise first");
         device->chunks[i] = command->kernel ? kernel_chunks(device, command)
                                             : matmul_chunks(device, &command->matmul);
     }

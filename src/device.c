@@ -180,9 +180,10 @@ static bool check_arguments(Device *device, const Kernel *kernel, const DeviceAr
 
 static bool check_matrix(Device *device, const DeviceArgument *argument, size_t rows,
                          size_t columns, size_t size, const char *name) {
-    if (argument->buffer && argument->offset <= argument->buffer->size &&
-        rows * columns * size <= argument->buffer->size - argument->offset)
-        return true;
+    size_t rest = argument->buffer && argument->offset <= argument->buffer->size
+                      ? argument->buffer->size - argument->offset
+                      : 0;
+    if (rows && columns && rows <= rest / size / columns) return true;
     return device_fail(device, LLM_ERROR_ARGUMENT, "matmul: %s [%zu,%zu] exceeds its buffer", name,
                        rows, columns);
 }

@@ -15,6 +15,8 @@
 /* The linear kernels take so many tokens at a time: each weight is read once for all of them, and their
  * inputs stay in the first-level cache. */
 enum { LINEAR_TOKENS = 8 };
+/* From how many inputs on a tile of rows shares what is read of them: they fill most of that cache. */
+enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal */
 /* From how many tokens on the matrix library is faster, float weights first; of other formats it needs a
  * float copy. See docs/speed.md. */
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97 };
@@ -30,16 +32,16 @@ static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count
 
 /* The kernels of each weight format. */
 static const struct {
-    const char *linear, *embedding, *dequantise;
+    const char *linear, *tile, *embedding, *dequantise;
 } format_kernels[] = {
-    [TENSOR_F32] = {"linear_f32", "embedding_forward", NULL},
-    [TENSOR_F16] = {"linear_f16", "embedding_forward_f16", "dequantise_f16"},
-    [TENSOR_Q4_0] = {"linear_q4_0", "embedding_forward_q4_0", "dequantise_q4_0"},
-    [TENSOR_Q4_1] = {"linear_q4_1", "embedding_forward_q4_1", "dequantise_q4_1"},
-    [TENSOR_Q5_0] = {"linear_q5_0", "embedding_forward_q5_0", "dequantise_q5_0"},
-    [TENSOR_Q5_1] = {"linear_q5_1", "embedding_forward_q5_1", "dequantise_q5_1"},
-    [TENSOR_Q8_0] = {"linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0"},
-    [TENSOR_Q6_K] = {"linear_q6_K", "embedding_forward_q6_K", "dequantise_q6_K"},
+    [TENSOR_F32] = {"linear_f32", "linear_tile_f32", "embedding_forward", NULL},
+    [TENSOR_F16] = {"linear_f16", "linear_tile_f16", "embedding_forward_f16", "dequantise_f16"},
+    [TENSOR_Q4_0] = {"linear_q4_0", NULL, "embedding_forward_q4_0", "dequantise_q4_0"},
+    [TENSOR_Q4_1] = {"linear_q4_1", NULL, "embedding_forward_q4_1", "dequantise_q4_1"},
+    [TENSOR_Q5_0] = {"linear_q5_0", NULL, "embedding_forward_q5_0", "dequantise_q5_0"},
+    [TENSOR_Q5_1] = {"linear_q5_1", NULL, "embedding_forward_q5_1", "dequantise_q5_1"},
+    [TENSOR_Q8_0] = {"linear_q8_0", NULL, "embedding_forward_q8_0", "dequantise_q8_0"},
+    [TENSOR_Q6_K] = {"linear_q6_K", NULL, "embedding_forward_q6_K", "dequantise_q6_K"},
 };
 
 static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, uint32_t T,
@@ -79,7 +81,11 @@ static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, D
 static void linear_tokens(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, uint32_t count,
                           const Matrix *weight, DeviceBuffer *bias, DeviceBuffer *out, uint32_t to) {
     uint32_t N = weight->rows, K = weight->columns;
-    dispatch(llm->device, format_kernels[weight->type].linear, grid_simdgroups(N),
+    const char *linear = format_kernels[weight->type].linear;
+    const char *tile = format_kernels[weight->type].tile;
+    bool tiled = tile && (size_t)count * K >= TILE_INPUTS;
+    dispatch(llm->device, tiled ? tile : linear,
+             grid_simdgroups(tiled ? (N + TILE_ROWS - 1) / TILE_ROWS : N),
              floats_at(x, (size_t)first * K, (size_t)count * K), BUFFER(weight->buffer),
              FLOATS(bias, N), floats_at(out, (size_t)to * N, (size_t)count * N), arg_u32(count),
              arg_u32(K), arg_u32(N));

@@ -21,6 +21,17 @@ def test_matmul(M, N, K, device, random):
     assert numpy.all(error <= 1e-5 * expected)
 
 
+def test_matmul_of_halves(device, random):
+    """Right where the device's library takes halves, refused where it does not; never nonsense."""
+    x, weight = (random.uniform(0.5, 1.5, shape).astype(numpy.float16) for shape in [(9, 64), (33, 64)])
+    if device.name == "cpu":
+        with pytest.raises(Error, match="dequantise first"):
+            device.matmul(x, weight)
+        return
+    expected = x.astype(numpy.float64) @ weight.T.astype(numpy.float64)
+    assert numpy.all(numpy.abs(device.matmul(x, weight) - expected) <= 1e-5 * expected)
+
+
 # --- wrong dispatches ---
 
 X = numpy.ones(4, numpy.float32)

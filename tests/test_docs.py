@@ -37,12 +37,13 @@ NUMPY = numpy_of_the_page()
 
 def formats_of_the_page():
     """The rows of the table of formats: name → (bytes of a block, weights of a block, its kernels by what
-    they are: linear, embedding, dequantise)."""
+    they are: linear, linear_tile, embedding_forward, dequantise)."""
     rows = re.findall(r"^\| `(\w+)` \| (\d+) bytes, (\d+) weights? \|.*$", PAGE, re.M)
     formats = {}
     for name, size, weights in rows:
         row = re.search(rf"^\| `{name}` \| .*$", PAGE, re.M)[0]
-        kernels = {kernel.split("_")[0]: kernel for kernel in re.findall(r"`([a-z]+_\w+)`", row)}
+        names = re.findall(r"`([a-z]+_\w+)`", row)
+        kernels = {kernel.removesuffix(f"_{name}"): kernel for kernel in names}
         formats[name] = int(size), int(weights), kernels
     return formats
 
@@ -238,6 +239,11 @@ def linear_case(random, format):
     return simdgroups(N), inputs | {"weight": data}, NUMPY["linear"], inputs | {"weight": weight}
 
 
+def linear_tile_case(random, format):
+    grid, *inputs = linear_case(random, format)
+    return simdgroups(-(-grid.x // 4)), *inputs
+
+
 def embedding_case(random, format):
     B, T, C, V, context = size(random, 3), size(random, 9), columns(random, format), 50, 12
     data, table = packed(random, format, V, C)
@@ -255,7 +261,12 @@ def dequantise_case(random, format):
     return grid, {"in_": data, "N": N}, lambda: values.reshape(-1), {}
 
 
-FORMAT_CASES = {"linear": linear_case, "embedding": embedding_case, "dequantise": dequantise_case}
+FORMAT_CASES = {
+    "linear": linear_case,
+    "linear_tile": linear_tile_case,
+    "embedding_forward": embedding_case,
+    "dequantise": dequantise_case,
+}
 KERNELS_OF_FORMATS = {
     kernel: (kind, format)
     for format, (_, _, kernels) in FORMATS.items()

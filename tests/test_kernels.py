@@ -123,6 +123,19 @@ def test_linear(thread_count, format, device, random):
         check(2, 100, N)
 
 
+@covers("linear_tile_f32", "linear_tile_f16")
+@pytest.mark.parametrize("format", ["F32", "F16"])
+@each_thread_count
+def test_linear_tile(thread_count, format, device, random):
+    rows = 4  # ROWS of kernels/linear_tile.metal
+    for T, K, N in [(1, 1, 1), (2, 70, 33), (3, 33, 3), (4, 64, 8), (7, 100, 5), (9, 257, 31), (15, 31, 6)]:
+        x, bias = normal(random, T, K, mean=2), normal(random, N, mean=3)
+        data, weight = packed(random, format, N, K)
+        kernel, grid = f"linear_tile_{format.lower()}", simdgroups(-(-N // rows))
+        out = device.run(kernel, grid, x, data, bias, Out((T, N)), T, K, N, threads=thread_count)
+        check_rows(out, x.astype(numpy.float64) @ weight.T.astype(numpy.float64) + bias)
+
+
 @covers("add_bias")
 @each_thread_count
 def test_add_bias(thread_count, device, random):

@@ -72,6 +72,16 @@ def test_every_matrix_of_another_type(device_name, random, tmp_path):
     check_model(device_name, random, tmp_path, "Q8_0", types)
 
 
+@pytest.mark.parametrize("type", ["F32", "F16", "Q8_0"])
+def test_rows_that_share_their_inputs(type, device_name, random, tmp_path):
+    """Eight tokens and more of 1024 inputs: linear_tile in f32 and f16."""
+    tensors = models.random_gpt2(CONFIG, random, std=0.1)
+    path = models.write_gguf(tmp_path / "model.gguf", CONFIG, tensors, type=type)
+    stored = models.gguf_rounded(tensors, type)
+    for count in (8, 11, 16):
+        check_logits(path, CONFIG, stored, random_ids(random, CONFIG, count), device=device_name)
+
+
 # --- convert ---
 
 

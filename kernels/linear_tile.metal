@@ -1,0 +1,89 @@
+// linear_tile.metal — weights × vectors for several tokens at a time: a tile of the product per simdgroup
+//
+//   out[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]
+//
+// linear.metal reads each weight once, but x once per row: for more than a few tokens x no longer fits the
+// nearest cache, and reading it takes longer than reading the weights. Here a simdgroup takes ROWS
+// neighbouring rows, so that what it reads of x serves all of them. Grid ⌈N / ROWS⌉ simdgroups.
+#include <metal_stdlib>
+using namespace metal;
+
+constant constexpr uint ROWS = 4;
+
+// ROWS weight rows × COUNT tokens, both known to the compiler, so that the sums stay in registers.
+template <uint COUNT, typename Weight>
+static void tile(device const Weight *weight, device const float *x, device const float *bias,
+                 device float *out, uint first, uint K, uint N, uint lane, uint lanes)
+{
+    ulong row[ROWS]; // behind the last row the last one again: it is computed twice, to the same values
+    float sum[ROWS][COUNT];
+    for (uint r = 0; r < ROWS; r++) {
+        row[r] = min(first + r, N - 1);
+        for (uint t = 0; t < COUNT; t++) sum[r][t] = 0.0f;
+    }
+    for (uint k = lane; k < K; k += lanes)
+        for (uint r = 0; r < ROWS; r++)
+            for (uint t = 0; t < COUNT; t++)
+                sum[r][t] += float(weight[row[r] * K + k]) * x[ulong(t) * K + k];
+    for (uint r = 0; r < ROWS; r++)
+        for (uint t = 0; t < COUNT; t++) {
+            float total = simd_sum(sum[r][t]);
+            if (lane == 0) out[ulong(t) * N + row[r]] = total + bias[row[r]];
+        }
+}
+
+// All T tokens, four at a time: the second four find the weights in the cache.
+template <typename Weight>
+static void tiles(device const Weight *weight, device const float *x, device const float *bias,
+                  device float *out, uint first, uint T, uint K, uint N, uint lane, uint lanes)
+{
+    uint t = 0;
+    for (; t + 4 <= T; t += 4)
+        tile<4>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);
+    for (; t + 2 <= T; t += 2)
+        tile<2>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);
+    for (; t < T; t++)
+        tile<1>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);
+}
+
+kernel void linear_tile_f32(
+    device const float *x [[buffer(0)]],      // [T,K]
+    device const float *weight [[buffer(1)]], // [N,K]
+    device const float *bias [[buffer(2)]],   // [N]
+    device float *out [[buffer(3)]],          // [T,N]
+    constant uint &T [[buffer(4)]],
+    constant uint &K [[buffer(5)]],
+    constant uint &N [[buffer(6)]],
+    uint group [[threadgroup_position_in_grid]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint simd_width [[threads_per_simdgroup]])
+{
+    uint first = (group * simdgroups + simdgroup) * ROWS;
+    if (first >= N) return;
+    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
+    tiles(weight, x, bias, out, first, T, K, N, lane, lanes);
+}
+
+kernel void linear_tile_f16(
+    device const float *x [[buffer(0)]],     // [T,K]
+    device const half *weight [[buffer(1)]], // [N,K]
+    device const float *bias [[buffer(2)]],  // [N]
+    device float *out [[buffer(3)]],         // [T,N]
+    constant uint &T [[buffer(4)]],
+    constant uint &K [[buffer(5)]],
+    constant uint &N [[buffer(6)]],
+    uint group [[threadgroup_position_in_grid]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint simd_width [[threads_per_simdgroup]])
+{
+    uint first = (group * simdgroups + simdgroup) * ROWS;
+    if (first >= N) return;
+    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
+    tiles(weight, x, bias, out, first, T, K, N, lane, lanes);
+}
