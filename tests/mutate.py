@@ -1,7 +1,7 @@
 """Mutation test: every barrier, bounds guard and initialiser of kernels/ is taken out in turn, and
 metal-check must notice.
 
-    python tests/mutate.py [--shapes 40] [--verbose] [file.metal …]
+    python tests/mutate.py [--shapes 100] [--verbose] [file.metal …]
 
 A mutant counts as equivalent only if the compiler makes the same object code of it, or if
 tests/mutants.txt proves it. Of the others 95% must be caught; those that are not are printed. The seed
@@ -244,7 +244,7 @@ def mutate(path, proofs, seed, shapes, verbose):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--shapes", type=int, default=40, help="random shapes that a mutant must survive"
+        "--shapes", type=int, default=100, help="random shapes that a mutant must survive"
     )
     parser.add_argument("--verbose", action="store_true", help="print every mutant")
     parser.add_argument("files", nargs="*", help="all of kernels/ by default")

@@ -233,8 +233,8 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
     Command command = {.count = 0};
     if (!start_command(&command, wanted, width)) return false;
     ADD(&command, "--config", config, "-shared", "-fPIC", "-w", "-fno-exceptions", "-fdeclspec",
-        "-gdwarf-aranges", INSTRUMENTATION, "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include,
-        map, source, "-lm", "-o", output);
+        "-gdwarf-aranges", "-fdebug-compilation-dir=" SYMBOLS_FOLDER, INSTRUMENTATION,
+        "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include, map, source, "-lm", "-o", output);
     return finish_command(&command, wanted->path) &&
            (rename(output, program->library) == 0 ||
             fail("%s cannot be written", program->library));

@@ -159,6 +159,8 @@ Place symbols_place(const Symbols *symbols, uint32_t code) {
         if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine)
             place = call_place(&unit, &scopes[i]);
     free(scopes);
+    size_t length = strlen(SYMBOLS_FOLDER);
+    if (place.file && !strncmp(place.file, SYMBOLS_FOLDER "/", length + 1)) place.file += length + 1;
     return place;
 }
 

@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a kernel is to be compiled in (-fdebug-compilation-dir): relative paths stay relative. */
+#define SYMBOLS_FOLDER "/source"
+
 /* A variable on the stack. */
 typedef struct Local {
     char *name;
