@@ -182,11 +182,16 @@ def embedding(random, format):
     return threads(random, C, T, B), arguments
 
 
-def linear(random, format):
+def linear(random, format, rows=1):
+    """One simdgroup for `rows` rows of the weight."""
     T, N = size(random, 12), size(random, 20)
     K = size(random, 150) if FORMATS[format] == 1 else FORMATS[format] * size(random, 3)
     x, weight, bias = normal(random, T, K), packed(random, format, N, K), normal(random, N)
-    return simdgroups(random, N), [x, weight, bias, Empty((T, N)), T, K, N]
+    return simdgroups(random, -(-N // rows)), [x, weight, bias, Empty((T, N)), T, K, N]
+
+
+def linear_tile(random, format):
+    return linear(random, format, rows=4)
 
 
 def dequantise(random, format):
@@ -263,7 +268,7 @@ def advance_step(random):
     return threads(random, B), [ids(random, 99, B), lengths, counts, history, B, capacity]
 
 
-FAMILIES = {"linear": linear, "embedding_forward": embedding, "dequantise": dequantise}
+FAMILIES = {"linear_tile": linear_tile, "linear": linear, "embedding_forward": embedding, "dequantise": dequantise}
 
 
 def random_launch(kernel, random, path=None):
