@@ -48,7 +48,8 @@ static void skip_line(Reader *reader) {
     }
 }
 
-/* A line that starts with #; the preprocessor's own, # 12 "file", say where what follows comes from. */
+/* A line that starts with #; the preprocessor's own, # 12 "file", say where what follows comes
+ * from. */
 static void skip_directive(Reader *reader) {
     const char *digits = reader->at + 1;
     char *rest;
@@ -139,8 +140,7 @@ static bool append(Reader *reader, char *words, size_t size, const Token *token)
 }
 
 static bool expect(Reader *reader, const char *text) {
-    if (!is(&reader->token, text))
-        return refuse(reader, reader->token.line, "expected '%s'", text);
+    if (!is(&reader->token, text)) return refuse(reader, reader->token.line, "expected '%s'", text);
     next(reader);
     return true;
 }
@@ -244,8 +244,8 @@ static bool check_builtin(Reader *reader, int line, const BoundParameter *parame
                   builtin->vector ? ", or a vector of 2 or 3 of them" : "");
 }
 
-/* Metal asks that the positions and sizes of one kernel agree in their number of components, those of
- * one space in their type. */
+/* Metal asks that the positions and sizes of one kernel agree in their number of components, those
+ * of one space in their type. */
 static bool builtins_agree(Reader *reader, int line, const BoundParameter *a,
                            const BoundParameter *b) {
     if (a->kind != BOUND_BUILTIN || b->kind != BOUND_BUILTIN) return true;
@@ -274,8 +274,10 @@ static bool classify(Reader *reader, int line, const Declarator *d, BoundParamet
             parameter->kind = BOUND_CONSTANT;
             return true;
         }
-        return refuse(reader, line, "'%s' must be a device or constant pointer, or a constant "
-                      "reference", parameter->name);
+        return refuse(reader, line,
+                      "'%s' must be a device or constant pointer, or a constant "
+                      "reference",
+                      parameter->name);
     }
     if (!strcmp(attribute, "threadgroup")) {
         parameter->kind = BOUND_THREADGROUP;
@@ -325,8 +327,7 @@ static bool read_parameter(Reader *reader, BoundParameter *parameter) {
 
 static bool same_slot(const BoundParameter *a, const BoundParameter *b) {
     if (a->kind == BOUND_BUILTIN || b->kind == BOUND_BUILTIN) return false;
-    return a->index == b->index &&
-           (a->kind == BOUND_THREADGROUP) == (b->kind == BOUND_THREADGROUP);
+    return a->index == b->index && (a->kind == BOUND_THREADGROUP) == (b->kind == BOUND_THREADGROUP);
 }
 
 /* [[…]] in front of a function is left out. */
@@ -397,7 +398,8 @@ static bool take_kernel_attribute(Reader *reader) {
         if (is(&reader->token, "kernel")) {
             skip_to_bracket(reader);
             next(reader);
-            add_edit(reader, offset(&start, &start.token), offset(reader, &reader->token) + 1, "kernel");
+            add_edit(reader, offset(&start, &start.token), offset(reader, &reader->token) + 1,
+                     "kernel");
             next(reader);
             return true;
         }
@@ -427,11 +429,13 @@ static bool read_host_name(Reader *reader, BoundKernel *instance) {
     if (!expect(reader, "(")) return false;
     Token name = reader->token;
     next(reader);
-    if (!name.text || name.length < 3 || *name.text != '"' || name.length - 2 >= sizeof instance->name)
+    if (!name.text || name.length < 3 || *name.text != '"' ||
+        name.length - 2 >= sizeof instance->name)
         return refuse(reader, line, "expected a kernel's name in quotes");
     for (size_t i = 1; i + 1 < name.length; i++)
         if (!word_character(name.text[i]))
-            return refuse(reader, line, "a host name with other characters than letters, digits and _ "
+            return refuse(reader, line,
+                          "a host name with other characters than letters, digits and _ "
                           "is not supported");
     memcpy(instance->name, name.text + 1, name.length - 2);
     return expect(reader, ")") && expect(reader, "]") && expect(reader, "]");
@@ -449,11 +453,12 @@ static bool add_instance(Reader *reader, const BoundKernel *instance, const Toke
         file->kernels[file->kernel_count++] = kernel;
         return true;
     }
-    return refuse(reader, instance->line, "'%.*s' is no kernel template", (int)name->length, name->text);
+    return refuse(reader, instance->line, "'%.*s' is no kernel template", (int)name->length,
+                  name->text);
 }
 
-/* template [[host_name("name")]] kernel … scale<float, 4>…; with or without the parameters' types. The
- * instance is the last name<…> in front of them. `begin` is where `template` is. */
+/* template [[host_name("name")]] kernel … scale<float, 4>…; with or without the parameters' types.
+ * The instance is the last name<…> in front of them. `begin` is where `template` is. */
 static bool read_instance(Reader *reader, size_t begin) {
     BoundKernel instance = {.line = reader->token.line};
     if (!read_host_name(reader, &instance)) return false;
@@ -500,7 +505,8 @@ static bool read_template(Reader *reader) {
 /* Is `constant`, the current token, the start of a function constant? Then read it. */
 static bool take_function_constant(Reader *reader) {
     Reader start = *reader;
-    BoundFunctionConstant constant = {.begin = offset(reader, &reader->token), .line = reader->line};
+    BoundFunctionConstant constant = {.begin = offset(reader, &reader->token),
+                                      .line = reader->line};
     Token last = {0};
     next(reader);
     while (is_word(&reader->token)) {
@@ -509,8 +515,9 @@ static bool take_function_constant(Reader *reader) {
         next(reader);
     }
     BoundParameter attribute = {0};
-    if (last.text && is(&reader->token, "[") && *reader->at == '[' && read_attribute(reader, &attribute) &&
-        !strcmp(attribute.attribute, "function_constant") && is(&reader->token, ";")) {
+    if (last.text && is(&reader->token, "[") && *reader->at == '[' &&
+        read_attribute(reader, &attribute) && !strcmp(attribute.attribute, "function_constant") &&
+        is(&reader->token, ";")) {
         append(reader, constant.name, sizeof constant.name, &last);
         constant.index = attribute.index;
         constant.end = offset(reader, &reader->token) + 1;
@@ -547,16 +554,18 @@ static bool read_dimensions(Reader *reader, BoundVariable *variable) {
     return true;
 }
 
-/* `threadgroup type name[n]…, name…;` — the current token is `threadgroup`. Pointers and references to
- * threadgroup memory stay as they are. */
+/* `threadgroup type name[n]…, name…;` — the current token is `threadgroup`. Pointers and references
+ * to threadgroup memory stay as they are. */
 static bool read_variables(Reader *reader) {
     BoundVariable variable = {.begin = offset(reader, &reader->token)};
     int line = reader->token.line, angle = 0;
     Token last = {0};
     next(reader);
-    while (reader->token.text && (angle || (!is(&reader->token, "[") && !is(&reader->token, ";") &&
-                                            !is(&reader->token, ",") && !is(&reader->token, "=")))) {
-        if (!angle && (is(&reader->token, "*") || is(&reader->token, "&") || is(&reader->token, "(")))
+    while (reader->token.text &&
+           (angle || (!is(&reader->token, "[") && !is(&reader->token, ";") &&
+                      !is(&reader->token, ",") && !is(&reader->token, "=")))) {
+        if (!angle &&
+            (is(&reader->token, "*") || is(&reader->token, "&") || is(&reader->token, "(")))
             return true;
         angle += is(&reader->token, "<") - is(&reader->token, ">");
         if (last.text && !append(reader, variable.type, sizeof variable.type, &last)) return false;
@@ -612,7 +621,11 @@ static bool read_declaration(Reader *reader, bool *read) {
 
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size) {
     *file = (BoundFile){.path = path, .text = text, .size = size};
-    Reader reader = {.file = file, .at = text, .end = text + size, .line = 1, .path = path,
+    Reader reader = {.file = file,
+                     .at = text,
+                     .end = text + size,
+                     .line = 1,
+                     .path = path,
                      .path_length = (int)strlen(path)};
     int braces = 0, parentheses = 0;
     next(&reader);
@@ -660,11 +673,14 @@ static Edit *collect_edits(const BoundFile *file, size_t *total) {
     size_t count = file->edit_count + file->variable_count + file->constant_count;
     Edit *edits = grow(NULL, count, sizeof *edits), *edit = edits;
     for (size_t i = 0; i < file->edit_count; i++)
-        *edit++ = (Edit){file->edits[i].begin, file->edits[i].end, file->edits[i].insert, NULL, NULL};
+        *edit++ =
+            (Edit){file->edits[i].begin, file->edits[i].end, file->edits[i].insert, NULL, NULL};
     for (size_t i = 0; i < file->variable_count; i++)
-        *edit++ = (Edit){file->variables[i].begin, file->variables[i].end, NULL, &file->variables[i], NULL};
+        *edit++ = (Edit){file->variables[i].begin, file->variables[i].end, NULL,
+                         &file->variables[i], NULL};
     for (size_t i = 0; i < file->constant_count; i++)
-        *edit++ = (Edit){file->constants[i].begin, file->constants[i].end, NULL, NULL, &file->constants[i]};
+        *edit++ = (Edit){file->constants[i].begin, file->constants[i].end, NULL, NULL,
+                         &file->constants[i]};
     qsort(edits, count, sizeof *edits, compare_edits);
     *total = count;
     return edits;
@@ -686,8 +702,8 @@ static void write_edit(const Edit *edit, FILE *out) {
     if (edit->insert) fputs(edit->insert, out);
     else if (edit->variable) write_variable(edit->variable, out);
     else
-        fprintf(out, "MSL_FUNCTION_CONSTANT(%s, %s, %u);", edit->constant->type, edit->constant->name,
-                edit->constant->index);
+        fprintf(out, "MSL_FUNCTION_CONSTANT(%s, %s, %u);", edit->constant->type,
+                edit->constant->name, edit->constant->index);
 }
 
 /* The replaced text may span lines; keep their number, so that later lines keep theirs. */
@@ -731,7 +747,8 @@ static void write_argument(const BoundParameter *parameter, FILE *out) {
 /* Of an instance of a template, whose parameters' types only the compiler knows. */
 static void write_any_argument(const BoundParameter *parameter, FILE *out) {
     if (parameter->kind == BOUND_BUILTIN) fprintf(out, "MSL_ANY_BUILTIN(%s)", parameter->attribute);
-    else if (parameter->kind == BOUND_THREADGROUP) fprintf(out, "MSL_ANY_SCRATCH(%u)", parameter->index);
+    else if (parameter->kind == BOUND_THREADGROUP)
+        fprintf(out, "MSL_ANY_SCRATCH(%u)", parameter->index);
     else fprintf(out, "MSL_ANY_BUFFER(%u)", parameter->index);
 }
 
@@ -757,9 +774,9 @@ static unsigned type_size(const char *type) {
     static const struct {
         const char *type;
         unsigned size;
-    } sizes[] = {{"float", 4}, {"uint", 4},   {"int", 4},  {"half", 2}, {"ushort", 2}, {"short", 2},
-                 {"char", 1},  {"uchar", 1},  {"bool", 1}, {"ulong", 8}, {"long", 8},
-                 {"uint32_t", 4}, {"int32_t", 4}, {"uint64_t", 8}};
+    } sizes[] = {{"float", 4}, {"uint", 4},     {"int", 4},     {"half", 2},    {"ushort", 2},
+                 {"short", 2}, {"char", 1},     {"uchar", 1},   {"bool", 1},    {"ulong", 8},
+                 {"long", 8},  {"uint32_t", 4}, {"int32_t", 4}, {"uint64_t", 8}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (!strcmp(sizes[i].type, type)) return sizes[i].size;
     return 0;

@@ -83,7 +83,8 @@ typedef struct BoundFile {
 
 /* A file's content and a 0, to be freed by the caller. NULL if it cannot be read. */
 char *bind_load(const char *path, size_t *size);
-/* Read a file's text, as it is or as clang++ -E leaves it. False, with file->error set, for what the binder does not take. */
+/* Read a file's text, as it is or as clang++ -E leaves it. False, with file->error set, for what
+ * the binder does not take. */
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size);
 void bind_free(BoundFile *file);
 

@@ -42,8 +42,9 @@ int main(int count, char **arguments) {
     bool entries = !strcmp(verb, "entries"), texts = !strcmp(verb, "texts");
     int first = entries || texts ? 3 : 2;
     if (count <= first || !(source || table || entries || texts)) {
-        fputs("usage: bind source FILE | bind table FILE… | bind entries PREFIX FILE… | bind texts NAME "
-              "FILE…\n", stderr);
+        fputs("usage: bind source FILE | bind table FILE… | bind entries PREFIX FILE… | "
+              "bind texts NAME FILE…\n",
+              stderr);
         return 2;
     }
     size_t file_count = (size_t)(count - first);

@@ -39,68 +39,450 @@ PARTS = {
     "Kernels": [
         Part("`kernel void` and `[[kernel]] void`", kernel="template_instances"),
         Part("kernel templates, instantiated by `[[host_name(…)]]`", kernel="template_instances"),
-        Part("macros, `#include` of own headers, `__METAL_VERSION__` (300)", v("__METAL_VERSION__", 300)),
-        Part("`[[function_constant(n)]]`, `is_function_constant_defined`", kernel="template_instances"),
+        Part(
+            "macros, `#include` of own headers, `__METAL_VERSION__` (300)",
+            v("__METAL_VERSION__", 300),
+        ),
+        Part(
+            "`[[function_constant(n)]]`, `is_function_constant_defined`",
+            kernel="template_instances",
+        ),
         Part("`device`, `constant` pointers and references `[[buffer(n)]]`", kernel="references"),
         Part("`threadgroup` pointers `[[threadgroup(n)]]`", kernel="tree_reduction"),
         Part("structs in `constant` and `device`, with padding", kernel="structs"),
-        Part("positions and sizes in grid, threadgroup and simdgroup, 1 to 3 components", kernel="guards"),
+        Part(
+            "positions and sizes in grid, threadgroup and simdgroup, 1 to 3 components",
+            kernel="guards",
+        ),
         Part("the same of smaller threadgroups at the edges of the grid", kernel="transpose"),
         Part("`threadgroup` variables, several in one declaration", kernel="matrix_tiles"),
         Part("`constant` data at program scope", v("table[2]", 7)),
         Part("buffers without `[[buffer(n)]]`", refused="kernel void f(device float *x) {}"),
-        Part("textures and samplers", refused="kernel void f(texture2d<float> t [[texture(0)]]) {}"),
-        Part("ray tracing", refused="kernel void f(raytracing::instance_acceleration_structure s [[buffer(0)]]) {}"),
-        Part("indirect command buffers", refused="kernel void f(constant command_buffer &c [[buffer(0)]]) { c.reset(); }"),
+        Part(
+            "textures and samplers", refused="kernel void f(texture2d<float> t [[texture(0)]]) {}"
+        ),
+        Part(
+            "ray tracing",
+            refused="kernel void f(raytracing::instance_acceleration_structure s [[buffer(0)]]) {}",
+        ),
+        Part(
+            "indirect command buffers",
+            refused="kernel void f(constant command_buffer &c [[buffer(0)]]) { c.reset(); }",
+        ),
         Part("quadgroups", refused="kernel void f(uint i [[thread_index_in_quadgroup]]) {}"),
-        Part("vertex and fragment functions", refused="vertex float4 g() { return 0.0f; } kernel void f() {}"),
+        Part(
+            "vertex and fragment functions",
+            refused="vertex float4 g() { return 0.0f; } kernel void f() {}",
+        ),
     ],
     "Types": [
-        Part("`bool`, 8 to 64 bit integers, `size_t`, `ptrdiff_t`", v("sizeof(long)", 8, "char(-1)", -1, "uchar(-1)", 255, "int16_t(-3)", -3)),
-        Part("`half`, `float`, literals `1.0h`", v("float(half(1.0f / 3))", float(numpy.float16(1 / 3)), "float(0.5h)", 0.5)),
+        Part(
+            "`bool`, 8 to 64 bit integers, `size_t`, `ptrdiff_t`",
+            v("sizeof(long)", 8, "char(-1)", -1, "uchar(-1)", 255, "int16_t(-3)", -3),
+        ),
+        Part(
+            "`half`, `float`, literals `1.0h`",
+            v("float(half(1.0f / 3))", float(numpy.float16(1 / 3)), "float(0.5h)", 0.5),
+        ),
         Part("`bfloat`", refused="kernel void f(device bfloat *x [[buffer(0)]]) {}"),
-        Part("vectors of 2, 3 and 4 of every scalar", v("float3(1, 2, 3)[1]", 2, "sizeof(half3)", 8, "uchar4(7).w", 7, "bool2(true, false).y", 0)),
-        Part("vectors made of scalars and vectors, conversions", v("float4(float2(1, 2), 3, 4).z", 3, "int3(float3(1.9f)).y", 1, "float2(int2(-3)).x", -3)),
-        Part("swizzles to read: `v.xy`, `v.bgra`", v("vector.wzyx.x", 4, "vector.xyz.bgr.x", 3, "vector.yy.y", 2)),
+        Part(
+            "vectors of 2, 3 and 4 of every scalar",
+            v(
+                "float3(1, 2, 3)[1]",
+                2,
+                "sizeof(half3)",
+                8,
+                "uchar4(7).w",
+                7,
+                "bool2(true, false).y",
+                0,
+            ),
+        ),
+        Part(
+            "vectors made of scalars and vectors, conversions",
+            v(
+                "float4(float2(1, 2), 3, 4).z",
+                3,
+                "int3(float3(1.9f)).y",
+                1,
+                "float2(int2(-3)).x",
+                -3,
+            ),
+        ),
+        Part(
+            "swizzles to read: `v.xy`, `v.bgra`",
+            v("vector.wzyx.x", 4, "vector.xyz.bgr.x", 3, "vector.yy.y", 2),
+        ),
         Part("swizzles to write: `v.xz = …`, `v.xy *= …`", kernel="vectors"),
-        Part("operators on vectors: arithmetic, bits, comparison", v("(vector * 2.0f + 1.0f).w", 9, "(int2(12) & int2(10)).x", 8, "all(vector > 0.5f)", 1, "(-vector).x", -1, "(uint2(1) << 3u).y", 8)),
-        Part("`packed_float3` and its like", v("sizeof(packed_float3)", 12, "float3(packed_float3(1, 2, 3)).z", 3)),
-        Part("`float2x2` … `half4x4`: products, `transpose`, `determinant`", v("(float2x2(float2(1, 2), float2(3, 4)) * float2(1, 1)).x", 4, "transpose(float2x3(1.0f))[1][1]", 1, "determinant(float3x3(2.0f))", 8, "determinant(float4x4(2.0f))", 16, "(float4x4(3.0f) * float4x4(2.0f))[2][2]", 6)),
-        Part("`as_type`", v("as_type<uint>(1.0f)", 0x3F800000, "float(as_type<half2>(0x3C00C000u).x)", -2)),
-        Part("`numeric_limits`, `INFINITY`, `M_PI_F`, `FLT_MAX` …", v("numeric_limits<int>::max()", 2**31 - 1, "numeric_limits<float>::lowest()", -float(numpy.finfo(numpy.float32).max), "numeric_limits<uchar>::max()", 255, "INFINITY", inf, "M_PI_F", math.pi)),
+        Part(
+            "operators on vectors: arithmetic, bits, comparison",
+            v(
+                "(vector * 2.0f + 1.0f).w",
+                9,
+                "(int2(12) & int2(10)).x",
+                8,
+                "all(vector > 0.5f)",
+                1,
+                "(-vector).x",
+                -1,
+                "(uint2(1) << 3u).y",
+                8,
+            ),
+        ),
+        Part(
+            "`packed_float3` and its like",
+            v("sizeof(packed_float3)", 12, "float3(packed_float3(1, 2, 3)).z", 3),
+        ),
+        Part(
+            "`float2x2` … `half4x4`: products, `transpose`, `determinant`",
+            v(
+                "(float2x2(float2(1, 2), float2(3, 4)) * float2(1, 1)).x",
+                4,
+                "transpose(float2x3(1.0f))[1][1]",
+                1,
+                "determinant(float3x3(2.0f))",
+                8,
+                "determinant(float4x4(2.0f))",
+                16,
+                "(float4x4(3.0f) * float4x4(2.0f))[2][2]",
+                6,
+            ),
+        ),
+        Part(
+            "`as_type`",
+            v("as_type<uint>(1.0f)", 0x3F800000, "float(as_type<half2>(0x3C00C000u).x)", -2),
+        ),
+        Part(
+            "`numeric_limits`, `INFINITY`, `M_PI_F`, `FLT_MAX` …",
+            v(
+                "numeric_limits<int>::max()",
+                2**31 - 1,
+                "numeric_limits<float>::lowest()",
+                -float(numpy.finfo(numpy.float32).max),
+                "numeric_limits<uchar>::max()",
+                255,
+                "INFINITY",
+                inf,
+                "M_PI_F",
+                math.pi,
+            ),
+        ),
     ],
     "Math": [
-        Part("`exp` `exp2` `exp10` `log` `log2` `log10` `pow` `powr`", v("exp(0.5f)", math.exp(0.5), "exp2(3.0f)", 8, "exp10(2.0f)", 100, "log(2.0f)", math.log(2), "log2(8.0f)", 3, "log10(1000.0f)", 3, "pow(2.0f, 0.5f)", math.sqrt(2), "powr(3.0f, 2.0f)", 9)),
-        Part("`sin` `cos` `tan` `asin` `acos` `atan` `atan2` `sincos`", v("sin(0.5f)", math.sin(0.5), "cos(0.5f)", math.cos(0.5), "tan(0.5f)", math.tan(0.5), "asin(0.5f)", math.asin(0.5), "acos(0.5f)", math.acos(0.5), "atan(0.5f)", math.atan(0.5), "atan2(1.0f, -1.0f)", math.atan2(1, -1), "sincos(0.5f, cosine) + cosine", math.sin(0.5) + math.cos(0.5))),
-        Part("`sinh` `cosh` `tanh` `asinh` `acosh` `atanh` `sinpi` `cospi` `tanpi`", v("sinh(0.5f)", math.sinh(0.5), "cosh(0.5f)", math.cosh(0.5), "tanh(0.5f)", math.tanh(0.5), "asinh(0.5f)", math.asinh(0.5), "acosh(1.5f)", math.acosh(1.5), "atanh(0.5f)", math.atanh(0.5), "sinpi(0.5f)", 1, "cospi(1.0f)", -1, "tanpi(0.25f)", 1)),
-        Part("`sqrt` `rsqrt` `fma` `divide` `fmod` `fract` `modf` `frexp` `ldexp` `ilogb`", v("sqrt(2.0f)", math.sqrt(2), "rsqrt(4.0f)", 0.5, "fma(2.0f, 3.0f, 4.0f)", 10, "divide(3.0f, 2.0f)", 1.5, "fmod(-5.5f, 2.0f)", -1.5, "fract(-0.25f)", 0.75, "modf(2.75f, whole) + whole", 2.75, "frexp(6.0f, exponent) + exponent", 3.75, "ldexp(0.5f, 3)", 4, "ilogb(9.0f)", 3)),
-        Part("`floor` `ceil` `trunc` `round` `rint`", v("floor(-1.5f)", -2, "ceil(-1.5f)", -1, "trunc(-1.5f)", -1, "round(2.5f)", 3, "rint(2.5f)", 2)),
-        Part("`min` `max` `fmin` `fmax` `clamp` `saturate` `abs` `fabs` `sign` `copysign` `fdim`", v("min(2.0f, nan_value)", 2, "max(1, 2)", 2, "fmax(3.0f, nan_value)", 3, "clamp(5.0f, 0.0f, 1.0f)", 1, "saturate(-3.0f)", 0, "abs(-3)", 3, "fabs(-2.5f)", 2.5, "sign(-2.0f)", -1, "copysign(2.0f, -0.0f)", -2, "fdim(3.0f, 1.0f)", 2)),
-        Part("`mix` `step` `smoothstep` `min3` `max3` `median3` `nextafter`", v("mix(1.0f, 3.0f, 0.25f)", 1.5, "step(1.0f, 0.5f)", 0, "smoothstep(0.0f, 1.0f, 0.25f)", 0.15625, "min3(3, 1, 2)", 1, "max3(3.0f, 1.0f, 2.0f)", 3, "median3(3, 1, 2)", 2, "nextafter(1.0f, 2.0f)", 1 + 2**-23)),
-        Part("`precise::` and `fast::`", v("precise::exp(1.0f)", math.e, "fast::sin(1.0f)", math.sin(1))),
-        Part("all of them on vectors and on `half`", v("exp(float2(0, 1)).y", math.e, "float(sqrt(half2(4)).x)", 2, "max(vector, 2.5f).x", 2.5, "mix(vector, vector.wzyx, 0.5f).x", 2.5, "fma(vector, vector, vector).y", 6)),
+        Part(
+            "`exp` `exp2` `exp10` `log` `log2` `log10` `pow` `powr`",
+            v(
+                "exp(0.5f)",
+                math.exp(0.5),
+                "exp2(3.0f)",
+                8,
+                "exp10(2.0f)",
+                100,
+                "log(2.0f)",
+                math.log(2),
+                "log2(8.0f)",
+                3,
+                "log10(1000.0f)",
+                3,
+                "pow(2.0f, 0.5f)",
+                math.sqrt(2),
+                "powr(3.0f, 2.0f)",
+                9,
+            ),
+        ),
+        Part(
+            "`sin` `cos` `tan` `asin` `acos` `atan` `atan2` `sincos`",
+            v(
+                "sin(0.5f)",
+                math.sin(0.5),
+                "cos(0.5f)",
+                math.cos(0.5),
+                "tan(0.5f)",
+                math.tan(0.5),
+                "asin(0.5f)",
+                math.asin(0.5),
+                "acos(0.5f)",
+                math.acos(0.5),
+                "atan(0.5f)",
+                math.atan(0.5),
+                "atan2(1.0f, -1.0f)",
+                math.atan2(1, -1),
+                "sincos(0.5f, cosine) + cosine",
+                math.sin(0.5) + math.cos(0.5),
+            ),
+        ),
+        Part(
+            "`sinh` `cosh` `tanh` `asinh` `acosh` `atanh` `sinpi` `cospi` `tanpi`",
+            v(
+                "sinh(0.5f)",
+                math.sinh(0.5),
+                "cosh(0.5f)",
+                math.cosh(0.5),
+                "tanh(0.5f)",
+                math.tanh(0.5),
+                "asinh(0.5f)",
+                math.asinh(0.5),
+                "acosh(1.5f)",
+                math.acosh(1.5),
+                "atanh(0.5f)",
+                math.atanh(0.5),
+                "sinpi(0.5f)",
+                1,
+                "cospi(1.0f)",
+                -1,
+                "tanpi(0.25f)",
+                1,
+            ),
+        ),
+        Part(
+            "`sqrt` `rsqrt` `fma` `divide` `fmod` `fract` `modf` `frexp` `ldexp` `ilogb`",
+            v(
+                "sqrt(2.0f)",
+                math.sqrt(2),
+                "rsqrt(4.0f)",
+                0.5,
+                "fma(2.0f, 3.0f, 4.0f)",
+                10,
+                "divide(3.0f, 2.0f)",
+                1.5,
+                "fmod(-5.5f, 2.0f)",
+                -1.5,
+                "fract(-0.25f)",
+                0.75,
+                "modf(2.75f, whole) + whole",
+                2.75,
+                "frexp(6.0f, exponent) + exponent",
+                3.75,
+                "ldexp(0.5f, 3)",
+                4,
+                "ilogb(9.0f)",
+                3,
+            ),
+        ),
+        Part(
+            "`floor` `ceil` `trunc` `round` `rint`",
+            v(
+                "floor(-1.5f)",
+                -2,
+                "ceil(-1.5f)",
+                -1,
+                "trunc(-1.5f)",
+                -1,
+                "round(2.5f)",
+                3,
+                "rint(2.5f)",
+                2,
+            ),
+        ),
+        Part(
+            "`min` `max` `fmin` `fmax` `clamp` `saturate` `abs` `fabs` `sign` `copysign` `fdim`",
+            v(
+                "min(2.0f, nan_value)",
+                2,
+                "max(1, 2)",
+                2,
+                "fmax(3.0f, nan_value)",
+                3,
+                "clamp(5.0f, 0.0f, 1.0f)",
+                1,
+                "saturate(-3.0f)",
+                0,
+                "abs(-3)",
+                3,
+                "fabs(-2.5f)",
+                2.5,
+                "sign(-2.0f)",
+                -1,
+                "copysign(2.0f, -0.0f)",
+                -2,
+                "fdim(3.0f, 1.0f)",
+                2,
+            ),
+        ),
+        Part(
+            "`mix` `step` `smoothstep` `min3` `max3` `median3` `nextafter`",
+            v(
+                "mix(1.0f, 3.0f, 0.25f)",
+                1.5,
+                "step(1.0f, 0.5f)",
+                0,
+                "smoothstep(0.0f, 1.0f, 0.25f)",
+                0.15625,
+                "min3(3, 1, 2)",
+                1,
+                "max3(3.0f, 1.0f, 2.0f)",
+                3,
+                "median3(3, 1, 2)",
+                2,
+                "nextafter(1.0f, 2.0f)",
+                1 + 2**-23,
+            ),
+        ),
+        Part(
+            "`precise::` and `fast::`",
+            v("precise::exp(1.0f)", math.e, "fast::sin(1.0f)", math.sin(1)),
+        ),
+        Part(
+            "all of them on vectors and on `half`",
+            v(
+                "exp(float2(0, 1)).y",
+                math.e,
+                "float(sqrt(half2(4)).x)",
+                2,
+                "max(vector, 2.5f).x",
+                2.5,
+                "mix(vector, vector.wzyx, 0.5f).x",
+                2.5,
+                "fma(vector, vector, vector).y",
+                6,
+            ),
+        ),
     ],
     "Integers": [
-        Part("`popcount` `clz` `ctz` `reverse_bits` `rotate` `extract_bits` `insert_bits`", v("popcount(0xF0u)", 4, "clz(1u)", 31, "ctz(8u)", 3, "clz(0u)", 32, "reverse_bits(1u)", 2**31, "rotate(0x80000001u, 1u)", 3, "extract_bits(0xABCDu, 4u, 8u)", 0xBC, "extract_bits(-1, 4u, 8u)", -1, "insert_bits(0u, 5u, 4u, 3u)", 0x50)),
-        Part("`mulhi` `madhi` `mul24` `mad24` `hadd` `rhadd` `absdiff`", v("mulhi(0x80000000u, 6u)", 3, "madhi(0x80000000u, 6u, 1u)", 4, "mul24(3, -4)", -12, "mad24(3u, 4u, 5u)", 17, "hadd(3u, 4u)", 3, "rhadd(3, 4)", 4, "absdiff(3u, 5u)", 2)),
-        Part("`addsat` `subsat`", v("addsat(0xFFFFFFFFu, 2u)", 2**32 - 1, "subsat(1u, 2u)", 0, "addsat(INT_MAX, 1)", 2**31 - 1, "subsat(INT_MIN, 1)", -(2**31))),
+        Part(
+            "`popcount` `clz` `ctz` `reverse_bits` `rotate` `extract_bits` `insert_bits`",
+            v(
+                "popcount(0xF0u)",
+                4,
+                "clz(1u)",
+                31,
+                "ctz(8u)",
+                3,
+                "clz(0u)",
+                32,
+                "reverse_bits(1u)",
+                2**31,
+                "rotate(0x80000001u, 1u)",
+                3,
+                "extract_bits(0xABCDu, 4u, 8u)",
+                0xBC,
+                "extract_bits(-1, 4u, 8u)",
+                -1,
+                "insert_bits(0u, 5u, 4u, 3u)",
+                0x50,
+            ),
+        ),
+        Part(
+            "`mulhi` `madhi` `mul24` `mad24` `hadd` `rhadd` `absdiff`",
+            v(
+                "mulhi(0x80000000u, 6u)",
+                3,
+                "madhi(0x80000000u, 6u, 1u)",
+                4,
+                "mul24(3, -4)",
+                -12,
+                "mad24(3u, 4u, 5u)",
+                17,
+                "hadd(3u, 4u)",
+                3,
+                "rhadd(3, 4)",
+                4,
+                "absdiff(3u, 5u)",
+                2,
+            ),
+        ),
+        Part(
+            "`addsat` `subsat`",
+            v(
+                "addsat(0xFFFFFFFFu, 2u)",
+                2**32 - 1,
+                "subsat(1u, 2u)",
+                0,
+                "addsat(INT_MAX, 1)",
+                2**31 - 1,
+                "subsat(INT_MIN, 1)",
+                -(2**31),
+            ),
+        ),
     ],
     "Relational and geometric functions": [
-        Part("`isnan` `isinf` `isfinite` `isnormal` `signbit` `isordered` `isunordered`", v("isnan(nan_value)", 1, "isinf(-INFINITY)", 1, "isfinite(1.0f)", 1, "isnormal(0.0f)", 0, "signbit(-0.0f)", 1, "isordered(1.0f, nan_value)", 0, "isunordered(1.0f, nan_value)", 1)),
-        Part("`any` `all` `select`", v("any(vector > 3.5f)", 1, "all(vector > 3.5f)", 0, "select(1.0f, 2.0f, true)", 2, "select(vector, -vector, vector > 1.5f).y", -2)),
-        Part("`dot` `cross` `length` `length_squared` `distance` `normalize` `reflect`", v("dot(vector, vector)", 30, "cross(float3(1, 0, 0), float3(0, 1, 0)).z", 1, "length(float2(3, 4))", 5, "length_squared(vector)", 30, "distance(vector, vector)", 0, "normalize(float2(0, 3)).y", 1, "reflect(float2(1, -1), float2(0, 1)).y", 1)),
+        Part(
+            "`isnan` `isinf` `isfinite` `isnormal` `signbit` `isordered` `isunordered`",
+            v(
+                "isnan(nan_value)",
+                1,
+                "isinf(-INFINITY)",
+                1,
+                "isfinite(1.0f)",
+                1,
+                "isnormal(0.0f)",
+                0,
+                "signbit(-0.0f)",
+                1,
+                "isordered(1.0f, nan_value)",
+                0,
+                "isunordered(1.0f, nan_value)",
+                1,
+            ),
+        ),
+        Part(
+            "`any` `all` `select`",
+            v(
+                "any(vector > 3.5f)",
+                1,
+                "all(vector > 3.5f)",
+                0,
+                "select(1.0f, 2.0f, true)",
+                2,
+                "select(vector, -vector, vector > 1.5f).y",
+                -2,
+            ),
+        ),
+        Part(
+            "`dot` `cross` `length` `length_squared` `distance` `normalize` `reflect`",
+            v(
+                "dot(vector, vector)",
+                30,
+                "cross(float3(1, 0, 0), float3(0, 1, 0)).z",
+                1,
+                "length(float2(3, 4))",
+                5,
+                "length_squared(vector)",
+                30,
+                "distance(vector, vector)",
+                0,
+                "normalize(float2(0, 3)).y",
+                1,
+                "reflect(float2(1, -1), float2(0, 1)).y",
+                1,
+            ),
+        ),
     ],
     "Threads together": [
-        Part("`threadgroup_barrier` with `mem_threadgroup`, `mem_device`, `mem_none`", kernel="device_exchange"),
+        Part(
+            "`threadgroup_barrier` with `mem_threadgroup`, `mem_device`, `mem_none`",
+            kernel="device_exchange",
+        ),
         Part("`simdgroup_barrier`", kernel="simdgroup_memory"),
-        Part("atomics of `int`, `uint`, `float`, in `device` and `threadgroup` memory", kernel="atomics"),
-        Part("`atomic_load` `store` `exchange` `compare_exchange_weak` `fetch_…` `_explicit`", kernel="atomics"),
-        Part("`simd_sum` `product` `min` `max` `and` `or` `xor`, prefix sums and products", kernel="diverging_lanes"),
-        Part("`simd_shuffle` `_xor` `_up` `_down` `_rotate_up` `_rotate_down`, `simd_broadcast`", kernel="shuffles"),
-        Part("`simd_ballot` `simd_any` `simd_all` `simd_is_first`, `simd_vote`", kernel="diverging_lanes"),
+        Part(
+            "atomics of `int`, `uint`, `float`, in `device` and `threadgroup` memory",
+            kernel="atomics",
+        ),
+        Part(
+            "`atomic_load` `store` `exchange` `compare_exchange_weak` `fetch_…` `_explicit`",
+            kernel="atomics",
+        ),
+        Part(
+            "`simd_sum` `product` `min` `max` `and` `or` `xor`, prefix sums and products",
+            kernel="diverging_lanes",
+        ),
+        Part(
+            "`simd_shuffle` `_xor` `_up` `_down` `_rotate_up` `_rotate_down`, `simd_broadcast`",
+            kernel="shuffles",
+        ),
+        Part(
+            "`simd_ballot` `simd_any` `simd_all` `simd_is_first`, `simd_vote`",
+            kernel="diverging_lanes",
+        ),
         Part("partial simdgroups, widths from 1 to 64 lanes", kernel="partial_simdgroup"),
-        Part("`simdgroup_float8x8`, `simdgroup_half8x8`: load, store, multiply, accumulate", kernel="simdgroup_matrices"),
-        Part("`atomic_thread_fence`", refused="kernel void f() { atomic_thread_fence(mem_flags::mem_device, memory_order_seq_cst); }"),
+        Part(
+            "`simdgroup_float8x8`, `simdgroup_half8x8`: load, store, multiply, accumulate",
+            kernel="simdgroup_matrices",
+        ),
+        Part(
+            "`atomic_thread_fence`",
+            refused="kernel void f() { atomic_thread_fence(mem_flags::mem_device, memory_order_seq_cst); }",
+        ),
     ],
 }
 
@@ -140,7 +522,9 @@ def refusal(part):
         path = pathlib.Path(name) / "refused.metal"
         path.write_text(f"#include <metal_stdlib>\nusing namespace metal;\n\n{part.refused}\n")
         try:
-            checker.run(path, "--kernel", "f", "--grid", 1, "--threads", 1, "--buffer", "0=zeros:f32:1")
+            checker.run(
+                path, "--kernel", "f", "--grid", 1, "--threads", 1, "--buffer", "0=zeros:f32:1"
+            )
         except checker.Failed as failure:
             assert f"{path}:4:" in str(failure), failure
             return str(failure)
@@ -149,7 +533,9 @@ def refusal(part):
 
 def passes(kernel):
     path = RIGHT / f"{kernel}.metal"
-    runs = [line[8:].split() for line in path.read_text().splitlines() if line.startswith("// run: ")]
+    runs = [
+        line[8:].split() for line in path.read_text().splitlines() if line.startswith("// run: ")
+    ]
     return all(not checker.run(path, *options)["findings"] for options in runs)
 
 
@@ -167,8 +553,12 @@ def works(part):
 def table():
     """docs/msl.md, by trying everything."""
     lines = ["# What works of the Metal Shading Language", ""]
-    lines += ["The compute parts of Metal 3.0 that [metal-check](metal-check.md) takes. This page is made by"]
-    lines += ["`tests/language.py`, which tries every line of it; what does not work is refused with file and line."]
+    lines += [
+        "The compute parts of Metal 3.0 that [metal-check](metal-check.md) takes. This page is made by"
+    ]
+    lines += [
+        "`tests/language.py`, which tries every line of it; what does not work is refused with file and line."
+    ]
     for section, parts in PARTS.items():
         lines += ["", f"## {section}", "", "| | |", "|---|---|"]
         lines += [f"| {part.name} | {'yes' if works(part) else 'no'} |" for part in parts]

@@ -106,7 +106,17 @@ def ids(random, V, *shape):
     return values
 
 
-FORMATS = {"": 1, "f32": 1, "f16": 1, "q8_0": 32, "q6_K": 256, "q5_1": 32, "q5_0": 32, "q4_1": 32, "q4_0": 32}
+FORMATS = {
+    "": 1,
+    "f32": 1,
+    "f16": 1,
+    "q8_0": 32,
+    "q6_K": 256,
+    "q5_1": 32,
+    "q5_0": 32,
+    "q4_1": 32,
+    "q4_0": 32,
+}
 
 
 def packed(random, format, rows, columns):
@@ -134,7 +144,11 @@ def bias_gelu(random):
 
 def argmax_sample(random):
     B, V = size(random, 4), size(random, 400)
-    return threadgroups(random, B), [with_nan(random, normal(random, B, V)), Empty((B,), numpy.uint32), V]
+    return threadgroups(random, B), [
+        with_nan(random, normal(random, B, V)),
+        Empty((B,), numpy.uint32),
+        V,
+    ]
 
 
 def cross_entropy_forward(random):
@@ -165,7 +179,12 @@ def layernorm_forward(random):
 
 def residual_layernorm(random):
     N, C = size(random, 4), size(random, 400)
-    x, y, weight, bias = normal(random, N, C), normal(random, N, C), normal(random, C), normal(random, C)
+    x, y, weight, bias = (
+        normal(random, N, C),
+        normal(random, N, C),
+        normal(random, C),
+        normal(random, C),
+    )
     return threadgroups(random, N), [x, y, weight, bias, Empty((N, C)), Empty((N, C)), C, 1e-5]
 
 
@@ -183,7 +202,7 @@ def embedding(random, format):
 
 
 def linear(random, format, rows=1):
-    """One simdgroup for `rows` rows of the weight."""
+    """`rows` of the weight for each simdgroup."""
     T, N = size(random, 12), size(random, 20)
     K = size(random, 150) if FORMATS[format] == 1 else FORMATS[format] * size(random, 3)
     x, weight, bias = normal(random, T, K), packed(random, format, N, K), normal(random, N)
@@ -240,7 +259,15 @@ def attention_mix(random):
     B, T, nh, hs, capacity, lengths, counts = cache(random)
     S = int(max(lengths + counts))
     arguments = [normal(random, B, nh, T, S), normal(random, B, nh, capacity, hs), lengths, counts]
-    return threads(random, hs, T, B * nh), [*arguments, Empty((B, nh, T, hs)), T, S, nh, hs, capacity]
+    return threads(random, hs, T, B * nh), [
+        *arguments,
+        Empty((B, nh, T, hs)),
+        T,
+        S,
+        nh,
+        hs,
+        capacity,
+    ]
 
 
 def flash_attention(random, hs=None, queries=1):
@@ -257,7 +284,14 @@ def flash_attention_hs64(random):
 
 def last_token_rows(random):
     B, T, C = size(random, 4), size(random, 5), size(random, 100)
-    return threads(random, C, B), [normal(random, B, T, C), below(random, T + 1, B), Empty((B, C)), B, T, C]
+    return threads(random, C, B), [
+        normal(random, B, T, C),
+        below(random, T + 1, B),
+        Empty((B, C)),
+        B,
+        T,
+        C,
+    ]
 
 
 def advance_step(random):
@@ -268,7 +302,13 @@ def advance_step(random):
     return threads(random, B), [ids(random, 99, B), lengths, counts, history, B, capacity]
 
 
-FAMILIES = {"linear_tile": linear_tile, "linear": linear, "embedding_forward": embedding, "dequantise": dequantise}
+# Of a weight format each: linear_f32, linear_q8_0, embedding_forward …
+FAMILIES = {
+    "linear_tile": linear_tile,
+    "linear": linear,
+    "embedding_forward": embedding,
+    "dequantise": dequantise,
+}
 
 
 def random_launch(kernel, random, path=None):

@@ -132,7 +132,12 @@ def make_mutants(text):
     code = without_comments(text)
     start = code.index("using namespace metal;")
     body = " " * start + code[start:]
-    for kind, find in [("barrier", barriers), ("guard", guards), ("guard", clamps), ("initialiser", initialisers)]:
+    for kind, find in [
+        ("barrier", barriers),
+        ("guard", guards),
+        ("guard", clamps),
+        ("initialiser", initialisers),
+    ]:
         for begin, end, insert in find(body):
             newlines = "\n" * text.count("\n", begin, end)
             mutated = text[:begin] + insert + newlines + text[end:]
@@ -149,10 +154,21 @@ def object_code(path, folder):
     source = folder / "object.cpp"
     source.write_text(bind("source", path))
     msl = ROOT / "msl"
-    command = [clangxx(), "--config", msl / "simt/flags", "-O2", "-g0", "-w", f"-I{msl}/simt", f"-I{msl}/common"]
+    command = [
+        clangxx(),
+        "--config",
+        msl / "simt/flags",
+        "-O2",
+        "-g0",
+        "-w",
+        f"-I{msl}/simt",
+        f"-I{msl}/common",
+    ]
     command += ["-DMSL_PREFIX=simt", "-S", "-o", "-", source]
     result = subprocess.run(command, capture_output=True, text=True)
-    return re.sub(r"\n\s*\.(file|ident)[^\n]*", "", result.stdout) if result.returncode == 0 else None
+    return (
+        re.sub(r"\n\s*\.(file|ident)[^\n]*", "", result.stdout) if result.returncode == 0 else None
+    )
 
 
 def read_proofs():
@@ -227,7 +243,9 @@ def mutate(path, proofs, seed, shapes, verbose):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shapes", type=int, default=40, help="random shapes that a mutant must survive")
+    parser.add_argument(
+        "--shapes", type=int, default=40, help="random shapes that a mutant must survive"
+    )
     parser.add_argument("--verbose", action="store_true", help="print every mutant")
     parser.add_argument("files", nargs="*", help="all of kernels/ by default")
     options = parser.parse_args()
@@ -241,7 +259,9 @@ def main():
     print(f"{'':12}" + "".join(f"{verdict:>10}" for verdict in verdicts))
     for kind in ["barrier", "guard", "initialiser"]:
         print(f"{kind:12}" + "".join(f"{total[kind, verdict]:10}" for verdict in verdicts))
-    caught, survived = (sum(n for (_, v), n in total.items() if v == verdict) for verdict in verdicts[:2])
+    caught, survived = (
+        sum(n for (_, v), n in total.items() if v == verdict) for verdict in verdicts[:2]
+    )
     score = caught / max(1, caught + survived)
     print(f"{caught} of {caught + survived} mutants caught: {100 * score:.1f}%")
     sys.exit(0 if score >= PASS else 1)

@@ -52,7 +52,10 @@ def main():
         found = sanitize(kernel, options.shapes, seed)
         bad += bool(found)
         result = "nothing found" if not found else f"{len(found)} findings"
-        print(f"{kernel}: {options.shapes} shapes, {time.monotonic() - start:.1f} s, {result}", flush=True)
+        print(
+            f"{kernel}: {options.shapes} shapes, {time.monotonic() - start:.1f} s, {result}",
+            flush=True,
+        )
         print("\n".join(found), end="\n" if found else "")
     sys.exit(1 if bad else 0)
 

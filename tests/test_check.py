@@ -40,14 +40,21 @@ def rename(line, word, other):
 def disguise(text, random):
     """The same kernel under other names and some lines further down: nothing can know it by either."""
     names = set(re.findall(r"kernel void (\w+)|(\w+) \[\[(?:buffer|threadgroup)\(", text))
-    names |= {(variable,) for variable in re.findall(r"^ +threadgroup \w+(?: \w+)?? (\w+)[;\[]", text, re.M)}
+    names |= {
+        (variable,)
+        for variable in re.findall(r"^ +threadgroup \w+(?: \w+)?? (\w+)[;\[]", text, re.M)
+    }
     for word in {word for group in names for word in group if word}:
         other = f"{word}_{random.integers(10**6)}"
-        text = re.sub(r"^(?!//).*$", lambda line: rename(line.group(), word, other), text, flags=re.M)
+        text = re.sub(
+            r"^(?!//).*$", lambda line: rename(line.group(), word, other), text, flags=re.M
+        )
         text = text.replace(f"--kernel {word} ", f"--kernel {other} ")
     head, body = text.split("#include", 1)
     lines = ["", "// a comment", "/* another", "   one */"]
-    shift = [line for _ in range(random.integers(1, 9)) for line in lines[: 2 + 2 * random.integers(2)]]
+    shift = [
+        line for _ in range(random.integers(1, 9)) for line in lines[: 2 + 2 * random.integers(2)]
+    ]
     return head + "\n".join(shift) + "\n#include" + body
 
 
@@ -83,7 +90,9 @@ def test_is_caught(path, tmp_path, random):
     copy.write_text(text)
     every, one = expectations(text)
     assert every or one
-    found = found_in(checker.run(copy, *runs(copy)[0], "--seed", random.integers(2**32))["findings"])
+    found = found_in(
+        checker.run(copy, *runs(copy)[0], "--seed", random.integers(2**32))["findings"]
+    )
     for kind, lines in one.items():
         some = {(kind, line) for line in lines} & found
         assert some, f"{kind} is not found in one of the lines {lines}, but {found}"
@@ -156,7 +165,14 @@ def test_a_finding_tells_all(shift):
     bounds = next(finding for finding in findings if finding["kind"] == "out-of-bounds")
     assert bounds["at"]["line"] == 9 and bounds["at"]["thread"] == 63
     assert bounds["at"]["threadgroup"] == [1, 0, 0]
-    memory = {"name": "input", "space": "device", "index": 3, "size": 512, "offset": 512, "bytes": 4}
+    memory = {
+        "name": "input",
+        "space": "device",
+        "index": 3,
+        "size": 512,
+        "offset": 512,
+        "bytes": 4,
+    }
     assert bounds["memory"] == memory
 
 
@@ -198,8 +214,12 @@ def test_arrays_of_every_type(dtype, short, tmp_path, random):
     path.write_text(ELEMENTWISE.replace("T", METAL_TYPES[short]))
     x = random.integers(0, 40, (3, 5, 7)).astype(dtype)
     numpy.save(tmp_path / "x.npy", x)
-    options = f"--kernel twice --grid 105 --threads 32 --bytes 2={short}:3 --buffer 1=empty:{short}:3x5x7"
-    checker.run(path, *options.split(), "--buffer", f"0={tmp_path}/x.npy", "-o", f"1={tmp_path}/out.npy")
+    options = (
+        f"--kernel twice --grid 105 --threads 32 --bytes 2={short}:3 --buffer 1=empty:{short}:3x5x7"
+    )
+    checker.run(
+        path, *options.split(), "--buffer", f"0={tmp_path}/x.npy", "-o", f"1={tmp_path}/out.npy"
+    )
     out = numpy.load(tmp_path / "out.npy")
     assert out.dtype == dtype and numpy.array_equal(out, x + x + dtype.type(3))
 
@@ -233,10 +253,14 @@ def test_random_contents_follow_the_seed(tmp_path):
 
 
 def test_layernorm_is_right(tmp_path, random):
-    x, weight, bias = (random.normal(0, 1, shape).astype(numpy.float32) for shape in [(5, 77), 77, 77])
+    x, weight, bias = (
+        random.normal(0, 1, shape).astype(numpy.float32) for shape in [(5, 77), 77, 77]
+    )
     for i, array in enumerate((x, weight, bias)):
         numpy.save(tmp_path / f"{i}.npy", array)
-    options = "--kernel layernorm_forward --grid 480 --threads 96 --bytes 4=u32:77 --bytes 5=f32:1e-5"
+    options = (
+        "--kernel layernorm_forward --grid 480 --threads 96 --bytes 4=u32:77 --bytes 5=f32:1e-5"
+    )
     buffers = [f"{i}={tmp_path}/{i}.npy" for i in range(3)] + ["3=empty:f32:5x77"]
     checker.run(
         LAYERNORM, *options.split(), *(word for b in buffers for word in ("--buffer", b)),
@@ -253,7 +277,8 @@ def test_layernorm_is_checked_in_half_a_second():
     sizes = ["random:f32:64x768", "random:f32:768", "random:f32:768", "empty:f32:64x768"]
     buffers = [word for i, size in enumerate(sizes) for word in ("--buffer", f"{i}={size}")]
     seconds = [
-        checker.run(LAYERNORM, *options.split(), *buffers, "--cache", CACHE)["run_seconds"] for _ in range(3)
+        checker.run(LAYERNORM, *options.split(), *buffers, "--cache", CACHE)["run_seconds"]
+        for _ in range(3)
     ]
     assert min(seconds) <= 0.5
 
@@ -261,7 +286,18 @@ def test_layernorm_is_checked_in_half_a_second():
 # --- what it refuses ---
 
 TINY = "#include <metal_stdlib>\nkernel void tiny(device float *x [[buffer(0)]], constant uint &n [[buffer(1)]]) {}\n"
-GOOD = ["--kernel", "tiny", "--grid", "1", "--threads", "1", "--buffer", "0=zeros:f32:1", "--bytes", "1=u32:1"]
+GOOD = [
+    "--kernel",
+    "tiny",
+    "--grid",
+    "1",
+    "--threads",
+    "1",
+    "--buffer",
+    "0=zeros:f32:1",
+    "--bytes",
+    "1=u32:1",
+]
 
 
 def without(option):
@@ -295,7 +331,9 @@ def without(option):
 def test_usage_errors_are_one_line(options, message, tmp_path):
     path = tmp_path / "tiny.metal"
     path.write_text(TINY)
-    result = subprocess.run([METAL_CHECK, path, *options], capture_output=True, text=True, cwd=tmp_path)
+    result = subprocess.run(
+        [METAL_CHECK, path, *options], capture_output=True, text=True, cwd=tmp_path
+    )
     assert result.returncode == 2 and result.stdout == ""
     assert message in result.stderr.splitlines()[-1]
 
@@ -316,7 +354,9 @@ def test_a_file_that_is_cut_off(cut, tmp_path):
     (tmp_path / "x.npy").write_bytes(whole[: len(whole) * cut // 12])
     (tmp_path / "tiny.metal").write_text(TINY)
     with pytest.raises(checker.Failed):
-        checker.run(tmp_path / "tiny.metal", *without("--buffer"), "--buffer", f"0={tmp_path}/x.npy")
+        checker.run(
+            tmp_path / "tiny.metal", *without("--buffer"), "--buffer", f"0={tmp_path}/x.npy"
+        )
 
 
 @pytest.mark.parametrize("line, message", [
@@ -356,7 +396,9 @@ def test_expressions_have_their_values():
     assert language.differences(ALL_PARTS) == []
 
 
-@pytest.mark.parametrize("part", [part for part in ALL_PARTS if part.refused], ids=lambda part: part.name)
+@pytest.mark.parametrize(
+    "part", [part for part in ALL_PARTS if part.refused], ids=lambda part: part.name
+)
 def test_the_rest_is_refused_with_its_line(part):
     assert language.refusal(part)
 

@@ -91,7 +91,8 @@ static uint64_t draw(uint64_t *state) {
 }
 
 static double draw_normal(uint64_t *state) {
-    double u = ((double)(draw(state) >> 11) + 1) * 0x1p-53, v = (double)(draw(state) >> 11) * 0x1p-53;
+    double u = ((double)(draw(state) >> 11) + 1) * 0x1p-53,
+           v = (double)(draw(state) >> 11) * 0x1p-53;
     return sqrt(-2 * log(u)) * cos(2 * 3.14159265358979323846 * v);
 }
 
@@ -126,7 +127,8 @@ static bool parse_shape(Array *array, const char *text, char error[256]) {
         array->shape[array->dimensions++] = extent;
         array->count *= extent;
         if (!*end) return true;
-        if (*end != 'x') return fail(error, "'%s' is no number of elements; write 1024, or 64x16", text);
+        if (*end != 'x')
+            return fail(error, "'%s' is no number of elements; write 1024, or 64x16", text);
         at = end + 1;
     }
 }
@@ -138,7 +140,8 @@ static bool allocate(Array *array, char error[256]) {
 }
 
 /* Behind "random:" and its like. */
-static bool fill(Array *array, const char *kind, const char *text, uint64_t *state, char error[256]) {
+static bool fill(Array *array, const char *kind, const char *text, uint64_t *state,
+                 char error[256]) {
     if (!parse_type(&text, &array->type, error) || !parse_shape(array, text, error)) return false;
     array->size = array->count * types[array->type].size;
     if (!strcmp(kind, "empty")) return true;
@@ -171,7 +174,8 @@ bool array_parse_values(Array *array, const char *text, char error[256]) {
         array->size = start + size;
         array->shape[0] = ++array->count;
         if (!*end) return true;
-        if (*end != ',') return fail(error, "'%s': '%s' is no %s", text, at, types[array->type].name);
+        if (*end != ',')
+            return fail(error, "'%s': '%s' is no %s", text, at, types[array->type].name);
         at = end + 1;
     }
 }
@@ -194,7 +198,8 @@ static bool parse_header(Array *array, char *header, const char *path, char erro
     int type = 0;
     while (type < TYPES && strncmp(types[type].npy, descr, 3)) type++;
     if (type == TYPES)
-        return fail(error, "%s: elements of type %.3s; convert to one of f32 f16 i8 … u64", path, descr);
+        return fail(error, "%s: elements of type %.3s; convert to one of f32 f16 i8 … u64", path,
+                    descr);
     array->type = (ElementType)type;
     array->count = 1;
     for (const char *at = shape + 1; *at && *at != ')';) {
@@ -212,8 +217,8 @@ static bool parse_header(Array *array, char *header, const char *path, char erro
 
 static bool load_npy(Array *array, FILE *file, const char *path, char error[256]) {
     unsigned char start[12];
-    if (fread(start, 1, 10, file) != 10 || memcmp(start, "\x93NUMPY", 6) || start[6] < 1 || start[6] > 2 ||
-        (start[6] == 2 && fread(start + 10, 1, 2, file) != 2))
+    if (fread(start, 1, 10, file) != 10 || memcmp(start, "\x93NUMPY", 6) || start[6] < 1 ||
+        start[6] > 2 || (start[6] == 2 && fread(start + 10, 1, 2, file) != 2))
         return fail(error, "%s: not a .npy file", path);
     size_t length = start[8] | (size_t)start[9] << 8;
     if (start[6] == 2) length |= (size_t)start[10] << 16 | (size_t)start[11] << 24;
@@ -232,13 +237,15 @@ bool array_save(const Array *array, const unsigned char *data, const char *path,
     size_t used = 0;
     for (unsigned i = 0; i < array->dimensions; i++)
         used += (size_t)snprintf(shape + used, sizeof shape - used, "%zu, ", array->shape[i]);
-    int length = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
-                          types[array->type].npy, shape);
+    int length =
+        snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
+                 types[array->type].npy, shape);
     int padded = (length + 1 + 10 + 63) / 64 * 64 - 10;
     FILE *file = fopen(path, "wb");
     if (!file) return fail(error, "%s cannot be written", path);
     fwrite("\x93NUMPY\x01\x00", 1, 8, file);
-    fwrite((unsigned char[]){(unsigned char)(padded & 255), (unsigned char)(padded >> 8)}, 1, 2, file);
+    fwrite((unsigned char[]){(unsigned char)(padded & 255), (unsigned char)(padded >> 8)}, 1, 2,
+           file);
     fprintf(file, "%s%*s\n", header, padded - length - 1, "");
     fwrite(data, 1, array->size, file);
     bool whole = !ferror(file);

@@ -9,24 +9,32 @@
 enum { ARRAY_DIMENSIONS = 8 };
 
 typedef enum ElementType {
-    ELEMENT_F32, ELEMENT_F16, ELEMENT_I8, ELEMENT_U8, ELEMENT_I16, ELEMENT_U16, ELEMENT_I32,
-    ELEMENT_U32, ELEMENT_I64, ELEMENT_U64,
+    ELEMENT_F32,
+    ELEMENT_F16,
+    ELEMENT_I8,
+    ELEMENT_U8,
+    ELEMENT_I16,
+    ELEMENT_U16,
+    ELEMENT_I32,
+    ELEMENT_U32,
+    ELEMENT_I64,
+    ELEMENT_U64,
 } ElementType;
 
 typedef struct Array {
-    ElementType type; /* of the only or the last element */
-    size_t count;     /* of elements */
-    size_t size;      /* bytes */
+    ElementType type;    /* of the only or the last element */
+    size_t count;        /* of elements */
+    size_t size;         /* bytes */
     unsigned char *data; /* [size]; NULL: nothing is written there yet */
     unsigned dimensions;
     size_t shape[ARRAY_DIMENSIONS];
 } Array;
 
-/* All of these return false, with one line in `error`, for what they cannot read or write. The array's
- * data is to be freed by the caller. */
+/* All of these return false, with one line in `error`, for what they cannot read or write. The
+ * array's data is to be freed by the caller. */
 
-/* "FILE.npy", "zeros:f32:64x768", ones, random (normal; integers 0 … 99), range (0, 1, 2 …), empty; or
- * values, "u32:4,5,6". `random` goes on from *state. */
+/* "FILE.npy", "zeros:f32:64x768", ones, random (normal; integers 0 … 99), range (0, 1, 2 …), empty;
+ * or values, "u32:4,5,6". `random` goes on from *state. */
 bool array_parse(Array *array, const char *text, uint64_t *state, char error[256]);
 /* "u32:768" or "u32:768,f32:1e-5,0.5": values one after the other, each aligned to its size. */
 bool array_parse_values(Array *array, const char *text, char error[256]);

@@ -21,7 +21,7 @@ enum {
 
 /* Who touched a piece of memory. All zero: nobody. */
 typedef struct Access {
-    uint64_t code : 24;  /* offset of the instruction in the library */
+    uint64_t code : 24; /* offset of the instruction in the library */
     uint64_t thread : 10;
     uint64_t atomic : 1;
     uint64_t stamp : 29; /* Checker.now at that time */
@@ -67,9 +67,9 @@ struct Checker {
     unsigned simd_width;
     const char *atomic; /* here the next access is part of an atomic one that was checked */
 
-    uint32_t now;             /* counts barriers and threadgroups */
-    uint32_t group_stamp;     /* when the running threadgroup started */
-    uint32_t barrier[2];      /* the last barrier of the threadgroup, by space */
+    uint32_t now;         /* counts barriers and threadgroups */
+    uint32_t group_stamp; /* when the running threadgroup started */
+    uint32_t barrier[2];  /* the last barrier of the threadgroup, by space */
     uint32_t simdgroup_barrier[SIMT_THREADS][2];
     GroupStart *groups; /* of this launch */
     size_t group_count, group_capacity;
@@ -115,7 +115,8 @@ static Witness earlier(const Checker *c, Access access, bool writes) {
 }
 
 /* A pair of instructions is reported once for each memory, in either order. */
-static bool known(const Checker *c, FindingKind kind, uint32_t code, uint32_t other, const char *name) {
+static bool known(const Checker *c, FindingKind kind, uint32_t code, uint32_t other,
+                  const char *name) {
     for (size_t i = 0; i < c->finding_count; i++) {
         const Finding *f = &c->findings[i];
         bool same = (f->at.code == code && f->other.code == other) ||
@@ -172,7 +173,8 @@ const Finding *checker_findings(Checker *c, size_t *count) {
 
 /* Is what this access did complete, for the running thread? */
 static bool in_order(const Checker *c, Space space, Access before) {
-    if (before.stamp < c->group_stamp) return space == SPACE_THREADGROUP; /* memory of another group */
+    if (before.stamp < c->group_stamp)
+        return space == SPACE_THREADGROUP; /* memory of another group */
     if (before.thread == simt_thread->thread_index_in_threadgroup) return true;
     if (before.stamp < c->barrier[space]) return true;
     unsigned simdgroup = before.thread / c->simd_width;
@@ -220,7 +222,8 @@ static Witness thread_at(const SimtThread *thread, SimtPlace place) {
 
 static bool known_place(const Checker *c, FindingKind kind, SimtPlace place) {
     for (size_t i = 0; i < c->finding_count; i++)
-        if (c->findings[i].kind == kind && c->findings[i].at.place.line == (int)place.line) return true;
+        if (c->findings[i].kind == kind && c->findings[i].at.place.line == (int)place.line)
+            return true;
     return false;
 }
 
@@ -273,8 +276,8 @@ static bool place_block(Checker *c, unsigned slot, size_t size) {
            mprotect(block->start, round_up(size ? size : 1, c->page), PROT_READ | PROT_WRITE) == 0;
 }
 
-unsigned char *checker_buffer(Checker *c, unsigned index, const char *name, size_t size, Space space,
-                              bool writable) {
+unsigned char *checker_buffer(Checker *c, unsigned index, const char *name, size_t size,
+                              Space space, bool writable) {
     Block *block = &c->blocks[index];
     if (!place_block(c, index, size)) return NULL;
     block->space = space;
@@ -300,7 +303,8 @@ static void *place(void *self, const SimtVariable *variable, unsigned index, siz
     unsigned slot = BUFFER_SLOTS;
     for (; slot < SLOTS && c->blocks[slot].start; slot++) {
         const Block *block = &c->blocks[slot];
-        if (block->variable == variable && (variable || block->index == (int)index)) return block->start;
+        if (block->variable == variable && (variable || block->index == (int)index))
+            return block->start;
     }
     if (slot == SLOTS || !place_block(c, slot, size)) return NULL;
     Block *block = &c->blocks[slot];
@@ -358,7 +362,8 @@ static void check_cell(Checker *c, const Block *block, Cell *cell, size_t offset
         Access write = cell->writes[i], read = cell->reads[i];
         if (write.stamp && !(write.atomic && self.atomic) && !in_order(c, block->space, write))
             report_race(c, block, offset, bytes, self.code, self, writes, write, true);
-        if (writes && read.stamp && !(read.atomic && self.atomic) && !in_order(c, block->space, read))
+        if (writes && read.stamp && !(read.atomic && self.atomic) &&
+            !in_order(c, block->space, read))
             report_race(c, block, offset, bytes, self.code, self, writes, read, false);
     }
     if (!writes) remember(c, block->space, cell->reads, self);
@@ -366,8 +371,8 @@ static void check_cell(Checker *c, const Block *block, Cell *cell, size_t offset
     else *cell = (Cell){.writes = {self}}; /* what came before is in order, or reported */
 }
 
-static void check_races(Checker *c, Block *block, size_t offset, size_t bytes, uint32_t code, bool writes,
-                        bool atomic) {
+static void check_races(Checker *c, Block *block, size_t offset, size_t bytes, uint32_t code,
+                        bool writes, bool atomic) {
     for (unsigned shift = block->shift; (offset | bytes) & ((1u << block->shift) - 1);)
         refine(block, --shift);
     Access self = {.code = code,
@@ -404,13 +409,15 @@ static void check_wild(Checker *c, const char *address, size_t bytes, uint32_t c
     bool in_library = within(address, bytes, c->library, (size_t)(c->library_end - c->library));
     if (in_library && !writes) return;
     if (!in_library) {
-        stop(c, code, writes ? "writes where no memory of the kernel is: a null or wild pointer"
-                             : "reads where no memory of the kernel is: a null or wild pointer");
+        stop(c, code,
+             writes ? "writes where no memory of the kernel is: a null or wild pointer"
+                    : "reads where no memory of the kernel is: a null or wild pointer");
         return;
     }
     Witness at = here(code, true, false);
     Finding *finding = checker_report(c, FINDING_CONST, &at);
-    if (finding) snprintf(finding->detail, sizeof finding->detail, "writes to a program-scope constant");
+    if (finding)
+        snprintf(finding->detail, sizeof finding->detail, "writes to a program-scope constant");
     simt_stop("wrote to a program-scope constant");
 }
 
@@ -447,10 +454,15 @@ static void mark_written(unsigned char *written, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) written[i] &= WRITTEN;
 }
 
-typedef enum Use { READ = 1, WRITE = 2, ATOMIC = 4, COPY = 8 } Use; /* COPY: `written` is copied, too */
+typedef enum Use {
+    READ = 1,
+    WRITE = 2,
+    ATOMIC = 4,
+    COPY = 8
+} Use; /* COPY: `written` is copied, too */
 
-/* A copy, and a private struct as an argument, may take along padding that nothing wrote, but not nothing
- * else. */
+/* A copy, and a private struct as an argument, may take along padding that nothing wrote, but not
+ * nothing else. */
 static bool all_unwritten(const unsigned char *written, size_t bytes) {
     for (size_t i = 0; i < bytes; i++)
         if (written[i] != UNWRITTEN) return false;
@@ -471,8 +483,7 @@ static void check_block(Checker *c, Block *block, const char *address, size_t by
     if (use & READ && (use & COPY ? all_unwritten(written, bytes) : any_unwritten(written, bytes)))
         report_unwritten(c, block, address, bytes, code);
     if (writes && !(use & COPY)) mark_written(block->written + offset, bytes);
-    if (block->writable)
-        check_races(c, block, offset, bytes, code, writes, use & ATOMIC);
+    if (block->writable) check_races(c, block, offset, bytes, code, writes, use & ATOMIC);
 }
 
 static void report_private(Checker *c, size_t stack_offset, size_t bytes, uint32_t code,
@@ -509,7 +520,8 @@ static void check_private(Checker *c, size_t offset, size_t bytes, uint32_t code
 }
 
 /* One access of the kernel, from the instruction at `caller` in the function with this frame. */
-static void check(const void *pointer, size_t bytes, unsigned use, const void *caller, const void *frame) {
+static void check(const void *pointer, size_t bytes, unsigned use, const void *caller,
+                  const void *frame) {
     Checker *c = checker;
     if (!simt_thread || !bytes) return;
     const char *address = pointer;
@@ -565,12 +577,12 @@ static void enter(const char *low, const char *frame, const void *caller) {
 #define FRAME (*(void **)__builtin_frame_address(0))
 
 #define ACCESS(bytes)                                                                              \
-    void msl_load##bytes##_noabort(void *address);                                                           \
-    void msl_load##bytes##_noabort(void *address) {                                                          \
+    void msl_load##bytes##_noabort(void *address);                                                 \
+    void msl_load##bytes##_noabort(void *address) {                                                \
         check(address, bytes, READ, CALLER, FRAME);                                                \
     }                                                                                              \
-    void msl_store##bytes##_noabort(void *address);                                                          \
-    void msl_store##bytes##_noabort(void *address) {                                                         \
+    void msl_store##bytes##_noabort(void *address);                                                \
+    void msl_store##bytes##_noabort(void *address) {                                               \
         check(address, bytes, WRITE, CALLER, FRAME);                                               \
     }
 ACCESS(1)
@@ -609,8 +621,8 @@ void *msl_memset(void *to, int value, size_t bytes) {
     return memset(to, value, bytes);
 }
 
-/* From msl/common/atomic.h: what an atomic is about to do. A load or store then comes here once more, as
- * if it were not atomic. */
+/* From msl/common/atomic.h: what an atomic is about to do. A load or store then comes here once
+ * more, as if it were not atomic. */
 void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes);
 void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes) {
     checker->atomic = NULL;
@@ -637,7 +649,7 @@ typedef struct BoundsCheck {
     const struct {
         uint16_t kind, info;
         char name[];
-    } *array, *index;
+    } * array, *index;
 } BoundsCheck;
 
 void __ubsan_handle_out_of_bounds(const BoundsCheck *bounds, uintptr_t index);
@@ -694,7 +706,8 @@ enum { FAULTS = sizeof faults / sizeof *faults };
 static void watch_signals(Checker *c, unsigned seconds, struct sigaction old[FAULTS + 1]) {
     stack_t stack = {.ss_sp = c->signal_stack, .ss_size = sizeof c->signal_stack};
     sigaltstack(&stack, NULL);
-    struct sigaction fault = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction fault = {.sa_sigaction = on_fault,
+                              .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     for (int i = 0; i < FAULTS; i++) sigaction(faults[i], &fault, &old[i]);
     struct sigaction time = {.sa_handler = on_time, .sa_flags = SA_ONSTACK | SA_RESTART};
     sigaction(SIGPROF, &time, &old[FAULTS]);
@@ -711,7 +724,8 @@ static void leave_signals(const struct sigaction old[FAULTS + 1]) {
 
 static void forget(Checker *c) {
     for (unsigned i = 0; i < SLOTS; i++)
-        if (c->blocks[i].start) madvise(c->blocks[i].cells, cell_bytes(&c->blocks[i]), MADV_DONTNEED);
+        if (c->blocks[i].start)
+            madvise(c->blocks[i].cells, cell_bytes(&c->blocks[i]), MADV_DONTNEED);
     c->now = c->group_stamp = 0;
     c->group_count = 0;
     memset(c->barrier, 0, sizeof c->barrier);
@@ -725,8 +739,8 @@ static void report_end(Checker *c, const char *error) {
 
 bool checker_run(Checker *c, Simt *simt, SimtLaunch *launch, unsigned seconds, bool *ended,
                  char *error, size_t error_size) {
-    SimtWatcher watcher = {c,  group_starts,  place, threadgroup_barrier, simdgroup_barrier,
-                           inactive_lane, stuck};
+    SimtWatcher watcher = {
+        c, group_starts, place, threadgroup_barrier, simdgroup_barrier, inactive_lane, stuck};
     forget(c);
     c->runtime = simt_memory(simt);
     if (!c->private_written)

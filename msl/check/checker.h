@@ -1,9 +1,10 @@
 /* checker.h — watches every load and store of a kernel on the SIMT runtime.
  *
- * The kernel is compiled with clang's (kernel) address sanitizer, which puts a call before every access; the
- * calls come here instead of to the sanitizer's runtime. For each piece of memory the checker knows who wrote
- * and who read it last. Two accesses of different threads are in order only if Metal's memory model says
- * so: a barrier of the threadgroup or simdgroup between them whose mem_flags name that memory.
+ * The kernel is compiled with clang's (kernel) address sanitizer, which puts a call before every
+ * access; the calls come here instead of to the sanitizer's runtime. For each piece of memory the
+ * checker knows who wrote and who read it last. Two accesses of different threads are in order only
+ * if Metal's memory model says so: a barrier of the threadgroup or simdgroup between them whose
+ * mem_flags name that memory.
  */
 #ifndef METAL_LLM_MSL_CHECK_CHECKER_H
 #define METAL_LLM_MSL_CHECK_CHECKER_H
@@ -37,9 +38,9 @@ typedef struct Finding {
     FindingKind kind;
     Witness at, other; /* `other` of a race: the access before */
     Space space;
-    char name[64]; /* of the buffer or variable, empty if there is none */
-    int index;     /* of [[buffer(n)]] or [[threadgroup(n)]], −1: a variable */
-    size_t size;   /* bytes of that memory */
+    char name[64];    /* of the buffer or variable, empty if there is none */
+    int index;        /* of [[buffer(n)]] or [[threadgroup(n)]], −1: a variable */
+    size_t size;      /* bytes of that memory */
     ptrdiff_t offset; /* of the access in it: may be negative, or behind its end */
     size_t bytes;     /* of the access */
     char detail[256]; /* what the above cannot say, in words */
@@ -48,23 +49,23 @@ typedef struct Finding {
 /* One at a time: the compiled kernel calls functions, not objects. */
 typedef struct Checker Checker;
 
-/* `library`: the dlopened kernel's lowest and highest address. Symbols are kept by the caller. NULL when
- * there is no room for the address space that it reserves. */
+/* `library`: the dlopened kernel's lowest and highest address. Symbols are kept by the caller. NULL
+ * when there is no room for the address space that it reserves. */
 Checker *checker_new(const Symbols *symbols, const char *library, const char *library_end);
 void checker_free(Checker *checker); /* NULL is fine */
 
 /* Memory for [[buffer(index)]], between wide margins. */
-unsigned char *checker_buffer(Checker *checker, unsigned index, const char *name, size_t size, Space space,
-                              bool writable);
+unsigned char *checker_buffer(Checker *checker, unsigned index, const char *name, size_t size,
+                              Space space, bool writable);
 /* What a buffer holds before a launch: a copy of `data`, or if that is NULL what nobody wrote. */
 void checker_fill(Checker *checker, unsigned index, const void *data);
 
 /* What [[threadgroup(index)]] is called in findings. */
 void checker_name_scratch(Checker *checker, unsigned index, const char *name);
 
-/* Run a launch under watch; `launch->arguments` hold the checker's buffers, `seconds` is how long it may
- * take. False and one line in `error` if it could not even start; what else went wrong is a finding,
- * and *ended says whether it kept the launch from its end. */
+/* Run a launch under watch; `launch->arguments` hold the checker's buffers, `seconds` is how long
+ * it may take. False and one line in `error` if it could not even start; what else went wrong is a
+ * finding, and *ended says whether it kept the launch from its end. */
 bool checker_run(Checker *checker, Simt *simt, SimtLaunch *launch, unsigned seconds, bool *ended,
                  char *error, size_t error_size);
 

@@ -1,4 +1,5 @@
-/* metal-check — runs one Metal kernel on this machine, and says what it does wrong. See docs/metal-check.md. */
+/* metal-check — runs one Metal kernel on this machine, and says what it does wrong. See
+ * docs/metal-check.md. */
 #include "array.h"
 #include "program.h"
 #include "report.h"
@@ -16,14 +17,17 @@ enum { CLEAN = 0, FOUND = 1, CANNOT = 2, FLAGS = 64, SECONDS = 60 };
 static const char usage[] =
     "usage: metal-check FILE.metal --kernel NAME --grid X,Y,Z --threads X,Y,Z [options]\n"
     "\n"
-    "Runs a kernel on this machine and reports data races, accesses out of bounds, reads of memory that\n"
-    "nothing wrote, barriers that not all threads reach, reads from lanes that take no part, writes\n"
+    "Runs a kernel on this machine and reports data races, accesses out of bounds, reads of memory "
+    "that\n"
+    "nothing wrote, barriers that not all threads reach, reads from lanes that take no part, "
+    "writes\n"
     "through const, and results that depend on the order of the threads.\n"
     "\n"
     "  --kernel NAME                the kernel\n"
     "  --grid X,Y,Z                 threads of the whole grid, as dispatchThreads counts\n"
     "  --threads X,Y,Z              threads of a threadgroup\n"
-    "  --buffer N=CONTENT           [[buffer(N)]]: a .npy file, zeros:TYPE:COUNT, ones, random, range or\n"
+    "  --buffer N=CONTENT           [[buffer(N)]]: a .npy file, zeros:TYPE:COUNT, ones, random, "
+    "range or\n"
     "                               empty (nothing written there) likewise, or values, u32:4,5,6;\n"
     "                               TYPE is f32 f16 i8 u8 i16 u16 i32 u32 i64 or u64\n"
     "  --bytes N=TYPE:VALUE,…       [[buffer(N)]] as setBytes would set it, a number or a struct\n"
@@ -79,9 +83,10 @@ static bool parse_number(const char *option, const char *text, uint64_t low, uin
     char *end;
     errno = 0;
     *number = strtoull(text, &end, 10);
-    if (end != text && !*end && *text != '-' && !errno && *number >= low && *number <= high) return true;
-    return fail("%s %s: a number from %llu to %llu is needed", option, text, (unsigned long long)low,
-                (unsigned long long)high);
+    if (end != text && !*end && *text != '-' && !errno && *number >= low && *number <= high)
+        return true;
+    return fail("%s %s: a number from %llu to %llu is needed", option, text,
+                (unsigned long long)low, (unsigned long long)high);
 }
 
 static bool parse_size(const char *option, const char *text, SimtSize *size) {
@@ -105,13 +110,15 @@ static bool parse_index(const char *option, const char *text, unsigned *index, c
     char *end;
     unsigned long number = strtoul(text, &end, 10);
     if (end == text || *end != '=' || number >= SIMT_BUFFERS)
-        return fail("%s %s: write it as INDEX=…, with an index from 0 to %d", option, text, SIMT_BUFFERS - 1);
+        return fail("%s %s: write it as INDEX=…, with an index from 0 to %d", option, text,
+                    SIMT_BUFFERS - 1);
     *index = (unsigned)number;
     *rest = end + 1;
     return true;
 }
 
-static bool parse_binding(Options *options, const char *option, const char *text, uint64_t *random) {
+static bool parse_binding(Options *options, const char *option, const char *text,
+                          uint64_t *random) {
     unsigned index;
     const char *content;
     char error[256];
@@ -159,14 +166,29 @@ static bool parse_constant(Options *options, const char *text) {
 }
 
 static bool add_flag(Options *options, const char *flag, const char *value) {
-    if (options->flag_count + 2 > FLAGS) return fail("more than %d options for the compiler", FLAGS / 2);
+    if (options->flag_count + 2 > FLAGS)
+        return fail("more than %d options for the compiler", FLAGS / 2);
     options->flags[options->flag_count++] = (char *)(uintptr_t)flag;
     options->flags[options->flag_count++] = (char *)(uintptr_t)value;
     return true;
 }
 
 typedef enum Option {
-    KERNEL = 256, GRID, THREADS, BUFFER, BYTES, CONSTANT, SCRATCH, SIMD_WIDTH, SEEDS, SEED, STRICT, JSON, CACHE, TIME_LIMIT, HELP,
+    KERNEL = 256,
+    GRID,
+    THREADS,
+    BUFFER,
+    BYTES,
+    CONSTANT,
+    SCRATCH,
+    SIMD_WIDTH,
+    SEEDS,
+    SEED,
+    STRICT,
+    JSON,
+    CACHE,
+    TIME_LIMIT,
+    HELP,
 } Option;
 
 static const struct option long_options[] = {
@@ -230,7 +252,8 @@ static bool parse_options(Options *options, int count, char **arguments) {
     options->program.flags = options->flags;
     options->program.constants = options->constants;
     uint64_t random = find_seed(count, arguments);
-    for (int option; (option = getopt_long(count, arguments, "D:I:o:", long_options, NULL)) != -1;) {
+    for (int option;
+         (option = getopt_long(count, arguments, "D:I:o:", long_options, NULL)) != -1;) {
         if (option == HELP) {
             fputs(usage, stdout);
             exit(CLEAN);
@@ -264,11 +287,12 @@ static bool bind_parameter(Options *options, Checker *checker, const BoundParame
         return parameter->kind == BOUND_CONSTANT
                    ? fail("'%s' needs a value: --bytes %u=TYPE:VALUE (it is a constant %s &)",
                           parameter->name, index, parameter->type)
-                   : fail("'%s' needs a buffer: --buffer %u=CONTENT (it is a %s *)", parameter->name,
-                          index, parameter->type);
+                   : fail("'%s' needs a buffer: --buffer %u=CONTENT (it is a %s *)",
+                          parameter->name, index, parameter->type);
     binding->memory = checker_buffer(checker, index, parameter->name, binding->array.size,
                                      space_of(parameter), parameter->writable);
-    return binding->memory || fail("no memory for '%s', %zu bytes", parameter->name, binding->array.size);
+    return binding->memory ||
+           fail("no memory for '%s', %zu bytes", parameter->name, binding->array.size);
 }
 
 static bool bind_parameters(Options *options, Checker *checker, const BoundKernel *kernel) {
@@ -280,8 +304,10 @@ static bool bind_parameters(Options *options, Checker *checker, const BoundKerne
             used[parameter->index] = true;
     }
     for (unsigned i = 0; i < SIMT_BUFFERS; i++) {
-        if (options->bindings[i].given && !used[i]) return fail("the kernel has no [[buffer(%u)]]", i);
-        if (options->bindings[i].output && !used[i]) return fail("-o: the kernel has no [[buffer(%u)]]", i);
+        if (options->bindings[i].given && !used[i])
+            return fail("the kernel has no [[buffer(%u)]]", i);
+        if (options->bindings[i].output && !used[i])
+            return fail("-o: the kernel has no [[buffer(%u)]]", i);
     }
     return true;
 }
@@ -314,10 +340,12 @@ static void report_order(Checker *checker, const BoundFile *file, const BoundKer
     if (!finding) return;
     snprintf(finding->name, sizeof finding->name, "%s", parameter->name);
     finding->index = (int)parameter->index;
-    snprintf(finding->detail, sizeof finding->detail,
-             "element %zu of '%s' [[buffer(%u)]] depends on the order of the threads: %.9g with seed "
-             "%llu, %.9g with seed %llu", element, parameter->name, parameter->index, a,
-             (unsigned long long)seeds[0], b, (unsigned long long)seeds[1]);
+    snprintf(
+        finding->detail, sizeof finding->detail,
+        "element %zu of '%s' [[buffer(%u)]] depends on the order of the threads: %.9g with seed "
+        "%llu, %.9g with seed %llu",
+        element, parameter->name, parameter->index, a, (unsigned long long)seeds[0], b,
+        (unsigned long long)seeds[1]);
 }
 
 /* The first element of a buffer that this seed left different from the first one. */
@@ -347,7 +375,8 @@ static void compare_all(Options *options, Checker *checker, const Program *progr
             binding->first = malloc(binding->array.size + 1);
             if (binding->first) memcpy(binding->first, binding->memory, binding->array.size);
         } else if (compare(binding, &element, &a, &b)) {
-            report_order(checker, &program->file, kernel, &kernel->parameter[i], element, a, b, seeds);
+            report_order(checker, &program->file, kernel, &kernel->parameter[i], element, a, b,
+                         seeds);
         }
     }
 }
@@ -380,7 +409,8 @@ static bool run_seeds(Options *options, Checker *checker, const Program *program
     for (unsigned i = 0; i < options->seeds && !ended; i++) {
         char error[256];
         for (unsigned b = 0; b < SIMT_BUFFERS; b++)
-            if (options->bindings[b].memory) checker_fill(checker, b, options->bindings[b].array.data);
+            if (options->bindings[b].memory)
+                checker_fill(checker, b, options->bindings[b].array.data);
         launch.seed = options->seed + i;
         if (!checker_run(checker, simt, &launch, options->seconds, &ended, error, sizeof error))
             return fail("%s", error);

@@ -38,13 +38,14 @@ __attribute__((format(printf, 1, 2))) static bool fail(const char *format, ...) 
 
 /* --- the temporary folder --- */
 
-/* Metal's headers. While a file's own macros and headers are expanded they are empty; then all of the
- * language comes from <metal_stdlib>. */
+/* Metal's headers. While a file's own macros and headers are expanded they are empty; then all of
+ * the language comes from <metal_stdlib>. */
 static const char *const parts[] = {
-    "metal_stdlib",    "metal_atomic",    "metal_common",    "metal_compute",   "metal_geometric", "metal_integer",
-    "metal_math",      "metal_matrix",    "metal_pack",      "metal_relational", "metal_simdgroup",
-    "metal_types",     "metal_uniform",   "metal_simdgroup_matrix", "metal_limits", "metal_numeric",
-    "metal_array",     "metal_type_traits", "metal_utility", "simd/simd.h",
+    "metal_stdlib",    "metal_atomic",           "metal_common",    "metal_compute",
+    "metal_geometric", "metal_integer",          "metal_math",      "metal_matrix",
+    "metal_pack",      "metal_relational",       "metal_simdgroup", "metal_types",
+    "metal_uniform",   "metal_simdgroup_matrix", "metal_limits",    "metal_numeric",
+    "metal_array",     "metal_type_traits",      "metal_utility",   "simd/simd.h",
 };
 
 static bool write_file(const char *folder, const char *name, const char *text) {
@@ -100,8 +101,8 @@ static void remove_folder(const char *folder) {
 
 /* --- compiling --- */
 
-/* Every variable of the kernel's functions gets an annotation: what it might tell of its address makes
- * clang watch it like shared memory. */
+/* Every variable of the kernel's functions gets an annotation: what it might tell of its address
+ * makes clang watch it like shared memory. */
 static const char *const prologue =
     "#include <metal_stdlib>\n"
     "#pragma clang attribute push(__attribute__((annotate(\"private\"))), "
@@ -122,8 +123,8 @@ static bool write_source(const Program *program, const ProgramOptions *wanted) {
     return fclose(file) == 0 || fail("%s cannot be written", path);
 }
 
-/* Run a command, its output into a file if `output` is not NULL. Returns its exit status, -1 if it cannot
- * be run. */
+/* Run a command, its output into a file if `output` is not NULL. Returns its exit status, -1 if it
+ * cannot be run. */
 static int run(char *const *command, const char *output) {
     pid_t process;
     int status;
@@ -139,8 +140,8 @@ static int run(char *const *command, const char *output) {
 }
 
 static const char *find_clang(void) {
-    static const char *const names[] = {"clang++-19", "clang++-18", "clang++-17", "clang++-16",
-                                        "clang++-15", "clang++"};
+    static const char *const names[] = {"clang++-19", "clang++-18", "clang++-17",
+                                        "clang++-16", "clang++-15", "clang++"};
     static char path[PATH_BYTES];
     const char *chosen = getenv("CLANGXX");
     if (chosen && *chosen) return chosen;
@@ -195,7 +196,8 @@ static void hide_folder(char *text, size_t size, const char *folder) {
 }
 
 /* The file with its macros and its own headers expanded, in program->text. */
-static bool expand(Program *program, const ProgramOptions *wanted, const char *width, size_t *size) {
+static bool expand(Program *program, const ProgramOptions *wanted, const char *width,
+                   size_t *size) {
     char include[PATH_BYTES], output[PATH_BYTES];
     snprintf(include, sizeof include, "-I%s/empty", program->folder);
     snprintf(output, sizeof output, "%s/kernel.ii", program->folder);
@@ -208,30 +210,34 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     return program->text || fail("%s cannot be read", output);
 }
 
-/* No optimisation: every access of the source is made, in its own line. The address sanitizer writes
- * nothing but calls, also for variables on the stack, and the entry of every function is one more. */
+/* No optimisation: every access of the source is made, in its own line. The address sanitizer
+ * writes nothing but calls, also for variables on the stack, and the entry of every function is one
+ * more. */
 #define INSTRUMENTATION                                                                            \
-    "-O0", "-fsanitize=kernel-address,array-bounds",                                              \
-        "-fno-sanitize-link-runtime", "-finstrument-functions-after-inlining", "-mllvm",           \
+    "-O0", "-fsanitize=kernel-address,array-bounds", "-fno-sanitize-link-runtime",                 \
+        "-finstrument-functions-after-inlining", "-mllvm",                                         \
         "-asan-memory-access-callback-prefix=msl_", "-mllvm", "-asan-kernel-mem-intrinsic-prefix", \
         "-mllvm", "-asan-instrumentation-with-call-threshold=0", "-mllvm", "-asan-opt=0",          \
         "-mllvm", "-asan-stack=0", "-mllvm", "-asan-globals=0", "-mllvm",                          \
         "-asan-use-stack-safety=0", "-mllvm", "-asan-instrument-atomics=0"
 
 static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
-    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], map[PATH_BYTES], output[PATH_BYTES + 16];
+    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], map[PATH_BYTES],
+        output[PATH_BYTES + 16];
     snprintf(config, sizeof config, "%s/flags", program->headers);
     snprintf(include, sizeof include, "-I%s", program->headers);
     snprintf(source, sizeof source, "%s/kernel.cpp", program->folder);
     snprintf(map, sizeof map, "-fdebug-prefix-map=%s=" HEADERS, program->headers);
-    snprintf(output, sizeof output, "%s.%d", program->library, (int)getpid()); /* whole when renamed */
+    snprintf(output, sizeof output, "%s.%d", program->library,
+             (int)getpid()); /* whole when renamed */
     Command command = {.count = 0};
     if (!start_command(&command, wanted, width)) return false;
     ADD(&command, "--config", config, "-shared", "-fPIC", "-w", "-fno-exceptions", "-fdeclspec",
-        "-gdwarf-aranges", INSTRUMENTATION, "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include, map,
-        source, "-lm", "-o", output);
+        "-gdwarf-aranges", INSTRUMENTATION, "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include,
+        map, source, "-lm", "-o", output);
     return finish_command(&command, wanted->path) &&
-           (rename(output, program->library) == 0 || fail("%s cannot be written", program->library));
+           (rename(output, program->library) == 0 ||
+            fail("%s cannot be written", program->library));
 }
 
 /* Compile, unless the cache has what this source, these headers and this compiler give. */
@@ -246,7 +252,8 @@ static bool find_library(Program *program, const ProgramOptions *wanted, const c
     if (clang) key ^= hash_bytes(clang, strlen(clang)) * 5;
     for (size_t i = 0; i < simt_header_count; i++)
         key ^= hash_bytes(simt_headers[i].text, strlen(simt_headers[i].text)) * (2 * i + 7);
-    snprintf(program->library, sizeof program->library, "%s/%016llx.so", folder, (unsigned long long)key);
+    snprintf(program->library, sizeof program->library, "%s/%016llx.so", folder,
+             (unsigned long long)key);
     if (wanted->cache && mkdir(wanted->cache, 0777) != 0 && access(wanted->cache, W_OK) != 0)
         return fail("%s cannot be written", wanted->cache);
     return access(program->library, R_OK) == 0 || compile(program, wanted, width);
@@ -300,7 +307,8 @@ static bool load(Program *program) {
     dl_iterate_phdr(find_extent, &extent);
     program->begin = info.dli_fbase;
     program->end = program->begin + (extent.end - extent.base);
-    if (program->end - program->begin > 1 << 24) return fail("%s: too much code", program->file.path);
+    if (program->end - program->begin > 1 << 24)
+        return fail("%s: too much code", program->file.path);
     program->symbols = symbols_open(path, HEADERS "/");
     return program->symbols || fail("%s: no debug information", path);
 }

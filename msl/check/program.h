@@ -7,12 +7,12 @@
 #include "symbols.h"
 
 typedef struct ProgramOptions {
-    const char *path;        /* of the .metal file */
-    const char *kernel;      /* its name */
-    unsigned simd_width;     /* SIMD_WIDTH in the file */
+    const char *path;             /* of the .metal file */
+    const char *kernel;           /* its name */
+    unsigned simd_width;          /* SIMD_WIDTH in the file */
     const char *const *constants; /* [SIMT_BUFFERS] values of function constants as C++, or NULL */
-    const char *cache; /* folder to keep compiled kernels in; NULL: they are not kept */
-    char *const *flags;      /* more options for clang (-D, -I); NULL-terminated */
+    const char *cache;            /* folder to keep compiled kernels in; NULL: they are not kept */
+    char *const *flags;           /* more options for clang (-D, -I); NULL-terminated */
 } ProgramOptions;
 
 typedef struct Program {
@@ -28,10 +28,11 @@ typedef struct Program {
     char *text;
 } Program;
 
-/* What is wrong with the file goes to stderr, each with file and line. False if it cannot be run. */
+/* What is wrong with the file goes to stderr, each with file and line. False if it cannot be
+ * run. */
 bool program_open(Program *program, const ProgramOptions *options);
-/* The language check of an open program's file: what Apple's compiler would refuse goes to stderr, each
- * with file and line. False if there is anything. */
+/* The language check of an open program's file: what Apple's compiler would refuse goes to stderr,
+ * each with file and line. False if there is anything. */
 bool program_strict(const Program *program, const ProgramOptions *options);
 /* Frees a program that could not be opened, too, and removes the temporary folder. */
 void program_close(Program *program);

@@ -8,14 +8,10 @@
 enum { MESSAGE_BYTES = 1024 };
 
 static const char *const kinds[] = {
-    [FINDING_RACE] = "race",
-    [FINDING_OUT_OF_BOUNDS] = "out-of-bounds",
-    [FINDING_UNWRITTEN] = "unwritten",
-    [FINDING_CONST] = "const",
-    [FINDING_BARRIER] = "barrier",
-    [FINDING_INACTIVE_LANE] = "inactive-lane",
-    [FINDING_ORDER] = "order",
-    [FINDING_FAULT] = "fault",
+    [FINDING_RACE] = "race",           [FINDING_OUT_OF_BOUNDS] = "out-of-bounds",
+    [FINDING_UNWRITTEN] = "unwritten", [FINDING_CONST] = "const",
+    [FINDING_BARRIER] = "barrier",     [FINDING_INACTIVE_LANE] = "inactive-lane",
+    [FINDING_ORDER] = "order",         [FINDING_FAULT] = "fault",
 };
 
 static const char *const spaces[] = {
@@ -36,7 +32,8 @@ typedef struct Message {
 __attribute__((format(printf, 2, 3))) static void say(Message *message, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(message->text + message->used, MESSAGE_BYTES - message->used, format, arguments);
+    int length =
+        vsnprintf(message->text + message->used, MESSAGE_BYTES - message->used, format, arguments);
     va_end(arguments);
     if (length > 0) message->used += (size_t)length;
     if (message->used >= MESSAGE_BYTES) message->used = MESSAGE_BYTES - 1;
@@ -57,7 +54,9 @@ static void say_memory(Message *message, const Finding *finding) {
 
 static void say_bytes(Message *message, const Finding *finding) {
     if (finding->bytes == 1) say(message, "byte %td", finding->offset);
-    else say(message, "bytes %td-%td", finding->offset, finding->offset + (ptrdiff_t)finding->bytes - 1);
+    else
+        say(message, "bytes %td-%td", finding->offset,
+            finding->offset + (ptrdiff_t)finding->bytes - 1);
 }
 
 static bool same_group(const Witness *a, const Witness *b) {
@@ -65,8 +64,9 @@ static bool same_group(const Witness *a, const Witness *b) {
 }
 
 static const char *verb(const Witness *who) {
-    return who->atomic ? who->writes ? "atomically changes" : "atomically reads"
-                       : who->writes ? "writes" : "reads";
+    return who->atomic   ? who->writes ? "atomically changes" : "atomically reads"
+           : who->writes ? "writes"
+                         : "reads";
 }
 
 static void say_race(Message *message, const Finding *finding) {
@@ -80,14 +80,16 @@ static void say_race(Message *message, const Finding *finding) {
     if (same_group(at, other)) say(message, "thread %u", other->thread);
     else say_thread(message, other);
     say(message, " %s in line %d; ", verb(other), other->place.line);
-    if (same_group(at, other)) say(message, "no barrier orders the two in %s memory", spaces[finding->space]);
+    if (same_group(at, other))
+        say(message, "no barrier orders the two in %s memory", spaces[finding->space]);
     else say(message, "nothing orders threadgroups");
 }
 
 static void say_bounds(Message *message, const Finding *finding) {
     say_thread(message, &finding->at);
     ptrdiff_t behind = finding->offset - (ptrdiff_t)finding->size;
-    say(message, " %s %zu byte%s of ", verb(&finding->at), finding->bytes, finding->bytes == 1 ? "" : "s");
+    say(message, " %s %zu byte%s of ", verb(&finding->at), finding->bytes,
+        finding->bytes == 1 ? "" : "s");
     say_memory(message, finding);
     if (finding->offset < 0) say(message, ", %td bytes before its start", -finding->offset);
     else if (behind > 0) say(message, ", %td bytes behind its end", behind);
@@ -176,8 +178,8 @@ size_t report_text(const Report *report, FILE *out) {
         const Finding *finding = &report->findings[i];
         if (!is_shown(report, i)) continue;
         Message message = describe(finding);
-        fprintf(out, "%s:%d: %s: %s: %s\n", file_of(report, finding->at.place), finding->at.place.line,
-                kinds[finding->kind], report->kernel, message.text);
+        fprintf(out, "%s:%d: %s: %s: %s\n", file_of(report, finding->at.place),
+                finding->at.place.line, kinds[finding->kind], report->kernel, message.text);
         shown++;
     }
     return shown;
@@ -229,7 +231,8 @@ size_t report_json(const Report *report, FILE *out) {
     cJSON_AddNumberToObject(json, "run_seconds", report->run_seconds);
     cJSON *findings = cJSON_AddArrayToObject(json, "findings");
     for (size_t i = 0; i < report->count; i++)
-        if (is_shown(report, i)) cJSON_AddItemToArray(findings, finding_json(report, &report->findings[i]));
+        if (is_shown(report, i))
+            cJSON_AddItemToArray(findings, finding_json(report, &report->findings[i]));
     size_t shown = (size_t)cJSON_GetArraySize(findings);
     char *text = cJSON_Print(json);
     if (text) fprintf(out, "%s\n", text);

@@ -156,7 +156,8 @@ Place symbols_place(const Symbols *symbols, uint32_t code) {
     Dwarf_Die *scopes = NULL;
     int count = dwarf_getscopes(&unit, code, &scopes);
     for (int i = 0; i < count && in_headers(symbols, place.file); i++)
-        if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine) place = call_place(&unit, &scopes[i]);
+        if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine)
+            place = call_place(&unit, &scopes[i]);
     free(scopes);
     return place;
 }
@@ -178,7 +179,8 @@ Symbols *symbols_open(const char *path, const char *headers) {
 void symbols_close(Symbols *symbols) {
     if (!symbols) return;
     for (size_t f = 0; f < symbols->count; f++) {
-        for (size_t i = 0; i < symbols->functions[f].count; i++) free(symbols->functions[f].locals[i].name);
+        for (size_t i = 0; i < symbols->functions[f].count; i++)
+            free(symbols->functions[f].locals[i].name);
         free(symbols->functions[f].locals);
     }
     free(symbols->functions);

@@ -1,5 +1,5 @@
-/* symbols.h — a compiled kernel's debug information: the source line of an instruction, and where on
- * the stack the variables of a function lie.
+/* symbols.h — a compiled kernel's debug information: the source line of an instruction, and where
+ * on the stack the variables of a function lie.
  */
 #ifndef METAL_LLM_MSL_CHECK_SYMBOLS_H
 #define METAL_LLM_MSL_CHECK_SYMBOLS_H
@@ -29,16 +29,17 @@ typedef struct Place {
 
 typedef struct Symbols Symbols;
 
-/* Read the shared library at `path`. Code and variables that come from files in the folder `headers` count
- * as the language's own, not as the kernel's. NULL if there is no debug information. */
+/* Read the shared library at `path`. Code and variables that come from files in the folder
+ * `headers` count as the language's own, not as the kernel's. NULL if there is no debug
+ * information. */
 Symbols *symbols_open(const char *path, const char *headers);
 void symbols_close(Symbols *symbols); /* NULL is fine */
 
-/* The function that the instruction at this offset belongs to, with the kernel's variables in it. NULL
- * if unknown. */
+/* The function that the instruction at this offset belongs to, with the kernel's variables in it.
+ * NULL if unknown. */
 const Function *symbols_function(const Symbols *symbols, uint32_t code);
-/* The line of the kernel that the instruction belongs to, be it by way of functions of the headers that
- * are inlined there. */
+/* The line of the kernel that the instruction belongs to, be it by way of functions of the headers
+ * that are inlined there. */
 Place symbols_place(const Symbols *symbols, uint32_t code);
 
 #endif

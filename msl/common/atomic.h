@@ -6,7 +6,8 @@
 
 /* A checker is told what an atomic is about to do. */
 #ifdef MSL_WATCH_ATOMICS
-extern "C" void msl_watch_atomic(const volatile void *object, size_t bytes, bool reads, bool writes);
+extern "C" void msl_watch_atomic(const volatile void *object, size_t bytes, bool reads,
+                                 bool writes);
 #else
 #define msl_watch_atomic(object, bytes, reads, writes)
 #endif

@@ -1,7 +1,7 @@
 /* swizzles.h — v.xy, v.wzyx, v.rgb = …: members of vec, as clang's properties (-fdeclspec).
  *
- * Included inside of vec; MSL_SWIZZLES has a getter, a setter and a property for each word of two to four
- * of the letters.
+ * Included inside of vec; MSL_SWIZZLES has a getter, a setter and a property for each word of two
+ * to four of the letters.
  */
 #ifndef METAL_LLM_MSL_SWIZZLES_H
 #define METAL_LLM_MSL_SWIZZLES_H

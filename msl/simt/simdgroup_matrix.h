@@ -1,7 +1,7 @@
 /* simdgroup_matrix.h — 8×8 matrices whose elements the lanes of a simdgroup share out.
  *
- * Included by <metal_stdlib>. Lane i holds two neighbours of a row: row i / 4, columns 2 (i % 4) and the
- * next. (Apple's GPUs share out differently; a kernel may not lean on it.)
+ * Included by <metal_stdlib>. Lane i holds two neighbours of a row: row i / 4, columns 2 (i % 4)
+ * and the next. (Apple's GPUs share out differently; a kernel may not lean on it.)
  */
 #ifndef METAL_LLM_MSL_SIMDGROUP_MATRIX_H
 #define METAL_LLM_MSL_SIMDGROUP_MATRIX_H
@@ -45,12 +45,14 @@ MSL_INLINE ulong simdgroup_offset(uint i, ulong stride, ulong2 origin, bool tran
 template <typename T>
 MSL_INLINE void simdgroup_load(simdgroup_matrix<T, 8, 8> &m, const T *from, ulong stride = 8,
                                ulong2 origin = 0, bool transposed = false) {
-    for (uint i = 0; i < 2; i++) m.elements[i] = from[simdgroup_offset(i, stride, origin, transposed)];
+    for (uint i = 0; i < 2; i++)
+        m.elements[i] = from[simdgroup_offset(i, stride, origin, transposed)];
 }
 template <typename T>
 MSL_INLINE void simdgroup_store(const simdgroup_matrix<T, 8, 8> &m, T *to, ulong stride = 8,
                                 ulong2 origin = 0, bool transposed = false) {
-    for (uint i = 0; i < 2; i++) to[simdgroup_offset(i, stride, origin, transposed)] = m.elements[i];
+    for (uint i = 0; i < 2; i++)
+        to[simdgroup_offset(i, stride, origin, transposed)] = m.elements[i];
 }
 
 } // namespace metal

@@ -93,8 +93,8 @@ typedef struct SimtVariable SimtVariable;
 struct SimtWatcher {
     void *self; /* the first argument of all: */
     void (*group_starts)(void *self, SimtSize group);
-    /* Memory for a threadgroup variable, or for [[threadgroup(index)]] where `variable` is NULL. Called
-     * once in a launch; NULL if there is none. */
+    /* Memory for a threadgroup variable, or for [[threadgroup(index)]] where `variable` is NULL.
+     * Called once in a launch; NULL if there is none. */
     void *(*place)(void *self, const SimtVariable *variable, unsigned index, size_t size);
     /* All threads of the threadgroup, or of one simdgroup, have met and go on. */
     void (*threadgroup_barrier)(void *self, int mem_flags);
