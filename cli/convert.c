@@ -46,13 +46,13 @@ static size_t count_weights(const Checkpoint *checkpoint) {
 }
 
 static void show_progress(void *user, size_t count) {
-    progress_update(user, count);
+    progress_update(user, count / 1000);
 }
 
 static void convert(const Checkpoint *checkpoint, const char *path, TensorType type,
                     LLMError *error) {
     warn_of_rounding_again(checkpoint, type);
-    Progress progress = progress_begin(count_weights(checkpoint), "weights");
+    Progress progress = progress_begin(count_weights(checkpoint) / 1000 + 1, "k weights");
     const ConvertOptions options = {type, show_progress, &progress};
     convert_to_gguf(checkpoint, path, &options, error);
     progress_end(&progress);

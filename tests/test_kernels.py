@@ -128,7 +128,8 @@ def test_linear(thread_count, format, device, random):
 @each_thread_count
 def test_linear_tile(thread_count, format, device, random):
     rows = 4  # ROWS of kernels/linear_tile.metal
-    for T, K, N in [(1, 1, 1), (2, 70, 33), (3, 33, 3), (4, 64, 8), (7, 100, 5), (9, 257, 31), (15, 31, 6)]:
+    sizes = [(1, 1, 9), (1, 100, 1), (2, 70, 33), (3, 133, 3), (4, 64, 8), (7, 100, 5), (15, 31, 9)]
+    for T, K, N in sizes:
         x, bias = normal(random, T, K, mean=2), normal(random, N, mean=3)
         data, weight = packed(random, format, N, K)
         kernel, grid = f"linear_tile_{format.lower()}", simdgroups(-(-N // rows))

@@ -1,5 +1,5 @@
-"""Models in GGUF's block formats, and `metal-llm convert`: what it writes is, byte for byte, what the
-gguf package's quantisers make of the same tensors. (The kernels of each format: test_kernels.py.)"""
+"""Models in GGUF's block formats, and `metal-llm convert`: what it writes is, byte for byte, what
+the gguf package's quantisers make of the same tensors. (The kernels: test_kernels.py.)"""
 
 import subprocess
 
@@ -98,8 +98,8 @@ def stored_tensors(path):
 
 
 def check_converted(source, tmp_path, type, tensors, embedding=None):
-    """Convert `source`, which holds `tensors`: types and bytes are those of the gguf package, but for
-    the values of q6_K, which it does not quantise to."""
+    """Convert `source`, which holds `tensors`: types and bytes are those of the gguf package, but
+    for the values of q6_K, which it does not quantise to."""
     path = tmp_path / "converted.gguf"
     done = convert(source, path, "--type", type.lower())
     assert done.returncode == 0, done.stderr
@@ -118,10 +118,11 @@ def check_converted(source, tmp_path, type, tensors, embedding=None):
 
 
 def check_q6_k(array, data):
-    """Most blocks are closer to the values than plain rounding is, and none is far from it: errors are
-    weighed by the values' squares, so a block may be worse by plain measure."""
+    """Most blocks are closer to the values than plain rounding is, and none is far from it: errors
+    are weighed by the values' squares, so a block may be worse by plain measure."""
     norm = lambda x: numpy.linalg.norm(x.reshape(-1, 256), axis=1)
-    error = lambda stored: norm(models.dequantise(stored, "Q6_K") - array) + 1e-4 * norm(array) + 1e-30
+    least = 1e-4 * norm(array) + 1e-30
+    error = lambda stored: norm(models.dequantise(stored, "Q6_K") - array) + least
     ratio = error(data) / error(models.quantise_q6_k(array))
     assert numpy.median(ratio) <= 0.97
     assert ratio.max() <= 4
@@ -207,8 +208,10 @@ def test_a_converted_model_runs(type, device_name, random, tmp_path):
     source = models.write_huggingface(tmp_path / "model", CONFIG, tensors)
     path = tmp_path / "converted.gguf"
     assert convert(source, path, "--type", type.lower()).returncode == 0
-    stored = gguf.GGUFReader(path)
-    values = {tensor.name: models.dequantise(tensor.data, tensor.tensor_type.name) for tensor in stored.tensors}
+    values = {
+        tensor.name: models.dequantise(tensor.data, tensor.tensor_type.name)
+        for tensor in gguf.GGUFReader(path).tensors
+    }
     rounded = {name: models.out_in(name, values[models.gguf_name(name)]) for name in tensors}
     check_logits(path, CONFIG, rounded, random_ids(random, CONFIG, 9), device=device_name)
 
@@ -314,13 +317,14 @@ def test_the_model_may_be_replaced_by_its_conversion(model):
     for name, (type, data) in before.items():
         array = numpy.frombuffer(data, numpy.float32)
         matrix = name.endswith("weight") and "norm" not in name and "position" not in name
-        assert after[name] == (("F16", array.astype(numpy.float16).tobytes()) if matrix else (type, data))
+        halves = array.astype(numpy.float16).tobytes()
+        assert after[name] == (("F16", halves) if matrix else (type, data))
 
 
 @pytest.mark.parametrize("value", [numpy.nan, numpy.inf])
 @pytest.mark.parametrize("type", ["q8_0", "q4_0"])
 def test_weights_that_are_no_numbers(value, type, random, tmp_path):
-    """Block formats cannot hold them: refused, and nothing is left behind. Float types keep them."""
+    """Block formats cannot hold them: refused, and nothing is left behind. Floats keep them."""
     tensors = models.random_gpt2(CONFIG, random)
     tensors["h.1.mlp.c_fc.weight"][5, 7] = value
     path = models.write_huggingface(tmp_path / "model", CONFIG, tensors)
@@ -344,12 +348,13 @@ def test_rounding_again_is_remarked_on(random, tmp_path):
 
 
 def test_every_float_near_a_half(library):
-    """To nearest, ties to even, as numpy: all halves, what lies midway between two and next to that."""
+    """To nearest, ties to even, as numpy: all halves, what lies midway and next to that."""
     halves = numpy.arange(0x7C00, dtype=numpy.uint16).view(numpy.float16).astype(numpy.float32)
+    infinity = numpy.float32(numpy.inf)
     midway = numpy.append((halves[1:] + halves[:-1]) / 2, numpy.float32(65520))
     values = numpy.concatenate(
-        [halves, midway, numpy.nextafter(midway, 0), numpy.nextafter(midway, numpy.float32(numpy.inf))]
-        + [numpy.array([numpy.inf, 3e38, 1e-45, 1e-8], numpy.float32)]
+        [halves, midway, numpy.nextafter(midway, 0), numpy.nextafter(midway, infinity)]
+        + [numpy.array([infinity, 3e38, 1e-45, 1e-8], numpy.float32)]
     ).astype(numpy.float32)
     values = numpy.concatenate([values, -values])
     out = numpy.empty(len(values), numpy.uint16)

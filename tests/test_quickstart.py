@@ -108,6 +108,7 @@ def test_install_and_uninstall(tmp_path):
     installed = files(tmp_path / "opt" / "llm")
     model = {"share/metal-llm/tales.gguf"} if (ROOT / "models" / "tales.gguf").exists() else set()
     assert installed == model | {
+        "bin/metal-check",
         "bin/metal-llm",
         "include/metal_llm.h",
         "lib/libmetal-llm.a",
