@@ -162,6 +162,8 @@ static void add_edit(Reader *reader, size_t begin, size_t end, const char *inser
 
 /* --- kernel signatures --- */
 
+enum { UNNUMBERED = 99 }; /* the index of a parameter that has none yet */
+
 typedef struct Builtin {
     const char *attribute;
     bool vector;      /* may have 2 or 3 components */
@@ -262,6 +264,11 @@ static bool classify(Reader *reader, int line, const Declarator *d, BoundParamet
     const char *attribute = parameter->attribute;
     parameter->constant = d->is_constant;
     parameter->reference = d->is_reference;
+    if (!attribute[0] && (d->is_device || d->is_constant || d->is_threadgroup)) {
+        parameter->numbered = true;
+        parameter->index = UNNUMBERED;
+        strcpy(parameter->attribute, d->is_threadgroup ? "threadgroup" : "buffer");
+    }
     if (!attribute[0])
         return refuse(reader, line, "parameter '%s' has no [[attribute]]", parameter->name);
     if (!strcmp(attribute, "buffer")) {
@@ -327,7 +334,25 @@ static bool read_parameter(Reader *reader, BoundParameter *parameter) {
 
 static bool same_slot(const BoundParameter *a, const BoundParameter *b) {
     if (a->kind == BOUND_BUILTIN || b->kind == BOUND_BUILTIN) return false;
-    return a->index == b->index && (a->kind == BOUND_THREADGROUP) == (b->kind == BOUND_THREADGROUP);
+    return a->index == b->index && a->index != UNNUMBERED &&
+           (a->kind == BOUND_THREADGROUP) == (b->kind == BOUND_THREADGROUP);
+}
+
+static bool is_taken(const BoundKernel *kernel, const BoundParameter *parameter) {
+    for (unsigned i = 0; i < kernel->count; i++)
+        if (&kernel->parameter[i] != parameter && same_slot(&kernel->parameter[i], parameter))
+            return true;
+    return false;
+}
+
+/* Give the parameters that have no index the lowest that is free, in their order. */
+static void number_parameters(BoundKernel *kernel) {
+    for (unsigned i = 0; i < kernel->count; i++) {
+        BoundParameter *parameter = &kernel->parameter[i];
+        if (!parameter->numbered) continue;
+        parameter->index = 0;
+        while (is_taken(kernel, parameter)) parameter->index++;
+    }
 }
 
 /* [[…]] in front of a function is left out. */
@@ -356,6 +381,7 @@ static bool read_parameters(Reader *reader, BoundKernel *kernel) {
         kernel->count++;
         if (is(&reader->token, ",")) next(reader);
     }
+    number_parameters(kernel);
     return expect(reader, ")");
 }
 
@@ -363,7 +389,7 @@ static bool read_parameters(Reader *reader, BoundKernel *kernel) {
 static void edit_parameters(Reader *reader, const BoundKernel *kernel) {
     for (unsigned p = 0; p < kernel->count; p++) {
         const BoundParameter *parameter = &kernel->parameter[p];
-        add_edit(reader, parameter->begin, parameter->end, "");
+        if (!parameter->numbered) add_edit(reader, parameter->begin, parameter->end, "");
         if (parameter->kind == BOUND_BUFFER && !parameter->reference)
             add_edit(reader, parameter->star, parameter->star, "MSL_RESTRICT ");
     }

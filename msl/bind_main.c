@@ -10,6 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Kernels that are called from C say which index a buffer has. */
+static bool check_numbers(const BoundFile *file) {
+    for (size_t k = 0; k < file->kernel_count; k++) {
+        const BoundKernel *kernel = &file->kernels[k];
+        for (unsigned i = 0; i < kernel->count; i++) {
+            if (!kernel->parameter[i].numbered) continue;
+            fprintf(stderr, "%s:%d: parameter '%s' has no [[attribute]]\n", file->path, kernel->line,
+                    kernel->parameter[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* With `kernels` false the files may hold anything. */
 static bool read_all(BoundFile *files, char **paths, size_t count, bool kernels) {
     for (size_t i = 0; i < count; i++) {
@@ -24,6 +38,7 @@ static bool read_all(BoundFile *files, char **paths, size_t count, bool kernels)
             fprintf(stderr, "%s\n", files[i].error);
             return false;
         }
+        if (kernels && !check_numbers(&files[i])) return false;
     }
     return true;
 }

@@ -57,7 +57,7 @@ PARTS = {
         Part("the same of smaller threadgroups at the edges of the grid", kernel="transpose"),
         Part("`threadgroup` variables, several in one declaration", kernel="matrix_tiles"),
         Part("`constant` data at program scope", v("table[2]", 7)),
-        Part("buffers without `[[buffer(n)]]`", refused="kernel void f(device float *x) {}"),
+        Part("buffers without `[[buffer(n)]]`, numbered in their order", kernel="numbered_buffers"),
         Part(
             "textures and samplers", refused="kernel void f(texture2d<float> t [[texture(0)]]) {}"
         ),
@@ -147,6 +147,23 @@ PARTS = {
                 "(float4x4(3.0f) * float4x4(2.0f))[2][2]",
                 6,
             ),
+        ),
+        Part(
+            "`metal::array`, `is_same_v`, `is_integral_v`, `enable_if_t`, `conditional_t` …",
+            v(
+                "sizeof(array<float, 3>)",
+                12,
+                "is_same_v<conditional_t<true, int, float>, int>",
+                1,
+                "is_floating_point_v<half>",
+                1,
+                "is_integral<float>::value",
+                0,
+            ),
+        ),
+        Part(
+            "types of `<simd/simd.h>`: `simd_float4`, `simd::uint2`",
+            v("sizeof(simd_float3) + simd::uint2(1, 2).y", 18),
         ),
         Part(
             "`as_type`",

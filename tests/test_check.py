@@ -361,7 +361,7 @@ def test_a_file_that_is_cut_off(cut, tmp_path):
 
 @pytest.mark.parametrize("line, message", [
     ("kernel void f(texture2d<float> t [[texture(0)]]) {}", "texture"),
-    ("kernel void f(device float *x) {}", "no [[attribute]]"),
+    ("kernel void f(uint i) {}", "no [[attribute]]"),
     ("kernel int f() { return 0; }", "a kernel returns void"),
     ("kernel void f() { unknown_function(); }", "unknown_function"),
     ("kernel void f() { float4 v = 0.0f; v.xq = 1.0f; }", "xq"),
@@ -425,3 +425,27 @@ def test_strict(tmp_path):
     path.write_text(path.read_text().replace("{ float", "{ device float"))
     result = subprocess.run([*command, "--strict"], capture_output=True, text=True)
     assert result.returncode == 0 and result.stderr == ""
+
+
+# --- the page ---
+
+
+def test_the_page_shows_what_happens(tmp_path):
+    """The kernel of docs/metal-check.md gives the output that is printed there; the repaired one none."""
+    page = (ROOT / "docs/metal-check.md").read_text()
+    kernel, repair = re.findall(r"^```metal\n(.*?)^```", page, re.M | re.S)
+    command, printed = re.search(r"^```console\n\$ (.*?)\n(.*?)^```", page, re.M | re.S).groups()
+
+    def output(text):
+        (tmp_path / "sum_rows.metal").write_text(text)
+        command_here = command.replace("metal-check", str(METAL_CHECK.resolve()), 1)
+        return subprocess.run(
+            command_here.split(), capture_output=True, text=True, cwd=tmp_path
+        ).stdout
+
+    digits = lambda text: re.sub(r"-?\d+\.\d+", "#", text)  # the last ones are the C library's
+    assert digits(output(kernel)) == digits(printed)
+    loop = next(line for line in kernel.splitlines() if "half_way /= 2" in line)
+    body = kernel[kernel.index(loop) :].split("\n", 2)[1]
+    fixed = kernel.replace(f"{loop}\n{body}\n", repair).replace("c <= C", "c < C")
+    assert output(fixed) == ""
