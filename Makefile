@@ -209,7 +209,7 @@ strict: $(names:%=$(BUILD)/kernels/%.strict)
 
 check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) msl/bind.c msl/simt/simt.c \
     msl/strict/strict.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
-$(BUILD)/msl/check/checker.o: CFLAGS += -fno-omit-frame-pointer
+$(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 
 $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind
 	@echo '  BIND $@'

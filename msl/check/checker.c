@@ -1,4 +1,5 @@
 #include "checker.h"
+#include "watch.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -454,13 +455,6 @@ static void mark_written(unsigned char *written, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) written[i] &= WRITTEN;
 }
 
-typedef enum Use {
-    READ = 1,
-    WRITE = 2,
-    ATOMIC = 4,
-    COPY = 8
-} Use; /* COPY: `written` is copied, too */
-
 /* A copy, and a private struct as an argument, may take along padding that nothing wrote, but not
  * nothing else. */
 static bool all_unwritten(const unsigned char *written, size_t bytes) {
@@ -519,8 +513,7 @@ static void check_private(Checker *c, size_t offset, size_t bytes, uint32_t code
     if (use & WRITE && !(use & COPY)) mark_written(written, bytes);
 }
 
-/* One access of the kernel, from the instruction at `caller` in the function with this frame. */
-static void check(const void *pointer, size_t bytes, unsigned use, const void *caller,
+void watch_access(const void *pointer, size_t bytes, unsigned use, const void *caller,
                   const void *frame) {
     Checker *c = checker;
     if (!simt_thread || !bytes) return;
@@ -547,17 +540,16 @@ static unsigned char *written_of(Checker *c, const char *address, size_t bytes) 
     return block->written + (address - (const char *)block->start);
 }
 
-/* What nothing wrote stays that in a copy. */
-static void copy_written(const char *to, const char *from, size_t bytes) {
+void watch_copy(const void *to, const void *from, size_t bytes) {
     unsigned char *target = written_of(checker, to, bytes);
     const unsigned char *source = written_of(checker, from, bytes);
     for (size_t i = 0; target && i < bytes; i++)
         target[i] = target[i] && source && source[i] == UNWRITTEN ? UNWRITTEN : target[i] & WRITTEN;
 }
 
-/* A function starts, its frame between these two: what it declares has not been written. */
-static void enter(const char *low, const char *frame, const void *caller) {
+void watch_function(const char *low, const char *frame, const void *caller) {
     Checker *c = checker;
+    if (!simt_thread) return;
     size_t offset = (size_t)(low - c->runtime.stacks);
     if (offset >= c->runtime.stack_bytes) return;
     unsigned char *written = c->private_written + offset;
@@ -570,98 +562,22 @@ static void enter(const char *low, const char *frame, const void *caller) {
     }
 }
 
-/* --- what the compiled kernel calls: clang is told to write msl_ for __asan_ --- */
-
-#define CALLER __builtin_return_address(0)
-/* A hook is compiled with frame pointers: its frame starts with the caller's. */
-#define FRAME (*(void **)__builtin_frame_address(0))
-
-#define ACCESS(bytes)                                                                              \
-    void msl_load##bytes##_noabort(void *address);                                                 \
-    void msl_load##bytes##_noabort(void *address) {                                                \
-        check(address, bytes, READ, CALLER, FRAME);                                                \
-    }                                                                                              \
-    void msl_store##bytes##_noabort(void *address);                                                \
-    void msl_store##bytes##_noabort(void *address) {                                               \
-        check(address, bytes, WRITE, CALLER, FRAME);                                               \
-    }
-ACCESS(1)
-ACCESS(2)
-ACCESS(4)
-ACCESS(8)
-ACCESS(16)
-
-void msl_loadN_noabort(void *address, size_t bytes);
-void msl_loadN_noabort(void *address, size_t bytes) {
-    check(address, bytes, READ, CALLER, FRAME);
-}
-void msl_storeN_noabort(void *address, size_t bytes);
-void msl_storeN_noabort(void *address, size_t bytes) {
-    check(address, bytes, WRITE, CALLER, FRAME);
-}
-
-/* Struct assignments: memcpy is given overlapping ones, too. */
-static void *copy(void *to, const void *from, size_t bytes, const void *caller, const void *frame) {
-    check(from, bytes, READ | COPY, caller, frame);
-    check(to, bytes, WRITE | COPY, caller, frame);
-    copy_written(to, from, bytes);
-    return memmove(to, from, bytes);
-}
-void *msl_memcpy(void *to, const void *from, size_t bytes);
-void *msl_memcpy(void *to, const void *from, size_t bytes) {
-    return copy(to, from, bytes, CALLER, FRAME);
-}
-void *msl_memmove(void *to, const void *from, size_t bytes);
-void *msl_memmove(void *to, const void *from, size_t bytes) {
-    return copy(to, from, bytes, CALLER, FRAME);
-}
-void *msl_memset(void *to, int value, size_t bytes);
-void *msl_memset(void *to, int value, size_t bytes) {
-    check(to, bytes, WRITE, CALLER, FRAME);
-    return memset(to, value, bytes);
-}
-
-/* From msl/common/atomic.h: what an atomic is about to do. A load or store then comes here once
- * more, as if it were not atomic. */
-void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes);
-void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes) {
+void watch_atomic(const void *address, size_t bytes, unsigned use, const void *caller,
+                  const void *frame) {
     checker->atomic = NULL;
-    check(address, bytes, (reads ? READ : 0u) | (writes ? WRITE : 0u) | ATOMIC, CALLER, FRAME);
-    if (!reads || !writes) checker->atomic = address;
+    watch_access(address, bytes, use | ATOMIC, caller, frame);
+    if (use != (READ | WRITE)) checker->atomic = address;
 }
 
-/* From -finstrument-functions. */
-void __cyg_profile_func_enter(void *function, void *call_site);
-void __cyg_profile_func_enter(void *function, void *call_site) {
-    (void)function, (void)call_site;
-    const char *low = (const char *)__builtin_frame_address(0) + 2 * sizeof(void *);
-    if (simt_thread) enter(low, FRAME, CALLER);
-}
-void __cyg_profile_func_exit(void *function, void *call_site);
-void __cyg_profile_func_exit(void *function, void *call_site) {
-    (void)function, (void)call_site;
-}
-
-/* What clang puts before an index into an array of known size. */
-typedef struct BoundsCheck {
-    const char *file;
-    uint32_t line, column;
-    const struct {
-        uint16_t kind, info;
-        char name[];
-    } * array, *index;
-} BoundsCheck;
-
-void __ubsan_handle_out_of_bounds(const BoundsCheck *bounds, uintptr_t index);
-void __ubsan_handle_out_of_bounds(const BoundsCheck *bounds, uintptr_t index) {
+void watch_index(const char *file, unsigned line, long long index, const char *array) {
     Checker *c = checker;
-    SimtPlace place = {NULL, bounds->file, bounds->line};
+    SimtPlace place = {NULL, file, line};
     if (known_place(c, FINDING_OUT_OF_BOUNDS, place)) return;
     Witness at = thread_at(simt_thread, place);
     Finding *finding = checker_report(c, FINDING_OUT_OF_BOUNDS, &at);
     if (finding)
         snprintf(finding->detail, sizeof finding->detail, "index %lld of an array of type %s",
-                 (long long)index, bounds->array->name);
+                 index, array);
 }
 
 /* --- running --- */

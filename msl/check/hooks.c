@@ -1,0 +1,91 @@
+/* hooks.c — what a compiled kernel calls: clang's address sanitizer under the prefix msl_, which
+ * takes the place of __asan_ (see program.c), and a little more.
+ */
+#include "watch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define CALLER __builtin_return_address(0)
+/* A hook is compiled with frame pointers: its frame starts with the caller's. */
+#define FRAME (*(void **)__builtin_frame_address(0))
+
+#define ACCESS(bytes)                                                                              \
+    void msl_load##bytes##_noabort(void *address);                                                 \
+    void msl_load##bytes##_noabort(void *address) {                                                \
+        watch_access(address, bytes, READ, CALLER, FRAME);                                         \
+    }                                                                                              \
+    void msl_store##bytes##_noabort(void *address);                                                \
+    void msl_store##bytes##_noabort(void *address) {                                               \
+        watch_access(address, bytes, WRITE, CALLER, FRAME);                                        \
+    }
+ACCESS(1)
+ACCESS(2)
+ACCESS(4)
+ACCESS(8)
+ACCESS(16)
+
+void msl_loadN_noabort(void *address, size_t bytes);
+void msl_loadN_noabort(void *address, size_t bytes) {
+    watch_access(address, bytes, READ, CALLER, FRAME);
+}
+void msl_storeN_noabort(void *address, size_t bytes);
+void msl_storeN_noabort(void *address, size_t bytes) {
+    watch_access(address, bytes, WRITE, CALLER, FRAME);
+}
+
+/* Struct assignments: memcpy is given overlapping ones, too. */
+static void *copy(void *to, const void *from, size_t bytes, const void *caller, const void *frame) {
+    watch_access(from, bytes, READ | COPY, caller, frame);
+    watch_access(to, bytes, WRITE | COPY, caller, frame);
+    watch_copy(to, from, bytes);
+    return memmove(to, from, bytes);
+}
+void *msl_memcpy(void *to, const void *from, size_t bytes);
+void *msl_memcpy(void *to, const void *from, size_t bytes) {
+    return copy(to, from, bytes, CALLER, FRAME);
+}
+void *msl_memmove(void *to, const void *from, size_t bytes);
+void *msl_memmove(void *to, const void *from, size_t bytes) {
+    return copy(to, from, bytes, CALLER, FRAME);
+}
+void *msl_memset(void *to, int value, size_t bytes);
+void *msl_memset(void *to, int value, size_t bytes) {
+    watch_access(to, bytes, WRITE, CALLER, FRAME);
+    return memset(to, value, bytes);
+}
+
+/* From msl/common/atomic.h. */
+void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes);
+void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes) {
+    unsigned use = (reads ? READ : 0u) | (writes ? WRITE : 0u);
+    watch_atomic(address, bytes, use, CALLER, FRAME);
+}
+
+/* From -finstrument-functions. */
+void __cyg_profile_func_enter(void *function, void *call_site);
+void __cyg_profile_func_enter(void *function, void *call_site) {
+    (void)function, (void)call_site;
+    const char *low = (const char *)__builtin_frame_address(0) + 2 * sizeof(void *);
+    watch_function(low, FRAME, CALLER);
+}
+void __cyg_profile_func_exit(void *function, void *call_site);
+void __cyg_profile_func_exit(void *function, void *call_site) {
+    (void)function, (void)call_site;
+}
+
+/* What clang puts before an index into an array of known size. */
+typedef struct BoundsCheck {
+    const char *file;
+    uint32_t line, column;
+    const struct {
+        uint16_t kind, info;
+        char name[];
+    } * array, *index;
+} BoundsCheck;
+
+void __ubsan_handle_out_of_bounds(const BoundsCheck *bounds, uintptr_t index);
+void __ubsan_handle_out_of_bounds(const BoundsCheck *bounds, uintptr_t index) {
+    watch_index(bounds->file, bounds->line, (long long)index, bounds->array->name);
+}

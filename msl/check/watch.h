@@ -1,0 +1,31 @@
+/* watch.h — what the calls in a compiled kernel (hooks.c) tell the running checker (checker.c).
+ *
+ * `caller` is the instruction behind the call, `frame` the frame pointer of the function it is in.
+ */
+#ifndef METAL_LLM_MSL_CHECK_WATCH_H
+#define METAL_LLM_MSL_CHECK_WATCH_H
+
+#include <stddef.h>
+
+typedef enum Use {
+    READ = 1,
+    WRITE = 2,
+    ATOMIC = 4,
+    COPY = 8, /* of what nothing wrote, too: watch_copy follows */
+} Use;
+
+/* A load or a store comes. Returns only if it can be made. */
+void watch_access(const void *address, size_t bytes, unsigned use, const void *caller,
+                  const void *frame);
+/* The same for an atomic. If it is a mere load or store, the compiler tells of it once more: the
+ * next access to that address is left out. */
+void watch_atomic(const void *address, size_t bytes, unsigned use, const void *caller,
+                  const void *frame);
+/* What nothing wrote stays that in a copy. */
+void watch_copy(const void *to, const void *from, size_t bytes);
+/* A function starts, its frame between these two: what it declares has not been written. */
+void watch_function(const char *low, const char *frame, const void *caller);
+/* An index is outside of an array, whose type is `array`. */
+void watch_index(const char *file, unsigned line, long long index, const char *array);
+
+#endif
