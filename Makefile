@@ -224,9 +224,9 @@ $(BUILD)/metal-check: $(check_objects)
 	@echo '  CC   $@'
 	@$(CC) $(CFLAGS) -rdynamic $^ -ldw -lcjson -lm -ldl -o $@
 
-# SHAPES= random shapes of each kernel, KERNELS= only these.
+# SHAPES= random shapes of each kernel, ONLY= these kernels.
 sanitize: $(BUILD)/metal-check $(VENV)/done
-	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/sanitize.py --shapes $(or $(SHAPES),100) $(KERNELS)
+	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/sanitize.py --shapes $(or $(SHAPES),100) $(ONLY)
 
 mutate: $(BUILD)/metal-check $(VENV)/done
 	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/mutate.py $(if $(SHAPES),--shapes $(SHAPES))
