@@ -171,14 +171,16 @@ static void add(Command *command, const char *const *words, size_t count) {
     add(command, (const char *const[]){__VA_ARGS__},                                               \
         sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
+static void add_flags(Command *command, const ProgramOptions *wanted) {
+    for (char *const *flag = wanted->flags; *flag; flag++) ADD(command, *flag);
+}
+
 /* clang with what both of its runs have in common. False if there is none. */
 static bool start_command(Command *command, const ProgramOptions *wanted, const char *width) {
     const char *clang = find_clang();
     if (!clang) return fail("no clang++ (15 or later) in PATH; install one, or set CLANGXX");
     ADD(command, clang, width, "-D__METAL__=1", "-D__METAL_VERSION__=300", "-x", "c++");
-    size_t count = 0;
-    while (wanted->flags[count]) count++;
-    add(command, (const char *const *)wanted->flags, count);
+    add_flags(command, wanted);
     return true;
 }
 
@@ -213,14 +215,38 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
 /* No optimisation: every access of the source is made, in its own line. The address sanitizer
  * writes nothing but calls, also for variables on the stack, and the entry of every function is one
  * more. */
-#define INSTRUMENTATION                                                                            \
-    "-O0", "-fsanitize=kernel-address,array-bounds", "-fno-sanitize-link-runtime",                 \
-        "-finstrument-functions-after-inlining", "-mllvm",                                         \
-        "-asan-memory-access-callback-prefix=msl_", "-mllvm", "-asan-kernel-mem-intrinsic-prefix", \
-        "-mllvm", "-asan-instrumentation-with-call-threshold=0", "-mllvm", "-asan-opt=0",          \
-        "-mllvm", "-asan-stack=0", "-mllvm", "-asan-globals=0", "-mllvm",                          \
-        "-asan-use-stack-safety=0", "-mllvm", "-asan-instrument-atomics=0"
+static const char *const options[] = {
+    "-shared",
+    "-fPIC",
+    "-w",
+    "-O0",
+    "-fno-exceptions",
+    "-fdeclspec",
+    "-gdwarf-aranges",
+    "-fdebug-compilation-dir=" SYMBOLS_FOLDER,
+    "-fsanitize=kernel-address,array-bounds",
+    "-fno-sanitize-link-runtime",
+    "-finstrument-functions-after-inlining",
+    "-DMSL_PREFIX=simt",
+    "-DMSL_WATCH_ATOMICS",
+    "-lm",
+};
+static const char *const sanitizer_options[] = {
+    "-asan-memory-access-callback-prefix=msl_",
+    "-asan-kernel-mem-intrinsic-prefix",
+    "-asan-instrumentation-with-call-threshold=0",
+    "-asan-opt=0",
+    "-asan-stack=0",
+    "-asan-globals=0",
+    "-asan-use-stack-safety=0",
+    "-asan-instrument-atomics=0",
+};
+enum {
+    OPTIONS = sizeof options / sizeof *options,
+    SANITIZER_OPTIONS = sizeof sanitizer_options / sizeof *sanitizer_options,
+};
 
+/* The library appears under its name when it is whole. */
 static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
     char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], map[PATH_BYTES],
         output[PATH_BYTES + 16];
@@ -228,32 +254,42 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
     snprintf(include, sizeof include, "-I%s", program->headers);
     snprintf(source, sizeof source, "%s/kernel.cpp", program->folder);
     snprintf(map, sizeof map, "-fdebug-prefix-map=%s=" HEADERS, program->headers);
-    snprintf(output, sizeof output, "%s.%d", program->library,
-             (int)getpid()); /* whole when renamed */
+    snprintf(output, sizeof output, "%s.%d", program->library, (int)getpid());
     Command command = {.count = 0};
     if (!start_command(&command, wanted, width)) return false;
-    ADD(&command, "--config", config, "-shared", "-fPIC", "-w", "-fno-exceptions", "-fdeclspec",
-        "-gdwarf-aranges", "-fdebug-compilation-dir=" SYMBOLS_FOLDER, INSTRUMENTATION,
-        "-DMSL_PREFIX=simt", "-DMSL_WATCH_ATOMICS", include, map, source, "-lm", "-o", output);
+    ADD(&command, "--config", config, include, map, source, "-o", output);
+    add(&command, options, OPTIONS);
+    for (size_t i = 0; i < SANITIZER_OPTIONS; i++) ADD(&command, "-mllvm", sanitizer_options[i]);
     return finish_command(&command, wanted->path) &&
            (rename(output, program->library) == 0 ||
             fail("%s cannot be written", program->library));
 }
 
-/* Compile, unless the cache has what this source, these headers and this compiler give. */
+static uint64_t mix(uint64_t key, const char *text) {
+    return (key ^ hash_bytes(text, strlen(text))) * 0x9E3779B97F4A7C15u;
+}
+
+/* Stands for all that a compiled kernel depends on. */
+static uint64_t cache_key(const char *source, const char *width) {
+    const char *clang = find_clang();
+    uint64_t key = mix(mix(mix(0, source), width), clang ? clang : "");
+    for (size_t i = 0; i < simt_header_count; i++) key = mix(key, simt_headers[i].text);
+    for (size_t i = 0; i < OPTIONS; i++) key = mix(key, options[i]);
+    for (size_t i = 0; i < SANITIZER_OPTIONS; i++) key = mix(key, sanitizer_options[i]);
+    return key;
+}
+
+/* Compile, unless it is in the cache. */
 static bool find_library(Program *program, const ProgramOptions *wanted, const char *width) {
-    const char *folder = wanted->cache ? wanted->cache : program->folder, *clang = find_clang();
     char path[PATH_BYTES];
     size_t size;
     snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
     char *source = bind_load(path, &size);
-    uint64_t key = hash_bytes(source, source ? size : 0) ^ hash_bytes(width, strlen(width)) * 3;
+    if (!source) return fail("%s cannot be read", path);
+    snprintf(program->library, sizeof program->library, "%s/%016llx.so",
+             wanted->cache ? wanted->cache : program->folder,
+             (unsigned long long)cache_key(source, width));
     free(source);
-    if (clang) key ^= hash_bytes(clang, strlen(clang)) * 5;
-    for (size_t i = 0; i < simt_header_count; i++)
-        key ^= hash_bytes(simt_headers[i].text, strlen(simt_headers[i].text)) * (2 * i + 7);
-    snprintf(program->library, sizeof program->library, "%s/%016llx.so", folder,
-             (unsigned long long)key);
     if (wanted->cache && mkdir(wanted->cache, 0777) != 0 && access(wanted->cache, W_OK) != 0)
         return fail("%s cannot be written", wanted->cache);
     return access(program->library, R_OK) == 0 || compile(program, wanted, width);
@@ -266,8 +302,9 @@ bool program_strict(const Program *program, const ProgramOptions *wanted) {
     snprintf(output, sizeof output, "%s/tree.json", program->folder);
     snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
     Command command = {.count = 0};
-    ADD(&command, find_clang(), "--config", config, include, width, "-Xclang", "-ast-dump=json",
-        wanted->path);
+    ADD(&command, find_clang(), "--config", config, include, width, "-Xclang", "-ast-dump=json");
+    add_flags(&command, wanted);
+    ADD(&command, wanted->path);
     int status = run((char *const *)(uintptr_t)command.words, output);
     FILE *tree = fopen(output, "r");
     bool refused = status != 0 || !tree || strict_check(tree) != 0;
