@@ -46,7 +46,7 @@ static const char usage[] =
     "Exit status: 0 nothing found, 1 something found, 2 the kernel could not be run.\n";
 
 typedef struct Binding {
-    bool given;
+    const char *option, *content; /* as given; NULL: not at all */
     Array array;
     const char *output; /* file to save it to */
     unsigned char *memory;
@@ -117,20 +117,30 @@ static bool parse_index(const char *option, const char *text, unsigned *index, c
     return true;
 }
 
-static bool parse_binding(Options *options, const char *option, const char *text,
-                          uint64_t *random) {
+static bool parse_binding(Options *options, const char *option, const char *text) {
     unsigned index;
     const char *content;
-    char error[256];
     if (!parse_index(option, text, &index, &content)) return false;
     Binding *binding = &options->bindings[index];
-    if (binding->given) return fail("buffer %u is given twice", index);
-    binding->given = true;
-    bool bytes = !strcmp(option, "--bytes");
-    if (bytes ? array_parse_values(&binding->array, content, error)
-              : array_parse(&binding->array, content, random, error))
-        return true;
-    return fail("%s %s: %s", option, text, error);
+    if (binding->content) return fail("buffer %u is given twice", index);
+    binding->option = option;
+    binding->content = content;
+    return true;
+}
+
+/* When the seed is known. */
+static bool read_contents(Options *options) {
+    uint64_t random = options->seed;
+    char error[256];
+    for (unsigned i = 0; i < SIMT_BUFFERS; i++) {
+        Binding *binding = &options->bindings[i];
+        if (!binding->content) continue;
+        bool bytes = !strcmp(binding->option, "--bytes");
+        if (bytes ? !array_parse_values(&binding->array, binding->content, error)
+                  : !array_parse(&binding->array, binding->content, &random, error))
+            return fail("%s %u=%s: %s", binding->option, i, binding->content, error);
+    }
+    return true;
 }
 
 static bool parse_scratch(Options *options, const char *text) {
@@ -217,13 +227,13 @@ static bool set_number(const char *option, uint64_t low, uint64_t high, unsigned
     return true;
 }
 
-static bool set_option(Options *options, int option, uint64_t *random) {
+static bool set_option(Options *options, int option) {
     switch (option) {
     case KERNEL: options->program.kernel = optarg; return true;
     case GRID: return parse_size("--grid", optarg, &options->grid);
     case THREADS: return parse_size("--threads", optarg, &options->threads);
-    case BUFFER: return parse_binding(options, "--buffer", optarg, random);
-    case BYTES: return parse_binding(options, "--bytes", optarg, random);
+    case BUFFER: return parse_binding(options, "--buffer", optarg);
+    case BYTES: return parse_binding(options, "--bytes", optarg);
     case CONSTANT: return parse_constant(options, optarg);
     case SCRATCH: return parse_scratch(options, optarg);
     case SIMD_WIDTH: return set_number("--simd-width", 1, SIMT_LANES, &options->program.simd_width);
@@ -240,32 +250,24 @@ static bool set_option(Options *options, int option, uint64_t *random) {
     }
 }
 
-/* The seed of random buffers must be known before they are parsed. */
-static uint64_t find_seed(int count, char **arguments) {
-    for (int i = 1; i + 1 < count; i++)
-        if (!strcmp(arguments[i], "--seed")) return strtoull(arguments[i + 1], NULL, 10);
-    return 1;
-}
-
 static bool parse_options(Options *options, int count, char **arguments) {
     *options = (Options){.program = {.simd_width = 32}, .seeds = 4, .seconds = SECONDS, .seed = 1};
     options->program.flags = options->flags;
     options->program.constants = options->constants;
-    uint64_t random = find_seed(count, arguments);
     for (int option;
          (option = getopt_long(count, arguments, "D:I:o:", long_options, NULL)) != -1;) {
         if (option == HELP) {
             fputs(usage, stdout);
             exit(CLEAN);
         }
-        if (!set_option(options, option, &random)) return false;
+        if (!set_option(options, option)) return false;
     }
     if (optind + 1 != count) return fail("one .metal file is needed; see metal-check --help");
     options->program.path = arguments[optind];
     if (!options->program.kernel) return fail("--kernel NAME is needed");
     if (!options->grid.x) return fail("--grid X,Y,Z is needed: the threads of the whole grid");
     if (!options->threads.x) return fail("--threads X,Y,Z is needed: the threads of a threadgroup");
-    return true;
+    return read_contents(options);
 }
 
 /* --- the kernel's parameters --- */
@@ -283,7 +285,7 @@ static bool bind_parameter(Options *options, Checker *checker, const BoundParame
                fail("'%s' needs memory: --threadgroup-memory %u=BYTES", parameter->name, index);
     }
     Binding *binding = &options->bindings[index];
-    if (!binding->given)
+    if (!binding->content)
         return parameter->kind == BOUND_CONSTANT
                    ? fail("'%s' needs a value: --bytes %u=TYPE:VALUE (it is a constant %s &)",
                           parameter->name, index, parameter->type)
@@ -304,7 +306,7 @@ static bool bind_parameters(Options *options, Checker *checker, const BoundKerne
             used[parameter->index] = true;
     }
     for (unsigned i = 0; i < SIMT_BUFFERS; i++) {
-        if (options->bindings[i].given && !used[i])
+        if (options->bindings[i].content && !used[i])
             return fail("the kernel has no [[buffer(%u)]]", i);
         if (options->bindings[i].output && !used[i])
             return fail("-o: the kernel has no [[buffer(%u)]]", i);
