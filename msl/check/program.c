@@ -223,7 +223,7 @@ static const char *const options[] = {
     "-fno-exceptions",
     "-fdeclspec",
     "-gdwarf-aranges",
-    "-fdebug-compilation-dir=" SYMBOLS_FOLDER,
+    ("-fdebug-compilation-dir=" SYMBOLS_FOLDER),
     "-fsanitize=kernel-address,array-bounds",
     "-fno-sanitize-link-runtime",
     "-finstrument-functions-after-inlining",
