@@ -506,7 +506,7 @@ def train(random, special):
     reference.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     reference.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=int(random.integers(257, 1200)),
+        vocab_size=int(random.integers(270, 1200)),  # some merges beside 256 bytes and the special
         special_tokens=special,
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
