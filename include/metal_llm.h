@@ -8,8 +8,8 @@
  *     puts(error.status ? error.message : text);
  *
  * Errors are values. Every function takes an LLMError; when it is already set, the function does
- * nothing, so a chain of calls needs one check at its end. The library never prints and never exits.
- * A pipeline belongs to one thread at a time; different pipelines are independent.
+ * nothing, so a chain of calls needs one check at its end. The library never prints and never
+ * exits. A pipeline belongs to one thread at a time; different pipelines are independent.
  */
 #ifndef METAL_LLM_H
 #define METAL_LLM_H
@@ -72,25 +72,25 @@ typedef struct LLMGeneration {
 } LLMGeneration;
 
 typedef struct LLMInfo {
-    const char *format;       /* "GGUF", "Hugging Face", "llm.c" */
-    const char *name;         /* the model's own name, "" if it has none */
-    const char *weights;      /* type of the large matrices, such as "f32" or "q8_0" */
-    const char *device;       /* one line: which device runs it, and its size */
+    const char *format;  /* "GGUF", "Hugging Face", "llm.c" */
+    const char *name;    /* the model's own name, "" if it has none */
+    const char *weights; /* type of the large matrices, such as "f32" or "q8_0" */
+    const char *device;  /* one line: which device runs it, and its size */
     uint32_t layers, heads, channels, inner, context, vocabulary;
     uint64_t parameters;
-    uint64_t weight_bytes;    /* of the tensors as the device holds them */
-    uint64_t cache_bytes;     /* of the KV cache, all rows */
-    uint32_t end_of_text;     /* token id that ends a text, UINT32_MAX if the model has none */
+    uint64_t weight_bytes; /* of the tensors as the device holds them */
+    uint64_t cache_bytes;  /* of the KV cache, all rows */
+    uint32_t end_of_text;  /* token id that ends a text, UINT32_MAX if the model has none */
 } LLMInfo;
 
 /* Open a model: a GGUF file, a Hugging Face folder, or an llm.c .bin file. The caller closes it.
  * `options` may be NULL. Returns NULL and sets `error` on failure. */
 LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error);
-void llm_pipeline_close(LLMPipeline *llm); /* NULL is fine */
+void llm_pipeline_close(LLMPipeline *llm);       /* NULL is fine */
 const LLMInfo *llm_info(const LLMPipeline *llm); /* owned by the pipeline */
 
-/* Text (UTF-8 or any bytes, NUL-terminated) to token ids; special tokens in the text are recognised.
- * The caller frees the result with llm_tokens_free. */
+/* Text (UTF-8 or any bytes, NUL-terminated) to token ids; special tokens in the text are
+ * recognised. The caller frees the result with llm_tokens_free. */
 LLMTokens llm_encode(LLMPipeline *llm, const char *text, LLMError *error);
 LLMTokens llm_encode_bytes(LLMPipeline *llm, const void *bytes, size_t size, LLMError *error);
 /* Token ids to text; the result is NUL-terminated and freed with llm_free. */
@@ -99,21 +99,21 @@ char *llm_decode(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
  * the middle of a UTF-8 character. NULL if the id is not in the vocabulary. */
 const char *llm_token_bytes(const LLMPipeline *llm, uint32_t token, size_t *size);
 
-/* Continue `tokens` by up to `count` tokens, appended to it; stops early after the end-of-text token
- * (which is not appended), at the end of the context, or when the callback says so. An empty list is
- * begun with the end-of-text token, which also stands at the start of every text the model has seen.
- * `generation` may be NULL: greedy. Returns the number of tokens appended. */
+/* Continue `tokens` by up to `count` tokens, appended to it; stops early after the end-of-text
+ * token (which is not appended), at the end of the context, or when the callback says so. An empty
+ * list is begun with the end-of-text token, which also stands at the start of every text the model
+ * has seen. `generation` may be NULL: greedy. Returns the number of tokens appended. */
 size_t llm_generate(LLMPipeline *llm, LLMTokens *tokens, size_t count,
-                            const LLMGeneration *generation, LLMError *error);
-/* The same for `rows` prompts of different lengths side by side; rows <= options.batch. Row r draws its
- * random numbers from seed + r. */
+                    const LLMGeneration *generation, LLMError *error);
+/* The same for `rows` prompts of different lengths side by side; rows <= options.batch. Row r draws
+ * its random numbers from seed + r. */
 size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
-                                  const LLMGeneration *generation, LLMError *error);
+                          const LLMGeneration *generation, LLMError *error);
 
 /* logits[count, vocabulary] of every position of `tokens`, written to the caller's array. */
 void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMError *error);
-/* nats[count − 1]: how surprised the model is by each token but the first, −ln p(token | those before),
- * written to the caller's array. */
+/* nats[count − 1]: how surprised the model is by each token but the first, −ln p(token | those
+ * before), written to the caller's array. */
 void llm_losses(LLMPipeline *llm, const LLMTokens *tokens, float *nats, LLMError *error);
 
 /* What a kernel has cost since llm_timings_reset, if the pipeline was opened with `profile`. */

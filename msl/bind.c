@@ -103,7 +103,8 @@ static void next(Reader *reader) {
     if (reader->at == reader->end) return;
     token->text = reader->at;
     if (word_character(*reader->at)) {
-        while (reader->at < reader->end && word_character(*reader->at)) reader->at++;
+        while (reader->at < reader->end && word_character(*reader->at))
+            reader->at++;
     } else if (*reader->at == '"') {
         for (reader->at++; reader->at < reader->end && *reader->at != '"'; reader->at++)
             if (*reader->at == '\\') reader->at++;
@@ -201,7 +202,8 @@ static unsigned component_count(const char *type) {
 
 /* The rest of an attribute that is left out. */
 static void skip_to_bracket(Reader *reader) {
-    while (reader->token.text && !is(&reader->token, "]")) next(reader);
+    while (reader->token.text && !is(&reader->token, "]"))
+        next(reader);
 }
 
 /* [[name]] or [[name(n)]]; the current token is the first '['. What may follow behind a comma, as
@@ -311,11 +313,16 @@ static bool read_parameter(Reader *reader, BoundParameter *parameter) {
             continue;
         }
         angle += is(&token, "<") - is(&token, ">");
-        if (is(&token, "device")) d.is_device = true;
-        else if (is(&token, "constant")) d.is_constant = true;
-        else if (is(&token, "threadgroup")) d.is_threadgroup = true;
-        else if (is(&token, "const")) d.is_const = true;
-        else if (is(&token, "&")) d.is_reference = true;
+        if (is(&token, "device"))
+            d.is_device = true;
+        else if (is(&token, "constant"))
+            d.is_constant = true;
+        else if (is(&token, "threadgroup"))
+            d.is_threadgroup = true;
+        else if (is(&token, "const"))
+            d.is_const = true;
+        else if (is(&token, "&"))
+            d.is_reference = true;
         else if (is(&token, "*")) {
             if (d.is_pointer) return refuse(reader, line, "pointers to pointers are not supported");
             d.is_pointer = true;
@@ -351,7 +358,8 @@ static void number_parameters(BoundKernel *kernel) {
         BoundParameter *parameter = &kernel->parameter[i];
         if (!parameter->numbered) continue;
         parameter->index = 0;
-        while (is_taken(kernel, parameter)) parameter->index++;
+        while (is_taken(kernel, parameter))
+            parameter->index++;
     }
 }
 
@@ -725,8 +733,10 @@ static void write_variable(const BoundVariable *variable, FILE *out) {
 }
 
 static void write_edit(const Edit *edit, FILE *out) {
-    if (edit->insert) fputs(edit->insert, out);
-    else if (edit->variable) write_variable(edit->variable, out);
+    if (edit->insert)
+        fputs(edit->insert, out);
+    else if (edit->variable)
+        write_variable(edit->variable, out);
     else
         fprintf(out, "MSL_FUNCTION_CONSTANT(%s, %s, %u);", edit->constant->type,
                 edit->constant->name, edit->constant->index);
@@ -772,10 +782,12 @@ static void write_argument(const BoundParameter *parameter, FILE *out) {
 
 /* Of an instance of a template, whose parameters' types only the compiler knows. */
 static void write_any_argument(const BoundParameter *parameter, FILE *out) {
-    if (parameter->kind == BOUND_BUILTIN) fprintf(out, "MSL_ANY_BUILTIN(%s)", parameter->attribute);
+    if (parameter->kind == BOUND_BUILTIN)
+        fprintf(out, "MSL_ANY_BUILTIN(%s)", parameter->attribute);
     else if (parameter->kind == BOUND_THREADGROUP)
         fprintf(out, "MSL_ANY_SCRATCH(%u)", parameter->index);
-    else fprintf(out, "MSL_ANY_BUFFER(%u)", parameter->index);
+    else
+        fprintf(out, "MSL_ANY_BUFFER(%u)", parameter->index);
 }
 
 static void write_entry(const BoundKernel *kernel, FILE *out) {
@@ -783,8 +795,10 @@ static void write_entry(const BoundKernel *kernel, FILE *out) {
     fprintf(out, "\n%s(%s, (", instance ? "MSL_INSTANCE" : "MSL_ENTRY", kernel->name);
     for (unsigned p = 0; p < kernel->count; p++) {
         if (p) fputs(", ", out);
-        if (instance) write_any_argument(&kernel->parameter[p], out);
-        else write_argument(&kernel->parameter[p], out);
+        if (instance)
+            write_any_argument(&kernel->parameter[p], out);
+        else
+            write_argument(&kernel->parameter[p], out);
     }
     fprintf(out, ")%s%s)\n", instance ? ", " : "", kernel->instance);
 }
@@ -792,7 +806,8 @@ static void write_entry(const BoundKernel *kernel, FILE *out) {
 void bind_write_source(const BoundFile *file, FILE *out) {
     fprintf(out, "#line 1 \"%s\"\n", file->path);
     write_text(file, out);
-    for (size_t k = 0; k < file->kernel_count; k++) write_entry(&file->kernels[k], out);
+    for (size_t k = 0; k < file->kernel_count; k++)
+        write_entry(&file->kernels[k], out);
     fputs("MSL_END\n", out);
 }
 
@@ -836,9 +851,12 @@ static const char *base_name(const char *path) {
 static void write_string(const char *text, size_t size, FILE *out) {
     fputs("    \"", out);
     for (size_t i = 0; i < size; i++) {
-        if (text[i] == '\n') fputs(i + 1 < size ? "\\n\"\n    \"" : "\\n", out);
-        else if (text[i] == '"' || text[i] == '\\') fprintf(out, "\\%c", text[i]);
-        else putc(text[i], out);
+        if (text[i] == '\n')
+            fputs(i + 1 < size ? "\\n\"\n    \"" : "\\n", out);
+        else if (text[i] == '"' || text[i] == '\\')
+            fprintf(out, "\\%c", text[i]);
+        else
+            putc(text[i], out);
     }
     fputs("\"", out);
 }

@@ -24,20 +24,20 @@ typedef enum BoundKind {
 
 typedef struct BoundParameter {
     BoundKind kind;
-    bool writable;       /* a device pointer without const */
-    bool constant;       /* in Metal's constant memory */
-    bool reference;      /* T &, not T * */
+    bool writable;  /* a device pointer without const */
+    bool constant;  /* in Metal's constant memory */
+    bool reference; /* T &, not T * */
     char name[64];
-    char type[64];       /* of the element or value, without qualifiers */
-    char attribute[64];  /* "buffer", "threadgroup", "thread_position_in_grid", … */
-    unsigned index;      /* of buffer(n), threadgroup(n) */
-    bool numbered;       /* by the binder, as Metal does where [[buffer(n)]] is left out */
-    size_t star;         /* offset in the text just behind the '*', 0 if there is none */
-    size_t begin, end;   /* of [[attribute]] in the text */
+    char type[64];      /* of the element or value, without qualifiers */
+    char attribute[64]; /* "buffer", "threadgroup", "thread_position_in_grid", … */
+    unsigned index;     /* of buffer(n), threadgroup(n) */
+    bool numbered;      /* by the binder, as Metal does where [[buffer(n)]] is left out */
+    size_t star;        /* offset in the text just behind the '*', 0 if there is none */
+    size_t begin, end;  /* of [[attribute]] in the text */
 } BoundParameter;
 
 typedef struct BoundKernel {
-    char name[128]; /* of an instance of a template: its [[host_name]] */
+    char name[128];     /* of an instance of a template: its [[host_name]] */
     char instance[128]; /* "scale<float, 4>" in the source's words; empty if it is no template's */
     int line;
     unsigned count;

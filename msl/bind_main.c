@@ -16,8 +16,8 @@ static bool check_numbers(const BoundFile *file) {
         const BoundKernel *kernel = &file->kernels[k];
         for (unsigned i = 0; i < kernel->count; i++) {
             if (!kernel->parameter[i].numbered) continue;
-            fprintf(stderr, "%s:%d: parameter '%s' has no [[attribute]]\n", file->path, kernel->line,
-                    kernel->parameter[i].name);
+            fprintf(stderr, "%s:%d: parameter '%s' has no [[attribute]]\n", file->path,
+                    kernel->line, kernel->parameter[i].name);
             return false;
         }
     }
@@ -68,10 +68,14 @@ int main(int count, char **arguments) {
         free_all(files, files ? file_count : 0);
         return 1;
     }
-    if (source) bind_write_source(&files[0], stdout);
-    else if (table) bind_write_table(files, file_count, stdout);
-    else if (entries) bind_write_entries(files, file_count, arguments[2], stdout);
-    else bind_write_texts(files, file_count, arguments[2], stdout);
+    if (source)
+        bind_write_source(&files[0], stdout);
+    else if (table)
+        bind_write_table(files, file_count, stdout);
+    else if (entries)
+        bind_write_entries(files, file_count, arguments[2], stdout);
+    else
+        bind_write_texts(files, file_count, arguments[2], stdout);
     free_all(files, file_count);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

@@ -1,4 +1,5 @@
-/* cpu_context.c — the CPU: each threadgroup is one thread, threadgroups are shared out over the cores.
+/* cpu_context.c — the CPU: each threadgroup is one thread, threadgroups are shared out over the
+ * cores.
  *
  * A list of commands is one run of the thread pool, its commands the jobs. Matrix products go to
  * OpenBLAS, single-threaded, one panel of columns per chunk.
@@ -51,10 +52,14 @@ typedef struct CPULevel {
 extern cpu_entry *const cpu_v2_entries[], *const cpu_v3_entries[], *const cpu_v4_entries[];
 static bool choose_level(CPULevel *level) {
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v4")) *level = (CPULevel){"AVX-512", cpu_v4_entries};
-    else if (__builtin_cpu_supports("x86-64-v3")) *level = (CPULevel){"AVX2", cpu_v3_entries};
-    else if (__builtin_cpu_supports("x86-64-v2")) *level = (CPULevel){"SSE4.2", cpu_v2_entries};
-    else return false;
+    if (__builtin_cpu_supports("x86-64-v4"))
+        *level = (CPULevel){"AVX-512", cpu_v4_entries};
+    else if (__builtin_cpu_supports("x86-64-v3"))
+        *level = (CPULevel){"AVX2", cpu_v3_entries};
+    else if (__builtin_cpu_supports("x86-64-v2"))
+        *level = (CPULevel){"SSE4.2", cpu_v2_entries};
+    else
+        return false;
     return true;
 }
 #else

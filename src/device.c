@@ -11,7 +11,8 @@ enum { target_count = sizeof targets / sizeof *targets };
 
 const char *const *device_targets(void) {
     static const char *names[target_count + 1];
-    for (size_t i = 0; i < target_count; i++) names[i] = targets[i]->name;
+    for (size_t i = 0; i < target_count; i++)
+        names[i] = targets[i]->name;
     return names;
 }
 
@@ -152,8 +153,7 @@ static bool check_value(Device *device, const Kernel *kernel, const KernelParame
 static bool check_aliases(Device *device, const Kernel *kernel, const DeviceArgument *arguments,
                           uint32_t written) {
     for (uint32_t i = 0; i < kernel->parameter_count; i++)
-        if (i != written && arguments[i].buffer &&
-            arguments[i].buffer == arguments[written].buffer)
+        if (i != written && arguments[i].buffer && arguments[i].buffer == arguments[written].buffer)
             return device_fail(device, LLM_ERROR_ARGUMENT,
                                "%s: '%s' is written and may not share its buffer with '%s'",
                                kernel->name, kernel->parameters[written].name,
@@ -171,8 +171,7 @@ static bool check_arguments(Device *device, const Kernel *kernel, const DeviceAr
         bool is_buffer = parameter->kind == PARAMETER_READ || parameter->kind == PARAMETER_WRITE;
         if (!(is_buffer ? check_buffer : check_value)(device, kernel, parameter, &arguments[i]))
             return false;
-        if (parameter->kind == PARAMETER_WRITE &&
-            !check_aliases(device, kernel, arguments, i))
+        if (parameter->kind == PARAMETER_WRITE && !check_aliases(device, kernel, arguments, i))
             return false;
     }
     return true;
@@ -278,8 +277,10 @@ static void execute_queue(Device *device) {
 void device_replay(Device *device, DeviceStep *step) {
     if (device->error.status) return;
     execute_queue(device);
-    if (device->target->replay) device->target->replay(device, step);
-    else device->target->execute(device, &step->list);
+    if (device->target->replay)
+        device->target->replay(device, step);
+    else
+        device->target->execute(device, &step->list);
 }
 
 void device_step_free(DeviceStep *step) {

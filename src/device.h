@@ -118,8 +118,8 @@ void device_step_free(DeviceStep *step); /* NULL is fine */
 /* Start what is queued. Returns its number; device_wait waits for it and everything before. */
 uint64_t device_submit(Device *device);
 void device_wait(Device *device, uint64_t submission);
-/* How many steps are worth queueing before the first one's result is looked at: 0 where submit returns
- * when the work is done. */
+/* How many steps are worth queueing before the first one's result is looked at: 0 where submit
+ * returns when the work is done. */
 uint32_t device_run_ahead(const Device *device);
 /* Read from a buffer without waiting for anything but `submission`: later work may be running. */
 void device_read_after(Device *device, uint64_t submission, DeviceBuffer *buffer, size_t offset,

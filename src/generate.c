@@ -40,15 +40,16 @@ static bool check_tokens(const LLMPipeline *llm, const LLMTokens *tokens, LLMErr
 static bool begin_with_end_of_text(const LLMPipeline *llm, LLMTokens *tokens, LLMError *error) {
     if (tokens->count) return true;
     if (llm->info.end_of_text >= llm->info.vocabulary)
-        return error_set(error, LLM_ERROR_ARGUMENT,
-                         "the prompt is empty and the model has no end-of-text token to begin with");
+        return error_set(
+            error, LLM_ERROR_ARGUMENT,
+            "the prompt is empty and the model has no end-of-text token to begin with");
     return tokens_append(tokens, llm->info.end_of_text, error);
 }
 
 /* --- prefill --- */
 
-/* Tokens of a row that are in the cache after `pieces_left` more pieces are still to come. All rows end
- * in the last piece, so shorter ones begin in a later one. */
+/* Tokens of a row that are in the cache after `pieces_left` more pieces are still to come. All rows
+ * end in the last piece, so shorter ones begin in a later one. */
 static size_t row_end(size_t count, size_t pieces_left, uint32_t T) {
     size_t rest = pieces_left * T;
     return count > rest ? count - rest : 0;
@@ -78,17 +79,19 @@ static size_t longest(const LLMTokens *tokens, uint32_t rows) {
 /* Move `lengths` on by `counts` without sampling. */
 static void advance_lengths(LLMPipeline *llm, uint32_t *lengths, const uint32_t *counts,
                             uint32_t rows) {
-    for (uint32_t b = 0; b < rows; b++) lengths[b] += counts[b];
+    for (uint32_t b = 0; b < rows; b++)
+        lengths[b] += counts[b];
     device_write(llm->lengths, 0, lengths, rows * sizeof *lengths);
 }
 
-/* Called after the forward pass of each piece of one row's text, `count` tokens; false ends the run. */
+/* Called after the forward pass of each piece of one row's text, `count` tokens; false ends the
+ * run. */
 typedef bool PieceCallback(void *context, uint32_t count);
 
-/* Run all prompts through the model, in pieces of equal length. With `each`, all of a piece's rows of
- * `norm` are made and it is called behind each piece; without, only the last tokens' rows of the last
- * piece. The last piece's `lengths` and `counts` stay as the step kernels expect them: advance_step adds
- * the one to the other. */
+/* Run all prompts through the model, in pieces of equal length. With `each`, all of a piece's rows
+ * of `norm` are made and it is called behind each piece; without, only the last tokens' rows of the
+ * last piece. The last piece's `lengths` and `counts` stay as the step kernels expect them:
+ * advance_step adds the one to the other. */
 static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, PieceCallback *each,
                     void *context, LLMError *error) {
     size_t most = longest(tokens, rows), pieces = (most + llm->T_max - 1) / llm->T_max;
@@ -124,7 +127,8 @@ static bool accept_token(Generation *generation, uint32_t row, uint32_t id) {
     if (id == NO_TOKEN)
         return error_set(generation->error, LLM_ERROR_NUMERIC,
                          "the logits are not numbers (NaN) after %zu tokens: the model's weights "
-                         "are damaged", generation->tokens[row].count);
+                         "are damaged",
+                         generation->tokens[row].count);
     if (id == llm->info.end_of_text && !options->ignore_end) {
         finish_row(generation, row);
         return true;
@@ -164,7 +168,8 @@ static void decode_step(Generation *generation) {
     sample(generation);
 }
 
-/* The step is the same every time, so it is recorded once; when profiling, the bytes it moves are not. */
+/* The step is the same every time, so it is recorded once; when profiling, the bytes it moves are
+ * not. */
 static DeviceStep *record_step(Generation *generation) {
     LLMPipeline *llm = generation->llm;
     if (llm->profile) return NULL;
@@ -176,12 +181,15 @@ static DeviceStep *record_step(Generation *generation) {
 static uint64_t queue_step(Generation *generation, DeviceStep *step) {
     LLMPipeline *llm = generation->llm;
     if (llm->visible < llm->capacity) llm->visible++;
-    if (step) device_replay(llm->device, step);
-    else decode_step(generation);
+    if (step)
+        device_replay(llm->device, step);
+    else
+        decode_step(generation);
     return device_submit(llm->device);
 }
 
-/* Sample the prefill's token, then decode steps 1 … count − 1; the device may be a few steps ahead of what has been collected. */
+/* Sample the prefill's token, then decode steps 1 … count − 1; the device may be a few steps ahead
+ * of what has been collected. */
 static void decode(Generation *generation, size_t count) {
     LLMPipeline *llm = generation->llm;
     enum { MOST_AHEAD = 8 };

@@ -1,4 +1,5 @@
-/* kernel.h — what the binder found in kernels/ (see msl/bind.c): every kernel and its parameters. */
+/* kernel.h — what the binder found in kernels/ (see msl/bind.c): every kernel and its parameters.
+ */
 #ifndef METAL_LLM_KERNEL_H
 #define METAL_LLM_KERNEL_H
 
@@ -24,7 +25,8 @@ typedef struct Kernel {
     const char *name; /* "layernorm_forward" */
     const char *file; /* "layernorm.metal" */
     int line;
-    uint32_t parameter_count; /* parameters[i].index == i for all but threadgroup memory, which comes last */
+    uint32_t parameter_count; /* parameters[i].index == i for all but threadgroup memory, which
+                                 comes last */
     const KernelParameter *parameters;
 } Kernel;
 

@@ -1,7 +1,7 @@
 /* llm_pipeline.c — GPT-2, dispatch by dispatch (Radford et al. 2019):
  *
- *   embedding → [ layernorm → QKV → attention → projection → residual + layernorm → MLP → residual ] × L
- *             → layernorm → logits → sample
+ *   embedding → [ layernorm → QKV → attention → projection → residual + layernorm → MLP → residual
+ * ] × L → layernorm → logits → sample
  *
  * Written once against device.h. B batch, T tokens of a pass, C channels, nh heads, hs head size.
  */
@@ -12,13 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The linear kernels take so many tokens at a time: each weight is read once for all of them, and their
- * inputs stay in the first-level cache. */
+/* The linear kernels take so many tokens at a time: each weight is read once for all of them, and
+ * their inputs stay in the first-level cache. */
 enum { LINEAR_TOKENS = 8 };
-/* From how many inputs on a tile of rows shares what is read of them: they fill most of that cache. */
+/* From how many inputs on a tile of rows shares what is read of them: they fill most of that cache.
+ */
 enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal */
-/* From how many tokens on the matrix library is faster, float weights first; of other formats it needs a
- * float copy. See docs/speed.md. */
+/* From how many tokens on the matrix library is faster, float weights first; of other formats it
+ * needs a float copy. See docs/speed.md. */
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97 };
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 
@@ -69,17 +70,16 @@ static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, D
                  block > 1 ? grid_simdgroups(count / block) : grid_threads(count, 1, 1),
                  BUFFER(weight->buffer), FLOATS(floats, count), arg_u32(count));
     }
-    device_matmul(llm->device, &(DeviceMatmul){.x = x,
-                                               .weight = BUFFER(floats),
-                                               .out = BUFFER(out),
-                                               .M = T,
-                                               .N = N,
-                                               .K = K});
+    device_matmul(
+        llm->device,
+        &(DeviceMatmul){
+            .x = x, .weight = BUFFER(floats), .out = BUFFER(out), .M = T, .N = N, .K = K});
 }
 
 /* `count` ≤ LINEAR_TOKENS rows of x from `first` on, to the rows of `out` from `to` on. */
 static void linear_tokens(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, uint32_t count,
-                          const Matrix *weight, DeviceBuffer *bias, DeviceBuffer *out, uint32_t to) {
+                          const Matrix *weight, DeviceBuffer *bias, DeviceBuffer *out,
+                          uint32_t to) {
     uint32_t N = weight->rows, K = weight->columns;
     const char *linear = format_kernels[weight->type].linear;
     const char *tile = format_kernels[weight->type].tile;
@@ -101,8 +101,8 @@ static void linear(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, const Matr
         return;
     }
     for (uint32_t t = 0; t < T; t += LINEAR_TOKENS)
-        linear_tokens(llm, x, first + t, T - t < LINEAR_TOKENS ? T - t : LINEAR_TOKENS, weight, bias,
-                      out, t);
+        linear_tokens(llm, x, first + t, T - t < LINEAR_TOKENS ? T - t : LINEAR_TOKENS, weight,
+                      bias, out, t);
 }
 
 static void embed(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T) {
@@ -113,8 +113,8 @@ static void embed(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T) {
     dispatch(llm->device, format_kernels[table->type].embedding, grid_threads(C, T, B),
              FLOATS(ids, rows), FLOATS(llm->lengths, B),
              arg_part(table->buffer, 0, rows < table->rows ? rows * row_bytes : 0),
-             FLOATS(llm->weights.position_embedding, T * C), FLOATS(llm->x, rows * C), arg_u32(T), arg_u32(config->channels), arg_u32(config->vocabulary),
-             arg_u32(config->context));
+             FLOATS(llm->weights.position_embedding, T * C), FLOATS(llm->x, rows * C), arg_u32(T),
+             arg_u32(config->channels), arg_u32(config->vocabulary), arg_u32(config->context));
 }
 
 /* What layer l divides its scores by. */
@@ -166,10 +166,11 @@ static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
     const LayerWeights *layer = &llm->weights.layer[l];
     uint32_t C = config->channels, nh = config->heads, hs = C / nh, rows = B * T;
     linear(llm, llm->norm, 0, &layer->qkv, layer->qkv_bias, llm->qkv, rows);
-    dispatch(llm->device, "split_heads", grid_threads(hs, T, B * nh), FLOATS(llm->qkv, 3 * rows * C),
-             FLOATS(llm->lengths, B), FLOATS(llm->counts, B), FLOATS(llm->q, rows * C),
-             FLOATS(llm->keys[l], rows * C), FLOATS(llm->values[l], rows * C), arg_u32(T),
-             arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity));
+    dispatch(llm->device, "split_heads", grid_threads(hs, T, B * nh),
+             FLOATS(llm->qkv, 3 * rows * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
+             FLOATS(llm->q, rows * C), FLOATS(llm->keys[l], rows * C),
+             FLOATS(llm->values[l], rows * C), arg_u32(T), arg_u32(nh), arg_u32(hs),
+             arg_u32(llm->capacity));
     (llm->flash ? flash_attention : naive_attention)(llm, l, B, T, attention_scale(config, l));
     if (T == 1) return llm->mixed; /* [B,nh,1,hs] and [B,1,C] are the same layout */
     dispatch(llm->device, "merge_heads", grid_threads(hs, T, B * nh), FLOATS(llm->mixed, rows * C),
@@ -177,7 +178,8 @@ static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
     return llm->merged;
 }
 
-/* norm → gelu. A bias that follows the matrix library costs a pass over memory: GELU takes it along. */
+/* norm → gelu. A bias that follows the matrix library costs a pass over memory: GELU takes it
+ * along. */
 static void up_and_gelu(LLMPipeline *llm, const LayerWeights *layer, uint32_t rows) {
     uint32_t N = layer->up.rows;
     if (suits_matmul(llm, &layer->up, rows)) {
@@ -222,18 +224,18 @@ void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t 
     const Weights *weights = &llm->weights;
     uint32_t rows = B * T;
     embed(llm, ids, B, T);
-    dispatch(llm->device, "layernorm_forward", grid_threadgroups(rows, 1, 1),
-             FLOATS(llm->x, rows * config->channels),
-             BUFFER(weights->layer[0].attention_norm_weight),
-             BUFFER(weights->layer[0].attention_norm_bias),
-             FLOATS(llm->norm, rows * config->channels), arg_u32(config->channels),
-             arg_f32(config->epsilon));
+    dispatch(
+        llm->device, "layernorm_forward", grid_threadgroups(rows, 1, 1),
+        FLOATS(llm->x, rows * config->channels), BUFFER(weights->layer[0].attention_norm_weight),
+        BUFFER(weights->layer[0].attention_norm_bias), FLOATS(llm->norm, rows * config->channels),
+        arg_u32(config->channels), arg_f32(config->epsilon));
     for (uint32_t l = 0; l < config->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
         bool is_last = l + 1 == config->layers;
         DeviceBuffer *x = llm->x, *attended = attend(llm, l, B, T);
         if (is_last && wanted == WANTED_CACHE) return;
-        if (is_last && wanted == WANTED_LAST_TOKENS && T > 1) { /* the others have done their part */
+        if (is_last && wanted == WANTED_LAST_TOKENS &&
+            T > 1) { /* the others have done their part */
             attended = last_rows(llm, attended, llm->last_attended, B, T);
             x = last_rows(llm, x, llm->last_x, B, T);
             rows = B;
@@ -258,12 +260,12 @@ void pipeline_sample(LLMPipeline *llm, const LLMGeneration *generation, uint32_t
     DeviceArgument seed = {.value.u64 = generation->seed, .size = 8};
     if (generation->temperature > 0.0f && top_k > 1)
         dispatch(llm->device, "top_k_top_p_sample", grid_threadgroups(B, 1, 1),
-                 FLOATS(llm->logits, B * V), FLOATS(llm->lengths, B), FLOATS(llm->counts, B), FLOATS(llm->p, B * V),
-                 FLOATS(llm->ids, B), arg_u32(V), arg_f32(generation->temperature), arg_u32(top_k),
-                 arg_f32(top_p), seed);
+                 FLOATS(llm->logits, B * V), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
+                 FLOATS(llm->p, B * V), FLOATS(llm->ids, B), arg_u32(V),
+                 arg_f32(generation->temperature), arg_u32(top_k), arg_f32(top_p), seed);
     else
-        dispatch(llm->device, "argmax_sample", grid_threadgroups(B, 1, 1), FLOATS(llm->logits, B * V),
-                 FLOATS(llm->ids, B), arg_u32(V));
+        dispatch(llm->device, "argmax_sample", grid_threadgroups(B, 1, 1),
+                 FLOATS(llm->logits, B * V), FLOATS(llm->ids, B), arg_u32(V));
     dispatch(llm->device, "advance_step", grid_threads(B, 1, 1), FLOATS(llm->ids, B),
              FLOATS(llm->lengths, B), FLOATS(llm->counts, B), FLOATS(llm->history, B), arg_u32(B),
              arg_u32(llm->capacity));

@@ -4,7 +4,8 @@
 
 #include "weights.h"
 
-/* What the samplers write when the logits of a row contain NaN; NO_TOKEN in kernels/argmax.metal. */
+/* What the samplers write when the logits of a row contain NaN; NO_TOKEN in kernels/argmax.metal.
+ */
 #define NO_TOKEN UINT32_MAX
 
 /* A pass takes at most this many tokens, all rows together: longer prompts come in pieces, so that
@@ -34,23 +35,23 @@ struct LLMPipeline {
     DeviceBuffer **keys, **values; /* per layer [B,nh,capacity,hs] */
 
     /* Activations of one pass. */
-    DeviceBuffer *x, *res;      /* [B,T,C] the residual stream, before and after a block */
-    DeviceBuffer *norm;         /* [B,T,C] */
-    DeviceBuffer *qkv;          /* [B,T,3C] */
-    DeviceBuffer *q;            /* [B,nh,T,hs] */
-    DeviceBuffer *att;          /* [B,nh,T,capacity], naive attention only */
-    DeviceBuffer *mixed;        /* [B,nh,T,hs] */
-    DeviceBuffer *merged;       /* [B,T,C] */
-    DeviceBuffer *block_out;    /* [B,T,C] */
-    DeviceBuffer *up;           /* [B,T,inner] before GELU */
-    DeviceBuffer *gelu;         /* [B,T,inner] */
+    DeviceBuffer *x, *res;   /* [B,T,C] the residual stream, before and after a block */
+    DeviceBuffer *norm;      /* [B,T,C] */
+    DeviceBuffer *qkv;       /* [B,T,3C] */
+    DeviceBuffer *q;         /* [B,nh,T,hs] */
+    DeviceBuffer *att;       /* [B,nh,T,capacity], naive attention only */
+    DeviceBuffer *mixed;     /* [B,nh,T,hs] */
+    DeviceBuffer *merged;    /* [B,T,C] */
+    DeviceBuffer *block_out; /* [B,T,C] */
+    DeviceBuffer *up;        /* [B,T,inner] before GELU */
+    DeviceBuffer *gelu;      /* [B,T,inner] */
     DeviceBuffer *last_attended, *last_x; /* [B,C] of each row's last token */
-    DeviceBuffer *logits;       /* [max(B, LOGITS_PER_PASS), V] */
-    DeviceBuffer *p;            /* [B,V] the sampler's scratch */
-    DeviceBuffer *targets;      /* [LOGITS_PER_PASS] */
-    DeviceBuffer *nats;         /* [LOGITS_PER_PASS] */
-    DeviceBuffer *zeros;        /* [V] the bias of the logits */
-    DeviceBuffer *dequantised;  /* [out, in] f32, one matrix at a time, for the matrix library */
+    DeviceBuffer *logits;                 /* [max(B, LOGITS_PER_PASS), V] */
+    DeviceBuffer *p;                      /* [B,V] the sampler's scratch */
+    DeviceBuffer *targets;                /* [LOGITS_PER_PASS] */
+    DeviceBuffer *nats;                   /* [LOGITS_PER_PASS] */
+    DeviceBuffer *zeros;                  /* [V] the bias of the logits */
+    DeviceBuffer *dequantised; /* [out, in] f32, one matrix at a time, for the matrix library */
 };
 
 /* What a pass is run for. */

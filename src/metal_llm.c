@@ -75,8 +75,7 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     llm->nats = floats(llm, LOGITS_PER_PASS, 1);
     llm->zeros = zeros(llm, V, error);
     if (!llm->flash) llm->att = floats(llm, BT * config->heads, llm->capacity);
-    if (llm->weights.largest_packed)
-        llm->dequantised = floats(llm, llm->weights.largest_packed, 1);
+    if (llm->weights.largest_packed) llm->dequantised = floats(llm, llm->weights.largest_packed, 1);
     return !device_failed(llm->device, error) && llm->zeros && allocate_cache(llm, error) &&
            !device_failed(llm->device, error);
 }
@@ -140,11 +139,12 @@ LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLME
 
 static void free_buffers(LLMPipeline *llm) {
     DeviceBuffer *buffers[] = {
-        llm->prompt, llm->ids,   llm->lengths,   llm->counts,  llm->history,     llm->x,
-        llm->res,    llm->norm,  llm->qkv,       llm->q,       llm->att,         llm->mixed,
-        llm->merged, llm->up,    llm->block_out, llm->gelu,    llm->last_attended, llm->last_x, llm->logits,
-        llm->p,      llm->zeros, llm->targets,   llm->nats,    llm->dequantised};
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_free(buffers[i]);
+        llm->prompt, llm->ids,  llm->lengths,   llm->counts,  llm->history,       llm->x,
+        llm->res,    llm->norm, llm->qkv,       llm->q,       llm->att,           llm->mixed,
+        llm->merged, llm->up,   llm->block_out, llm->gelu,    llm->last_attended, llm->last_x,
+        llm->logits, llm->p,    llm->zeros,     llm->targets, llm->nats,          llm->dequantised};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        device_buffer_free(buffers[i]);
     for (uint32_t l = 0; l < llm->weights.layers; l++) {
         if (llm->keys) device_buffer_free(llm->keys[l]);
         if (llm->values) device_buffer_free(llm->values[l]);

@@ -47,7 +47,8 @@ static unsigned char *contents(DeviceBuffer *buffer) {
 }
 
 static void fill_fence(unsigned char *fence) {
-    for (size_t i = 0; i < FENCE_BYTES; i++) fence[i] = fence_pattern[i % 2];
+    for (size_t i = 0; i < FENCE_BYTES; i++)
+        fence[i] = fence_pattern[i % 2];
 }
 
 /* How many bytes of a fence were overwritten. */
@@ -55,7 +56,8 @@ static size_t damage(const unsigned char *fence) {
     bool whole = fence[0] == fence_pattern[0] && fence[1] == fence_pattern[1] &&
                  !memcmp(fence, fence + 2, FENCE_BYTES - 2);
     size_t count = 0;
-    for (size_t i = 0; !whole && i < FENCE_BYTES; i++) count += fence[i] != fence_pattern[i % 2];
+    for (size_t i = 0; !whole && i < FENCE_BYTES; i++)
+        count += fence[i] != fence_pattern[i % 2];
     return count;
 }
 
@@ -127,7 +129,8 @@ static void bind_arguments(const Command *command, void *arguments[SIMT_BUFFERS]
             scratch[parameter->index] = argument->value.u64;
         else if (argument->buffer)
             arguments[parameter->index] = contents(argument->buffer) + argument->offset;
-        else arguments[parameter->index] = (void *)(uintptr_t)&argument->value;
+        else
+            arguments[parameter->index] = (void *)(uintptr_t)&argument->value;
     }
 }
 
@@ -165,7 +168,8 @@ static const float *matrix(const DeviceArgument *argument) {
 static float *widened(const DeviceArgument *argument, size_t count) {
     const _Float16 *half = (const void *)(contents(argument->buffer) + argument->offset);
     float *wide = malloc(count * sizeof *wide);
-    for (size_t i = 0; wide && i < count; i++) wide[i] = (float)half[i];
+    for (size_t i = 0; wide && i < count; i++)
+        wide[i] = (float)half[i];
     return wide;
 }
 
@@ -180,8 +184,10 @@ static void run_matmul(Device *device, const DeviceMatmul *m) {
     } else {
         size_t x_count = (size_t)m->M * m->K, weight_count = (size_t)m->N * m->K;
         float *x = widened(&m->x, x_count), *weight = widened(&m->weight, weight_count);
-        if (x && weight) multiply(m, x, weight);
-        else error_memory(&device->error, (x_count + weight_count) * sizeof *x);
+        if (x && weight)
+            multiply(m, x, weight);
+        else
+            error_memory(&device->error, (x_count + weight_count) * sizeof *x);
         free(x);
         free(weight);
     }
@@ -200,8 +206,10 @@ static void execute(Device *device, CommandList *list) {
     for (size_t i = 0; i < list->count && !device->error.status; i++) {
         const Command *command = &list->commands[i];
         double start = now();
-        if (command->kernel) run_kernel((SimtDevice *)device, command);
-        else run_matmul(device, &command->matmul);
+        if (command->kernel)
+            run_kernel((SimtDevice *)device, command);
+        else
+            run_matmul(device, &command->matmul);
         if (device->profile) device_record_time(device, command, now() - start);
     }
 }

@@ -15,10 +15,10 @@ typedef struct Job {
     _Atomic uint32_t chunks;
 } Job;
 
-/* Each thread has a share of a job's chunks, neighbours in memory, so that it reads on where it has read;
- * who is done with his own helps with the others'. `next` holds the run's number in its upper half and
- * the share's next free chunk in its lower half: a thread that slept through the end of a run cannot
- * take a chunk of the next one by mistake. */
+/* Each thread has a share of a job's chunks, neighbours in memory, so that it reads on where it has
+ * read; who is done with his own helps with the others'. `next` holds the run's number in its upper
+ * half and the share's next free chunk in its lower half: a thread that slept through the end of a
+ * run cannot take a chunk of the next one by mistake. */
 typedef struct Share {
     _Alignas(64) _Atomic uint64_t next;
 } Share;
@@ -85,8 +85,10 @@ static void wait_until_done(ThreadPool *pool, Job *job, uint32_t run, uint32_t c
     for (uint32_t spins = 0;
          atomic_load_explicit(&job->done, memory_order_acquire) < chunks && pool->run == run;
          spins++) {
-        if (spins < SPINS_BEFORE_YIELD) pause_briefly();
-        else sched_yield();
+        if (spins < SPINS_BEFORE_YIELD)
+            pause_briefly();
+        else
+            sched_yield();
     }
 }
 
@@ -112,7 +114,8 @@ static void sleep_until_run(ThreadPool *pool, uint32_t seen) {
     }
     pthread_mutex_lock(&pool->mutex);
     pool->asleep++;
-    while (pool->run == seen && !pool->stop) pthread_cond_wait(&pool->wake, &pool->mutex);
+    while (pool->run == seen && !pool->stop)
+        pthread_cond_wait(&pool->wake, &pool->mutex);
     pool->asleep--;
     pthread_mutex_unlock(&pool->mutex);
 }
@@ -174,7 +177,8 @@ void thread_pool_free(ThreadPool *pool) {
     pool->stop = true;
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
-    for (uint32_t i = 0; i < pool->started; i++) pthread_join(pool->workers[i].handle, NULL);
+    for (uint32_t i = 0; i < pool->started; i++)
+        pthread_join(pool->workers[i].handle, NULL);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->mutex);
     free(pool->workers);
@@ -195,8 +199,10 @@ static bool replace_jobs(ThreadPool *pool, uint32_t count, LLMError *error) {
     pool->jobs = aligned_alloc(_Alignof(Job), count * sizeof(Job));
     pool->shares = aligned_alloc(_Alignof(Share), shares * sizeof(Share));
     if (!pool->jobs || !pool->shares) return error_memory(error, shares * sizeof(Share));
-    for (uint32_t j = 0; j < count; j++) atomic_init(&pool->jobs[j].chunks, 0);
-    for (size_t i = 0; i < shares; i++) atomic_init(&pool->shares[i].next, 0);
+    for (uint32_t j = 0; j < count; j++)
+        atomic_init(&pool->jobs[j].chunks, 0);
+    for (size_t i = 0; i < shares; i++)
+        atomic_init(&pool->shares[i].next, 0);
     pool->capacity = count;
     return true;
 }
@@ -204,7 +210,8 @@ static bool replace_jobs(ThreadPool *pool, uint32_t count, LLMError *error) {
 static bool reserve_jobs(ThreadPool *pool, uint32_t count, LLMError *error) {
     if (count <= pool->capacity) return true;
     pool->growing = true;
-    while (pool->inside) sched_yield(); /* late workers still look at the old jobs */
+    while (pool->inside)
+        sched_yield(); /* late workers still look at the old jobs */
     bool replaced = replace_jobs(pool, count, error);
     if (!replaced) pool->count = 0;
     pool->growing = false;

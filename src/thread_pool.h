@@ -1,8 +1,8 @@
 /* thread_pool.h — threads that share out chunks of work.
  *
- * Work is a list of jobs, done one after the other; the chunks of a job run side by side. A job ends
- * when its chunks are done, not when every thread has arrived: a thread that the system has put aside
- * between two chunks holds nobody up.
+ * Work is a list of jobs, done one after the other; the chunks of a job run side by side. A job
+ * ends when its chunks are done, not when every thread has arrived: a thread that the system has
+ * put aside between two chunks holds nobody up.
  */
 #ifndef METAL_LLM_THREAD_POOL_H
 #define METAL_LLM_THREAD_POOL_H

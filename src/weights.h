@@ -5,7 +5,8 @@
 #include "checkpoint/checkpoint.h"
 #include "device.h"
 
-/* weight [rows, columns] = [out, in]. Float32, float16 and block formats stay as the file has them. */
+/* weight [rows, columns] = [out, in]. Float32, float16 and block formats stay as the file has them.
+ */
 typedef struct Matrix {
     DeviceBuffer *buffer;
     TensorType type;
@@ -26,11 +27,11 @@ typedef struct LayerWeights {
 } LayerWeights;
 
 typedef struct Weights {
-    Matrix token_embedding;                             /* [V, C] */
-    DeviceBuffer *position_embedding;                   /* [context, C] f32 */
-    LayerWeights *layer;                                /* [layers] */
+    Matrix token_embedding;                              /* [V, C] */
+    DeviceBuffer *position_embedding;                    /* [context, C] f32 */
+    LayerWeights *layer;                                 /* [layers] */
     DeviceBuffer *output_norm_weight, *output_norm_bias; /* [C] */
-    Matrix output;                                      /* [V, C]; tied: token_embedding's buffer */
+    Matrix output; /* [V, C]; tied: token_embedding's buffer */
     uint32_t layers;
     uint64_t parameters, bytes;
     size_t largest_packed; /* elements of the largest matrix of the layers that is not f32, or 0 */

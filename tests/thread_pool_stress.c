@@ -18,20 +18,24 @@ typedef struct Record {
 static void work(void *context, uint32_t job, uint32_t begin, uint32_t end) {
     Record *record = context;
     if (job > 0 && record->done[job - 1] != record->chunks[job - 1]) record->early++;
-    for (uint32_t chunk = begin; chunk < end; chunk++) record->times[job][chunk]++;
-    for (volatile int i = rand() % 300; i > 0; i--) {}
+    for (uint32_t chunk = begin; chunk < end; chunk++)
+        record->times[job][chunk]++;
+    for (volatile int i = rand() % 300; i > 0; i--) {
+    }
     record->done[job] += end - begin;
 }
 
 static const char *run_once(ThreadPool *pool, LLMError *error) {
     static Record record;
     uint32_t chunks[JOBS], count = 1 + (uint32_t)rand() % JOBS;
-    for (uint32_t j = 0; j < count; j++) chunks[j] = 1 + (uint32_t)rand() % CHUNKS;
+    for (uint32_t j = 0; j < count; j++)
+        chunks[j] = 1 + (uint32_t)rand() % CHUNKS;
     record.chunks = chunks;
     record.early = 0;
     for (uint32_t j = 0; j < count; j++) {
         record.done[j] = 0;
-        for (uint32_t c = 0; c < CHUNKS; c++) record.times[j][c] = 0;
+        for (uint32_t c = 0; c < CHUNKS; c++)
+            record.times[j][c] = 0;
     }
     if (!thread_pool_run(pool, count, chunks, work, &record, error)) return error->message;
     if (record.early) return "a job began before the one in front of it was done";
@@ -48,7 +52,8 @@ int main(int count, char **arguments) {
     for (uint32_t threads = 1; threads <= 9 && !problem; threads += 2) {
         ThreadPool *pool = thread_pool_new(threads, &error);
         if (!pool) problem = error.message;
-        for (int i = 0; i < 40 && !problem; i++) problem = run_once(pool, &error);
+        for (int i = 0; i < 40 && !problem; i++)
+            problem = run_once(pool, &error);
         thread_pool_free(pool);
     }
     puts(problem ? problem : "ok");

@@ -55,13 +55,17 @@ double element_value(ElementType type, const unsigned char *element) {
 }
 
 static void store_float(ElementType type, double number, unsigned char *element) {
-    if (type == ELEMENT_F32) memcpy(element, &(float){(float)number}, sizeof(float));
-    else memcpy(element, &(_Float16){(_Float16)number}, sizeof(_Float16));
+    if (type == ELEMENT_F32)
+        memcpy(element, &(float){(float)number}, sizeof(float));
+    else
+        memcpy(element, &(_Float16){(_Float16)number}, sizeof(_Float16));
 }
 
 static void store_number(ElementType type, double number, unsigned char *element) {
-    if (types[type].is_float) store_float(type, number, element);
-    else memcpy(element, &(int64_t){(int64_t)number}, types[type].size); /* little-endian */
+    if (types[type].is_float)
+        store_float(type, number, element);
+    else
+        memcpy(element, &(int64_t){(int64_t)number}, types[type].size); /* little-endian */
 }
 
 /* A number as written; false if there is none, or if it does not fit. */
@@ -196,7 +200,8 @@ static bool parse_header(Array *array, char *header, const char *path, char erro
     if (strncmp(order, "False", 5))
         return fail(error, "%s: in Fortran order; save numpy.ascontiguousarray(a)", path);
     int type = 0;
-    while (type < TYPES && strncmp(types[type].npy, descr, 3)) type++;
+    while (type < TYPES && strncmp(types[type].npy, descr, 3))
+        type++;
     if (type == TYPES)
         return fail(error, "%s: elements of type %.3s; convert to one of f32 f16 i8 … u64", path,
                     descr);

@@ -89,8 +89,10 @@ static SimtSize group_at(const Checker *c, uint32_t stamp) {
     size_t low = 0, high = c->group_count;
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
-        if (c->groups[middle].stamp <= stamp) low = middle;
-        else high = middle;
+        if (c->groups[middle].stamp <= stamp)
+            low = middle;
+        else
+            high = middle;
     }
     return high ? c->groups[low].group : (SimtSize){0, 0, 0};
 }
@@ -290,8 +292,10 @@ unsigned char *checker_buffer(Checker *c, unsigned index, const char *name, size
 
 void checker_fill(Checker *c, unsigned index, const void *data) {
     Block *block = &c->blocks[index];
-    if (data) memcpy(block->start, data, block->size);
-    else memset(block->start, 0xFF, block->size);
+    if (data)
+        memcpy(block->start, data, block->size);
+    else
+        memset(block->start, 0xFF, block->size);
     memset(block->written, data ? WRITTEN : UNWRITTEN, block->size);
 }
 
@@ -325,7 +329,8 @@ static void refine(Block *block, unsigned shift) {
     unsigned parts = 1u << (block->shift - shift);
     for (size_t i = count; i-- > 0;) {
         Cell cell = block->cells[i];
-        for (unsigned part = 0; part < parts; part++) block->cells[i * parts + part] = cell;
+        for (unsigned part = 0; part < parts; part++)
+            block->cells[i * parts + part] = cell;
     }
     block->shift = shift;
 }
@@ -367,9 +372,12 @@ static void check_cell(Checker *c, const Block *block, Cell *cell, size_t offset
             !in_order(c, block->space, read))
             report_race(c, block, offset, bytes, self.code, self, writes, read, false);
     }
-    if (!writes) remember(c, block->space, cell->reads, self);
-    else if (self.atomic) remember(c, block->space, cell->writes, self);
-    else *cell = (Cell){.writes = {self}}; /* what came before is in order, or reported */
+    if (!writes)
+        remember(c, block->space, cell->reads, self);
+    else if (self.atomic)
+        remember(c, block->space, cell->writes, self);
+    else
+        *cell = (Cell){.writes = {self}}; /* what came before is in order, or reported */
 }
 
 static void check_races(Checker *c, Block *block, size_t offset, size_t bytes, uint32_t code,
@@ -452,7 +460,8 @@ static bool any_unwritten(const unsigned char *written, size_t bytes) {
 }
 
 static void mark_written(unsigned char *written, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++) written[i] &= WRITTEN;
+    for (size_t i = 0; i < bytes; i++)
+        written[i] &= WRITTEN;
 }
 
 /* A copy, and a private struct as an argument, may take along padding that nothing wrote, but not
@@ -526,9 +535,12 @@ void watch_access(const void *pointer, size_t bytes, unsigned use, const void *c
     }
     size_t offset = (size_t)(address - c->runtime.stacks);
     Block *block;
-    if (offset < c->runtime.stack_bytes) check_private(c, offset, bytes, code, use, frame);
-    else if ((block = find_block(c, address))) check_block(c, block, address, bytes, code, use);
-    else check_wild(c, address, bytes, code, use & WRITE);
+    if (offset < c->runtime.stack_bytes)
+        check_private(c, offset, bytes, code, use, frame);
+    else if ((block = find_block(c, address)))
+        check_block(c, block, address, bytes, code, use);
+    else
+        check_wild(c, address, bytes, code, use & WRITE);
 }
 
 /* Of watched memory, for each byte; NULL if it is not watched. */
@@ -624,7 +636,8 @@ static void watch_signals(Checker *c, unsigned seconds, struct sigaction old[FAU
     sigaltstack(&stack, NULL);
     struct sigaction fault = {.sa_sigaction = on_fault,
                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    for (int i = 0; i < FAULTS; i++) sigaction(faults[i], &fault, &old[i]);
+    for (int i = 0; i < FAULTS; i++)
+        sigaction(faults[i], &fault, &old[i]);
     struct sigaction time = {.sa_handler = on_time, .sa_flags = SA_ONSTACK | SA_RESTART};
     sigaction(SIGPROF, &time, &old[FAULTS]);
     out_of_time = 0;
@@ -634,7 +647,8 @@ static void watch_signals(Checker *c, unsigned seconds, struct sigaction old[FAU
 
 static void leave_signals(const struct sigaction old[FAULTS + 1]) {
     setitimer(ITIMER_PROF, &(struct itimerval){0}, NULL);
-    for (int i = 0; i < FAULTS; i++) sigaction(faults[i], &old[i], NULL);
+    for (int i = 0; i < FAULTS; i++)
+        sigaction(faults[i], &old[i], NULL);
     sigaction(SIGPROF, &old[FAULTS], NULL);
 }
 

@@ -229,24 +229,46 @@ static bool set_number(const char *option, uint64_t low, uint64_t high, unsigned
 
 static bool set_option(Options *options, int option) {
     switch (option) {
-    case KERNEL: options->program.kernel = optarg; return true;
-    case GRID: return parse_size("--grid", optarg, &options->grid);
-    case THREADS: return parse_size("--threads", optarg, &options->threads);
-    case BUFFER: return parse_binding(options, "--buffer", optarg);
-    case BYTES: return parse_binding(options, "--bytes", optarg);
-    case CONSTANT: return parse_constant(options, optarg);
-    case SCRATCH: return parse_scratch(options, optarg);
-    case SIMD_WIDTH: return set_number("--simd-width", 1, SIMT_LANES, &options->program.simd_width);
-    case SEEDS: return set_number("--seeds", 1, 1000000, &options->seeds);
-    case SEED: return parse_number("--seed", optarg, 0, UINT64_MAX, &options->seed);
-    case TIME_LIMIT: return set_number("--time-limit", 1, 1000000, &options->seconds);
-    case STRICT: options->strict = true; return true;
-    case CACHE: options->program.cache = optarg; return true;
-    case JSON: options->json = true; return true;
-    case 'D': return add_flag(options, "-D", optarg);
-    case 'I': return add_flag(options, "-I", optarg);
-    case 'o': return parse_output(options, optarg);
-    default: return fail("see metal-check --help");
+    case KERNEL:
+        options->program.kernel = optarg;
+        return true;
+    case GRID:
+        return parse_size("--grid", optarg, &options->grid);
+    case THREADS:
+        return parse_size("--threads", optarg, &options->threads);
+    case BUFFER:
+        return parse_binding(options, "--buffer", optarg);
+    case BYTES:
+        return parse_binding(options, "--bytes", optarg);
+    case CONSTANT:
+        return parse_constant(options, optarg);
+    case SCRATCH:
+        return parse_scratch(options, optarg);
+    case SIMD_WIDTH:
+        return set_number("--simd-width", 1, SIMT_LANES, &options->program.simd_width);
+    case SEEDS:
+        return set_number("--seeds", 1, 1000000, &options->seeds);
+    case SEED:
+        return parse_number("--seed", optarg, 0, UINT64_MAX, &options->seed);
+    case TIME_LIMIT:
+        return set_number("--time-limit", 1, 1000000, &options->seconds);
+    case STRICT:
+        options->strict = true;
+        return true;
+    case CACHE:
+        options->program.cache = optarg;
+        return true;
+    case JSON:
+        options->json = true;
+        return true;
+    case 'D':
+        return add_flag(options, "-D", optarg);
+    case 'I':
+        return add_flag(options, "-I", optarg);
+    case 'o':
+        return parse_output(options, optarg);
+    default:
+        return fail("see metal-check --help");
     }
 }
 
@@ -397,7 +419,8 @@ static bool save_outputs(const Options *options) {
 /* Runs of one order of the threads each; they end with the first that shows a difference. */
 static bool run_seeds(Options *options, Checker *checker, const Program *program, Simt *simt) {
     void *arguments[SIMT_BUFFERS];
-    for (unsigned i = 0; i < SIMT_BUFFERS; i++) arguments[i] = options->bindings[i].memory;
+    for (unsigned i = 0; i < SIMT_BUFFERS; i++)
+        arguments[i] = options->bindings[i].memory;
     SimtLaunch launch = {
         .kernel = program->kernel->name,
         .entry = program->entry,

@@ -172,7 +172,8 @@ static void add(Command *command, const char *const *words, size_t count) {
         sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 static void add_flags(Command *command, const ProgramOptions *wanted) {
-    for (char *const *flag = wanted->flags; *flag; flag++) ADD(command, *flag);
+    for (char *const *flag = wanted->flags; *flag; flag++)
+        ADD(command, *flag);
 }
 
 /* clang with what both of its runs have in common. False if there is none. */
@@ -259,7 +260,8 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
     if (!start_command(&command, wanted, width)) return false;
     ADD(&command, "--config", config, include, map, source, "-o", output);
     add(&command, options, OPTIONS);
-    for (size_t i = 0; i < SANITIZER_OPTIONS; i++) ADD(&command, "-mllvm", sanitizer_options[i]);
+    for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
+        ADD(&command, "-mllvm", sanitizer_options[i]);
     return finish_command(&command, wanted->path) &&
            (rename(output, program->library) == 0 ||
             fail("%s cannot be written", program->library));
@@ -273,9 +275,12 @@ static uint64_t mix(uint64_t key, const char *text) {
 static uint64_t cache_key(const char *source, const char *width) {
     const char *clang = find_clang();
     uint64_t key = mix(mix(mix(0, source), width), clang ? clang : "");
-    for (size_t i = 0; i < simt_header_count; i++) key = mix(key, simt_headers[i].text);
-    for (size_t i = 0; i < OPTIONS; i++) key = mix(key, options[i]);
-    for (size_t i = 0; i < SANITIZER_OPTIONS; i++) key = mix(key, sanitizer_options[i]);
+    for (size_t i = 0; i < simt_header_count; i++)
+        key = mix(key, simt_headers[i].text);
+    for (size_t i = 0; i < OPTIONS; i++)
+        key = mix(key, options[i]);
+    for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
+        key = mix(key, sanitizer_options[i]);
     return key;
 }
 

@@ -48,12 +48,15 @@ static void say_memory(Message *message, const Finding *finding) {
     say(message, "'%s'", finding->name);
     if (finding->space == SPACE_THREADGROUP && finding->index >= 0)
         say(message, " [[threadgroup(%d)]]", finding->index);
-    else if (finding->space == SPACE_THREADGROUP) say(message, " (threadgroup memory)");
-    else if (finding->index >= 0) say(message, " [[buffer(%d)]]", finding->index);
+    else if (finding->space == SPACE_THREADGROUP)
+        say(message, " (threadgroup memory)");
+    else if (finding->index >= 0)
+        say(message, " [[buffer(%d)]]", finding->index);
 }
 
 static void say_bytes(Message *message, const Finding *finding) {
-    if (finding->bytes == 1) say(message, "byte %td", finding->offset);
+    if (finding->bytes == 1)
+        say(message, "byte %td", finding->offset);
     else
         say(message, "bytes %td-%td", finding->offset,
             finding->offset + (ptrdiff_t)finding->bytes - 1);
@@ -77,12 +80,15 @@ static void say_race(Message *message, const Finding *finding) {
     say(message, " of ");
     say_memory(message, finding);
     say(message, ", which ");
-    if (same_group(at, other)) say(message, "thread %u", other->thread);
-    else say_thread(message, other);
+    if (same_group(at, other))
+        say(message, "thread %u", other->thread);
+    else
+        say_thread(message, other);
     say(message, " %s in line %d; ", verb(other), other->place.line);
     if (same_group(at, other))
         say(message, "no barrier orders the two in %s memory", spaces[finding->space]);
-    else say(message, "nothing orders threadgroups");
+    else
+        say(message, "nothing orders threadgroups");
 }
 
 static void say_bounds(Message *message, const Finding *finding) {
@@ -91,10 +97,14 @@ static void say_bounds(Message *message, const Finding *finding) {
     say(message, " %s %zu byte%s of ", verb(&finding->at), finding->bytes,
         finding->bytes == 1 ? "" : "s");
     say_memory(message, finding);
-    if (finding->offset < 0) say(message, ", %td bytes before its start", -finding->offset);
-    else if (behind > 0) say(message, ", %td bytes behind its end", behind);
-    else if (behind == 0) say(message, ", just behind its end");
-    else say(message, ", across its end");
+    if (finding->offset < 0)
+        say(message, ", %td bytes before its start", -finding->offset);
+    else if (behind > 0)
+        say(message, ", %td bytes behind its end", behind);
+    else if (behind == 0)
+        say(message, ", just behind its end");
+    else
+        say(message, ", across its end");
     say(message, " (it has %zu bytes)", finding->size);
 }
 
@@ -102,8 +112,10 @@ static void say_unwritten(Message *message, const Finding *finding) {
     say_thread(message, &finding->at);
     say(message, " reads ");
     if (finding->space == SPACE_PRIVATE) {
-        if (!*finding->name) say(message, "a variable");
-        else say(message, "'%s' (declared in line %d)", finding->name, finding->other.place.line);
+        if (!*finding->name)
+            say(message, "a variable");
+        else
+            say(message, "'%s' (declared in line %d)", finding->name, finding->other.place.line);
         if (finding->bytes < finding->size) {
             say(message, ", ");
             say_bytes(message, finding);
@@ -136,11 +148,20 @@ static Message describe(const Finding *finding) {
         return message;
     }
     switch (finding->kind) {
-    case FINDING_RACE: say_race(&message, finding); break;
-    case FINDING_OUT_OF_BOUNDS: say_bounds(&message, finding); break;
-    case FINDING_UNWRITTEN: say_unwritten(&message, finding); break;
-    case FINDING_CONST: say_const(&message, finding); break;
-    default: say(&message, "%s", kinds[finding->kind]);
+    case FINDING_RACE:
+        say_race(&message, finding);
+        break;
+    case FINDING_OUT_OF_BOUNDS:
+        say_bounds(&message, finding);
+        break;
+    case FINDING_UNWRITTEN:
+        say_unwritten(&message, finding);
+        break;
+    case FINDING_CONST:
+        say_const(&message, finding);
+        break;
+    default:
+        say(&message, "%s", kinds[finding->kind]);
     }
     return message;
 }

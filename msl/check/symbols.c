@@ -73,7 +73,8 @@ static void add_locals(const Symbols *symbols, Function *function, Dwarf_Die *bl
     if (dwarf_child(block, &child) != 0) return;
     do {
         int tag = dwarf_tag(&child);
-        if (tag == DW_TAG_variable) add_local(symbols, function, &child);
+        if (tag == DW_TAG_variable)
+            add_local(symbols, function, &child);
         else if (tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine)
             add_locals(symbols, function, &child);
     } while (dwarf_siblingof(&child, &child) == 0);
@@ -123,9 +124,12 @@ const Function *symbols_function(const Symbols *symbols, uint32_t code) {
     while (low < high) {
         size_t middle = (low + high) / 2;
         const Function *function = &symbols->functions[middle];
-        if (code < function->begin) high = middle;
-        else if (code >= function->end) low = middle + 1;
-        else return function;
+        if (code < function->begin)
+            high = middle;
+        else if (code >= function->end)
+            low = middle + 1;
+        else
+            return function;
     }
     return NULL;
 }
@@ -160,7 +164,8 @@ Place symbols_place(const Symbols *symbols, uint32_t code) {
             place = call_place(&unit, &scopes[i]);
     free(scopes);
     size_t length = strlen(SYMBOLS_FOLDER);
-    if (place.file && !strncmp(place.file, SYMBOLS_FOLDER "/", length + 1)) place.file += length + 1;
+    if (place.file && !strncmp(place.file, SYMBOLS_FOLDER "/", length + 1))
+        place.file += length + 1;
     return place;
 }
 

@@ -27,7 +27,8 @@
 
 enum {
     /* A stack from its lowest byte on: a guard that is not accessible (a page on every system), a
-     * reserve that should stay untouched, a canary that shows whether it did, and what is promised. */
+     * reserve that should stay untouched, a canary that shows whether it did, and what is promised.
+     */
     GUARD_BYTES = 16384,
     RESERVE_BYTES = 98304,
     CANARY_BYTES = 1024,
@@ -118,7 +119,8 @@ void simt_switch_stack(void **save, void *load);
 #define SYMBOL     STRING(__USER_LABEL_PREFIX__) "simt_switch_stack"
 
 #if defined(__x86_64__)
-/* A function is entered with the stack 8 bytes off a multiple of 16: the return address is on it. */
+/* A function is entered with the stack 8 bytes off a multiple of 16: the return address is on it.
+ */
 enum { SAVED_WORDS = 7, SAVED_ADDRESS = 6, ENTRY_BYTES = 24 };
 /* A jump, not a ret: the processor predicts returns to the caller, and this one goes elsewhere. */
 __asm__(".text\n.p2align 4\n.globl " SYMBOL "\n" SYMBOL ":\n"
@@ -153,7 +155,8 @@ static char *stack_top(const Fiber *fiber) {
 static void switch_to(Simt *simt, Fiber *from, Fiber *to) {
 #ifdef SIMT_ASAN
     void **fake = from ? &from->fake_stack : &simt->fake_stack;
-    if (to) __sanitizer_start_switch_fiber(fake, to->stack, (size_t)(stack_top(to) - to->stack));
+    if (to)
+        __sanitizer_start_switch_fiber(fake, to->stack, (size_t)(stack_top(to) - to->stack));
     else
         __sanitizer_start_switch_fiber(from->state == RETURNED ? NULL : fake, simt->caller_stack,
                                        simt->caller_stack_bytes);
@@ -162,8 +165,10 @@ static void switch_to(Simt *simt, Fiber *from, Fiber *to) {
     simt_switch_stack(from ? &from->stack_pointer : &simt->stack_pointer,
                       to ? to->stack_pointer : simt->stack_pointer);
 #ifdef SIMT_ASAN
-    if (from) __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
-    else __sanitizer_finish_switch_fiber(simt->fake_stack, NULL, NULL);
+    if (from)
+        __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
+    else
+        __sanitizer_finish_switch_fiber(simt->fake_stack, NULL, NULL);
 #endif
 }
 
@@ -174,8 +179,7 @@ static Fiber *current_fiber(void) {
 }
 
 /* Note the first error of a launch. */
-__attribute__((format(printf, 2, 3)))
-static void report(Simt *simt, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void report(Simt *simt, const char *format, ...) {
     if (simt->failed) return;
     simt->failed = true;
     int used = snprintf(simt->error, simt->error_size, "%s: ", simt->launch->kernel);
@@ -281,7 +285,8 @@ static void combine_lanes(Simt *simt, const Simdgroup *simdgroup, const Fiber *c
         active[count++] = fiber;
     }
     call->combine(&lanes);
-    for (unsigned i = 0; i < count; i++) make_ready(simt, active[i]);
+    for (unsigned i = 0; i < count; i++)
+        make_ready(simt, active[i]);
 }
 
 void simt_inactive_lane(const SimtLanes *lanes, unsigned lane, unsigned source) {
@@ -299,24 +304,29 @@ static void open_simdgroup_barrier(Simt *simt, const Simdgroup *simdgroup) {
     if (watcher)
         watcher->simdgroup_barrier(watcher->self, first->thread.simdgroup_index_in_threadgroup,
                                    first->mem_flags);
-    for (unsigned i = 0; i < simdgroup->lanes; i++) make_ready(simt, &first[i]);
+    for (unsigned i = 0; i < simdgroup->lanes; i++)
+        make_ready(simt, &first[i]);
 }
 
-/* A fiber stops being ready. If its simdgroup has no other that is, its simd functions can go on. */
+/* A fiber stops being ready. If its simdgroup has no other that is, its simd functions can go on.
+ */
 static void stop(Simt *simt, Fiber *fiber, State state) {
     fiber->state = state;
     Simdgroup *simdgroup = &simt->simdgroups[fiber->thread.simdgroup_index_in_threadgroup];
     if (--simdgroup->ready) return;
     const Fiber *call = next_call(simt, simdgroup);
-    if (call) combine_lanes(simt, simdgroup, call);
-    else open_simdgroup_barrier(simt, simdgroup);
+    if (call)
+        combine_lanes(simt, simdgroup, call);
+    else
+        open_simdgroup_barrier(simt, simdgroup);
 }
 
 /* --- threadgroups --- */
 
 static unsigned count_state(const Simt *simt, State state) {
     unsigned count = 0;
-    for (unsigned i = 0; i < simt->fiber_count; i++) count += simt->fibers[i].state == state;
+    for (unsigned i = 0; i < simt->fiber_count; i++)
+        count += simt->fibers[i].state == state;
     return count;
 }
 
@@ -329,8 +339,10 @@ static void report_deadlock(Simt *simt) {
     const Fiber *other = NULL;
     for (unsigned i = 0; i < simt->fiber_count; i++) {
         const Fiber *fiber = &simt->fibers[i];
-        if (same_place(fiber, first)) here++;
-        else if (fiber->state != RETURNED && !other) other = fiber;
+        if (same_place(fiber, first))
+            here++;
+        else if (fiber->state != RETURNED && !other)
+            other = fiber;
     }
     char elsewhere[128] = "";
     if (other)
@@ -351,7 +363,8 @@ static bool open_barrier(Simt *simt) {
         if (first[i].state != AT_BARRIER || !same_place(&first[i], first)) return false;
     const SimtWatcher *watcher = simt->launch->watcher;
     if (watcher) watcher->threadgroup_barrier(watcher->self, first->mem_flags);
-    for (unsigned i = 0; i < simt->fiber_count; i++) make_ready(simt, &simt->fibers[i]);
+    for (unsigned i = 0; i < simt->fiber_count; i++)
+        make_ready(simt, &simt->fibers[i]);
     return true;
 }
 
@@ -418,7 +431,8 @@ static void run_thread(void) {
 static const unsigned char gap_pattern[2] = {0xE5, 0xFF};
 
 static void fill_gap(unsigned char *gap, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++) gap[i] = gap_pattern[i % 2];
+    for (size_t i = 0; i < bytes; i++)
+        gap[i] = gap_pattern[i % 2];
 }
 
 static bool gap_is_whole(const unsigned char *gap, size_t bytes) {
@@ -436,8 +450,10 @@ static size_t gap_bytes(const Region *region) {
 
 /* A variable's name or [[threadgroup(index)]], in `name`. */
 static const char *region_name(const Region *region, char name[64]) {
-    if (region->variable) snprintf(name, 64, "%s", region->variable->name);
-    else snprintf(name, 64, "[[threadgroup(%u)]]", region->index);
+    if (region->variable)
+        snprintf(name, 64, "%s", region->variable->name);
+    else
+        snprintf(name, 64, "[[threadgroup(%u)]]", region->index);
     return name;
 }
 
@@ -460,7 +476,8 @@ static unsigned char *place_region(Simt *simt, const SimtVariable *variable, uns
 /* NULL, with the error noted, if there is no room. */
 static void *add_region(Simt *simt, const SimtVariable *variable, unsigned index, size_t size) {
     size_t total = size;
-    for (unsigned i = 0; i < simt->region_count; i++) total += simt->regions[i].size;
+    for (unsigned i = 0; i < simt->region_count; i++)
+        total += simt->regions[i].size;
     unsigned char *memory = NULL;
     if (simt->region_count < REGIONS && total <= SIMT_THREADGROUP_BYTES)
         memory = place_region(simt, variable, index, size);
@@ -622,7 +639,8 @@ static void start_group(Simt *simt, SimtSize group) {
         start_fiber(&simt->fibers[i], i);
         make_ready(simt, &simt->fibers[i]);
     }
-    for (unsigned i = 0; i < simt->region_count; i++) poison_region(simt, &simt->regions[i]);
+    for (unsigned i = 0; i < simt->region_count; i++)
+        poison_region(simt, &simt->regions[i]);
 }
 
 static void run_group(Simt *simt, SimtSize group) {

@@ -41,7 +41,7 @@ typedef struct SimtLaunch {
     void *const *arguments; /* [SIMT_BUFFERS] */
     const size_t *scratch;  /* [SIMT_BUFFERS] bytes of [[threadgroup(n)]]; NULL if there are none */
     unsigned simd_width;    /* 1 … SIMT_LANES, 0: 32 */
-    unsigned long long seed; /* of the order of threads and threadgroups */
+    unsigned long long seed;    /* of the order of threads and threadgroups */
     const SimtWatcher *watcher; /* NULL: nobody is told */
 } SimtLaunch;
 

@@ -57,20 +57,24 @@ static bool flag(const cJSON *node, const char *key) {
 }
 
 static bool is_one_of(const char *kind, const char *const *kinds) {
-    while (*kinds && strcmp(kind, *kinds)) kinds++;
+    while (*kinds && strcmp(kind, *kinds))
+        kinds++;
     return *kinds != NULL;
 }
 
 /* --- where a node is --- */
 
 /* Follow a "loc" or "range" object; the place that counts is the first of the last object in it:
- * where a macro is expanded rather than where it is spelled, where a range begins rather than ends. */
+ * where a macro is expanded rather than where it is spelled, where a range begins rather than ends.
+ */
 static Place read_place(Checker *checker, const cJSON *location) {
     Place first = {0};
     for (const cJSON *item = location->child; item; item = item->next) {
         const char *key = item->string;
-        if (!strcmp(key, "file")) checker->place.file = item->valuestring;
-        else if (!strcmp(key, "line")) checker->place.line = item->valueint;
+        if (!strcmp(key, "file"))
+            checker->place.file = item->valuestring;
+        else if (!strcmp(key, "line"))
+            checker->place.line = item->valueint;
         else if (!strcmp(key, "col")) {
             checker->place.column = item->valueint;
             first = checker->place;
@@ -155,7 +159,8 @@ static void check_address_space(Checker *checker, const cJSON *node, const char 
 static size_t note_function(Checker *checker, const cJSON *node, Place place) {
     const char *name = text(node, "mangledName");
     size_t i = 0;
-    while (i < checker->function_count && strcmp(checker->functions[i].name, name)) i++;
+    while (i < checker->function_count && strcmp(checker->functions[i].name, name))
+        i++;
     if (i == checker->function_count) {
         checker->functions = grow(checker->functions, i, sizeof *checker->functions);
         checker->functions[checker->function_count++] =
@@ -180,7 +185,8 @@ static void follow_call(Checker *checker, const Call *call) {
         Function *called = &checker->functions[checker->declarations[d].function];
         if (called->active)
             refuse(checker, called->place, called->source, ": recursion is not part of Metal");
-        else if (!called->visited) follow_calls(checker, checker->declarations[d].function);
+        else if (!called->visited)
+            follow_calls(checker, checker->declarations[d].function);
     }
 }
 
@@ -233,8 +239,7 @@ int strict_check(FILE *file) {
     char *input = read_all(file);
     cJSON *tree = input ? cJSON_Parse(input) : NULL;
     if (!tree) {
-        fputs("strict: the input is no syntax tree; see msl/strict/strict.c for its use\n",
-              stderr);
+        fputs("strict: the input is no syntax tree; see msl/strict/strict.c for its use\n", stderr);
         return 2;
     }
     Checker checker = {0};
