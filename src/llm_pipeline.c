@@ -8,9 +8,6 @@
 #include "llm_pipeline.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* The linear kernels take so many tokens at a time: each weight is read once for all of them, and
  * their inputs stay in the first-level cache. */

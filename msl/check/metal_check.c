@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -66,16 +65,6 @@ typedef struct Options {
     bool strict, json;
 } Options;
 
-__attribute__((format(printf, 1, 2))) static bool fail(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("metal-check: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    return false;
-}
-
 /* --- options --- */
 
 static bool parse_number(const char *option, const char *text, uint64_t low, uint64_t high,
@@ -85,8 +74,8 @@ static bool parse_number(const char *option, const char *text, uint64_t low, uin
     *number = strtoull(text, &end, 10);
     if (end != text && !*end && *text != '-' && !errno && *number >= low && *number <= high)
         return true;
-    return fail("%s %s: a number from %llu to %llu is needed", option, text,
-                (unsigned long long)low, (unsigned long long)high);
+    return report_failure("%s %s: a number from %llu to %llu is needed", option, text,
+                          (unsigned long long)low, (unsigned long long)high);
 }
 
 static bool parse_size(const char *option, const char *text, SimtSize *size) {
@@ -102,7 +91,7 @@ static bool parse_size(const char *option, const char *text, SimtSize *size) {
         if (*end != ',') break;
         at = end + 1;
     }
-    return fail("%s %s: write it as X or X,Y or X,Y,Z, each at least 1", option, text);
+    return report_failure("%s %s: write it as X or X,Y or X,Y,Z, each at least 1", option, text);
 }
 
 /* "N=rest" */
@@ -110,8 +99,8 @@ static bool parse_index(const char *option, const char *text, unsigned *index, c
     char *end;
     unsigned long number = strtoul(text, &end, 10);
     if (end == text || *end != '=' || number >= SIMT_BUFFERS)
-        return fail("%s %s: write it as INDEX=…, with an index from 0 to %d", option, text,
-                    SIMT_BUFFERS - 1);
+        return report_failure("%s %s: write it as INDEX=…, with an index from 0 to %d", option,
+                              text, SIMT_BUFFERS - 1);
     *index = (unsigned)number;
     *rest = end + 1;
     return true;
@@ -122,7 +111,7 @@ static bool parse_binding(Options *options, const char *option, const char *text
     const char *content;
     if (!parse_index(option, text, &index, &content)) return false;
     Binding *binding = &options->bindings[index];
-    if (binding->content) return fail("buffer %u is given twice", index);
+    if (binding->content) return report_failure("buffer %u is given twice", index);
     binding->option = option;
     binding->content = content;
     return true;
@@ -138,7 +127,7 @@ static bool read_contents(Options *options) {
         bool bytes = !strcmp(binding->option, "--bytes");
         if (bytes ? !array_parse_values(&binding->array, binding->content, error)
                   : !array_parse(&binding->array, binding->content, &random, error))
-            return fail("%s %u=%s: %s", binding->option, i, binding->content, error);
+            return report_failure("%s %u=%s: %s", binding->option, i, binding->content, error);
     }
     return true;
 }
@@ -170,14 +159,14 @@ static bool parse_constant(Options *options, const char *text) {
     strtod(value, &end);
     bool number = end != value && (!*end || !strcmp(end, "f") || !strcmp(end, "u"));
     if (!number && strcmp(value, "true") && strcmp(value, "false"))
-        return fail("--constant %s: the value must be a number, true or false", text);
+        return report_failure("--constant %s: the value must be a number, true or false", text);
     options->constants[index] = value;
     return true;
 }
 
 static bool add_flag(Options *options, const char *flag, const char *value) {
     if (options->flag_count + 2 > FLAGS)
-        return fail("more than %d options for the compiler", FLAGS / 2);
+        return report_failure("more than %d options for the compiler", FLAGS / 2);
     options->flags[options->flag_count++] = (char *)(uintptr_t)flag;
     options->flags[options->flag_count++] = (char *)(uintptr_t)value;
     return true;
@@ -268,7 +257,7 @@ static bool set_option(Options *options, int option) {
     case 'o':
         return parse_output(options, optarg);
     default:
-        return fail("see metal-check --help");
+        return report_failure("see metal-check --help");
     }
 }
 
@@ -284,11 +273,14 @@ static bool parse_options(Options *options, int count, char **arguments) {
         }
         if (!set_option(options, option)) return false;
     }
-    if (optind + 1 != count) return fail("one .metal file is needed; see metal-check --help");
+    if (optind + 1 != count)
+        return report_failure("one .metal file is needed; see metal-check --help");
     options->program.path = arguments[optind];
-    if (!options->program.kernel) return fail("--kernel NAME is needed");
-    if (!options->grid.x) return fail("--grid X,Y,Z is needed: the threads of the whole grid");
-    if (!options->threads.x) return fail("--threads X,Y,Z is needed: the threads of a threadgroup");
+    if (!options->program.kernel) return report_failure("--kernel NAME is needed");
+    if (!options->grid.x)
+        return report_failure("--grid X,Y,Z is needed: the threads of the whole grid");
+    if (!options->threads.x)
+        return report_failure("--threads X,Y,Z is needed: the threads of a threadgroup");
     return read_contents(options);
 }
 
@@ -304,19 +296,21 @@ static bool bind_parameter(Options *options, Checker *checker, const BoundParame
     if (parameter->kind == BOUND_THREADGROUP) {
         checker_name_scratch(checker, index, parameter->name);
         return options->scratch[index] ||
-               fail("'%s' needs memory: --threadgroup-memory %u=BYTES", parameter->name, index);
+               report_failure("'%s' needs memory: --threadgroup-memory %u=BYTES", parameter->name,
+                              index);
     }
     Binding *binding = &options->bindings[index];
     if (!binding->content)
         return parameter->kind == BOUND_CONSTANT
-                   ? fail("'%s' needs a value: --bytes %u=TYPE:VALUE (it is a constant %s &)",
-                          parameter->name, index, parameter->type)
-                   : fail("'%s' needs a buffer: --buffer %u=CONTENT (it is a %s *)",
-                          parameter->name, index, parameter->type);
+                   ? report_failure(
+                         "'%s' needs a value: --bytes %u=TYPE:VALUE (it is a constant %s &)",
+                         parameter->name, index, parameter->type)
+                   : report_failure("'%s' needs a buffer: --buffer %u=CONTENT (it is a %s *)",
+                                    parameter->name, index, parameter->type);
     binding->memory = checker_buffer(checker, index, parameter->name, binding->array.size,
                                      space_of(parameter), parameter->writable);
     return binding->memory ||
-           fail("no memory for '%s', %zu bytes", parameter->name, binding->array.size);
+           report_failure("no memory for '%s', %zu bytes", parameter->name, binding->array.size);
 }
 
 static bool bind_parameters(Options *options, Checker *checker, const BoundKernel *kernel) {
@@ -329,9 +323,9 @@ static bool bind_parameters(Options *options, Checker *checker, const BoundKerne
     }
     for (unsigned i = 0; i < SIMT_BUFFERS; i++) {
         if (options->bindings[i].content && !used[i])
-            return fail("the kernel has no [[buffer(%u)]]", i);
+            return report_failure("the kernel has no [[buffer(%u)]]", i);
         if (options->bindings[i].output && !used[i])
-            return fail("-o: the kernel has no [[buffer(%u)]]", i);
+            return report_failure("-o: the kernel has no [[buffer(%u)]]", i);
     }
     return true;
 }
@@ -411,7 +405,7 @@ static bool save_outputs(const Options *options) {
         const Binding *binding = &options->bindings[i];
         const unsigned char *data = binding->first ? binding->first : binding->memory;
         if (binding->output && !array_save(&binding->array, data, binding->output, error))
-            return fail("%s", error);
+            return report_failure("%s", error);
     }
     return true;
 }
@@ -438,7 +432,7 @@ static bool run_seeds(Options *options, Checker *checker, const Program *program
                 checker_fill(checker, b, options->bindings[b].array.data);
         launch.seed = options->seed + i;
         if (!checker_run(checker, simt, &launch, options->seconds, &ended, error, sizeof error))
-            return fail("%s", error);
+            return report_failure("%s", error);
         if (!ended) compare_all(options, checker, program, launch.seed);
     }
     return true;
@@ -456,7 +450,7 @@ static int check(Options *options, Program *program, double compile_seconds) {
     int status = CANNOT;
     double start = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
     if (!checker || !simt) {
-        fail("no address space; is it limited (ulimit -v)?");
+        report_failure("no address space; is it limited (ulimit -v)?");
     } else if (bind_parameters(options, checker, program->kernel) &&
                run_seeds(options, checker, program, simt) && save_outputs(options)) {
         Report report = {

@@ -1,4 +1,5 @@
 #include "program.h"
+#include "report.h"
 
 #include "hash.h"
 #include "strict.h"
@@ -8,7 +9,6 @@
 #include <fcntl.h>
 #include <link.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,16 +26,6 @@ extern const KernelSource strict_headers[]; /* those of the strict check */
 extern const size_t strict_header_count;
 extern char **environ;
 
-__attribute__((format(printf, 1, 2))) static bool fail(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("metal-check: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    return false;
-}
-
 /* --- the temporary folder --- */
 
 /* Metal's headers. While a file's own macros and headers are expanded they are empty; then all of
@@ -52,9 +42,9 @@ static bool write_file(const char *folder, const char *name, const char *text) {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "w");
-    if (!file) return fail("%s cannot be written", path);
+    if (!file) return report_failure("%s cannot be written", path);
     fputs(text, file);
-    return fclose(file) == 0 || fail("%s cannot be written", path);
+    return fclose(file) == 0 || report_failure("%s cannot be written", path);
 }
 
 static bool write_files(const char *folder, const KernelSource *files, size_t count) {
@@ -71,11 +61,11 @@ static bool make_folder(Program *program) {
              temporary && *temporary ? temporary : "/tmp");
     if (!mkdtemp(program->folder)) {
         *program->folder = 0;
-        return fail("no temporary folder; set TMPDIR to one that can be written");
+        return report_failure("no temporary folder; set TMPDIR to one that can be written");
     }
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         snprintf(path, sizeof path, "%s/%s", program->folder, folders[i]);
-        if (mkdir(path, 0700) != 0) return fail("%s cannot be made", path);
+        if (mkdir(path, 0700) != 0) return report_failure("%s cannot be made", path);
     }
     snprintf(path, sizeof path, "%s/empty", program->folder);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -113,14 +103,14 @@ static bool write_source(const Program *program, const ProgramOptions *wanted) {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
     FILE *file = fopen(path, "w");
-    if (!file) return fail("%s cannot be written", path);
+    if (!file) return report_failure("%s cannot be written", path);
     fputs(prologue, file);
     for (unsigned i = 0; i < SIMT_BUFFERS; i++)
         fprintf(file, "#define MSL_VALUE_%u %s\n#define MSL_IS_DEFINED_%u %d\n", i,
                 wanted->constants[i] ? wanted->constants[i] : "0", i, wanted->constants[i] != NULL);
     bind_write_source(&program->file, file);
     fputs(epilogue, file);
-    return fclose(file) == 0 || fail("%s cannot be written", path);
+    return fclose(file) == 0 || report_failure("%s cannot be written", path);
 }
 
 /* Run a command, its output into a file if `output` is not NULL. Returns its exit status, -1 if it
@@ -179,7 +169,8 @@ static void add_flags(Command *command, const ProgramOptions *wanted) {
 /* clang with what both of its runs have in common. False if there is none. */
 static bool start_command(Command *command, const ProgramOptions *wanted, const char *width) {
     const char *clang = find_clang();
-    if (!clang) return fail("no clang++ (15 or later) in PATH; install one, or set CLANGXX");
+    if (!clang)
+        return report_failure("no clang++ (15 or later) in PATH; install one, or set CLANGXX");
     ADD(command, clang, width, "-D__METAL__=1", "-D__METAL_VERSION__=300", "-x", "c++");
     add_flags(command, wanted);
     return true;
@@ -187,8 +178,8 @@ static bool start_command(Command *command, const ProgramOptions *wanted, const 
 
 static bool finish_command(const Command *command, const char *path) {
     int status = run((char *const *)(uintptr_t)command->words, NULL);
-    if (status < 0) return fail("%s cannot be run", command->words[0]);
-    return status == 0 || fail("%s does not compile", path);
+    if (status < 0) return report_failure("%s cannot be run", command->words[0]);
+    return status == 0 || report_failure("%s does not compile", path);
 }
 
 /* The lines that name the empty headers would make each run's text another. */
@@ -210,7 +201,7 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     if (!finish_command(&command, wanted->path)) return false;
     program->text = bind_load(output, size);
     if (program->text) hide_folder(program->text, *size, program->folder);
-    return program->text || fail("%s cannot be read", output);
+    return program->text || report_failure("%s cannot be read", output);
 }
 
 /* No optimisation: every access of the source is made, in its own line. The address sanitizer
@@ -264,7 +255,7 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
         ADD(&command, "-mllvm", sanitizer_options[i]);
     return finish_command(&command, wanted->path) &&
            (rename(output, program->library) == 0 ||
-            fail("%s cannot be written", program->library));
+            report_failure("%s cannot be written", program->library));
 }
 
 static uint64_t mix(uint64_t key, const char *text) {
@@ -290,13 +281,13 @@ static bool find_library(Program *program, const ProgramOptions *wanted, const c
     size_t size;
     snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
     char *source = bind_load(path, &size);
-    if (!source) return fail("%s cannot be read", path);
+    if (!source) return report_failure("%s cannot be read", path);
     snprintf(program->library, sizeof program->library, "%s/%016llx.so",
              wanted->cache ? wanted->cache : program->folder,
              (unsigned long long)cache_key(source, width));
     free(source);
     if (wanted->cache && mkdir(wanted->cache, 0777) != 0 && access(wanted->cache, W_OK) != 0)
-        return fail("%s cannot be written", wanted->cache);
+        return report_failure("%s cannot be written", wanted->cache);
     return access(program->library, R_OK) == 0 || compile(program, wanted, width);
 }
 
@@ -339,20 +330,21 @@ static bool load(Program *program) {
     char name[PATH_BYTES];
     const char *path = program->library;
     program->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!program->handle) return fail("%s", dlerror());
+    if (!program->handle) return report_failure("%s", dlerror());
     snprintf(name, sizeof name, "simt_%s", program->kernel->name);
     void *symbol = dlsym(program->handle, name);
     Dl_info info;
-    if (!symbol || !dladdr(symbol, &info)) return fail("%s is not in the compiled file", name);
+    if (!symbol || !dladdr(symbol, &info))
+        return report_failure("%s is not in the compiled file", name);
     memcpy(&program->entry, &symbol, sizeof symbol);
     Extent extent = {.base = (uintptr_t)info.dli_fbase};
     dl_iterate_phdr(find_extent, &extent);
     program->begin = info.dli_fbase;
     program->end = program->begin + (extent.end - extent.base);
     if (program->end - program->begin > 1 << 24)
-        return fail("%s: too much code", program->file.path);
+        return report_failure("%s: too much code", program->file.path);
     program->symbols = symbols_open(path, HEADERS "/");
-    return program->symbols || fail("%s: no debug information", path);
+    return program->symbols || report_failure("%s: no debug information", path);
 }
 
 static bool choose_kernel(Program *program, const char *name) {
@@ -373,8 +365,9 @@ static bool check_constants(const Program *program, const ProgramOptions *wanted
     for (size_t i = 0; i < program->file.constant_count; i++) {
         const BoundFunctionConstant *constant = &program->file.constants[i];
         if (!wanted->constants[constant->index])
-            return fail("function constant '%s' in line %d needs a value: --constant %u=VALUE",
-                        constant->name, constant->line, constant->index);
+            return report_failure(
+                "function constant '%s' in line %d needs a value: --constant %u=VALUE",
+                constant->name, constant->line, constant->index);
     }
     return true;
 }
@@ -391,7 +384,7 @@ bool program_open(Program *program, const ProgramOptions *wanted) {
     *program = (Program){0};
     char width[64];
     snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
-    if (access(wanted->path, R_OK) != 0) return fail("%s cannot be read", wanted->path);
+    if (access(wanted->path, R_OK) != 0) return report_failure("%s cannot be read", wanted->path);
     return make_folder(program) && read_kernels(program, wanted, width) &&
            choose_kernel(program, wanted->kernel) && check_constants(program, wanted) &&
            write_source(program, wanted) && find_library(program, wanted, width) && load(program);

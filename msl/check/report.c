@@ -263,3 +263,13 @@ size_t report_json(const Report *report, FILE *out) {
     cJSON_Delete(json);
     return shown;
 }
+
+bool report_failure(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("metal-check: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return false;
+}

@@ -19,4 +19,7 @@ typedef struct Report {
 size_t report_text(const Report *report, FILE *out);
 size_t report_json(const Report *report, FILE *out);
 
+/* "metal-check: …" and a line end to stderr: why a kernel cannot be run. Always returns false. */
+bool report_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #endif
