@@ -52,7 +52,7 @@ names   := $(KERNELS:kernels/%.metal=%)
 SOURCES := $(wildcard src/*.c src/checkpoint/*.c) msl/bind.c msl/simt/simt.c
 COMMAND_SOURCES := $(wildcard cli/*.c)
 
-objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o \
+objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o $(BUILD)/cuda_headers.o \
     $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
@@ -214,6 +214,11 @@ $(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts simt_header $(filter-out %/bind,$^) > $@
+
+# msl/cuda/ replaces the atomics of msl/common/.
+$(BUILD)/cuda_headers.c: $(wildcard msl/cuda/*) $(filter-out %/atomic.h %/swizzles.h %/traits.h,$(wildcard msl/common/*.h)) $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(BUILD)/bind texts cuda_header $(filter-out %/bind,$^) > $@
 
 $(BUILD)/strict_headers.c: $(addprefix msl/strict/,metal_stdlib flags) $(BUILD)/bind
 	@echo '  BIND $@'

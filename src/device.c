@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const DeviceTarget *const targets[] = {&device_target_cpu, &device_target_simt};
+static const DeviceTarget *const targets[] = {&device_target_cuda, &device_target_cpu, &device_target_simt};
 enum { target_count = sizeof targets / sizeof *targets };
 
 const char *const *device_targets(void) {
@@ -35,7 +35,7 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
         Device *device = open_target(targets[i], options, name ? error : &reason);
         if (device || name) return device;
     }
-    error_set(error, LLM_ERROR_ARGUMENT, "unknown device '%s'; use cpu or simt", name ? name : "");
+    error_set(error, LLM_ERROR_ARGUMENT, "unknown device '%s'; use cuda, cpu or simt", name ? name : "");
     return NULL;
 }
 

@@ -1,0 +1,156 @@
+#include "cuda_compile.h"
+
+#include "bind.h"
+#include "cuda_cache.h"
+#include "cuda_library.h"
+#include "hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* msl/cuda/ and msl/common/, embedded by the binder. */
+extern const KernelSource cuda_headers[];
+extern const size_t cuda_header_count;
+
+enum { MAX_HEADERS = 32 };
+
+/* One file on its way to code. */
+typedef struct Compilation {
+    const CUDACompiler *nvrtc;
+    const char *file;
+    char *source; /* C++, as the binder writes it */
+    char architecture[32];
+    bool is_ptx;
+    LLMError *error;
+} Compilation;
+
+/* The source that NVRTC takes, to be freed by the caller. */
+static char *bound_source(const char *file, const char *text, LLMError *error) {
+    BoundFile bound;
+    char *source = NULL;
+    size_t size;
+    if (!bind_read(&bound, file, text, strlen(text))) {
+        error_set(error, LLM_ERROR_DEVICE, "%s", bound.error);
+    } else {
+        FILE *memory = open_memstream(&source, &size);
+        if (memory) {
+            bind_write_source(&bound, memory);
+            fclose(memory);
+        }
+        if (!source) error_memory(error, bound.size);
+    }
+    bind_free(&bound);
+    return source;
+}
+
+/* -arch=sm_90, or compute_90 where the GPU is newer than the compiler. */
+static bool choose_architecture(Compilation *compilation, int wanted) {
+    const CUDACompiler *nvrtc = compilation->nvrtc;
+    int known[128], count = 0, best = 0;
+    if (nvrtc->nvrtcGetNumSupportedArchs(&count) || count > 128 ||
+        nvrtc->nvrtcGetSupportedArchs(known))
+        count = 0;
+    for (int i = 0; i < count; i++)
+        if (known[i] <= wanted && known[i] > best) best = known[i];
+    if (best == 0)
+        return error_set(compilation->error, LLM_ERROR_DEVICE,
+                         "NVRTC cannot compile for this GPU (sm_%d): install another version",
+                         wanted);
+    compilation->is_ptx = best / 10 != wanted / 10;
+    snprintf(compilation->architecture, sizeof compilation->architecture, "-arch=%s_%d",
+             compilation->is_ptx ? "compute" : "sm", best);
+    return true;
+}
+
+/* Warnings about what is Metal's way: pragmas for clang, [[attributes]], literals without
+ * underscore, comparisons in templates, functions that a file doesn't use. */
+static const char *const options[] = {NULL,         "-default-device",
+                                      "-std=c++17", "-device-int128",
+                                      "-lineinfo",  "-diag-suppress=161,177,186,550,1097,2361"};
+enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+static CacheKey cache_key(const Compilation *compilation) {
+    int version[2] = {0, 0};
+    compilation->nvrtc->nvrtcVersion(&version[0], &version[1]);
+    char described[64 * OPTION_COUNT];
+    int length = snprintf(described, sizeof described, "%d.%d %s", version[0], version[1],
+                          compilation->architecture);
+    for (int i = 1; i < OPTION_COUNT; i++)
+        length +=
+            snprintf(described + length, sizeof described - (size_t)length, " %s", options[i]);
+    CacheKey key = {hash_bytes(described, (size_t)length), 0};
+    for (size_t i = 0; i < cuda_header_count; i++)
+        key.first = key.first * 31 + hash_bytes(cuda_headers[i].text, strlen(cuda_headers[i].text));
+    uint64_t source = hash_bytes(compilation->source, strlen(compilation->source));
+    key.second = key.first + source * 0x9E3779B97F4A7C15u;
+    key.first ^= source;
+    return key;
+}
+
+/* The first line of the log that speaks of an error. */
+static void report(const Compilation *compilation, nvrtcProgram program) {
+    size_t size = 0;
+    char *log = NULL;
+    if (!compilation->nvrtc->nvrtcGetProgramLogSize(program, &size) && size > 1)
+        log = calloc(1, size + 1);
+    if (log) compilation->nvrtc->nvrtcGetProgramLog(program, log);
+    char *line = log ? strstr(log, "error") : NULL;
+    while (line && line > log && line[-1] != '\n')
+        line--;
+    if (line) line[strcspn(line, "\n")] = 0;
+    error_set(compilation->error, LLM_ERROR_DEVICE, "NVRTC cannot compile %s: %s",
+              compilation->file, line ? line : "it gave no message");
+    free(log);
+}
+
+static void *take_code(const Compilation *compilation, nvrtcProgram program, size_t *size) {
+    const CUDACompiler *nvrtc = compilation->nvrtc;
+    int failed = compilation->is_ptx ? nvrtc->nvrtcGetPTXSize(program, size)
+                                     : nvrtc->nvrtcGetCUBINSize(program, size);
+    char *code = failed ? NULL : malloc(*size);
+    if (!code) return error_memory(compilation->error, *size);
+    if (compilation->is_ptx)
+        nvrtc->nvrtcGetPTX(program, code);
+    else
+        nvrtc->nvrtcGetCUBIN(program, code);
+    return code;
+}
+
+static void *compile(const Compilation *compilation, size_t *size) {
+    const CUDACompiler *nvrtc = compilation->nvrtc;
+    const char *texts[MAX_HEADERS], *names[MAX_HEADERS], *chosen[OPTION_COUNT];
+    for (size_t i = 0; i < cuda_header_count && i < MAX_HEADERS; i++) {
+        texts[i] = cuda_headers[i].text;
+        names[i] = cuda_headers[i].file;
+    }
+    memcpy(chosen, options, sizeof options);
+    chosen[0] = compilation->architecture;
+    nvrtcProgram program;
+    if (nvrtc->nvrtcCreateProgram(&program, compilation->source, compilation->file,
+                                  (int)cuda_header_count, texts, names))
+        return error_memory(compilation->error, strlen(compilation->source));
+    void *code = NULL;
+    if (nvrtc->nvrtcCompileProgram(program, OPTION_COUNT, chosen))
+        report(compilation, program);
+    else
+        code = take_code(compilation, program, size);
+    nvrtc->nvrtcDestroyProgram(&program);
+    return code;
+}
+
+void *cuda_compile(const char *file, const char *text, int architecture, size_t *size,
+                   LLMError *error) {
+    Compilation compilation = {.nvrtc = cuda_compiler(error), .file = file, .error = error};
+    if (!compilation.nvrtc || !choose_architecture(&compilation, architecture)) return NULL;
+    compilation.source = bound_source(file, text, error);
+    if (!compilation.source) return NULL;
+    CacheKey key = cache_key(&compilation);
+    void *code = cuda_cache_read(key, size);
+    if (!code) {
+        code = compile(&compilation, size);
+        if (code) cuda_cache_write(key, code, *size);
+    }
+    free(compilation.source);
+    return code;
+}

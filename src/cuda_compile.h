@@ -1,0 +1,15 @@
+/* cuda_compile.h — a .metal file to machine code for one NVIDIA architecture, by NVRTC. */
+#ifndef METAL_LLM_CUDA_COMPILE_H
+#define METAL_LLM_CUDA_COMPILE_H
+
+#include "error.h"
+
+/* Device code of all kernels of a file, named metal_<kernel> each (see MSL_ENTRY in
+ * msl/cuda/metal_stdlib), from the cache if it is there. `file` names it in messages.
+ * `architecture` is 90 for sm_90; for one that NVRTC doesn't know yet, PTX of the newest that it
+ * does. To be freed by the caller. NULL and `error`, with the compiler's first message, on failure.
+ */
+void *cuda_compile(const char *file, const char *text, int architecture, size_t *size,
+                   LLMError *error);
+
+#endif

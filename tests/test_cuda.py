@@ -1,0 +1,160 @@
+"""What of the CUDA target needs no GPU: NVRTC compiles every kernel, the cache of what it made, and
+what a user reads where something is missing.
+
+NVRTC comes from PyPI with the tests' other packages; DEVICE=cuda runs all tests on a GPU."""
+
+import ctypes
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import library as library_module
+from library import COMMAND, ROOT
+
+KERNELS = sorted((ROOT / "kernels").glob("*.metal"))
+HAS_DRIVER = pathlib.Path("/dev/nvidia0").exists()
+
+
+@pytest.fixture(scope="session")
+def nvrtc():
+    """NVRTC in this process, where the library under test finds it by its name."""
+    try:
+        import nvidia.cu13 as package
+    except ImportError:
+        pytest.skip("NVRTC is not installed")
+    folder = pathlib.Path(list(package.__path__)[0]) / "lib"
+    names = sorted(folder.glob("libnvrtc*.so.13*"), key=lambda path: "builtins" not in path.name)
+    assert names, f"{folder} has no NVRTC"
+    return [ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL) for path in names if ".alt." not in path.name]
+
+
+@pytest.fixture
+def compile(nvrtc, library, tmp_path, monkeypatch):
+    """compile(path, architecture) → machine code; a failure is raised as its message. The cache is a
+    folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    library.cuda_compile.restype = ctypes.c_void_p
+    free = ctypes.CDLL(None).free
+    free.argtypes = [ctypes.c_void_p]
+
+    def run(path, architecture=90, text=None):
+        error, size = library_module.Error(), ctypes.c_size_t()
+        text = path.read_bytes() if text is None else text
+        code = library.cuda_compile(
+            path.name.encode(), text, architecture, ctypes.byref(size), ctypes.byref(error)
+        )
+        if not code:
+            raise RuntimeError(error.message.decode())
+        data = ctypes.string_at(code, size.value)
+        free(code)
+        return data
+
+    return run
+
+
+def cached(tmp_path):
+    return list((tmp_path / "cache" / "metal-llm").iterdir())
+
+
+@pytest.mark.parametrize("architecture", [80, 90])
+@pytest.mark.parametrize("path", KERNELS, ids=lambda path: path.stem)
+def test_every_kernel_compiles(path, architecture, compile, library):
+    """To machine code that has an entry point for each kernel of the file."""
+    code = compile(path, architecture)
+    assert code.startswith(b"\x7fELF")
+    table = library_module.kernel_table(library)
+    for kernel in table.values():
+        if kernel.file.decode() == path.name:
+            assert b".text.metal_" + kernel.name + b"\0" in code
+
+
+def test_unknown_architecture(compile):
+    """A GPU newer than NVRTC gets code for the driver to compile, one that is too old a message."""
+    assert b".target sm_" in compile(KERNELS[0], 999)
+    with pytest.raises(RuntimeError, match="NVRTC cannot compile for this GPU .sm_20."):
+        compile(KERNELS[0], 20)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (b"kernel void f(device float *x [[buffer(0)]]) { x[0] = y; }", 'x.metal.1.: error: .*"y"'),
+        (b"kernel void f(device float *x [[buffer(0)]]) {", "x.metal:.: unbalanced braces"),
+    ],
+)
+def test_wrong_kernel(text, message, compile):
+    """One line with file and line."""
+    with pytest.raises(RuntimeError, match=message) as caught:
+        compile(pathlib.Path("x.metal"), text=b"#include <metal_stdlib>\nusing namespace metal;\n#line 1\n" + text)
+    assert "\n" not in str(caught.value)
+
+
+# --- the cache ---
+
+
+def test_cache_is_used(compile, tmp_path):
+    """The second time the code comes from the file, which is what it is told apart by here."""
+    code = compile(KERNELS[0])
+    (file,) = cached(tmp_path)
+    assert file.read_bytes().endswith(code)
+    before = file.stat().st_mtime_ns
+    assert compile(KERNELS[0]) == code
+    assert file.stat().st_mtime_ns == before
+    compile(KERNELS[0], 80)
+    compile(KERNELS[0], text=KERNELS[0].read_bytes() + b"// changed\n")
+    assert len(cached(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "changed", "longer", "header"])
+def test_damaged_cache_is_rebuilt(damage, compile, tmp_path):
+    code = compile(KERNELS[0])
+    (file,) = cached(tmp_path)
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    broken = {
+        "empty": b"",
+        "half": whole[:middle],
+        "changed": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+        "longer": whole + b"\0",
+        "header": b"X" + whole[1:],
+    }
+    file.write_bytes(broken[damage])
+    assert compile(KERNELS[0]) == code
+    assert file.read_bytes() == whole
+
+
+def test_no_place_for_a_cache(compile, tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    assert compile(KERNELS[0])
+
+
+def test_two_at_once(compile, tmp_path):
+    """Whoever is last leaves a whole file, and nothing else."""
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(compile(KERNELS[1]))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4 and len(set(results)) == 1
+    assert len(cached(tmp_path)) == 1
+    assert compile(KERNELS[1]) == results[0]
+
+
+# --- messages ---
+
+
+@pytest.mark.skipif(HAS_DRIVER, reason="there is a GPU")
+def test_no_driver():
+    command = [COMMAND, "run", "Once", "--device", "cuda"]
+    run = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert run.returncode != 0
+    assert run.stderr.strip().splitlines() == [
+        "metal-llm: there is no NVIDIA driver (libcuda.so.1): install it"
+    ]
