@@ -48,7 +48,9 @@ typedef struct LLMOptions {
     uint32_t threads;      /* CPU threads; 0 is one per core */
     uint32_t context;      /* tokens the KV cache holds per row; 0 is the model's context */
     uint32_t batch;        /* rows generated side by side; 0 is 1 */
-    bool profile;          /* time every kernel; see llm_profile */
+    bool profile;          /* time every kernel; see llm_timings */
+    const char *kernels;   /* a folder of .metal files to compile instead of those built in, on
+                              metal and cuda; NULL: those built in */
 } LLMOptions;
 
 /* A growing list of token ids; zero-initialise, release with llm_tokens_free. */

@@ -7,6 +7,7 @@
 #include "cuda_compile.h"
 #include "cuda_library.h"
 #include "device_target.h"
+#include "kernel_sources.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ typedef struct CUDADevice {
     CUstream stream, copies; /* work; reading while it goes on */
     CUevent ends[SUBMISSIONS];
     CUDAKernel *kernels;  /* in the order of kernel_table */
+    char *folder;         /* of the kernels\' sources; NULL: those built in */
     CUmodule *modules;    /* in the order of kernel_sources */
     const CUDABlas *blas; /* NULL until a product is needed */
     cublasHandle blas_handle;
@@ -119,7 +121,6 @@ static void describe(CUDADevice *device) {
 static void cuda_close(Device *base);
 
 static Device *cuda_open(const DeviceOptions *options, LLMError *error) {
-    (void)options;
     const CUDADriver *cuda = cuda_driver(error);
     int ordinal;
     if (!cuda || !find_device(cuda, &ordinal, error) || !cuda_compiler(error)) return NULL;
@@ -132,7 +133,8 @@ static Device *cuda_open(const DeviceOptions *options, LLMError *error) {
     device->multiprocessors = attribute(cuda, ordinal, CUDA_ATTRIBUTE_MULTIPROCESSORS);
     device->kernels = calloc(kernel_count, sizeof *device->kernels);
     device->modules = calloc(kernel_source_count, sizeof *device->modules);
-    if (!device->kernels || !device->modules)
+    if (options->kernels) device->folder = strdup(options->kernels);
+    if (!device->kernels || !device->modules || (options->kernels && !device->folder))
         error_memory(&device->base.error, kernel_count * sizeof *device->kernels);
     else if (start(device))
         describe(device);
@@ -163,6 +165,7 @@ static void cuda_close(Device *base) {
     }
     free(device->kernels);
     free(device->modules);
+    free(device->folder);
     free(device);
 }
 
@@ -230,8 +233,10 @@ static CUmodule load_module(CUDADevice *device, const char *file) {
     while (strcmp(kernel_sources[i].file, file))
         i++;
     if (device->modules[i]) return device->modules[i];
-    void *code = cuda_compile(file, kernel_sources[i].text, device->architecture, &size,
-                              &device->base.error);
+    char *text = kernel_source_text(device->folder, file, &device->base.error);
+    if (!text) return NULL;
+    void *code = cuda_compile(file, text, device->architecture, &size, &device->base.error);
+    free(text);
     if (!code) return NULL;
     int result = device->cuda->cuModuleLoadData(&device->modules[i], code);
     free(code);
@@ -486,6 +491,7 @@ static void cuda_read_after(Device *base, uint64_t submission, DeviceBuffer *buf
 
 const DeviceTarget device_target_cuda = {
     .name = "cuda",
+    .compiles = true,
     .run_ahead = 4,
     .open = cuda_open,
     .close = cuda_close,

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const DeviceTarget *const targets[] = {&device_target_cuda, &device_target_cpu, &device_target_simt};
+static const DeviceTarget *const targets[] = {&device_target_cuda, &device_target_cpu,
+                                              &device_target_simt};
 enum { target_count = sizeof targets / sizeof *targets };
 
 const char *const *device_targets(void) {
@@ -18,6 +19,13 @@ const char *const *device_targets(void) {
 
 static Device *open_target(const DeviceTarget *target, const DeviceOptions *options,
                            LLMError *error) {
+    if (options->kernels && !target->compiles) {
+        error_set(error, LLM_ERROR_ARGUMENT,
+                  "the kernels of the device '%s' are compiled with the program: a folder of other "
+                  "kernels needs metal or cuda, or edit kernels/ and run make",
+                  target->name);
+        return NULL;
+    }
     Device *device = target->open(options, error);
     if (!device) return NULL;
     device->target = target;
@@ -29,13 +37,16 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
     if (error_is_set(error)) return NULL;
     static const DeviceOptions defaults;
     if (!options) options = &defaults;
+    LLMError reason = {0}; /* why the first is not there */
     for (size_t i = 0; i < target_count; i++) {
         if (name && strcmp(name, targets[i]->name)) continue;
-        LLMError reason = {0};
         Device *device = open_target(targets[i], options, name ? error : &reason);
         if (device || name) return device;
     }
-    error_set(error, LLM_ERROR_ARGUMENT, "unknown device '%s'; use cuda, cpu or simt", name ? name : "");
+    if (name)
+        error_set(error, LLM_ERROR_ARGUMENT, "unknown device '%s'; use cuda, cpu or simt", name);
+    else
+        error_set(error, LLM_ERROR_DEVICE, "%s", reason.message);
     return NULL;
 }
 

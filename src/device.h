@@ -18,6 +18,7 @@ typedef struct DeviceOptions {
     uint32_t threads; /* CPU threads, 0: one per core */
     uint64_t seed;    /* simt: order of the threads */
     bool profile;     /* measure every kernel */
+    const char *kernels; /* a folder of .metal files instead of those built in; NULL: built in */
 } DeviceOptions;
 
 /* Open a target by name ("cpu", "simt", …), or the best one present if `name` is NULL.

@@ -108,7 +108,9 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     if (!llm->checkpoint) return false;
     const ModelConfig *config = &llm->checkpoint->config;
     if (!check_options(options, config, error)) return false;
-    DeviceOptions device = {.threads = options->threads, .profile = options->profile};
+    DeviceOptions device = {.threads = options->threads,
+                            .profile = options->profile,
+                            .kernels = options->kernels};
     llm->device = device_open(options->device, &device, error);
     if (!llm->device) return false;
     llm->flash = !options->attention || !strcmp(options->attention, "flash");

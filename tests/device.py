@@ -88,6 +88,7 @@ class _Options(ctypes.Structure):
     """DeviceOptions of src/device.h."""
 
     _fields_ = [("threads", ctypes.c_uint32), ("seed", ctypes.c_uint64), ("profile", ctypes.c_bool)]
+    _fields_ += [("kernels", ctypes.c_char_p)]
 
 
 class _Matmul(ctypes.Structure):
@@ -159,10 +160,10 @@ class _Buffer:
 class Device:
     """A target of src/device.h by name. After an Error it is opened afresh, so it stays usable."""
 
-    def __init__(self, name, seed=0, thread_count=0):
+    def __init__(self, name, seed=0, thread_count=0, kernels=None):
         self.name = name
         self.library = _load()
-        self.options = _Options(thread_count, seed, False)
+        self.options = _Options(thread_count, seed, False, kernels and str(kernels).encode())
         self.handle = None
         self._open()
 

@@ -29,6 +29,7 @@ class Options(ctypes.Structure):
         ("context", ctypes.c_uint32),
         ("batch", ctypes.c_uint32),
         ("profile", ctypes.c_bool),
+        ("kernels", ctypes.c_char_p),
     ]
 
 

@@ -158,3 +158,59 @@ def test_no_driver():
     assert run.stderr.strip().splitlines() == [
         "metal-llm: there is no NVIDIA driver (libcuda.so.1): install it"
     ]
+
+
+def test_kernels_need_a_device_that_compiles():
+    command = [COMMAND, "run", "Once", "--device", "cpu", "--kernels", ROOT / "kernels"]
+    run = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert run.returncode != 0
+    assert "needs metal or cuda" in run.stderr and len(run.stderr.strip().splitlines()) == 1
+
+
+# --- kernels from a folder ---
+
+
+@pytest.fixture
+def source_text(library):
+    """source_text(folder, file) → the text; a failure is raised as its message."""
+    library.kernel_source_text.restype = ctypes.c_void_p
+    free = ctypes.CDLL(None).free
+    free.argtypes = [ctypes.c_void_p]
+
+    def run(folder, file):
+        error = library_module.Error()
+        folder = folder and str(folder).encode()
+        text = library.kernel_source_text(folder, file.encode(), ctypes.byref(error))
+        if not text:
+            raise RuntimeError(error.message.decode())
+        data = ctypes.string_at(text)
+        free(text)
+        return data
+
+    return run
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=lambda path: path.stem)
+def test_folder_of_the_same_kernels(path, source_text):
+    assert source_text(ROOT / "kernels", path.name) == source_text(None, path.name) == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (("gelu_forward", "gelu_backward"), "'gelu_forward' is not there with the parameters"),
+        (("device float *out", "device const float *out"), "is not there with the parameters"),
+        (("buffer(0)", "buffer(7)"), "is not there with the parameters"),
+        (("constant uint &N [[buffer(2)]],", ""), "is not there with the parameters"),
+        (("[[buffer(0)]]", "[[sampler(0)]]"), r"activation.metal:\d+: .in. must be a value"),
+    ],
+    ids=str,
+)
+def test_folder_with_another_signature(change, message, source_text, tmp_path):
+    text = (ROOT / "kernels" / "activation.metal").read_text()
+    assert change[0] in text
+    (tmp_path / "activation.metal").write_text(text.replace(*change))
+    with pytest.raises(RuntimeError, match=message):
+        source_text(tmp_path, "activation.metal")
+    with pytest.raises(RuntimeError, match="linear.metal cannot be read"):
+        source_text(tmp_path, "linear.metal")

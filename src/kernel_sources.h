@@ -1,0 +1,13 @@
+/* kernel_sources.h — the texts of the .metal files, for targets that compile them at run time. */
+#ifndef METAL_LLM_KERNEL_SOURCES_H
+#define METAL_LLM_KERNEL_SOURCES_H
+
+#include "error.h"
+#include "kernel.h"
+
+/* The text of kernels/`file`: the one built in, or with `folder` not NULL that of folder/file, if
+ * the kernels in it still have the signatures that the program was built with. To be freed by the
+ * caller; NULL and `error` if there is none. */
+char *kernel_source_text(const char *folder, const char *file, LLMError *error);
+
+#endif
