@@ -30,6 +30,8 @@ static Table make_table(const Verb *verb, const Option *options, size_t count,
                       "CPU threads (default: one per core)"),
         option_uint32("context", "N", &pipeline->context, 1, UINT32_MAX,
                       "tokens of context (default: the model's own)"),
+        option_text("fusion", "F", &pipeline->fusion,
+                    "on or off: fused kernels for decoding (default: on for GPUs)"),
         option_text("kernels", "DIR", &pipeline->kernels,
                     "a folder of .metal files to run instead of those built in (cuda, metal)"),
     };

@@ -49,6 +49,8 @@ typedef struct LLMOptions {
     uint32_t context;      /* tokens the KV cache holds per row; 0 is the model's context */
     uint32_t batch;        /* rows generated side by side; 0 is 1 */
     bool profile;          /* time every kernel; see llm_timings */
+    const char *fusion;    /* "on" or "off": decode with several ideas per kernel (fused_*.metal);
+                              NULL is "on" where a simdgroup has more than one lane */
     const char *kernels;   /* a folder of .metal files to compile instead of those built in, on
                               metal and cuda; NULL: those built in */
 } LLMOptions;

@@ -284,6 +284,7 @@ static void cpu_execute(Device *base, CommandList *list) {
 
 const DeviceTarget device_target_cpu = {
     .name = "cpu",
+    .simd_width = 1,
     .open = cpu_open,
     .close = cpu_close,
     .buffer_new = cpu_buffer_new,

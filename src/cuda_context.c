@@ -492,6 +492,7 @@ static void cuda_read_after(Device *base, uint64_t submission, DeviceBuffer *buf
 const DeviceTarget device_target_cuda = {
     .name = "cuda",
     .compiles = true,
+    .simd_width = LANES,
     .run_ahead = 4,
     .open = cuda_open,
     .close = cuda_close,

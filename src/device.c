@@ -61,6 +61,10 @@ const char *device_description(const Device *device) {
     return device->description;
 }
 
+uint32_t device_simd_width(const Device *device) {
+    return device->target->simd_width;
+}
+
 bool device_failed(const Device *device, LLMError *error) {
     if (device->error.status == LLM_OK) return false;
     error_set(error, device->error.status, "%s", device->error.message);

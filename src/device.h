@@ -27,6 +27,8 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
 void device_close(Device *device);
 /* One line that names the target and its size: "cpu: 2 threads, AVX-512". */
 const char *device_description(const Device *device);
+/* Lanes of a full simdgroup: 1 on a CPU. */
+uint32_t device_simd_width(const Device *device);
 /* Names of the targets this build has, best first; NULL-terminated. */
 const char *const *device_targets(void);
 /* The sticky error: true and *error set if any call has failed since the device was opened. */

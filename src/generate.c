@@ -156,16 +156,10 @@ static bool collect(Generation *generation, size_t step, uint64_t submission) {
     return true;
 }
 
-/* From `norm` to the next ids and to the state of the next step. */
-static void sample(Generation *generation) {
-    pipeline_logits(generation->llm, 0, generation->rows);
-    pipeline_sample(generation->llm, generation->options, generation->rows);
-}
-
+/* From the last tokens' ids to the next ones and to the state of the next step. */
 static void decode_step(Generation *generation) {
-    LLMPipeline *llm = generation->llm;
-    pipeline_forward(llm, llm->ids, generation->rows, 1, WANTED_LAST_TOKENS);
-    sample(generation);
+    pipeline_decode(generation->llm, generation->rows);
+    pipeline_sample(generation->llm, generation->options, generation->rows);
 }
 
 /* The step is the same every time, so it is recorded once; when profiling, the bytes it moves are
@@ -193,7 +187,8 @@ static uint64_t queue_step(Generation *generation, DeviceStep *step) {
 static void decode(Generation *generation, size_t count) {
     LLMPipeline *llm = generation->llm;
     enum { MOST_AHEAD = 8 };
-    sample(generation);
+    pipeline_logits(llm, 0, generation->rows);
+    pipeline_sample(llm, generation->options, generation->rows);
     uint64_t submissions[MOST_AHEAD] = {device_submit(llm->device)};
     uint32_t ahead = device_run_ahead(llm->device);
     if (ahead >= MOST_AHEAD) ahead = MOST_AHEAD - 1;

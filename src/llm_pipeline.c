@@ -30,16 +30,18 @@ static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count
 
 /* The kernels of each weight format. */
 static const struct {
-    const char *linear, *tile, *embedding, *dequantise;
+    const char *linear, *tile, *embedding, *dequantise, *norm_linear, *linear_residual;
 } format_kernels[] = {
-    [TENSOR_F32] = {"linear_f32", "linear_tile_f32", "embedding_forward", NULL},
-    [TENSOR_F16] = {"linear_f16", "linear_tile_f16", "embedding_forward_f16", "dequantise_f16"},
-    [TENSOR_Q4_0] = {"linear_q4_0", NULL, "embedding_forward_q4_0", "dequantise_q4_0"},
-    [TENSOR_Q4_1] = {"linear_q4_1", NULL, "embedding_forward_q4_1", "dequantise_q4_1"},
-    [TENSOR_Q5_0] = {"linear_q5_0", NULL, "embedding_forward_q5_0", "dequantise_q5_0"},
-    [TENSOR_Q5_1] = {"linear_q5_1", NULL, "embedding_forward_q5_1", "dequantise_q5_1"},
-    [TENSOR_Q8_0] = {"linear_q8_0", NULL, "embedding_forward_q8_0", "dequantise_q8_0"},
-    [TENSOR_Q6_K] = {"linear_q6_K", NULL, "embedding_forward_q6_K", "dequantise_q6_K"},
+    [TENSOR_F32] = {"linear_f32", "linear_tile_f32", "embedding_forward", NULL, "norm_linear_f32",
+                    "linear_residual_f32"},
+    [TENSOR_F16] = {"linear_f16", "linear_tile_f16", "embedding_forward_f16", "dequantise_f16",
+                    "norm_linear_f16", "linear_residual_f16"},
+    [TENSOR_Q4_0] = {"linear_q4_0", NULL, "embedding_forward_q4_0", "dequantise_q4_0", NULL, NULL},
+    [TENSOR_Q4_1] = {"linear_q4_1", NULL, "embedding_forward_q4_1", "dequantise_q4_1", NULL, NULL},
+    [TENSOR_Q5_0] = {"linear_q5_0", NULL, "embedding_forward_q5_0", "dequantise_q5_0", NULL, NULL},
+    [TENSOR_Q5_1] = {"linear_q5_1", NULL, "embedding_forward_q5_1", "dequantise_q5_1", NULL, NULL},
+    [TENSOR_Q8_0] = {"linear_q8_0", NULL, "embedding_forward_q8_0", "dequantise_q8_0", NULL, NULL},
+    [TENSOR_Q6_K] = {"linear_q6_K", NULL, "embedding_forward_q6_K", "dequantise_q6_K", NULL, NULL},
 };
 
 static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, uint32_t T,
@@ -248,6 +250,81 @@ void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t 
 
 void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
     linear(llm, llm->norm, first, &llm->weights.output, llm->zeros, llm->logits, count);
+}
+
+/* --- decoding by fused kernels: five to a layer --- */
+
+enum { FUSED_ROWS = 2 }; /* ROWS of kernels/fused_norm_linear.metal */
+enum { FUSED_TOKENS = 8 };
+
+static bool suits_fusion(const Matrix *weight) {
+    return format_kernels[weight->type].norm_linear && weight->columns % 4 == 0;
+}
+
+bool pipeline_can_fuse(const LLMPipeline *llm) {
+    const ModelConfig *config = &llm->checkpoint->config;
+    const Weights *weights = &llm->weights;
+    bool suits = config->channels == 64 * config->heads && suits_fusion(&weights->output);
+    for (uint32_t l = 0; l < config->layers && suits; l++)
+        suits = suits_fusion(&weights->layer[l].qkv) && suits_fusion(&weights->layer[l].projection) &&
+                suits_fusion(&weights->layer[l].up) && suits_fusion(&weights->layer[l].down);
+    return suits && llm->B <= FUSED_TOKENS;
+}
+
+/* layernorm → product → bias, and GELU. */
+static void norm_linear(LLMPipeline *llm, DeviceBuffer *norm_weight, DeviceBuffer *norm_bias,
+                        const Matrix *weight, DeviceBuffer *bias, bool gelu, DeviceBuffer *out,
+                        uint32_t B) {
+    uint32_t N = weight->rows, K = weight->columns;
+    dispatch(llm->device, format_kernels[weight->type].norm_linear,
+             grid_simdgroups((N + FUSED_ROWS - 1) / FUSED_ROWS), FLOATS(llm->x, B * K),
+             BUFFER(norm_weight), BUFFER(norm_bias), BUFFER(weight->buffer), FLOATS(bias, N),
+             FLOATS(out, B * N), arg_u32(B), arg_u32(K), arg_u32(N), arg_u32(gelu),
+             arg_f32(llm->checkpoint->config.epsilon));
+}
+
+/* x += product + bias. */
+static void linear_residual(LLMPipeline *llm, DeviceBuffer *in, const Matrix *weight,
+                            DeviceBuffer *bias, uint32_t B) {
+    uint32_t N = weight->rows, K = weight->columns;
+    dispatch(llm->device, format_kernels[weight->type].linear_residual, grid_simdgroups(N),
+             FLOATS(in, B * K), BUFFER(weight->buffer), BUFFER(bias), FLOATS(llm->x, B * N),
+             arg_u32(B), arg_u32(K), arg_u32(N));
+}
+
+static void decode_attention(LLMPipeline *llm, uint32_t l, uint32_t B) {
+    const ModelConfig *config = &llm->checkpoint->config;
+    uint32_t C = config->channels;
+    dispatch(llm->device, "decode_attention_hs64", grid_threadgroups(config->heads, B, 1),
+             FLOATS(llm->qkv, 3 * B * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
+             cached(llm, llm->keys[l], B), cached(llm, llm->values[l], B), FLOATS(llm->mixed, B * C),
+             arg_u32(llm->capacity), arg_f32(attention_scale(config, l)));
+}
+
+static void decode_fused(LLMPipeline *llm, uint32_t B) {
+    const Weights *weights = &llm->weights;
+    embed(llm, llm->ids, B, 1);
+    for (uint32_t l = 0; l < weights->layers; l++) {
+        const LayerWeights *layer = &weights->layer[l];
+        norm_linear(llm, layer->attention_norm_weight, layer->attention_norm_bias, &layer->qkv,
+                    layer->qkv_bias, false, llm->qkv, B);
+        decode_attention(llm, l, B);
+        linear_residual(llm, llm->mixed, &layer->projection, layer->projection_bias, B);
+        norm_linear(llm, layer->mlp_norm_weight, layer->mlp_norm_bias, &layer->up, layer->up_bias,
+                    true, llm->gelu, B);
+        linear_residual(llm, llm->gelu, &layer->down, layer->down_bias, B);
+    }
+    norm_linear(llm, weights->output_norm_weight, weights->output_norm_bias, &weights->output,
+                llm->zeros, false, llm->logits, B);
+}
+
+void pipeline_decode(LLMPipeline *llm, uint32_t B) {
+    if (llm->fused) {
+        decode_fused(llm, B);
+    } else {
+        pipeline_forward(llm, llm->ids, B, 1, WANTED_LAST_TOKENS);
+        pipeline_logits(llm, 0, B);
+    }
 }
 
 void pipeline_sample(LLMPipeline *llm, const LLMGeneration *generation, uint32_t B) {

@@ -20,6 +20,7 @@ struct LLMPipeline {
     Device *device;
     Weights weights;
     bool flash, profile;
+    bool fused;        /* decoding by the kernels of fused_*.metal */
     uint32_t B;        /* rows of the batch, at most */
     uint32_t capacity; /* tokens that the KV cache holds per row */
     uint32_t T_max;    /* tokens per row and pass, at most */
@@ -65,6 +66,10 @@ typedef enum Wanted {
 void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted);
 /* From rows first … first + count − 1 of `norm` to logits [count,V]. */
 void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count);
+/* One token of each row, from `ids` to logits [B,V]. */
+void pipeline_decode(LLMPipeline *llm, uint32_t B);
+/* True if the fused kernels suit the model: heads of 64 channels, float weights, wide rows. */
+bool pipeline_can_fuse(const LLMPipeline *llm);
 /* From logits to ids, and to the state of the next step. */
 void pipeline_sample(LLMPipeline *llm, const LLMGeneration *generation, uint32_t B);
 

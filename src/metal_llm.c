@@ -13,6 +13,9 @@ static bool check_options(const LLMOptions *options, const ModelConfig *config, 
     if (attention && strcmp(attention, "flash") && strcmp(attention, "naive"))
         return error_set(error, LLM_ERROR_ARGUMENT, "unknown attention '%s'; use flash or naive",
                          attention);
+    const char *fusion = options->fusion;
+    if (fusion && strcmp(fusion, "on") && strcmp(fusion, "off"))
+        return error_set(error, LLM_ERROR_ARGUMENT, "unknown fusion '%s'; use on or off", fusion);
     if (options->context > config->context)
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "a context of %u tokens was asked for, but the model has %u positions",
@@ -20,6 +23,18 @@ static bool check_options(const LLMOptions *options, const ModelConfig *config, 
     if (options->batch > 1024)
         return error_set(error, LLM_ERROR_ARGUMENT, "a batch of %u rows is more than 1024",
                          options->batch);
+    return true;
+}
+
+/* Asked for in vain it is an error; else it is used where it pays and suits. */
+static bool choose_fusion(LLMPipeline *llm, const char *fusion, LLMError *error) {
+    bool suits = llm->flash && pipeline_can_fuse(llm);
+    if (fusion && !strcmp(fusion, "on") && !suits)
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "the fused kernels are for flash attention, f32 or f16 weights, heads of 64 "
+                         "channels and a batch of at most 8; leave out the fusion option");
+    bool wanted = fusion ? !strcmp(fusion, "on") : device_simd_width(llm->device) > 1;
+    llm->fused = wanted && suits;
     return true;
 }
 
@@ -120,7 +135,7 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     llm->T_max = llm->B < TOKENS_PER_PASS ? TOKENS_PER_PASS / llm->B : 1;
     if (llm->T_max > llm->capacity) llm->T_max = llm->capacity;
     if (!weights_load(&llm->weights, llm->checkpoint, llm->device, error)) return false;
-    if (!allocate(llm, error)) return false;
+    if (!choose_fusion(llm, options->fusion, error) || !allocate(llm, error)) return false;
     describe(llm);
     return true;
 }

@@ -237,6 +237,7 @@ static void close_device(Device *device) {
 
 const DeviceTarget device_target_simt = {
     .name = "simt",
+    .simd_width = LANES,
     .open = open_device,
     .close = close_device,
     .buffer_new = buffer_new,

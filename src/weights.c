@@ -77,9 +77,9 @@ static DeviceBuffer *convert(Loader *loader, const Tensor *tensor, TensorType ty
 
 /* --- tensors --- */
 
-/* Alignment that a kernel needs to read elements or blocks of this type. */
+/* Alignment that a kernel needs to read blocks of this type, or four neighbours at a time. */
 static size_t alignment(TensorType type) {
-    return type == TENSOR_F32 ? 4 : 2;
+    return type_is_float(type) ? 4 * sizeof(float) : 2;
 }
 
 static bool usable_in_place(const Tensor *tensor) {

@@ -209,6 +209,19 @@ def linear(random, format, rows=1):
     return simdgroups(random, -(-N // rows)), [x, weight, bias, Empty((T, N)), T, K, N]
 
 
+def norm_linear(random, format):
+    T, N, K = size(random, 12), size(random, 20), 4 * size(random, 50)
+    x, weight, bias = normal(random, T, K), packed(random, format, N, K), normal(random, N)
+    arguments = [x, normal(random, K), normal(random, K), weight, bias, Empty((T, N)), T, K, N]
+    return simdgroups(random, -(-N // 2)), [*arguments, int(random.integers(2)), 1e-5]
+
+
+def linear_residual(random, format):
+    T, N, K = size(random, 12), size(random, 20), 4 * size(random, 50)
+    x, weight, bias = normal(random, T, K), packed(random, format, N, K), normal(random, N)
+    return simdgroups(random, N), [x, weight, bias, normal(random, T, N), T, K, N]
+
+
 def linear_tile(random, format):
     return linear(random, format, rows=4)
 
@@ -282,6 +295,16 @@ def flash_attention_hs64(random):
     return flash_attention(random, 64, queries=4)
 
 
+def decode_attention_hs64(random):
+    B, nh, capacity = size(random, 3), size(random, 3), size(random, 140)
+    lengths = below(random, capacity, B)
+    counts = below(random, 2, B)
+    counts[lengths == 0] = 1  # nothing to attend to otherwise
+    kept = normal(random, B, nh, capacity, 64), normal(random, B, nh, capacity, 64)
+    arguments = [normal(random, B, 3, nh, 64), lengths, counts, *kept, Empty((B, nh, 64))]
+    return threadgroups(random, nh, B), [*arguments, capacity, 0.125]
+
+
 def last_token_rows(random):
     B, T, C = size(random, 4), size(random, 5), size(random, 100)
     return threads(random, C, B), [
@@ -305,6 +328,8 @@ def advance_step(random):
 # Of a weight format each: linear_f32, linear_q8_0, embedding_forward …
 FAMILIES = {
     "linear_tile": linear_tile,
+    "linear_residual": linear_residual,
+    "norm_linear": norm_linear,
     "linear": linear,
     "embedding_forward": embedding,
     "dequantise": dequantise,

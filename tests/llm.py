@@ -29,6 +29,7 @@ class Options(ctypes.Structure):
         ("context", ctypes.c_uint32),
         ("batch", ctypes.c_uint32),
         ("profile", ctypes.c_bool),
+        ("fusion", ctypes.c_char_p),
         ("kernels", ctypes.c_char_p),
     ]
 
@@ -115,11 +116,15 @@ def checked(function, *arguments):
 class LLM:
     """A model on a device. The arguments are those of LLMOptions; None and 0 are its defaults."""
 
-    def __init__(self, path, device=None, attention=None, context=0, batch=0, threads=0):
+    def __init__(
+        self, path, device=None, attention=None, context=0, batch=0, threads=0, fusion=None
+    ):
         self.handle = None
         self.library = prototypes(load())
         as_bytes = lambda text: text.encode() if text else None
-        options = Options(as_bytes(device), as_bytes(attention), threads, context, batch, False)
+        options = Options(
+            as_bytes(device), as_bytes(attention), threads, context, batch, False, as_bytes(fusion)
+        )
         self.handle = checked(
             self.library.llm_pipeline_open, os.fsencode(path), ctypes.byref(options)
         )

@@ -78,6 +78,38 @@ def test_cached_decoding_of_packed_weights(type, device_name, random, tmp_path):
     check_greedy(models.gguf_rounded(tensors, type), prompt, added)
 
 
+FUSED = Config(layers=2, heads=3, channels=192, context=50, vocabulary=300)
+
+
+@pytest.mark.parametrize("type", ["F32", "F16"])
+@pytest.mark.parametrize("fusion", ["on", "off"])
+def test_fused_decoding(fusion, type, device_name, random, tmp_path):
+    """Rows of different lengths, to the end of their context, by the fused kernels and the plain ones."""
+    tensors = models.random_gpt2(FUSED, random)
+    tensors["wpe.weight"] *= 10
+    path = models.write_gguf(tmp_path / "model.gguf", FUSED, tensors, type=type)
+    exact = models.gguf_rounded(tensors, type)
+    for rows in (1, 3) if device_name == "simt" else (1, 3, 8):
+        prompts = [random_prompt(random, 5 + 4 * row, FUSED) for row in range(rows)]
+        with LLM(path, device=device_name, batch=rows, fusion=fusion) as model:
+            texts = model.generate_batch(prompts, 30, ignore_end=True)
+        for prompt, added in zip(prompts, texts):
+            assert len(added) == min(30, FUSED.context - len(prompt))
+            check_greedy(exact, prompt, added, FUSED)
+
+
+def test_fusion_is_refused_where_it_does_not_suit(random, tmp_path):
+    tensors = models.random_gpt2(FUSED, random)
+    plain = models.write_gguf(tmp_path / "plain.gguf", FUSED, tensors)
+    packed = models.write_gguf(tmp_path / "packed.gguf", FUSED, tensors, type="Q8_0")
+    small = write_model(tmp_path, random)[0]
+    for path, options in [(packed, {}), (small, {}), (plain, {"batch": 9}), (plain, {"attention": "naive"})]:
+        with pytest.raises(llm.Failure, match="fused kernels are for flash attention, f32 or f16"):
+            LLM(path, device="cpu", fusion="on", **options)
+    with pytest.raises(llm.Failure, match="unknown fusion 'maybe'; use on or off"):
+        LLM(path, device="cpu", fusion="maybe")
+
+
 @pytest.mark.parametrize("length", [512, 513, 1050])
 def test_prompts_longer_than_a_pass(length, device_name, random, tmp_path):
     path, tensors = write_model(tmp_path, random, LONG)

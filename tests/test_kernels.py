@@ -265,6 +265,87 @@ def test_layernorm_keeps_nan_to_its_row(device, random):
     assert numpy.isnan(out).any(1).tolist() == [False, True, False]
 
 
+# --- fused for decoding ---
+
+NORM_ROWS = 2  # ROWS of kernels/fused_norm_linear.metal
+
+each_wide_format = pytest.mark.parametrize("format", ["f32", "f16"])
+
+
+def wide(random, format, rows, columns):
+    """Weights as the fused kernels read them, and what they stand for."""
+    data = normal(random, rows, columns).astype(numpy.float16 if format == "f16" else numpy.float32)
+    return data, data.astype(numpy.float64)
+
+
+@covers("norm_linear_f32", "norm_linear_f16")
+@each_wide_format
+@each_thread_count
+def test_norm_linear(thread_count, format, device, random):
+    for T, K, N, gelu in [(1, 4, 1, 0), (1, 768, 5, 1), (2, 100, 7, 0), (3, 132, 2, 1), (9, 36, 3, 0), (15, 8, 9, 1)]:
+        x, (weight, exact) = normal(random, T, K, mean=0.5), wide(random, format, N, K)
+        norm_weight, norm_bias = normal(random, K), normal(random, K)
+        bias = normal(random, N, mean=20 * K**0.5)  # so that nothing cancels
+        out = device.run(
+            f"norm_linear_{format}", simdgroups(-(-N // NORM_ROWS)), x, norm_weight, norm_bias, weight,
+            bias, Out((T, N)), T, K, N, gelu, 1e-5, threads=thread_count,
+        )  # fmt: skip
+        wide_x, wide_weight, wide_bias = (a.astype(numpy.float64) for a in (x, norm_weight, norm_bias))
+        expected = reference.layernorm(wide_x, wide_weight, wide_bias, 1e-5) @ exact.T + bias
+        check_rows(out, reference.gelu(expected) if gelu else expected)
+
+
+def test_norm_linear_of_a_large_mean(device, random):
+    """Mean and variance are layernorm.metal's, in two passes."""
+    x = normal(random, 1, 768) + numpy.float32(1e3)
+    weight, ones, zeros = numpy.eye(768, dtype=numpy.float32), *numpy.float32([[1] * 768, [0] * 768])
+    arguments = (x, ones, zeros, weight, zeros, Out((1, 768)), 1, 768, 768, 0, 1e-5)
+    out = device.run("norm_linear_f32", simdgroups(768 // NORM_ROWS), *arguments)
+    expected = reference.layernorm(x.astype(numpy.float64), 1.0, 0.0, 1e-5)
+    check_rows(out, expected, TOLERANCE * 11)
+
+
+@covers("linear_residual_f32", "linear_residual_f16")
+@each_wide_format
+@each_thread_count
+def test_linear_residual(thread_count, format, device, random):
+    for T, K, N in [(1, 4, 1), (1, 768, 5), (2, 100, 7), (3, 132, 2), (9, 36, 3), (15, 8, 9)]:
+        x, (weight, exact) = uniform(random, T, K, low=0.5, high=1.5), wide(random, format, N, K)
+        weight, exact = numpy.abs(weight), numpy.abs(exact)
+        bias, stream = uniform(random, N, low=0, high=1), uniform(random, T, N, low=0, high=9)
+        out = device.run(
+            f"linear_residual_{format}", simdgroups(N), x, weight, bias, InOut(stream), T, K, N,
+            threads=thread_count,
+        )  # fmt: skip
+        check_rows(out, stream + x.astype(numpy.float64) @ exact.T + bias)
+
+
+@covers("decode_attention_hs64")
+@each_thread_count
+def test_decode_attention(thread_count, device, random):
+    """The new keys and values end in the cache, for rows that take part; nothing else changes."""
+    for B, nh, capacity in [(1, 1, 1), (1, 2, 33), (3, 2, 70), (2, 1, 300)]:
+        qkv = normal(random, B, 3, nh, 64)
+        qkv[:, 2] += 3  # values without cancellation
+        lengths = random.integers(0, capacity, B).astype(numpy.uint32)
+        lengths[-1] = capacity - 1
+        counts = numpy.ones(B, numpy.uint32)
+        if B > 1:
+            counts[0], lengths[0] = 0, capacity
+        keys, values = normal(random, B, nh, capacity, 64), normal(random, B, nh, capacity, 64, mean=3)
+        new_keys, new_values, out = device.run(
+            "decode_attention_hs64", threadgroups(nh, B), qkv, lengths, counts, InOut(keys),
+            InOut(values), Out((B, nh, 64)), capacity, 0.125, threads=thread_count,
+        )  # fmt: skip
+        for b in range(B):
+            if counts[b]:
+                keys[b, :, lengths[b]], values[b, :, lengths[b]] = qkv[b, 1], qkv[b, 2]
+            end = lengths[b] + counts[b]
+            q, k, v = (a.astype(numpy.float64) for a in (qkv[b, 0], keys[b, :, :end], values[b, :, :end]))
+            check_rows(out[b], reference.attention(q[:, None], k, v, 0.125)[:, 0])
+        assert numpy.array_equal(new_keys, keys) and numpy.array_equal(new_values, values)
+
+
 # --- GELU ---
 
 
