@@ -26,6 +26,8 @@ typedef struct Bench {
     uint32_t rows;
     LLMTokens *tokens; /* [rows] */
     Measure prefill, decode;
+    uint32_t depth;    /* tokens of the prompt before the decoding */
+    float temperature; /* 0: greedy */
     uint64_t checksum; /* of every token of the decoding, the same in each repetition */
     double bandwidth;  /* the memory's, bytes per second; 0: not measured */
     double matmul;     /* FLOP per second; 0: not measured */
@@ -75,7 +77,7 @@ static void fill_prompts(Bench *bench, uint32_t count, LLMError *error) {
 static Pass run_pass(Bench *bench, uint32_t prompt, uint32_t count, LLMError *error) {
     fill_prompts(bench, prompt, error);
     Pass pass = {.rows = bench->rows, .start = clock_seconds(), .checksum = 0xcbf29ce484222325};
-    LLMGeneration generation = {.temperature = 0.8f,
+    LLMGeneration generation = {.temperature = bench->temperature,
                                 .top_k = 40,
                                 .top_p = 0.95f,
                                 .seed = 1,
@@ -115,7 +117,7 @@ static void measure(Bench *bench, uint32_t repetitions, LLMError *error) {
     for (uint32_t i = 0; i < repetitions && !error_is_set(error); i++) {
         Pass prefill = run_pass(bench, bench->prefill.tokens, 1, error);
         add_rate(&bench->prefill, rows * bench->prefill.tokens, prefill.first - prefill.start);
-        Pass decode = run_pass(bench, 1, bench->decode.tokens + 1, error);
+        Pass decode = run_pass(bench, bench->depth, bench->decode.tokens + 1, error);
         check_repeats(bench, decode.checksum, error);
         add_rate(&bench->decode, rows * bench->decode.tokens, decode.last - decode.first);
     }
@@ -236,19 +238,24 @@ static void print_json(const Bench *bench) {
 static bool fit_context(Bench *bench, LLMError *error) {
     uint32_t context = llm_info(bench->llm)->context;
     uint32_t *prefill = &bench->prefill.tokens, *decode = &bench->decode.tokens;
+    uint32_t depth = bench->depth;
     if (context < 3)
         return error_set(error, LLM_ERROR_CONTEXT,
                          "a context of %u tokens leaves nothing to measure", context);
     if (!*prefill) *prefill = context > 512 ? 512 : context - 1;
-    if (!*decode) *decode = context > 129 ? 128 : context - 2;
+    if (depth > context - 2)
+        return error_set(error, LLM_ERROR_CONTEXT,
+                         "a depth of %u tokens leaves nothing to decode in a context of %u", depth,
+                         context);
+    if (!*decode) *decode = context - 1 - depth > 128 ? 128 : context - 1 - depth;
     if (*prefill > context - 1)
         return error_set(error, LLM_ERROR_CONTEXT,
                          "a prompt of %u tokens and one more exceed the context of %u; use -p %u",
                          *prefill, context, context - 1);
-    if (*decode > context - 2)
+    if (*decode > context - 1 - depth)
         return error_set(error, LLM_ERROR_CONTEXT,
-                         "2 tokens and %u more exceed the context of %u; use -n %u", *decode,
-                         context, context - 2);
+                         "%u tokens and %u more exceed the context of %u; use -n %u", depth + 1,
+                         *decode, context, context - 1 - depth);
     return true;
 }
 
@@ -266,7 +273,7 @@ static void free_bench(Bench *bench) {
 }
 
 int verb_bench(Arguments *arguments) {
-    static Bench bench;
+    static Bench bench = {.depth = 1, .temperature = 0.8f};
     uint32_t repetitions = 5;
     bool json = false;
     LLMOptions pipeline = {.batch = 1};
@@ -275,6 +282,9 @@ int verb_bench(Arguments *arguments) {
                       "tokens of the prompt (default 512, or what the context holds)"),
         option_uint32("n", "N", &bench.decode.tokens, 1, 1 << 24,
                       "tokens to decode (default 128, or what the context holds)"),
+        option_uint32("depth", "N", &bench.depth, 1, 1 << 24,
+                      "tokens of the prompt before the decoding"),
+        option_float("temp", "T", &bench.temperature, 0, 1e4, "temperature; 0 takes the likeliest token"),
         option_uint32("r", "N", &repetitions, 1, REPETITIONS_MOST, "repetitions"),
         option_uint32("batch", "B", &pipeline.batch, 1, 1024, "texts side by side"),
         option_flag("json", &json, "print the results as JSON"),

@@ -6,7 +6,11 @@
 #include <metal_stdlib>
 using namespace metal;
 
+#ifndef SIMD_WIDTH
+#define SIMD_WIDTH 32
+#endif
 constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;
+constant constexpr uint AHEAD = SIMD_WIDTH == 1 ? 1 : 8; // reads that are on their way at once
 
 kernel void argmax_sample(
     device const float *logits [[buffer(0)]], // [B,V]
@@ -26,10 +30,12 @@ kernel void argmax_sample(
 
     float largest = -INFINITY;
     uint nan = 0;
-    for (uint v = thread_index; v < V; v += threads) {
-        largest = max(largest, row[v]);
-        nan |= uint(isnan(row[v]));
-    }
+    for (uint first = thread_index; first < V; first += AHEAD * threads)
+        for (uint i = 0; i < AHEAD; i++) {
+            float value = row[min(first + i * threads, V - 1)];
+            largest = max(largest, value);
+            nan |= uint(isnan(value));
+        }
     largest = simd_max(largest);
     nan = simd_max(nan);
     if (lane == 0) {
@@ -43,8 +49,11 @@ kernel void argmax_sample(
     }
 
     uint index = NO_TOKEN;
-    for (uint v = thread_index; v < V; v += threads)
-        index = min(index, row[v] == largest ? v : NO_TOKEN);
+    for (uint first = thread_index; first < V; first += AHEAD * threads)
+        for (uint i = 0; i < AHEAD; i++) {
+            uint v = min(first + i * threads, V - 1); // behind the end the last one again
+            index = min(index, row[v] == largest ? v : NO_TOKEN);
+        }
     index = simd_min(index);
     if (lane == 0) indices[simdgroup] = index;
     threadgroup_barrier(mem_flags::mem_threadgroup); // indices: the write above → the reads below

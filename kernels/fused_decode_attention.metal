@@ -14,16 +14,19 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 constant constexpr uint VECTORS = 16; // of four channels, per head
-constant constexpr uint SHARE = SIMD_WIDTH < 8 ? SIMD_WIDTH : 8;
-constant constexpr uint MAX_SIMDGROUPS = 32;
+constant constexpr uint SHARE = 8;    // lanes of a team
+constant constexpr uint PARTS = VECTORS / SHARE;
+constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup
+constant constexpr uint MAX_SIMDGROUPS = 16; // that take part
 
-template <uint PARTS> struct Running {
+// The softmax of some keys so far, and a lane's part of their weighted values.
+struct Running {
     float m, l;
-    float4 sum[PARTS]; // of the channels that the lane owns
+    float4 sum[PARTS];
 };
 
 // Both as if they had run through their keys one after the other.
-template <uint PARTS> static void merge(thread Running<PARTS> &a, Running<PARTS> b)
+static void merge(thread Running &a, Running b)
 {
     float m = max(a.m, b.m);
     float left = a.m == -INFINITY ? 0.0f : exp(a.m - m), right = b.m == -INFINITY ? 0.0f : exp(b.m - m);
@@ -32,7 +35,7 @@ template <uint PARTS> static void merge(thread Running<PARTS> &a, Running<PARTS>
     a.m = m;
 }
 
-// Where a head's query, the new key and value, and the cached ones are.
+// Where a head's query is, the new key and value, and the cached ones.
 struct Head {
     device const float4 *query, *key, *value; // [16]
     device const float4 *keys, *values;       // [length,16]
@@ -40,30 +43,29 @@ struct Head {
     float scale;
 };
 
-// The keys begin … end − 1 by `teams` teams of WIDTH lanes each; this is a lane of one of them.
-template <uint WIDTH>
-static Running<VECTORS / WIDTH> run_through(Head head, uint begin, uint end, uint team, uint teams, uint lane)
+// The keys begin … end − 1, by the teams of a whole simdgroup; this lane's part of what its team has seen.
+static Running run_through(Head head, uint begin, uint end, uint team, uint lane)
 {
-    constexpr uint PARTS = VECTORS / WIDTH;
-    Running<PARTS> running;
+    Running running;
     running.m = -INFINITY;
     running.l = 0.0f;
     float4 query[PARTS];
     for (uint i = 0; i < PARTS; i++) {
-        query[i] = head.query[lane + i * WIDTH] * head.scale;
+        query[i] = head.query[lane + i * SHARE] * head.scale;
         running.sum[i] = 0.0f;
     }
-    for (uint first = begin; first < end; first += teams) { // as often for every team: they shuffle together
+    for (uint first = begin; first < end; first += TEAMS) { // as often for every team: they shuffle together
         uint s = min(first + team, end - 1);
-        ulong start = ulong(s) * VECTORS + lane;
-        Running<PARTS> one; // this key alone
+        device const float4 *key = s < head.length ? head.keys + ulong(s) * VECTORS : head.key;
+        device const float4 *value = s < head.length ? head.values + ulong(s) * VECTORS : head.value;
+        Running one; // this key alone
         one.m = 0.0f;
         one.l = 1.0f;
         for (uint i = 0; i < PARTS; i++) {
-            one.m += dot(query[i], s < head.length ? head.keys[start + i * WIDTH] : head.key[lane + i * WIDTH]);
-            one.sum[i] = s < head.length ? head.values[start + i * WIDTH] : head.value[lane + i * WIDTH];
+            one.sum[i] = value[lane + i * SHARE];
+            one.m += dot(query[i], key[lane + i * SHARE]);
         }
-        for (uint distance = 1; distance < WIDTH; distance *= 2)
+        for (uint distance = 1; distance < SHARE; distance *= 2)
             one.m += simd_shuffle_xor(one.m, ushort(distance));
         if (first + team < end) merge(running, one);
     }
@@ -71,13 +73,32 @@ static Running<VECTORS / WIDTH> run_through(Head head, uint begin, uint end, uin
 }
 
 // The same of the lane that is `distance` away.
-template <uint PARTS> static Running<PARTS> other(Running<PARTS> running, ushort distance)
+static Running other(Running running, ushort distance)
 {
     running.m = simd_shuffle_xor(running.m, distance);
     running.l = simd_shuffle_xor(running.l, distance);
     for (uint i = 0; i < PARTS; i++)
         for (uint j = 0; j < 4; j++) running.sum[i][j] = simd_shuffle_xor(running.sum[i][j], distance);
     return running;
+}
+
+// All of it by one lane, where a simdgroup is not whole or has but one. Returns m and l.
+static float2 run_alone(Head head, uint begin, uint end, threadgroup float4 *sums)
+{
+    float m = -INFINITY, l = 0.0f;
+    for (uint c = 0; c < VECTORS; c++) sums[c] = 0.0f;
+    for (uint s = begin; s < end; s++) {
+        device const float4 *key = s < head.length ? head.keys + ulong(s) * VECTORS : head.key;
+        device const float4 *value = s < head.length ? head.values + ulong(s) * VECTORS : head.value;
+        float score = 0.0f;
+        for (uint c = 0; c < VECTORS; c++) score += dot(head.query[c], key[c]) * head.scale;
+        float largest = max(m, score), weight = exp(score - largest);
+        float shrink = m == -INFINITY ? 0.0f : exp(m - largest);
+        for (uint c = 0; c < VECTORS; c++) sums[c] = sums[c] * shrink + value[c] * weight;
+        l = l * shrink + weight;
+        m = largest;
+    }
+    return float2(m, l);
 }
 
 kernel void decode_attention_hs64(
@@ -98,8 +119,7 @@ kernel void decode_attention_hs64(
     uint all_simdgroups [[simdgroups_per_threadgroup]])
 {
     threadgroup float4 sums[MAX_SIMDGROUPS][VECTORS];
-    threadgroup float maxima[MAX_SIMDGROUPS];
-    threadgroup float totals[MAX_SIMDGROUPS];
+    threadgroup float2 softmax[MAX_SIMDGROUPS]; // m and l
     uint threads = group_size.x, b = group.y, nh = groups.x, length = lengths[b];
     uint end = length + min(counts[b], 1u), simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
@@ -112,31 +132,34 @@ kernel void decode_attention_hs64(
             values[start + ulong(length) * VECTORS + c] = value[c];
         }
 
+    for (uint i = simdgroups * VECTORS + thread_index; i < MAX_SIMDGROUPS * VECTORS; i += threads) {
+        sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there
+        if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-INFINITY, 0.0f);
+    }
     Head head = {query, key, value, keys + start, values + start, length, scale};
     uint share = (end + simdgroups - 1) / simdgroups;
     uint first = min(end, simdgroup * share), last = min(end, first + share);
-    if (simdgroup < simdgroups && lanes == SIMD_WIDTH) {
-        Running<VECTORS / SHARE> running =
-            run_through<SHARE>(head, first, last, lane / SHARE, SIMD_WIDTH / SHARE, lane % SHARE);
+    if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {
+        Running running = run_through(head, first, last, lane / SHARE, lane % SHARE);
         for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)
             merge(running, other(running, ushort(distance)));
-        if (lane == 0) maxima[simdgroup] = running.m, totals[simdgroup] = running.l;
-        for (uint i = 0; i < VECTORS / SHARE && lane < SHARE; i++)
-            sums[simdgroup][lane + i * SHARE] = running.sum[i];
-    } else if (simdgroup < simdgroups && lane == 0) { // a partial simdgroup makes no teams
-        Running<VECTORS> running = run_through<1>(head, first, last, 0, 1, 0);
-        maxima[simdgroup] = running.m, totals[simdgroup] = running.l;
-        for (uint i = 0; i < VECTORS; i++) sums[simdgroup][i] = running.sum[i];
+        if (lane == 0) softmax[simdgroup] = float2(running.m, running.l);
+        if (lane < SHARE)
+            for (uint i = 0; i < PARTS; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];
+    } else if (simdgroup < simdgroups && lane == 0) {
+        softmax[simdgroup] = run_alone(head, first, last, sums[simdgroup]);
     }
-    threadgroup_barrier(mem_flags::mem_threadgroup); // sums, maxima, totals: the writes → the reads below
-    float largest = -INFINITY, total = 0.0f;
-    for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);
-    for (uint i = 0; i < simdgroups; i++)
-        total += maxima[i] == -INFINITY ? 0.0f : totals[i] * exp(maxima[i] - largest);
+    threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below
+    float largest = -INFINITY;
+    for (uint i = 0; i < MAX_SIMDGROUPS; i++) largest = max(largest, softmax[i][0]);
     for (uint c = thread_index; c < VECTORS; c += threads) {
         float4 sum = 0.0f;
-        for (uint i = 0; i < simdgroups; i++)
-            if (maxima[i] != -INFINITY) sum += sums[i][c] * exp(maxima[i] - largest);
+        float total = 0.0f;
+        for (uint i = 0; i < MAX_SIMDGROUPS; i++) {
+            float shrink = softmax[i][0] == -INFINITY ? 0.0f : exp(softmax[i][0] - largest);
+            total += softmax[i][1] * shrink;
+            sum += sums[i][c] * shrink;
+        }
         out[(ulong(b) * nh + group.x) * VECTORS + c] = sum / total;
     }
 }

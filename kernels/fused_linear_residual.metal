@@ -8,20 +8,32 @@
 #include <metal_stdlib>
 using namespace metal;
 
+constant constexpr uint AHEAD = 6; // reads of a lane that are on their way at once
+
 // COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
 template <uint COUNT, typename Vector>
 static void add_row(device const Vector *weight, device const float4 *x, float bias, device float *stream,
                     uint vectors, uint N, uint lane, uint lanes)
 {
-    float sum[COUNT];
-    for (uint t = 0; t < COUNT; t++) sum[t] = 0.0f;
-    for (uint k = lane; k < vectors; k += lanes) {
-        float4 value = float4(weight[k]);
-        for (uint t = 0; t < COUNT; t++) sum[t] += dot(value, x[ulong(t) * vectors + k]);
+    float sum[COUNT], before[COUNT]; // read early: it takes as long as a part of the weights
+    for (uint t = 0; t < COUNT; t++) {
+        sum[t] = 0.0f;
+        before[t] = stream[ulong(t) * N];
+    }
+    for (uint first = lane; first < vectors; first += AHEAD * lanes) {
+        Vector value[AHEAD];
+        for (uint i = 0; i < AHEAD; i++) value[i] = weight[min(first + i * lanes, vectors - 1)];
+        for (uint i = 0; i < AHEAD; i++) {
+            uint k = first + i * lanes;
+            for (uint t = 0; t < COUNT; t++) {
+                float part = dot(float4(value[i]), x[ulong(t) * vectors + min(k, vectors - 1)]);
+                sum[t] += k < vectors ? part : 0.0f;
+            }
+        }
     }
     for (uint t = 0; t < COUNT; t++) {
         float total = simd_sum(sum[t]);
-        if (lane == 0) stream[ulong(t) * N] += total + bias;
+        if (lane == 0) stream[ulong(t) * N] = before[t] + (total + bias);
     }
 }
 

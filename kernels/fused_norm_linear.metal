@@ -1,33 +1,51 @@
 // fused_norm_linear.metal — layernorm, weights × vector and, where wanted, GELU in one kernel, for decoding
 //
-//   out[b,n] = f(Σ_k norm(x[b])[k] · weight[n,k] + bias[n]),   f(y) = gelu(y) or y
+//   out[t,n] = f(Σ_k norm(x[t])[k] · weight[n,k] + bias[n]),   f(y) = gelu(y) or y
 //
 // On a GPU a step of decoding is a chain of short kernels, and starting one costs as much as what it does:
-// this one takes the place of layernorm.metal, linear.metal and activation.metal. Every simdgroup takes
-// ROWS rows of the weights and works out mean and variance of x for itself, which is in cache: that needs
-// no barrier. Lanes read four neighbours at a time. K is a multiple of 4. Grid ⌈N / ROWS⌉ simdgroups.
+// this one takes the place of layernorm.metal, linear.metal and activation.metal. Every threadgroup makes
+// the normalised vectors for itself, each by one of its simdgroups; then each simdgroup takes ROWS rows of
+// the weights, of which the first parts are on their way meanwhile. Lanes read four neighbours at a time.
+// K is a multiple of 4 and at most 7,552. Grid ⌈N / ROWS⌉ simdgroups.
 #include <metal_stdlib>
 using namespace metal;
 
+#ifndef SIMD_WIDTH
+#define SIMD_WIDTH 32
+#endif
 constant constexpr uint ROWS = 2;
+constant constexpr uint AHEAD = 6;           // reads of a weight row that are on their way at once
+constant constexpr uint MAX_VECTORS = 1920; // of four neighbours, in threadgroup memory
 
-// Mean and 1 / standard deviation of a row, as layernorm.metal defines them.
-struct Statistics {
-    float mean, scale;
-};
-
-static Statistics row_statistics(device const float4 *x, uint vectors, float epsilon, uint lane, uint lanes)
+// layernorm.metal for one token, by one simdgroup; a lane reads only what it wrote itself. `out` has a place
+// for each lane behind the vectors, where those write that have none left: so nobody has to branch, and
+// reads need not wait for each other.
+static void normalise(device const float4 *x, device const float4 *weight, device const float4 *bias,
+                      threadgroup float4 *out, uint vectors, float epsilon, uint lane, uint lanes)
 {
     float sum = 0.0f, differences = 0.0f, squares = 0.0f, count = float(4 * vectors);
-    for (uint k = lane; k < vectors; k += lanes) sum += dot(x[k], float4(1.0f));
+    for (uint first = lane; first < vectors; first += AHEAD * lanes)
+        for (uint i = 0; i < AHEAD; i++) {
+            uint k = first + i * lanes;
+            float4 value = x[min(k, vectors - 1)];
+            sum += k < vectors ? dot(value, float4(1.0f)) : 0.0f;
+            out[k < vectors ? k : vectors + lane] = value;
+        }
     float mean = simd_sum(sum) / count;
-    for (uint k = lane; k < vectors; k += lanes) {
-        float4 difference = x[k] - mean;
-        differences += dot(difference, float4(1.0f));
-        squares += dot(difference, difference);
-    }
-    float variance = simd_sum(squares) / count;
-    return {mean + simd_sum(differences) / count, 1.0f / sqrt(variance + epsilon)};
+    for (uint first = lane; first < vectors; first += AHEAD * lanes)
+        for (uint i = 0; i < AHEAD; i++) {
+            uint k = first + i * lanes;
+            float4 difference = out[k < vectors ? k : vectors + lane] - mean;
+            differences += k < vectors ? dot(difference, float4(1.0f)) : 0.0f;
+            squares += k < vectors ? dot(difference, difference) : 0.0f;
+        }
+    float variance = simd_sum(squares) / count, scale = 1.0f / sqrt(variance + epsilon);
+    mean += simd_sum(differences) / count;
+    for (uint first = lane; first < vectors; first += AHEAD * lanes)
+        for (uint i = 0; i < AHEAD; i++) {
+            uint k = first + i * lanes, inside = min(k, vectors - 1), at = k < vectors ? k : vectors + lane;
+            out[at] = (out[at] - mean) * scale * weight[inside] + bias[inside];
+        }
 }
 
 static float gelu_of(float x)
@@ -36,63 +54,55 @@ static float gelu_of(float x)
     return 0.5f * x * (1.0f + precise::tanh(inner));
 }
 
-// What all tokens share.
-template <typename Vector> struct Layer {
-    device const float4 *norm_weight, *norm_bias;
-    device const Vector *weight; // four neighbours
+// The weight rows of a simdgroup; behind the last row the last one again, which is not stored.
+template <typename Vector> struct Rows {
+    device const Vector *weight;
     device const float *bias;
-    uint K, N, gelu;
-    float epsilon;
+    uint first, N, vectors, lane, lanes;
 };
 
-// COUNT tokens against ROWS weight rows, both known to the compiler, so that the sums stay in registers.
-template <uint COUNT, typename Vector>
-static void rows_times_tokens(Layer<Vector> layer, device const float *x, device float *out, uint first,
-                              uint lane, uint lanes)
+template <typename Vector>
+static void read_ahead(Rows<Vector> rows, uint first, thread Vector (&ahead)[ROWS][AHEAD])
 {
-    uint vectors = layer.K / 4;
-    ulong row[ROWS]; // behind the last row the last one again: it is computed twice, to the same values
-    for (uint r = 0; r < ROWS; r++) row[r] = min(first + r, layer.N - 1);
-    device const float4 *token = (device const float4 *)x;
-    Statistics statistics[COUNT];
-    float sum[ROWS][COUNT];
-    for (uint t = 0; t < COUNT; t++) {
-        statistics[t] = row_statistics(token + ulong(t) * vectors, vectors, layer.epsilon, lane, lanes);
-        for (uint r = 0; r < ROWS; r++) sum[r][t] = 0.0f;
-    }
-    for (uint k = lane; k < vectors; k += lanes) {
-        float4 weight[ROWS];
-        for (uint r = 0; r < ROWS; r++) weight[r] = float4(layer.weight[row[r] * vectors + k]);
-        for (uint t = 0; t < COUNT; t++) {
-            float4 normal = (token[ulong(t) * vectors + k] - statistics[t].mean) * statistics[t].scale;
-            float4 value = normal * layer.norm_weight[k] + layer.norm_bias[k];
-            for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, weight[r]);
+    for (uint r = 0; r < ROWS; r++)
+        for (uint i = 0; i < AHEAD; i++) {
+            ulong row = min(rows.first + r, rows.N - 1);
+            uint k = first + i * rows.lanes;
+            Vector value = rows.weight[row * rows.vectors + min(k, rows.vectors - 1)];
+            ahead[r][i] = k < rows.vectors ? value : Vector(0.0f);
         }
+}
+
+// COUNT tokens against ROWS weight rows, both known to the compiler, so that the sums stay in registers.
+// `ahead` holds the beginning of the rows.
+template <uint COUNT, typename Vector>
+static void multiply(Rows<Vector> rows, threadgroup const float4 *x, thread Vector (&ahead)[ROWS][AHEAD],
+                     device float *out, bool gelu)
+{
+    float sum[ROWS][COUNT], bias[ROWS];
+    for (uint r = 0; r < ROWS; r++) {
+        bias[r] = rows.bias[min(rows.first + r, rows.N - 1)];
+        for (uint t = 0; t < COUNT; t++) sum[r][t] = 0.0f;
+    }
+    for (uint first = rows.lane; first < rows.vectors; first += AHEAD * rows.lanes) {
+        if (first != rows.lane) read_ahead(rows, first, ahead);
+        for (uint i = 0; i < AHEAD; i++)
+            for (uint t = 0; t < COUNT; t++) {
+                uint k = min(first + i * rows.lanes, rows.vectors - 1);
+                float4 value = x[t * (rows.vectors + SIMD_WIDTH) + k];
+                for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, float4(ahead[r][i]));
+            }
     }
     for (uint r = 0; r < ROWS; r++)
         for (uint t = 0; t < COUNT; t++) {
-            float y = simd_sum(sum[r][t]) + layer.bias[row[r]];
-            if (lane == 0) out[ulong(t) * layer.N + row[r]] = layer.gelu ? gelu_of(y) : y;
+            uint n = rows.first + r;
+            float y = simd_sum(sum[r][t]) + bias[r];
+            if (rows.lane == 0 && n < rows.N) out[ulong(t) * rows.N + n] = gelu ? gelu_of(y) : y;
         }
 }
 
-template <typename Vector>
-static void all_tokens(Layer<Vector> layer, device const float *x, device float *out, uint first, uint T,
-                       uint lane, uint lanes)
-{
-    uint t = 0;
-    for (; t + 8 <= T; t += 8)
-        rows_times_tokens<8>(layer, x + ulong(t) * layer.K, out + ulong(t) * layer.N, first, lane, lanes);
-    for (; t + 4 <= T; t += 4)
-        rows_times_tokens<4>(layer, x + ulong(t) * layer.K, out + ulong(t) * layer.N, first, lane, lanes);
-    for (; t + 2 <= T; t += 2)
-        rows_times_tokens<2>(layer, x + ulong(t) * layer.K, out + ulong(t) * layer.N, first, lane, lanes);
-    for (; t < T; t++)
-        rows_times_tokens<1>(layer, x + ulong(t) * layer.K, out + ulong(t) * layer.N, first, lane, lanes);
-}
-
 kernel void norm_linear_f32(
-    device const float *x [[buffer(0)]],            // [T,K]
+    device const float4 *x [[buffer(0)]],           // [T,K/4]
     device const float4 *norm_weight [[buffer(1)]], // [K/4]
     device const float4 *norm_bias [[buffer(2)]],   // [K/4]
     device const float4 *weight [[buffer(3)]],      // [N,K/4]
@@ -110,15 +120,27 @@ kernel void norm_linear_f32(
     uint threads [[threads_per_threadgroup]],
     uint simd_width [[threads_per_simdgroup]])
 {
-    uint first = (group * simdgroups + simdgroup) * ROWS;
-    if (first >= N) return;
-    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
-    Layer<float4> layer = {norm_weight, norm_bias, weight, bias, K, N, gelu, epsilon};
-    all_tokens(layer, x, out, first, T, lane, lanes);
+    threadgroup float4 normal[MAX_VECTORS];
+    uint vectors = K / 4, lanes = min(simd_width, threads - simdgroup * simd_width); // the last may be partial
+    Rows<float4> rows = {weight, bias, (group * simdgroups + simdgroup) * ROWS, N, vectors, lane, lanes};
+    for (uint begin = 0, count; begin < T; begin += count) {
+        for (count = 4; count > 1 && (count > T - begin || count * (vectors + SIMD_WIDTH) > MAX_VECTORS);) count /= 2;
+        float4 ahead[ROWS][AHEAD];
+        read_ahead(rows, lane, ahead);
+        for (uint t = simdgroup; t < count; t += simdgroups)
+            normalise(x + ulong(begin + t) * vectors, norm_weight, norm_bias, normal + t * (vectors + SIMD_WIDTH),
+                      vectors, epsilon, lane, lanes);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below
+        device float *to = out + ulong(begin) * N;
+        if (count == 4) multiply<4>(rows, normal, ahead, to, gelu);
+        if (count == 2) multiply<2>(rows, normal, ahead, to, gelu);
+        if (count == 1) multiply<1>(rows, normal, ahead, to, gelu);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the reads above ↔ the next writes
+    }
 }
 
 kernel void norm_linear_f16(
-    device const float *x [[buffer(0)]],            // [T,K]
+    device const float4 *x [[buffer(0)]],           // [T,K/4]
     device const float4 *norm_weight [[buffer(1)]], // [K/4]
     device const float4 *norm_bias [[buffer(2)]],   // [K/4]
     device const half4 *weight [[buffer(3)]],       // [N,K/4]
@@ -136,9 +158,21 @@ kernel void norm_linear_f16(
     uint threads [[threads_per_threadgroup]],
     uint simd_width [[threads_per_simdgroup]])
 {
-    uint first = (group * simdgroups + simdgroup) * ROWS;
-    if (first >= N) return;
-    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
-    Layer<half4> layer = {norm_weight, norm_bias, weight, bias, K, N, gelu, epsilon};
-    all_tokens(layer, x, out, first, T, lane, lanes);
+    threadgroup float4 normal[MAX_VECTORS];
+    uint vectors = K / 4, lanes = min(simd_width, threads - simdgroup * simd_width); // the last may be partial
+    Rows<half4> rows = {weight, bias, (group * simdgroups + simdgroup) * ROWS, N, vectors, lane, lanes};
+    for (uint begin = 0, count; begin < T; begin += count) {
+        for (count = 4; count > 1 && (count > T - begin || count * (vectors + SIMD_WIDTH) > MAX_VECTORS);) count /= 2;
+        half4 ahead[ROWS][AHEAD];
+        read_ahead(rows, lane, ahead);
+        for (uint t = simdgroup; t < count; t += simdgroups)
+            normalise(x + ulong(begin + t) * vectors, norm_weight, norm_bias, normal + t * (vectors + SIMD_WIDTH),
+                      vectors, epsilon, lane, lanes);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below
+        device float *to = out + ulong(begin) * N;
+        if (count == 4) multiply<4>(rows, normal, ahead, to, gelu);
+        if (count == 2) multiply<2>(rows, normal, ahead, to, gelu);
+        if (count == 1) multiply<1>(rows, normal, ahead, to, gelu);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the reads above ↔ the next writes
+    }
 }

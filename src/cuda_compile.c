@@ -15,12 +15,21 @@ extern const size_t cuda_header_count;
 
 enum { MAX_HEADERS = 32 };
 
+/* Behind the two that depend on the compilation. Warnings about what is Metal's way are left out:
+ * pragmas for clang, [[attributes]], literals without underscore, comparisons in templates,
+ * functions that a file doesn't use. */
+static const char *const fixed_options[] = {"-default-device", "-std=c++17", "-device-int128",
+                                            "-lineinfo",
+                                            "-diag-suppress=161,177,186,550,1097,2361"};
+enum { OPTION_COUNT = 2 + sizeof fixed_options / sizeof *fixed_options };
+
 /* One file on its way to code. */
 typedef struct Compilation {
     const CUDACompiler *nvrtc;
     const char *file;
     char *source; /* C++, as the binder writes it */
     char architecture[32];
+    const char *options[OPTION_COUNT];
     bool is_ptx;
     LLMError *error;
 } Compilation;
@@ -63,22 +72,21 @@ static bool choose_architecture(Compilation *compilation, int wanted) {
     return true;
 }
 
-/* Warnings about what is Metal's way: pragmas for clang, [[attributes]], literals without
- * underscore, comparisons in templates, functions that a file doesn't use. */
-static const char *const options[] = {NULL,         "-default-device",
-                                      "-std=c++17", "-device-int128",
-                                      "-lineinfo",  "-diag-suppress=161,177,186,550,1097,2361"};
-enum { OPTION_COUNT = sizeof options / sizeof *options };
+static void choose_options(Compilation *compilation, bool partial_simdgroups) {
+    compilation->options[0] = compilation->architecture;
+    compilation->options[1] =
+        partial_simdgroups ? "-DMSL_PARTIAL_SIMDGROUPS" : "-DMSL_WHOLE_SIMDGROUPS";
+    memcpy(&compilation->options[2], fixed_options, sizeof fixed_options);
+}
 
 static CacheKey cache_key(const Compilation *compilation) {
     int version[2] = {0, 0};
     compilation->nvrtc->nvrtcVersion(&version[0], &version[1]);
     char described[64 * OPTION_COUNT];
-    int length = snprintf(described, sizeof described, "%d.%d %s", version[0], version[1],
-                          compilation->architecture);
-    for (int i = 1; i < OPTION_COUNT; i++)
-        length +=
-            snprintf(described + length, sizeof described - (size_t)length, " %s", options[i]);
+    int length = snprintf(described, sizeof described, "%d.%d", version[0], version[1]);
+    for (int i = 0; i < OPTION_COUNT; i++)
+        length += snprintf(described + length, sizeof described - (size_t)length, " %s",
+                           compilation->options[i]);
     CacheKey key = {hash_bytes(described, (size_t)length), 0};
     for (size_t i = 0; i < cuda_header_count; i++)
         key.first = key.first * 31 + hash_bytes(cuda_headers[i].text, strlen(cuda_headers[i].text));
@@ -119,19 +127,17 @@ static void *take_code(const Compilation *compilation, nvrtcProgram program, siz
 
 static void *compile(const Compilation *compilation, size_t *size) {
     const CUDACompiler *nvrtc = compilation->nvrtc;
-    const char *texts[MAX_HEADERS], *names[MAX_HEADERS], *chosen[OPTION_COUNT];
+    const char *texts[MAX_HEADERS], *names[MAX_HEADERS];
     for (size_t i = 0; i < cuda_header_count && i < MAX_HEADERS; i++) {
         texts[i] = cuda_headers[i].text;
         names[i] = cuda_headers[i].file;
     }
-    memcpy(chosen, options, sizeof options);
-    chosen[0] = compilation->architecture;
     nvrtcProgram program;
     if (nvrtc->nvrtcCreateProgram(&program, compilation->source, compilation->file,
                                   (int)cuda_header_count, texts, names))
         return error_memory(compilation->error, strlen(compilation->source));
     void *code = NULL;
-    if (nvrtc->nvrtcCompileProgram(program, OPTION_COUNT, chosen))
+    if (nvrtc->nvrtcCompileProgram(program, OPTION_COUNT, compilation->options))
         report(compilation, program);
     else
         code = take_code(compilation, program, size);
@@ -139,10 +145,11 @@ static void *compile(const Compilation *compilation, size_t *size) {
     return code;
 }
 
-void *cuda_compile(const char *file, const char *text, int architecture, size_t *size,
-                   LLMError *error) {
+void *cuda_compile(const char *file, const char *text, int architecture, bool partial_simdgroups,
+                   size_t *size, LLMError *error) {
     Compilation compilation = {.nvrtc = cuda_compiler(error), .file = file, .error = error};
     if (!compilation.nvrtc || !choose_architecture(&compilation, architecture)) return NULL;
+    choose_options(&compilation, partial_simdgroups);
     compilation.source = bound_source(file, text, error);
     if (!compilation.source) return NULL;
     CacheKey key = cache_key(&compilation);

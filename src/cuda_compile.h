@@ -7,9 +7,11 @@
 /* Device code of all kernels of a file, named metal_<kernel> each (see MSL_ENTRY in
  * msl/cuda/metal_stdlib), from the cache if it is there. `file` names it in messages.
  * `architecture` is 90 for sm_90; for one that NVRTC doesn't know yet, PTX of the newest that it
- * does. To be freed by the caller. NULL and `error`, with the compiler's first message, on failure.
+ * does. With `partial_simdgroups` for threadgroups that need not be a multiple of 32 threads, which
+ * costs every simd function some time. To be freed by the caller. NULL and `error`, with the
+ * compiler's first message, on failure.
  */
-void *cuda_compile(const char *file, const char *text, int architecture, size_t *size,
-                   LLMError *error);
+void *cuda_compile(const char *file, const char *text, int architecture, bool partial_simdgroups,
+                   size_t *size, LLMError *error);
 
 #endif

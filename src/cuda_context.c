@@ -21,13 +21,20 @@ enum {
     SUBMISSIONS = 64, /* whose ends can be waited for one by one */
     BLAS_WORKSPACE = 32 << 20,
     SCRATCHES = 4,
-    PREFETCH_BYTES = 1 << 16, /* smaller weights are not worth fetching ahead */
+    PREFETCH_LEAST = 1 << 16, /* bytes of weights that are worth fetching ahead */
+    PREFETCH_MOST = 6 << 20,  /* more of them do not pay: the kernel itself keeps memory busy */
 };
 
 typedef struct CUDAKernel {
     CUfunction function; /* NULL until first used */
     int max_threads;     /* of a threadgroup */
 } CUDAKernel;
+
+/* All kernels, compiled for whole simdgroups or for a last one that may be partial. */
+typedef struct CUDABuild {
+    CUDAKernel *kernels; /* in the order of kernel_table */
+    CUmodule *modules;   /* in the order of kernel_sources */
+} CUDABuild;
 
 typedef struct CUDADevice {
     Device base;
@@ -36,9 +43,8 @@ typedef struct CUDADevice {
     CUcontext context;
     CUstream stream, copies; /* work; reading while it goes on */
     CUevent ends[SUBMISSIONS];
-    CUDAKernel *kernels;  /* in the order of kernel_table */
+    CUDABuild builds[2];  /* [1]: with partial simdgroups */
     char *folder;         /* of the kernels\' sources; NULL: those built in */
-    CUmodule *modules;    /* in the order of kernel_sources */
     const CUDABlas *blas; /* NULL until a product is needed */
     cublasHandle blas_handle;
     CUdeviceptr blas_workspace;
@@ -131,11 +137,15 @@ static Device *cuda_open(const DeviceOptions *options, LLMError *error) {
     device->architecture = 10 * attribute(cuda, ordinal, CUDA_ATTRIBUTE_MAJOR) +
                            attribute(cuda, ordinal, CUDA_ATTRIBUTE_MINOR);
     device->multiprocessors = attribute(cuda, ordinal, CUDA_ATTRIBUTE_MULTIPROCESSORS);
-    device->kernels = calloc(kernel_count, sizeof *device->kernels);
-    device->modules = calloc(kernel_source_count, sizeof *device->modules);
+    bool allocated = true;
+    for (CUDABuild *build = device->builds; build < device->builds + 2; build++) {
+        build->kernels = calloc(kernel_count, sizeof *build->kernels);
+        build->modules = calloc(kernel_source_count, sizeof *build->modules);
+        allocated = allocated && build->kernels && build->modules;
+    }
     if (options->kernels) device->folder = strdup(options->kernels);
-    if (!device->kernels || !device->modules || (options->kernels && !device->folder))
-        error_memory(&device->base.error, kernel_count * sizeof *device->kernels);
+    if (!allocated || (options->kernels && !device->folder))
+        error_memory(&device->base.error, kernel_count * sizeof(CUDAKernel));
     else if (start(device))
         describe(device);
     if (!device_failed(&device->base, error)) return &device->base;
@@ -155,16 +165,19 @@ static void cuda_close(Device *base) {
         const CUDADriver *cuda = enter(device);
         if (device->stream) cuda->cuStreamSynchronize(device->stream);
         close_blas(device);
-        for (size_t i = 0; device->modules && i < kernel_source_count; i++)
-            if (device->modules[i]) cuda->cuModuleUnload(device->modules[i]);
+        for (CUDABuild *build = device->builds; build < device->builds + 2; build++)
+            for (size_t i = 0; build->modules && i < kernel_source_count; i++)
+                if (build->modules[i]) cuda->cuModuleUnload(build->modules[i]);
         for (int i = 0; i < SUBMISSIONS; i++)
             if (device->ends[i]) cuda->cuEventDestroy_v2(device->ends[i]);
         if (device->stream) cuda->cuStreamDestroy_v2(device->stream);
         if (device->copies) cuda->cuStreamDestroy_v2(device->copies);
         cuda->cuDevicePrimaryCtxRelease_v2(device->ordinal);
     }
-    free(device->kernels);
-    free(device->modules);
+    for (CUDABuild *build = device->builds; build < device->builds + 2; build++) {
+        free(build->kernels);
+        free(build->modules);
+    }
     free(device->folder);
     free(device);
 }
@@ -228,35 +241,40 @@ static CUdeviceptr address_of(const DeviceArgument *argument) {
 
 /* --- kernels --- */
 
-static CUmodule load_module(CUDADevice *device, const char *file) {
+static CUmodule load_module(CUDADevice *device, const char *file, bool partial) {
     size_t i = 0, size = 0;
     while (strcmp(kernel_sources[i].file, file))
         i++;
-    if (device->modules[i]) return device->modules[i];
-    char *text = kernel_source_text(device->folder, file, &device->base.error);
+    CUmodule *module = &device->builds[partial].modules[i];
+    if (*module) return *module;
+    LLMError *error = &device->base.error;
+    char *text = kernel_source_text(device->folder, file, error);
     if (!text) return NULL;
-    void *code = cuda_compile(file, text, device->architecture, &size, &device->base.error);
+    void *code = cuda_compile(file, text, device->architecture, partial, &size, error);
     free(text);
     if (!code) return NULL;
-    int result = device->cuda->cuModuleLoadData(&device->modules[i], code);
+    int result = device->cuda->cuModuleLoadData(module, code);
     free(code);
     check(device, result, "the driver refuses a compiled kernel; update the driver");
-    return device->modules[i];
+    return *module;
 }
 
-static bool load_kernel(CUDADevice *device, const Kernel *kernel) {
-    CUDAKernel *loaded = &device->kernels[kernel - kernel_table];
-    if (loaded->function) return true;
-    CUmodule module = load_module(device, kernel->file);
-    if (!module) return false;
+/* NULL if it cannot be loaded. */
+static const CUDAKernel *load_kernel(CUDADevice *device, const Kernel *kernel, bool partial) {
+    CUDAKernel *loaded = &device->builds[partial].kernels[kernel - kernel_table];
+    if (loaded->function) return loaded;
+    CUmodule module = load_module(device, kernel->file, partial);
+    if (!module) return NULL;
     char entry[160];
     snprintf(entry, sizeof entry, "metal_%s", kernel->name);
     const CUDADriver *cuda = device->cuda;
-    return check(device, cuda->cuModuleGetFunction(&loaded->function, module, entry), entry) &&
-           check(device,
-                 cuda->cuFuncGetAttribute(&loaded->max_threads, CUDA_FUNCTION_MAX_THREADS,
-                                          loaded->function),
-                 entry);
+    if (!check(device, cuda->cuModuleGetFunction(&loaded->function, module, entry), entry) ||
+        !check(device,
+               cuda->cuFuncGetAttribute(&loaded->max_threads, CUDA_FUNCTION_MAX_THREADS,
+                                        loaded->function),
+               entry))
+        return NULL;
+    return loaded;
 }
 
 /* What an entry point takes: Arguments and Prefetch in msl/cuda/metal_stdlib. */
@@ -286,18 +304,30 @@ static uint32_t bind_arguments(const Command *command, KernelArguments *bound) {
     return scratch_bytes;
 }
 
-/* Threads of a threadgroup: many where there are too few threadgroups to fill the GPU. */
-static uint32_t group_threads(const CUDADevice *device, const Command *command) {
-    const DeviceGrid *grid = &command->grid;
-    uint32_t most = (uint32_t)device->kernels[command->kernel - kernel_table].max_threads;
-    uint32_t threads = grid->threads;
-    if (!threads && grid->item == ITEM_SIMDGROUP) threads = GROUP_THREADS;
-    if (!threads && grid->item == ITEM_THREADGROUP)
-        threads = (uint64_t)grid->x * grid->y * grid->z < (uint64_t)device->multiprocessors
-                      ? MOST_THREADS
-                      : THREADS;
-    if (!threads) threads = grid->x < THREADS ? (grid->x + LANES - 1) / LANES * LANES : THREADS;
-    return threads < most ? threads : most;
+/* Threads of a threadgroup, if nothing stands against it: many where there are too few threadgroups
+ * to fill the GPU. */
+static uint32_t wanted_threads(const CUDADevice *device, const DeviceGrid *grid) {
+    if (grid->threads) return grid->threads;
+    uint64_t items = (uint64_t)grid->x * grid->y * grid->z;
+    switch (grid->item) {
+    case ITEM_SIMDGROUP:
+        return GROUP_THREADS;
+    case ITEM_THREADGROUP:
+        return items < (uint64_t)device->multiprocessors ? MOST_THREADS : THREADS;
+    case ITEM_THREAD:
+        break;
+    }
+    return grid->x < THREADS ? (grid->x + LANES - 1) / LANES * LANES : THREADS;
+}
+
+/* The kernel, and as many of the threads as its registers allow; NULL if it cannot be loaded. */
+static const CUDAKernel *choose_kernel(CUDADevice *device, const Command *command,
+                                       uint32_t *threads) {
+    uint32_t wanted = wanted_threads(device, &command->grid);
+    const CUDAKernel *kernel = load_kernel(device, command->kernel, wanted % LANES != 0);
+    if (kernel)
+        *threads = wanted < (uint32_t)kernel->max_threads ? wanted : (uint32_t)kernel->max_threads;
+    return kernel;
 }
 
 /* Of a grid with the items given in x, how many a threadgroup takes. */
@@ -314,18 +344,19 @@ static Prefetch choose_prefetch(const Command *command, uint32_t groups) {
         const DeviceArgument *argument = &command->arguments[i];
         if (!argument->buffer || !((CUDABuffer *)argument->buffer)->is_constant) continue;
         size_t bytes = argument->buffer->size - argument->offset;
-        if (bytes > chosen.bytes && bytes >= PREFETCH_BYTES && argument->offset % 16 == 0)
+        if (bytes > chosen.bytes && bytes >= PREFETCH_LEAST && argument->offset % 16 == 0)
             chosen = (Prefetch){address_of(argument), bytes, (bytes + groups - 1) / groups};
     }
-    return chosen;
+    return chosen.bytes <= PREFETCH_MOST ? chosen : (Prefetch){0};
 }
 
 static bool launch(CUDADevice *device, const Command *command) {
     const Kernel *kernel = command->kernel;
-    if (!load_kernel(device, kernel)) return false;
     const DeviceGrid *grid = &command->grid;
-    uint32_t threads = group_threads(device, command), items = group_items(grid, threads);
-    uint32_t groups = grid->x / items + (grid->x % items != 0);
+    uint32_t threads;
+    const CUDAKernel *loaded = choose_kernel(device, command, &threads);
+    if (!loaded) return false;
+    uint32_t items = group_items(grid, threads), groups = grid->x / items + (grid->x % items != 0);
     if (groups > INT32_MAX || grid->y > UINT16_MAX || grid->z > UINT16_MAX)
         return device_fail(&device->base, LLM_ERROR_DEVICE,
                            "%s: a grid of %u × %u × %u is too large", kernel->name, grid->x,
@@ -343,8 +374,7 @@ static bool launch(CUDADevice *device, const Command *command) {
                              .attribute_count =
                                  !device->base.profile && device->architecture >= 90};
     return check(device,
-                 device->cuda->cuLaunchKernelEx(
-                     &config, device->kernels[kernel - kernel_table].function, parameters, NULL),
+                 device->cuda->cuLaunchKernelEx(&config, loaded->function, parameters, NULL),
                  kernel->name);
 }
 
@@ -430,8 +460,10 @@ static void cuda_execute(Device *base, CommandList *list) {
 static bool load_all(CUDADevice *device, const CommandList *list) {
     for (size_t i = 0; i < list->count; i++) {
         const Command *command = &list->commands[i];
-        if (!(command->kernel ? load_kernel(device, command->kernel) : load_blas(device)))
-            return false;
+        uint32_t threads;
+        bool loaded =
+            command->kernel ? choose_kernel(device, command, &threads) != NULL : load_blas(device);
+        if (!loaded) return false;
     }
     return true;
 }

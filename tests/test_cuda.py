@@ -41,11 +41,11 @@ def compile(nvrtc, library, tmp_path, monkeypatch):
     free = ctypes.CDLL(None).free
     free.argtypes = [ctypes.c_void_p]
 
-    def run(path, architecture=90, text=None):
+    def run(path, architecture=90, text=None, partial=False):
         error, size = library_module.Error(), ctypes.c_size_t()
         text = path.read_bytes() if text is None else text
         code = library.cuda_compile(
-            path.name.encode(), text, architecture, ctypes.byref(size), ctypes.byref(error)
+            path.name.encode(), text, architecture, partial, ctypes.byref(size), ctypes.byref(error)
         )
         if not code:
             raise RuntimeError(error.message.decode())
@@ -60,11 +60,12 @@ def cached(tmp_path):
     return list((tmp_path / "cache" / "metal-llm").iterdir())
 
 
-@pytest.mark.parametrize("architecture", [80, 90])
+@pytest.mark.parametrize("architecture, partial", [(80, False), (90, False), (90, True)])
 @pytest.mark.parametrize("path", KERNELS, ids=lambda path: path.stem)
-def test_every_kernel_compiles(path, architecture, compile, library):
-    """To machine code that has an entry point for each kernel of the file."""
-    code = compile(path, architecture)
+def test_every_kernel_compiles(path, architecture, partial, compile, library):
+    """To machine code that has an entry point for each kernel of the file, also for threadgroups whose
+    last simdgroup is partial."""
+    code = compile(path, architecture, partial=partial)
     assert code.startswith(b"\x7fELF")
     table = library_module.kernel_table(library)
     for kernel in table.values():

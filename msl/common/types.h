@@ -115,7 +115,7 @@ template <typename T, int N> struct vec : elements<T, N> {
     MSL_INLINE vec(T value) {
         for (int i = 0; i < N; i++) this->element[i] = value;
     }
-    template <typename U> MSL_INLINE explicit vec(const vec<U, N> &other) {
+    template <typename U> MSL_INLINE explicit vec(vec<U, N> other) {
         for (int i = 0; i < N; i++) this->element[i] = T(other[i]);
     }
     /* From scalars and smaller vectors in turn: float4(xy, z, 1.0f). */
@@ -152,12 +152,12 @@ private:
 
     /* Friends defined in the class take part in conversions, so that 2.0f * v is found. */
 #define MSL_BINARY(op)                                                                             \
-    friend MSL_INLINE vec operator op(const vec &a, const vec &b) {                                \
+    friend MSL_INLINE vec operator op(vec a, vec b) {                                \
         vec result;                                                                                \
         for (int i = 0; i < N; i++) result[i] = T(a[i] op b[i]);                                   \
         return result;                                                                             \
     }                                                                                              \
-    friend MSL_INLINE vec &operator op##=(vec &a, const vec &b) {                                  \
+    friend MSL_INLINE vec &operator op##=(vec &a, vec b) {                                  \
         return a = a op b;                                                                         \
     }
     MSL_BINARY(+)
@@ -173,7 +173,7 @@ private:
 #undef MSL_BINARY
 
 #define MSL_COMPARE(op)                                                                            \
-    friend MSL_INLINE vec<bool, N> operator op(const vec &a, const vec &b) {                       \
+    friend MSL_INLINE vec<bool, N> operator op(vec a, vec b) {                       \
         vec<bool, N> result;                                                                       \
         for (int i = 0; i < N; i++) result[i] = a[i] op b[i];                                      \
         return result;                                                                             \
@@ -189,7 +189,7 @@ private:
 #undef MSL_COMPARE
 
 #define MSL_UNARY(op, Result)                                                                      \
-    friend MSL_INLINE vec<Result, N> operator op(const vec &a) {                                   \
+    friend MSL_INLINE vec<Result, N> operator op(vec a) {                                   \
         vec<Result, N> result;                                                                     \
         for (int i = 0; i < N; i++) result[i] = Result(op a[i]);                                   \
         return result;                                                                             \
