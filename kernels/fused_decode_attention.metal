@@ -16,6 +16,7 @@ using namespace metal;
 constant constexpr uint VECTORS = 16; // of four channels, per head
 constant constexpr uint SHARE = 8;    // lanes of a team
 constant constexpr uint PARTS = VECTORS / SHARE;
+constant constexpr uint KEYS = 2;                                             // that a team reads at once
 constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup
 constant constexpr uint MAX_SIMDGROUPS = 16; // that take part
 
@@ -54,20 +55,24 @@ static Running run_through(Head head, uint begin, uint end, uint team, uint lane
         query[i] = head.query[lane + i * SHARE] * head.scale;
         running.sum[i] = 0.0f;
     }
-    for (uint first = begin; first < end; first += TEAMS) { // as often for every team: they shuffle together
-        uint s = min(first + team, end - 1);
-        device const float4 *key = s < head.length ? head.keys + ulong(s) * VECTORS : head.key;
-        device const float4 *value = s < head.length ? head.values + ulong(s) * VECTORS : head.value;
-        Running one; // this key alone
-        one.m = 0.0f;
-        one.l = 1.0f;
-        for (uint i = 0; i < PARTS; i++) {
-            one.sum[i] = value[lane + i * SHARE];
-            one.m += dot(query[i], key[lane + i * SHARE]);
+    for (uint first = begin; first < end; first += KEYS * TEAMS) { // as often for every team: they shuffle
+        Running one[KEYS];                                         // each key alone
+        for (uint j = 0; j < KEYS; j++) {
+            uint s = min(first + j * TEAMS + team, end - 1);
+            device const float4 *key = s < head.length ? head.keys + ulong(s) * VECTORS : head.key;
+            device const float4 *value = s < head.length ? head.values + ulong(s) * VECTORS : head.value;
+            one[j].m = 0.0f;
+            one[j].l = 1.0f;
+            for (uint i = 0; i < PARTS; i++) {
+                one[j].sum[i] = value[lane + i * SHARE];
+                one[j].m += dot(query[i], key[lane + i * SHARE]);
+            }
         }
-        for (uint distance = 1; distance < SHARE; distance *= 2)
-            one.m += simd_shuffle_xor(one.m, ushort(distance));
-        if (first + team < end) merge(running, one);
+        for (uint j = 0; j < KEYS; j++) {
+            for (uint distance = 1; distance < SHARE; distance *= 2)
+                one[j].m += simd_shuffle_xor(one[j].m, ushort(distance));
+            if (first + j * TEAMS + team < end) merge(running, one[j]);
+        }
     }
     return running;
 }

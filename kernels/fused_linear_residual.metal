@@ -8,7 +8,18 @@
 #include <metal_stdlib>
 using namespace metal;
 
-constant constexpr uint AHEAD = 6; // reads of a lane that are on their way at once
+constant constexpr uint AHEAD = 4; // reads of a lane that are on their way at once, twice
+
+// The next reads of a row: from `first` on, 0 behind its end.
+template <typename Vector>
+static void read_ahead(device const Vector *weight, uint first, uint vectors, uint lanes,
+                       thread Vector (&ahead)[AHEAD])
+{
+    for (uint i = 0; i < AHEAD; i++) {
+        Vector value = weight[min(first + i * lanes, vectors - 1)];
+        ahead[i] = first + i * lanes < vectors ? value : Vector(0.0f);
+    }
+}
 
 // COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
 template <uint COUNT, typename Vector>
@@ -18,18 +29,16 @@ static void add_row(device const Vector *weight, device const float4 *x, float b
     float sum[COUNT], before[COUNT]; // read early: it takes as long as a part of the weights
     for (uint t = 0; t < COUNT; t++) {
         sum[t] = 0.0f;
-        before[t] = stream[ulong(t) * N];
+        before[t] = lane == 0 ? stream[ulong(t) * N] : 0.0f;
     }
+    Vector value[AHEAD], next[AHEAD];
+    read_ahead(weight, lane, vectors, lanes, next);
     for (uint first = lane; first < vectors; first += AHEAD * lanes) {
-        Vector value[AHEAD];
-        for (uint i = 0; i < AHEAD; i++) value[i] = weight[min(first + i * lanes, vectors - 1)];
-        for (uint i = 0; i < AHEAD; i++) {
-            uint k = first + i * lanes;
-            for (uint t = 0; t < COUNT; t++) {
-                float part = dot(float4(value[i]), x[ulong(t) * vectors + min(k, vectors - 1)]);
-                sum[t] += k < vectors ? part : 0.0f;
-            }
-        }
+        for (uint i = 0; i < AHEAD; i++) value[i] = next[i];
+        read_ahead(weight, first + AHEAD * lanes, vectors, lanes, next);
+        for (uint i = 0; i < AHEAD; i++)
+            for (uint t = 0; t < COUNT; t++)
+                sum[t] += dot(float4(value[i]), x[ulong(t) * vectors + min(first + i * lanes, vectors - 1)]);
     }
     for (uint t = 0; t < COUNT; t++) {
         float total = simd_sum(sum[t]);

@@ -4,9 +4,9 @@
 //
 // On a GPU a step of decoding is a chain of short kernels, and starting one costs as much as what it does:
 // this one takes the place of layernorm.metal, linear.metal and activation.metal. Every threadgroup makes
-// the normalised vectors for itself, each by one of its simdgroups; then each simdgroup takes ROWS rows of
-// the weights, of which the first parts are on their way meanwhile. Lanes read four neighbours at a time.
-// K is a multiple of 4 and at most 7,552. Grid ⌈N / ROWS⌉ simdgroups.
+// the normalised vectors for itself, in jobs that its simdgroups share out; then each simdgroup takes ROWS
+// rows of the weights, of which the first parts are on their way meanwhile. Lanes read four neighbours at a time.
+// K is a multiple of 4 and at most 2,432. Grid ⌈N / ROWS⌉ simdgroups.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -14,38 +14,41 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 constant constexpr uint ROWS = 2;
-constant constexpr uint AHEAD = 6;           // reads of a weight row that are on their way at once
+constant constexpr uint AHEAD = 8;           // reads of a weight row that are on their way at once
 constant constexpr uint MAX_VECTORS = 1920; // of four neighbours, in threadgroup memory
 
-// layernorm.metal for one token, by one simdgroup; a lane reads only what it wrote itself. `out` has a place
-// for each lane behind the vectors, where those write that have none left: so nobody has to branch, and
-// reads need not wait for each other.
-static void normalise(device const float4 *x, device const float4 *weight, device const float4 *bias,
-                      threadgroup float4 *out, uint vectors, float epsilon, uint lane, uint lanes)
+// Where a lane puts vector k of `vectors`: behind the end it has a place of its own, so that nobody has to
+// branch, and one read need not wait for another.
+static uint place(uint k, uint vectors, uint lane)
+{
+    return k < vectors ? k : vectors + lane;
+}
+
+static void copy(device const float4 *from, threadgroup float4 *to, uint vectors, uint lane, uint lanes)
+{
+    for (uint first = lane; first < vectors; first += AHEAD * lanes)
+        for (uint i = 0; i < AHEAD; i++) {
+            uint k = first + i * lanes;
+            to[place(k, vectors, lane)] = from[min(k, vectors - 1)];
+        }
+}
+
+// To mean 0 and standard deviation 1, as layernorm.metal does it. A lane reads only what it wrote itself.
+static void normalise(device const float4 *x, threadgroup float4 *out, uint vectors, float epsilon, uint lane,
+                      uint lanes)
 {
     float sum = 0.0f, differences = 0.0f, squares = 0.0f, count = float(4 * vectors);
-    for (uint first = lane; first < vectors; first += AHEAD * lanes)
-        for (uint i = 0; i < AHEAD; i++) {
-            uint k = first + i * lanes;
-            float4 value = x[min(k, vectors - 1)];
-            sum += k < vectors ? dot(value, float4(1.0f)) : 0.0f;
-            out[k < vectors ? k : vectors + lane] = value;
-        }
+    copy(x, out, vectors, lane, lanes);
+    for (uint k = lane; k < vectors; k += lanes) sum += dot(out[k], float4(1.0f));
     float mean = simd_sum(sum) / count;
-    for (uint first = lane; first < vectors; first += AHEAD * lanes)
-        for (uint i = 0; i < AHEAD; i++) {
-            uint k = first + i * lanes;
-            float4 difference = out[k < vectors ? k : vectors + lane] - mean;
-            differences += k < vectors ? dot(difference, float4(1.0f)) : 0.0f;
-            squares += k < vectors ? dot(difference, difference) : 0.0f;
-        }
-    float variance = simd_sum(squares) / count, scale = 1.0f / sqrt(variance + epsilon);
+    for (uint k = lane; k < vectors; k += lanes) {
+        float4 difference = out[k] - mean;
+        differences += dot(difference, float4(1.0f));
+        squares += dot(difference, difference);
+    }
+    float scale = 1.0f / sqrt(simd_sum(squares) / count + epsilon);
     mean += simd_sum(differences) / count;
-    for (uint first = lane; first < vectors; first += AHEAD * lanes)
-        for (uint i = 0; i < AHEAD; i++) {
-            uint k = first + i * lanes, inside = min(k, vectors - 1), at = k < vectors ? k : vectors + lane;
-            out[at] = (out[at] - mean) * scale * weight[inside] + bias[inside];
-        }
+    for (uint k = lane; k < vectors; k += lanes) out[k] = (out[k] - mean) * scale;
 }
 
 static float gelu_of(float x)
@@ -74,11 +77,13 @@ static void read_ahead(Rows<Vector> rows, uint first, thread Vector (&ahead)[ROW
 }
 
 // COUNT tokens against ROWS weight rows, both known to the compiler, so that the sums stay in registers.
-// `ahead` holds the beginning of the rows.
+// `normal` has the normalised tokens and behind them layernorm's weight and bias; `ahead` the beginning of
+// the rows.
 template <uint COUNT, typename Vector>
-static void multiply(Rows<Vector> rows, threadgroup const float4 *x, thread Vector (&ahead)[ROWS][AHEAD],
+static void multiply(Rows<Vector> rows, threadgroup const float4 *normal, thread Vector (&ahead)[ROWS][AHEAD],
                      device float *out, bool gelu)
 {
+    uint stride = rows.vectors + SIMD_WIDTH;
     float sum[ROWS][COUNT], bias[ROWS];
     for (uint r = 0; r < ROWS; r++) {
         bias[r] = rows.bias[min(rows.first + r, rows.N - 1)];
@@ -86,12 +91,14 @@ static void multiply(Rows<Vector> rows, threadgroup const float4 *x, thread Vect
     }
     for (uint first = rows.lane; first < rows.vectors; first += AHEAD * rows.lanes) {
         if (first != rows.lane) read_ahead(rows, first, ahead);
-        for (uint i = 0; i < AHEAD; i++)
+        for (uint i = 0; i < AHEAD; i++) {
+            uint k = min(first + i * rows.lanes, rows.vectors - 1);
+            float4 scale = normal[COUNT * stride + k], shift = normal[(COUNT + 1) * stride + k];
             for (uint t = 0; t < COUNT; t++) {
-                uint k = min(first + i * rows.lanes, rows.vectors - 1);
-                float4 value = x[t * (rows.vectors + SIMD_WIDTH) + k];
+                float4 value = normal[t * stride + k] * scale + shift;
                 for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, float4(ahead[r][i]));
             }
+        }
     }
     for (uint r = 0; r < ROWS; r++)
         for (uint t = 0; t < COUNT; t++) {
@@ -122,14 +129,18 @@ kernel void norm_linear_f32(
 {
     threadgroup float4 normal[MAX_VECTORS];
     uint vectors = K / 4, lanes = min(simd_width, threads - simdgroup * simd_width); // the last may be partial
+    uint stride = vectors + SIMD_WIDTH;
     Rows<float4> rows = {weight, bias, (group * simdgroups + simdgroup) * ROWS, N, vectors, lane, lanes};
     for (uint begin = 0, count; begin < T; begin += count) {
-        for (count = 4; count > 1 && (count > T - begin || count * (vectors + SIMD_WIDTH) > MAX_VECTORS);) count /= 2;
+        for (count = 4; count > 1 && (begin + count > T || (count + 2) * stride > MAX_VECTORS);) count /= 2;
         float4 ahead[ROWS][AHEAD];
         read_ahead(rows, lane, ahead);
-        for (uint t = simdgroup; t < count; t += simdgroups)
-            normalise(x + ulong(begin + t) * vectors, norm_weight, norm_bias, normal + t * (vectors + SIMD_WIDTH),
-                      vectors, epsilon, lane, lanes);
+        for (uint job = simdgroup; job < count + 2; job += simdgroups) {
+            if (job < count)
+                normalise(x + ulong(begin + job) * vectors, normal + job * stride, vectors, epsilon, lane, lanes);
+            else
+                copy(job == count ? norm_weight : norm_bias, normal + job * stride, vectors, lane, lanes);
+        }
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below
         device float *to = out + ulong(begin) * N;
         if (count == 4) multiply<4>(rows, normal, ahead, to, gelu);
@@ -160,14 +171,18 @@ kernel void norm_linear_f16(
 {
     threadgroup float4 normal[MAX_VECTORS];
     uint vectors = K / 4, lanes = min(simd_width, threads - simdgroup * simd_width); // the last may be partial
+    uint stride = vectors + SIMD_WIDTH;
     Rows<half4> rows = {weight, bias, (group * simdgroups + simdgroup) * ROWS, N, vectors, lane, lanes};
     for (uint begin = 0, count; begin < T; begin += count) {
-        for (count = 4; count > 1 && (count > T - begin || count * (vectors + SIMD_WIDTH) > MAX_VECTORS);) count /= 2;
+        for (count = 4; count > 1 && (begin + count > T || (count + 2) * stride > MAX_VECTORS);) count /= 2;
         half4 ahead[ROWS][AHEAD];
         read_ahead(rows, lane, ahead);
-        for (uint t = simdgroup; t < count; t += simdgroups)
-            normalise(x + ulong(begin + t) * vectors, norm_weight, norm_bias, normal + t * (vectors + SIMD_WIDTH),
-                      vectors, epsilon, lane, lanes);
+        for (uint job = simdgroup; job < count + 2; job += simdgroups) {
+            if (job < count)
+                normalise(x + ulong(begin + job) * vectors, normal + job * stride, vectors, epsilon, lane, lanes);
+            else
+                copy(job == count ? norm_weight : norm_bias, normal + job * stride, vectors, lane, lanes);
+        }
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below
         device float *to = out + ulong(begin) * N;
         if (count == 4) multiply<4>(rows, normal, ahead, to, gelu);

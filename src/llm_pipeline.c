@@ -255,7 +255,7 @@ void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
 /* --- decoding by fused kernels: five to a layer --- */
 
 enum { FUSED_ROWS = 2 }; /* ROWS of kernels/fused_norm_linear.metal */
-enum { FUSED_TOKENS = 8 };
+enum { FUSED_CHANNELS = 2432, FUSED_TOKENS = 8 };
 
 static bool suits_fusion(const Matrix *weight) {
     return format_kernels[weight->type].norm_linear && weight->columns % 4 == 0;
@@ -264,7 +264,8 @@ static bool suits_fusion(const Matrix *weight) {
 bool pipeline_can_fuse(const LLMPipeline *llm) {
     const ModelConfig *config = &llm->checkpoint->config;
     const Weights *weights = &llm->weights;
-    bool suits = config->channels == 64 * config->heads && suits_fusion(&weights->output);
+    bool suits = config->channels == 64 * config->heads && config->channels <= FUSED_CHANNELS &&
+                 suits_fusion(&weights->output);
     for (uint32_t l = 0; l < config->layers && suits; l++)
         suits = suits_fusion(&weights->layer[l].qkv) && suits_fusion(&weights->layer[l].projection) &&
                 suits_fusion(&weights->layer[l].up) && suits_fusion(&weights->layer[l].down);
