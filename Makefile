@@ -29,7 +29,7 @@ else
 endif
 
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
-KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function \
+KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function -Wno-unused-const-variable \
     -Wno-unknown-warning-option -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
     -ffp-contract=fast -fsigned-char
 # Short loops of fixed length are vectorised, not unrolled first.

@@ -10,6 +10,13 @@ using namespace metal;
 
 constant constexpr uint AHEAD = 4; // reads of a lane that are on their way at once, twice
 
+// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
+// kernel that early.
+constant constexpr bool WAITS_ITSELF = true;
+#ifndef KERNELS_OVERLAP
+#define wait_for_previous_kernel()
+#endif
+
 // The next reads of a row: from `first` on, 0 behind its end.
 template <typename Vector>
 static void read_ahead(device const Vector *weight, uint first, uint vectors, uint lanes,
@@ -26,19 +33,21 @@ template <uint COUNT, typename Vector>
 static void add_row(device const Vector *weight, device const float4 *x, float bias, device float *stream,
                     uint vectors, uint N, uint lane, uint lanes)
 {
+    Vector value[AHEAD], next[AHEAD];
+    read_ahead(weight, lane, vectors, lanes, value);
+    read_ahead(weight, lane + AHEAD * lanes, vectors, lanes, next);
+    wait_for_previous_kernel();
     float sum[COUNT], before[COUNT]; // read early: it takes as long as a part of the weights
     for (uint t = 0; t < COUNT; t++) {
         sum[t] = 0.0f;
         before[t] = lane == 0 ? stream[ulong(t) * N] : 0.0f;
     }
-    Vector value[AHEAD], next[AHEAD];
-    read_ahead(weight, lane, vectors, lanes, next);
     for (uint first = lane; first < vectors; first += AHEAD * lanes) {
-        for (uint i = 0; i < AHEAD; i++) value[i] = next[i];
-        read_ahead(weight, first + AHEAD * lanes, vectors, lanes, next);
         for (uint i = 0; i < AHEAD; i++)
             for (uint t = 0; t < COUNT; t++)
                 sum[t] += dot(float4(value[i]), x[ulong(t) * vectors + min(first + i * lanes, vectors - 1)]);
+        for (uint i = 0; i < AHEAD; i++) value[i] = next[i];
+        read_ahead(weight, first + 2 * AHEAD * lanes, vectors, lanes, next);
     }
     for (uint t = 0; t < COUNT; t++) {
         float total = simd_sum(sum[t]);

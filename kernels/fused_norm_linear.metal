@@ -6,7 +6,8 @@
 // this one takes the place of layernorm.metal, linear.metal and activation.metal. Every threadgroup makes
 // the normalised vectors for itself, in jobs that its simdgroups share out; then each simdgroup takes ROWS
 // rows of the weights, of which the first parts are on their way meanwhile. Lanes read four neighbours at a time.
-// K is a multiple of 4 and at most 2,432. Grid ⌈N / ROWS⌉ simdgroups.
+// K is a multiple of 4 and at most 2,432. The grid has as many simdgroups as the device runs at once, or one
+// for each ROWS rows if that is less.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -16,6 +17,13 @@ using namespace metal;
 constant constexpr uint ROWS = 2;
 constant constexpr uint AHEAD = 8;           // reads of a weight row that are on their way at once
 constant constexpr uint MAX_VECTORS = 1920; // of four neighbours, in threadgroup memory
+
+// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
+// kernel that early.
+constant constexpr bool WAITS_ITSELF = true;
+#ifndef KERNELS_OVERLAP
+#define wait_for_previous_kernel()
+#endif
 
 // Where a lane puts vector k of `vectors`: behind the end it has a place of its own, so that nobody has to
 // branch, and one read need not wait for another.
@@ -57,7 +65,7 @@ static float gelu_of(float x)
     return 0.5f * x * (1.0f + precise::tanh(inner));
 }
 
-// The weight rows of a simdgroup; behind the last row the last one again, which is not stored.
+// ROWS weight rows from `first` on; behind the last row the last one again, which is not stored.
 template <typename Vector> struct Rows {
     device const Vector *weight;
     device const float *bias;
@@ -65,11 +73,11 @@ template <typename Vector> struct Rows {
 };
 
 template <typename Vector>
-static void read_ahead(Rows<Vector> rows, uint first, thread Vector (&ahead)[ROWS][AHEAD])
+static void read_ahead(Rows<Vector> rows, uint first_row, uint first, thread Vector (&ahead)[ROWS][AHEAD])
 {
     for (uint r = 0; r < ROWS; r++)
         for (uint i = 0; i < AHEAD; i++) {
-            ulong row = min(rows.first + r, rows.N - 1);
+            ulong row = min(first_row + r, rows.N - 1);
             uint k = first + i * rows.lanes;
             Vector value = rows.weight[row * rows.vectors + min(k, rows.vectors - 1)];
             ahead[r][i] = k < rows.vectors ? value : Vector(0.0f);
@@ -85,12 +93,11 @@ static void multiply(Rows<Vector> rows, threadgroup const float4 *normal, thread
 {
     uint stride = rows.vectors + SIMD_WIDTH;
     float sum[ROWS][COUNT], bias[ROWS];
-    for (uint r = 0; r < ROWS; r++) {
-        bias[r] = rows.bias[min(rows.first + r, rows.N - 1)];
+    for (uint r = 0; r < ROWS; r++) bias[r] = rows.bias[min(rows.first + r, rows.N - 1)];
+    for (uint r = 0; r < ROWS; r++)
         for (uint t = 0; t < COUNT; t++) sum[r][t] = 0.0f;
-    }
     for (uint first = rows.lane; first < rows.vectors; first += AHEAD * rows.lanes) {
-        if (first != rows.lane) read_ahead(rows, first, ahead);
+        if (first != rows.lane) read_ahead(rows, rows.first, first, ahead);
         for (uint i = 0; i < AHEAD; i++) {
             uint k = min(first + i * rows.lanes, rows.vectors - 1);
             float4 scale = normal[COUNT * stride + k], shift = normal[(COUNT + 1) * stride + k];
@@ -121,6 +128,7 @@ kernel void norm_linear_f32(
     constant uint &gelu [[buffer(9)]], // 1: f = gelu
     constant float &epsilon [[buffer(10)]],
     uint group [[threadgroup_position_in_grid]],
+    uint groups [[threadgroups_per_grid]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
     uint simdgroups [[simdgroups_per_threadgroup]],
@@ -129,23 +137,25 @@ kernel void norm_linear_f32(
 {
     threadgroup float4 normal[MAX_VECTORS];
     uint vectors = K / 4, lanes = min(simd_width, threads - simdgroup * simd_width); // the last may be partial
-    uint stride = vectors + SIMD_WIDTH;
-    Rows<float4> rows = {weight, bias, (group * simdgroups + simdgroup) * ROWS, N, vectors, lane, lanes};
+    uint stride = vectors + SIMD_WIDTH, first = (group * simdgroups + simdgroup) * ROWS;
+    Rows<float4> rows = {weight, bias, first, N, vectors, lane, lanes};
     for (uint begin = 0, count; begin < T; begin += count) {
         for (count = 4; count > 1 && (begin + count > T || (count + 2) * stride > MAX_VECTORS);) count /= 2;
         float4 ahead[ROWS][AHEAD];
-        read_ahead(rows, lane, ahead);
-        for (uint job = simdgroup; job < count + 2; job += simdgroups) {
-            if (job < count)
-                normalise(x + ulong(begin + job) * vectors, normal + job * stride, vectors, epsilon, lane, lanes);
-            else
-                copy(job == count ? norm_weight : norm_bias, normal + job * stride, vectors, lane, lanes);
-        }
+        read_ahead(rows, first, lane, ahead);
+        for (uint job = simdgroup; job < 2; job += simdgroups)
+            copy(job ? norm_bias : norm_weight, normal + (count + job) * stride, vectors, lane, lanes);
+        wait_for_previous_kernel();
+        for (uint job = (simdgroup + 2) % simdgroups; job < count; job += simdgroups)
+            normalise(x + ulong(begin + job) * vectors, normal + job * stride, vectors, epsilon, lane, lanes);
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below
         device float *to = out + ulong(begin) * N;
-        if (count == 4) multiply<4>(rows, normal, ahead, to, gelu);
-        if (count == 2) multiply<2>(rows, normal, ahead, to, gelu);
-        if (count == 1) multiply<1>(rows, normal, ahead, to, gelu);
+        for (rows.first = first; rows.first < N; rows.first += groups * simdgroups * ROWS) {
+            if (count == 4) multiply<4>(rows, normal, ahead, to, gelu);
+            if (count == 2) multiply<2>(rows, normal, ahead, to, gelu);
+            if (count == 1) multiply<1>(rows, normal, ahead, to, gelu);
+            read_ahead(rows, rows.first + groups * simdgroups * ROWS, lane, ahead);
+        }
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the reads above ↔ the next writes
     }
 }
@@ -163,6 +173,7 @@ kernel void norm_linear_f16(
     constant uint &gelu [[buffer(9)]], // 1: f = gelu
     constant float &epsilon [[buffer(10)]],
     uint group [[threadgroup_position_in_grid]],
+    uint groups [[threadgroups_per_grid]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
     uint simdgroups [[simdgroups_per_threadgroup]],
@@ -171,23 +182,25 @@ kernel void norm_linear_f16(
 {
     threadgroup float4 normal[MAX_VECTORS];
     uint vectors = K / 4, lanes = min(simd_width, threads - simdgroup * simd_width); // the last may be partial
-    uint stride = vectors + SIMD_WIDTH;
-    Rows<half4> rows = {weight, bias, (group * simdgroups + simdgroup) * ROWS, N, vectors, lane, lanes};
+    uint stride = vectors + SIMD_WIDTH, first = (group * simdgroups + simdgroup) * ROWS;
+    Rows<half4> rows = {weight, bias, first, N, vectors, lane, lanes};
     for (uint begin = 0, count; begin < T; begin += count) {
         for (count = 4; count > 1 && (begin + count > T || (count + 2) * stride > MAX_VECTORS);) count /= 2;
         half4 ahead[ROWS][AHEAD];
-        read_ahead(rows, lane, ahead);
-        for (uint job = simdgroup; job < count + 2; job += simdgroups) {
-            if (job < count)
-                normalise(x + ulong(begin + job) * vectors, normal + job * stride, vectors, epsilon, lane, lanes);
-            else
-                copy(job == count ? norm_weight : norm_bias, normal + job * stride, vectors, lane, lanes);
-        }
+        read_ahead(rows, first, lane, ahead);
+        for (uint job = simdgroup; job < 2; job += simdgroups)
+            copy(job ? norm_bias : norm_weight, normal + (count + job) * stride, vectors, lane, lanes);
+        wait_for_previous_kernel();
+        for (uint job = (simdgroup + 2) % simdgroups; job < count; job += simdgroups)
+            normalise(x + ulong(begin + job) * vectors, normal + job * stride, vectors, epsilon, lane, lanes);
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below
         device float *to = out + ulong(begin) * N;
-        if (count == 4) multiply<4>(rows, normal, ahead, to, gelu);
-        if (count == 2) multiply<2>(rows, normal, ahead, to, gelu);
-        if (count == 1) multiply<1>(rows, normal, ahead, to, gelu);
+        for (rows.first = first; rows.first < N; rows.first += groups * simdgroups * ROWS) {
+            if (count == 4) multiply<4>(rows, normal, ahead, to, gelu);
+            if (count == 2) multiply<2>(rows, normal, ahead, to, gelu);
+            if (count == 1) multiply<1>(rows, normal, ahead, to, gelu);
+            read_ahead(rows, rows.first + groups * simdgroups * ROWS, lane, ahead);
+        }
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the reads above ↔ the next writes
     }
 }

@@ -84,6 +84,7 @@ static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
         return NULL;
     }
     device->entries = level.entries;
+    device->base.simdgroups = UINT32_MAX; /* items are shared out anyway */
     uint32_t threads = thread_pool_threads(device->pool);
     snprintf(device->base.description, sizeof device->base.description, "cpu: %u thread%s, %s",
              threads, threads == 1 ? "" : "s", level.name);

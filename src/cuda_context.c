@@ -18,6 +18,7 @@ enum {
     GROUP_THREADS = 128, /* for grids of simdgroups */
     MOST_THREADS = 1024, /* where there are fewer threadgroups than multiprocessors */
     LANES = 32,
+    SIMDGROUPS = 16,  /* that a multiprocessor runs at once, with the registers of large kernels */
     SUBMISSIONS = 64, /* whose ends can be waited for one by one */
     BLAS_WORKSPACE = 32 << 20,
     SCRATCHES = 4,
@@ -137,6 +138,7 @@ static Device *cuda_open(const DeviceOptions *options, LLMError *error) {
     device->architecture = 10 * attribute(cuda, ordinal, CUDA_ATTRIBUTE_MAJOR) +
                            attribute(cuda, ordinal, CUDA_ATTRIBUTE_MINOR);
     device->multiprocessors = attribute(cuda, ordinal, CUDA_ATTRIBUTE_MULTIPROCESSORS);
+    device->base.simdgroups = SIMDGROUPS * (uint32_t)device->multiprocessors;
     bool allocated = true;
     for (CUDABuild *build = device->builds; build < device->builds + 2; build++) {
         build->kernels = calloc(kernel_count, sizeof *build->kernels);

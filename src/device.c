@@ -65,6 +65,10 @@ uint32_t device_simd_width(const Device *device) {
     return device->target->simd_width;
 }
 
+uint32_t device_simdgroups(const Device *device) {
+    return device->simdgroups;
+}
+
 bool device_failed(const Device *device, LLMError *error) {
     if (device->error.status == LLM_OK) return false;
     error_set(error, device->error.status, "%s", device->error.message);

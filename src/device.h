@@ -29,6 +29,8 @@ void device_close(Device *device);
 const char *device_description(const Device *device);
 /* Lanes of a full simdgroup: 1 on a CPU. */
 uint32_t device_simd_width(const Device *device);
+/* How many simdgroups keep all of the device busy. */
+uint32_t device_simdgroups(const Device *device);
 /* Names of the targets this build has, best first; NULL-terminated. */
 const char *const *device_targets(void);
 /* The sticky error: true and *error set if any call has failed since the device was opened. */

@@ -67,6 +67,7 @@ struct Device {
     char description[256];
     LLMError error;
     bool profile;
+    uint32_t simdgroups; /* see device_simdgroups; set by open */
     CommandList queue;
     DeviceStep *recording;
     uint64_t submission;

@@ -17,7 +17,7 @@ enum { LINEAR_TOKENS = 8 };
 enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal */
 /* From how many tokens on the matrix library is faster, float weights first; of other formats it
  * needs a float copy. See docs/speed.md. */
-enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97 };
+enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97, MATMUL_TOKENS_GPU = 33 };
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 
 /* A buffer that a kernel moves whole, as it does weights; one of which it moves `count` floats. */
@@ -52,8 +52,10 @@ static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, ui
 
 /* Never for the embedding of a quantised model, whose float copy would be larger than the model. */
 static bool suits_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t T) {
+    bool is_gpu = device_simd_width(llm->device) > 1;
     if (!format_kernels[weight->type].dequantise) return T >= MATMUL_TOKENS_FLOAT;
-    return T >= MATMUL_TOKENS && weight->buffer != llm->weights.output.buffer;
+    return T >= (is_gpu ? MATMUL_TOKENS_GPU : MATMUL_TOKENS) &&
+           weight->buffer != llm->weights.output.buffer;
 }
 
 /* out[T,N] = x[T,K] · weightᵀ by the matrix library. */
@@ -267,9 +269,17 @@ bool pipeline_can_fuse(const LLMPipeline *llm) {
     bool suits = config->channels == 64 * config->heads && config->channels <= FUSED_CHANNELS &&
                  suits_fusion(&weights->output);
     for (uint32_t l = 0; l < config->layers && suits; l++)
-        suits = suits_fusion(&weights->layer[l].qkv) && suits_fusion(&weights->layer[l].projection) &&
+        suits = suits_fusion(&weights->layer[l].qkv) &&
+                suits_fusion(&weights->layer[l].projection) &&
                 suits_fusion(&weights->layer[l].up) && suits_fusion(&weights->layer[l].down);
     return suits && llm->B <= FUSED_TOKENS;
+}
+
+/* Each takes as many turns of ROWS rows as the others. */
+static uint32_t fused_simdgroups(const LLMPipeline *llm, uint32_t N) {
+    uint32_t all = (N + FUSED_ROWS - 1) / FUSED_ROWS, most = device_simdgroups(llm->device);
+    uint32_t turns = all / most + (all % most != 0);
+    return (all + turns - 1) / turns;
 }
 
 /* layernorm → product → bias, and GELU. */
@@ -278,9 +288,9 @@ static void norm_linear(LLMPipeline *llm, DeviceBuffer *norm_weight, DeviceBuffe
                         uint32_t B) {
     uint32_t N = weight->rows, K = weight->columns;
     dispatch(llm->device, format_kernels[weight->type].norm_linear,
-             grid_simdgroups((N + FUSED_ROWS - 1) / FUSED_ROWS), FLOATS(llm->x, B * K),
-             BUFFER(norm_weight), BUFFER(norm_bias), BUFFER(weight->buffer), FLOATS(bias, N),
-             FLOATS(out, B * N), arg_u32(B), arg_u32(K), arg_u32(N), arg_u32(gelu),
+             grid_simdgroups(fused_simdgroups(llm, N)), FLOATS(llm->x, B * K), BUFFER(norm_weight),
+             BUFFER(norm_bias), BUFFER(weight->buffer), FLOATS(bias, N), FLOATS(out, B * N),
+             arg_u32(B), arg_u32(K), arg_u32(N), arg_u32(gelu),
              arg_f32(llm->checkpoint->config.epsilon));
 }
 
@@ -298,8 +308,9 @@ static void decode_attention(LLMPipeline *llm, uint32_t l, uint32_t B) {
     uint32_t C = config->channels;
     dispatch(llm->device, "decode_attention_hs64", grid_threadgroups(config->heads, B, 1),
              FLOATS(llm->qkv, 3 * B * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
-             cached(llm, llm->keys[l], B), cached(llm, llm->values[l], B), FLOATS(llm->mixed, B * C),
-             arg_u32(llm->capacity), arg_f32(attention_scale(config, l)));
+             cached(llm, llm->keys[l], B), cached(llm, llm->values[l], B),
+             FLOATS(llm->mixed, B * C), arg_u32(llm->capacity),
+             arg_f32(attention_scale(config, l)));
 }
 
 static void decode_fused(LLMPipeline *llm, uint32_t B) {

@@ -22,6 +22,7 @@ enum {
     THREADS = 64,        /* of a threadgroup, for grids of threads */
     GROUP_THREADS = 128, /* for grids of simdgroups and threadgroups */
     LANES = 32,
+    SIMDGROUPS = 12, /* few, so that simdgroups take more than one turn */
 };
 
 /* Repeated, NaN as float and as half, and not what fresh memory holds. */
@@ -223,6 +224,7 @@ static Device *open_device(const DeviceOptions *options, LLMError *error) {
         return error_memory(error, sizeof *device);
     }
     device->simt = simt;
+    device->base.simdgroups = SIMDGROUPS;
     device->seed = options->seed << 20;
     snprintf(device->base.description, sizeof device->base.description,
              "simt: threadgroups on fibers, simdgroups of %d, seed %llu", LANES,
