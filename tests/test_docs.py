@@ -37,7 +37,7 @@ NUMPY = numpy_of_the_page()
 
 def formats_of_the_page():
     """The rows of the table of formats: name → (bytes of a block, weights of a block, its kernels by what
-    they are: linear, linear_tile, embedding_forward, dequantise)."""
+    they are: linear, norm_linear, embedding_forward …)."""
     rows = re.findall(r"^\| `(\w+)` \| (\d+) bytes, (\d+) weights? \|.*$", PAGE, re.M)
     formats = {}
     for name, size, weights in rows:
@@ -170,6 +170,17 @@ def flash_attention_hs64(random):
     return threadgroups(-(-inputs["T"] // 4), inputs["nh"], inputs["B"]), inputs
 
 
+@case("decode_attention_hs64")
+def decode_attention(random):
+    B, nh, capacity = size(random, 3), size(random, 3), size(random, 90)
+    inputs = {name: normal(random, B, nh, capacity, 64) for name in ("keys", "values")}
+    inputs["qkv"] = normal(random, B, 3, nh, 64)
+    lengths = random.integers(0, capacity, B)
+    counts = numpy.maximum(random.integers(0, 2, B), lengths == 0)  # a row has something to see
+    inputs |= {"lengths": uints(lengths), "counts": uints(counts)}
+    return threadgroups(nh, B), inputs | {"capacity": capacity, "scale": 0.125}
+
+
 @case("last_token_rows")
 def last_token_rows(random):
     B, T, C = size(random, 5), size(random, 9), size(random, 100)
@@ -244,6 +255,19 @@ def linear_tile_case(random, format):
     return simdgroups(-(-grid.x // 4)), *inputs
 
 
+def norm_linear_case(random, format):
+    _, inputs, _, exact = linear_case(random, format)
+    added = {name: normal(random, inputs["K"]) for name in ("norm_weight", "norm_bias")}
+    added |= {"gelu": int(random.integers(2)), "epsilon": 1e-5}
+    return simdgroups(-(-inputs["N"] // 2)), inputs | added, NUMPY["norm_linear"], exact | added
+
+
+def linear_residual_case(random, format):
+    grid, inputs, _, exact = linear_case(random, format)
+    added = {"stream": normal(random, inputs["T"], inputs["N"])}
+    return grid, inputs | added, NUMPY["linear_residual"], exact | added
+
+
 def embedding_case(random, format):
     B, T, C, V, context = size(random, 3), size(random, 9), columns(random, format), 50, 12
     data, table = packed(random, format, V, C)
@@ -264,6 +288,8 @@ def dequantise_case(random, format):
 FORMAT_CASES = {
     "linear": linear_case,
     "linear_tile": linear_tile_case,
+    "norm_linear": norm_linear_case,
+    "linear_residual": linear_residual_case,
     "embedding_forward": embedding_case,
     "dequantise": dequantise_case,
 }
