@@ -19,7 +19,9 @@ LDLIBS   := -lcjson -lpcre2-8 -lm -pthread -ldl
 ifeq ($(OS),Darwin)
   brew     := $(shell brew --prefix 2>/dev/null)
   CPPFLAGS += -I$(brew)/include -DACCELERATE_NEW_LAPACK
-  LDLIBS   := -L$(brew)/lib -lcjson -lpcre2-8 -framework Accelerate
+  LDLIBS   := -L$(brew)/lib -lcjson -lpcre2-8 $(addprefix -framework ,Accelerate Foundation Metal MetalPerformanceShaders)
+  # Without it there is no default device for a program without windows.
+  LDLIBS   += -framework CoreGraphics
   SHARED   := libmetal-llm.dylib
   SONAME   := libmetal-llm.0.dylib
 else
@@ -49,7 +51,8 @@ endif
 
 KERNELS := $(sort $(wildcard kernels/*.metal))
 names   := $(KERNELS:kernels/%.metal=%)
-SOURCES := $(wildcard src/*.c src/checkpoint/*.c) msl/bind.c msl/simt/simt.c
+METAL   := $(addprefix src/metal_,context.c compile.c matrix.c objc.c)
+SOURCES := $(filter-out $(if $(filter-out Darwin,$(OS)),$(METAL)),$(wildcard src/*.c src/checkpoint/*.c)) msl/bind.c msl/simt/simt.c
 COMMAND_SOURCES := $(wildcard cli/*.c)
 
 objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o $(BUILD)/cuda_headers.o \
