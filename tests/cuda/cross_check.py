@@ -201,8 +201,8 @@ def samples(plan, runs):
 
 
 def kernels(plan, runs):
-    """A row for each kernel of kernels/: its name, and for each tool how many launches were checked and
-    how many messages came; None where it was not run."""
+    """A row for each kernel of kernels/: its name, and for each tool how many launches there are, how many
+    came to an end, how many of these failed, and how many messages came."""
     by_kernel = {}
     for number, launch in enumerate(plan["launches"]):
         if "kernel" in launch:
@@ -213,22 +213,22 @@ def kernels(plan, runs):
             ran = [number for number in numbers if run.works and number in run.ended]
             failed = sum(run.ended[number] is not None for number in ran)
             found = len(run.findings.get(plan["launches"][numbers[0]]["function"], []))
-            cells[tool] = (len(ran), found, failed)
+            cells[tool] = len(numbers), len(ran), failed, found
         yield kernel, cells
 
 
-def cell(ran, found, failed):
+def cell(all, ran, failed, found):
     if not ran:
         return "not run"
-    words = [f"{found} found"] * bool(found) + [f"{failed} failed"] * bool(failed)
-    return f"{ran} clean" if not words else f"{ran}: {', '.join(words)}"
+    wrong = [f"{found} found"] * bool(found) + [f"{failed} failed"] * bool(failed)
+    return (f"{ran}" if ran == all else f"{ran} of {all}") + (f": {', '.join(wrong)}" if wrong else " clean")
 
 
 def summary(plan, runs):
     """The tables in Markdown, and whether all is well."""
     text, rows, table = [], list(samples(plan, runs)), list(kernels(plan, runs))
-    device = next((run.device for run in runs.values() if run.device), None)
-    text += [f"{device['device']}, sm_{device['architecture']}" if device else "no GPU was reached", ""]
+    device = runs["plain"].device
+    text += [f"{device['device']}, sm_{device['architecture']}", ""]
     text += ["| kernel | | tool | metal-check | compute-sanitizer | agree |", "|---|---|---|---|---|---|"]
     text += [f"| {' | '.join(row[:5])} | {'yes' if row[5] else 'NO'} |" for row in rows]
     for state in ("wrong", "right"):
@@ -236,12 +236,16 @@ def summary(plan, runs):
         text += ["", f"{sum(count)} of {len(count)} {state} kernels: the same verdict"]
     text += ["", f"| kernel | {' | '.join(runs)} |", "|---|" + "---|" * len(runs)]
     text += [f"| `{kernel}` | {' | '.join(cell(*c) for c in cells.values())} |" for kernel, cells in table]
-    clean = all(c[0] and not c[1] and not c[2] for _, cells in table for c in cells.values())
+    clean = all(c == (c[0], c[0], 0, 0) for _, cells in table for c in cells.values())
     for tool, run in runs.items():
         if not run.works:
             text += ["", f"{tool} did not work: see its log"]
         text += ["", *(f"{tool} also said: {message}" for message in run.other[:9])] if run.other else []
     return "\n".join(text) + "\n", clean and all(row[5] for row in rows)
+
+
+def last_line(path):
+    return ([line for line in path.read_text(errors="replace").splitlines() if line] or ["no message"])[-1]
 
 
 def main():
@@ -268,6 +272,8 @@ def main():
         prefix = [] if tool == "plain" else [sanitizer, *options_of(sanitizer, tool)]
         seconds = max(5, (end - begin) / (len(tools) - i))
         ended, device = launch_all(prefix, options.plan, numbers, seconds, log_path)
+        if tool == "plain" and not device:
+            sys.exit(f"no GPU was reached: {last_line(log_path)}")
         if device and device["architecture"] // 10 != plan["architecture"] // 10:
             sys.exit(
                 f"{device['device']} is sm_{device['architecture']}, the plan is for sm_{plan['architecture']}:"
