@@ -32,7 +32,7 @@ endif
 
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
 KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function -Wno-unused-const-variable \
-    -Wno-unknown-warning-option -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
+    -Wno-unknown-warning-option -Wno-pass-failed -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
     -ffp-contract=fast -fsigned-char
 # Short loops of fixed length are vectorised, not unrolled first.
 CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
