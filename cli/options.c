@@ -32,6 +32,8 @@ static Table make_table(const Verb *verb, const Option *options, size_t count,
                       "tokens of context (default: the model's own)"),
         option_text("fusion", "F", &pipeline->fusion,
                     "on or off: fused kernels for decoding (default: on for GPUs)"),
+        option_text("cache", "TYPE", &pipeline->cache,
+                    "f32 or f16: numbers of the KV cache (default: f32)"),
         option_text("kernels", "DIR", &pipeline->kernels,
                     "a folder of .metal files to run instead of those built in (cuda, metal)"),
     };
