@@ -25,7 +25,6 @@ ifeq ($(OS),Darwin)
   SHARED   := libmetal-llm.dylib
   SONAME   := libmetal-llm.0.dylib
 else
-  LDLIBS   += -lopenblas
   SHARED   := libmetal-llm.so
   SONAME   := libmetal-llm.so.0
 endif
