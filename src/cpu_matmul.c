@@ -10,8 +10,8 @@ bool cpu_matmul_open(LLMError *error) {
 }
 
 void cpu_matmul(const CPUMatmul *p) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)p->M, (int)p->N, (int)p->K, 1.0f, p->x,
-                (int)p->K, p->weight, (int)p->K, 0.0f, p->out, (int)p->stride);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)p->M, (int)p->N, (int)p->K, 1.0f,
+                p->x, (int)p->K, p->weight, (int)p->K, 0.0f, p->out, (int)p->stride);
 }
 
 #else

@@ -171,7 +171,8 @@ static float *widened(const DeviceArgument *argument, size_t count) {
 }
 
 static void multiply(const DeviceMatmul *m, const float *x, const float *weight) {
-    cpu_matmul(&(CPUMatmul){x, weight, (float *)(uintptr_t)matrix(&m->out), m->M, m->N, m->K, m->N});
+    cpu_matmul(
+        &(CPUMatmul){x, weight, (float *)(uintptr_t)matrix(&m->out), m->M, m->N, m->K, m->N});
 }
 
 static void run_matmul(Device *device, const DeviceMatmul *m) {
