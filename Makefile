@@ -58,7 +58,7 @@ objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o $(BUILD)/cuda_hea
     $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers run-transformers fuzz sanitize mutate bench examples install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang fuzz sanitize cross-check mutate bench examples install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -71,6 +71,7 @@ help:
 	@echo 'make bench    measure this machine: prefill and decode of the embedded model'
 	@echo 'make examples build the programs of examples/'
 	@echo 'make sanitize every kernel through metal-check on 100 random shapes (SHAPES=)'
+	@echo 'make cross-check  metal-check and compute-sanitizer on the same kernels (needs an NVIDIA GPU)'
 	@echo 'make mutate   take out every barrier, guard and initialiser of the kernels: metal-check must notice'
 	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
@@ -234,6 +235,14 @@ $(BUILD)/metal-check: $(check_objects)
 # SHAPES= random shapes of each kernel, ONLY= these kernels.
 sanitize: $(BUILD)/metal-check $(VENV)/done
 	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/sanitize.py --shapes $(or $(SHAPES),100) $(ONLY)
+
+# On a machine with an NVIDIA GPU; ARCHITECTURE=90 is sm_90.
+$(BUILD)/cross_check.json: $(BUILD)/metal-check $(BUILD)/libmetal_llm_internal.so $(VENV)/done $(KERNELS) $(wildcard tests/cuda/*.py tests/check/wrong/*)
+	@echo '  PLAN $@'
+	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/cuda/plan.py $@ --architecture $(or $(ARCHITECTURE),90)
+
+cross-check: $(BUILD)/cross_check.json
+	@$(VENV)/bin/python tests/cuda/cross_check.py $< $(BUILD)/cross_check
 
 mutate: $(BUILD)/metal-check $(VENV)/done
 	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/mutate.py $(if $(SHAPES),--shapes $(SHAPES))

@@ -8,7 +8,7 @@ extern void objc_msgSend(void);
 extern id objc_getClass(const char *name);
 extern SEL sel_registerName(const char *name);
 
-void (*const metal_send)(void) = objc_msgSend;
+void (*metal_send)(void) = objc_msgSend;
 
 SEL metal_selector(MetalMessage message) {
 #define METAL_MESSAGE_SELECTOR(Class, Result, name, selector, ...) selector,

@@ -113,8 +113,9 @@ typedef enum MetalMessage { METAL_MESSAGES(METAL_MESSAGE_NUMBER) MESSAGE_COUNT }
 METAL_MESSAGES(METAL_MESSAGE_TYPE)
 #undef METAL_MESSAGE_TYPE
 
-/* objc_msgSend: what it is called as depends on the message. */
-extern void (*const metal_send)(void);
+/* objc_msgSend, to be called as what the message is; a variable, since gcc refuses to call a function
+ * itself as another type. */
+extern void (*metal_send)(void);
 SEL metal_selector(MetalMessage message);
 
 /* send(set_buffer, encoder, buffer, 0, 3): [encoder setBuffer:buffer offset:0 atIndex:3] */
