@@ -27,7 +27,6 @@ ifneq ($(filter Darwin iOS,$(OS)),)
   SHARED   := libmetal-llm.dylib
   SONAME   := libmetal-llm.0.dylib
 else
-  LDLIBS   += -lopenblas
   SHARED   := libmetal-llm.so
   SONAME   := libmetal-llm.so.0
 endif
