@@ -57,7 +57,7 @@ CPPFLAGS   += $(if $(METAL_ONLY),-DMETAL_LLM_METAL_ONLY)
 KERNELS := $(sort $(wildcard kernels/*.metal))
 names   := $(KERNELS:kernels/%.metal=%)
 METAL   := $(addprefix src/metal_,context.c compile.c matrix.c objc.c)
-OTHERS  := $(wildcard src/cuda_*.c) src/cpu_context.c src/simt_context.c
+OTHERS  := $(wildcard src/cuda_*.c src/cpu_*.c src/simt_*.c)
 left_out := $(if $(filter Darwin iOS,$(OS)),$(if $(METAL_ONLY),$(OTHERS)),$(METAL))
 SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/checkpoint/*.c)) msl/bind.c $(if $(METAL_ONLY),,msl/simt/simt.c)
 COMMAND_SOURCES := $(wildcard cli/*.c)
