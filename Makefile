@@ -25,7 +25,6 @@ ifeq ($(OS),Darwin)
   SHARED   := libmetal-llm.dylib
   SONAME   := libmetal-llm.0.dylib
 else
-  LDLIBS   += -lopenblas
   SHARED   := libmetal-llm.so
   SONAME   := libmetal-llm.so.0
 endif
@@ -195,12 +194,13 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 
 # --- the strict check of the kernels' language ---
 
-$(BUILD)/strict: msl/strict/strict.c msl/strict/strict_main.c
+$(BUILD)/strict: msl/strict/strict.c msl/strict/strict_main.c msl/bind.c
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
 
-$(BUILD)/kernels/%.strict: kernels/%.metal msl/strict/metal_stdlib msl/strict/flags $(BUILD)/strict
+# The binder has checked the signatures.
+$(BUILD)/kernels/%.strict: kernels/%.metal $(BUILD)/kernels/%.cpp msl/strict/metal_stdlib msl/strict/flags $(BUILD)/strict
 	@mkdir -p $(@D)
 	@echo '  STRICT $<'
 	@$(CLANGXX) --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $< > $@.json
