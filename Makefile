@@ -96,7 +96,7 @@ TESTS ?= tests
 $(VENV)/done: tests/requirements.txt
 	@echo "  VENV  $(VENV)"
 	@$(SYSTEM_PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install -q --disable-pip-version-check -r $<
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 SYSTEM_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -106,8 +106,11 @@ test:
 	@./setup.sh test
 	@$(MAKE) --no-print-directory run-tests
 
+# The whole suite runs in two processes, a file of tests in one of them.
+workers := $(if $(filter tests,$(TESTS)),-n 2 --dist loadfile)
+
 run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(VENV)/done
-	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
+	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(workers) $(TESTS)
 
 # The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
 TRANSFORMERS := build/venv-transformers
@@ -115,7 +118,7 @@ TRANSFORMERS := build/venv-transformers
 $(TRANSFORMERS)/done: tests/transformers/requirements.txt
 	@echo "  VENV  $(TRANSFORMERS)"
 	@$(SYSTEM_PYTHON) -m venv --system-site-packages $(TRANSFORMERS)
-	@$(TRANSFORMERS)/bin/pip install -q --disable-pip-version-check -r $<
+	@$(TRANSFORMERS)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 test-transformers:
