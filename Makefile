@@ -69,7 +69,7 @@ ifeq ($(METAL_ONLY),)
 endif
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang fuzz sanitize cross-check mutate bench examples build-macos build-ios install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang c-objects fuzz sanitize cross-check mutate bench examples build-macos build-ios install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -142,7 +142,7 @@ run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
 
 # The C sources give no warning under clang either.
 build-clang:
-	@$(MAKE) --no-print-directory build CC=$(CLANG) BUILD=build/clang
+	@$(MAKE) --no-print-directory c-objects CC=$(CLANG) BUILD=build/clang
 
 # --- fuzzing: each parser for SECONDS_EACH, with clang's libFuzzer ---
 
@@ -364,6 +364,9 @@ clean:
 
 format:
 	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c)
+
+c_objects := $(filter-out $(BUILD)/kernels/%,$(objects)) $(command_objects) $(check_objects)
+c-objects: $(c_objects)
 
 $(objects) $(command_objects) $(check_objects): Makefile
 
