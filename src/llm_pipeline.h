@@ -19,6 +19,12 @@ typedef enum CacheType { CACHE_F32, CACHE_F16 } CacheType;
 static inline size_t cache_type_size(CacheType type) {
     return type == CACHE_F16 ? 2 : sizeof(float);
 }
+/* The linear kernels take so many tokens at a time: each weight is read once for all of them, and
+ * their inputs stay in the first-level cache. */
+enum { LINEAR_TOKENS = 8 };
+/* So many neighbours share a scale when activations are rounded: BLOCK of kernels/quantise.metal.
+ */
+enum { ROUNDED_BLOCK = 32 };
 
 struct LLMPipeline {
     LLMInfo info;
@@ -27,6 +33,7 @@ struct LLMPipeline {
     Weights weights;
     bool flash, profile;
     bool fused;         /* decoding by the kernels of fused_*.metal */
+    bool integers;      /* block formats by integer_linear.metal, where it has them */
     bool is_gpu;        /* simdgroups have more than one lane */
     bool half_products; /* all matrices are halves, and the matrix library takes them as they are */
     bool halves;        /* `norm` and `gelu` hold halves for it, in this part of the pass */
@@ -63,6 +70,8 @@ struct LLMPipeline {
     DeviceBuffer *targets;                /* [LOGITS_PER_PASS] */
     DeviceBuffer *nats;                   /* [LOGITS_PER_PASS] */
     DeviceBuffer *zeros;                  /* [V] the bias of the logits */
+    DeviceBuffer *rounded;                /* [LINEAR_TOKENS, in] int16, for integer_linear.metal */
+    DeviceBuffer *rounded_scales;         /* [LINEAR_TOKENS, in / ROUNDED_BLOCK] */
     DeviceBuffer *dequantised; /* [out, in] f32, one matrix at a time, for the matrix library */
 };
 

@@ -31,6 +31,7 @@ class Options(ctypes.Structure):
         ("profile", ctypes.c_bool),
         ("fusion", ctypes.c_char_p),
         ("cache", ctypes.c_char_p),
+        ("integer_products", ctypes.c_char_p),
         ("kernels", ctypes.c_char_p),
         ("metal_device", ctypes.c_void_p),
     ]
@@ -128,14 +129,22 @@ class LLM:
         threads=0,
         fusion=None,
         cache=None,
+        integer_products=None,
     ):
         self.handle = None
         self.library = prototypes(load())
         as_bytes = lambda text: text.encode() if text else None
         options = Options(
-            as_bytes(device), as_bytes(attention), threads, context, batch, False, as_bytes(fusion),
+            as_bytes(device),
+            as_bytes(attention),
+            threads,
+            context,
+            batch,
+            False,
+            as_bytes(fusion),
             as_bytes(cache),
-        )  # fmt: skip
+            as_bytes(integer_products),
+        )
         self.handle = checked(
             self.library.llm_pipeline_open, os.fsencode(path), ctypes.byref(options)
         )
