@@ -40,7 +40,7 @@ static void copy(device const Vector *from, uint count, uint rows, float scale,
 }
 
 // scores = query · keysᵀ
-static void multiply_keys(thread const simdgroup_half8x8 (&query)[ROWS / 8][HS / 8],
+static void multiply_keys(thread simdgroup_half8x8 (&query)[ROWS / 8][HS / 8],
                           threadgroup const half (*keys)[STRIDE], threadgroup float (*scores)[SCORES])
 {
 #pragma unroll

@@ -213,14 +213,14 @@ def judge(path, mutant, original, kernels, proofs, random, shapes, folder):
 def affected(path, line):
     """The kernels that a mutant of this line may change: the one that holds the line, or all behind it
     when it is in a helper function."""
-    starts = [(i, name) for i, text in enumerate(path.read_text().splitlines(), 1)
-              for name in re.findall(r"^kernel void (\w+)", text)]  # fmt: skip
     text = path.read_text().splitlines()
+    starts = launches.kernels_by_line(path.read_text())
     head = line
     while head > 1 and not re.match(r"(kernel|static|template)\b", text[head - 1]):
         head -= 1
-    inside = [name for i, name in starts if i == head]
-    return inside or [name for i, name in starts if i > line] or [name for _, name in starts]
+    inside = [names for i, names in starts if i == head]
+    affected = inside or [names for i, names in starts if i > line] or [names for _, names in starts]
+    return [name for names in affected for name in names]
 
 
 def mutate(path, proofs, seed, shapes, verbose):
