@@ -69,7 +69,7 @@ ifeq ($(METAL_ONLY),)
 endif
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang fuzz sanitize cross-check mutate bench examples build-macos build-ios install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang c-objects fuzz sanitize cross-check mutate bench examples build-macos build-ios families swift sources install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -87,6 +87,7 @@ help:
 	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
 	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
+	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
 	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
 	@echo 'make format   clang-format the C sources;  make clean  remove $(BUILD)'
 
@@ -108,7 +109,7 @@ TESTS ?= tests
 $(VENV)/done: tests/requirements.txt
 	@echo "  VENV  $(VENV)"
 	@$(SYSTEM_PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install -q --disable-pip-version-check -r $<
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 SYSTEM_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -118,8 +119,11 @@ test:
 	@./setup.sh test
 	@$(MAKE) --no-print-directory run-tests
 
+# The whole suite runs in two processes, a file of tests in one of them.
+workers := $(if $(filter tests,$(TESTS)),-n 2 --dist loadfile)
+
 run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(VENV)/done
-	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
+	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(workers) $(TESTS)
 
 # The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
 TRANSFORMERS := build/venv-transformers
@@ -127,7 +131,7 @@ TRANSFORMERS := build/venv-transformers
 $(TRANSFORMERS)/done: tests/transformers/requirements.txt
 	@echo "  VENV  $(TRANSFORMERS)"
 	@$(SYSTEM_PYTHON) -m venv --system-site-packages $(TRANSFORMERS)
-	@$(TRANSFORMERS)/bin/pip install -q --disable-pip-version-check -r $<
+	@$(TRANSFORMERS)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 test-transformers:
@@ -139,7 +143,7 @@ run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
 
 # The C sources give no warning under clang either.
 build-clang:
-	@$(MAKE) --no-print-directory build CC=$(CLANG) BUILD=build/clang
+	@$(MAKE) --no-print-directory c-objects CC=$(CLANG) BUILD=build/clang
 
 # --- fuzzing: each parser for SECONDS_EACH, with clang's libFuzzer ---
 
@@ -328,12 +332,28 @@ for_apple = $(MAKE) --no-print-directory OS=$(1) ARCH=arm64 BUILD=build/$(2) bre
     AR='$(ZIG) ar' CLANGXX='$(CLANGXX) --target=arm64-apple-$(4) -nostdlibinc -idirafter $(zig_headers)'
 
 build-macos: $(APPLE)/done
-	@+$(call for_apple,Darwin,macos,macos.13.0,macos13.0) build/macos/metal-llm
+	@+$(call for_apple,Darwin,macos,macos.13.0,macos13.0) build/macos/metal-llm build/macos/families
 	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/macos/metal-llm tests/apple/symbols.txt
 
 build-ios: $(APPLE)/done
 	@+$(call for_apple,iOS,ios,ios.16.0,ios16.0) build/ios/libmetal-llm.a
 	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/ios/libmetal-llm.a tests/apple/symbols.txt
+
+$(BUILD)/families: tests/apple/families.c $(BUILD)/libmetal-llm.a
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+# On a Mac: its GPU.
+families: $(BUILD)/families
+	@$<
+
+# --- the Swift package: the table of kernels is checked in, since SwiftPM has no binder ---
+
+swift: $(BUILD)/kernel_table.c
+	cp $< swift/kernel_table.c
+
+sources:
+	@echo $(SOURCES)
 
 # --- install ---
 
@@ -361,6 +381,9 @@ clean:
 
 format:
 	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c)
+
+c_objects := $(filter-out $(BUILD)/kernels/%,$(objects)) $(command_objects) $(check_objects)
+c-objects: $(c_objects)
 
 $(objects) $(command_objects) $(check_objects): Makefile
 

@@ -142,14 +142,14 @@ kernel void flash_attention_tiles(
     threadgroup float scores[BLOCKS][ROWS][SCORES];
     threadgroup half weights[BLOCKS][ROWS][WEIGHTS];
     threadgroup float shrink[BLOCKS][ROWS][8];
-    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, BLOCKS), slot = min(simdgroup, BLOCKS - 1);
+    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, BLOCKS);
     uint b = group.z, length = lengths[b], count = counts[b];
     uint first_query = (groups.x - 1 - group.x) * QUERIES; // those with most keys begin first
     ulong head = ulong(b) * groups.y + group.y, start = head * capacity * VECTORS;
 
     for (uint blocks = 0; blocks < BLOCKS; blocks += simdgroups) { // once, if there are four simdgroups
-        uint block = min(blocks + simdgroup, BLOCKS - 1), first_row = first_query + block * ROWS;
-        bool takes_part = simdgroup < simdgroups && blocks + simdgroup < BLOCKS && first_row < T;
+        uint block = blocks + simdgroup, first_row = first_query + block * ROWS;
+        bool takes_part = simdgroup < simdgroups && block < BLOCKS && first_row < T;
         simdgroup_half8x8 query[ROWS / 8][HS / 8];
         simdgroup_float8x8 sum[ROWS / 8][HS / 8];
         Row rows[LANE_ROWS];
@@ -175,16 +175,16 @@ kernel void flash_attention_tiles(
             copy(values + from, end - first, KEYS, 1.0f, tiles + KEYS, thread_index, threads);
             threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below
             if (takes_part && first < block_end) {
-                multiply_keys(query, tiles, scores[slot]);
+                multiply_keys(query, tiles, scores[simdgroup]);
                 for (uint i = 0; i < LANE_ROWS; i++) {
                     uint row = first_row + lane / SHARE + i * (SIMD_WIDTH / SHARE);
                     uint visible = length + min(row + 1, count);
                     rows[i].seen = visible > first ? visible - first : 0;
                 }
                 simdgroup_barrier(mem_flags::mem_threadgroup); // scores: the writes above → the reads below
-                weigh(scores[slot], rows, weights[slot], shrink[slot], lane);
+                weigh(scores[simdgroup], rows, weights[simdgroup], shrink[simdgroup], lane);
                 simdgroup_barrier(mem_flags::mem_threadgroup); // weights, shrink: the writes → the reads below
-                multiply_values(sum, shrink[slot], weights[slot], tiles + KEYS);
+                multiply_values(sum, shrink[simdgroup], weights[simdgroup], tiles + KEYS);
             }
             threadgroup_barrier(mem_flags::mem_threadgroup); // tiles, scores …: the reads above ↔ the next writes
         }
@@ -196,13 +196,13 @@ kernel void flash_attention_tiles(
             for (uint r = 0; r < ROWS / 8; r++)
 #pragma unroll
                 for (uint c = 0; c < KEYS / 8; c++)
-                    simdgroup_store(sum[r][part / 8 + c], &scores[slot][r * 8][c * 8], SCORES);
+                    simdgroup_store(sum[r][part / 8 + c], &scores[simdgroup][r * 8][c * 8], SCORES);
             simdgroup_barrier(mem_flags::mem_threadgroup); // scores: the writes above → the reads below
             for (uint i = 0; i < LANE_ROWS; i++) {
                 uint row = lane / SHARE + i * (SIMD_WIDTH / SHARE), t = first_row + row;
                 ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + part;
                 for (uint d = lane % SHARE; d < KEYS && t < T; d += SHARE)
-                    out[to + d] = scores[slot][row][d] / rows[i].l;
+                    out[to + d] = scores[simdgroup][row][d] / rows[i].l;
             }
             simdgroup_barrier(mem_flags::mem_threadgroup); // scores: the reads above ↔ the next writes
         }

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 
 import numpy
 import pytest
@@ -10,7 +11,22 @@ import device as device_module
 import library as library_module
 
 SEED = int(os.environ.setdefault("SEED", str(secrets.randbits(32))))  # also that of xdist's workers
-DEVICES = os.environ.get("DEVICE", "cpu,simt").split(",")
+
+
+def choose_devices():
+    """Those that DEVICE names, or the CPU's and on a Mac its GPU, with the reason if that is left out."""
+    if "DEVICE" in os.environ:
+        return os.environ["DEVICE"].split(","), None
+    if sys.platform != "darwin":
+        return ["cpu", "simt"], None
+    try:
+        device_module.Device("metal").close()
+    except device_module.Error as error:
+        return ["cpu", "simt"], f"NOTHING WAS TESTED ON THE GPU of this Mac: {error}"
+    return ["metal", "cpu", "simt"], None
+
+
+DEVICES, LEFT_OUT = choose_devices()
 
 
 def pytest_report_header():
@@ -69,6 +85,8 @@ def random(request):
 def pytest_terminal_summary(terminalreporter):
     count = lambda kind: len(terminalreporter.stats.get(kind, []))
     terminalreporter.write_line(f"seed {SEED}")
+    if LEFT_OUT:
+        terminalreporter.write_line(LEFT_OUT, red=True)
     line = f"{count('passed')} passed, {count('failed') + count('error')} failed"
     if count("skipped"):
         line += f", {count('skipped')} skipped"
