@@ -16,7 +16,7 @@ using namespace metal;
 #endif
 constant constexpr uint HS = 64, VECTORS = HS / 4; // head size, and in vectors of four
 constant constexpr uint ROWS = 16, BLOCKS = 4, QUERIES = ROWS * BLOCKS;
-constant constexpr uint KEYS = 32;
+constant constexpr uint KEYS = 32, AHEAD = 4;
 constant constexpr uint STRIDE = HS + 8, SCORES = KEYS + 4, WEIGHTS = KEYS + 8; // rows begin in different banks
 constant constexpr uint SHARE = SIMD_WIDTH < 2 ? 1 : 2; // lanes to a row of scores
 constant constexpr uint LANE_ROWS = ROWS * SHARE / SIMD_WIDTH;
@@ -27,15 +27,20 @@ struct Row {
     uint seen;
 };
 
-// `count` rows of a head to a tile of `rows` rows; what is behind them becomes 0.
+// `count` rows of a head to a tile of `rows` rows; what is behind them becomes 0. Four vectors are on their way
+// at once.
 template <typename Vector>
 static void copy(device const Vector *from, uint count, uint rows, float scale,
                  threadgroup half (*tile)[STRIDE], uint thread_index, uint threads)
 {
-    for (uint i = thread_index; i < rows * VECTORS; i += threads) {
-        uint row = i / VECTORS, c = i % VECTORS;
-        float4 value = row < count ? float4(from[ulong(row) * VECTORS + c]) * scale : float4(0.0f);
-        for (uint j = 0; j < 4; j++) tile[row][4 * c + j] = half(value[j]);
+    for (uint first = thread_index; first < rows * VECTORS; first += AHEAD * threads) {
+        Vector vectors[AHEAD];
+        for (uint i = 0; i < AHEAD; i++) vectors[i] = from[min(first + i * threads, count * VECTORS - 1)];
+        for (uint i = 0; i < AHEAD; i++) {
+            uint row = (first + i * threads) / VECTORS, c = (first + i * threads) % VECTORS;
+            float4 value = row < count ? float4(vectors[i]) * scale : float4(0.0f);
+            for (uint j = 0; j < 4 && row < rows; j++) tile[row][4 * c + j] = half(value[j]);
+        }
     }
 }
 
@@ -43,21 +48,24 @@ static void copy(device const Vector *from, uint count, uint rows, float scale,
 static void multiply_keys(thread simdgroup_half8x8 (&query)[ROWS / 8][HS / 8],
                           threadgroup const half (*keys)[STRIDE], threadgroup float (*scores)[SCORES])
 {
+    simdgroup_float8x8 score[ROWS / 8][KEYS / 8];
 #pragma unroll
-    for (uint k = 0; k < KEYS; k += 8) {
-        simdgroup_float8x8 score[ROWS / 8];
+    for (uint i = 0; i < ROWS / 8 * (KEYS / 8); i++)
+        score[i % (ROWS / 8)][i / (ROWS / 8)] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
 #pragma unroll
-        for (uint r = 0; r < ROWS / 8; r++) score[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
+    for (uint c = 0; c < HS / 8; c++)
 #pragma unroll
-        for (uint c = 0; c < HS / 8; c++) {
+        for (uint k = 0; k < KEYS / 8; k++) {
             simdgroup_half8x8 key;
-            simdgroup_load(key, &keys[k][c * 8], STRIDE, 0, true);
+            simdgroup_load(key, &keys[k * 8][c * 8], STRIDE, 0, true);
 #pragma unroll
             for (uint r = 0; r < ROWS / 8; r++)
-                simdgroup_multiply_accumulate(score[r], query[r][c], key, score[r]);
+                simdgroup_multiply_accumulate(score[r][k], query[r][c], key, score[r][k]);
         }
 #pragma unroll
-        for (uint r = 0; r < ROWS / 8; r++) simdgroup_store(score[r], &scores[r * 8][k], SCORES);
+    for (uint i = 0; i < ROWS / 8 * (KEYS / 8); i++) {
+        uint r = i % (ROWS / 8), k = i / (ROWS / 8);
+        simdgroup_store(score[r][k], &scores[r * 8][k * 8], SCORES);
     }
 }
 

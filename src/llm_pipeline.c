@@ -350,6 +350,7 @@ void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
 
 enum { FUSED_ROWS = 2 }; /* ROWS of kernels/fused_norm_linear.metal */
 enum { FUSED_CHANNELS = 2432 };
+enum { DECODE_THREADS = 512 }; /* of MAX_SIMDGROUPS in kernels/fused_decode_attention.metal */
 
 static bool suits_fusion(const Matrix *weight) {
     return format_kernels[weight->type].norm_linear && weight->columns % 4 == 0;
@@ -398,8 +399,9 @@ static void linear_residual(LLMPipeline *llm, DeviceBuffer *in, const Matrix *we
 static void decode_attention(LLMPipeline *llm, uint32_t l, uint32_t B) {
     const ModelConfig *config = &llm->checkpoint->config;
     uint32_t C = config->channels;
-    dispatch(llm->device, cache_kernels[llm->cache].decode_hs64,
-             grid_threadgroups(config->heads, B, 1), FLOATS(llm->qkv, 3 * B * C),
+    DeviceGrid grid = grid_threadgroups(config->heads, B, 1);
+    grid.threads = DECODE_THREADS;
+    dispatch(llm->device, cache_kernels[llm->cache].decode_hs64, grid, FLOATS(llm->qkv, 3 * B * C),
              FLOATS(llm->lengths, B), FLOATS(llm->counts, B), cached(llm, llm->keys[l], B),
              cached(llm, llm->values[l], B), FLOATS(llm->mixed, B * C), arg_u32(llm->capacity),
              arg_f32(attention_scale(config, l)));

@@ -199,16 +199,17 @@ def with_end_at(model_path, tensors, prompt, index, device_name):
     """Exchange two token ids of the model, so that its greedy text after `prompt` is the same but
     for the end-of-text token in the place of the first token not seen before, from `index` on.
     Returns the text up to there."""
+    end = CONFIG.vocabulary - 1
+    assert end not in prompt
     with LLM(model_path, device=device_name) as model:
         text = model.generate(prompt, 40, ignore_end=True)
     while text[index] in prompt + text[:index]:
         index += 1
-    end = CONFIG.vocabulary - 1
     exchanged = [text[index], end]
     tensors["wte.weight"][exchanged] = tensors["wte.weight"][exchanged[::-1]]
     tokenizer = models.small_tokenizer(CONFIG.vocabulary)
     models.write_gguf(model_path, CONFIG, tensors, tokenizer=tokenizer)
-    return text[:index]
+    return [text[index] if token == end else token for token in text[:index]]
 
 
 def test_end_of_text_ends_a_text(device_name, checkpoint, random):
