@@ -9,12 +9,12 @@ wrote. Ids, lengths and counts take their extreme values, too.
 
 import dataclasses
 import pathlib
-import re
 
 import gguf
 import numpy
 
 from library import ROOT
+from toolchain import kernels_of
 
 NO_TOKEN = 0xFFFFFFFF
 LANES = 32
@@ -44,11 +44,8 @@ class Launch:
 
 def kernel_files():
     """The file of each kernel, by the kernel's name."""
-    return {
-        name: path
-        for path in sorted(ROOT.glob("kernels/*.metal"))
-        for name in re.findall(r"^kernel void (\w+)", path.read_text(), re.MULTILINE)
-    }
+    paths = sorted(ROOT.glob("kernels/*.metal"))
+    return {name: ROOT / "kernels" / file for name, file, _ in kernels_of(*paths)}
 
 
 # --- grids, as device.h counts them ---

@@ -29,6 +29,7 @@ typedef struct Declaration {
 
 typedef struct Checker {
     Place place; /* of the last location read: clang leaves out what has not changed */
+    const char *text_file; /* the file that it is in, which may not be what #line calls it */
     Function *functions;
     Declaration *declarations;
     Call *calls;
@@ -72,8 +73,11 @@ static Place read_place(Checker *checker, const cJSON *location) {
     for (const cJSON *item = location->child; item; item = item->next) {
         const char *key = item->string;
         if (!strcmp(key, "file"))
+            checker->place.file = checker->text_file = item->valuestring;
+        else if (!strcmp(key, "presumedFile"))
             checker->place.file = item->valuestring;
-        else if (!strcmp(key, "line"))
+        else if (!strcmp(key, "presumedLine") ||
+                 (!strcmp(key, "line") && checker->place.file == checker->text_file))
             checker->place.line = item->valueint;
         else if (!strcmp(key, "col")) {
             checker->place.column = item->valueint;
