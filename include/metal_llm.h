@@ -53,6 +53,8 @@ typedef struct LLMOptions {
                               NULL is "on" where a simdgroup has more than one lane */
     const char *kernels;   /* a folder of .metal files to compile instead of those built in, on
                               metal and cuda; NULL: those built in */
+    void *metal_device;    /* an id<MTLDevice> to run on, as an app has one; it is retained until the
+                              pipeline is closed. NULL: the system's default, where that is Apple's */
 } LLMOptions;
 
 /* A growing list of token ids; zero-initialise, release with llm_tokens_free. */

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const DeviceTarget *const targets[] = {&device_target_cuda, &device_target_cpu,
-                                              &device_target_simt};
+static const DeviceTarget *const targets[] = {
+#if defined(__APPLE__) || defined(METAL_STAND_IN) /* see tests/apple/ */
+    &device_target_metal,
+#endif
+    &device_target_cuda, &device_target_cpu, &device_target_simt};
 enum { target_count = sizeof targets / sizeof *targets };
 
 const char *const *device_targets(void) {
@@ -37,14 +40,24 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
     if (error_is_set(error)) return NULL;
     static const DeviceOptions defaults;
     if (!options) options = &defaults;
+    if (options->metal_device && !name) name = "metal";
+    if (options->metal_device && strcmp(name, "metal")) {
+        error_set(error, LLM_ERROR_ARGUMENT,
+                  "a Metal device was given, but the device '%s' asked for; leave out one of them",
+                  name);
+        return NULL;
+    }
     LLMError reason = {0}; /* why the first is not there */
     for (size_t i = 0; i < target_count; i++) {
         if (name && strcmp(name, targets[i]->name)) continue;
         Device *device = open_target(targets[i], options, name ? error : &reason);
         if (device || name) return device;
     }
-    if (name)
-        error_set(error, LLM_ERROR_ARGUMENT, "unknown device '%s'; use cuda, cpu or simt", name);
+    if (name && !strcmp(name, "metal"))
+        error_set(error, LLM_ERROR_DEVICE, "Metal is Apple's, and not there; use cuda or cpu");
+    else if (name)
+        error_set(error, LLM_ERROR_ARGUMENT, "unknown device '%s'; use metal, cuda, cpu or simt",
+                  name);
     else
         error_set(error, LLM_ERROR_DEVICE, "%s", reason.message);
     return NULL;

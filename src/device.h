@@ -19,6 +19,7 @@ typedef struct DeviceOptions {
     uint64_t seed;    /* simt: order of the threads */
     bool profile;     /* measure every kernel */
     const char *kernels; /* a folder of .metal files instead of those built in; NULL: built in */
+    void *metal_device;  /* metal: an id<MTLDevice> to use, NULL: the system's default */
 } DeviceOptions;
 
 /* Open a target by name ("cpu", "simt", …), or the best one present if `name` is NULL.
@@ -40,7 +41,8 @@ bool device_failed(const Device *device, LLMError *error);
 
 DeviceBuffer *device_buffer_new(Device *device, size_t bytes);
 /* A read-only buffer over `data`, which the caller keeps alive and unchanged until the buffer is
- * freed: used in place where the target can, copied where it cannot. */
+ * freed: used in place where the target can, copied where it cannot. The pages in which it lies are
+ * of a file's mapping or the caller's own (mmap): a GPU may be shown all of them. */
 DeviceBuffer *device_buffer_wrap(Device *device, const void *data, size_t bytes);
 void device_buffer_free(DeviceBuffer *buffer); /* NULL is fine */
 size_t device_buffer_size(const DeviceBuffer *buffer);

@@ -75,7 +75,8 @@ struct Device {
     size_t timing_count;
 };
 
-extern const DeviceTarget device_target_cuda, device_target_cpu, device_target_simt;
+extern const DeviceTarget device_target_metal, device_target_cuda, device_target_cpu,
+    device_target_simt;
 
 /* Record the device's first error. Always returns false. */
 bool device_fail(Device *device, LLMStatus status, const char *format, ...)

@@ -15,7 +15,8 @@ static bool map_descriptor(FileMap *map, int descriptor, const char *path, LLMEr
         return error_set(error, LLM_ERROR_FILE, "%s: not a regular file", path);
     map->size = (size_t)status.st_size;
     if (map->size == 0) return true;
-    void *data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    /* Shared: a GPU may be shown the pages themselves. */
+    void *data = mmap(NULL, map->size, PROT_READ, MAP_SHARED, descriptor, 0);
     if (data == MAP_FAILED)
         return error_set(error, LLM_ERROR_FILE, "%s: cannot be mapped into memory: %s", path,
                          strerror(errno));

@@ -125,7 +125,8 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     if (!check_options(options, config, error)) return false;
     DeviceOptions device = {.threads = options->threads,
                             .profile = options->profile,
-                            .kernels = options->kernels};
+                            .kernels = options->kernels,
+                            .metal_device = options->metal_device};
     llm->device = device_open(options->device, &device, error);
     if (!llm->device) return false;
     llm->flash = !options->attention || !strcmp(options->attention, "flash");

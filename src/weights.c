@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 typedef struct Loader {
     Weights *weights;
@@ -54,13 +55,13 @@ static void convert_rows(void *context, uint32_t job, uint32_t begin, uint32_t e
 static void *keep(Loader *loader, size_t bytes) {
     Weights *weights = loader->weights;
     size_t count = weights->converted_count;
-    void **converted = realloc(weights->converted, (count + 1) * sizeof *converted);
+    ConvertedTensor *converted = realloc(weights->converted, (count + 1) * sizeof *converted);
     if (!converted) return error_memory(loader->error, (count + 1) * sizeof *converted);
     weights->converted = converted;
-    void *memory = NULL;
-    if (posix_memalign(&memory, 4096, bytes)) return error_memory(loader->error, bytes);
-    weights->converted[weights->converted_count++] = memory;
-    return memory;
+    void *data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) return error_memory(loader->error, bytes);
+    weights->converted[weights->converted_count++] = (ConvertedTensor){data, bytes};
+    return data;
 }
 
 static DeviceBuffer *convert(Loader *loader, const Tensor *tensor, TensorType type) {
@@ -211,7 +212,7 @@ void weights_free(Weights *weights) {
     device_buffer_free(weights->output_norm_weight);
     device_buffer_free(weights->output_norm_bias);
     for (size_t i = 0; i < weights->converted_count; i++)
-        free(weights->converted[i]);
+        munmap(weights->converted[i].data, weights->converted[i].size);
     free(weights->converted);
     free(weights->layer);
     *weights = (Weights){0};

@@ -26,6 +26,12 @@ typedef struct LayerWeights {
     DeviceBuffer *down_bias;                                   /* [C] */
 } LayerWeights;
 
+/* Host memory behind a buffer whose tensor needed another layout: pages of its own (mmap). */
+typedef struct ConvertedTensor {
+    void *data;
+    size_t size;
+} ConvertedTensor;
+
 typedef struct Weights {
     Matrix token_embedding;                              /* [V, C] */
     DeviceBuffer *position_embedding;                    /* [context, C] f32 */
@@ -35,7 +41,7 @@ typedef struct Weights {
     uint32_t layers;
     uint64_t parameters, bytes;
     size_t largest_packed; /* elements of the largest matrix of the layers that is not f32, or 0 */
-    void **converted;      /* host memory behind buffers whose tensors needed another layout */
+    ConvertedTensor *converted;
     size_t converted_count;
 } Weights;
 

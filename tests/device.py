@@ -88,7 +88,7 @@ class _Options(ctypes.Structure):
     """DeviceOptions of src/device.h."""
 
     _fields_ = [("threads", ctypes.c_uint32), ("seed", ctypes.c_uint64), ("profile", ctypes.c_bool)]
-    _fields_ += [("kernels", ctypes.c_char_p)]
+    _fields_ += [("kernels", ctypes.c_char_p), ("metal_device", ctypes.c_void_p)]
 
 
 class _Matmul(ctypes.Structure):

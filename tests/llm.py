@@ -31,6 +31,7 @@ class Options(ctypes.Structure):
         ("profile", ctypes.c_bool),
         ("fusion", ctypes.c_char_p),
         ("kernels", ctypes.c_char_p),
+        ("metal_device", ctypes.c_void_p),
     ]
 
 

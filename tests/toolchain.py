@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from library import BUILD, ROOT
 
@@ -32,19 +34,19 @@ def kernels_of(*paths):
     return [(name, file, int(line)) for name, file, line in rows]
 
 
-def strict_errors(path, folder):
-    """What the binder, clang and the strict check find wrong with a .metal file, as text. `folder` keeps
-    the files in between."""
-    source, tree, messages = (folder / name for name in ("strict.cl", "tree.json", "messages"))
+def strict_errors(path):
+    """What the binder, clang and the strict check find wrong with a .metal file, as text."""
     bound = subprocess.run([BIND, "strict", path], capture_output=True, text=True)
     if bound.returncode:
         return bound.stderr
-    source.write_text(bound.stdout)
     msl = ROOT / "msl/strict"
     flags = ["--config", msl / "flags", f"-I{msl}", "-Xclang", "-ast-dump=json"]
-    with tree.open("w") as output, messages.open("w") as errors:
-        parsed = subprocess.run([clangxx(), *flags, source], stdout=output, stderr=errors)
-    checked = subprocess.run([STRICT, tree, messages], capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as name:
+        source, tree, messages = (Path(name) / part for part in ("file.cl", "tree", "messages"))
+        source.write_text(bound.stdout)
+        with tree.open("w") as output, messages.open("w") as errors:
+            parsed = subprocess.run([clangxx(), *flags, source], stdout=output, stderr=errors)
+        checked = subprocess.run([STRICT, tree, messages], capture_output=True, text=True)
     assert not parsed.returncode or checked.returncode
     assert bool(checked.returncode) == bool(checked.stderr)
     return checked.stderr
