@@ -10,7 +10,10 @@ static const DeviceTarget *const targets[] = {
 #if defined(__APPLE__) || defined(METAL_STAND_IN) /* see tests/apple/ */
     &device_target_metal,
 #endif
-    &device_target_cuda, &device_target_cpu, &device_target_simt};
+#ifndef METAL_LLM_METAL_ONLY
+    &device_target_cuda, &device_target_cpu, &device_target_simt,
+#endif
+};
 enum { target_count = sizeof targets / sizeof *targets };
 
 const char *const *device_targets(void) {
