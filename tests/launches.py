@@ -9,12 +9,12 @@ wrote. Ids, lengths and counts take their extreme values, too.
 
 import dataclasses
 import pathlib
-import re
 
 import gguf
 import numpy
 
 from library import ROOT
+from toolchain import kernels_of
 
 NO_TOKEN = 0xFFFFFFFF
 LANES = 32
@@ -44,23 +44,8 @@ class Launch:
 
 def kernel_files():
     """The file of each kernel, by the kernel's name."""
-    return {
-        name: path
-        for path in sorted(ROOT.glob("kernels/*.metal"))
-        for _, names in kernels_by_line(path.read_text())
-        for name in names
-    }
-
-
-def kernels_by_line(text):
-    """The lines, from 1, at which the kernels of a file begin, and their names: of a template those of
-    its instances."""
-    instances = re.findall(r'\[\[host_name\("(\w+)"\)\]\] kernel decltype\((\w+)<', text)
-    kernels = []
-    for match in re.finditer(r"^kernel void (\w+)", text, re.MULTILINE):
-        names = [name for name, template in instances if template == match[1]] or [match[1]]
-        kernels.append((text.count("\n", 0, match.start()) + 1, names))
-    return kernels
+    paths = sorted(ROOT.glob("kernels/*.metal"))
+    return {name: ROOT / "kernels" / file for name, file, _ in kernels_of(*paths)}
 
 
 # --- grids, as device.h counts them ---
