@@ -19,7 +19,7 @@ from device import InOut, Out, simdgroups, threadgroups, threads
 from library import BUILD, ROOT, Parameter, kernel_table
 
 TOLERANCE = 1e-5
-HALF_TOLERANCE = 6e-4  # of a result that is rounded to half: 2⁻¹¹
+HALF_TOLERANCE = 1.1e-3  # the page's numbers may be rounded to halves, too: one place apart
 TILES_TOLERANCE = 6e-3  # of attention in halves, with scores of ten and more
 PAGE = (ROOT / "docs/kernels.md").read_text()
 GPT2 = {"L": 12, "C": 768, "nh": 12, "hs": 64, "inner": 3072, "V": 50257, "context": 1024}
@@ -388,8 +388,10 @@ def check(actual, expected, tolerance):
     assert numpy.array_equal(actual[~finite], expected[~finite])  # −∞ of masks
     error = numpy.abs(actual[finite].astype(numpy.float64) - expected[finite])
     is_float = numpy.issubdtype(expected.dtype, numpy.floating)
-    largest = numpy.abs(expected[finite]).max() if is_float else 0
-    assert numpy.all(error <= tolerance * largest)
+    if is_float:
+        assert numpy.all(error <= tolerance * float(numpy.abs(expected[finite]).max()))
+    else:  # a product that ends in the middle of two integers may be rounded to either
+        assert numpy.all(error <= (expected.dtype == numpy.int16))
 
 
 @pytest.mark.parametrize("repetition", range(5))
