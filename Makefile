@@ -102,11 +102,36 @@ $(VENV)/done: tests/requirements.txt
 SYSTEM_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
 
+# The Metal target, on Linux, against what stands in for Apple's frameworks there (tests/apple/).
+OBJC            ?= gcc
+stand_in        := $(if $(filter Linux,$(OS)),$(BUILD)/apple/libmetal_llm_internal.so $(BUILD)/apple/metal-llm)
+stand_in_objects := $(filter-out $(BUILD)/src/device.o,$(objects)) $(BUILD)/apple/src/device.o \
+    $(METAL:%.c=$(BUILD)/%.o) $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard tests/apple/*.m) tests/apple/objc_msgSend.c))
+stand_in_libs   := -lobjc -Wl,--wrap=getpagesize
+
+$(BUILD)/apple/src/device.o: src/device.c
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -DMETAL_STAND_IN -c $< -o $@
+
+$(BUILD)/tests/apple/%.o: tests/apple/%.m
+	@mkdir -p $(@D)
+	@echo '  OBJC $@'
+	@$(OBJC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/apple/libmetal_llm_internal.so: $(stand_in_objects)
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -shared $^ $(LDLIBS) $(stand_in_libs) -o $@
+
+$(BUILD)/apple/metal-llm: $(command_objects) $(stand_in_objects)
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) $(stand_in_libs) -o $@
+
 test:
 	@./setup.sh test
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(VENV)/done
+run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(stand_in) $(VENV)/done
 	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
 
 # The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
@@ -310,6 +335,6 @@ clean:
 format:
 	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c)
 
-$(objects) $(command_objects) $(check_objects): Makefile
+$(objects) $(command_objects) $(check_objects) $(stand_in_objects): Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

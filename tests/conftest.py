@@ -8,13 +8,39 @@ import pytest
 
 import device as device_module
 import library as library_module
+from library import METAL_STANDS_IN
+from stand_in import StandIn
 
 SEED = int(os.environ.get("SEED", secrets.randbits(32)))
-DEVICES = os.environ.get("DEVICE", "cpu,simt").split(",")
+DEVICES = os.environ.get("DEVICE", "cpu,simt,metal").split(",")
 
 
 def pytest_report_header():
     return f"SEED={SEED} (set it in the environment to repeat this run)"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "stand_in: of whole models, runs against tests/apple/ as well")
+
+
+def is_on_stand_in(item, fixture):
+    """Whether a test gets the device "metal" by this fixture, where that is not an Apple GPU."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return METAL_STANDS_IN and parameters.get(fixture) == "metal"
+
+
+def pytest_collection_modifyitems(config, items):
+    """The stand-in for Metal runs the kernels as simt does, and is as slow: unless DEVICE asks for it, a
+    few tests of whole models are enough."""
+    if "DEVICE" in os.environ:
+        return
+    left_out = [
+        item
+        for item in items
+        if is_on_stand_in(item, "device_name") and not item.get_closest_marker("stand_in")
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +51,7 @@ def library():
 
 @pytest.fixture(params=DEVICES)
 def device_name(request):
-    """Each device that DEVICE names ("cpu,simt"), for whole models."""
+    """Each device that DEVICE names ("cpu,simt,metal"), for whole models."""
     return request.param
 
 
@@ -35,6 +61,22 @@ def device(request):
     device = device_module.Device(request.param, seed=SEED)
     yield device
     device.close()
+    if request.param == "metal" and METAL_STANDS_IN:
+        assert StandIn().objects() == ""
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(request):
+    """Against the stand-in for Metal: everything was right, and a model leaves no object behind."""
+    models = is_on_stand_in(request.node, "device_name")
+    if not models and not is_on_stand_in(request.node, "device"):
+        yield
+        return
+    stand_in = StandIn()
+    before = stand_in.objects()
+    yield
+    assert stand_in.complaints() == []
+    assert not models or stand_in.objects() == before
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ class LLM:
         self, path, device=None, attention=None, context=0, batch=0, threads=0, fusion=None
     ):
         self.handle = None
-        self.library = prototypes(load())
+        self.library = prototypes(load(device))
         as_bytes = lambda text: text.encode() if text else None
         options = Options(
             as_bytes(device), as_bytes(attention), threads, context, batch, False, as_bytes(fusion)

@@ -9,7 +9,7 @@ import pytest
 import llm
 import models
 import reference
-from library import Error, Tokens
+from library import SLOW_DEVICES, Error, Tokens
 from llm import LLM
 from models import Config
 
@@ -89,7 +89,7 @@ def test_fused_decoding(fusion, type, device_name, random, tmp_path):
     tensors["wpe.weight"] *= 10
     path = models.write_gguf(tmp_path / "model.gguf", FUSED, tensors, type=type)
     exact = models.gguf_rounded(tensors, type)
-    for rows in (1, 3) if device_name == "simt" else (1, 3, 8):
+    for rows in (1, 3) if device_name in SLOW_DEVICES else (1, 3, 8):
         prompts = [random_prompt(random, 5 + 4 * row, FUSED) for row in range(rows)]
         with LLM(path, device=device_name, batch=rows, fusion=fusion) as model:
             texts = model.generate_batch(prompts, 30, ignore_end=True)
