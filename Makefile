@@ -25,7 +25,6 @@ ifeq ($(OS),Darwin)
   SHARED   := libmetal-llm.dylib
   SONAME   := libmetal-llm.0.dylib
 else
-  LDLIBS   += -lopenblas
   SHARED   := libmetal-llm.so
   SONAME   := libmetal-llm.so.0
 endif
@@ -59,7 +58,7 @@ objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o $(BUILD)/cuda_hea
     $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers run-transformers fuzz sanitize mutate bench examples install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang fuzz sanitize cross-check mutate bench examples install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -72,6 +71,7 @@ help:
 	@echo 'make bench    measure this machine: prefill and decode of the embedded model'
 	@echo 'make examples build the programs of examples/'
 	@echo 'make sanitize every kernel through metal-check on 100 random shapes (SHAPES=)'
+	@echo 'make cross-check  metal-check and compute-sanitizer on the same kernels (needs an NVIDIA GPU)'
 	@echo 'make mutate   take out every barrier, guard and initialiser of the kernels: metal-check must notice'
 	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
@@ -219,12 +219,13 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 
 # --- the strict check of the kernels' language ---
 
-$(BUILD)/strict: msl/strict/strict.c msl/strict/strict_main.c
+$(BUILD)/strict: msl/strict/strict.c msl/strict/strict_main.c msl/bind.c
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
 
-$(BUILD)/kernels/%.strict: kernels/%.metal msl/strict/metal_stdlib msl/strict/flags $(BUILD)/strict
+# The binder has checked the signatures.
+$(BUILD)/kernels/%.strict: kernels/%.metal $(BUILD)/kernels/%.cpp msl/strict/metal_stdlib msl/strict/flags $(BUILD)/strict
 	@mkdir -p $(@D)
 	@echo '  STRICT $<'
 	@$(CLANGXX) --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $< > $@.json
@@ -260,6 +261,14 @@ $(BUILD)/metal-check: $(check_objects)
 # SHAPES= random shapes of each kernel, ONLY= these kernels.
 sanitize: $(BUILD)/metal-check $(VENV)/done
 	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/sanitize.py --shapes $(or $(SHAPES),100) $(ONLY)
+
+# On a machine with an NVIDIA GPU; ARCHITECTURE=90 is sm_90.
+$(BUILD)/cross_check.json: $(BUILD)/metal-check $(BUILD)/libmetal_llm_internal.so $(VENV)/done $(KERNELS) $(wildcard tests/cuda/*.py tests/check/wrong/*)
+	@echo '  PLAN $@'
+	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/cuda/plan.py $@ --architecture $(or $(ARCHITECTURE),90)
+
+cross-check: $(BUILD)/cross_check.json
+	@$(VENV)/bin/python tests/cuda/cross_check.py $< $(BUILD)/cross_check
 
 mutate: $(BUILD)/metal-check $(VENV)/done
 	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/mutate.py $(if $(SHAPES),--shapes $(SHAPES))

@@ -223,6 +223,7 @@ static bool read_attribute(Reader *reader, BoundParameter *parameter) {
         if (!reader->token.text || rest != reader->token.text + reader->token.length || index > 30)
             return refuse(reader, line, "expected an index from 0 to 30");
         parameter->index = (unsigned)index;
+        parameter->has_index = true;
         next(reader);
         if (!expect(reader, ")")) return false;
     }
@@ -242,22 +243,28 @@ static bool check_builtin(Reader *reader, int line, const BoundParameter *parame
     const Builtin *builtin = find_builtin(parameter->attribute);
     if (!builtin)
         return refuse(reader, line, "attribute [[%s]] is not supported", parameter->attribute);
+    if (parameter->has_index)
+        return refuse(reader, line, "[[%s]] has no index", parameter->attribute);
     unsigned components = component_count(parameter->type);
     if (components == 1 || (components && builtin->vector)) return true;
     return refuse(reader, line, "'%s' must be ushort or uint%s", parameter->name,
                   builtin->vector ? ", or a vector of 2 or 3 of them" : "");
 }
 
-/* Metal asks that the positions and sizes of one kernel agree in their number of components, those
- * of one space in their type. */
+/* Metal asks that the positions and sizes of one kernel are all scalars or all vectors of as many
+ * components, those of one space of one type. */
 static bool builtins_agree(Reader *reader, int line, const BoundParameter *a,
                            const BoundParameter *b) {
     if (a->kind != BOUND_BUILTIN || b->kind != BOUND_BUILTIN) return true;
-    const char *twin = find_builtin(a->attribute)->twin;
+    const Builtin *left = find_builtin(a->attribute), *right = find_builtin(b->attribute);
+    const char *twin = left->twin;
+    if (left == right)
+        return refuse(reader, line, "'%s' and '%s' are both [[%s]]", a->name, b->name,
+                      a->attribute);
     if (twin && !strcmp(twin, b->attribute) && strcmp(a->type, b->type))
         return refuse(reader, line, "'%s' and '%s' must have the same type", a->name, b->name);
-    unsigned left = component_count(a->type), right = component_count(b->type);
-    if (left == right || left == 1 || right == 1) return true;
+    if (!left->vector || !right->vector || component_count(a->type) == component_count(b->type))
+        return true;
     return refuse(reader, line, "'%s' and '%s' must have as many components as each other", a->name,
                   b->name);
 }
@@ -273,6 +280,9 @@ static bool classify(Reader *reader, int line, const Declarator *d, BoundParamet
     }
     if (!attribute[0])
         return refuse(reader, line, "parameter '%s' has no [[attribute]]", parameter->name);
+    bool is_resource = !strcmp(attribute, "buffer") || !strcmp(attribute, "threadgroup");
+    if (is_resource && !parameter->numbered && !parameter->has_index)
+        return refuse(reader, line, "[[%s]] needs an index", attribute);
     if (!strcmp(attribute, "buffer")) {
         if (d->is_device ? d->is_pointer || d->is_reference : d->is_pointer && d->is_constant) {
             parameter->kind = BOUND_BUFFER;
@@ -589,12 +599,13 @@ static bool read_dimensions(Reader *reader, BoundVariable *variable) {
 }
 
 /* `threadgroup type name[n]…, name…;` — the current token is `threadgroup`. Pointers and references
- * to threadgroup memory stay as they are. */
+ * to threadgroup memory stay as they are, and member functions for objects in it. */
 static bool read_variables(Reader *reader) {
     BoundVariable variable = {.begin = offset(reader, &reader->token)};
     int line = reader->token.line, angle = 0;
     Token last = {0};
     next(reader);
+    if (is(&reader->token, "{") || is(&reader->token, ";")) return true; /* behind a function */
     while (reader->token.text &&
            (angle || (!is(&reader->token, "[") && !is(&reader->token, ";") &&
                       !is(&reader->token, ",") && !is(&reader->token, "=")))) {

@@ -31,6 +31,7 @@ typedef struct BoundParameter {
     char type[64];      /* of the element or value, without qualifiers */
     char attribute[64]; /* "buffer", "threadgroup", "thread_position_in_grid", … */
     unsigned index;     /* of buffer(n), threadgroup(n) */
+    bool has_index;     /* in the text */
     bool numbered;      /* by the binder, as Metal does where [[buffer(n)]] is left out */
     size_t star;        /* offset in the text just behind the '*', 0 if there is none */
     size_t begin, end;  /* of [[attribute]] in the text */

@@ -3,30 +3,33 @@
 #include "checkpoint/gguf_write.h"
 #include "checkpoint/values.h"
 #include "device.h"
+#include "thread_pool.h"
 #include "tokenizer_texts.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct Converter {
     const ConvertOptions *options;
+    ThreadPool *pool;
     Device *device; /* dequantises; opened when the first packed tensor comes */
     size_t done;    /* weights */
 } Converter;
 
+/* Threads share out rows by so many, which is also the square in which matrices are transposed. */
+enum { SQUARE = 32 };
+
 /* --- rows of a tensor as floats --- */
 
-/* By squares, so that both sides of a transposition stay in cache. */
+/* At most SQUARE rows, by squares, so that both sides of a transposition stay in cache. */
 static void read_floats(const Tensor *source, uint32_t first, uint32_t rows, float *floats) {
-    enum { SQUARE = 32 };
-    for (size_t top = 0; top < rows; top += SQUARE)
-        for (size_t left = 0; left < source->columns; left += SQUARE)
-            for (size_t row = top; row < rows && row < top + SQUARE; row++)
-                for (size_t column = left; column < source->columns && column < left + SQUARE;
-                     column++)
-                    floats[row * source->columns + column] =
-                        float_from(source->type, tensor_element(source, first + row, column));
+    for (size_t left = 0; left < source->columns; left += SQUARE)
+        for (size_t row = 0; row < rows; row++)
+            for (size_t column = left; column < source->columns && column < left + SQUARE; column++)
+                floats[row * source->columns + column] =
+                    float_from(source->type, tensor_element(source, first + row, column));
 }
 
 /* By the kernel that the pipeline uses too. */
@@ -49,41 +52,61 @@ static bool dequantise(Converter *converter, const Tensor *source, uint32_t firs
     return !device_failed(converter->device, error);
 }
 
-static bool read_rows(Converter *converter, const Tensor *source, uint32_t first, uint32_t rows,
-                      float *floats, LLMError *error) {
-    if (!type_is_float(source->type))
-        return dequantise(converter, source, first, rows, floats, error);
-    read_floats(source, first, rows, floats);
-    return true;
-}
-
 /* --- the writer's callback --- */
 
-static bool convert_rows(Converter *converter, const Tensor *source, TensorType type,
-                         uint32_t first, uint32_t rows, void *out, LLMError *error) {
-    size_t count = (size_t)rows * source->columns;
-    float *floats = malloc(count * sizeof *floats);
-    if (!floats) return error_memory(error, count * sizeof *floats);
-    bool read = read_rows(converter, source, first, rows, floats, error);
-    bool stored = read && values_store(type, floats, count, out);
-    free(floats);
-    if (read && !stored)
-        error_set(
-            error, LLM_ERROR_NUMERIC,
-            "a weight is infinite or not a number, which %s cannot store: the model is damaged",
-            tensor_type_name(type));
-    return stored;
+/* Rows of a tensor on their way into a file. */
+typedef struct Rows {
+    const Tensor *source;
+    TensorType type; /* that they get */
+    uint32_t first, count;
+    float *floats;      /* [count, columns]; of packed types they are there already */
+    unsigned char *out; /* [count, row bytes] */
+    _Atomic bool failed;
+} Rows;
+
+static void convert_squares(void *context, uint32_t job, uint32_t begin, uint32_t end) {
+    (void)job;
+    Rows *rows = context;
+    size_t columns = rows->source->columns, row_bytes = tensor_row_bytes(rows->type, columns);
+    for (uint32_t row = begin * SQUARE; row < end * SQUARE && row < rows->count; row += SQUARE) {
+        uint32_t count = rows->count - row < SQUARE ? rows->count - row : SQUARE;
+        float *floats = rows->floats + row * columns;
+        if (type_is_float(rows->source->type))
+            read_floats(rows->source, rows->first + row, count, floats);
+        if (!values_store(rows->type, floats, count * columns, rows->out + row * row_bytes))
+            rows->failed = true;
+    }
+}
+
+static bool convert_rows(Converter *converter, Rows *rows, LLMError *error) {
+    uint32_t squares = (rows->count + SQUARE - 1) / SQUARE;
+    if (!type_is_float(rows->source->type) &&
+        !dequantise(converter, rows->source, rows->first, rows->count, rows->floats, error))
+        return false;
+    if (!thread_pool_run(converter->pool, 1, &squares, convert_squares, rows, error)) return false;
+    if (!rows->failed) return true;
+    return error_set(
+        error, LLM_ERROR_NUMERIC,
+        "a weight is infinite or not a number, which %s cannot store: the model is damaged",
+        tensor_type_name(rows->type));
 }
 
 static bool fill(void *user, const Tensor *source, TensorType type, uint32_t first, uint32_t rows,
                  void *out, LLMError *error) {
     Converter *converter = user;
     size_t row_bytes = tensor_row_bytes(type, source->columns);
-    if (source->type == type && !source->transposed)
+    size_t weights = (size_t)rows * source->columns;
+    if (source->type == type && !source->transposed) {
         memcpy(out, (const char *)source->data + first * row_bytes, rows * row_bytes);
-    else if (!convert_rows(converter, source, type, first, rows, out, error))
-        return false;
-    converter->done += (size_t)rows * source->columns;
+    } else {
+        float *floats = malloc(weights * sizeof *floats);
+        if (!floats) return error_memory(error, weights * sizeof *floats);
+        Rows converted = {source, type, first, rows, floats, out, false};
+        bool done = convert_rows(converter, &converted, error);
+        free(floats);
+        if (!done) return false;
+    }
+    converter->done += weights;
     if (converter->options->progress)
         converter->options->progress(converter->options->user, converter->done);
     return true;
@@ -111,8 +134,10 @@ bool convert_to_gguf(const Checkpoint *checkpoint, const char *path, const Conve
                                 .vocabulary = checkpoint->tokenizer ? &vocabulary : NULL,
                                 .fill = fill,
                                 .user = &converter};
-    done = done && gguf_write(path, checkpoint, &writer, error);
+    converter.pool = done ? thread_pool_new(0, error) : NULL;
+    done = converter.pool && gguf_write(path, checkpoint, &writer, error);
     tokenizer_texts_free(&texts);
     device_close(converter.device);
+    thread_pool_free(converter.pool);
     return done;
 }

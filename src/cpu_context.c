@@ -7,12 +7,7 @@
 #include "device_target.h"
 #include "thread_pool.h"
 #include "cpu.h"
-
-#ifdef __APPLE__
-#include <Accelerate/Accelerate.h>
-#else
-#include <cblas.h>
-#endif
+#include "cpu_matmul.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,9 +83,6 @@ static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
     uint32_t threads = thread_pool_threads(device->pool);
     snprintf(device->base.description, sizeof device->base.description, "cpu: %u thread%s, %s",
              threads, threads == 1 ? "" : "s", level.name);
-#ifdef OPENBLAS_VERSION
-    openblas_set_num_threads(1);
-#endif
     return &device->base;
 }
 
@@ -205,11 +197,15 @@ static void run_kernel_chunk(CPUDevice *device, Command *command, uint32_t chunk
 /* Columns [begin, end) of out: a panel of the weight's rows. */
 static void run_matmul_chunk(const DeviceMatmul *m, uint32_t chunk, uint32_t chunks) {
     size_t begin = (size_t)m->N * chunk / chunks, end = (size_t)m->N * (chunk + 1) / chunks;
-    const float *x = argument_pointer(&m->x);
-    const float *weight = (const float *)argument_pointer(&m->weight) + begin * m->K;
-    float *out = (float *)argument_pointer(&m->out) + begin;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m->M, (int)(end - begin), (int)m->K,
-                1.0f, x, (int)m->K, weight, (int)m->K, 0.0f, out, (int)m->N);
+    cpu_matmul(&(CPUMatmul){
+        .x = argument_pointer(&m->x),
+        .weight = (const float *)argument_pointer(&m->weight) + begin * m->K,
+        .out = (float *)argument_pointer(&m->out) + begin,
+        .M = m->M,
+        .N = end - begin,
+        .K = m->K,
+        .stride = m->N,
+    });
 }
 
 static void run_chunk(void *context, uint32_t job, uint32_t begin, uint32_t end) {
@@ -241,6 +237,12 @@ static uint32_t kernel_chunks(const CPUDevice *device, const Command *command) {
     return chunks > 4096 ? 4096 : (uint32_t)chunks;
 }
 
+static bool check_matmul(CPUDevice *device, const DeviceMatmul *matmul) {
+    if (matmul->type == MATMUL_F32) return cpu_matmul_open(&device->base.error);
+    return device_fail(&device->base, LLM_ERROR_ARGUMENT,
+                       "matmul: the CPU's library takes floats; dequantise first");
+}
+
 static bool plan_chunks(CPUDevice *device, const CommandList *list) {
     if (list->count > device->capacity) {
         size_t bytes = list->count * sizeof *device->chunks;
@@ -251,9 +253,7 @@ static bool plan_chunks(CPUDevice *device, const CommandList *list) {
     }
     for (size_t i = 0; i < list->count; i++) {
         const Command *command = &list->commands[i];
-        if (!command->kernel && command->matmul.type != MATMUL_F32)
-            return device_fail(&device->base, LLM_ERROR_ARGUMENT,
-                               "matmul: the CPU's library takes floats; dequantise first");
+        if (!command->kernel && !check_matmul(device, &command->matmul)) return false;
         device->chunks[i] = command->kernel ? kernel_chunks(device, command)
                                             : matmul_chunks(device, &command->matmul);
     }

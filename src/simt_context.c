@@ -4,13 +4,9 @@
  * hold NaN, and every buffer lies between two fences that are looked at after each kernel.
  */
 #include "device_target.h"
+#include "cpu_matmul.h"
 #include "simt.h"
 
-#ifdef __APPLE__
-#include <Accelerate/Accelerate.h>
-#else
-#include <cblas.h>
-#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,11 +171,12 @@ static float *widened(const DeviceArgument *argument, size_t count) {
 }
 
 static void multiply(const DeviceMatmul *m, const float *x, const float *weight) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m->M, (int)m->N, (int)m->K, 1.0f, x,
-                (int)m->K, weight, (int)m->K, 0.0f, (float *)(uintptr_t)matrix(&m->out), (int)m->N);
+    cpu_matmul(
+        &(CPUMatmul){x, weight, (float *)(uintptr_t)matrix(&m->out), m->M, m->N, m->K, m->N});
 }
 
 static void run_matmul(Device *device, const DeviceMatmul *m) {
+    if (!cpu_matmul_open(&device->error)) return;
     if (m->type == MATMUL_F32) {
         multiply(m, matrix(&m->x), matrix(&m->weight));
     } else {

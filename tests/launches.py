@@ -302,7 +302,9 @@ def decode_attention_hs64(random):
     counts[lengths == 0] = 1  # nothing to attend to otherwise
     kept = normal(random, B, nh, capacity, 64), normal(random, B, nh, capacity, 64)
     arguments = [normal(random, B, 3, nh, 64), lengths, counts, *kept, Empty((B, nh, 64))]
-    return threadgroups(random, nh, B), [*arguments, capacity, 0.125]
+    more_than_take_part = random.integers(8) == 0  # of the simdgroups
+    count = 17 * LANES + 5 if more_than_take_part else int(random.choice(THREADS))
+    return ((nh * count, B, 1), (count, 1, 1)), [*arguments, capacity, 0.125]
 
 
 def last_token_rows(random):

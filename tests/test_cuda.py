@@ -13,6 +13,7 @@ import threading
 import pytest
 
 import library as library_module
+import nvrtc
 from library import COMMAND, ROOT
 
 KERNELS = sorted((ROOT / "kernels").glob("*.metal"))
@@ -20,38 +21,20 @@ HAS_DRIVER = pathlib.Path("/dev/nvidia0").exists()
 
 
 @pytest.fixture(scope="session")
-def nvrtc():
-    """NVRTC in this process, where the library under test finds it by its name."""
-    try:
-        import nvidia.cu13 as package
-    except ImportError:
+def loaded_nvrtc():
+    if not nvrtc.load():
         pytest.skip("NVRTC is not installed")
-    folder = pathlib.Path(list(package.__path__)[0]) / "lib"
-    names = sorted(folder.glob("libnvrtc*.so.13*"), key=lambda path: "builtins" not in path.name)
-    assert names, f"{folder} has no NVRTC"
-    return [ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL) for path in names if ".alt." not in path.name]
 
 
 @pytest.fixture
-def compile(nvrtc, library, tmp_path, monkeypatch):
+def compile(loaded_nvrtc, library, tmp_path, monkeypatch):
     """compile(path, architecture) → machine code; a failure is raised as its message. The cache is a
     folder of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    library.cuda_compile.restype = ctypes.c_void_p
-    free = ctypes.CDLL(None).free
-    free.argtypes = [ctypes.c_void_p]
 
     def run(path, architecture=90, text=None, partial=False):
-        error, size = library_module.Error(), ctypes.c_size_t()
         text = path.read_bytes() if text is None else text
-        code = library.cuda_compile(
-            path.name.encode(), text, architecture, partial, ctypes.byref(size), ctypes.byref(error)
-        )
-        if not code:
-            raise RuntimeError(error.message.decode())
-        data = ctypes.string_at(code, size.value)
-        free(code)
-        return data
+        return nvrtc.compile(library, path.name, text, architecture, partial)
 
     return run
 

@@ -1,6 +1,11 @@
 """What device.h promises on every device: matrix products, and dispatches checked against the
 kernels' signatures, so that a wrong one is an error with names, not a crash."""
 
+import ctypes
+import os
+import pathlib
+import platform
+
 import numpy
 import pytest
 
@@ -30,6 +35,25 @@ def test_matmul_of_halves(device, random):
         return
     expected = x.astype(numpy.float64) @ weight.T.astype(numpy.float64)
     assert numpy.all(numpy.abs(device.matmul(x, weight) - expected) <= 1e-5 * expected)
+
+
+@pytest.mark.skipif(
+    platform.system() != "Linux" or platform.machine() != "x86_64" or "OPENBLAS_CORETYPE" in os.environ,
+    reason="OpenBLAS chooses by itself, or was told",
+)
+def test_openblas_takes_the_cpu_for_what_it_can_do():
+    """One that is younger than the library is not run with kernels of 2004."""
+    flags = pathlib.Path("/proc/cpuinfo").read_text().split()
+    wanted = "SkylakeX" if "avx512bw" in flags else "Haswell" if "avx2" in flags else None
+    if not wanted:
+        pytest.skip("neither AVX2 nor AVX-512")
+    one = numpy.ones((1, 1), numpy.float32)
+    device = Device("cpu")
+    device.matmul(one, one)
+    device.close()
+    openblas = ctypes.CDLL("libopenblas.so.0", mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+    openblas.openblas_get_corename.restype = ctypes.c_char_p
+    assert openblas.openblas_get_corename().decode() == wanted
 
 
 # --- wrong dispatches ---

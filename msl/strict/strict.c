@@ -1,25 +1,30 @@
 #include "strict.h"
 
+#include "bind.h"
+
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct Place {
     const char *file;
-    int line, column;
+    int line, column, offset;
 } Place;
 
 typedef struct Function {
     const char *name;   /* mangled: the same for a declaration and its definition */
     const char *source; /* as written */
     Place place;
+    bool is_kernel;
     bool visited, active; /* by the search for cycles */
 } Function;
 
 typedef struct Call {
     size_t caller;
     const char *id; /* of the declaration that is called */
+    Place place;
 } Call;
 
 typedef struct Declaration {
@@ -28,7 +33,11 @@ typedef struct Declaration {
 } Declaration;
 
 typedef struct Checker {
-    Place place; /* of the last location read: clang leaves out what has not changed */
+    Place place;             /* of the last location read: clang leaves out what has not changed */
+    Place token;             /* the last one as it is spelled, not where its macro is expanded */
+    const char *source_file; /* whose text is loaded */
+    char *source;
+    size_t source_size;
     Function *functions;
     Declaration *declarations;
     Call *calls;
@@ -73,11 +82,14 @@ static Place read_place(Checker *checker, const cJSON *location) {
         const char *key = item->string;
         if (!strcmp(key, "file"))
             checker->place.file = item->valuestring;
+        else if (!strcmp(key, "offset"))
+            checker->place.offset = item->valueint;
         else if (!strcmp(key, "line"))
             checker->place.line = item->valueint;
         else if (!strcmp(key, "col")) {
             checker->place.column = item->valueint;
             first = checker->place;
+            if (strcmp(location->string, "expansionLoc")) checker->token = first;
         } else if (cJSON_IsObject(item) && strcmp(key, "includedFrom")) {
             Place place = read_place(checker, item);
             if (!first.line || !strcmp(key, "expansionLoc")) first = place;
@@ -111,6 +123,40 @@ static void refuse(Checker *checker, Place place, const char *name, const char *
     fprintf(stderr, "%s:%d:%d: error: %s%s\n", place.file, place.line, place.column, name, reason);
 }
 
+/* --- what a node says --- */
+
+static const char *const functions[] = {"FunctionDecl",       "CXXMethodDecl",
+                                        "CXXConstructorDecl", "CXXDestructorDecl",
+                                        "CXXConversionDecl",  NULL};
+
+/* The text of the token read last, as far as the file goes; "" if it cannot be read. */
+static const char *token_text(Checker *checker) {
+    const Place *token = &checker->token;
+    if (!token->file) return "";
+    if (!checker->source_file || strcmp(checker->source_file, token->file)) {
+        free(checker->source);
+        checker->source_file = token->file;
+        checker->source = bind_load(token->file, &checker->source_size);
+    }
+    bool inside = checker->source && (size_t)token->offset < checker->source_size;
+    return inside ? checker->source + token->offset : "";
+}
+
+/* The type as written, or below its typedefs. */
+static const char *type_text(const cJSON *node, const char *form) {
+    return text(cJSON_GetObjectItemCaseSensitive(node, "type"), form);
+}
+
+static const cJSON *first_child(const cJSON *node) {
+    const cJSON *inner = cJSON_GetObjectItemCaseSensitive(node, "inner");
+    return inner ? inner->child : NULL;
+}
+
+static bool is_vector(const cJSON *node) {
+    return strstr(type_text(node, "qualType"), "ext_vector_type") ||
+           strstr(type_text(node, "desugaredQualType"), "ext_vector_type");
+}
+
 /* --- rules about one node --- */
 
 static void check_words(Checker *checker, const char *kind, Place place) {
@@ -120,9 +166,99 @@ static void check_words(Checker *checker, const char *kind, Place place) {
         {"IndirectGotoStmt", "goto is not part of Metal"},
         {"GCCAsmStmt", "asm is not part of Metal"},
         {"FileScopeAsmDecl", "asm is not part of Metal"},
+        {"AddrLabelExpr", "goto is not part of Metal"},
+        {"CXXNoexceptExpr", "the noexcept operator is not part of Metal"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         if (!strcmp(kind, refused[i][0])) refuse(checker, place, "", refused[i][1]);
+}
+
+static bool is_word_character(char c) {
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+static void check_types(Checker *checker, const cJSON *node, Place place) {
+    static const char *const refused[] = {"double", "long long", NULL};
+    const char *argument = text(cJSON_GetObjectItemCaseSensitive(node, "argType"), "qualType");
+    const char *type = *argument ? argument : type_text(node, "qualType");
+    for (size_t i = 0; refused[i]; i++) {
+        const char *found = strstr(type, refused[i]);
+        if (!found || (found > type && is_word_character(found[-1])) ||
+            is_word_character(found[strlen(refused[i])]))
+            continue;
+        char reason[64];
+        snprintf(reason, sizeof reason, "the type %s is not part of Metal", refused[i]);
+        refuse(checker, place, "", reason);
+    }
+}
+
+/* OpenCL's names of a vector's parts; the node's last token is the name. */
+static void check_swizzle(Checker *checker, const char *kind, Place place) {
+    static const char *const refused[] = {"lo", "hi", "even", "odd", NULL};
+    if (strcmp(kind, "ExtVectorElementExpr")) return;
+    const char *name = token_text(checker);
+    size_t length = 0;
+    while (is_word_character(name[length]))
+        length++;
+    bool numbered = length > 1 && (*name == 's' || *name == 'S');
+    for (size_t i = 0; refused[i]; i++)
+        numbered |= length == strlen(refused[i]) && !strncmp(name, refused[i], length);
+    if (numbered)
+        refuse(checker, place, "", "a vector's elements are x, y, z, w or r, g, b, a in Metal");
+}
+
+static void check_vectors(Checker *checker, const cJSON *node, const char *kind, Place place) {
+    const cJSON *child = first_child(node);
+    if (!strcmp(kind, "ConditionalOperator") && child && is_vector(child))
+        refuse(checker, place, "", "the condition of ?: must be a scalar; see select");
+    if (!strcmp(kind, "InitListExpr") && is_vector(node)) {
+        Place end = checker->token;
+        if (*token_text(checker) == ')' && end.line)
+            refuse(checker, place, "",
+                   "(float4)(a, b, c, d) is d alone in Metal; write float4(a, b, c, d)");
+    }
+}
+
+static void check_local_variable(Checker *checker, const cJSON *node, const char *kind,
+                                 Place place) {
+    if (strcmp(kind, "VarDecl")) return;
+    const char *type = type_text(node, "qualType");
+    if (!strcmp(text(node, "storageClass"), "static"))
+        refuse(checker, place, text(node, "name"), ": a variable in a function cannot be static");
+    else if (strstr(type, "__constant") && !strpbrk(type, "*&"))
+        refuse(checker, place, text(node, "name"),
+               ": constant variables belong outside of functions");
+}
+
+static void check_name(Checker *checker, const cJSON *node, const char *kind, Place place) {
+    if (!strcmp(kind, "FunctionDecl") && !strcmp(text(node, "name"), "main"))
+        refuse(checker, place, "main", ": no function of Metal has this name");
+}
+
+static void check_class(Checker *checker, const cJSON *node, Place place) {
+    const cJSON *base, *bases = cJSON_GetObjectItemCaseSensitive(node, "bases");
+    cJSON_ArrayForEach(base, bases) if (flag(base, "isVirtual"))
+        refuse(checker, place, text(node, "name"), ": virtual base classes are not part of Metal");
+}
+
+static void check_template(Checker *checker, const cJSON *node, const char *kind, Place place) {
+    if (!strcmp(kind, "NonTypeTemplateParmDecl") && !strcmp(type_text(node, "qualType"), "auto"))
+        refuse(checker, place, text(node, "name"),
+               ": auto as a template's parameter needs C++17, Metal 3.0 is C++14");
+}
+
+/* A member function works on objects in thread memory, unless it says otherwise behind its
+ * parameters. */
+static void check_member_call(Checker *checker, const cJSON *node, Place place) {
+    const cJSON *object = first_child(node);
+    if (strcmp(type_text(node, "qualType"), "<bound member function type>") || !object ||
+        strcmp(text(object, "castKind"), "AddressSpaceConversion"))
+        return;
+    const char *type = type_text(first_child(object), "qualType");
+    if (strstr(type, "__global") || strstr(type, "__local"))
+        refuse(checker, place, text(node, "name"),
+               ": called on an object outside of thread memory; declare it `device` or "
+               "`threadgroup` behind its parameters, or copy the object");
 }
 
 /* A pointer or reference without an address space points into OpenCL's generic one. Of a function's
@@ -139,8 +275,7 @@ static void check_address_space(Checker *checker, const cJSON *node, const char 
                                           "CXXReinterpretCastExpr",
                                           "CXXFunctionalCastExpr",
                                           NULL};
-    static const char *const functions[] = {"FunctionDecl", "CXXMethodDecl", NULL};
-    const char *type = text(cJSON_GetObjectItemCaseSensitive(node, "type"), "qualType");
+    const char *type = type_text(node, "qualType");
     const char *generic = strstr(type, "__generic");
     if (!generic) return;
     const char *parameters = strchr(type, '(');
@@ -158,6 +293,7 @@ static void check_address_space(Checker *checker, const cJSON *node, const char 
 
 static size_t note_function(Checker *checker, const cJSON *node, Place place) {
     const char *name = text(node, "mangledName");
+    if (!*name) name = text(node, "id"); /* a constructor has none */
     size_t i = 0;
     while (i < checker->function_count && strcmp(checker->functions[i].name, name))
         i++;
@@ -172,9 +308,9 @@ static size_t note_function(Checker *checker, const cJSON *node, Place place) {
     return i;
 }
 
-static void note_call(Checker *checker, size_t caller, const char *id) {
+static void note_call(Checker *checker, size_t caller, const char *id, Place place) {
     checker->calls = grow(checker->calls, checker->call_count, sizeof *checker->calls);
-    checker->calls[checker->call_count++] = (Call){caller, id};
+    checker->calls[checker->call_count++] = (Call){caller, id, place};
 }
 
 static void follow_calls(Checker *checker, size_t caller);
@@ -183,7 +319,9 @@ static void follow_call(Checker *checker, const Call *call) {
     for (size_t d = 0; d < checker->declaration_count; d++) {
         if (strcmp(checker->declarations[d].id, call->id)) continue;
         Function *called = &checker->functions[checker->declarations[d].function];
-        if (called->active)
+        if (called->is_kernel)
+            refuse(checker, call->place, called->source, ": a kernel cannot be called");
+        else if (called->active)
             refuse(checker, called->place, called->source, ": recursion is not part of Metal");
         else if (!called->visited)
             follow_calls(checker, checker->declarations[d].function);
@@ -202,20 +340,41 @@ static void follow_calls(Checker *checker, size_t caller) {
 
 enum { NO_FUNCTION = -1 };
 
+static void check_node(Checker *checker, const cJSON *node, const char *kind, Place place,
+                       bool in_function) {
+    check_swizzle(checker, kind, place);
+    check_vectors(checker, node, kind, place);
+    check_words(checker, kind, place);
+    check_types(checker, node, place);
+    check_name(checker, node, kind, place);
+    check_class(checker, node, place);
+    check_template(checker, node, kind, place);
+    check_member_call(checker, node, place);
+    check_address_space(checker, node, kind, place);
+    if (in_function) check_local_variable(checker, node, kind, place);
+}
+
+/* The function that a node names, NULL if it names none: f, or object.f. */
+static const char *called_function(const cJSON *node) {
+    const cJSON *called = cJSON_GetObjectItemCaseSensitive(node, "referencedDecl");
+    if (called) return is_one_of(text(called, "kind"), functions) ? text(called, "id") : NULL;
+    const char *member = text(node, "referencedMemberDecl");
+    return *member ? member : NULL;
+}
+
 /* `function` is the one that the node is part of; `implicit`: clang itself added it. */
 static void visit(Checker *checker, const cJSON *node, long function, bool implicit) {
     Place place = node_place(checker, node);
     const char *kind = text(node, "kind");
-    static const char *const functions[] = {"FunctionDecl", "CXXMethodDecl", NULL};
     implicit = implicit || flag(node, "isImplicit");
     if (!implicit && !in_header(place)) {
         if (is_one_of(kind, functions)) function = (long)note_function(checker, node, place);
-        check_words(checker, kind, place);
-        check_address_space(checker, node, kind, place);
-        const cJSON *called = cJSON_GetObjectItemCaseSensitive(node, "referencedDecl");
-        if (function != NO_FUNCTION && called && is_one_of(text(called, "kind"), functions))
-            note_call(checker, (size_t)function, text(called, "id"));
+        check_node(checker, node, kind, place, function != NO_FUNCTION);
+        const char *called = called_function(node);
+        if (function != NO_FUNCTION && called) note_call(checker, (size_t)function, called, place);
     }
+    if (function != NO_FUNCTION && !strcmp(kind, "OpenCLKernelAttr"))
+        checker->functions[function].is_kernel = true;
     const cJSON *inner = cJSON_GetObjectItemCaseSensitive(node, "inner"), *child;
     cJSON_ArrayForEach(child, inner) visit(checker, child, function, implicit);
 }
@@ -247,6 +406,7 @@ int strict_check(FILE *file) {
     for (size_t i = 0; i < checker.function_count; i++)
         if (!checker.functions[i].visited) follow_calls(&checker, i);
     int status = checker.refused_count ? 1 : 0;
+    free(checker.source);
     free(checker.functions);
     free(checker.declarations);
     free(checker.calls);

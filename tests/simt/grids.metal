@@ -32,9 +32,9 @@ kernel void narrow_attributes(
     device uint *out [[buffer(0)]],
     ushort2 position [[thread_position_in_grid]],
     ushort index [[thread_index_in_threadgroup]],
-    uint group [[threadgroup_position_in_grid]])
+    ushort2 group [[threadgroup_position_in_grid]])
 {
-    out[position.x] = position.x + 1000 * position.y + 10000 * index + 100000 * group;
+    out[position.x] = position.x + 1000 * position.y + 10000 * index + 100000 * group.x;
 }
 
 // The order in which threads ran: out[i] = how many came before.

@@ -1,0 +1,8 @@
+// expect: must be a value
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], constant uint &i [[thread_position_in_grid]])
+{
+    x[0] = 0.0f;
+}

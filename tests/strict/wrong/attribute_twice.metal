@@ -1,0 +1,9 @@
+// expect: are both
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]],
+                  uint j [[thread_position_in_grid]])
+{
+    x[0] = 0.0f;
+}

@@ -1,0 +1,11 @@
+// expect: concept
+#include <metal_stdlib>
+using namespace metal;
+
+template <typename T>
+concept Number = true;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] = 0.0f;
+}

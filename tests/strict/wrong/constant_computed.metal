@@ -1,0 +1,10 @@
+// expect: global constructor
+#include <metal_stdlib>
+using namespace metal;
+
+constant float factor = sqrt(2.0f);
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] *= factor;
+}

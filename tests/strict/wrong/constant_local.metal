@@ -1,0 +1,9 @@
+// expect: belong outside
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    constant float factor = 2.0f;
+    x[i] *= factor;
+}

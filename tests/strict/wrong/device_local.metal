@@ -1,0 +1,9 @@
+// expect: global address space
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    device float value = x[i];
+    x[i] = value;
+}

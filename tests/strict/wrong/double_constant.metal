@@ -1,0 +1,10 @@
+// expect: double precision constant
+#include <metal_stdlib>
+using namespace metal;
+
+constant float factor = 3.14;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] *= factor;
+}

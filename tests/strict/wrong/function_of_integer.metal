@@ -1,0 +1,8 @@
+// expect: ambiguous
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] = sqrt(i);
+}

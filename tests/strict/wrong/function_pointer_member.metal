@@ -1,0 +1,12 @@
+// expect: pointers to functions
+#include <metal_stdlib>
+using namespace metal;
+
+struct Layer {
+    float (*activation)(float);
+};
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] = 0.0f;
+}

@@ -1,0 +1,12 @@
+// expect: must reside in constant address space
+#include <metal_stdlib>
+using namespace metal;
+
+struct Scale {
+    static constexpr float factor = 2.0f;
+};
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] *= Scale::factor;
+}

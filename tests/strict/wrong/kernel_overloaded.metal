@@ -1,0 +1,13 @@
+// expect: conflicting types
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void clear(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] = 0.0f;
+}
+
+kernel void clear(device half *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] = 0.0h;
+}

@@ -1,0 +1,8 @@
+// expect: address space
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] = *(const float *)(x + i);
+}

@@ -1,0 +1,8 @@
+// expect: printf
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    printf("%f", x[i]);
+}

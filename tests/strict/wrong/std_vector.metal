@@ -1,0 +1,9 @@
+// expect: std
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    std::array<float, 4> values;
+    x[i] = values[0];
+}

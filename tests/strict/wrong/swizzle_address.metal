@@ -1,0 +1,10 @@
+// expect: address of vector element
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    float4 value = float4(x[i]);
+    thread float *element = &value.y;
+    x[i] = *element;
+}

@@ -1,0 +1,9 @@
+// expect: not contextually convertible
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    float4 value = float4(x[i]);
+    if (value > 0.0f) x[i] = 0.0f;
+}

@@ -1,0 +1,9 @@
+// expect: float4\(a, b, c, d\)
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void scale(device float *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    float4 value = (float4)(1.0f, 2.0f, 3.0f, 4.0f);
+    x[i] *= value.y;
+}
