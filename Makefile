@@ -107,7 +107,7 @@ OBJC            ?= gcc
 stand_in        := $(if $(filter Linux,$(OS)),$(BUILD)/apple/libmetal_llm_internal.so $(BUILD)/apple/metal-llm)
 stand_in_objects := $(filter-out $(BUILD)/src/device.o,$(objects)) $(BUILD)/apple/src/device.o \
     $(METAL:%.c=$(BUILD)/%.o) $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard tests/apple/*.m) tests/apple/objc_msgSend.c))
-stand_in_libs   := -lobjc -Wl,--wrap=getpagesize
+stand_in_libs   := -lobjc -lopenblas -Wl,--wrap=getpagesize
 
 $(BUILD)/apple/src/device.o: src/device.c
 	@mkdir -p $(@D)

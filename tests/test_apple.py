@@ -572,9 +572,16 @@ def test_a_mistake_is_noticed(name, metal):
 
 
 def test_what_is_left_is_counted(stand_in):
-    device = stand_in.device()
-    assert stand_in.objects().split(", ")[-1].endswith("MTLDevice")
-    device("release", result=None)
+    def left():
+        entries = [entry.split() for entry in stand_in.objects().split(", ") if entry]
+        return {name: int(count) for count, name in entries}.get("MTLDevice", 0)
+
+    before = left()
+    devices = [stand_in.device() for _ in range(3)]
+    assert left() == before + 3
+    for device in devices:
+        device("release", result=None)
+    assert left() == before
 
 
 def test_a_program_that_leaves_something_fails():
@@ -740,6 +747,56 @@ def test_large_weights_are_used_where_they_are(copies, format, stand_in, random,
         ids = model.generate([1, 2, 3], 6)
     with LLM(path, device="cpu") as model:
         assert model.generate([1, 2, 3], 6) == ids
+
+
+@pytest.mark.parametrize(
+    "grid, wanted, groups, size",
+    [
+        (threads(1000), 0, (4, 1, 1), 256),
+        (threads(40, 3, 2), 0, (1, 3, 2), 64),
+        (threads(40), 32, (2, 1, 1), 32),
+        (device_module.simdgroups(33), 0, (9, 1, 1), 128),
+        (device_module.simdgroups(33), 40, (17, 1, 1), 40),
+        (device_module.threadgroups(5), 0, (5, 1, 1), 1024),
+        (device_module.threadgroups(5, 4, 3), 0, (5, 4, 3), 256),
+    ],
+)
+def test_grids(grid, wanted, groups, size, stand_in):
+    """In threadgroups, and as many threads in each as the kernel's pipeline takes at most."""
+    device = Device("metal")
+    device.run("gelu_forward", grid, X, Out(4), 4, threads=wanted)
+    sizes = (ctypes.c_size_t * 6)()
+    stand_in.library.stand_in_last_sizes(sizes)
+    most = 1024 - 192 * (len("gelu_forward") % 3)  # see maxTotalThreadsPerThreadgroup in Metal.m
+    assert tuple(sizes) == (*groups, min(size, most), 1, 1)
+    device.close()
+
+
+def test_reading_behind_a_submission(stand_in):
+    """It waits for that one, by itself."""
+    device = Device("metal")
+    library = device.library
+    library.device_submit.restype = ctypes.c_uint64
+    argument = device_module._Argument
+    for value in range(20):
+        x, out = (library.device_buffer_new(device.handle, 64) for _ in range(2))
+        data = numpy.full(16, 100 + value, numpy.float32)
+        library.device_write(x, 0, data.ctypes.data, 64)
+        arguments = (argument * 3)(
+            argument(buffer=x), argument(buffer=out), device_module._scalar(16)
+        )
+        library.device_dispatch(device.handle, b"gelu_forward", threads(16), arguments, 3)
+        submission = ctypes.c_uint64(library.device_submit(ctypes.c_void_p(device.handle)))
+        got = numpy.zeros(16, numpy.float32)
+        library.device_read_after(
+            ctypes.c_void_p(device.handle), submission, ctypes.c_void_p(out), ctypes.c_size_t(0),
+            ctypes.c_void_p(got.ctypes.data), ctypes.c_size_t(64),
+        )  # fmt: skip
+        device.check()
+        assert got.tolist() == data.tolist()
+        library.device_buffer_free(x)
+        library.device_buffer_free(out)
+    device.close()
 
 
 def test_the_largest_grid(stand_in):

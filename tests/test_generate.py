@@ -67,6 +67,7 @@ def test_cached_decoding_is_the_full_model(length, attention, device_name, check
         assert is_likeliest(logits[length + i - 1], token)
 
 
+@pytest.mark.stand_in
 @pytest.mark.parametrize("type", ["F16", "Q8_0", "Q4_0"])
 def test_cached_decoding_of_packed_weights(type, device_name, random, tmp_path):
     tensors = models.random_gpt2(CONFIG, random)
@@ -226,6 +227,7 @@ def test_callbacks_see_every_token_and_stop_the_text(device_name, checkpoint, ra
 # --- rows side by side ---
 
 
+@pytest.mark.stand_in
 @pytest.mark.parametrize("attention", ["naive", "flash"])
 def test_rows_are_independent(attention, device_name, checkpoint, random):
     """Prompts of different lengths, down to one token; the last row is full and gets nothing."""

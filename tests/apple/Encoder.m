@@ -8,6 +8,13 @@
 
 enum { MOST_BYTES = 4096 }; /* of setBytes */
 
+static MTLSize last_groups, last_threads;
+
+void stand_in_last_sizes(size_t sizes[6]) {
+    memcpy(sizes, &last_groups, sizeof last_groups);
+    memcpy(sizes + 3, &last_threads, sizeof last_threads);
+}
+
 /* Bytes of a scalar or vector type, 0 for others. */
 static size_t size_of(const char *type) {
     static const struct {
@@ -39,6 +46,10 @@ static size_t size_of(const char *type) {
     [super dealloc];
 }
 
+static SimtSize simt_size(NSUInteger x, NSUInteger y, NSUInteger z) {
+    return (SimtSize){(unsigned)x, (unsigned)y, (unsigned)z};
+}
+
 - (NSError *)runOn:(StandInMTLDevice *)device {
     void *arguments[SIMT_BUFFERS] = {0};
     for (int i = 0; i < STAND_IN_BINDINGS; i++)
@@ -50,9 +61,9 @@ static size_t size_of(const char *type) {
     SimtLaunch launch = {
         .kernel = name,
         .entry = pipeline->function->entry,
-        .threads = {(unsigned)(groups.width * threads.width), (unsigned)(groups.height * threads.height),
-                    (unsigned)(groups.depth * threads.depth)},
-        .group_threads = {(unsigned)threads.width, (unsigned)threads.height, (unsigned)threads.depth},
+        .threads = simt_size(groups.width * threads.width, groups.height * threads.height,
+                             groups.depth * threads.depth),
+        .group_threads = simt_size(threads.width, threads.height, threads.depth),
         .arguments = arguments,
         .scratch = scratch,
         .simd_width = STAND_IN_LANES,
@@ -129,13 +140,14 @@ static size_t size_of(const char *type) {
     scratch[index] = length;
 }
 
-/* What the kernel has at this index, or NULL. */
-static const BoundParameter *parameter_at(const BoundKernel *kernel, BOOL isScratch, unsigned index) {
+/* What the kernel has at this [[buffer(index)]] or [[threadgroup(index)]], or NULL. */
+static const BoundParameter *parameter_at(const BoundKernel *kernel, BOOL isScratch,
+                                          unsigned index) {
     for (unsigned i = 0; i < kernel->count; i++) {
         const BoundParameter *parameter = &kernel->parameter[i];
-        BOOL isBuffer = parameter->kind == BOUND_BUFFER || parameter->kind == BOUND_CONSTANT;
-        if ((isScratch ? parameter->kind == BOUND_THREADGROUP : isBuffer) && parameter->index == index)
-            return parameter;
+        BOOL suits = isScratch ? parameter->kind == BOUND_THREADGROUP
+                               : parameter->kind == BOUND_BUFFER || parameter->kind == BOUND_CONSTANT;
+        if (suits && parameter->index == index) return parameter;
     }
     return NULL;
 }
@@ -153,7 +165,8 @@ static BOOL fits_bytes(const BoundKernel *kernel, const BoundParameter *paramete
                        const StandInBinding *binding) {
     size_t size = size_of(parameter->type);
     if (parameter->kind == BOUND_CONSTANT && (size == 0 || size == binding->length)) return YES;
-    stand_in_complain("%s: '%s' is bound to %lu bytes", kernel->name, parameter->name, binding->length);
+    stand_in_complain("%s: '%s' is bound to %lu bytes", kernel->name, parameter->name,
+                      binding->length);
     return NO;
 }
 
@@ -167,7 +180,8 @@ static BOOL fits_bytes(const BoundKernel *kernel, const BoundParameter *paramete
         if (parameter && !isBound)
             stand_in_complain("%s: '%s' is not bound, at %u", kernel->name, parameter->name, i);
         else if (isBound && !parameter)
-            stand_in_complain("%s: something is bound at %u, where it has nothing", kernel->name, i);
+            stand_in_complain("%s: something is bound at %u, where it has nothing", kernel->name,
+                              i);
         if (!parameter != !isBound) right = NO;
         if (parameter && isBound)
             right &= (binding->buffer ? fits_buffer : fits_bytes)(kernel, parameter, binding);
@@ -186,7 +200,8 @@ static BOOL fits_bytes(const BoundKernel *kernel, const BoundParameter *paramete
         stand_in_complain("%s: a threadgroup of %lu threads, %lu at most", name, count, most);
     else if (groups.width == 0 || groups.height == 0 || groups.depth == 0)
         stand_in_complain("%s: a grid without threadgroups", name);
-    else if (groups.width > UINT32_MAX / threads.width || groups.height > UINT32_MAX / threads.height ||
+    else if (groups.width > UINT32_MAX / threads.width ||
+             groups.height > UINT32_MAX / threads.height ||
              groups.depth > UINT32_MAX / threads.depth)
         stand_in_complain("%s: a grid of more than 2^32 threads", name);
     else
@@ -203,8 +218,8 @@ static BOOL fits_bytes(const BoundKernel *kernel, const BoundParameter *paramete
     if (![self hasBound:pipeline->function->kernel] || ![self takes:groups threads:threads]) return;
     StandInDispatch *dispatch = [StandInDispatch new];
     dispatch->pipeline = [pipeline retain];
-    dispatch->groups = groups;
-    dispatch->threads = threads;
+    dispatch->groups = last_groups = groups;
+    dispatch->threads = last_threads = threads;
     memcpy(dispatch->bindings, bindings, sizeof bindings);
     memcpy(dispatch->scratch, scratch, sizeof scratch);
     [commands append:dispatch];

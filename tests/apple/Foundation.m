@@ -77,8 +77,9 @@ const char *stand_in_objects(void) {
     list[0] = 0;
     for (int i = 0; i < CLASSES && living[i].class; i++)
         if (living[i].count)
-            length += (size_t)snprintf(list + length, sizeof list - length, "%s%ld %s",
-                                       length ? ", " : "", living[i].count, name_of(living[i].class));
+            length +=
+                (size_t)snprintf(list + length, sizeof list - length, "%s%ld %s",
+                                 length ? ", " : "", living[i].count, name_of(living[i].class));
     return list;
 }
 
@@ -205,7 +206,8 @@ static id stand_in_autorelease(id object) {
     if (innermost)
         [innermost take:object];
     else
-        stand_in_complain("a %s is autoreleased where there is no pool", name_of(object_getClass(object)));
+        stand_in_complain("a %s is autoreleased where there is no pool",
+                          name_of(object_getClass(object)));
     return object;
 }
 

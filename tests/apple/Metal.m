@@ -11,7 +11,7 @@
 extern simt_entry *const simt_entries[]; /* in the order of kernel_table */
 
 enum { FENCE = 256, LANGUAGE_3_0 = 3 << 16, METAL3 = 5001 };
-enum { NOT_ENQUEUED, ENQUEUED, COMMITTED, SCHEDULED, COMPLETED, FAILED }; /* MTLCommandBufferStatus */
+enum { NOT_ENQUEUED, ENQUEUED, COMMITTED, SCHEDULED, COMPLETED, FAILED }; /* a status */
 
 static size_t max_buffer = (size_t)8 << 30, working_set = (size_t)10 << 30;
 

@@ -90,7 +90,8 @@ static NSUInteger size_of(uint32_t type) {
     buffer = [wanted retain];
     offset = from;
     descriptor = [shape retain];
-    NSUInteger size = size_of(shape->type), bytes = (shape->rows - 1) * shape->rowBytes + shape->columns * size;
+    NSUInteger size = size_of(shape->type);
+    NSUInteger bytes = (shape->rows - 1) * shape->rowBytes + shape->columns * size;
     if (from % size) stand_in_complain("a matrix begins at %lu, in the middle of an element", from);
     if (from > buffer->length || bytes > buffer->length - from)
         stand_in_complain("a matrix of %lu bytes at %lu exceeds its buffer of %lu", bytes, from,
@@ -152,8 +153,8 @@ static BOOL check(MPSMatrix *matrix, NSUInteger rows, NSUInteger columns, BOOL t
     NSUInteger wanted[2] = {transposed ? columns : rows, transposed ? rows : columns};
     const MPSMatrixDescriptor *shape = matrix->descriptor;
     if (shape->rows == wanted[0] && shape->columns == wanted[1]) return YES;
-    stand_in_complain("the %s matrix is %lu × %lu, not %lu × %lu", name, shape->rows, shape->columns,
-                      wanted[0], wanted[1]);
+    stand_in_complain("the %s matrix is %lu × %lu, not %lu × %lu", name, shape->rows,
+                      shape->columns, wanted[0], wanted[1]);
     return NO;
 }
 
@@ -168,7 +169,8 @@ static BOOL check(MPSMatrix *matrix, NSUInteger rows, NSUInteger columns, BOOL t
         return;
     if (left->descriptor->type != right->descriptor->type || result->descriptor->type != FLOAT32)
         stand_in_complain("a product of matrices of types 0x%x and 0x%x to 0x%x",
-                          left->descriptor->type, right->descriptor->type, result->descriptor->type);
+                          left->descriptor->type, right->descriptor->type,
+                          result->descriptor->type);
     StandInProduct *product = [StandInProduct new];
     product->multiplication = [self retain];
     product->left = [left retain];

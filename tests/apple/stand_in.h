@@ -21,6 +21,8 @@ void stand_in_forget_complaints(void);
 const char *stand_in_objects(void);
 /* How many of a class were ever made. */
 size_t stand_in_made(const char *class);
+/* Threadgroups in x, y and z of the last dispatch, and threads of each. */
+void stand_in_last_sizes(size_t sizes[6]);
 /* The next use of this fails as it can on a Mac: "device", "family", "MPS",
  * "buffer", "no copy", "math mode", "pipeline", "width", "commands". */
 void stand_in_break(const char *what);
