@@ -1,9 +1,11 @@
 # metal-llm: `make` prints help. Variables: BUILD (folder), SANITIZE=1 (ASan and UBSan, in build/asan),
-# CC, CLANGXX (a clang++ from 15 on, for the kernels), PREFIX and DESTDIR (for install).
+# CC, CLANGXX (a clang++ from 15 on, for the kernels), PREFIX and DESTDIR (for install). To compile for another
+# system: OS, ARCH, and HOST_CC for what runs during the build; see build-macos.
 
 SANITIZE ?=
 BUILD    ?= $(if $(SANITIZE),build/asan,build)
 CC       ?= cc
+HOST_CC  ?= $(CC)
 CLANGXX  ?= $(firstword $(foreach v,-19 -18 -17 -16 -15 ,$(shell command -v clang++$(v))) clang++)
 PREFIX   ?= /usr/local
 VERSION  := 0.1.0
@@ -16,7 +18,7 @@ CPPFLAGS := -D_GNU_SOURCE -DMETAL_LLM_VERSION='"$(VERSION)"' -Iinclude -Isrc -Im
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=c11 -Wall -Wextra -Werror -fPIC -pthread $(sanitize_flags)
 LDLIBS   := -lcjson -lpcre2-8 -lm -pthread -ldl
-ifeq ($(OS),Darwin)
+ifneq ($(filter Darwin iOS,$(OS)),)
   brew     := $(shell brew --prefix 2>/dev/null)
   CPPFLAGS += -I$(brew)/include -DACCELERATE_NEW_LAPACK
   LDLIBS   := -L$(brew)/lib -lcjson -lpcre2-8 $(addprefix -framework ,Accelerate Foundation Metal MetalPerformanceShaders)
@@ -48,17 +50,26 @@ else
   level_flags =
 endif
 
+# On iOS the GPU is the only device: no kernels for the CPU, no code for other GPUs.
+METAL_ONLY := $(filter iOS,$(OS))
+CPPFLAGS   += $(if $(METAL_ONLY),-DMETAL_LLM_METAL_ONLY)
+
 KERNELS := $(sort $(wildcard kernels/*.metal))
 names   := $(KERNELS:kernels/%.metal=%)
 METAL   := $(addprefix src/metal_,context.c compile.c matrix.c objc.c)
-SOURCES := $(filter-out $(if $(filter-out Darwin,$(OS)),$(METAL)),$(wildcard src/*.c src/checkpoint/*.c)) msl/bind.c msl/simt/simt.c
+OTHERS  := $(wildcard src/cuda_*.c src/cpu_*.c src/simt_*.c)
+left_out := $(if $(filter Darwin iOS,$(OS)),$(if $(METAL_ONLY),$(OTHERS)),$(METAL))
+SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/checkpoint/*.c)) msl/bind.c $(if $(METAL_ONLY),,msl/simt/simt.c)
 COMMAND_SOURCES := $(wildcard cli/*.c)
 
-objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o $(BUILD)/cuda_headers.o \
-    $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
+objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o
+ifeq ($(METAL_ONLY),)
+  objects += $(BUILD)/cuda_headers.o \
+      $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
+endif
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang fuzz sanitize cross-check mutate bench examples install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang fuzz sanitize cross-check mutate bench examples build-macos build-ios families swift sources install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -75,6 +86,8 @@ help:
 	@echo 'make mutate   take out every barrier, guard and initialiser of the kernels: metal-check must notice'
 	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
+	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
+	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
 	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
 	@echo 'make format   clang-format the C sources;  make clean  remove $(BUILD)'
 
@@ -88,7 +101,7 @@ demo: setup
 bench: build
 	$(BUILD)/metal-llm bench
 
-# --- tests: DEVICE=cpu,simt names the targets, SEED=n repeats a run, TESTS= selects ---
+# --- tests: DEVICE=cpu,simt,metal names the targets, SEED=n repeats a run, TESTS= selects ---
 
 VENV  := build/venv
 TESTS ?= tests
@@ -102,28 +115,29 @@ $(VENV)/done: tests/requirements.txt
 SYSTEM_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
 
-# The Metal target, on Linux, against what stands in for Apple's frameworks there (tests/apple/).
-OBJC            ?= gcc
-stand_in        := $(if $(filter Linux,$(OS)),$(BUILD)/apple/libmetal_llm_internal.so $(BUILD)/apple/metal-llm)
-stand_in_objects := $(filter-out $(BUILD)/src/device.o,$(objects)) $(BUILD)/apple/src/device.o \
-    $(METAL:%.c=$(BUILD)/%.o) $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard tests/apple/*.m) tests/apple/objc_msgSend.c))
-stand_in_libs   := -lobjc -lopenblas -Wl,--wrap=getpagesize
+# The Metal target on Linux, against what stands in for Apple's frameworks there.
+OBJC             ?= gcc
+STAND_IN         := tests/apple/stand_in
+stand_in         := $(if $(filter Linux,$(OS)),$(addprefix $(BUILD)/stand_in/,libmetal_llm_internal.so metal-llm))
+stand_in_objects := $(filter-out $(BUILD)/src/device.o,$(objects)) $(BUILD)/stand_in/src/device.o $(METAL:%.c=$(BUILD)/%.o) \
+    $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard $(STAND_IN)/*.[mc])))
+stand_in_libs    := -lobjc -lopenblas -Wl,--wrap=getpagesize
 
-$(BUILD)/apple/src/device.o: src/device.c
+$(BUILD)/stand_in/src/device.o: src/device.c
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -DMETAL_STAND_IN -c $< -o $@
 
-$(BUILD)/tests/apple/%.o: tests/apple/%.m
+$(BUILD)/$(STAND_IN)/%.o: $(STAND_IN)/%.m
 	@mkdir -p $(@D)
 	@echo '  OBJC $@'
 	@$(OBJC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
-$(BUILD)/apple/libmetal_llm_internal.so: $(stand_in_objects)
+$(BUILD)/stand_in/libmetal_llm_internal.so: $(stand_in_objects)
 	@echo '  CC   $@'
 	@$(CC) $(CFLAGS) -shared $^ $(LDLIBS) $(stand_in_libs) -o $@
 
-$(BUILD)/apple/metal-llm: $(command_objects) $(stand_in_objects)
+$(BUILD)/stand_in/metal-llm: $(command_objects) $(stand_in_objects)
 	@echo '  CC   $@'
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) $(stand_in_libs) -o $@
 
@@ -189,7 +203,7 @@ build: $(metal_check) $(BUILD)/metal-llm $(BUILD)/libmetal-llm.a $(BUILD)/$(SHAR
 $(BUILD)/bind: msl/bind.c msl/bind_main.c msl/bind.h src/kernel.h
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) -D_GNU_SOURCE -Isrc -Imsl $(filter %.c,$^) -o $@
+	@$(HOST_CC) $(CFLAGS) -D_GNU_SOURCE -Isrc -Imsl $(filter %.c,$^) -o $@
 
 $(BUILD)/kernels/%.cpp: kernels/%.metal $(BUILD)/bind
 	@mkdir -p $(@D)
@@ -317,6 +331,53 @@ $(BUILD)/examples/%: examples/%.c $(BUILD)/libmetal-llm.a
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
 
+# --- Apple's systems, from any other: compiled with zig, linked with stubs of what it does not carry ---
+
+APPLE := build/apple
+SDK   := tests/apple/sdk
+ZIG   := $(APPLE)/venv/bin/python -m ziglang
+zig_headers = $(firstword $(wildcard $(CURDIR)/$(APPLE)/venv/lib/python3*/site-packages/ziglang/lib/libc/include/any-macos-any))
+export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/$(APPLE)/cache
+export ZIG_LOCAL_CACHE_DIR  := $(CURDIR)/$(APPLE)/cache
+
+# The headers of cJSON and PCRE2 are the same everywhere.
+$(APPLE)/done: tests/apple/requirements.txt $(shell find $(SDK) -type f)
+	@echo "  VENV  $(APPLE)/venv"
+	@$(SYSTEM_PYTHON) -m venv $(APPLE)/venv
+	@$(APPLE)/venv/bin/pip install -q --disable-pip-version-check -r $<
+	@cp -R $(SDK) $(APPLE)
+	@ln -sf $$(pkg-config --variable=includedir libcjson)/cjson $$(pkg-config --variable=includedir libpcre2-8)/pcre2.h $(APPLE)/sdk/include
+	@touch $@
+
+# $(1) system, $(2) folder, $(3) target of zig, $(4) of clang
+for_apple = $(MAKE) --no-print-directory OS=$(1) ARCH=arm64 BUILD=build/$(2) brew=$(APPLE)/sdk HOST_CC='$(CC)' \
+    CC='$(ZIG) cc -target aarch64-$(3) -isystem $(zig_headers) -F$(APPLE)/sdk/Frameworks -fno-sanitize=undefined -Wno-unused-command-line-argument' \
+    AR='$(ZIG) ar' CLANGXX='$(CLANGXX) --target=arm64-apple-$(4) -nostdlibinc -idirafter $(zig_headers)'
+
+build-macos: $(APPLE)/done
+	@+$(call for_apple,Darwin,macos,macos.13.0,macos13.0) build/macos/metal-llm build/macos/families
+	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/macos/metal-llm tests/apple/symbols.txt
+
+build-ios: $(APPLE)/done
+	@+$(call for_apple,iOS,ios,ios.16.0,ios16.0) build/ios/libmetal-llm.a
+	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/ios/libmetal-llm.a tests/apple/symbols.txt
+
+$(BUILD)/families: tests/apple/families.c $(BUILD)/libmetal-llm.a
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+# On a Mac: its GPU.
+families: $(BUILD)/families
+	@$<
+
+# --- the Swift package: the table of kernels is checked in, since SwiftPM has no binder ---
+
+swift: $(BUILD)/kernel_table.c
+	cp $< swift/kernel_table.c
+
+sources:
+	@echo $(SOURCES)
+
 # --- install ---
 
 root := $(DESTDIR)$(PREFIX)
@@ -342,7 +403,7 @@ clean:
 	rm -rf $(BUILD)
 
 format:
-	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c)
+	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c tests/*/*/*.c)
 
 $(objects) $(command_objects) $(check_objects) $(stand_in_objects): Makefile
 

@@ -38,6 +38,10 @@ typedef struct LLMError {
     LLMStatus status;
     char message[512];
 } LLMError;
+/* The message as a string: some languages see an array in a structure as something else. */
+static inline const char *llm_error_message(const LLMError *error) {
+    return error->message;
+}
 
 typedef struct LLMPipeline LLMPipeline;
 

@@ -7,10 +7,13 @@
 #include <string.h>
 
 static const DeviceTarget *const targets[] = {
-#if defined(__APPLE__) || defined(METAL_STAND_IN) /* see tests/apple/ */
+#if defined(__APPLE__) || defined(METAL_STAND_IN) /* see tests/apple/stand_in/ */
     &device_target_metal,
 #endif
-    &device_target_cuda, &device_target_cpu, &device_target_simt};
+#ifndef METAL_LLM_METAL_ONLY
+    &device_target_cuda, &device_target_cpu, &device_target_simt,
+#endif
+};
 enum { target_count = sizeof targets / sizeof *targets };
 
 const char *const *device_targets(void) {

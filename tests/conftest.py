@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 
 import numpy
 import pytest
@@ -11,8 +12,25 @@ import library as library_module
 from library import METAL_STANDS_IN
 from stand_in import StandIn
 
-SEED = int(os.environ.get("SEED", secrets.randbits(32)))
-DEVICES = os.environ.get("DEVICE", "cpu,simt,metal").split(",")
+SEED = int(os.environ.setdefault("SEED", str(secrets.randbits(32))))  # also that of xdist's workers
+
+
+def choose_devices():
+    """Those that DEVICE names, or the CPU's and on a Mac its GPU, with the reason if that is left out."""
+    if "DEVICE" in os.environ:
+        return os.environ["DEVICE"].split(","), None
+    if METAL_STANDS_IN:
+        return ["cpu", "simt", "metal"], None
+    if sys.platform != "darwin":
+        return ["cpu", "simt"], None
+    try:
+        device_module.Device("metal").close()
+    except device_module.Error as error:
+        return ["cpu", "simt"], f"NOTHING WAS TESTED ON THE GPU of this Mac: {error}"
+    return ["metal", "cpu", "simt"], None
+
+
+DEVICES, LEFT_OUT = choose_devices()
 
 
 def pytest_report_header():
@@ -20,7 +38,7 @@ def pytest_report_header():
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "stand_in: of whole models, runs against tests/apple/ as well")
+    config.addinivalue_line("markers", "stand_in: of whole models, runs against tests/apple/stand_in/ as well")
 
 
 def is_on_stand_in(item, fixture):
@@ -55,14 +73,33 @@ def device_name(request):
     return request.param
 
 
-@pytest.fixture(scope="session", params=DEVICES)
-def device(request):
-    """Each device that DEVICE names, opened once, for single kernels."""
-    device = device_module.Device(request.param, seed=SEED)
+@pytest.fixture(scope="session")
+def open_device():
+    """open_device(name) → the device, opened once."""
+    devices = {}
+
+    def open(name):
+        if name not in devices:
+            devices[name] = device_module.Device(name)
+        return devices[name]
+
+    yield open
+    for device in devices.values():
+        device.close()
+    if "metal" in devices and METAL_STANDS_IN:
+        assert StandIn().objects() == ""
+
+
+@pytest.fixture(params=DEVICES)
+def device(request, open_device):
+    """Each device that DEVICE names, for single kernels. On simt the test's own name decides the order of
+    the threads, whatever ran before."""
+    if request.param != "simt":
+        yield open_device(request.param)
+        return
+    device = device_module.Device("simt", seed=int(generator(request).integers(2**32)))
     yield device
     device.close()
-    if request.param == "metal" and METAL_STANDS_IN:
-        assert StandIn().objects() == ""
 
 
 @pytest.fixture(autouse=True)
@@ -79,15 +116,21 @@ def no_complaints(request):
     assert not models or stand_in.objects() == before
 
 
-@pytest.fixture
-def random(request):
+def generator(request):
     """A numpy generator of this run's seed and the test's own name."""
     return numpy.random.default_rng([SEED, *request.node.nodeid.encode()])
+
+
+@pytest.fixture
+def random(request):
+    return generator(request)
 
 
 def pytest_terminal_summary(terminalreporter):
     count = lambda kind: len(terminalreporter.stats.get(kind, []))
     terminalreporter.write_line(f"seed {SEED}")
+    if LEFT_OUT:
+        terminalreporter.write_line(LEFT_OUT, red=True)
     line = f"{count('passed')} passed, {count('failed') + count('error')} failed"
     if count("skipped"):
         line += f", {count('skipped')} skipped"

@@ -11,7 +11,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 COMMAND = BUILD / "metal-llm"
-METAL_STANDS_IN = sys.platform == "linux"  # for Apple's frameworks: tests/apple/
+METAL_STANDS_IN = sys.platform == "linux"  # for Apple's frameworks: tests/apple/stand_in/
 SLOW_DEVICES = ["simt", "metal"] if METAL_STANDS_IN else ["simt"]
 
 
@@ -66,5 +66,5 @@ def kernel_table(library):
 def load(device=None):
     """The shared library of all of src/, with its internal functions visible. On Linux the device
     "metal" is in a library of its own."""
-    folder = BUILD / "apple" if device == "metal" and METAL_STANDS_IN else BUILD
+    folder = BUILD / "stand_in" if device == "metal" and METAL_STANDS_IN else BUILD
     return ctypes.CDLL(str(folder / "libmetal_llm_internal.so"))

@@ -1,4 +1,4 @@
-"""What stands in for Metal on Linux (tests/apple/), and its objects in Objective-C's way, from Python.
+"""What stands in for Metal on Linux (tests/apple/stand_in), and its objects in Objective-C's way, from Python.
 
     device = Thing(stand_in.default_device())
     buffer = device("newBufferWithLength:options:", UInt(64), UInt(0))
@@ -20,7 +20,7 @@ class Size(ctypes.Structure):
 
 
 class StandIn:
-    """Its functions for tests; see tests/apple/stand_in.h."""
+    """Its functions for tests; see tests/apple/stand_in/stand_in.h."""
 
     def __init__(self):
         self.library = library_module.load("metal")

@@ -1,4 +1,4 @@
-"""The Metal target (src/metal_*.c) against what stands in for Apple's frameworks on Linux (tests/apple/):
+"""The Metal target (src/metal_*.c) against what stands in for Apple's frameworks on Linux (tests/apple/stand_in):
 what it does where something fails, what it hands to Metal, and that the stand-in notices each mistake."""
 
 import ctypes
@@ -21,7 +21,7 @@ from stand_in import FAILED, Bool, Double, Int, Size, StandIn, Text, Thing, UInt
 
 pytestmark = pytest.mark.skipif(not METAL_STANDS_IN, reason="the stand-in for Metal is for Linux")
 
-COMMAND = BUILD / "apple" / "metal-llm"
+COMMAND = BUILD / "stand_in" / "metal-llm"
 MODEL = ROOT / "models" / "tales.gguf"
 X = numpy.ones(4, numpy.float32)
 GELU = (threads(4), X, Out(4), 4)

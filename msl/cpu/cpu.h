@@ -2,12 +2,11 @@
 #ifndef METAL_LLM_MSL_CPU_H
 #define METAL_LLM_MSL_CPU_H
 
-#include <stdint.h>
-
-/* The part of a grid that one call covers: threadgroups [x_begin, x_end) of row y and plane z. */
+/* The part of a grid that one call covers: threadgroups [x_begin, x_end) of row y and plane z.
+ * No header is included: a system's int64_t may be another type than Metal's. */
 typedef struct CPURange {
-    uint32_t x_begin, x_end, y, z;
-    uint32_t grid[3]; /* the whole grid, in threadgroups: that is, in threads */
+    unsigned x_begin, x_end, y, z;
+    unsigned grid[3]; /* the whole grid, in threadgroups: that is, in threads */
 } CPURange;
 
 /* arguments[n] points to the buffer or the value of [[buffer(n)]]. */

@@ -1,0 +1,48 @@
+// swift-tools-version:5.7
+// For apps: import MetalLLM calls the C interface of include/metal_llm.h, on the GPU alone.
+//
+// The kernels' sources and signatures are in swift/kernel_table.c, which `make swift` writes. cJSON and
+// PCRE2 come from Homebrew on a Mac; an app for iOS brings both, built for it.
+
+import PackageDescription
+
+let package = Package(
+    name: "MetalLLM",
+    platforms: [.macOS(.v13), .iOS(.v16)],
+    products: [.library(name: "MetalLLM", targets: ["MetalLLM"])],
+    targets: [
+        .systemLibrary(name: "CJSON", path: "swift/CJSON", pkgConfig: "libcjson", providers: [.brew(["cjson"])]),
+        .systemLibrary(name: "PCRE2", path: "swift/PCRE2", pkgConfig: "libpcre2-8", providers: [.brew(["pcre2"])]),
+        .target(
+            name: "MetalLLM",
+            dependencies: ["CJSON", "PCRE2"],
+            path: ".",
+            exclude: [
+                // other devices
+                "src/cpu_context.c",
+                "src/cpu_matmul.c",
+                "src/cuda_cache.c",
+                "src/cuda_compile.c",
+                "src/cuda_context.c",
+                "src/cuda_library.c",
+                "src/simt_context.c",
+            ],
+            sources: ["src", "msl/bind.c", "swift/kernel_table.c"],
+            publicHeadersPath: "include",
+            cSettings: [
+                .headerSearchPath("src"),
+                .headerSearchPath("msl"),
+                .define("METAL_LLM_METAL_ONLY"),
+                .define("METAL_LLM_VERSION", to: "\"0.1.0\""),
+            ],
+            linkerSettings: [
+                .linkedFramework("CoreGraphics"),
+                .linkedFramework("Foundation"),
+                .linkedFramework("Metal"),
+                .linkedFramework("MetalPerformanceShaders"),
+            ]
+        ),
+        .executableTarget(name: "quickstart", dependencies: ["MetalLLM"], path: "examples/swift"),
+    ],
+    cLanguageStandard: .c11
+)
