@@ -121,7 +121,7 @@ STAND_IN         := tests/apple/stand_in
 stand_in         := $(if $(filter Linux,$(OS)),$(addprefix $(BUILD)/stand_in/,libmetal_llm_internal.so metal-llm))
 stand_in_objects := $(filter-out $(BUILD)/src/device.o,$(objects)) $(BUILD)/stand_in/src/device.o $(METAL:%.c=$(BUILD)/%.o) \
     $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard $(STAND_IN)/*.[mc])))
-stand_in_libs    := -lobjc -lopenblas -Wl,--wrap=getpagesize
+stand_in_libs    := -lobjc -Wl,--wrap=getpagesize
 
 $(BUILD)/stand_in/src/device.o: src/device.c
 	@mkdir -p $(@D)

@@ -1,9 +1,9 @@
-/* MetalPerformanceShaders.m — matrix products, by OpenBLAS. */
+/* MetalPerformanceShaders.m — matrix products, by the CPU's library. */
 #include "Metal.h"
 
+#include "cpu_matmul.h"
 #include "stand_in.h"
 
-#include <cblas.h>
 #include <stdlib.h>
 
 enum { FLOAT16 = 0x10000010, FLOAT32 = 0x10000020 }; /* MPSDataType */
@@ -37,7 +37,6 @@ BOOL MPSSupportsMTLDevice(id device) {
     StandInMTLDevice *device;
     BOOL transposeLeft, transposeRight;
     NSUInteger rows, columns, interior;
-    double alpha, beta;
 }
 - (id)initWithDevice:(id)wanted
        transposeLeft:(BOOL)left
@@ -105,17 +104,19 @@ static NSUInteger size_of(uint32_t type) {
     [super dealloc];
 }
 
-/* The elements as floats, rows close together; the caller frees them. */
-- (float *)floats {
+- (float)at:(NSUInteger)row column:(NSUInteger)column {
+    const void *from = buffer->contents + offset + row * descriptor->rowBytes;
+    return descriptor->type == FLOAT16 ? (float)((const _Float16 *)from)[column]
+                                       : ((const float *)from)[column];
+}
+
+/* The elements as floats, rows close together, or columns; the caller frees them. */
+- (float *)floatsTransposed:(BOOL)transposed {
     NSUInteger rows = descriptor->rows, columns = descriptor->columns;
     float *all = malloc(rows * columns * sizeof *all);
-    for (NSUInteger row = 0; row < rows; row++) {
-        const unsigned char *from = buffer->contents + offset + row * descriptor->rowBytes;
+    for (NSUInteger row = 0; row < rows; row++)
         for (NSUInteger i = 0; i < columns; i++)
-            all[row * columns + i] = descriptor->type == FLOAT16
-                                         ? (float)((const _Float16 *)(const void *)from)[i]
-                                         : ((const float *)(const void *)from)[i];
-    }
+            all[transposed ? i * rows + row : row * columns + i] = [self at:row column:i];
     return all;
 }
 
@@ -137,8 +138,8 @@ static NSUInteger size_of(uint32_t type) {
     rows = resultRows;
     columns = resultColumns;
     interior = interiorColumns;
-    alpha = scale;
-    beta = before;
+    if (scale != 1 || before != 0)
+        stand_in_complain("a product is scaled by %g, and what was there by %g", scale, before);
     return self;
 }
 
@@ -194,15 +195,21 @@ static BOOL check(MPSMatrix *matrix, NSUInteger rows, NSUInteger columns, BOOL t
 - (NSError *)runOn:(StandInMTLDevice *)device {
     const MPSMatrixMultiplication *m = multiplication;
     if (m->device != device) return [NSError errorWithText:"a product of another device"];
-    float *a = [left floats], *b = [right floats];
-    float *out = (float *)(void *)(result->buffer->contents + result->offset);
-    cblas_sgemm(CblasRowMajor, m->transposeLeft ? CblasTrans : CblasNoTrans,
-                m->transposeRight ? CblasTrans : CblasNoTrans, (int)m->rows, (int)m->columns,
-                (int)m->interior, (float)m->alpha, a, (int)left->descriptor->columns, b,
-                (int)right->descriptor->columns, (float)m->beta, out,
-                (int)(result->descriptor->rowBytes / sizeof(float)));
-    free(a);
-    free(b);
+    LLMError error = {0};
+    if (!cpu_matmul_open(&error)) return [NSError errorWithText:error.message];
+    float *x = [left floatsTransposed:m->transposeLeft];
+    float *weight = [right floatsTransposed:!m->transposeRight];
+    cpu_matmul(&(CPUMatmul){
+        .x = x,
+        .weight = weight,
+        .out = (float *)(void *)(result->buffer->contents + result->offset),
+        .M = m->rows,
+        .N = m->columns,
+        .K = m->interior,
+        .stride = result->descriptor->rowBytes / sizeof(float),
+    });
+    free(x);
+    free(weight);
     if (![result->buffer isWhole]) stand_in_complain("a product wrote outside of its buffer");
     return nil;
 }
