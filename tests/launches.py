@@ -52,17 +52,6 @@ def kernel_files():
     }
 
 
-def kernels_by_line(text):
-    """The lines, from 1, at which the kernels of a file begin, and their names: of a template those of
-    its instances."""
-    instances = re.findall(r'\[\[host_name\("(\w+)"\)\]\] kernel decltype\((\w+)<', text)
-    kernels = []
-    for match in re.finditer(r"^kernel void (\w+)", text, re.MULTILINE):
-        names = [name for name, template in instances if template == match[1]] or [match[1]]
-        kernels.append((text.count("\n", 0, match.start()) + 1, names))
-    return kernels
-
-
 # --- grids, as device.h counts them ---
 
 

@@ -216,13 +216,11 @@ def affected(path, line):
     """The kernels that a mutant of this line may change: the one that holds the line, or all behind it
     when it is in a helper function."""
     text = path.read_text().splitlines()
-    starts = launches.kernels_by_line(path.read_text())
     head = line
     while head > 1 and not re.match(r"(kernel|static|template)\b", text[head - 1]):
         head -= 1
-    inside = [names for i, names in starts if i == head]
-    affected = inside or [names for i, names in starts if i > line] or [names for _, names in starts]
-    return [name for names in affected for name in names]
+    inside = [name for i, name in starts if i == head]
+    return inside or [name for i, name in starts if i > line] or [name for _, name in starts]
 
 
 def mutate(path, proofs, seed, shapes, pool):
