@@ -236,17 +236,17 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 
 # --- the strict check of the kernels' language ---
 
-$(BUILD)/strict: msl/strict/strict.c msl/strict/strict_main.c msl/bind.c
+$(BUILD)/strict: $(wildcard msl/strict/*.c) msl/bind.c
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
 
-# The binder has checked the signatures.
-$(BUILD)/kernels/%.strict: kernels/%.metal $(BUILD)/kernels/%.cpp msl/strict/metal_stdlib msl/strict/flags $(BUILD)/strict
+$(BUILD)/kernels/%.strict: kernels/%.metal msl/strict/metal_stdlib msl/strict/flags $(BUILD)/bind $(BUILD)/strict
 	@mkdir -p $(@D)
 	@echo '  STRICT $<'
-	@$(CLANGXX) --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $< > $@.json
-	@$(BUILD)/strict < $@.json
+	@$(BUILD)/bind strict $< > $@.cl
+	@$(CLANGXX) --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $@.cl > $@.json 2> $@.log || true
+	@$(BUILD)/strict $@.json $@.log
 	@mv $@.json $@
 
 strict: $(names:%=$(BUILD)/kernels/%.strict)
@@ -254,7 +254,7 @@ strict: $(names:%=$(BUILD)/kernels/%.strict)
 # --- metal-check: the SIMT target with a checker behind every load and store; for Linux ---
 
 check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) msl/bind.c msl/simt/simt.c \
-    msl/strict/strict.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
+    msl/strict/strict.c msl/strict/messages.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
 $(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 
 $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind

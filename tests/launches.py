@@ -9,12 +9,12 @@ wrote. Ids, lengths and counts take their extreme values, too.
 
 import dataclasses
 import pathlib
-import re
 
 import gguf
 import numpy
 
 from library import ROOT
+from toolchain import kernels_of
 
 NO_TOKEN = 0xFFFFFFFF
 LANES = 32
@@ -44,12 +44,8 @@ class Launch:
 
 def kernel_files():
     """The file of each kernel, by the kernel's name."""
-    return {
-        name: path
-        for path in sorted(ROOT.glob("kernels/*.metal"))
-        for _, names in kernels_by_line(path.read_text())
-        for name in names
-    }
+    paths = sorted(ROOT.glob("kernels/*.metal"))
+    return {name: ROOT / "kernels" / file for name, file, _ in kernels_of(*paths)}
 
 
 # --- grids, as device.h counts them ---
