@@ -387,6 +387,9 @@ def check(actual, expected, tolerance):
     finite = numpy.isfinite(expected)
     assert numpy.array_equal(actual[~finite], expected[~finite])  # −∞ of masks
     error = numpy.abs(actual[finite].astype(numpy.float64) - expected[finite])
+    if expected.dtype == numpy.int16:  # rounded: what lies half-way may go either way
+        assert error.max() <= 1 and numpy.sum(error > 0) <= 1 + 0.01 * error.size
+        return
     is_float = numpy.issubdtype(expected.dtype, numpy.floating)
     if is_float:
         assert numpy.all(error <= tolerance * float(numpy.abs(expected[finite]).max()))
