@@ -69,7 +69,7 @@ ifeq ($(METAL_ONLY),)
 endif
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang fuzz sanitize cross-check mutate bench examples build-macos build-ios families swift sources install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang c-objects fuzz sanitize cross-check mutate bench examples build-macos build-ios families swift sources install uninstall format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -109,7 +109,7 @@ TESTS ?= tests
 $(VENV)/done: tests/requirements.txt
 	@echo "  VENV  $(VENV)"
 	@$(SYSTEM_PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install -q --disable-pip-version-check -r $<
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 SYSTEM_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -119,8 +119,11 @@ test:
 	@./setup.sh test
 	@$(MAKE) --no-print-directory run-tests
 
+# The whole suite runs in two processes, a file of tests in one of them.
+workers := $(if $(filter tests,$(TESTS)),-n 2 --dist loadfile)
+
 run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(VENV)/done
-	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(TESTS)
+	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(workers) $(TESTS)
 
 # The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
 TRANSFORMERS := build/venv-transformers
@@ -128,7 +131,7 @@ TRANSFORMERS := build/venv-transformers
 $(TRANSFORMERS)/done: tests/transformers/requirements.txt
 	@echo "  VENV  $(TRANSFORMERS)"
 	@$(SYSTEM_PYTHON) -m venv --system-site-packages $(TRANSFORMERS)
-	@$(TRANSFORMERS)/bin/pip install -q --disable-pip-version-check -r $<
+	@$(TRANSFORMERS)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 test-transformers:
@@ -140,7 +143,7 @@ run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
 
 # The C sources give no warning under clang either.
 build-clang:
-	@$(MAKE) --no-print-directory build CC=$(CLANG) BUILD=build/clang
+	@$(MAKE) --no-print-directory c-objects CC=$(CLANG) BUILD=build/clang
 
 # --- fuzzing: each parser for SECONDS_EACH, with clang's libFuzzer ---
 
@@ -380,6 +383,9 @@ clean:
 
 format:
 	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c)
+
+c_objects := $(filter-out $(BUILD)/kernels/%,$(objects)) $(command_objects) $(check_objects)
+c-objects: $(c_objects)
 
 $(objects) $(command_objects) $(check_objects): Makefile
 

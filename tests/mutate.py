@@ -10,6 +10,7 @@ is printed; set SEED to repeat a run.
 
 import argparse
 import collections
+import concurrent.futures
 import dataclasses
 import os
 import re
@@ -149,9 +150,10 @@ def make_mutants(text):
 # --- judging them ---
 
 
-def object_code(path, folder):
-    """Assembler of the optimised kernel, without debug information; None if it does not compile."""
-    source = folder / "object.cpp"
+def object_code(path):
+    """Assembler of the optimised kernel, without debug information or its folder's name; None if it does
+    not compile."""
+    source = path.parent / "object.cpp"
     source.write_text(bind("source", path))
     msl = ROOT / "msl"
     command = [
@@ -166,9 +168,9 @@ def object_code(path, folder):
     ]
     command += ["-DMSL_PREFIX=simt", "-S", "-o", "-", source]
     result = subprocess.run(command, capture_output=True, text=True)
-    return (
-        re.sub(r"\n\s*\.(file|ident)[^\n]*", "", result.stdout) if result.returncode == 0 else None
-    )
+    if result.returncode:
+        return None
+    return re.sub(r"\n\s*\.(file|ident)[^\n]*", "", result.stdout).replace(str(path.parent), "")
 
 
 def read_proofs():
@@ -201,7 +203,7 @@ def judge(path, mutant, original, kernels, proofs, random, shapes, folder):
     """caught, identical, proven or survived, and what tells."""
     mutated = folder / path.name
     mutated.write_text(mutant.text)
-    if object_code(mutated, folder) == original:
+    if object_code(mutated) == original:
         return "identical", ""
     found = catch(mutated, kernels, random, shapes)
     if found:
@@ -223,22 +225,26 @@ def affected(path, line):
     return inside or [name for i, name in starts if i > line] or [name for _, name in starts]
 
 
-def mutate(path, proofs, seed, shapes, verbose):
-    """Counts of verdicts for each kind."""
-    counts = collections.Counter()
+def mutate(path, proofs, seed, shapes, pool):
+    """The file's mutants with what became of each: (mutant, verdict, why)."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        copy = folder / path.name  # where the mutants will be: messages hold the path
+
+        def own_folder(number):
+            folder = Path(name) / f"{number:06}"  # of one length: messages hold the path
+            folder.mkdir()
+            return folder
+
+        copy = own_folder(0) / path.name
         copy.write_text(path.read_text())
-        original = object_code(copy, folder)
-        for mutant in make_mutants(path.read_text()):
+        original = object_code(copy)
+
+        def judged(numbered):
+            number, mutant = numbered
             random = numpy.random.default_rng([seed, *mutant.text[:999].encode(), mutant.line])
-            kernels = affected(path, mutant.line)
-            verdict, why = judge(path, mutant, original, kernels, proofs, random, shapes, folder)
-            counts[mutant.kind, verdict] += 1
-            if verbose or verdict == "survived":
-                print(f"{path.name}:{mutant.line}: {verdict}: {mutant} {why}", flush=True)
-    return counts
+            kernels, folder = affected(path, mutant.line), own_folder(number)
+            return mutant, *judge(path, mutant, original, kernels, proofs, random, shapes, folder)
+
+        yield from pool.map(judged, enumerate(make_mutants(path.read_text()), 1))
 
 
 def main():
@@ -253,8 +259,12 @@ def main():
     print(f"SEED={seed}")
     paths = [Path(file) for file in options.files] or sorted(ROOT.glob("kernels/*.metal"))
     proofs, total = read_proofs(), collections.Counter()
-    for path in paths:
-        total += mutate(path, proofs, seed, options.shapes, options.verbose)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path in paths:
+            for mutant, verdict, why in mutate(path, proofs, seed, options.shapes, pool):
+                total[mutant.kind, verdict] += 1
+                if options.verbose or verdict == "survived":
+                    print(f"{path.name}:{mutant.line}: {verdict}: {mutant} {why}", flush=True)
     verdicts = ["caught", "survived", "identical", "proven"]
     print(f"{'':12}" + "".join(f"{verdict:>10}" for verdict in verdicts))
     for kind in ["barrier", "guard", "initialiser"]:

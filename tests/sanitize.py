@@ -6,6 +6,7 @@ The seed is printed; set SEED to repeat a run.
 """
 
 import argparse
+import concurrent.futures
 import os
 import secrets
 import sys
@@ -47,16 +48,18 @@ def main():
     seed = int(os.environ.get("SEED", secrets.randbits(32)))
     print(f"SEED={seed}")
     bad = 0
-    for kernel in options.kernels or launches.kernel_files():
+
+    def timed(kernel):
         start = time.monotonic()
         found = sanitize(kernel, options.shapes, seed)
-        bad += bool(found)
-        result = "nothing found" if not found else f"{len(found)} findings"
-        print(
-            f"{kernel}: {options.shapes} shapes, {time.monotonic() - start:.1f} s, {result}",
-            flush=True,
-        )
-        print("\n".join(found), end="\n" if found else "")
+        return kernel, found, time.monotonic() - start
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for kernel, found, seconds in pool.map(timed, options.kernels or launches.kernel_files()):
+            bad += bool(found)
+            result = "nothing found" if not found else f"{len(found)} findings"
+            print(f"{kernel}: {options.shapes} shapes, {seconds:.1f} s, {result}", flush=True)
+            print("\n".join(found), end="\n" if found else "")
     sys.exit(1 if bad else 0)
 
 

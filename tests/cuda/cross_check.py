@@ -134,12 +134,9 @@ def messages(log):
 
 
 def kernels_in(message, launches):
-    """The entry points that a message speaks of: by name, or where all was inlined by the file's."""
-    return {
-        launch["function"] for launch in launches
-        if re.search(rf"\b{launch['function']}\b", message)
-        or "sample" in launch and f"{launch['sample']}_{launch['state']}.metal" in message
-    }  # fmt: skip
+    """The entry points that a message speaks of: by name, or where all was inlined by a sample's file.
+    launches: {what names it: the entry point}."""
+    return {launches[name] for name in re.findall(r"\bmetal_\w+|\w+\.metal\b", message) if name in launches}
 
 
 def lines_in(message):
@@ -155,10 +152,14 @@ class Run:
     def __init__(self, tool, plan, ended, device, log):
         self.tool, self.ended, self.device = tool, ended, device
         self.works = device is not None and (tool == "plain" or "SUMMARY" in log)
-        launches = [plan["launches"][number] for number in ended]
+        names = {}
+        for launch in (plan["launches"][number] for number in ended):
+            names[launch["function"]] = launch["function"]
+            if "sample" in launch:
+                names[f"{launch['sample']}_{launch['state']}.metal"] = launch["function"]
         self.findings, self.other = {}, []
         for message in messages(log):
-            about = kernels_in(message, launches)
+            about = kernels_in(message, names)
             if tool in TOOLS and re.match(TOOLS[tool][0], message) and about:
                 for function in about:
                     self.findings.setdefault(function, []).append(message)
@@ -226,9 +227,8 @@ def cell(all, ran, failed, found):
 
 def summary(plan, runs):
     """The tables in Markdown, and whether all is well."""
-    text, rows, table = [], list(samples(plan, runs)), list(kernels(plan, runs))
-    device = runs["plain"].device
-    text += [f"{device['device']}, sm_{device['architecture']}", ""]
+    rows, table, device = list(samples(plan, runs)), list(kernels(plan, runs)), runs["plain"].device
+    text = [f"{device['device']}, sm_{device['architecture']}", ""]
     text += ["| kernel | | tool | metal-check | compute-sanitizer | agree |", "|---|---|---|---|---|---|"]
     text += [f"| {' | '.join(row[:5])} | {'yes' if row[5] else 'NO'} |" for row in rows]
     for state in ("wrong", "right"):
