@@ -360,6 +360,9 @@ def check(actual, expected):
     finite = numpy.isfinite(expected)
     assert numpy.array_equal(actual[~finite], expected[~finite])  # −∞ of masks
     error = numpy.abs(actual[finite].astype(numpy.float64) - expected[finite])
+    if expected.dtype == numpy.int16:  # rounded: what lies half-way may go either way
+        assert error.max() <= 1 and numpy.sum(error > 0) <= 1 + 0.01 * error.size
+        return
     is_float = numpy.issubdtype(expected.dtype, numpy.floating)
     largest = numpy.abs(expected[finite]).max() if is_float else 0
     assert numpy.all(error <= TOLERANCE * largest)
