@@ -130,7 +130,7 @@ class LLM:
         integer_products=None,
     ):
         self.handle = None
-        self.library = prototypes(load())
+        self.library = prototypes(load(device))
         as_bytes = lambda text: text.encode() if text else None
         options = Options(
             as_bytes(device),
