@@ -579,19 +579,19 @@ const Kernel kernel_table[] = {
     {"dequantise_f16", "linear_f16.metal", 56, dequantise_f16_count, dequantise_f16_parameters},
     {"linear_q4_0", "linear_q4_0.metal", 76, linear_q4_0_count, linear_q4_0_parameters},
     {"dequantise_q4_0", "linear_q4_0.metal", 106, dequantise_q4_0_count, dequantise_q4_0_parameters},
-    {"embedding_forward_q4_0", "linear_q4_0.metal", 125, embedding_forward_q4_0_count, embedding_forward_q4_0_parameters},
+    {"embedding_forward_q4_0", "linear_q4_0.metal", 129, embedding_forward_q4_0_count, embedding_forward_q4_0_parameters},
     {"linear_q4_1", "linear_q4_1.metal", 76, linear_q4_1_count, linear_q4_1_parameters},
     {"dequantise_q4_1", "linear_q4_1.metal", 106, dequantise_q4_1_count, dequantise_q4_1_parameters},
-    {"embedding_forward_q4_1", "linear_q4_1.metal", 125, embedding_forward_q4_1_count, embedding_forward_q4_1_parameters},
+    {"embedding_forward_q4_1", "linear_q4_1.metal", 129, embedding_forward_q4_1_count, embedding_forward_q4_1_parameters},
     {"linear_q5_0", "linear_q5_0.metal", 80, linear_q5_0_count, linear_q5_0_parameters},
     {"dequantise_q5_0", "linear_q5_0.metal", 110, dequantise_q5_0_count, dequantise_q5_0_parameters},
-    {"embedding_forward_q5_0", "linear_q5_0.metal", 129, embedding_forward_q5_0_count, embedding_forward_q5_0_parameters},
+    {"embedding_forward_q5_0", "linear_q5_0.metal", 133, embedding_forward_q5_0_count, embedding_forward_q5_0_parameters},
     {"linear_q5_1", "linear_q5_1.metal", 80, linear_q5_1_count, linear_q5_1_parameters},
     {"dequantise_q5_1", "linear_q5_1.metal", 110, dequantise_q5_1_count, dequantise_q5_1_parameters},
-    {"embedding_forward_q5_1", "linear_q5_1.metal", 129, embedding_forward_q5_1_count, embedding_forward_q5_1_parameters},
+    {"embedding_forward_q5_1", "linear_q5_1.metal", 133, embedding_forward_q5_1_count, embedding_forward_q5_1_parameters},
     {"linear_q6_K", "linear_q6_K.metal", 71, linear_q6_K_count, linear_q6_K_parameters},
     {"dequantise_q6_K", "linear_q6_K.metal", 101, dequantise_q6_K_count, dequantise_q6_K_parameters},
-    {"embedding_forward_q6_K", "linear_q6_K.metal", 120, embedding_forward_q6_K_count, embedding_forward_q6_K_parameters},
+    {"embedding_forward_q6_K", "linear_q6_K.metal", 128, embedding_forward_q6_K_count, embedding_forward_q6_K_parameters},
     {"linear_q8_0", "linear_q8_0.metal", 61, linear_q8_0_count, linear_q8_0_parameters},
     {"dequantise_q8_0", "linear_q8_0.metal", 91, dequantise_q8_0_count, dequantise_q8_0_parameters},
     {"embedding_forward_q8_0", "linear_q8_0.metal", 110, embedding_forward_q8_0_count, embedding_forward_q8_0_parameters},
@@ -2211,7 +2211,11 @@ const KernelSource kernel_sources[] = {
     "    if (block >= N / BLOCK) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    device float *values = out + ulong(block) * BLOCK;\n"
-    "    for (uint i = lane; i < BLOCK; i += lanes) values[i] = value(in + block, i);\n"
+    "    for (uint i = lane; i < BYTES; i += lanes) {\n"
+    "        float2 weight = float(in[block].scale) * pair(in + block, i);\n"
+    "        values[i] = weight.x;\n"
+    "        values[i + BYTES] = weight.y;\n"
+    "    }\n"
     "}\n"
     "\n"
     "// embedding.metal for a token table of this type; the position table stays float. Grid (C, T, B).\n"
@@ -2356,7 +2360,11 @@ const KernelSource kernel_sources[] = {
     "    if (block >= N / BLOCK) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    device float *values = out + ulong(block) * BLOCK;\n"
-    "    for (uint i = lane; i < BLOCK; i += lanes) values[i] = value(in + block, i);\n"
+    "    for (uint i = lane; i < BYTES; i += lanes) {\n"
+    "        float2 weight = pair(in + block, i);\n"
+    "        values[i] = weight.x;\n"
+    "        values[i + BYTES] = weight.y;\n"
+    "    }\n"
     "}\n"
     "\n"
     "// embedding.metal for a token table of this type; the position table stays float. Grid (C, T, B).\n"
@@ -2505,7 +2513,11 @@ const KernelSource kernel_sources[] = {
     "    if (block >= N / BLOCK) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    device float *values = out + ulong(block) * BLOCK;\n"
-    "    for (uint i = lane; i < BLOCK; i += lanes) values[i] = value(in + block, i);\n"
+    "    for (uint i = lane; i < BYTES; i += lanes) {\n"
+    "        float2 weight = float(in[block].scale) * pair(in + block, i);\n"
+    "        values[i] = weight.x;\n"
+    "        values[i + BYTES] = weight.y;\n"
+    "    }\n"
     "}\n"
     "\n"
     "// embedding.metal for a token table of this type; the position table stays float. Grid (C, T, B).\n"
@@ -2654,7 +2666,11 @@ const KernelSource kernel_sources[] = {
     "    if (block >= N / BLOCK) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    device float *values = out + ulong(block) * BLOCK;\n"
-    "    for (uint i = lane; i < BLOCK; i += lanes) values[i] = value(in + block, i);\n"
+    "    for (uint i = lane; i < BYTES; i += lanes) {\n"
+    "        float2 weight = pair(in + block, i);\n"
+    "        values[i] = weight.x;\n"
+    "        values[i + BYTES] = weight.y;\n"
+    "    }\n"
     "}\n"
     "\n"
     "// embedding.metal for a token table of this type; the position table stays float. Grid (C, T, B).\n"
@@ -2794,7 +2810,15 @@ const KernelSource kernel_sources[] = {
     "    if (block >= N / BLOCK) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    device float *values = out + ulong(block) * BLOCK;\n"
-    "    for (uint i = lane; i < BLOCK; i += lanes) values[i] = value(in + block, i);\n"
+    "    float d = float(in[block].d);\n"
+    "    for (uint half_index = 0; half_index < 2; half_index++, values += BLOCK / 2)\n"
+    "        for (uint i = lane; i < QUARTER; i += lanes) {\n"
+    "            float4 weight = d * quad(in + block, half_index, i);\n"
+    "            values[i] = weight.x;\n"
+    "            values[i + QUARTER] = weight.y;\n"
+    "            values[i + 2 * QUARTER] = weight.z;\n"
+    "            values[i + 3 * QUARTER] = weight.w;\n"
+    "        }\n"
     "}\n"
     "\n"
     "// embedding.metal for a token table of this type; the position table stays float. Grid (C, T, B).\n"
