@@ -236,13 +236,15 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 
 # --- the strict check of the kernels' language ---
 
+STRICT_HEADERS := $(addprefix msl/strict/,metal_stdlib metal_matrix metal_type_traits flags)
+
 $(BUILD)/strict: msl/strict/strict.c msl/strict/strict_main.c msl/bind.c
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 # The binder has checked the signatures.
-$(BUILD)/kernels/%.strict: kernels/%.metal $(BUILD)/kernels/%.cpp msl/strict/metal_stdlib msl/strict/flags $(BUILD)/strict
+$(BUILD)/kernels/%.strict: kernels/%.metal $(BUILD)/kernels/%.cpp $(STRICT_HEADERS) $(BUILD)/strict
 	@mkdir -p $(@D)
 	@echo '  STRICT $<'
 	@$(CLANGXX) --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $< > $@.json
@@ -266,7 +268,7 @@ $(BUILD)/cuda_headers.c: $(wildcard msl/cuda/*) $(filter-out %/atomic.h %/swizzl
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts cuda_header $(filter-out %/bind,$^) > $@
 
-$(BUILD)/strict_headers.c: $(addprefix msl/strict/,metal_stdlib flags) $(BUILD)/bind
+$(BUILD)/strict_headers.c: $(STRICT_HEADERS) $(BUILD)/bind
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts strict_header $(filter-out %/bind,$^) > $@
 

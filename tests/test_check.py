@@ -427,6 +427,15 @@ def test_strict(tmp_path):
     assert result.returncode == 0 and result.stderr == ""
 
 
+def test_strict_knows_the_headers(tmp_path):
+    path = tmp_path / "matrices.metal"
+    text = (ROOT / "tests/check/right/simdgroup_matrices.metal").read_text()
+    path.write_text(text)
+    run = next(line[8:].split() for line in text.splitlines() if line.startswith("// run: "))
+    result = subprocess.run([METAL_CHECK, path, *run, "--strict"], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 # --- the page ---
 
 

@@ -108,9 +108,10 @@ static Place node_place(Checker *checker, const cJSON *node) {
 }
 
 static bool in_header(Place place) {
-    const char *header = "metal_stdlib";
-    size_t length = place.file ? strlen(place.file) : 0, tail = strlen(header);
-    return length < tail || !strcmp(place.file + length - tail, header);
+    static const char *const headers[] = {"metal_stdlib", "metal_matrix", "metal_type_traits",
+                                          NULL};
+    const char *slash = place.file ? strrchr(place.file, '/') : NULL;
+    return !place.file || is_one_of(slash ? slash + 1 : place.file, headers);
 }
 
 static void refuse(Checker *checker, Place place, const char *name, const char *reason) {
