@@ -33,7 +33,7 @@ endif
 
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
 KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function -Wno-unused-const-variable \
-    -Wno-unknown-warning-option -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
+    -Wno-unknown-warning-option -Wno-pass-failed -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
     -ffp-contract=fast -fsigned-char
 # Short loops of fixed length are vectorised, not unrolled first.
 CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
@@ -238,17 +238,17 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 
 STRICT_HEADERS := $(addprefix msl/strict/,metal_stdlib metal_matrix metal_type_traits flags)
 
-$(BUILD)/strict: msl/strict/strict.c msl/strict/strict_main.c msl/bind.c
+$(BUILD)/strict: $(wildcard msl/strict/*.c) msl/bind.c
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
 
-# The binder has checked the signatures.
-$(BUILD)/kernels/%.strict: kernels/%.metal $(BUILD)/kernels/%.cpp $(STRICT_HEADERS) $(BUILD)/strict
+$(BUILD)/kernels/%.strict: kernels/%.metal $(STRICT_HEADERS) $(BUILD)/bind $(BUILD)/strict
 	@mkdir -p $(@D)
 	@echo '  STRICT $<'
-	@$(CLANGXX) --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $< > $@.json
-	@$(BUILD)/strict < $@.json
+	@$(BUILD)/bind strict $< > $@.cl
+	@$(CLANGXX) --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $@.cl > $@.json 2> $@.log || true
+	@$(BUILD)/strict $@.json $@.log
 	@mv $@.json $@
 
 strict: $(names:%=$(BUILD)/kernels/%.strict)
@@ -256,7 +256,7 @@ strict: $(names:%=$(BUILD)/kernels/%.strict)
 # --- metal-check: the SIMT target with a checker behind every load and store; for Linux ---
 
 check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) msl/bind.c msl/simt/simt.c \
-    msl/strict/strict.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
+    msl/strict/strict.c msl/strict/messages.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
 $(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 
 $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind

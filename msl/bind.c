@@ -128,6 +128,19 @@ static size_t offset(const Reader *reader, const Token *token) {
     return (size_t)(token->text - reader->file->text);
 }
 
+/* Where the current token begins. */
+static BoundPlace place(const Reader *reader) {
+    return (BoundPlace){offset(reader, &reader->token), reader->path, reader->path_length,
+                        reader->token.line};
+}
+
+/* Just behind the current token, which ends in the line where it begins. */
+static BoundPlace place_behind(const Reader *reader) {
+    BoundPlace behind = place(reader);
+    behind.at += reader->token.length;
+    return behind;
+}
+
 /* Append a token to `words`, separated by a blank where two words meet. */
 static bool append(Reader *reader, char *words, size_t size, const Token *token) {
     size_t used = strlen(words);
@@ -413,8 +426,14 @@ static void edit_parameters(Reader *reader, const BoundKernel *kernel) {
     }
 }
 
-/* `void name(…)`; the current token is the one behind `kernel`. */
-static bool read_kernel(Reader *reader, bool is_template) {
+static void add_kernel(BoundFile *file, const BoundKernel *kernel) {
+    file->kernels = grow(file->kernels, file->kernel_count, sizeof *kernel);
+    file->kernels[file->kernel_count++] = *kernel;
+}
+
+/* `void name(…)`; the current token is the one behind `kernel`. `template` gets all but where it
+ * begins and ends; NULL for a kernel that is none. */
+static bool read_kernel(Reader *reader, BoundTemplate *template) {
     if (is(&reader->token, "[") && !skip_attribute(reader)) return false;
     if (!is(&reader->token, "void"))
         return refuse(reader, reader->token.line, "a kernel returns void");
@@ -422,16 +441,21 @@ static bool read_kernel(Reader *reader, bool is_template) {
     BoundKernel kernel = {.line = reader->token.line};
     if (!is_word(&reader->token)) return refuse(reader, kernel.line, "expected the kernel's name");
     append(reader, kernel.name, sizeof kernel.name, &reader->token);
+    BoundPlace name = place(reader), behind_name = place_behind(reader);
     next(reader);
     if (!expect(reader, "(") || !read_parameters(reader, &kernel)) return false;
     edit_parameters(reader, &kernel);
-    BoundFile *file = reader->file;
-    BoundKernel **list = is_template ? &file->templates : &file->kernels;
-    size_t *count = is_template ? &file->template_count : &file->kernel_count;
-    *list = grow(*list, *count, sizeof kernel);
-    (*list)[(*count)++] = kernel;
+    if (template) {
+        template->kernel = kernel;
+        template->name = name;
+        template->behind_name = behind_name;
+    } else {
+        add_kernel(reader->file, &kernel);
+    }
     return true;
 }
+
+static const char *const kernel_word = "kernel    "; /* as long as [[kernel]] */
 
 /* At [[kernel]] or [[kernel, …]]? Then behind it. The current token is a '['. */
 static bool take_kernel_attribute(Reader *reader) {
@@ -443,7 +467,7 @@ static bool take_kernel_attribute(Reader *reader) {
             skip_to_bracket(reader);
             next(reader);
             add_edit(reader, offset(&start, &start.token), offset(reader, &reader->token) + 1,
-                     "kernel");
+                     kernel_word);
             next(reader);
             return true;
         }
@@ -454,13 +478,23 @@ static bool take_kernel_attribute(Reader *reader) {
 
 /* --- templates --- */
 
+/* How deep a token is in <…> and in (…), where < and > compare. */
+typedef struct Depth {
+    int angle, parenthesis;
+} Depth;
+
+static void count_depth(Depth *depth, const Token *token) {
+    depth->parenthesis += is(token, "(") - is(token, ")");
+    if (!depth->parenthesis) depth->angle += is(token, "<") - is(token, ">");
+}
+
 /* Behind `template <…>`; the current token is the '<'. */
 static void skip_angles(Reader *reader) {
-    int angle = 0;
+    Depth depth = {0};
     do {
-        angle += is(&reader->token, "<") - is(&reader->token, ">");
+        count_depth(&depth, &reader->token);
         next(reader);
-    } while (angle > 0 && reader->token.text);
+    } while (depth.angle > 0 && reader->token.text);
 }
 
 /* The name in [[host_name("name")]]; the current token is the first '['. */
@@ -489,24 +523,47 @@ static bool read_host_name(Reader *reader, BoundKernel *instance) {
 static bool add_instance(Reader *reader, const BoundKernel *instance, const Token *name) {
     BoundFile *file = reader->file;
     for (size_t i = 0; i < file->template_count; i++) {
-        if (!is(name, file->templates[i].name)) continue;
-        BoundKernel kernel = file->templates[i];
+        if (!is(name, file->templates[i].kernel.name)) continue;
+        BoundKernel kernel = file->templates[i].kernel;
         memcpy(kernel.name, instance->name, sizeof kernel.name);
         memcpy(kernel.instance, instance->instance, sizeof kernel.instance);
-        file->kernels = grow(file->kernels, file->kernel_count, sizeof kernel);
-        file->kernels[file->kernel_count++] = kernel;
+        add_kernel(file, &kernel);
         return true;
     }
     return refuse(reader, instance->line, "'%.*s' is no kernel template", (int)name->length,
                   name->text);
 }
 
+/* The same but for blanks? */
+static bool same_words(const char *a, const char *a_end, const char *b, const char *b_end) {
+    for (;; a++, b++) {
+        while (a < a_end && isspace((unsigned char)*a))
+            a++;
+        while (b < b_end && isspace((unsigned char)*b))
+            b++;
+        if (a == a_end || b == b_end) return a == a_end && b == b_end;
+        if (*a != *b) return false;
+    }
+}
+
+/* In decltype(scale<float>) scale<float> both must be the same; the text in decltype's parentheses
+ * is text[begin, end), empty if there is no decltype. */
+static bool check_decltype(Reader *reader, const BoundKernel *instance, size_t begin, size_t end) {
+    const char *text = reader->file->text, *name = instance->instance;
+    if (begin == end || same_words(text + begin, text + end, name, name + strlen(name)))
+        return true;
+    return refuse(reader, instance->line, "'%s': decltype(…) must name the same instance",
+                  instance->name);
+}
+
 /* template [[host_name("name")]] kernel … scale<float, 4>…; with or without the parameters' types.
  * The instance is the last name<…> in front of them. `begin` is where `template` is. */
-static bool read_instance(Reader *reader, size_t begin) {
-    BoundKernel instance = {.line = reader->token.line};
-    if (!read_host_name(reader, &instance)) return false;
+static bool read_instance(Reader *reader, BoundPlace begin) {
+    BoundKernel kernel = {.line = reader->token.line};
+    BoundInstance instance = {.kernel = reader->file->kernel_count, .begin = begin};
+    if (!read_host_name(reader, &kernel)) return false;
     Token name = {0}, last = {0};
+    size_t type_begin = 0, type_end = 0;
     int parentheses = 0;
     while (reader->token.text && !is(&reader->token, ";")) {
         if (is(&reader->token, "<") && !parentheses && is_word(&last)) {
@@ -514,34 +571,71 @@ static bool read_instance(Reader *reader, size_t begin) {
             skip_angles(reader);
             const char *end = reader->token.text ? reader->token.text : reader->end;
             size_t length = (size_t)(end - reader->file->text) - from;
-            if (length >= sizeof instance.instance)
-                return refuse(reader, instance.line, "template arguments too long");
-            memcpy(instance.instance, reader->file->text + from, length);
-            instance.instance[length] = 0;
+            if (length >= sizeof kernel.instance)
+                return refuse(reader, kernel.line, "template arguments too long");
+            memcpy(kernel.instance, reader->file->text + from, length);
+            kernel.instance[length] = 0;
+            instance.types = from + length;
             name = last;
             continue;
         }
+        if (is(&reader->token, "(") && is(&last, "decltype"))
+            type_begin = type_end = offset(reader, &reader->token) + 1;
         parentheses += is(&reader->token, "(") - is(&reader->token, ")");
+        if (type_begin == type_end && type_begin && !parentheses)
+            type_end = offset(reader, &reader->token);
         last = reader->token;
         next(reader);
     }
     if (!reader->token.text || !name.text)
-        return refuse(reader, instance.line, "expected an instance of a kernel template");
-    add_edit(reader, begin, offset(reader, &reader->token) + 1, "");
-    return add_instance(reader, &instance, &name);
+        return refuse(reader, kernel.line, "expected an instance of a kernel template");
+    if (!check_decltype(reader, &kernel, type_begin, type_end)) return false;
+    instance.end = place_behind(reader);
+    add_edit(reader, begin.at, instance.end.at, "");
+    BoundFile *file = reader->file;
+    file->instances = grow(file->instances, file->instance_count, sizeof instance);
+    file->instances[file->instance_count++] = instance;
+    return add_instance(reader, &kernel, &name);
+}
+
+/* The current token is the '<' behind `template`, which is at `begin`. */
+static bool read_kernel_template(Reader *reader, BoundPlace begin) {
+    BoundTemplate template = {.begin = begin, .parameters = offset(reader, &reader->token)};
+    skip_angles(reader);
+    if (!is(&reader->token, "[") || !take_kernel_attribute(reader)) {
+        if (!is(&reader->token, "kernel")) return true;
+        next(reader);
+    }
+    if (!read_kernel(reader, &template)) return false;
+    if (!is(&reader->token, "{") && !is(&reader->token, ";"))
+        return refuse(reader, reader->token.line, "expected the body of kernel template '%s'",
+                      template.kernel.name);
+    BoundFile *file = reader->file;
+    file->templates = grow(file->templates, file->template_count, sizeof template);
+    file->templates[file->template_count++] = template;
+    return true;
+}
+
+/* Outside of all braces the current token ends what it ends: the last template, if that is open. */
+static void end_template(Reader *reader) {
+    BoundFile *file = reader->file;
+    bool body = is(&reader->token, "}");
+    if (!file->template_count || (!body && !is(&reader->token, ";"))) return;
+    BoundTemplate *template = &file->templates[file->template_count - 1];
+    if (template->end.at) return;
+    template->end = place_behind(reader);
+    template->has_body = body;
 }
 
 /* The current token is `template`. */
 static bool read_template(Reader *reader) {
-    size_t begin = offset(reader, &reader->token);
+    BoundPlace begin = place(reader);
     next(reader);
     if (is(&reader->token, "[")) return read_instance(reader, begin);
-    if (!is(&reader->token, "<")) return true; /* an instance that has no host name */
-    skip_angles(reader);
-    if (is(&reader->token, "[") && take_kernel_attribute(reader)) return read_kernel(reader, true);
-    if (!is(&reader->token, "kernel")) return true;
-    next(reader);
-    return read_kernel(reader, true);
+    if (is(&reader->token, "<")) return read_kernel_template(reader, begin);
+    if (!is(&reader->token, "kernel")) return true; /* an instance of a function's */
+    return refuse(reader, begin.line,
+                  "an instance of a kernel template needs [[host_name(\"…\")]]");
 }
 
 /* --- function constants --- */
@@ -656,9 +750,9 @@ static bool read_declaration(Reader *reader, bool *read) {
     const Token *token = &reader->token;
     if (is(token, "kernel")) {
         next(reader);
-        return read_kernel(reader, false);
+        return read_kernel(reader, NULL);
     }
-    if (is(token, "[") && take_kernel_attribute(reader)) return read_kernel(reader, false);
+    if (is(token, "[") && take_kernel_attribute(reader)) return read_kernel(reader, NULL);
     if (is(token, "template")) return read_template(reader);
     *read = is(token, "constant") && take_function_constant(reader);
     return !reader->file->error[0];
@@ -683,6 +777,8 @@ bool bind_read(BoundFile *file, const char *path, const char *text, size_t size)
             return false;
         braces += is(token, "{") - is(token, "}");
         parentheses += is(token, "(") - is(token, ")");
+        if (braces == 0 && parentheses == 0) end_template(&reader);
+        if (token->line > file->last_line) file->last_line = token->line;
         next(&reader);
     }
     if (braces || parentheses) return refuse(&reader, reader.line, "unbalanced braces");
@@ -692,6 +788,7 @@ bool bind_read(BoundFile *file, const char *path, const char *text, size_t size)
 void bind_free(BoundFile *file) {
     free(file->kernels);
     free(file->templates);
+    free(file->instances);
     free(file->variables);
     free(file->constants);
     free(file->edits);
@@ -820,6 +917,216 @@ void bind_write_source(const BoundFile *file, FILE *out) {
     for (size_t k = 0; k < file->kernel_count; k++)
         write_entry(&file->kernels[k], out);
     fputs("MSL_END\n", out);
+}
+
+/* --- writing for the strict check --- */
+
+/* Go on in a line of its own as if at a place of the text, with blanks for what stands in front. */
+static void write_place(const BoundFile *file, BoundPlace where, FILE *out) {
+    const char *at = file->text + where.at, *line = at;
+    while (line > file->text && line[-1] != '\n')
+        line--;
+    fprintf(out, "\n#line %d \"%.*s\"\n", where.line, where.path_length, where.path);
+    for (; line < at; line++)
+        putc(*line == '\t' ? '\t' : ' ', out);
+}
+
+/* For a part of what was read at `place`. */
+static Reader start_reader(BoundFile *file, BoundPlace place, const char *text, const char *end) {
+    Reader reader = {.file = file,
+                     .at = text,
+                     .end = end,
+                     .line = place.line,
+                     .path = place.path,
+                     .path_length = place.path_length};
+    next(&reader);
+    return reader;
+}
+
+typedef struct TemplateParameter {
+    char type[64], name[64]; /* "typename" and "T"; one that has no name has no type */
+    char value[128];         /* its default, or empty */
+} TemplateParameter;
+
+/* Is the current token behind one of a template's parameters or arguments? */
+static bool ends_parameter(const Reader *reader, Depth depth) {
+    if (!reader->token.text) return true;
+    return !depth.angle && !depth.parenthesis &&
+           (is(&reader->token, ",") || is(&reader->token, ">"));
+}
+
+/* Up to the ',' or '>' behind it, appended to `value`. */
+static bool read_value(Reader *reader, char *value, size_t size) {
+    for (Depth depth = {0}; !ends_parameter(reader, depth); next(reader)) {
+        if (!append(reader, value, size, &reader->token)) return false;
+        count_depth(&depth, &reader->token);
+    }
+    return true;
+}
+
+/* Up to the ',' or '>' behind it. */
+static bool read_template_parameter(Reader *reader, TemplateParameter *parameter) {
+    Token last = {0};
+    for (; !ends_parameter(reader, (Depth){0}) && !is(&reader->token, "="); next(reader)) {
+        if (is(&reader->token, ".") || is(&reader->token, "<"))
+            return refuse(reader, reader->token.line,
+                          "packs and templates as parameters of a kernel template are not "
+                          "supported by the strict check");
+        if (last.text && !append(reader, parameter->type, sizeof parameter->type, &last))
+            return false;
+        last = reader->token;
+    }
+    if (last.text && !append(reader, parameter->name, sizeof parameter->name, &last)) return false;
+    if (!is(&reader->token, "=")) return true;
+    next(reader);
+    return read_value(reader, parameter->value, sizeof parameter->value);
+}
+
+static void write_template_argument(const TemplateParameter *parameter, FILE *out) {
+    if (!strcmp(parameter->type, "typename") || !strcmp(parameter->type, "class"))
+        fprintf(out, "using %s = %s; ", parameter->name, parameter->value);
+    else if (*parameter->type)
+        fprintf(out, "constant constexpr %s %s = {%s}; ", parameter->type, parameter->name,
+                parameter->value);
+}
+
+/* A template's parameters as names for what an instance, scale<float, 4>, gives them. */
+static bool write_template_arguments(BoundFile *file, const BoundTemplate *template,
+                                     const BoundInstance *instance, FILE *out) {
+    const BoundKernel *kernel = &file->kernels[instance->kernel];
+    const char *words = kernel->instance;
+    Reader parameters = start_reader(file, template->begin, file->text + template->parameters,
+                                     file->text + template->name.at);
+    Reader arguments = start_reader(file, instance->begin, words, words + strlen(words));
+    next(&arguments); /* the template's name */
+    while (parameters.token.text && !is(&parameters.token, ">")) {
+        TemplateParameter parameter = {0};
+        char argument[sizeof parameter.value] = "";
+        next(&parameters);
+        if (!read_template_parameter(&parameters, &parameter)) return false;
+        if (arguments.token.text && !is(&arguments.token, ">")) next(&arguments);
+        if (!read_value(&arguments, argument, sizeof argument)) return false;
+        if (*argument) memcpy(parameter.value, argument, sizeof argument);
+        if (!*parameter.value)
+            return refuse(&arguments, instance->begin.line,
+                          "'%s': template parameter '%s' has no argument", kernel->name,
+                          parameter.name);
+        write_template_argument(&parameter, out);
+    }
+    return is(&arguments.token, ">") ||
+           refuse(&arguments, instance->begin.line, "'%s': more template arguments than parameters",
+                  kernel->name);
+}
+
+static bool is_instance_of(const BoundFile *file, const BoundInstance *instance,
+                           const BoundTemplate *template) {
+    const char *words = file->kernels[instance->kernel].instance, *name = template->kernel.name;
+    size_t length = strlen(name);
+    return template->has_body && !strncmp(words, name, length) && !word_character(words[length]);
+}
+
+/* namespace scale_float { using T = float; kernel void scale_float(…) {…} }, and its declaration
+ * where the instance gives the parameters' types. */
+static bool write_instance(BoundFile *file, const BoundInstance *instance, FILE *out) {
+    const char *name = file->kernels[instance->kernel].name;
+    const BoundTemplate *template = file->templates, *end = template + file->template_count;
+    while (template <end && !is_instance_of(file, instance, template))
+        template ++;
+    if (template == end) {
+        Reader reader = start_reader(file, instance->begin, "", "");
+        return refuse(&reader, instance->begin.line, "the template of '%s' has no body", name);
+    }
+    write_place(file, instance->begin, out);
+    fprintf(out, "namespace %s { ", name);
+    if (!write_template_arguments(file, template, instance, out)) return false;
+    fputs("kernel void", out);
+    write_place(file, template->name, out);
+    fputs(name, out);
+    write_place(file, template->behind_name, out);
+    fwrite(file->text + template->behind_name.at, 1, template->end.at - template->behind_name.at,
+           out);
+    write_place(file, instance->begin, out);
+    if (file->text[instance->types] == '(')
+        fprintf(out, "kernel void %s%.*s", name, (int)(instance->end.at - instance->types),
+                file->text + instance->types);
+    fputs(" }", out);
+    return true;
+}
+
+/* Nothing of a template without instances would be checked. */
+static bool check_instances(BoundFile *file) {
+    for (size_t t = 0; t < file->template_count; t++) {
+        const BoundTemplate *template = &file->templates[t];
+        size_t i = 0;
+        while (i < file->instance_count && !is_instance_of(file, &file->instances[i], template))
+            i++;
+        if (i < file->instance_count || !template->has_body) continue;
+        Reader reader = start_reader(file, template->name, "", "");
+        return refuse(&reader, template->name.line,
+                      "kernel template '%s' has no instance, so it cannot be checked",
+                      template->kernel.name);
+    }
+    return true;
+}
+
+typedef struct StrictEdit {
+    size_t begin, end;
+    const char *insert;            /* may be NULL, like all below */
+    const BoundInstance *instance; /* is written out here */
+    const BoundPlace *behind;      /* where the text goes on in a new line */
+} StrictEdit;
+
+static int compare_strict_edits(const void *a, const void *b) {
+    const StrictEdit *left = a, *right = b;
+    return left->begin < right->begin ? -1 : left->begin > right->begin;
+}
+
+/* All of a file's, in order; those inside a template come behind its own. */
+static StrictEdit *collect_strict_edits(const BoundFile *file, size_t *total) {
+    size_t count =
+        file->edit_count + file->constant_count + file->template_count + file->instance_count;
+    StrictEdit *edits = grow(NULL, count, sizeof *edits), *edit = edits;
+    for (size_t i = 0; i < file->edit_count; i++)
+        if (file->edits[i].insert == kernel_word)
+            *edit++ =
+                (StrictEdit){file->edits[i].begin, file->edits[i].end, kernel_word, NULL, NULL};
+    for (size_t i = 0; i < file->constant_count; i++)
+        *edit++ =
+            (StrictEdit){file->constants[i].begin, file->constants[i].begin, "extern ", NULL, NULL};
+    for (size_t i = 0; i < file->template_count; i++) {
+        const BoundTemplate *template = &file->templates[i];
+        *edit++ = (StrictEdit){template->begin.at, template->end.at, NULL, NULL, &template->end};
+    }
+    for (size_t i = 0; i < file->instance_count; i++) {
+        const BoundInstance *instance = &file->instances[i];
+        *edit++ =
+            (StrictEdit){instance->begin.at, instance->end.at, NULL, instance, &instance->end};
+    }
+    *total = (size_t)(edit - edits);
+    qsort(edits, *total, sizeof *edits, compare_strict_edits);
+    return edits;
+}
+
+/* In front of the text are so many empty lines that no line keeps its number: clang's syntax tree
+ * does not tell the number that #line gives where that is the line's own. */
+bool bind_write_strict(BoundFile *file, FILE *out) {
+    if (!check_instances(file)) return false;
+    size_t count, at = 0;
+    StrictEdit *edits = collect_strict_edits(file, &count);
+    for (int line = 0; line <= file->last_line; line++)
+        putc('\n', out);
+    fprintf(out, "#line 1 \"%s\"\n", file->path);
+    for (const StrictEdit *edit = edits; edit < edits + count && !file->error[0]; edit++) {
+        if (edit->begin < at) continue;
+        fwrite(file->text + at, 1, edit->begin - at, out);
+        if (edit->insert) fputs(edit->insert, out);
+        if (edit->instance) write_instance(file, edit->instance, out);
+        if (edit->behind) write_place(file, *edit->behind, out);
+        at = edit->end;
+    }
+    fwrite(file->text + at, 1, file->size - at, out);
+    free(edits);
+    return !file->error[0];
 }
 
 static unsigned type_size(const char *type) {

@@ -45,6 +45,29 @@ typedef struct BoundKernel {
     BoundParameter parameter[BIND_PARAMETERS]; /* in the order of the signature */
 } BoundKernel;
 
+/* An offset in the text, and the line that it is in: of another file where that was included. */
+typedef struct BoundPlace {
+    size_t at;
+    const char *path; /* path_length bytes */
+    int path_length, line;
+} BoundPlace;
+
+/* template <typename T, uint N = 4> kernel void scale(…) {…} */
+typedef struct BoundTemplate {
+    size_t parameters;            /* offset of the '<' */
+    BoundPlace begin, end;        /* of all of it */
+    BoundPlace name, behind_name; /* its name's */
+    bool has_body;
+    BoundKernel kernel;
+} BoundTemplate;
+
+/* template [[host_name("scale_float")]] kernel … scale<float>…; */
+typedef struct BoundInstance {
+    size_t kernel;         /* its index among the kernels */
+    BoundPlace begin, end; /* of all of it */
+    size_t types; /* offset behind scale<float>: of its parameters' types, if they follow */
+} BoundInstance;
+
 /* A threadgroup variable declared in a function body: text[begin, end) is the declaration with its
  * semicolon. */
 typedef struct BoundVariable {
@@ -72,14 +95,17 @@ typedef struct BoundFile {
     size_t size;
     BoundKernel *kernels;
     size_t kernel_count;
-    BoundKernel *templates; /* of kernels: their instances are among the kernels */
+    BoundTemplate *templates; /* of kernels: their instances are among the kernels */
     size_t template_count;
+    BoundInstance *instances;
+    size_t instance_count;
     BoundVariable *variables;
     size_t variable_count;
     BoundFunctionConstant *constants;
     size_t constant_count;
     BoundEdit *edits;
     size_t edit_count;
+    int last_line;   /* the largest number of a line */
     char error[256]; /* "file:line: what is wrong", empty if all was read */
 } BoundFile;
 
@@ -94,6 +120,11 @@ void bind_free(BoundFile *file);
  * MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out, and behind the text one
  * MSL_ENTRY(kernel, (arguments)) per kernel, and MSL_END. */
 void bind_write_source(const BoundFile *file, FILE *out);
+/* The file for the strict check: each kernel template's instances written out as kernels of their
+ * own, in the place of the lines that name them, since C++ for OpenCL has no kernel templates;
+ * `kernel` where [[kernel]] is. #line keeps every line and column. False, with file->error set, for
+ * a template that it cannot write out. */
+bool bind_write_strict(BoundFile *file, FILE *out);
 /* C: the files' names and texts as KernelSource NAME[], and NAME_count. */
 void bind_write_texts(const BoundFile *files, size_t count, const char *name, FILE *out);
 /* C: kernel_table[] and kernel_sources[] (see kernel.h) of all files. */

@@ -1,6 +1,7 @@
 /* bind — writes what a target needs to call the kernels of .metal files.
  *
  *   bind source FILE.metal             C++ of one file with its entry points, to stdout
+ *   bind strict FILE.metal             the same for the strict check, in C++ for OpenCL
  *   bind table FILE.metal …            C: the table of all kernels and their embedded texts
  *   bind entries PREFIX FILE.metal …   C: the entry points of one target, in the table's order
  *   bind texts NAME FILE …             C: the texts of any files
@@ -55,10 +56,11 @@ int main(int count, char **arguments) {
     const char *verb = count > 2 ? arguments[1] : "";
     bool source = !strcmp(verb, "source"), table = !strcmp(verb, "table");
     bool entries = !strcmp(verb, "entries"), texts = !strcmp(verb, "texts");
+    bool strict = !strcmp(verb, "strict");
     int first = entries || texts ? 3 : 2;
-    if (count <= first || !(source || table || entries || texts)) {
-        fputs("usage: bind source FILE | bind table FILE… | bind entries PREFIX FILE… | "
-              "bind texts NAME FILE…\n",
+    if (count <= first || !(source || strict || table || entries || texts)) {
+        fputs("usage: bind source FILE | bind strict FILE | bind table FILE… | "
+              "bind entries PREFIX FILE… | bind texts NAME FILE…\n",
               stderr);
         return 2;
     }
@@ -68,14 +70,18 @@ int main(int count, char **arguments) {
         free_all(files, files ? file_count : 0);
         return 1;
     }
+    bool written = true;
     if (source)
         bind_write_source(&files[0], stdout);
+    else if (strict)
+        written = bind_write_strict(&files[0], stdout);
     else if (table)
         bind_write_table(files, file_count, stdout);
     else if (entries)
         bind_write_entries(files, file_count, arguments[2], stdout);
     else
         bind_write_texts(files, file_count, arguments[2], stdout);
+    if (!written) fprintf(stderr, "%s\n", files[0].error);
     free_all(files, file_count);
-    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+    return written && fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

@@ -25,7 +25,7 @@ import numpy
 import checker
 import launches
 from library import BUILD, ROOT
-from toolchain import bind, clangxx
+from toolchain import bind, clangxx, kernels_of
 
 PASS = 0.95
 PROOFS = ROOT / "tests/mutants.txt"
@@ -215,8 +215,7 @@ def judge(path, mutant, original, kernels, proofs, random, shapes, folder):
 def affected(path, line):
     """The kernels that a mutant of this line may change: the one that holds the line, or all behind it
     when it is in a helper function."""
-    starts = [(i, name) for i, text in enumerate(path.read_text().splitlines(), 1)
-              for name in re.findall(r"^kernel void (\w+)", text)]  # fmt: skip
+    starts = [(i, name) for name, _, i in kernels_of(path)]
     text = path.read_text().splitlines()
     head = line
     while head > 1 and not re.match(r"(kernel|static|template)\b", text[head - 1]):

@@ -427,6 +427,48 @@ def test_strict(tmp_path):
     assert result.returncode == 0 and result.stderr == ""
 
 
+TEMPLATE = """#include <metal_stdlib>
+using namespace metal;
+#include "half.h"
+#define INSTANCE(name, T) template [[host_name(name)]] kernel decltype(halve<T>) halve<T>;
+template <typename T> kernel void halve(device T *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    device T *p = x + i;
+    *p = half_of(*p);
+}
+INSTANCE("halve_f32", float)
+INSTANCE("halve_f16", half)
+"""
+HELPER = "template <typename T>\nT half_of(T x)\n{\n    return x / T(2);\n}\n"
+
+
+def test_strict_in_a_template(tmp_path):
+    """What is wrong is told once, in its line; also in a file's own headers."""
+
+    def check(template, helper):
+        path = tmp_path / "template.metal"
+        path.write_text(template)
+        (tmp_path / "half.h").write_text(helper)
+        options = "--strict --kernel halve_f16 --grid 1 --threads 1 --buffer 0=zeros:f16:1"
+        result = subprocess.run(
+            [METAL_CHECK, path, *options.split()], capture_output=True, text=True
+        )
+        return result.returncode, re.findall(r"(\w+\.\w+:\d+):\d+: error", result.stderr)
+
+    assert check(TEMPLATE, HELPER) == (0, [])
+    assert check(TEMPLATE.replace("device T *p", "T *p"), HELPER) == (1, ["template.metal:7"])
+    assert check(TEMPLATE, HELPER.replace("return", "double two;\n    return")) == (1, ["half.h:4"])
+    of_thread = HELPER.replace("T x", "thread T *x").replace("x /", "*x /")
+    assert check(TEMPLATE.replace("(*p)", "(p)"), of_thread) == (1, ["template.metal:8"])
+
+
+def test_strict_in_the_instances_of_the_corpus():
+    path = ROOT / "tests/check/right/template_instances.metal"
+    for run in runs(path):
+        result = subprocess.run([METAL_CHECK, "--strict", path, *run], capture_output=True, text=True)
+        assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_strict_knows_the_headers(tmp_path):
     path = tmp_path / "matrices.metal"
     text = (ROOT / "tests/check/right/simdgroup_matrices.metal").read_text()

@@ -23,6 +23,7 @@ import models
 import reference
 from library import BUILD, COMMAND, ROOT
 from models import Config
+from toolchain import kernels_of
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 VERBS = ["run", "tokenize", "detokenize", "logits", "perplexity", "info", "kernels", "bench"]
@@ -621,14 +622,16 @@ def test_kernels():
         source = file.read_text()
         assert succeed("kernels", file.name).decode() == source
         assert succeed("kernels", file.stem).decode() == source
-        for match in re.finditer(r"^kernel void (\w+)\((.*?)\)\s*\{", source, re.M | re.S):
-            line = source[: match.start()].count("\n") + 1
-            head = f"{match[1]}  kernels/{file.name}:{line}\n"
+        for name, _, line in kernels_of(file):
+            signature = source.split("\n", line - 1)[-1].split("{")[0]
+            head = f"{name}  kernels/{file.name}:{line}\n"
             assert listing.count(f"\n{head}") + listing.startswith(head) == 1
             parameters = listing.split(head, 1)[1].split("\n\n")[0]
-            for name, index in re.findall(r"(\w+)\s*\[\[buffer\((\d+)\)\]\]", match[2]):
-                assert re.search(rf"^    buffer +{index}  .*\b{name}$", parameters, re.M)
-            assert succeed("kernels", match[1]).decode() == source
+            buffers = re.findall(r"(\w+)\s*\[\[buffer\((\d+)\)\]\]", signature)
+            assert buffers
+            for buffer, index in buffers:
+                assert re.search(rf"^    buffer +{index}  .*\b{buffer}$", parameters, re.M)
+            assert succeed("kernels", name).decode() == source
 
 
 def test_unknown_kernel():
@@ -687,7 +690,7 @@ def test_profile(recite):
     table = err[err.index("kernel ") :].splitlines()[1:]
     rows = {line.split()[0]: line.split()[1:] for line in table}
     assert rows["argmax_sample"][0] == "20"
-    assert {"layernorm_forward", "attention_scores", "gelu_forward"} < set(rows)
+    assert {"layernorm_forward", "attention_scores_f32", "gelu_forward"} < set(rows)
     *kernels, total = [float(cells[1]) for cells in rows.values()]
     assert kernels == sorted(kernels, reverse=True)
     assert abs(sum(kernels) - total) <= 0.01 * len(kernels)

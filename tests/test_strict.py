@@ -15,10 +15,14 @@ WRONG = sorted(ROOT.glob("tests/strict/wrong/*.metal"))
 
 
 @cache
+def pool():
+    return ThreadPoolExecutor(os.cpu_count())
+
+
+@cache
 def all_errors():
     """The checks of all files, on all cores."""
-    pool = ThreadPoolExecutor(os.cpu_count())
-    return {path: pool.submit(strict_errors, path) for path in RIGHT + WRONG}
+    return {path: pool().submit(strict_errors, path) for path in RIGHT + WRONG}
 
 
 def name(path):
@@ -41,3 +45,51 @@ def test_is_refused(path):
 
 def test_there_are_wrong_kernels():
     assert len(WRONG) > 190
+
+
+# --- kernel templates ---
+
+WRONG_NAMES = ["kernel_main", "kernel_overloaded"]  # as templates these kernels get others
+
+
+def as_template(text, instances):
+    """The same file, line by line, with each kernel a template in which float is a parameter, and so many
+    instances of each behind it."""
+    kernel = re.compile(r"(?<!>\n)^kernel (\w+) (\w+)(\(.*?^}\n)", re.MULTILINE | re.DOTALL)
+    names = [match[2] for match in kernel.finditer(text)]
+
+    def template(match):
+        body = re.sub(r"\bfloat\b", "Real", match[3])
+        return f"template <typename Real, uint Unused> kernel {match[1]} {match[2]}{body}"
+
+    return kernel.sub(template, text) + "".join(
+        f'template [[host_name("{name}_{10**n}")]] kernel decltype({name}<float, {n}>) {name}<float, {n}>;\n'
+        for name in names
+        for n in range(instances)
+    )
+
+
+def lines(errors, path):
+    """The lines of all findings, in order; the binder's have no column."""
+    return sorted(re.findall(rf"^{path}:(\d+):(?!\d+: note)", errors, re.MULTILINE))
+
+
+def check_templates(paths, instances, random, count, folder):
+    """Some of the files as templates: (path, path of the template, errors)."""
+    chosen = [paths[i] for i in random.choice(len(paths), count, replace=False)]
+    templates = [folder / path.name for path in chosen]
+    for path, template in zip(chosen, templates):
+        template.write_text(as_template(path.read_text(), instances))
+    return zip(chosen, templates, pool().map(strict_errors, templates))
+
+
+def test_kernels_pass_as_templates(tmp_path, random):
+    for _, _, errors in check_templates(RIGHT, 2, random, 12, tmp_path):
+        assert errors == ""
+
+
+def test_what_is_refused_is_refused_in_templates(tmp_path, random):
+    """The same lines, each finding once, however many instances there are."""
+    paths = [path for path in WRONG if path.stem not in WRONG_NAMES]
+    for path, template, errors in check_templates(paths, 3, random, 40, tmp_path):
+        assert lines(errors, template) == lines(all_errors()[path].result(), path), errors

@@ -1,8 +1,11 @@
 """The tools that turn a .metal file into something else: the binder and clang++."""
 
 import os
+import re
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from library import BUILD, ROOT
 
@@ -24,17 +27,29 @@ def bind(*arguments):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def kernels_of(*paths):
+    """(name, file, line) of each kernel of .metal files, as the binder sees them: an instance of a kernel
+    template is a kernel of its host name, in its template's line."""
+    rows = re.findall(r'^    \{"(\w+)", "([^"]+)", (\d+), ', bind("table", *paths), re.MULTILINE)
+    return [(name, file, int(line)) for name, file, line in rows]
+
+
 def strict_errors(path):
     """What the binder, clang and the strict check find wrong with a .metal file, as text."""
-    bound = subprocess.run([BIND, "source", path], capture_output=True, text=True)
+    bound = subprocess.run([BIND, "strict", path], capture_output=True, text=True)
+    if bound.returncode:
+        return bound.stderr
     msl = ROOT / "msl/strict"
     flags = ["--config", msl / "flags", f"-I{msl}", "-Xclang", "-ast-dump=json"]
-    parsed = subprocess.run([clangxx(), *flags, path], capture_output=True)
-    checked = subprocess.run([STRICT], input=parsed.stdout, capture_output=True)
-    found = bound.stderr + parsed.stderr.decode() + checked.stderr.decode()
-    failed = bound.returncode or parsed.returncode or checked.returncode
-    assert bool(failed) == bool(found), f"exit status {failed}, but: {found or 'no message'}"
-    return found
+    with tempfile.TemporaryDirectory() as name:
+        source, tree, messages = (Path(name) / part for part in ("file.cl", "tree", "messages"))
+        source.write_text(bound.stdout)
+        with tree.open("w") as output, messages.open("w") as errors:
+            parsed = subprocess.run([clangxx(), *flags, source], stdout=output, stderr=errors)
+        checked = subprocess.run([STRICT, tree, messages], capture_output=True, text=True)
+    assert not parsed.returncode or checked.returncode
+    assert bool(checked.returncode) == bool(checked.stderr)
+    return checked.stderr
 
 
 # Under a sanitizer the test process has its runtime loaded already.

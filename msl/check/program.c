@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "hash.h"
+#include "messages.h"
 #include "strict.h"
 
 #include <dirent.h>
@@ -116,15 +117,18 @@ static bool write_source(const Program *program, const ProgramOptions *wanted) {
     return fclose(file) == 0 || report_failure("%s cannot be written", path);
 }
 
-/* Run a command, its output into a file if `output` is not NULL. Returns its exit status, -1 if it
- * cannot be run. */
-static int run(char *const *command, const char *output) {
+/* Run a command, its output and its messages into files that are not NULL. Returns its exit status,
+ * -1 if it cannot be run. */
+static int run(char *const *command, const char *output, const char *messages) {
     pid_t process;
     int status;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     if (output)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT, 0600);
+    if (messages)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, messages, O_WRONLY | O_CREAT,
+                                         0600);
     int error = posix_spawnp(&process, command[0], &actions, NULL, command, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error) return -1;
@@ -180,7 +184,7 @@ static bool start_command(Command *command, const ProgramOptions *wanted, const 
 }
 
 static bool finish_command(const Command *command, const char *path) {
-    int status = run((char *const *)(uintptr_t)command->words, NULL);
+    int status = run((char *const *)(uintptr_t)command->words, NULL, NULL);
     if (status < 0) return report_failure("%s cannot be run", command->words[0]);
     return status == 0 || report_failure("%s does not compile", path);
 }
@@ -294,20 +298,36 @@ static bool find_library(Program *program, const ProgramOptions *wanted, const c
     return access(program->library, R_OK) == 0 || compile(program, wanted, width);
 }
 
-bool program_strict(const Program *program, const ProgramOptions *wanted) {
-    char config[PATH_BYTES], include[PATH_BYTES], output[PATH_BYTES], width[64];
+static bool write_strict_source(Program *program, const char *path) {
+    FILE *file = fopen(path, "w");
+    if (!file) return report_failure("%s cannot be written", path);
+    fputs("#include <metal_stdlib>\n", file);
+    bool written = bind_write_strict(&program->file, file);
+    if (!written) fprintf(stderr, "%s\n", program->file.error);
+    return (fclose(file) == 0 || report_failure("%s cannot be written", path)) && written;
+}
+
+bool program_strict(Program *program, const ProgramOptions *wanted) {
+    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], output[PATH_BYTES],
+        log[PATH_BYTES], width[64];
     snprintf(config, sizeof config, "%s/strict/flags", program->folder);
     snprintf(include, sizeof include, "-I%s/strict", program->folder);
+    snprintf(source, sizeof source, "%s/strict.cl", program->folder);
     snprintf(output, sizeof output, "%s/tree.json", program->folder);
+    snprintf(log, sizeof log, "%s/messages", program->folder);
     snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
+    if (!write_strict_source(program, source)) return false;
     Command command = {.count = 0};
     ADD(&command, find_clang(), "--config", config, include, width, "-Xclang", "-ast-dump=json");
     add_flags(&command, wanted);
-    ADD(&command, wanted->path);
-    int status = run((char *const *)(uintptr_t)command.words, output);
-    FILE *tree = fopen(output, "r");
-    bool refused = status != 0 || !tree || strict_check(tree) != 0;
+    ADD(&command, source);
+    int status = run((char *const *)(uintptr_t)command.words, output, log);
+    FILE *tree = fopen(output, "r"), *messages = fopen(log, "r");
+    bool refused = status != 0 || !tree || !messages;
+    if (messages && strict_messages(messages, stderr)) refused = true;
+    if (tree && strict_check(tree) != 0) refused = true;
     if (tree) fclose(tree);
+    if (messages) fclose(messages);
     return !refused;
 }
 

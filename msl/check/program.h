@@ -33,7 +33,7 @@ typedef struct Program {
 bool program_open(Program *program, const ProgramOptions *options);
 /* The language check of an open program's file: what Apple's compiler would refuse goes to stderr,
  * each with file and line. False if there is anything. */
-bool program_strict(const Program *program, const ProgramOptions *options);
+bool program_strict(Program *program, const ProgramOptions *options);
 /* Frees a program that could not be opened, too, and removes the temporary folder. */
 void program_close(Program *program);
 

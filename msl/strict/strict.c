@@ -10,6 +10,7 @@
 
 typedef struct Place {
     const char *file;
+    const char *text_file; /* where its text is, at `offset`: #line may call that otherwise */
     int line, column, offset;
 } Place;
 
@@ -81,10 +82,13 @@ static Place read_place(Checker *checker, const cJSON *location) {
     for (const cJSON *item = location->child; item; item = item->next) {
         const char *key = item->string;
         if (!strcmp(key, "file"))
+            checker->place.file = checker->place.text_file = item->valuestring;
+        else if (!strcmp(key, "presumedFile"))
             checker->place.file = item->valuestring;
         else if (!strcmp(key, "offset"))
             checker->place.offset = item->valueint;
-        else if (!strcmp(key, "line"))
+        else if (!strcmp(key, "presumedLine") ||
+                 (!strcmp(key, "line") && checker->place.file == checker->place.text_file))
             checker->place.line = item->valueint;
         else if (!strcmp(key, "col")) {
             checker->place.column = item->valueint;
@@ -133,11 +137,11 @@ static const char *const functions[] = {"FunctionDecl",       "CXXMethodDecl",
 /* The text of the token read last, as far as the file goes; "" if it cannot be read. */
 static const char *token_text(Checker *checker) {
     const Place *token = &checker->token;
-    if (!token->file) return "";
-    if (!checker->source_file || strcmp(checker->source_file, token->file)) {
+    if (!token->text_file) return "";
+    if (!checker->source_file || strcmp(checker->source_file, token->text_file)) {
         free(checker->source);
-        checker->source_file = token->file;
-        checker->source = bind_load(token->file, &checker->source_size);
+        checker->source_file = token->text_file;
+        checker->source = bind_load(token->text_file, &checker->source_size);
     }
     bool inside = checker->source && (size_t)token->offset < checker->source_size;
     return inside ? checker->source + token->offset : "";

@@ -1,4 +1,4 @@
-// expect: address space
+// expect: must be a device or constant pointer
 #include <metal_stdlib>
 using namespace metal;
 

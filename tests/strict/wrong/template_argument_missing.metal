@@ -1,0 +1,11 @@
+// expect: 'clear_f32': template parameter 'N' has no argument
+#include <metal_stdlib>
+using namespace metal;
+
+template <typename T, uint N>
+kernel void clear(device T *x [[buffer(0)]], uint i [[thread_position_in_grid]])
+{
+    x[i] = T(0);
+}
+
+template [[host_name("clear_f32")]] kernel decltype(clear<float>) clear<float>;
