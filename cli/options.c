@@ -24,7 +24,7 @@ static Table make_table(const Verb *verb, const Option *options, size_t count,
     if (!pipeline) return table;
     const Option shared[] = {
         option_text("device", "D", &pipeline->device,
-                    "cuda, metal, cpu …: where to run (default: the best that is present)"),
+                    "metal, cuda, cpu …: where to run (default: the best that is present)"),
         option_text("attention", "A", &pipeline->attention, "flash (the default) or naive"),
         option_uint32("threads", "N", &pipeline->threads, 1, 4096,
                       "CPU threads (default: one per core)"),
