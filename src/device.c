@@ -11,7 +11,9 @@ static const DeviceTarget *const targets[] = {
     &device_target_metal,
 #endif
 #ifndef METAL_LLM_METAL_ONLY
-    &device_target_cuda, &device_target_cpu, &device_target_simt,
+    &device_target_cuda,
+    &device_target_cpu,
+    &device_target_simt,
 #endif
 };
 enum { target_count = sizeof targets / sizeof *targets };

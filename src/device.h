@@ -15,9 +15,9 @@ typedef struct DeviceBuffer DeviceBuffer;
 typedef struct DeviceStep DeviceStep;
 
 typedef struct DeviceOptions {
-    uint32_t threads; /* CPU threads, 0: one per core */
-    uint64_t seed;    /* simt: order of the threads */
-    bool profile;     /* measure every kernel */
+    uint32_t threads;    /* CPU threads, 0: one per core */
+    uint64_t seed;       /* simt: order of the threads */
+    bool profile;        /* measure every kernel */
     const char *kernels; /* a folder of .metal files instead of those built in; NULL: built in */
     void *metal_device;  /* metal: an id<MTLDevice> to use, NULL: the system's default */
 } DeviceOptions;

@@ -9,8 +9,8 @@
 
 #include <math.h>
 
-/* From how many inputs on a tile of rows shares what is read of them: they fill most of that cache.
- */
+/* From how many inputs on a tile of rows shares what is read of them: they fill most of the
+ * first-level cache. */
 enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal */
 /* From how many tokens on the matrix library is faster, float weights first; of other formats it
  * needs a float copy. See docs/speed.md. */
@@ -68,8 +68,8 @@ static const struct {
                    "decode_attention_hs64_f16"},
 };
 
-/* From how many rows on a GPU's matrix library multiplies halves, where the weights are. Decoding
- * of large batches can't wait for more. */
+/* From how many rows on a GPU's matrix library multiplies halves, if the weights are halves: fewer
+ * where decoding has more rows than the fused kernels take. */
 static bool suits_halves(const LLMPipeline *llm, uint32_t rows) {
     uint32_t least = llm->B > FUSED_TOKENS ? FUSED_TOKENS + 1 : MATMUL_TOKENS_GPU;
     return llm->half_products && rows >= least;

@@ -183,13 +183,15 @@ LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLME
 }
 
 static void free_buffers(LLMPipeline *llm) {
-    DeviceBuffer *buffers[] = {
-        llm->prompt,    llm->ids,   llm->lengths,       llm->counts,        llm->history,
-        llm->x,         llm->res,   llm->norm,          llm->qkv,           llm->q,
-        llm->att,       llm->mixed, llm->merged,        llm->half_attended, llm->up,
-        llm->block_out, llm->gelu,  llm->last_attended, llm->last_x,        llm->logits,
-        llm->p,         llm->zeros, llm->targets,       llm->nats,          llm->dequantised,
-        llm->rounded,   llm->rounded_scales};
+    DeviceBuffer *buffers[] = {llm->prompt,      llm->ids,           llm->lengths,
+                               llm->counts,      llm->history,       llm->x,
+                               llm->res,         llm->norm,          llm->qkv,
+                               llm->q,           llm->att,           llm->mixed,
+                               llm->merged,      llm->half_attended, llm->up,
+                               llm->block_out,   llm->gelu,          llm->last_attended,
+                               llm->last_x,      llm->logits,        llm->p,
+                               llm->zeros,       llm->targets,       llm->nats,
+                               llm->dequantised, llm->rounded,       llm->rounded_scales};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         device_buffer_free(buffers[i]);
     for (uint32_t l = 0; l < llm->weights.layers; l++) {

@@ -113,8 +113,8 @@ typedef enum MetalMessage { METAL_MESSAGES(METAL_MESSAGE_NUMBER) MESSAGE_COUNT }
 METAL_MESSAGES(METAL_MESSAGE_TYPE)
 #undef METAL_MESSAGE_TYPE
 
-/* objc_msgSend, to be called as what the message is; a variable, since gcc refuses to call a function
- * itself as another type. */
+/* objc_msgSend, to be called as what the message is; a variable, since gcc refuses to call a
+ * function itself as another type. */
 extern void (*metal_send)(void);
 SEL metal_selector(MetalMessage message);
 
