@@ -457,7 +457,7 @@ def test_strict_in_a_template(tmp_path):
 
     assert check(TEMPLATE, HELPER) == (0, [])
     assert check(TEMPLATE.replace("device T *p", "T *p"), HELPER) == (1, ["template.metal:7"])
-    assert check(TEMPLATE, HELPER.replace("return", "double two;\n    return")) == (1, ["half.h:4"])
+    assert check(TEMPLATE, HELPER.replace("return", "float *p = 0;\n    return")) == (1, ["half.h:4"])
     of_thread = HELPER.replace("T x", "thread T *x").replace("x /", "*x /")
     assert check(TEMPLATE.replace("(*p)", "(p)"), of_thread) == (1, ["template.metal:8"])
 
