@@ -101,7 +101,7 @@ demo: setup
 bench: build
 	$(BUILD)/metal-llm bench
 
-# --- tests: DEVICE=cpu,simt names the targets, SEED=n repeats a run, TESTS= selects ---
+# --- tests: DEVICE=cpu,simt,metal names the targets, SEED=n repeats a run, TESTS= selects ---
 
 VENV  := build/venv
 TESTS ?= tests
@@ -115,6 +115,32 @@ $(VENV)/done: tests/requirements.txt
 SYSTEM_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
 
+# The Metal target on Linux, against what stands in for Apple's frameworks there.
+OBJC             ?= gcc
+STAND_IN         := tests/apple/stand_in
+stand_in         := $(if $(filter Linux,$(OS)),$(addprefix $(BUILD)/stand_in/,libmetal_llm_internal.so metal-llm))
+stand_in_objects := $(filter-out $(BUILD)/src/device.o,$(objects)) $(BUILD)/stand_in/src/device.o $(METAL:%.c=$(BUILD)/%.o) \
+    $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard $(STAND_IN)/*.[mc])))
+stand_in_libs    := -lobjc -Wl,--wrap=getpagesize
+
+$(BUILD)/stand_in/src/device.o: src/device.c
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -DMETAL_STAND_IN -c $< -o $@
+
+$(BUILD)/$(STAND_IN)/%.o: $(STAND_IN)/%.m
+	@mkdir -p $(@D)
+	@echo '  OBJC $@'
+	@$(OBJC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/stand_in/libmetal_llm_internal.so: $(stand_in_objects)
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) -shared $^ $(LDLIBS) $(stand_in_libs) -o $@
+
+$(BUILD)/stand_in/metal-llm: $(command_objects) $(stand_in_objects)
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) $(stand_in_libs) -o $@
+
 test:
 	@./setup.sh test
 	@$(MAKE) --no-print-directory run-tests
@@ -122,7 +148,7 @@ test:
 # The whole suite runs in two processes, a file of tests in one of them.
 workers := $(if $(filter tests,$(TESTS)),-n 2 --dist loadfile)
 
-run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(VENV)/done
+run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(stand_in) $(VENV)/done
 	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(workers) $(TESTS)
 
 # The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
@@ -380,11 +406,11 @@ clean:
 	rm -rf $(BUILD)
 
 format:
-	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c)
+	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c tests/*/*/*.c)
 
-c_objects := $(filter-out $(BUILD)/kernels/%,$(objects)) $(command_objects) $(check_objects)
+c_objects := $(filter-out $(BUILD)/kernels/%,$(objects)) $(command_objects) $(check_objects) $(METAL:%.c=$(BUILD)/%.o)
 c-objects: $(c_objects)
 
-$(objects) $(command_objects) $(check_objects): Makefile
+$(objects) $(command_objects) $(check_objects) $(stand_in_objects): Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -32,6 +32,8 @@ static Table make_table(const Verb *verb, const Option *options, size_t count,
                       "tokens of context (default: the model's own)"),
         option_text("fusion", "F", &pipeline->fusion,
                     "on or off: fused kernels for decoding (default: on for GPUs)"),
+        option_text("integer-products", "I", &pipeline->integer_products,
+                    "on or off: block formats in integers, activations of 16 bits (default: off)"),
         option_text("kernels", "DIR", &pipeline->kernels,
                     "a folder of .metal files to run instead of those built in (cuda, metal)"),
     };

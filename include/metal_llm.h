@@ -55,10 +55,13 @@ typedef struct LLMOptions {
     bool profile;          /* time every kernel; see llm_timings */
     const char *fusion;    /* "on" or "off": decode with several ideas per kernel (fused_*.metal);
                               NULL is "on" where a simdgroup has more than one lane */
-    const char *kernels;   /* a folder of .metal files to compile instead of those built in, on
-                              metal and cuda; NULL: those built in */
-    void *metal_device;    /* an id<MTLDevice> to run on, as an app has one; it is retained until the
-                              pipeline is closed. NULL: the system's default, where that is Apple's */
+    const char *integer_products; /* "on": q8_0, q4_0 and q6_K weights decode in integers, with
+                                     activations rounded to 16 bits (integer_linear.metal): faster
+                                     on a CPU, logits within 2e-4; NULL is "off" */
+    const char *kernels; /* a folder of .metal files to compile instead of those built in, on
+                            metal and cuda; NULL: those built in */
+    void *metal_device;  /* an id<MTLDevice> to run on, as an app has one; it is retained until the
+                            pipeline is closed. NULL: the system's default, where that is Apple's */
 } LLMOptions;
 
 /* A growing list of token ids; zero-initialise, release with llm_tokens_free. */

@@ -122,7 +122,11 @@ kernel void dequantise_q5_1(
     if (block >= N / BLOCK) return;
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
     device float *values = out + ulong(block) * BLOCK;
-    for (uint i = lane; i < BLOCK; i += lanes) values[i] = value(in + block, i);
+    for (uint i = lane; i < BYTES; i += lanes) {
+        float2 weight = pair(in + block, i);
+        values[i] = weight.x;
+        values[i + BYTES] = weight.y;
+    }
 }
 
 // embedding.metal for a token table of this type; the position table stays float. Grid (C, T, B).

@@ -113,7 +113,15 @@ kernel void dequantise_q6_K(
     if (block >= N / BLOCK) return;
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
     device float *values = out + ulong(block) * BLOCK;
-    for (uint i = lane; i < BLOCK; i += lanes) values[i] = value(in + block, i);
+    float d = float(in[block].d);
+    for (uint half_index = 0; half_index < 2; half_index++, values += BLOCK / 2)
+        for (uint i = lane; i < QUARTER; i += lanes) {
+            float4 weight = d * quad(in + block, half_index, i);
+            values[i] = weight.x;
+            values[i + QUARTER] = weight.y;
+            values[i + 2 * QUARTER] = weight.z;
+            values[i + 3 * QUARTER] = weight.w;
+        }
 }
 
 // embedding.metal for a token table of this type; the position table stays float. Grid (C, T, B).

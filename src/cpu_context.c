@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 /* A chunk should be long enough to be worth taking and short enough to share out evenly. */
@@ -106,16 +105,12 @@ static DeviceBuffer *new_buffer(void *data, bool owned) {
     return &buffer->base;
 }
 
-/* Large buffers on large pages: activations are walked in strides that would miss the TLB. */
+/* Not on large pages: those are no faster here, and a prompt's first keys would fill each of the
+ * cache's with zeros. */
 static DeviceBuffer *cpu_buffer_new(Device *device, size_t bytes) {
     (void)device;
-    enum { LARGE_PAGE = 2 << 20 };
-    bool is_large = bytes >= LARGE_PAGE;
     void *data = NULL;
-    if (posix_memalign(&data, is_large ? LARGE_PAGE : 64, bytes ? bytes : 1)) return NULL;
-#ifdef MADV_HUGEPAGE
-    if (is_large) madvise(data, bytes, MADV_HUGEPAGE);
-#endif
+    if (posix_memalign(&data, 64, bytes ? bytes : 1)) return NULL;
     return new_buffer(data, true);
 }
 

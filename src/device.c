@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const DeviceTarget *const targets[] = {
-#if defined(__APPLE__) || defined(METAL_STAND_IN) /* see tests/apple/ */
+#if defined(__APPLE__) || defined(METAL_STAND_IN) /* see tests/apple/stand_in/ */
     &device_target_metal,
 #endif
 #ifndef METAL_LLM_METAL_ONLY

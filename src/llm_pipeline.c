@@ -9,9 +9,6 @@
 
 #include <math.h>
 
-/* The linear kernels take so many tokens at a time: each weight is read once for all of them, and
- * their inputs stay in the first-level cache. */
-enum { LINEAR_TOKENS = 8 };
 /* From how many inputs on a tile of rows shares what is read of them: they fill most of that cache.
  */
 enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal */
@@ -31,17 +28,21 @@ static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count
 /* The kernels of each weight format. */
 static const struct {
     const char *linear, *tile, *embedding, *dequantise, *norm_linear, *linear_residual;
+    const char *integer_linear;
 } format_kernels[] = {
     [TENSOR_F32] = {"linear_f32", "linear_tile_f32", "embedding_forward", NULL, "norm_linear_f32",
                     "linear_residual_f32"},
     [TENSOR_F16] = {"linear_f16", "linear_tile_f16", "embedding_forward_f16", "dequantise_f16",
                     "norm_linear_f16", "linear_residual_f16"},
-    [TENSOR_Q4_0] = {"linear_q4_0", NULL, "embedding_forward_q4_0", "dequantise_q4_0", NULL, NULL},
+    [TENSOR_Q4_0] = {"linear_q4_0", NULL, "embedding_forward_q4_0", "dequantise_q4_0", NULL, NULL,
+                     "integer_linear_q4_0"},
     [TENSOR_Q4_1] = {"linear_q4_1", NULL, "embedding_forward_q4_1", "dequantise_q4_1", NULL, NULL},
     [TENSOR_Q5_0] = {"linear_q5_0", NULL, "embedding_forward_q5_0", "dequantise_q5_0", NULL, NULL},
     [TENSOR_Q5_1] = {"linear_q5_1", NULL, "embedding_forward_q5_1", "dequantise_q5_1", NULL, NULL},
-    [TENSOR_Q8_0] = {"linear_q8_0", NULL, "embedding_forward_q8_0", "dequantise_q8_0", NULL, NULL},
-    [TENSOR_Q6_K] = {"linear_q6_K", NULL, "embedding_forward_q6_K", "dequantise_q6_K", NULL, NULL},
+    [TENSOR_Q8_0] = {"linear_q8_0", NULL, "embedding_forward_q8_0", "dequantise_q8_0", NULL, NULL,
+                     "integer_linear_q8_0"},
+    [TENSOR_Q6_K] = {"linear_q6_K", NULL, "embedding_forward_q6_K", "dequantise_q6_K", NULL, NULL,
+                     "integer_linear_q6_K"},
 };
 
 static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, uint32_t T,
@@ -77,6 +78,20 @@ static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, D
             .x = x, .weight = BUFFER(floats), .out = BUFFER(out), .M = T, .N = N, .K = K});
 }
 
+/* The same as linear_tokens, of `weight` that is packed and x rounded to 16 bits. */
+static void integer_linear_tokens(LLMPipeline *llm, DeviceArgument x, uint32_t count,
+                                  const Matrix *weight, DeviceBuffer *bias, DeviceArgument out) {
+    uint32_t N = weight->rows, K = weight->columns, inputs = count * K;
+    uint32_t blocks = inputs / ROUNDED_BLOCK;
+    DeviceArgument rounded = arg_part(llm->rounded, 0, inputs * sizeof(int16_t));
+    DeviceArgument scales = FLOATS(llm->rounded_scales, blocks);
+    dispatch(llm->device, "quantise_activations", grid_simdgroups(blocks), x, rounded, scales,
+             arg_u32(inputs));
+    dispatch(llm->device, format_kernels[weight->type].integer_linear, grid_simdgroups(N), rounded,
+             scales, BUFFER(weight->buffer), FLOATS(bias, N), out, arg_u32(count), arg_u32(K),
+             arg_u32(N));
+}
+
 /* `count` ≤ LINEAR_TOKENS rows of x from `first` on, to the rows of `out` from `to` on. */
 static void linear_tokens(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, uint32_t count,
                           const Matrix *weight, DeviceBuffer *bias, DeviceBuffer *out,
@@ -85,11 +100,15 @@ static void linear_tokens(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, uin
     const char *linear = format_kernels[weight->type].linear;
     const char *tile = format_kernels[weight->type].tile;
     bool tiled = tile && (size_t)count * K >= TILE_INPUTS;
-    dispatch(llm->device, tiled ? tile : linear,
-             grid_simdgroups(tiled ? (N + TILE_ROWS - 1) / TILE_ROWS : N),
-             floats_at(x, (size_t)first * K, (size_t)count * K), BUFFER(weight->buffer),
-             FLOATS(bias, N), floats_at(out, (size_t)to * N, (size_t)count * N), arg_u32(count),
-             arg_u32(K), arg_u32(N));
+    DeviceArgument in = floats_at(x, (size_t)first * K, (size_t)count * K);
+    DeviceArgument result = floats_at(out, (size_t)to * N, (size_t)count * N);
+    if (llm->integers && format_kernels[weight->type].integer_linear)
+        integer_linear_tokens(llm, in, count, weight, bias, result);
+    else
+        dispatch(llm->device, tiled ? tile : linear,
+                 grid_simdgroups(tiled ? (N + TILE_ROWS - 1) / TILE_ROWS : N), in,
+                 BUFFER(weight->buffer), FLOATS(bias, N), result, arg_u32(count), arg_u32(K),
+                 arg_u32(N));
 }
 
 /* out[T,N] = x[T,K] · weightᵀ + bias. x starts at row `first` of its buffer. */

@@ -14,6 +14,13 @@ enum { TOKENS_PER_PASS = 512 };
 /* So many rows of logits are made at a time when all of them are wanted. */
 enum { LOGITS_PER_PASS = 64 };
 
+/* The linear kernels take so many tokens at a time: each weight is read once for all of them, and
+ * their inputs stay in the first-level cache. */
+enum { LINEAR_TOKENS = 8 };
+/* So many neighbours share a scale when activations are rounded: BLOCK of kernels/quantise.metal.
+ */
+enum { ROUNDED_BLOCK = 32 };
+
 struct LLMPipeline {
     LLMInfo info;
     Checkpoint *checkpoint;
@@ -21,6 +28,7 @@ struct LLMPipeline {
     Weights weights;
     bool flash, profile;
     bool fused;        /* decoding by the kernels of fused_*.metal */
+    bool integers;     /* block formats by integer_linear.metal, where it has them */
     uint32_t B;        /* rows of the batch, at most */
     uint32_t capacity; /* tokens that the KV cache holds per row */
     uint32_t T_max;    /* tokens per row and pass, at most */
@@ -52,6 +60,8 @@ struct LLMPipeline {
     DeviceBuffer *targets;                /* [LOGITS_PER_PASS] */
     DeviceBuffer *nats;                   /* [LOGITS_PER_PASS] */
     DeviceBuffer *zeros;                  /* [V] the bias of the logits */
+    DeviceBuffer *rounded;                /* [LINEAR_TOKENS, in] int16, for integer_linear.metal */
+    DeviceBuffer *rounded_scales;         /* [LINEAR_TOKENS, in / ROUNDED_BLOCK] */
     DeviceBuffer *dequantised; /* [out, in] f32, one matrix at a time, for the matrix library */
 };
 

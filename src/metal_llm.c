@@ -8,14 +8,19 @@
 
 /* --- open --- */
 
+static bool check_switch(const char *name, const char *value, LLMError *error) {
+    if (!value || !strcmp(value, "on") || !strcmp(value, "off")) return true;
+    return error_set(error, LLM_ERROR_ARGUMENT, "unknown %s '%s'; use on or off", name, value);
+}
+
 static bool check_options(const LLMOptions *options, const ModelConfig *config, LLMError *error) {
     const char *attention = options->attention;
     if (attention && strcmp(attention, "flash") && strcmp(attention, "naive"))
         return error_set(error, LLM_ERROR_ARGUMENT, "unknown attention '%s'; use flash or naive",
                          attention);
-    const char *fusion = options->fusion;
-    if (fusion && strcmp(fusion, "on") && strcmp(fusion, "off"))
-        return error_set(error, LLM_ERROR_ARGUMENT, "unknown fusion '%s'; use on or off", fusion);
+    if (!check_switch("fusion", options->fusion, error) ||
+        !check_switch("integer products", options->integer_products, error))
+        return false;
     if (options->context > config->context)
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "a context of %u tokens was asked for, but the model has %u positions",
@@ -90,6 +95,11 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     llm->nats = floats(llm, LOGITS_PER_PASS, 1);
     llm->zeros = zeros(llm, V, error);
     if (!llm->flash) llm->att = floats(llm, BT * config->heads, llm->capacity);
+    if (llm->integers) {
+        size_t inputs = LINEAR_TOKENS * (size_t)(config->inner > C ? config->inner : C);
+        llm->rounded = device_buffer_new(llm->device, inputs * sizeof(int16_t));
+        llm->rounded_scales = floats(llm, inputs / ROUNDED_BLOCK + 1, 1);
+    }
     if (llm->weights.largest_packed) llm->dequantised = floats(llm, llm->weights.largest_packed, 1);
     return !device_failed(llm->device, error) && llm->zeros && allocate_cache(llm, error) &&
            !device_failed(llm->device, error);
@@ -136,6 +146,7 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     llm->T_max = llm->B < TOKENS_PER_PASS ? TOKENS_PER_PASS / llm->B : 1;
     if (llm->T_max > llm->capacity) llm->T_max = llm->capacity;
     if (!weights_load(&llm->weights, llm->checkpoint, llm->device, error)) return false;
+    llm->integers = options->integer_products && !strcmp(options->integer_products, "on");
     if (!choose_fusion(llm, options->fusion, error) || !allocate(llm, error)) return false;
     describe(llm);
     return true;
@@ -156,11 +167,19 @@ LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLME
 }
 
 static void free_buffers(LLMPipeline *llm) {
-    DeviceBuffer *buffers[] = {
-        llm->prompt, llm->ids,  llm->lengths,   llm->counts,  llm->history,       llm->x,
-        llm->res,    llm->norm, llm->qkv,       llm->q,       llm->att,           llm->mixed,
-        llm->merged, llm->up,   llm->block_out, llm->gelu,    llm->last_attended, llm->last_x,
-        llm->logits, llm->p,    llm->zeros,     llm->targets, llm->nats,          llm->dequantised};
+    DeviceBuffer *buffers[] = {llm->prompt,        llm->ids,
+                               llm->lengths,       llm->counts,
+                               llm->history,       llm->x,
+                               llm->res,           llm->norm,
+                               llm->qkv,           llm->q,
+                               llm->att,           llm->mixed,
+                               llm->merged,        llm->up,
+                               llm->block_out,     llm->gelu,
+                               llm->last_attended, llm->last_x,
+                               llm->logits,        llm->p,
+                               llm->zeros,         llm->targets,
+                               llm->nats,          llm->dequantised,
+                               llm->rounded,       llm->rounded_scales};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         device_buffer_free(buffers[i]);
     for (uint32_t l = 0; l < llm->weights.layers; l++) {

@@ -9,6 +9,8 @@ import pytest
 
 import device as device_module
 import library as library_module
+from library import METAL_STANDS_IN
+from stand_in import StandIn
 
 SEED = int(os.environ.setdefault("SEED", str(secrets.randbits(32))))  # also that of xdist's workers
 
@@ -17,6 +19,8 @@ def choose_devices():
     """Those that DEVICE names, or the CPU's and on a Mac its GPU, with the reason if that is left out."""
     if "DEVICE" in os.environ:
         return os.environ["DEVICE"].split(","), None
+    if METAL_STANDS_IN:
+        return ["cpu", "simt", "metal"], None
     if sys.platform != "darwin":
         return ["cpu", "simt"], None
     try:
@@ -33,6 +37,30 @@ def pytest_report_header():
     return f"SEED={SEED} (set it in the environment to repeat this run)"
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "stand_in: of whole models, runs against tests/apple/stand_in/ as well")
+
+
+def is_on_stand_in(item, fixture):
+    """Whether a test gets the device "metal" by this fixture, where that is not an Apple GPU."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return METAL_STANDS_IN and parameters.get(fixture) == "metal"
+
+
+def pytest_collection_modifyitems(config, items):
+    """The stand-in for Metal runs the kernels as simt does, and is as slow: unless DEVICE asks for it, a
+    few tests of whole models are enough."""
+    if "DEVICE" in os.environ:
+        return
+    left_out = [
+        item
+        for item in items
+        if is_on_stand_in(item, "device_name") and not item.get_closest_marker("stand_in")
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
 def library():
     """The internal library, as ctypes sees it."""
@@ -41,7 +69,7 @@ def library():
 
 @pytest.fixture(params=DEVICES)
 def device_name(request):
-    """Each device that DEVICE names ("cpu,simt"), for whole models."""
+    """Each device that DEVICE names ("cpu,simt,metal"), for whole models."""
     return request.param
 
 
@@ -58,6 +86,8 @@ def open_device():
     yield open
     for device in devices.values():
         device.close()
+    if "metal" in devices and METAL_STANDS_IN:
+        assert StandIn().objects() == ""
 
 
 @pytest.fixture(params=DEVICES)
@@ -70,6 +100,20 @@ def device(request, open_device):
     device = device_module.Device("simt", seed=int(generator(request).integers(2**32)))
     yield device
     device.close()
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(request):
+    """Against the stand-in for Metal: everything was right, and a model leaves no object behind."""
+    models = is_on_stand_in(request.node, "device_name")
+    if not models and not is_on_stand_in(request.node, "device"):
+        yield
+        return
+    stand_in = StandIn()
+    before = stand_in.objects()
+    yield
+    assert stand_in.complaints() == []
+    assert not models or stand_in.objects() == before
 
 
 def generator(request):

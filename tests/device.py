@@ -102,8 +102,8 @@ class _Matmul(ctypes.Structure):
     ]
 
 
-def _load():
-    library = library_module.load()
+def _load(name):
+    library = library_module.load(name)
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
     text, error = ctypes.c_char_p, ctypes.POINTER(library_module.Error)
     signatures = {
@@ -160,10 +160,13 @@ class _Buffer:
 class Device:
     """A target of src/device.h by name. After an Error it is opened afresh, so it stays usable."""
 
-    def __init__(self, name, seed=0, thread_count=0, kernels=None):
+    def __init__(
+        self, name, seed=0, thread_count=0, kernels=None, profile=False, metal_device=None
+    ):
         self.name = name
-        self.library = _load()
-        self.options = _Options(thread_count, seed, False, kernels and str(kernels).encode())
+        self.library = _load(name)
+        kernels = kernels and str(kernels).encode()
+        self.options = _Options(thread_count, seed, profile, kernels, metal_device)
         self.handle = None
         self._open()
 

@@ -223,6 +223,21 @@ def linear_tile(random, format):
     return linear(random, format, rows=4)
 
 
+def quantise_activations(random):
+    blocks = size(random, 20)
+    N = blocks * 32
+    x = normal(random, blocks, 32)
+    x[random.integers(blocks), random.integers(32)] = random.choice([0, numpy.nan, -numpy.inf])
+    return simdgroups(random, blocks), [x, Empty((N,), numpy.int16), Empty((blocks,)), N]
+
+
+def integer_linear(random, format):
+    T, N, K = size(random, 12), size(random, 20), FORMATS[format] * size(random, 3)
+    x = random.integers(-(2**15), 2**15, (T, K)).astype(numpy.int16)
+    arguments = [x, normal(random, T, K // 32), packed(random, format, N, K), normal(random, N)]
+    return simdgroups(random, N), [*arguments, Empty((T, N)), T, K, N]
+
+
 def dequantise(random, format):
     blocks = size(random, 20)
     N = blocks * FORMATS[format]
@@ -326,6 +341,7 @@ def advance_step(random):
 
 # Of a weight format each: linear_f32, linear_q8_0, embedding_forward …
 FAMILIES = {
+    "integer_linear": integer_linear,
     "linear_tile": linear_tile,
     "linear_residual": linear_residual,
     "norm_linear": norm_linear,

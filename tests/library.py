@@ -6,10 +6,13 @@ BUILD selects the build folder (a sanitizer build has its own); the default is b
 import ctypes
 import os
 import pathlib
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 COMMAND = BUILD / "metal-llm"
+METAL_STANDS_IN = sys.platform == "linux"  # for Apple's frameworks: tests/apple/stand_in/
+SLOW_DEVICES = ["simt", "metal"] if METAL_STANDS_IN else ["simt"]
 
 
 class Error(ctypes.Structure):
@@ -60,6 +63,8 @@ def kernel_table(library):
     return {kernel.name.decode(): kernel for kernel in table}
 
 
-def load():
-    """The shared library of all of src/, with its internal functions visible."""
-    return ctypes.CDLL(str(BUILD / "libmetal_llm_internal.so"))
+def load(device=None):
+    """The shared library of all of src/, with its internal functions visible. On Linux the device
+    "metal" is in a library of its own."""
+    folder = BUILD / "stand_in" if device == "metal" and METAL_STANDS_IN else BUILD
+    return ctypes.CDLL(str(folder / "libmetal_llm_internal.so"))

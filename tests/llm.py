@@ -30,6 +30,7 @@ class Options(ctypes.Structure):
         ("batch", ctypes.c_uint32),
         ("profile", ctypes.c_bool),
         ("fusion", ctypes.c_char_p),
+        ("integer_products", ctypes.c_char_p),
         ("kernels", ctypes.c_char_p),
         ("metal_device", ctypes.c_void_p),
     ]
@@ -118,13 +119,28 @@ class LLM:
     """A model on a device. The arguments are those of LLMOptions; None and 0 are its defaults."""
 
     def __init__(
-        self, path, device=None, attention=None, context=0, batch=0, threads=0, fusion=None
+        self,
+        path,
+        device=None,
+        attention=None,
+        context=0,
+        batch=0,
+        threads=0,
+        fusion=None,
+        integer_products=None,
     ):
         self.handle = None
-        self.library = prototypes(load())
+        self.library = prototypes(load(device))
         as_bytes = lambda text: text.encode() if text else None
         options = Options(
-            as_bytes(device), as_bytes(attention), threads, context, batch, False, as_bytes(fusion)
+            as_bytes(device),
+            as_bytes(attention),
+            threads,
+            context,
+            batch,
+            False,
+            as_bytes(fusion),
+            as_bytes(integer_products),
         )
         self.handle = checked(
             self.library.llm_pipeline_open, os.fsencode(path), ctypes.byref(options)

@@ -5,12 +5,14 @@ import contextlib
 import json
 import math
 import os
+import platform
 import pty
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import numpy
@@ -19,7 +21,7 @@ import tokenizers
 
 import models
 import reference
-from library import COMMAND, ROOT
+from library import BUILD, COMMAND, ROOT
 from models import Config
 from toolchain import kernels_of
 
@@ -782,3 +784,28 @@ def test_nan_after_a_while(tmp_path):
     result = run("run", path, "ab", "--temp", 0)
     assert result.code == FAILURE and result.out == b"ab" + b"x" * 8 + b"\n"
     assert "NaN" in result.err.splitlines()[-1]
+
+
+def peak_memory(*command):
+    """Bytes of a command at its peak. A child's peak begins with its parent's, so it gets a small one."""
+    script = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
+    script += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    parent = [sys.executable, "-c", script, *map(str, command)]
+    done = subprocess.run(parent, stdout=subprocess.PIPE, env=ENVIRONMENT, check=True)
+    return int(done.stdout) * 1024
+
+
+@pytest.mark.skipif(BUILD.name == "asan", reason="the sanitizers keep memory of their own")
+@pytest.mark.skipif(platform.system() != "Linux", reason="counts in KiB")
+def test_peak_memory(random, tmp_path):
+    """At most the file, the KV cache and 40 MB, though the prompt goes through the matrix library; of the
+    cache only what is used."""
+    config = Config(layers=6, heads=8, channels=512, context=1024, vocabulary=1000)
+    tensors = models.random_gpt2(config, random, std=0.02)
+    path = models.write_gguf(tmp_path / "model.gguf", config, tensors, type="Q8_0")
+    ids = " ".join(str(id) for id in random.integers(0, config.vocabulary, 600))
+    cache = 2 * 4 * config.layers * config.context * config.channels
+    for prompt, bound in [("5 6 7", 40e6), (ids, 40e6 + cache)]:
+        arguments = ["logits", path, "--tokens", prompt, "-o", tmp_path / "logits.npy"]
+        peak = peak_memory(COMMAND, *arguments, "--device", "cpu", "--threads", "2")
+        assert peak <= path.stat().st_size + bound

@@ -92,6 +92,12 @@ def add_bias(random):
     return threads(N, T), {"out": normal(random, T, N), "bias": normal(random, N), "T": T, "N": N}
 
 
+@case("quantise_activations")
+def quantise_activations(random):
+    blocks = size(random, 40)
+    return simdgroups(blocks), {"x": normal(random, 32 * blocks), "N": 32 * blocks}
+
+
 @case("bias_gelu")
 def bias_gelu(random):
     T, N = size(random, 9), size(random, 300)
@@ -250,6 +256,14 @@ def linear_case(random, format):
     return simdgroups(N), inputs | {"weight": data}, NUMPY["linear"], inputs | {"weight": weight}
 
 
+def integer_linear_case(random, format):
+    grid, inputs, _, exact = linear_case(random, format)
+    T, K = inputs["T"], inputs["K"]
+    added = {"x": random.integers(0, 2**15, (T, K)).astype(numpy.int16)}
+    added["x_scale"] = random.uniform(1e-5, 2e-5, (T, K // 32)).astype(numpy.float32)
+    return grid, inputs | added, NUMPY["integer_linear"], exact | added
+
+
 def linear_tile_case(random, format):
     grid, *inputs = linear_case(random, format)
     return simdgroups(-(-grid.x // 4)), *inputs
@@ -287,6 +301,7 @@ def dequantise_case(random, format):
 
 FORMAT_CASES = {
     "linear": linear_case,
+    "integer_linear": integer_linear_case,
     "linear_tile": linear_tile_case,
     "norm_linear": norm_linear_case,
     "linear_residual": linear_residual_case,
@@ -333,6 +348,8 @@ def run(device, kernel, grid, inputs, results):
         if parameter.kind == Parameter.WRITE:
             like = next(results)
             type = numpy.float32 if numpy.issubdtype(like.dtype, numpy.floating) else numpy.uint32
+            if like.dtype == numpy.int16:
+                type = numpy.int16
             value = Out(like.shape, type) if value is None else InOut(value)
         arguments.append(value)
     written = device.run(kernel.name.decode(), grid, *arguments)
@@ -343,6 +360,9 @@ def check(actual, expected):
     finite = numpy.isfinite(expected)
     assert numpy.array_equal(actual[~finite], expected[~finite])  # −∞ of masks
     error = numpy.abs(actual[finite].astype(numpy.float64) - expected[finite])
+    if expected.dtype == numpy.int16:  # rounded: what lies half-way may go either way
+        assert error.max() <= 1 and numpy.sum(error > 0) <= 1 + 0.01 * error.size
+        return
     is_float = numpy.issubdtype(expected.dtype, numpy.floating)
     largest = numpy.abs(expected[finite]).max() if is_float else 0
     assert numpy.all(error <= TOLERANCE * largest)

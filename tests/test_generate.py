@@ -9,7 +9,7 @@ import pytest
 import llm
 import models
 import reference
-from library import Error, Tokens
+from library import SLOW_DEVICES, Error, Tokens
 from llm import LLM
 from models import Config
 
@@ -67,6 +67,7 @@ def test_cached_decoding_is_the_full_model(length, attention, device_name, check
         assert is_likeliest(logits[length + i - 1], token)
 
 
+@pytest.mark.stand_in
 @pytest.mark.parametrize("type", ["F16", "Q8_0", "Q4_0"])
 def test_cached_decoding_of_packed_weights(type, device_name, random, tmp_path):
     tensors = models.random_gpt2(CONFIG, random)
@@ -89,7 +90,7 @@ def test_fused_decoding(fusion, type, device_name, random, tmp_path):
     tensors["wpe.weight"] *= 10
     path = models.write_gguf(tmp_path / "model.gguf", FUSED, tensors, type=type)
     exact = models.gguf_rounded(tensors, type)
-    for rows in (1, 3) if device_name == "simt" else (1, 3, 8):
+    for rows in (1, 3) if device_name in SLOW_DEVICES else (1, 3, 8):
         prompts = [random_prompt(random, 5 + 4 * row, FUSED) for row in range(rows)]
         with LLM(path, device=device_name, batch=rows, fusion=fusion) as model:
             texts = model.generate_batch(prompts, 30, ignore_end=True)
@@ -226,6 +227,7 @@ def test_callbacks_see_every_token_and_stop_the_text(device_name, checkpoint, ra
 # --- rows side by side ---
 
 
+@pytest.mark.stand_in
 @pytest.mark.parametrize("attention", ["naive", "flash"])
 def test_rows_are_independent(attention, device_name, checkpoint, random):
     """Prompts of different lengths, down to one token; the last row is full and gets nothing."""

@@ -123,6 +123,75 @@ def test_linear(thread_count, format, device, random):
         check(2, 100, N)
 
 
+# --- integer products ---
+
+
+@covers("quantise_activations")
+@each_thread_count
+def test_quantise_activations(thread_count, device, random):
+    def rounded(x):
+        blocks = len(x)
+        arguments = [x, Out((blocks, 32), numpy.int16), Out((blocks,)), 32 * blocks]
+        grid = simdgroups(blocks)
+        return device.run("quantise_activations", grid, *arguments, threads=thread_count)
+
+    for blocks in (1, 2, 7, 33):
+        x = normal(random, blocks, 32) * numpy.exp(normal(random, blocks, 1, std=5))
+        values, scale = rounded(x)
+        step = numpy.abs(x).max(1) / 32767
+        check_rows(scale, step)
+        assert numpy.all(numpy.abs(values.astype(numpy.float64)).max(1) == 32767)
+        assert numpy.all(numpy.abs(values * step[:, None] - x) <= 0.51 * step[:, None])
+
+    x = normal(random, 6, 32)
+    x[0], x[2] = 0, 1e-38
+    x[3, 7], x[4, 31] = numpy.nan, -numpy.inf
+    values, scale = rounded(x)
+    assert numpy.all(values[0] == 0) and scale[0] == 0
+    assert numpy.all(numpy.abs(values[2] * scale[2].astype(numpy.float64)) <= 1e-30)
+    assert numpy.array_equal(numpy.isnan(scale), [False, False, False, True, True, False])
+
+
+@covers("integer_linear_q8_0", "integer_linear_q4_0", "integer_linear_q6_K")
+@pytest.mark.parametrize("format", ["Q8_0", "Q4_0", "Q6_K"])
+@each_thread_count
+def test_integer_linear(thread_count, format, device, random):
+    def check(T, K, N, lowest=0):
+        K = whole_blocks(K, format)
+        x = random.integers(lowest, 2**15, (T, K)).astype(numpy.int16)
+        x_scale = uniform(random, T, K // 32, low=1e-5, high=2e-5)
+        bias = normal(random, N, mean=3)
+        data, weight = packed(random, format, N, K)
+        kernel = "integer_linear_" + FORMATS[format][0].removeprefix("linear_")
+        arguments = [x, x_scale, data, bias, Out((T, N)), T, K, N]
+        out = device.run(kernel, simdgroups(N), *arguments, threads=thread_count)
+        exact = x * numpy.repeat(x_scale, 32, axis=1).astype(numpy.float64)
+        check_rows(out, exact @ weight.T.astype(numpy.float64) + bias)
+
+    for T in (1, 2, 3, 4, 7, 8, 9, 15):
+        check(T, 70, 33)
+    for K in SIZES:
+        check(int(random.integers(1, 9)), K, 9)
+    for N in SIZES:
+        check(2, 100, N)
+
+
+@pytest.mark.parametrize("value", [-(2**15), 2**15 - 1])
+def test_the_largest_integer_products(value, device):
+    """Of the largest weights that a block can hold: no sum overflows."""
+    blocks = {  # all weights equal: −128, −8, and −128 · −32
+        "q8_0": (32, bytes([0, 0x3C]) + bytes([0x80] * 32), -128),
+        "q4_0": (32, bytes([0, 0x3C]) + bytes(16), -8),
+        "q6_K": (256, bytes(192) + bytes([0x80] * 16) + bytes([0, 0x3C]), 4096),
+    }
+    for format, (K, data, weight) in blocks.items():
+        x, scale = numpy.full((1, K), value, numpy.int16), numpy.ones((1, K // 32), numpy.float32)
+        data, bias = numpy.frombuffer(data, numpy.uint8).copy(), numpy.zeros(1, numpy.float32)
+        arguments = [x, scale, data, bias, Out((1, 1)), 1, K, 1]
+        out = device.run(f"integer_linear_{format}", simdgroups(1), *arguments)
+        check_rows(out, numpy.array([[float(K) * value * weight]]))
+
+
 @covers("linear_tile_f32", "linear_tile_f16")
 @pytest.mark.parametrize("format", ["F32", "F16"])
 @each_thread_count

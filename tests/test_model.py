@@ -90,6 +90,7 @@ FORMATS = {
 }
 
 
+@pytest.mark.stand_in
 @pytest.mark.parametrize("attention", ["naive", "flash"])
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format(format, attention, device_name, random, tmp_path):
@@ -292,6 +293,7 @@ def test_nan_weights_are_an_error(name, temperature, device_name, random, tmp_pa
     assert handed_out == []
 
 
+@pytest.mark.stand_in
 def test_nan_in_the_middle_of_a_text(device_name, random, tmp_path):
     """Tokens before the damage are good and are handed out; the error says how many there were."""
     tensors = models.random_gpt2(UNTIED, random)
@@ -326,6 +328,7 @@ def test_wrong_options_are_refused(options, message, random, tmp_path):
         LLM(path, **options)
 
 
+@pytest.mark.stand_in
 def test_info(device_name, random, tmp_path):
     config = Config(layers=3, heads=2, channels=32, context=24, vocabulary=290, inner=50)
     tensors = models.random_gpt2(config, random)

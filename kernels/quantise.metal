@@ -1,0 +1,39 @@
+// quantise.metal — round activations to 16 bits, for integer_linear.metal
+//
+//   scale = max |x| / 32767,  value = round(x / scale)     for each 32 neighbours of a row
+//
+// One simdgroup per block of 32. A block with a number that is not finite gets NaN as its scale, so that it
+// stays visible.
+#include <metal_stdlib>
+using namespace metal;
+
+constant constexpr uint BLOCK = 32;
+
+kernel void quantise_activations(
+    device const float *x [[buffer(0)]], // [N]
+    device short *values [[buffer(1)]],  // [N]
+    device float *scale [[buffer(2)]],   // [N/32]
+    constant uint &N [[buffer(3)]],      // a multiple of 32
+    uint group [[threadgroup_position_in_grid]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint simd_width [[threads_per_simdgroup]])
+{
+    uint block = group * simdgroups + simdgroup;
+    if (block >= N / BLOCK) return;
+    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
+    ulong first = ulong(block) * BLOCK;
+    float largest = 0.0f, zero = 0.0f; // 0 · ∞ is NaN
+    for (uint i = lane; i < BLOCK; i += lanes) {
+        largest = max(largest, fabs(x[first + i]));
+        zero += 0.0f * x[first + i];
+    }
+    largest = simd_max(largest);
+    zero = simd_sum(zero);
+    bool is_usual = zero == 0.0f && largest > 1e-30f;
+    float inverse = is_usual ? 32767.0f / largest : 0.0f;
+    for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? short(rint(x[first + i] * inverse)) : 0;
+    if (lane == 0) scale[block] = largest / 32767.0f + zero;
+}
