@@ -33,7 +33,7 @@ endif
 
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
 KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function -Wno-unused-const-variable \
-    -Wno-unknown-warning-option -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
+    -Wno-unknown-warning-option -Wno-pass-failed -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
     -ffp-contract=fast -fsigned-char
 # Short loops of fixed length are vectorised, not unrolled first.
 CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
@@ -236,12 +236,14 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 
 # --- the strict check of the kernels' language ---
 
+STRICT_HEADERS := $(addprefix msl/strict/,metal_stdlib metal_matrix metal_type_traits flags)
+
 $(BUILD)/strict: $(wildcard msl/strict/*.c) msl/bind.c
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
 
-$(BUILD)/kernels/%.strict: kernels/%.metal msl/strict/metal_stdlib msl/strict/flags $(BUILD)/bind $(BUILD)/strict
+$(BUILD)/kernels/%.strict: kernels/%.metal $(STRICT_HEADERS) $(BUILD)/bind $(BUILD)/strict
 	@mkdir -p $(@D)
 	@echo '  STRICT $<'
 	@$(BUILD)/bind strict $< > $@.cl
@@ -266,7 +268,7 @@ $(BUILD)/cuda_headers.c: $(wildcard msl/cuda/*) $(filter-out %/atomic.h %/swizzl
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts cuda_header $(filter-out %/bind,$^) > $@
 
-$(BUILD)/strict_headers.c: $(addprefix msl/strict/,metal_stdlib flags) $(BUILD)/bind
+$(BUILD)/strict_headers.c: $(STRICT_HEADERS) $(BUILD)/bind
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts strict_header $(filter-out %/bind,$^) > $@
 

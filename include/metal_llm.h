@@ -55,6 +55,8 @@ typedef struct LLMOptions {
     bool profile;          /* time every kernel; see llm_timings */
     const char *fusion;    /* "on" or "off": decode with several ideas per kernel (fused_*.metal);
                               NULL is "on" where a simdgroup has more than one lane */
+    const char *cache;     /* numbers of the KV cache: "f32", or "f16" at half the memory; NULL is
+                              "f32" */
     const char *integer_products; /* "on": q8_0, q4_0 and q6_K weights decode in integers, with
                                      activations rounded to 16 bits (integer_linear.metal): faster
                                      on a CPU, logits within 2e-4; NULL is "off" */

@@ -6,14 +6,16 @@
 //
 // for every row b of the batch and every head h. Row b holds lengths[b] cached tokens and brings
 // counts[b] ≤ T new ones, so query t sees the keys s < lengths[b] + min(t + 1, counts[b]): itself and
-// all before it. Queries t ≥ counts[b] are padding; they see what the last real query sees.
+// all before it. Queries t ≥ counts[b] are padding; they see what the last real query sees. The KV cache
+// is of type KV, float or half.
 #include <metal_stdlib>
 using namespace metal;
 
 // One thread per score, grid (S, T, B·nh).
+template <typename KV>
 kernel void attention_scores(
     device const float *q [[buffer(0)]],      // [B,nh,T,hs]
-    device const float *keys [[buffer(1)]],   // [B,nh,capacity,hs]
+    device const KV *keys [[buffer(1)]],      // [B,nh,capacity,hs]
     device const uint *lengths [[buffer(2)]], // [B]
     device const uint *counts [[buffer(3)]],  // [B]
     device float *att [[buffer(4)]],          // [B,nh,T,S]
@@ -31,13 +33,16 @@ kernel void attention_scores(
     float score = -INFINITY;
     if (s < lengths[b] + min(t + 1, counts[b])) {
         device const float *query = q + row * hs;
-        device const float *key = keys + (ulong(head) * capacity + s) * hs;
+        device const KV *key = keys + (ulong(head) * capacity + s) * hs;
         score = 0.0f;
-        for (uint d = 0; d < hs; d++) score += query[d] * key[d];
+        for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);
         score *= scale;
     }
     att[row * S + s] = score;
 }
+
+template [[host_name("attention_scores_f32")]] kernel decltype(attention_scores<float>) attention_scores<float>;
+template [[host_name("attention_scores_f16")]] kernel decltype(attention_scores<half>) attention_scores<half>;
 
 // Safe softmax: the row's maximum is subtracted before exp, so nothing overflows. One threadgroup per
 // row of att[N,S], its threads stride over S. An element −∞ becomes 0.
@@ -79,9 +84,10 @@ kernel void softmax_inplace(
 
 // One thread per element of out, grid (hs, T, B·nh). Keys that the query may not see are left out
 // rather than multiplied by 0: their cache entries may hold anything.
+template <typename KV>
 kernel void attention_mix(
     device const float *att [[buffer(0)]],    // [B,nh,T,S]
-    device const float *values [[buffer(1)]], // [B,nh,capacity,hs]
+    device const KV *values [[buffer(1)]],    // [B,nh,capacity,hs]
     device const uint *lengths [[buffer(2)]], // [B]
     device const uint *counts [[buffer(3)]],  // [B]
     device float *out [[buffer(4)]],          // [B,nh,T,hs]
@@ -98,6 +104,9 @@ kernel void attention_mix(
     uint visible = min(S, lengths[b] + min(t + 1, counts[b]));
     float sum = 0.0f;
     for (uint s = 0; s < visible; s++)
-        sum += att[row * S + s] * values[(ulong(head) * capacity + s) * hs + d];
+        sum += att[row * S + s] * float(values[(ulong(head) * capacity + s) * hs + d]);
     out[row * hs + d] = sum;
 }
+
+template [[host_name("attention_mix_f32")]] kernel decltype(attention_mix<float>) attention_mix<float>;
+template [[host_name("attention_mix_f16")]] kernel decltype(attention_mix<half>) attention_mix<half>;

@@ -5,7 +5,8 @@
 // One threadgroup per query, grid (T, nh, B). Its simdgroups stride over tiles of keys. Each keeps a
 // running maximum m, the sum l of exp(score − m), and the weighted sum of V so far; when a tile raises
 // the maximum, what was summed before is scaled down by exp(old m − new m). At the end the simdgroups'
-// results are merged the same way. Query t sees the keys s < lengths[b] + min(t + 1, counts[b]).
+// results are merged the same way. Query t sees the keys s < lengths[b] + min(t + 1, counts[b]). The heads'
+// results lie side by side. The KV cache is of type KV, float or half.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -17,13 +18,14 @@ constant constexpr uint MAX_SIMDGROUPS = 32; // of a threadgroup
 #endif
 constant constexpr uint DIMS = MAX_HS / SIMD_WIDTH; // of the sum, per lane, in registers
 
+template <typename KV>
 kernel void flash_attention(
     device const float *q [[buffer(0)]],      // [B,nh,T,hs]
-    device const float *keys [[buffer(1)]],   // [B,nh,capacity,hs]
-    device const float *values [[buffer(2)]], // [B,nh,capacity,hs]
+    device const KV *keys [[buffer(1)]],      // [B,nh,capacity,hs]
+    device const KV *values [[buffer(2)]],    // [B,nh,capacity,hs]
     device const uint *lengths [[buffer(3)]], // [B]
     device const uint *counts [[buffer(4)]],  // [B]
-    device float *out [[buffer(5)]],          // [B,nh,T,hs]
+    device float *out [[buffer(5)]],          // [B,T,nh,hs]
     constant uint &hs [[buffer(6)]],          // ≤ MAX_HS
     constant uint &capacity [[buffer(7)]],
     constant float &scale [[buffer(8)]],
@@ -42,8 +44,8 @@ kernel void flash_attention(
     uint threads = group_size.x, t = group.x, b = group.z;
     ulong head = ulong(b) * groups.y + group.y;
     device const float *query = q + (head * groups.x + t) * hs;
-    device const float *head_keys = keys + head * capacity * hs;
-    device const float *head_values = values + head * capacity * hs;
+    device const KV *head_keys = keys + head * capacity * hs;
+    device const KV *head_values = values + head * capacity * hs;
     uint visible = lengths[b] + min(t + 1, counts[b]);
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
 
@@ -53,9 +55,9 @@ kernel void flash_attention(
         uint tile = min(TILE, visible - first);
         float tile_max = -INFINITY;
         for (uint s = lane; s < tile; s += lanes) {
-            device const float *key = head_keys + ulong(first + s) * hs;
+            device const KV *key = head_keys + ulong(first + s) * hs;
             float score = 0.0f;
-            for (uint d = 0; d < hs; d++) score += query[d] * key[d];
+            for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);
             score *= scale;
             weights[simdgroup][s] = score;
             tile_max = max(tile_max, score);
@@ -76,9 +78,9 @@ kernel void flash_attention(
             float sum[DIMS];
             for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][begin + i * lanes] * correction;
             for (uint s = 0; s < tile; s++) {
-                device const float *value = head_values + ulong(first + s) * hs + begin;
+                device const KV *value = head_values + ulong(first + s) * hs + begin;
                 float weight = weights[simdgroup][s];
-                for (uint i = 0; i < dims; i++) sum[i] += weight * value[i * lanes];
+                for (uint i = 0; i < dims; i++) sum[i] += weight * float(value[i * lanes]);
             }
             for (uint i = 0; i < dims; i++) sums[simdgroup][begin + i * lanes] = sum[i];
         }
@@ -96,6 +98,9 @@ kernel void flash_attention(
     for (uint d = thread_index; d < hs; d += threads) {
         float sum = 0.0f;
         for (uint i = 0; i < simdgroups; i++) sum += sums[i][d] * exp(maxima[i] - largest);
-        out[(head * groups.x + t) * hs + d] = sum / total;
+        out[((ulong(b) * groups.x + t) * groups.y + group.y) * hs + d] = sum / total;
     }
 }
+
+template [[host_name("flash_attention_f32")]] kernel decltype(flash_attention<float>) flash_attention<float>;
+template [[host_name("flash_attention_f16")]] kernel decltype(flash_attention<half>) flash_attention<half>;

@@ -5,7 +5,8 @@
 // One threadgroup per tile of QUERIES queries, grid (⌈T / QUERIES⌉, nh, B): a key that is read serves all of
 // them, and sums of known length stay in registers. Otherwise as in flash_attention.metal: simdgroups stride
 // over tiles of keys, keep a running maximum m, total l and weighted sum of V for each query, and are merged
-// at the end. Query t of row b sees the keys s < lengths[b] + min(t + 1, counts[b]).
+// at the end. Query t of row b sees the keys s < lengths[b] + min(t + 1, counts[b]). The KV cache is of type
+// KV, float or half.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -20,23 +21,23 @@ constant constexpr uint SLOTS = MAX_SIMDGROUPS * QUERIES;
 constant constexpr uint DIMS = HS / SIMD_WIDTH; // of a query's sum, per lane
 
 // scores[i][s] = q[i] · keys[s] · scale for COUNT queries and the keys of a tile; lanes share out the keys.
-template <uint COUNT>
-static void score_tile(device const float *q, device const float *keys, float scale, uint tile, uint lane,
+template <uint COUNT, typename KV>
+static void score_tile(device const float *q, device const KV *keys, float scale, uint tile, uint lane,
                        uint lanes, threadgroup float (*scores)[TILE])
 {
     for (uint s = lane; s < tile; s += lanes) {
-        device const float *key = keys + ulong(s) * HS;
+        device const KV *key = keys + ulong(s) * HS;
         float score[COUNT];
         for (uint i = 0; i < COUNT; i++) score[i] = 0.0f;
         for (uint d = 0; d < HS; d++)
-            for (uint i = 0; i < COUNT; i++) score[i] += q[i * HS + d] * key[d];
+            for (uint i = 0; i < COUNT; i++) score[i] += q[i * HS + d] * float(key[d]);
         for (uint i = 0; i < COUNT; i++) scores[i][s] = score[i] * scale;
     }
 }
 
 // sums[i] = sums[i] · shrink[i] + Σ_s weights[i][s] · values[s]; lanes share out the channels of the head.
-template <uint COUNT>
-static void mix_tile(device const float *values, uint tile, uint lane, uint lanes,
+template <uint COUNT, typename KV>
+static void mix_tile(device const KV *values, uint tile, uint lane, uint lanes,
                      threadgroup const float (*weights)[TILE], thread const float *shrink,
                      threadgroup float (*sums)[HS])
 {
@@ -46,22 +47,23 @@ static void mix_tile(device const float *values, uint tile, uint lane, uint lane
         for (uint i = 0; i < COUNT; i++)
             for (uint j = 0; j < dims; j++) sum[i][j] = sums[i][begin + j * lanes] * shrink[i];
         for (uint s = 0; s < tile; s++) {
-            device const float *value = values + ulong(s) * HS + begin;
+            device const KV *value = values + ulong(s) * HS + begin;
             for (uint i = 0; i < COUNT; i++)
-                for (uint j = 0; j < dims; j++) sum[i][j] += weights[i][s] * value[j * lanes];
+                for (uint j = 0; j < dims; j++) sum[i][j] += weights[i][s] * float(value[j * lanes]);
         }
         for (uint i = 0; i < COUNT; i++)
             for (uint j = 0; j < dims; j++) sums[i][begin + j * lanes] = sum[i][j];
     }
 }
 
+template <typename KV>
 kernel void flash_attention_hs64(
     device const float *q [[buffer(0)]],      // [B,nh,T,64]
-    device const float *keys [[buffer(1)]],   // [B,nh,capacity,64]
-    device const float *values [[buffer(2)]], // [B,nh,capacity,64]
+    device const KV *keys [[buffer(1)]],      // [B,nh,capacity,64]
+    device const KV *values [[buffer(2)]],    // [B,nh,capacity,64]
     device const uint *lengths [[buffer(3)]], // [B]
     device const uint *counts [[buffer(4)]],  // [B]
-    device float *out [[buffer(5)]],          // [B,nh,T,64]
+    device float *out [[buffer(5)]],          // [B,T,nh,64]
     constant uint &T [[buffer(6)]],
     constant uint &capacity [[buffer(7)]],
     constant float &scale [[buffer(8)]],
@@ -137,7 +139,10 @@ kernel void flash_attention_hs64(
             float sum = 0.0f;
             for (uint g = i; g < simdgroups * QUERIES; g += QUERIES)
                 sum += sums[g][d] * exp(maxima[g] - largest);
-            out[query + i * HS + d] = sum / total;
+            out[((ulong(b) * T + first_query + i) * groups.y + group.y) * HS + d] = sum / total;
         }
     }
 }
+
+template [[host_name("flash_attention_hs64_f32")]] kernel decltype(flash_attention_hs64<float>) flash_attention_hs64<float>;
+template [[host_name("flash_attention_hs64_f16")]] kernel decltype(flash_attention_hs64<half>) flash_attention_hs64<half>;

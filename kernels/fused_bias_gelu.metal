@@ -2,15 +2,17 @@
 //
 //   out[t,n] = gelu(in[t,n] + bias[n]),   gelu(x) = 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))
 //
-// One thread per element, grid (N, T). The plain pair is add_bias (linear.metal) and gelu_forward
-// (activation.metal); for a long prompt each of them is as slow as the memory it walks through.
+// One thread per element, grid (N, T). A pass for the bias and another for GELU (activation.metal) would each
+// be as slow as the memory they walk through. What comes out is of type Out: half where the next matrix
+// product takes halves.
 #include <metal_stdlib>
 using namespace metal;
 
-kernel void bias_gelu(
+template <typename Out>
+kernel void add_bias_then_gelu(
     device const float *in [[buffer(0)]],   // [T,N]
     device const float *bias [[buffer(1)]], // [N]
-    device float *out [[buffer(2)]],        // [T,N]
+    device Out *out [[buffer(2)]],          // [T,N]
     constant uint &T [[buffer(3)]],
     constant uint &N [[buffer(4)]],
     uint2 id [[thread_position_in_grid]])
@@ -19,5 +21,8 @@ kernel void bias_gelu(
     if (n >= N || t >= T) return;
     float x = in[ulong(t) * N + n] + bias[n];
     float inner = 0.7978845608f * (x + 0.044715f * x * x * x);
-    out[ulong(t) * N + n] = 0.5f * x * (1.0f + precise::tanh(inner));
+    out[ulong(t) * N + n] = Out(0.5f * x * (1.0f + precise::tanh(inner)));
 }
+
+template [[host_name("bias_gelu")]] kernel decltype(add_bias_then_gelu<float>) add_bias_then_gelu<float>;
+template [[host_name("bias_gelu_f16")]] kernel decltype(add_bias_then_gelu<half>) add_bias_then_gelu<half>;

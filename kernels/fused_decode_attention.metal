@@ -6,7 +6,8 @@
 // split_heads (heads.metal) and flash_attention_hs64.metal in one kernel, for decoding with heads of 64
 // channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, and SHARE
 // lanes together take one key at a time, a running softmax for each such team (a maximum m, the sum l of
-// exp(score − m), and the weighted sum of V). The teams are merged at the end.
+// exp(score − m), and the weighted sum of V). The teams are merged at the end. The KV cache is of type KV4,
+// float4 or half4.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -37,15 +38,30 @@ static void merge(thread Running &a, Running b)
 }
 
 // Where a head's query is, the new key and value, and the cached ones.
-struct Head {
+template <typename KV4> struct Head {
     device const float4 *query, *key, *value; // [16]
-    device const float4 *keys, *values;       // [length,16]
+    device const KV4 *keys, *values;          // [length,16]
     uint length;
     float scale;
 };
 
+static void store(device float4 *to, float4 value) { *to = value; }
+static void store(device half4 *to, float4 value) { *to = half4(value); }
+
+// A value as a cache of this type keeps it.
+static float4 kept(device const float4 *, float4 value) { return value; }
+static float4 kept(device const half4 *, float4 value) { return float4(half4(value)); }
+
+// Vector c of key or value s, of which the new one is not read from the cache: it is only just written there.
+template <typename KV4>
+static float4 read(device const KV4 *cached, device const float4 *fresh, uint s, uint length, uint c)
+{
+    return s < length ? float4(cached[ulong(s) * VECTORS + c]) : kept(cached, fresh[c]);
+}
+
 // The keys begin … end − 1, by the teams of a whole simdgroup; this lane's part of what its team has seen.
-static Running run_through(Head head, uint begin, uint end, uint team, uint lane)
+template <typename KV4>
+static Running run_through(Head<KV4> head, uint begin, uint end, uint team, uint lane)
 {
     Running running;
     running.m = -INFINITY;
@@ -59,13 +75,11 @@ static Running run_through(Head head, uint begin, uint end, uint team, uint lane
         Running one[KEYS];                                         // each key alone
         for (uint j = 0; j < KEYS; j++) {
             uint s = min(first + j * TEAMS + team, end - 1);
-            device const float4 *key = s < head.length ? head.keys + ulong(s) * VECTORS : head.key;
-            device const float4 *value = s < head.length ? head.values + ulong(s) * VECTORS : head.value;
             one[j].m = 0.0f;
             one[j].l = 1.0f;
             for (uint i = 0; i < PARTS; i++) {
-                one[j].sum[i] = value[lane + i * SHARE];
-                one[j].m += dot(query[i], key[lane + i * SHARE]);
+                one[j].sum[i] = read(head.values, head.value, s, head.length, lane + i * SHARE);
+                one[j].m += dot(query[i], read(head.keys, head.key, s, head.length, lane + i * SHARE));
             }
         }
         for (uint j = 0; j < KEYS; j++) {
@@ -88,30 +102,32 @@ static Running other(Running running, ushort distance)
 }
 
 // All of it by one lane, where a simdgroup is not whole or has but one. Returns m and l.
-static float2 run_alone(Head head, uint begin, uint end, threadgroup float4 *sums)
+template <typename KV4>
+static float2 run_alone(Head<KV4> head, uint begin, uint end, threadgroup float4 *sums)
 {
     float m = -INFINITY, l = 0.0f;
     for (uint c = 0; c < VECTORS; c++) sums[c] = 0.0f;
     for (uint s = begin; s < end; s++) {
-        device const float4 *key = s < head.length ? head.keys + ulong(s) * VECTORS : head.key;
-        device const float4 *value = s < head.length ? head.values + ulong(s) * VECTORS : head.value;
         float score = 0.0f;
-        for (uint c = 0; c < VECTORS; c++) score += dot(head.query[c], key[c]) * head.scale;
+        for (uint c = 0; c < VECTORS; c++)
+            score += dot(head.query[c], read(head.keys, head.key, s, head.length, c)) * head.scale;
         float largest = max(m, score), weight = exp(score - largest);
         float shrink = m == -INFINITY ? 0.0f : exp(m - largest);
-        for (uint c = 0; c < VECTORS; c++) sums[c] = sums[c] * shrink + value[c] * weight;
+        for (uint c = 0; c < VECTORS; c++)
+            sums[c] = sums[c] * shrink + read(head.values, head.value, s, head.length, c) * weight;
         l = l * shrink + weight;
         m = largest;
     }
     return float2(m, l);
 }
 
+template <typename KV4>
 kernel void decode_attention_hs64(
     device const float4 *qkv [[buffer(0)]],   // [B,3,nh,16]
     device const uint *lengths [[buffer(1)]], // [B]
     device const uint *counts [[buffer(2)]],  // [B] 1, or 0 for a row that is done
-    device float4 *keys [[buffer(3)]],        // [B,nh,capacity,16]
-    device float4 *values [[buffer(4)]],      // [B,nh,capacity,16]
+    device KV4 *keys [[buffer(3)]],           // [B,nh,capacity,16]
+    device KV4 *values [[buffer(4)]],         // [B,nh,capacity,16]
     device float4 *out [[buffer(5)]],         // [B,nh,16]
     constant uint &capacity [[buffer(6)]],
     constant float &scale [[buffer(7)]],
@@ -133,15 +149,15 @@ kernel void decode_attention_hs64(
     device const float4 *key = query + nh * VECTORS, *value = key + nh * VECTORS;
     if (length < min(end, capacity))
         for (uint c = thread_index; c < VECTORS; c += threads) {
-            keys[start + ulong(length) * VECTORS + c] = key[c];
-            values[start + ulong(length) * VECTORS + c] = value[c];
+            store(keys + start + ulong(length) * VECTORS + c, key[c]);
+            store(values + start + ulong(length) * VECTORS + c, value[c]);
         }
 
     for (uint i = simdgroups * VECTORS + thread_index; i < MAX_SIMDGROUPS * VECTORS; i += threads) {
         sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there
         if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-INFINITY, 0.0f);
     }
-    Head head = {query, key, value, keys + start, values + start, length, scale};
+    Head<KV4> head = {query, key, value, keys + start, values + start, length, scale};
     uint share = (end + simdgroups - 1) / simdgroups;
     uint first = min(end, simdgroup * share), last = min(end, first + share);
     if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {
@@ -168,3 +184,6 @@ kernel void decode_attention_hs64(
         out[(ulong(b) * nh + group.x) * VECTORS + c] = sum / total;
     }
 }
+
+template [[host_name("decode_attention_hs64_f32")]] kernel decltype(decode_attention_hs64<float4>) decode_attention_hs64<float4>;
+template [[host_name("decode_attention_hs64_f16")]] kernel decltype(decode_attention_hs64<half4>) decode_attention_hs64<half4>;

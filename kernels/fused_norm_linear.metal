@@ -84,35 +84,40 @@ static void read_ahead(Rows<Vector> rows, uint first_row, uint first, thread Vec
         }
 }
 
-// COUNT tokens against ROWS weight rows, both known to the compiler, so that the sums stay in registers.
-// `normal` has the normalised tokens and behind them layernorm's weight and bias; `ahead` the beginning of
-// the rows.
+// COUNT tokens against weight rows, ROWS at a time, in turns that are `step` rows apart; COUNT and ROWS are known
+// to the compiler, so that the sums stay in registers. `normal` has the normalised tokens and behind them
+// layernorm's weight and bias; `ahead` the beginning of the first rows. While one part of a row is multiplied,
+// the next is on its way.
 template <uint COUNT, typename Vector>
-static void multiply(Rows<Vector> rows, threadgroup const float4 *normal, thread Vector (&ahead)[ROWS][AHEAD],
-                     device float *out, bool gelu)
+static void multiply(Rows<Vector> rows, uint step, threadgroup const float4 *normal,
+                     thread Vector (&ahead)[ROWS][AHEAD], device float *out, bool gelu)
 {
-    uint stride = rows.vectors + SIMD_WIDTH;
-    float sum[ROWS][COUNT], bias[ROWS];
-    for (uint r = 0; r < ROWS; r++) bias[r] = rows.bias[min(rows.first + r, rows.N - 1)];
-    for (uint r = 0; r < ROWS; r++)
-        for (uint t = 0; t < COUNT; t++) sum[r][t] = 0.0f;
-    for (uint first = rows.lane; first < rows.vectors; first += AHEAD * rows.lanes) {
-        if (first != rows.lane) read_ahead(rows, rows.first, first, ahead);
-        for (uint i = 0; i < AHEAD; i++) {
-            uint k = min(first + i * rows.lanes, rows.vectors - 1);
-            float4 scale = normal[COUNT * stride + k], shift = normal[(COUNT + 1) * stride + k];
-            for (uint t = 0; t < COUNT; t++) {
-                float4 value = normal[t * stride + k] * scale + shift;
-                for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, float4(ahead[r][i]));
+    uint stride = rows.vectors + SIMD_WIDTH, part = AHEAD * rows.lanes;
+    for (uint n = rows.first; n < rows.N; n += step) {
+        float sum[ROWS][COUNT];
+        for (uint r = 0; r < ROWS; r++)
+            for (uint t = 0; t < COUNT; t++) sum[r][t] = 0.0f;
+        for (uint begin = 0; begin < rows.vectors; begin += part) {
+            Vector next[ROWS][AHEAD];
+            bool is_last = begin + part >= rows.vectors;
+            read_ahead(rows, is_last ? n + step : n, is_last ? rows.lane : begin + part + rows.lane, next);
+            for (uint i = 0; i < AHEAD; i++) {
+                uint k = min(begin + rows.lane + i * rows.lanes, rows.vectors - 1);
+                float4 scale = normal[COUNT * stride + k], shift = normal[(COUNT + 1) * stride + k];
+                for (uint t = 0; t < COUNT; t++) {
+                    float4 value = normal[t * stride + k] * scale + shift;
+                    for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, float4(ahead[r][i]));
+                }
             }
+            for (uint r = 0; r < ROWS; r++)
+                for (uint i = 0; i < AHEAD; i++) ahead[r][i] = next[r][i];
         }
+        for (uint r = 0; r < ROWS; r++)
+            for (uint t = 0; t < COUNT; t++) {
+                float y = simd_sum(sum[r][t]) + rows.bias[min(n + r, rows.N - 1)];
+                if (rows.lane == 0 && n + r < rows.N) out[ulong(t) * rows.N + n + r] = gelu ? gelu_of(y) : y;
+            }
     }
-    for (uint r = 0; r < ROWS; r++)
-        for (uint t = 0; t < COUNT; t++) {
-            uint n = rows.first + r;
-            float y = simd_sum(sum[r][t]) + bias[r];
-            if (rows.lane == 0 && n < rows.N) out[ulong(t) * rows.N + n] = gelu ? gelu_of(y) : y;
-        }
 }
 
 kernel void norm_linear_f32(
@@ -150,12 +155,10 @@ kernel void norm_linear_f32(
             normalise(x + ulong(begin + job) * vectors, normal + job * stride, vectors, epsilon, lane, lanes);
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below
         device float *to = out + ulong(begin) * N;
-        for (rows.first = first; rows.first < N; rows.first += groups * simdgroups * ROWS) {
-            if (count == 4) multiply<4>(rows, normal, ahead, to, gelu);
-            if (count == 2) multiply<2>(rows, normal, ahead, to, gelu);
-            if (count == 1) multiply<1>(rows, normal, ahead, to, gelu);
-            read_ahead(rows, rows.first + groups * simdgroups * ROWS, lane, ahead);
-        }
+        uint step = groups * simdgroups * ROWS;
+        if (count == 4) multiply<4>(rows, step, normal, ahead, to, gelu);
+        if (count == 2) multiply<2>(rows, step, normal, ahead, to, gelu);
+        if (count == 1) multiply<1>(rows, step, normal, ahead, to, gelu);
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the reads above ↔ the next writes
     }
 }
@@ -195,12 +198,10 @@ kernel void norm_linear_f16(
             normalise(x + ulong(begin + job) * vectors, normal + job * stride, vectors, epsilon, lane, lanes);
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below
         device float *to = out + ulong(begin) * N;
-        for (rows.first = first; rows.first < N; rows.first += groups * simdgroups * ROWS) {
-            if (count == 4) multiply<4>(rows, normal, ahead, to, gelu);
-            if (count == 2) multiply<2>(rows, normal, ahead, to, gelu);
-            if (count == 1) multiply<1>(rows, normal, ahead, to, gelu);
-            read_ahead(rows, rows.first + groups * simdgroups * ROWS, lane, ahead);
-        }
+        uint step = groups * simdgroups * ROWS;
+        if (count == 4) multiply<4>(rows, step, normal, ahead, to, gelu);
+        if (count == 2) multiply<2>(rows, step, normal, ahead, to, gelu);
+        if (count == 1) multiply<1>(rows, step, normal, ahead, to, gelu);
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the reads above ↔ the next writes
     }
 }

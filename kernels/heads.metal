@@ -5,35 +5,42 @@ using namespace metal;
 
 // Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:
 //
-//   Q[b,h,t,d]                   = qkv[b,t, h·hs + d]
-//   keys[b,h,lengths[b]+t,d]     = qkv[b,t, C + h·hs + d]      for t < counts[b]
-//   values[b,h,lengths[b]+t,d]   = qkv[b,t, 2C + h·hs + d]     for t < counts[b]
+//   Q[b,h,t,d]                   = (qkv + bias)[b,t, h·hs + d]
+//   keys[b,h,lengths[b]+t,d]     = (qkv + bias)[b,t, C + h·hs + d]      for t < counts[b]
+//   values[b,h,lengths[b]+t,d]   = (qkv + bias)[b,t, 2C + h·hs + d]     for t < counts[b]
 //
 // One thread per channel of a head and token, grid (hs, T, B·nh). Row b brings counts[b] ≤ T new tokens;
-// what is behind them is padding and stays out of the cache.
+// what is behind them is padding and stays out of the cache. The bias is that of the matrix product which
+// made qkv, added here to save a pass over memory. The cache is of type KV, float or half.
+template <typename KV>
 kernel void split_heads(
     device const float *qkv [[buffer(0)]],    // [B,T,3C]
-    device const uint *lengths [[buffer(1)]], // [B]
-    device const uint *counts [[buffer(2)]],  // [B]
-    device float *q [[buffer(3)]],            // [B,nh,T,hs]
-    device float *keys [[buffer(4)]],         // [B,nh,capacity,hs]
-    device float *values [[buffer(5)]],       // [B,nh,capacity,hs]
-    constant uint &T [[buffer(6)]],
-    constant uint &nh [[buffer(7)]],
-    constant uint &hs [[buffer(8)]],
-    constant uint &capacity [[buffer(9)]],
+    device const float *bias [[buffer(1)]],   // [3C]
+    device const uint *lengths [[buffer(2)]], // [B]
+    device const uint *counts [[buffer(3)]],  // [B]
+    device float *q [[buffer(4)]],            // [B,nh,T,hs]
+    device KV *keys [[buffer(5)]],            // [B,nh,capacity,hs]
+    device KV *values [[buffer(6)]],          // [B,nh,capacity,hs]
+    constant uint &T [[buffer(7)]],
+    constant uint &nh [[buffer(8)]],
+    constant uint &hs [[buffer(9)]],
+    constant uint &capacity [[buffer(10)]],
     uint3 id [[thread_position_in_grid]])
 {
     uint d = id.x, t = id.y, head = id.z, b = head / nh, C = nh * hs, position = lengths[b] + t;
-    ulong from = (ulong(b) * T + t) * (3 * C) + head % nh * hs;
+    uint channel = head % nh * hs;
+    ulong from = (ulong(b) * T + t) * (3 * C) + channel;
     ulong to_q = (ulong(head) * T + t) * hs, to = (ulong(head) * capacity + position) * hs;
     bool is_new = t < counts[b] && position < capacity;
     if (d >= hs || t >= T) return;
-    q[to_q + d] = qkv[from + d];
+    q[to_q + d] = qkv[from + d] + bias[channel + d];
     if (!is_new) return;
-    keys[to + d] = qkv[from + C + d];
-    values[to + d] = qkv[from + 2 * C + d];
+    keys[to + d] = KV(qkv[from + C + d] + bias[C + channel + d]);
+    values[to + d] = KV(qkv[from + 2 * C + d] + bias[2 * C + channel + d]);
 }
+
+template [[host_name("split_heads_f32")]] kernel decltype(split_heads<float>) split_heads<float>;
+template [[host_name("split_heads_f16")]] kernel decltype(split_heads<half>) split_heads<half>;
 
 // Join the heads again: out[b,t, h·hs + d] = in[b,h,t,d]. One thread per element, grid (hs, T, B·nh).
 kernel void merge_heads(

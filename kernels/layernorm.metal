@@ -5,7 +5,8 @@
 // One threadgroup per row n of x[N,C]; its threads stride over the C channels. The variance is taken
 // in a second pass, from the differences to the mean: the one-pass formula E[x²] − E[x]² loses every
 // digit when the mean is large. The same pass puts the mean right: what the differences still sum to
-// is the rounding error of the first sum.
+// is the rounding error of the first sum. What comes out is of type Out: half where the next matrix product
+// takes halves.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -22,11 +23,12 @@ static float threadgroup_sum(float value, threadgroup float *partial, uint lane,
     return sum;
 }
 
-kernel void layernorm_forward(
+template <typename Out>
+kernel void normalise_rows(
     device const float *x [[buffer(0)]],      // [N,C]
     device const float *weight [[buffer(1)]], // [C]
     device const float *bias [[buffer(2)]],   // [C]
-    device float *out [[buffer(3)]],          // [N,C]
+    device Out *out [[buffer(3)]],            // [N,C]
     constant uint &C [[buffer(4)]],
     constant float &epsilon [[buffer(5)]],
     uint n [[threadgroup_position_in_grid]],
@@ -54,7 +56,10 @@ kernel void layernorm_forward(
 
     mean += error;
     float scale = 1.0f / sqrt(variance + epsilon);
-    device float *out_row = out + ulong(n) * C;
+    device Out *out_row = out + ulong(n) * C;
     for (uint c = thread_index; c < C; c += threads)
-        out_row[c] = (row[c] - mean) * scale * weight[c] + bias[c];
+        out_row[c] = Out((row[c] - mean) * scale * weight[c] + bias[c]);
 }
+
+template [[host_name("layernorm_forward")]] kernel decltype(normalise_rows<float>) normalise_rows<float>;
+template [[host_name("layernorm_forward_f16")]] kernel decltype(normalise_rows<half>) normalise_rows<half>;

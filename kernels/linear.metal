@@ -53,16 +53,3 @@ kernel void linear_f32(
     for (; t < T; t++)
         row_times_tokens<1>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
 }
-
-// Add the bias to a product that the matrix library made: out[t,n] += bias[n]. Grid (N, T).
-kernel void add_bias(
-    device float *out [[buffer(0)]],        // [T,N]
-    device const float *bias [[buffer(1)]], // [N]
-    constant uint &T [[buffer(2)]],
-    constant uint &N [[buffer(3)]],
-    uint2 id [[thread_position_in_grid]])
-{
-    uint n = id.x, t = id.y;
-    if (n >= N || t >= T) return;
-    out[ulong(t) * N + n] += bias[n];
-}

@@ -61,3 +61,13 @@ kernel void dequantise_f16(
 {
     if (i < N) out[i] = float(in[i]);
 }
+
+// The other way: activations that the matrix library multiplies with halves. out[i] = in[i] as half. Grid N.
+kernel void convert_f16(
+    device const float *in [[buffer(0)]], // [N]
+    device half *out [[buffer(1)]],       // [N]
+    constant uint &N [[buffer(2)]],
+    uint i [[thread_position_in_grid]])
+{
+    if (i < N) out[i] = half(in[i]);
+}

@@ -254,8 +254,6 @@ typedef struct Declarator {
 
 static bool check_builtin(Reader *reader, int line, const BoundParameter *parameter) {
     const Builtin *builtin = find_builtin(parameter->attribute);
-    if (!builtin)
-        return refuse(reader, line, "attribute [[%s]] is not supported", parameter->attribute);
     if (parameter->has_index)
         return refuse(reader, line, "[[%s]] has no index", parameter->attribute);
     unsigned components = component_count(parameter->type);
@@ -317,6 +315,8 @@ static bool classify(Reader *reader, int line, const Declarator *d, BoundParamet
         return refuse(reader, line, "'%s' must be a threadgroup pointer", parameter->name);
     }
     parameter->kind = BOUND_BUILTIN;
+    if (!find_builtin(attribute))
+        return refuse(reader, line, "attribute [[%s]] is not supported", attribute);
     if (d->is_pointer || d->is_reference)
         return refuse(reader, line, "'%s' must be a value", parameter->name);
     return check_builtin(reader, line, parameter);

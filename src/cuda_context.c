@@ -257,7 +257,11 @@ static CUmodule load_module(CUDADevice *device, const char *file, bool partial) 
     if (!code) return NULL;
     int result = device->cuda->cuModuleLoadData(module, code);
     free(code);
-    check(device, result, "the driver refuses a compiled kernel; update the driver");
+    bool is_refused = result == CUDA_ERROR_INVALID_IMAGE || result == CUDA_ERROR_NO_BINARY ||
+                      result == CUDA_ERROR_UNSUPPORTED_PTX;
+    check(device, result,
+          is_refused ? "the driver refuses a compiled kernel; update the driver"
+                     : "loading kernels");
     return *module;
 }
 

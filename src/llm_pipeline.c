@@ -15,7 +15,10 @@ enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal
 /* From how many tokens on the matrix library is faster, float weights first; of other formats it
  * needs a float copy. See docs/speed.md. */
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97, MATMUL_TOKENS_GPU = 33 };
+enum { FUSED_TOKENS = 8 };  /* rows that the fused kernels decode at once */
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
+/* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its four simdgroups. */
+enum { TILE_QUERIES = 64, TILE_THREADS = 128 };
 
 /* A buffer that a kernel moves whole, as it does weights; one of which it moves `count` floats. */
 #define BUFFER(buffer)        arg_buffer(buffer, 0)
@@ -25,41 +28,61 @@ static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count
     return arg_part(buffer, first * sizeof(float), count * sizeof(float));
 }
 
+/* What the next matrix product reads: floats, or halves in the same place. */
+static DeviceArgument activations(const LLMPipeline *llm, DeviceBuffer *buffer, size_t count) {
+    return arg_part(buffer, 0, count * (llm->halves ? 2 : sizeof(float)));
+}
+
 /* The kernels of each weight format. */
 static const struct {
     const char *linear, *tile, *embedding, *dequantise, *norm_linear, *linear_residual;
     const char *integer_linear;
 } format_kernels[] = {
     [TENSOR_F32] = {"linear_f32", "linear_tile_f32", "embedding_forward", NULL, "norm_linear_f32",
-                    "linear_residual_f32"},
+                    "linear_residual_f32", NULL},
     [TENSOR_F16] = {"linear_f16", "linear_tile_f16", "embedding_forward_f16", "dequantise_f16",
-                    "norm_linear_f16", "linear_residual_f16"},
+                    "norm_linear_f16", "linear_residual_f16", NULL},
     [TENSOR_Q4_0] = {"linear_q4_0", NULL, "embedding_forward_q4_0", "dequantise_q4_0", NULL, NULL,
                      "integer_linear_q4_0"},
-    [TENSOR_Q4_1] = {"linear_q4_1", NULL, "embedding_forward_q4_1", "dequantise_q4_1", NULL, NULL},
-    [TENSOR_Q5_0] = {"linear_q5_0", NULL, "embedding_forward_q5_0", "dequantise_q5_0", NULL, NULL},
-    [TENSOR_Q5_1] = {"linear_q5_1", NULL, "embedding_forward_q5_1", "dequantise_q5_1", NULL, NULL},
+    [TENSOR_Q4_1] = {"linear_q4_1", NULL, "embedding_forward_q4_1", "dequantise_q4_1", NULL, NULL,
+                     NULL},
+    [TENSOR_Q5_0] = {"linear_q5_0", NULL, "embedding_forward_q5_0", "dequantise_q5_0", NULL, NULL,
+                     NULL},
+    [TENSOR_Q5_1] = {"linear_q5_1", NULL, "embedding_forward_q5_1", "dequantise_q5_1", NULL, NULL,
+                     NULL},
     [TENSOR_Q8_0] = {"linear_q8_0", NULL, "embedding_forward_q8_0", "dequantise_q8_0", NULL, NULL,
                      "integer_linear_q8_0"},
     [TENSOR_Q6_K] = {"linear_q6_K", NULL, "embedding_forward_q6_K", "dequantise_q6_K", NULL, NULL,
                      "integer_linear_q6_K"},
 };
 
-static void add_bias(LLMPipeline *llm, DeviceBuffer *out, DeviceBuffer *bias, uint32_t T,
-                     uint32_t N) {
-    dispatch(llm->device, "add_bias", grid_threads(N, T, 1), FLOATS(out, T * N), BUFFER(bias),
-             arg_u32(T), arg_u32(N));
+/* The kernels of each type of the KV cache. */
+static const struct {
+    const char *split_heads, *scores, *mix, *flash, *flash_hs64, *flash_tiles, *decode_hs64;
+} cache_kernels[] = {
+    [CACHE_F32] = {"split_heads_f32", "attention_scores_f32", "attention_mix_f32",
+                   "flash_attention_f32", "flash_attention_hs64_f32", "flash_attention_tiles_f32",
+                   "decode_attention_hs64_f32"},
+    [CACHE_F16] = {"split_heads_f16", "attention_scores_f16", "attention_mix_f16",
+                   "flash_attention_f16", "flash_attention_hs64_f16", "flash_attention_tiles_f16",
+                   "decode_attention_hs64_f16"},
+};
+
+/* From how many rows on a GPU's matrix library multiplies halves, where the weights are. Decoding
+ * of large batches can't wait for more. */
+static bool suits_halves(const LLMPipeline *llm, uint32_t rows) {
+    uint32_t least = llm->B > FUSED_TOKENS ? FUSED_TOKENS + 1 : MATMUL_TOKENS_GPU;
+    return llm->half_products && rows >= least;
 }
 
 /* Never for the embedding of a quantised model, whose float copy would be larger than the model. */
 static bool suits_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t T) {
-    bool is_gpu = device_simd_width(llm->device) > 1;
     if (!format_kernels[weight->type].dequantise) return T >= MATMUL_TOKENS_FLOAT;
-    return T >= (is_gpu ? MATMUL_TOKENS_GPU : MATMUL_TOKENS) &&
+    return T >= (llm->is_gpu ? MATMUL_TOKENS_GPU : MATMUL_TOKENS) &&
            weight->buffer != llm->weights.output.buffer;
 }
 
-/* out[T,N] = x[T,K] · weightᵀ by the matrix library. */
+/* out[T,N] = x[T,K] · weightᵀ by the matrix library, x and weight as floats. */
 static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, DeviceBuffer *out,
                      uint32_t T) {
     uint32_t N = weight->rows, K = weight->columns;
@@ -72,10 +95,24 @@ static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, D
                  block > 1 ? grid_simdgroups(count / block) : grid_threads(count, 1, 1),
                  BUFFER(weight->buffer), FLOATS(floats, count), arg_u32(count));
     }
-    device_matmul(
-        llm->device,
-        &(DeviceMatmul){
-            .x = x, .weight = BUFFER(floats), .out = BUFFER(out), .M = T, .N = N, .K = K});
+    device_matmul(llm->device, &(DeviceMatmul){.x = x,
+                                               .weight = BUFFER(floats),
+                                               .out = BUFFER(out),
+                                               .M = T,
+                                               .N = N,
+                                               .K = K,
+                                               .type = MATMUL_F32});
+}
+
+static void multiply_halves(LLMPipeline *llm, DeviceArgument x, const Matrix *weight,
+                            DeviceBuffer *out, uint32_t T) {
+    device_matmul(llm->device, &(DeviceMatmul){.x = x,
+                                               .weight = BUFFER(weight->buffer),
+                                               .out = BUFFER(out),
+                                               .M = T,
+                                               .N = weight->rows,
+                                               .K = weight->columns,
+                                               .type = MATMUL_F16});
 }
 
 /* The same as linear_tokens, of `weight` that is packed and x rounded to 16 bits. */
@@ -111,18 +148,23 @@ static void linear_tokens(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, uin
                  arg_u32(N));
 }
 
-/* out[T,N] = x[T,K] · weightᵀ + bias. x starts at row `first` of its buffer. */
-static void linear(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, const Matrix *weight,
-                   DeviceBuffer *bias, DeviceBuffer *out, uint32_t T) {
-    uint32_t N = weight->rows, K = weight->columns;
+/* out[T,N] = x[T,K] · weightᵀ, and + bias where that costs no pass over memory. x starts at row
+ * `first` of its buffer. Returns the bias that is still to be added. */
+static DeviceBuffer *linear(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, const Matrix *weight,
+                            DeviceBuffer *bias, DeviceBuffer *out, uint32_t T) {
+    uint32_t K = weight->columns;
+    if (llm->halves) {
+        multiply_halves(llm, arg_part(x, (size_t)first * K * 2, (size_t)T * K * 2), weight, out, T);
+        return bias;
+    }
     if (suits_matmul(llm, weight, T)) {
         multiply(llm, floats_at(x, (size_t)first * K, (size_t)T * K), weight, out, T);
-        if (bias != llm->zeros) add_bias(llm, out, bias, T, N);
-        return;
+        return bias;
     }
     for (uint32_t t = 0; t < T; t += LINEAR_TOKENS)
         linear_tokens(llm, x, first + t, T - t < LINEAR_TOKENS ? T - t : LINEAR_TOKENS, weight,
                       bias, out, t);
+    return llm->zeros;
 }
 
 static void embed(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T) {
@@ -147,8 +189,8 @@ static float attention_scale(const ModelConfig *config, uint32_t l) {
 
 /* Keys or values of layer l, as far as this pass looks at them. */
 static DeviceArgument cached(LLMPipeline *llm, DeviceBuffer *cache, uint32_t B) {
-    size_t floats = (size_t)B * llm->visible * llm->checkpoint->config.channels;
-    return arg_part(cache, 0, floats * sizeof(float));
+    size_t numbers = (size_t)B * llm->visible * llm->checkpoint->config.channels;
+    return arg_part(cache, 0, numbers * cache_type_size(llm->cache));
 }
 
 /* scores → softmax → mix, with the whole T×S matrix in memory. */
@@ -157,76 +199,98 @@ static void naive_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
     uint32_t S = llm->capacity, rows = B * nh * T;
     DeviceArgument att = arg_part(llm->att, 0, (size_t)rows * S * sizeof(float));
     DeviceArgument lengths = FLOATS(llm->lengths, B), counts = FLOATS(llm->counts, B);
-    dispatch(llm->device, "attention_scores", grid_threads(S, T, B * nh), FLOATS(llm->q, B * T * C),
-             cached(llm, llm->keys[l], B), lengths, counts, att, arg_u32(T), arg_u32(S),
-             arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity), arg_f32(scale));
+    dispatch(llm->device, cache_kernels[llm->cache].scores, grid_threads(S, T, B * nh),
+             FLOATS(llm->q, B * T * C), cached(llm, llm->keys[l], B), lengths, counts, att,
+             arg_u32(T), arg_u32(S), arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity),
+             arg_f32(scale));
     dispatch(llm->device, "softmax_inplace", grid_threadgroups(rows, 1, 1), att, arg_u32(S));
-    dispatch(llm->device, "attention_mix", grid_threads(hs, T, B * nh), att,
+    dispatch(llm->device, cache_kernels[llm->cache].mix, grid_threads(hs, T, B * nh), att,
              cached(llm, llm->values[l], B), lengths, counts, FLOATS(llm->mixed, B * T * C),
              arg_u32(T), arg_u32(S), arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity));
 }
 
+/* The kernel that suits head size and prompt: where the products are of halves, so is attention. */
 static void flash_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T, float scale) {
     uint32_t C = llm->checkpoint->config.channels, nh = llm->checkpoint->config.heads, hs = C / nh;
-    DeviceArgument q = FLOATS(llm->q, B * T * C), out = FLOATS(llm->mixed, B * T * C);
-    DeviceArgument keys = cached(llm, llm->keys[l], B), values = cached(llm, llm->values[l], B);
-    DeviceArgument lengths = FLOATS(llm->lengths, B), counts = FLOATS(llm->counts, B);
-    uint32_t tiles = (T + FLASH_QUERIES - 1) / FLASH_QUERIES;
-    if (hs == 64)
-        dispatch(llm->device, "flash_attention_hs64", grid_threadgroups(tiles, nh, B), q, keys,
-                 values, lengths, counts, out, arg_u32(T), arg_u32(llm->capacity), arg_f32(scale));
-    else
-        dispatch(llm->device, "flash_attention", grid_threadgroups(T, nh, B), q, keys, values,
-                 lengths, counts, out, arg_u32(hs), arg_u32(llm->capacity), arg_f32(scale));
+    const char *kernel = cache_kernels[llm->cache].flash;
+    DeviceGrid grid = grid_threadgroups(T, nh, B);
+    if (hs == 64 && llm->halves && T > FLASH_QUERIES) {
+        kernel = cache_kernels[llm->cache].flash_tiles;
+        grid = grid_threadgroups((T + TILE_QUERIES - 1) / TILE_QUERIES, nh, B);
+        grid.threads = TILE_THREADS;
+    } else if (hs == 64) {
+        kernel = cache_kernels[llm->cache].flash_hs64;
+        grid = grid_threadgroups((T + FLASH_QUERIES - 1) / FLASH_QUERIES, nh, B);
+    }
+    dispatch(llm->device, kernel, grid, FLOATS(llm->q, B * T * C), cached(llm, llm->keys[l], B),
+             cached(llm, llm->values[l], B), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
+             FLOATS(llm->mixed, B * T * C), arg_u32(hs == 64 ? T : hs), arg_u32(llm->capacity),
+             arg_f32(scale));
 }
 
-/* norm → the heads' outputs side by side, [B,T,C]: QKV, and attention against the KV cache. */
+/* Attention of the queries in `q`: the heads' results side by side, [B,T,C] floats. */
+static DeviceBuffer *attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T) {
+    const ModelConfig *config = &llm->checkpoint->config;
+    uint32_t nh = config->heads, hs = config->channels / nh, rows = B * T;
+    float scale = attention_scale(config, l);
+    if (llm->flash) {
+        flash_attention(llm, l, B, T, scale);
+        return llm->mixed;
+    }
+    naive_attention(llm, l, B, T, scale);
+    dispatch(llm->device, "merge_heads", grid_threads(hs, T, B * nh),
+             FLOATS(llm->mixed, rows * config->channels),
+             FLOATS(llm->merged, rows * config->channels), arg_u32(T), arg_u32(nh), arg_u32(hs));
+    return llm->merged;
+}
+
+/* norm → attention: QKV, of which keys and values go into the cache. */
 static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T) {
     const ModelConfig *config = &llm->checkpoint->config;
     const LayerWeights *layer = &llm->weights.layer[l];
     uint32_t C = config->channels, nh = config->heads, hs = C / nh, rows = B * T;
-    linear(llm, llm->norm, 0, &layer->qkv, layer->qkv_bias, llm->qkv, rows);
-    dispatch(llm->device, "split_heads", grid_threads(hs, T, B * nh),
-             FLOATS(llm->qkv, 3 * rows * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
-             FLOATS(llm->q, rows * C), FLOATS(llm->keys[l], rows * C),
-             FLOATS(llm->values[l], rows * C), arg_u32(T), arg_u32(nh), arg_u32(hs),
+    size_t size = cache_type_size(llm->cache);
+    DeviceBuffer *bias = linear(llm, llm->norm, 0, &layer->qkv, layer->qkv_bias, llm->qkv, rows);
+    dispatch(llm->device, cache_kernels[llm->cache].split_heads, grid_threads(hs, T, B * nh),
+             FLOATS(llm->qkv, 3 * rows * C), FLOATS(bias, 3 * C), FLOATS(llm->lengths, B),
+             FLOATS(llm->counts, B), FLOATS(llm->q, rows * C),
+             arg_part(llm->keys[l], 0, rows * C * size),
+             arg_part(llm->values[l], 0, rows * C * size), arg_u32(T), arg_u32(nh), arg_u32(hs),
              arg_u32(llm->capacity));
-    (llm->flash ? flash_attention : naive_attention)(llm, l, B, T, attention_scale(config, l));
-    if (T == 1) return llm->mixed; /* [B,nh,1,hs] and [B,1,C] are the same layout */
-    dispatch(llm->device, "merge_heads", grid_threads(hs, T, B * nh), FLOATS(llm->mixed, rows * C),
-             FLOATS(llm->merged, rows * C), arg_u32(T), arg_u32(nh), arg_u32(hs));
-    return llm->merged;
+    return attention(llm, l, B, T);
+}
+
+/* What the projection reads of it, of the type that the matrix library takes. */
+static DeviceBuffer *as_input(LLMPipeline *llm, DeviceBuffer *attended, uint32_t rows) {
+    if (!llm->halves) return attended;
+    uint32_t count = rows * llm->checkpoint->config.channels;
+    dispatch(llm->device, "convert_f16", grid_threads(count, 1, 1), FLOATS(attended, count),
+             arg_part(llm->half_attended, 0, count * 2), arg_u32(count));
+    return llm->half_attended;
 }
 
 /* norm → gelu. A bias that follows the matrix library costs a pass over memory: GELU takes it
  * along. */
 static void up_and_gelu(LLMPipeline *llm, const LayerWeights *layer, uint32_t rows) {
-    uint32_t N = layer->up.rows;
-    if (suits_matmul(llm, &layer->up, rows)) {
-        multiply(llm, BUFFER(llm->norm), &layer->up, llm->up, rows);
-        dispatch(llm->device, "bias_gelu", grid_threads(N, rows, 1), FLOATS(llm->up, rows * N),
-                 BUFFER(layer->up_bias), FLOATS(llm->gelu, rows * N), arg_u32(rows), arg_u32(N));
-    } else {
-        linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, rows);
-        dispatch(llm->device, "gelu_forward", grid_threads(rows * N, 1, 1),
-                 FLOATS(llm->up, rows * N), FLOATS(llm->gelu, rows * N), arg_u32(rows * N));
-    }
+    uint32_t N = layer->up.rows, count = rows * N;
+    DeviceBuffer *bias = linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, rows);
+    if (bias != llm->zeros)
+        dispatch(llm->device, llm->halves ? "bias_gelu_f16" : "bias_gelu", grid_threads(N, rows, 1),
+                 FLOATS(llm->up, count), BUFFER(bias), activations(llm, llm->gelu, count),
+                 arg_u32(rows), arg_u32(N));
+    else
+        dispatch(llm->device, "gelu_forward", grid_threads(count, 1, 1), FLOATS(llm->up, count),
+                 FLOATS(llm->gelu, count), arg_u32(count));
 }
 
-/* norm → block_out: up, GELU, down. */
-static void mlp(LLMPipeline *llm, uint32_t l, uint32_t rows) {
-    const LayerWeights *layer = &llm->weights.layer[l];
-    up_and_gelu(llm, layer, rows);
-    linear(llm, llm->gelu, 0, &layer->down, layer->down_bias, llm->block_out, rows);
-}
-
-/* from + block_out → to, and its layernorm → norm. */
-static void add_and_norm(LLMPipeline *llm, DeviceBuffer *from, DeviceBuffer *to,
-                         DeviceBuffer *weight, DeviceBuffer *bias, uint32_t rows) {
-    uint32_t C = llm->checkpoint->config.channels;
-    dispatch(llm->device, "residual_layernorm", grid_threadgroups(rows, 1, 1),
-             FLOATS(from, rows * C), FLOATS(llm->block_out, rows * C), BUFFER(weight), BUFFER(bias),
-             FLOATS(to, rows * C), FLOATS(llm->norm, rows * C), arg_u32(C),
+/* from + block_out + its bias → to, and its layernorm → norm. */
+static void add_and_norm(LLMPipeline *llm, DeviceBuffer *from, DeviceBuffer *bias, DeviceBuffer *to,
+                         DeviceBuffer *norm_weight, DeviceBuffer *norm_bias, uint32_t rows) {
+    uint32_t C = llm->checkpoint->config.channels, count = rows * C;
+    dispatch(llm->device, llm->halves ? "residual_layernorm_f16" : "residual_layernorm",
+             grid_threadgroups(rows, 1, 1), FLOATS(from, count), FLOATS(llm->block_out, count),
+             FLOATS(bias, C), BUFFER(norm_weight), BUFFER(norm_bias), FLOATS(to, count),
+             activations(llm, llm->norm, count), arg_u32(C),
              arg_f32(llm->checkpoint->config.epsilon));
 }
 
@@ -239,31 +303,43 @@ static DeviceBuffer *last_rows(LLMPipeline *llm, DeviceBuffer *from, DeviceBuffe
     return to;
 }
 
+/* The first layernorm; the others come with an addition to the stream. */
+static void norm(LLMPipeline *llm, uint32_t rows) {
+    const LayerWeights *layer = &llm->weights.layer[0];
+    uint32_t C = llm->checkpoint->config.channels, count = rows * C;
+    dispatch(llm->device, llm->halves ? "layernorm_forward_f16" : "layernorm_forward",
+             grid_threadgroups(rows, 1, 1), FLOATS(llm->x, count),
+             BUFFER(layer->attention_norm_weight), BUFFER(layer->attention_norm_bias),
+             activations(llm, llm->norm, count), arg_u32(C),
+             arg_f32(llm->checkpoint->config.epsilon));
+}
+
 void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted) {
     const ModelConfig *config = &llm->checkpoint->config;
     const Weights *weights = &llm->weights;
     uint32_t rows = B * T;
+    llm->halves = suits_halves(llm, rows);
     embed(llm, ids, B, T);
-    dispatch(
-        llm->device, "layernorm_forward", grid_threadgroups(rows, 1, 1),
-        FLOATS(llm->x, rows * config->channels), BUFFER(weights->layer[0].attention_norm_weight),
-        BUFFER(weights->layer[0].attention_norm_bias), FLOATS(llm->norm, rows * config->channels),
-        arg_u32(config->channels), arg_f32(config->epsilon));
+    norm(llm, rows);
     for (uint32_t l = 0; l < config->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
         bool is_last = l + 1 == config->layers;
         DeviceBuffer *x = llm->x, *attended = attend(llm, l, B, T);
-        if (is_last && wanted == WANTED_CACHE) return;
+        if (is_last && wanted == WANTED_CACHE) break;
         if (is_last && wanted == WANTED_LAST_TOKENS &&
             T > 1) { /* the others have done their part */
             attended = last_rows(llm, attended, llm->last_attended, B, T);
             x = last_rows(llm, x, llm->last_x, B, T);
             rows = B;
+            llm->halves = suits_halves(llm, rows);
         }
-        linear(llm, attended, 0, &layer->projection, layer->projection_bias, llm->block_out, rows);
-        add_and_norm(llm, x, llm->res, layer->mlp_norm_weight, layer->mlp_norm_bias, rows);
-        mlp(llm, l, rows);
-        add_and_norm(llm, llm->res, llm->x,
+        attended = as_input(llm, attended, rows);
+        DeviceBuffer *bias = linear(llm, attended, 0, &layer->projection, layer->projection_bias,
+                                    llm->block_out, rows);
+        add_and_norm(llm, x, bias, llm->res, layer->mlp_norm_weight, layer->mlp_norm_bias, rows);
+        up_and_gelu(llm, layer, rows);
+        bias = linear(llm, llm->gelu, 0, &layer->down, layer->down_bias, llm->block_out, rows);
+        add_and_norm(llm, llm->res, bias, llm->x,
                      is_last ? weights->output_norm_weight : layer[1].attention_norm_weight,
                      is_last ? weights->output_norm_bias : layer[1].attention_norm_bias, rows);
     }
@@ -276,7 +352,8 @@ void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
 /* --- decoding by fused kernels: five to a layer --- */
 
 enum { FUSED_ROWS = 2 }; /* ROWS of kernels/fused_norm_linear.metal */
-enum { FUSED_CHANNELS = 2432, FUSED_TOKENS = 8 };
+enum { FUSED_CHANNELS = 2432 };
+enum { DECODE_THREADS = 512 }; /* of MAX_SIMDGROUPS in kernels/fused_decode_attention.metal */
 
 static bool suits_fusion(const Matrix *weight) {
     return format_kernels[weight->type].norm_linear && weight->columns % 4 == 0;
@@ -325,10 +402,11 @@ static void linear_residual(LLMPipeline *llm, DeviceBuffer *in, const Matrix *we
 static void decode_attention(LLMPipeline *llm, uint32_t l, uint32_t B) {
     const ModelConfig *config = &llm->checkpoint->config;
     uint32_t C = config->channels;
-    dispatch(llm->device, "decode_attention_hs64", grid_threadgroups(config->heads, B, 1),
-             FLOATS(llm->qkv, 3 * B * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
-             cached(llm, llm->keys[l], B), cached(llm, llm->values[l], B),
-             FLOATS(llm->mixed, B * C), arg_u32(llm->capacity),
+    DeviceGrid grid = grid_threadgroups(config->heads, B, 1);
+    grid.threads = DECODE_THREADS;
+    dispatch(llm->device, cache_kernels[llm->cache].decode_hs64, grid, FLOATS(llm->qkv, 3 * B * C),
+             FLOATS(llm->lengths, B), FLOATS(llm->counts, B), cached(llm, llm->keys[l], B),
+             cached(llm, llm->values[l], B), FLOATS(llm->mixed, B * C), arg_u32(llm->capacity),
              arg_f32(attention_scale(config, l)));
 }
 

@@ -10,10 +10,15 @@
 
 /* A pass takes at most this many tokens, all rows together: longer prompts come in pieces, so that
  * memory does not grow with the prompt. */
-enum { TOKENS_PER_PASS = 512 };
+enum { TOKENS_PER_PASS = 512, TOKENS_PER_PASS_GPU = 1024 };
 /* So many rows of logits are made at a time when all of them are wanted. */
 enum { LOGITS_PER_PASS = 64 };
 
+/* Type of the keys and values that are kept. */
+typedef enum CacheType { CACHE_F32, CACHE_F16 } CacheType;
+static inline size_t cache_type_size(CacheType type) {
+    return type == CACHE_F16 ? 2 : sizeof(float);
+}
 /* The linear kernels take so many tokens at a time: each weight is read once for all of them, and
  * their inputs stay in the first-level cache. */
 enum { LINEAR_TOKENS = 8 };
@@ -27,8 +32,12 @@ struct LLMPipeline {
     Device *device;
     Weights weights;
     bool flash, profile;
-    bool fused;        /* decoding by the kernels of fused_*.metal */
-    bool integers;     /* block formats by integer_linear.metal, where it has them */
+    bool fused;         /* decoding by the kernels of fused_*.metal */
+    bool integers;      /* block formats by integer_linear.metal, where it has them */
+    bool is_gpu;        /* simdgroups have more than one lane */
+    bool half_products; /* all matrices are halves, and the matrix library takes them as they are */
+    bool halves;        /* `norm` and `gelu` hold halves for it, in this part of the pass */
+    CacheType cache;
     uint32_t B;        /* rows of the batch, at most */
     uint32_t capacity; /* tokens that the KV cache holds per row */
     uint32_t T_max;    /* tokens per row and pass, at most */
@@ -41,19 +50,20 @@ struct LLMPipeline {
     DeviceBuffer *counts;  /* [B] new tokens of this pass */
     DeviceBuffer *history; /* [B, capacity + 1] every sampled id at its position */
 
-    DeviceBuffer **keys, **values; /* per layer [B,nh,capacity,hs] */
+    DeviceBuffer **keys, **values; /* per layer [B,nh,capacity,hs] of type `cache` */
 
     /* Activations of one pass. */
-    DeviceBuffer *x, *res;   /* [B,T,C] the residual stream, before and after a block */
-    DeviceBuffer *norm;      /* [B,T,C] */
-    DeviceBuffer *qkv;       /* [B,T,3C] */
-    DeviceBuffer *q;         /* [B,nh,T,hs] */
-    DeviceBuffer *att;       /* [B,nh,T,capacity], naive attention only */
-    DeviceBuffer *mixed;     /* [B,nh,T,hs] */
-    DeviceBuffer *merged;    /* [B,T,C] */
-    DeviceBuffer *block_out; /* [B,T,C] */
-    DeviceBuffer *up;        /* [B,T,inner] before GELU */
-    DeviceBuffer *gelu;      /* [B,T,inner] */
+    DeviceBuffer *x, *res;       /* [B,T,C] the residual stream, before and after a block */
+    DeviceBuffer *norm;          /* [B,T,C] */
+    DeviceBuffer *qkv;           /* [B,T,3C] */
+    DeviceBuffer *q;             /* [B,nh,T,hs] */
+    DeviceBuffer *att;           /* [B,nh,T,capacity], naive attention only */
+    DeviceBuffer *mixed;         /* [B,T,C]; of naive attention [B,nh,T,hs] */
+    DeviceBuffer *merged;        /* [B,T,C], naive attention only */
+    DeviceBuffer *half_attended; /* [B,T,C] halves, for products of halves only */
+    DeviceBuffer *block_out;     /* [B,T,C] */
+    DeviceBuffer *up;            /* [B,T,inner] before GELU */
+    DeviceBuffer *gelu;          /* [B,T,inner] */
     DeviceBuffer *last_attended, *last_x; /* [B,C] of each row's last token */
     DeviceBuffer *logits;                 /* [max(B, LOGITS_PER_PASS), V] */
     DeviceBuffer *p;                      /* [B,V] the sampler's scratch */

@@ -188,13 +188,13 @@ static void metal_close(Device *base) {
 /* The device has failed if this GPU should not take so many bytes more. */
 static bool has_room(MetalDevice *device, size_t bytes) {
     size_t largest = send(max_buffer, device->device), taken = send(allocated, device->device);
-    size_t working_set = send(working_set, device->device);
+    size_t working_set = send(working_set, device->device); /* 0 where it is not known */
     if (bytes > largest)
         return device_fail(&device->base, LLM_ERROR_MEMORY,
                            "a buffer of %.1f MiB is more than this GPU takes (%.1f); use a smaller "
                            "model, context or batch",
                            (double)bytes / (1 << 20), (double)largest / (1 << 20));
-    if (taken > working_set || bytes > working_set - taken)
+    if (working_set && (taken > working_set || bytes > working_set - taken))
         return device_fail(&device->base, LLM_ERROR_MEMORY,
                            "the GPU's share of memory is full: %.1f MiB are wanted, %.1f of %.1f "
                            "are taken; use a smaller model, context or batch",

@@ -21,6 +21,10 @@ static bool check_options(const LLMOptions *options, const ModelConfig *config, 
     if (!check_switch("fusion", options->fusion, error) ||
         !check_switch("integer products", options->integer_products, error))
         return false;
+    const char *cache = options->cache;
+    if (cache && strcmp(cache, "f32") && strcmp(cache, "f16"))
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "unknown type '%s' of the KV cache; use f32 or f16", cache);
     if (options->context > config->context)
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "a context of %u tokens was asked for, but the model has %u positions",
@@ -35,10 +39,11 @@ static bool check_options(const LLMOptions *options, const ModelConfig *config, 
 static bool choose_fusion(LLMPipeline *llm, const char *fusion, LLMError *error) {
     bool suits = llm->flash && pipeline_can_fuse(llm);
     if (fusion && !strcmp(fusion, "on") && !suits)
-        return error_set(error, LLM_ERROR_ARGUMENT,
-                         "the fused kernels are for flash attention, f32 or f16 weights, heads of 64 "
-                         "channels and a batch of at most 8; leave out the fusion option");
-    bool wanted = fusion ? !strcmp(fusion, "on") : device_simd_width(llm->device) > 1;
+        return error_set(
+            error, LLM_ERROR_ARGUMENT,
+            "the fused kernels are for flash attention, f32 or f16 weights, heads of 64 "
+            "channels and a batch of at most 8; leave out the fusion option");
+    bool wanted = fusion ? !strcmp(fusion, "on") : llm->is_gpu;
     llm->fused = wanted && suits;
     return true;
 }
@@ -62,8 +67,9 @@ static bool allocate_cache(LLMPipeline *llm, LLMError *error) {
     llm->values = calloc(config->layers, sizeof *llm->values);
     if (!llm->keys || !llm->values) return error_memory(error, config->layers * sizeof *llm->keys);
     for (uint32_t l = 0; l < config->layers; l++) {
-        llm->keys[l] = floats(llm, (size_t)llm->B * llm->capacity, config->channels);
-        llm->values[l] = floats(llm, (size_t)llm->B * llm->capacity, config->channels);
+        size_t count = (size_t)llm->B * llm->capacity * config->channels;
+        llm->keys[l] = device_buffer_new(llm->device, count * cache_type_size(llm->cache));
+        llm->values[l] = device_buffer_new(llm->device, count * cache_type_size(llm->cache));
     }
     return true;
 }
@@ -72,6 +78,8 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     const ModelConfig *config = &llm->checkpoint->config;
     size_t B = llm->B, BT = B * llm->T_max, C = config->channels, V = config->vocabulary;
     size_t logits = B > LOGITS_PER_PASS ? B : LOGITS_PER_PASS;
+    size_t most = config->inner > 3 * C ? config->inner : 3 * C; /* rows of a matrix */
+    if (most < V) most = V;
     llm->prompt = floats(llm, BT, 1);
     llm->ids = floats(llm, B, 1);
     llm->lengths = floats(llm, B, 1);
@@ -83,7 +91,6 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     llm->qkv = floats(llm, BT, 3 * C);
     llm->q = floats(llm, BT, C);
     llm->mixed = floats(llm, BT, C);
-    llm->merged = floats(llm, BT, C);
     llm->block_out = floats(llm, BT, C);
     llm->up = floats(llm, BT, config->inner);
     llm->gelu = floats(llm, BT, config->inner);
@@ -93,14 +100,19 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     llm->p = floats(llm, B, V);
     llm->targets = floats(llm, LOGITS_PER_PASS, 1);
     llm->nats = floats(llm, LOGITS_PER_PASS, 1);
-    llm->zeros = zeros(llm, V, error);
-    if (!llm->flash) llm->att = floats(llm, BT * config->heads, llm->capacity);
+    llm->zeros = zeros(llm, most, error);
+    if (!llm->flash) {
+        llm->att = floats(llm, BT * config->heads, llm->capacity);
+        llm->merged = floats(llm, BT, C);
+    }
+    if (llm->half_products) llm->half_attended = device_buffer_new(llm->device, BT * C * 2);
     if (llm->integers) {
         size_t inputs = LINEAR_TOKENS * (size_t)(config->inner > C ? config->inner : C);
         llm->rounded = device_buffer_new(llm->device, inputs * sizeof(int16_t));
         llm->rounded_scales = floats(llm, inputs / ROUNDED_BLOCK + 1, 1);
     }
-    if (llm->weights.largest_packed) llm->dequantised = floats(llm, llm->weights.largest_packed, 1);
+    if (llm->weights.largest_packed && !llm->half_products)
+        llm->dequantised = floats(llm, llm->weights.largest_packed, 1);
     return !device_failed(llm->device, error) && llm->zeros && allocate_cache(llm, error) &&
            !device_failed(llm->device, error);
 }
@@ -121,8 +133,8 @@ static void describe(LLMPipeline *llm) {
         .vocabulary = config->vocabulary,
         .parameters = llm->weights.parameters,
         .weight_bytes = llm->weights.bytes,
-        .cache_bytes =
-            2ull * sizeof(float) * config->layers * llm->B * llm->capacity * config->channels,
+        .cache_bytes = 2ull * cache_type_size(llm->cache) * config->layers * llm->B *
+                       llm->capacity * config->channels,
         .end_of_text = checkpoint->end_of_text,
     };
 }
@@ -141,11 +153,15 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     if (!llm->device) return false;
     llm->flash = !options->attention || !strcmp(options->attention, "flash");
     llm->profile = options->profile;
+    llm->is_gpu = device_simd_width(llm->device) > 1;
+    if (options->cache && !strcmp(options->cache, "f16")) llm->cache = CACHE_F16;
     llm->B = options->batch ? options->batch : 1;
     llm->capacity = options->context ? options->context : config->context;
-    llm->T_max = llm->B < TOKENS_PER_PASS ? TOKENS_PER_PASS / llm->B : 1;
+    uint32_t tokens = llm->is_gpu ? TOKENS_PER_PASS_GPU : TOKENS_PER_PASS;
+    llm->T_max = llm->B < tokens ? tokens / llm->B : 1;
     if (llm->T_max > llm->capacity) llm->T_max = llm->capacity;
     if (!weights_load(&llm->weights, llm->checkpoint, llm->device, error)) return false;
+    llm->half_products = llm->is_gpu && weights_are(&llm->weights, TENSOR_F16);
     llm->integers = options->integer_products && !strcmp(options->integer_products, "on");
     if (!choose_fusion(llm, options->fusion, error) || !allocate(llm, error)) return false;
     describe(llm);
@@ -167,19 +183,13 @@ LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLME
 }
 
 static void free_buffers(LLMPipeline *llm) {
-    DeviceBuffer *buffers[] = {llm->prompt,        llm->ids,
-                               llm->lengths,       llm->counts,
-                               llm->history,       llm->x,
-                               llm->res,           llm->norm,
-                               llm->qkv,           llm->q,
-                               llm->att,           llm->mixed,
-                               llm->merged,        llm->up,
-                               llm->block_out,     llm->gelu,
-                               llm->last_attended, llm->last_x,
-                               llm->logits,        llm->p,
-                               llm->zeros,         llm->targets,
-                               llm->nats,          llm->dequantised,
-                               llm->rounded,       llm->rounded_scales};
+    DeviceBuffer *buffers[] = {
+        llm->prompt,    llm->ids,   llm->lengths,       llm->counts,        llm->history,
+        llm->x,         llm->res,   llm->norm,          llm->qkv,           llm->q,
+        llm->att,       llm->mixed, llm->merged,        llm->half_attended, llm->up,
+        llm->block_out, llm->gelu,  llm->last_attended, llm->last_x,        llm->logits,
+        llm->p,         llm->zeros, llm->targets,       llm->nats,          llm->dequantised,
+        llm->rounded,   llm->rounded_scales};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         device_buffer_free(buffers[i]);
     for (uint32_t l = 0; l < llm->weights.layers; l++) {

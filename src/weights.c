@@ -184,6 +184,17 @@ bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device
     return loaded;
 }
 
+bool weights_are(const Weights *weights, TensorType type) {
+    if (weights->output.type != type) return false;
+    for (uint32_t l = 0; l < weights->layers; l++) {
+        const LayerWeights *layer = &weights->layer[l];
+        if (layer->qkv.type != type || layer->projection.type != type || layer->up.type != type ||
+            layer->down.type != type)
+            return false;
+    }
+    return true;
+}
+
 static void free_layer(LayerWeights *layer) {
     DeviceBuffer *buffers[] = {layer->attention_norm_weight,
                                layer->attention_norm_bias,

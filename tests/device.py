@@ -128,6 +128,8 @@ class _Buffer:
     """A device buffer over a copy of `array`, between sentinels."""
 
     def __init__(self, device, array, sentinel):
+        if not device.handle:
+            raise Error(f"{device.name} could not be opened again after it had failed")
         self.device, self.array, self.sentinel = device, array, sentinel
         contents = array.reshape(-1).view(numpy.uint8)
         self.image = numpy.concatenate([sentinel, contents, sentinel])

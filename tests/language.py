@@ -493,7 +493,8 @@ PARTS = {
         ),
         Part("partial simdgroups, widths from 1 to 64 lanes", kernel="partial_simdgroup"),
         Part(
-            "`simdgroup_float8x8`, `simdgroup_half8x8`: load, store, multiply, accumulate",
+            "`simdgroup_float8x8`, `simdgroup_half8x8`, also mixed: load, store, multiply, accumulate, "
+            "`thread_elements`",
             kernel="simdgroup_matrices",
         ),
         Part(

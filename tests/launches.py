@@ -103,6 +103,9 @@ def ids(random, V, *shape):
     return values
 
 
+# What the instances of a kernel template read or write, by the ends of their names.
+TYPES = {"": numpy.float32, "f32": numpy.float32, "f16": numpy.float16}
+
 FORMATS = {
     "": 1,
     "f32": 1,
@@ -134,9 +137,10 @@ def gelu_forward(random):
     return threads(random, N), [normal(random, N), Empty((N,)), N]
 
 
-def bias_gelu(random):
+def bias_gelu(random, type):
     T, N = size(random, 6), size(random, 100)
-    return threads(random, N, T), [normal(random, T, N), normal(random, N), Empty((T, N)), T, N]
+    out = Empty((T, N), TYPES[type])
+    return threads(random, N, T), [normal(random, T, N), normal(random, N), out, T, N]
 
 
 def argmax_sample(random):
@@ -168,26 +172,18 @@ def softmax_inplace(random):
     return threadgroups(random, N), [normal(random, N, S), S]
 
 
-def layernorm_forward(random):
+def layernorm_forward(random, type):
     N, C = size(random, 4), size(random, 400)
     x, weight, bias = normal(random, N, C), normal(random, C), normal(random, C)
-    return threadgroups(random, N), [x, weight, bias, Empty((N, C)), C, 1e-5]
+    return threadgroups(random, N), [x, weight, bias, Empty((N, C), TYPES[type]), C, 1e-5]
 
 
-def residual_layernorm(random):
+def residual_layernorm(random, type):
     N, C = size(random, 4), size(random, 400)
-    x, y, weight, bias = (
-        normal(random, N, C),
-        normal(random, N, C),
-        normal(random, C),
-        normal(random, C),
-    )
-    return threadgroups(random, N), [x, y, weight, bias, Empty((N, C)), Empty((N, C)), C, 1e-5]
-
-
-def add_bias(random):
-    T, N = size(random, 5), size(random, 100)
-    return threads(random, N, T), [normal(random, T, N), normal(random, N), T, N]
+    x, y = normal(random, N, C), normal(random, N, C)
+    y_bias, weight, bias = normal(random, C), normal(random, C), normal(random, C)
+    results = Empty((N, C)), Empty((N, C), TYPES[type])
+    return threadgroups(random, N), [x, y, y_bias, weight, bias, *results, C, 1e-5]
 
 
 def embedding(random, format):
@@ -245,9 +241,14 @@ def dequantise(random, format):
     return grid, [packed(random, format, 1, N), Empty((N,)), N]
 
 
-def cache(random, hs=None):
-    """Shapes and buffers of a KV cache; rows of different lengths."""
-    B, T, nh = size(random, 2), size(random, 6), size(random, 3)
+def convert_f16(random):
+    N = size(random, 300)
+    return threads(random, N), [normal(random, N), Empty((N,), numpy.float16), N]
+
+
+def cache(random, hs=None, most_tokens=6):
+    """Shapes of a KV cache; rows of different lengths."""
+    B, T, nh = size(random, 2), size(random, most_tokens), size(random, 3)
     capacity = T + int(random.choice([0, size(random, 40), random.integers(40, 140)]))
     hs = hs or int(random.choice([1, 3, 16, 33, 64, 80]))
     counts = random.integers(1, T + 1, B).astype(numpy.uint32)
@@ -257,13 +258,19 @@ def cache(random, hs=None):
     return B, T, nh, hs, capacity, lengths, counts
 
 
-def split_heads(random):
+def cached(random, type, B, nh, capacity, hs):
+    """Keys or values."""
+    return normal(random, B, nh, capacity, hs).astype(TYPES[type])
+
+
+def split_heads(random, type):
     B, T, nh, hs, capacity, lengths, counts = cache(random)
     counts = below(random, T + 1, B)
     lengths = below(random, capacity + 1, B)
-    kept = normal(random, B, nh, capacity, hs), normal(random, B, nh, capacity, hs)
-    arguments = [normal(random, B, T, 3 * nh * hs), lengths, counts, Empty((B, nh, T, hs)), *kept]
-    return threads(random, hs, T, B * nh), [*arguments, T, nh, hs, capacity]
+    kept = [cached(random, type, B, nh, capacity, hs) for _ in ("keys", "values")]
+    qkv, bias = normal(random, B, T, 3 * nh * hs), normal(random, 3 * nh * hs)
+    arguments = [qkv, bias, lengths, counts, Empty((B, nh, T, hs)), *kept, T, nh, hs, capacity]
+    return threads(random, hs, T, B * nh), arguments
 
 
 def merge_heads(random):
@@ -272,47 +279,54 @@ def merge_heads(random):
     return threads(random, hs, T, B * nh), arguments
 
 
-def attention_scores(random):
+def attention_scores(random, type):
     B, T, nh, hs, capacity, lengths, counts = cache(random)
     S = int(max(lengths + counts))
-    arguments = [normal(random, B, nh, T, hs), normal(random, B, nh, capacity, hs), lengths, counts]
-    arguments += [Empty((B, nh, T, S)), T, S, nh, hs, capacity, float(hs**-0.5)]
+    keys = cached(random, type, B, nh, capacity, hs)
+    arguments = [normal(random, B, nh, T, hs), keys, lengths, counts, Empty((B, nh, T, S))]
+    arguments += [T, S, nh, hs, capacity, float(hs**-0.5)]
     return threads(random, S, T, B * nh), arguments
 
 
-def attention_mix(random):
+def attention_mix(random, type):
     B, T, nh, hs, capacity, lengths, counts = cache(random)
     S = int(max(lengths + counts))
-    arguments = [normal(random, B, nh, T, S), normal(random, B, nh, capacity, hs), lengths, counts]
-    return threads(random, hs, T, B * nh), [
-        *arguments,
-        Empty((B, nh, T, hs)),
-        T,
-        S,
-        nh,
-        hs,
-        capacity,
-    ]
+    values = cached(random, type, B, nh, capacity, hs)
+    arguments = [normal(random, B, nh, T, S), values, lengths, counts, Empty((B, nh, T, hs))]
+    return threads(random, hs, T, B * nh), [*arguments, T, S, nh, hs, capacity]
 
 
-def flash_attention(random, hs=None, queries=1):
-    B, T, nh, hs, capacity, lengths, counts = cache(random, hs)
-    kept = normal(random, B, nh, capacity, hs), normal(random, B, nh, capacity, hs)
-    arguments = [normal(random, B, nh, T, hs), *kept, lengths, counts, Empty((B, nh, T, hs))]
-    arguments += [hs if queries == 1 else T, capacity, float(hs**-0.5)]
-    return threadgroups(random, -(-T // queries), nh, B), arguments
+def flash_arguments(random, type, B, T, nh, hs, capacity, lengths, counts):
+    kept = [cached(random, type, B, nh, capacity, hs) for _ in ("keys", "values")]
+    return [normal(random, B, nh, T, hs), *kept, lengths, counts, Empty((B, T, nh, hs))]
 
 
-def flash_attention_hs64(random):
-    return flash_attention(random, 64, queries=4)
+def flash_attention(random, type):
+    B, T, nh, hs, capacity, *_ = sizes = cache(random)
+    arguments = flash_arguments(random, type, *sizes)
+    return threadgroups(random, T, nh, B), [*arguments, hs, capacity, float(hs**-0.5)]
 
 
-def decode_attention_hs64(random):
+def flash_attention_hs64(random, type):
+    B, T, nh, _, capacity, *_ = sizes = cache(random, 64)
+    arguments = flash_arguments(random, type, *sizes)
+    return threadgroups(random, -(-T // 4), nh, B), [*arguments, T, capacity, 0.125]
+
+
+def flash_attention_tiles(random, type):
+    """Of several tiles of 64 queries, by at least one whole simdgroup."""
+    B, T, nh, _, capacity, *_ = sizes = cache(random, 64, most_tokens=150)
+    arguments = flash_arguments(random, type, *sizes)
+    count = LANES * int(random.integers(1, 9))
+    return ((-(-T // 64) * count, nh, B), (count, 1, 1)), [*arguments, T, capacity, 0.125]
+
+
+def decode_attention_hs64(random, type):
     B, nh, capacity = size(random, 3), size(random, 3), size(random, 140)
     lengths = below(random, capacity, B)
     counts = below(random, 2, B)
     counts[lengths == 0] = 1  # nothing to attend to otherwise
-    kept = normal(random, B, nh, capacity, 64), normal(random, B, nh, capacity, 64)
+    kept = [cached(random, type, B, nh, capacity, 64) for _ in ("keys", "values")]
     arguments = [normal(random, B, 3, nh, 64), lengths, counts, *kept, Empty((B, nh, 64))]
     more_than_take_part = random.integers(8) == 0  # of the simdgroups
     count = 17 * LANES + 5 if more_than_take_part else int(random.choice(THREADS))
@@ -339,8 +353,18 @@ def advance_step(random):
     return threads(random, B), [ids(random, 99, B), lengths, counts, history, B, capacity]
 
 
-# Of a weight format each: linear_f32, linear_q8_0, embedding_forward …
+# Of a weight format or a type each: linear_f32, linear_q8_0, embedding_forward, bias_gelu_f16 …
 FAMILIES = {
+    "bias_gelu": bias_gelu,
+    "layernorm_forward": layernorm_forward,
+    "residual_layernorm": residual_layernorm,
+    "split_heads": split_heads,
+    "attention_scores": attention_scores,
+    "attention_mix": attention_mix,
+    "flash_attention_hs64": flash_attention_hs64,
+    "flash_attention_tiles": flash_attention_tiles,
+    "flash_attention": flash_attention,
+    "decode_attention_hs64": decode_attention_hs64,
     "integer_linear": integer_linear,
     "linear_tile": linear_tile,
     "linear_residual": linear_residual,

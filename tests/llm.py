@@ -30,6 +30,7 @@ class Options(ctypes.Structure):
         ("batch", ctypes.c_uint32),
         ("profile", ctypes.c_bool),
         ("fusion", ctypes.c_char_p),
+        ("cache", ctypes.c_char_p),
         ("integer_products", ctypes.c_char_p),
         ("kernels", ctypes.c_char_p),
         ("metal_device", ctypes.c_void_p),
@@ -127,6 +128,7 @@ class LLM:
         batch=0,
         threads=0,
         fusion=None,
+        cache=None,
         integer_products=None,
     ):
         self.handle = None
@@ -140,6 +142,7 @@ class LLM:
             batch,
             False,
             as_bytes(fusion),
+            as_bytes(cache),
             as_bytes(integer_products),
         )
         self.handle = checked(

@@ -656,7 +656,8 @@ def test_memory_has_limits(stand_in):
     large = numpy.ones(2 << 18, numpy.float32)
     with pytest.raises(Error, match="share of memory is full: 2.0 MiB are wanted, 2.0 of 3.0 are"):
         device.run("gelu_forward", threads(4), large, Out(large.shape), 4)
-    stand_in.set_limits()
+    stand_in.set_limits(working_set=0)  # not known, as of a virtual GPU
+    assert device.run("gelu_forward", *GELU).shape == (4,)
     stand_in.breaks("buffer")
     with pytest.raises(Error, match="out of memory"):
         device.run("gelu_forward", *GELU)

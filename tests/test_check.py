@@ -457,7 +457,7 @@ def test_strict_in_a_template(tmp_path):
 
     assert check(TEMPLATE, HELPER) == (0, [])
     assert check(TEMPLATE.replace("device T *p", "T *p"), HELPER) == (1, ["template.metal:7"])
-    assert check(TEMPLATE, HELPER.replace("return", "float *p = 0;\n    return")) == (1, ["half.h:4"])
+    assert check(TEMPLATE, HELPER.replace("return", "device T *two = &x;\n    return")) == (1, ["half.h:4"])
     of_thread = HELPER.replace("T x", "thread T *x").replace("x /", "*x /")
     assert check(TEMPLATE.replace("(*p)", "(p)"), of_thread) == (1, ["template.metal:8"])
 
@@ -467,6 +467,15 @@ def test_strict_in_the_instances_of_the_corpus():
     for run in runs(path):
         result = subprocess.run([METAL_CHECK, "--strict", path, *run], capture_output=True, text=True)
         assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_strict_knows_the_headers(tmp_path):
+    path = tmp_path / "matrices.metal"
+    text = (ROOT / "tests/check/right/simdgroup_matrices.metal").read_text()
+    path.write_text(text)
+    run = next(line[8:].split() for line in text.splitlines() if line.startswith("// run: "))
+    result = subprocess.run([METAL_CHECK, path, *run, "--strict"], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 # --- the page ---

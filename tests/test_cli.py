@@ -690,7 +690,7 @@ def test_profile(recite):
     table = err[err.index("kernel ") :].splitlines()[1:]
     rows = {line.split()[0]: line.split()[1:] for line in table}
     assert rows["argmax_sample"][0] == "20"
-    assert {"layernorm_forward", "attention_scores", "gelu_forward"} < set(rows)
+    assert {"layernorm_forward", "attention_scores_f32", "gelu_forward"} < set(rows)
     *kernels, total = [float(cells[1]) for cells in rows.values()]
     assert kernels == sorted(kernels, reverse=True)
     assert abs(sum(kernels) - total) <= 0.01 * len(kernels)

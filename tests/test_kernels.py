@@ -15,8 +15,10 @@ from device import InOut, Out, simdgroups, threadgroups, threads
 from library import kernel_table
 
 TOLERANCE = 1e-5
+HALF_TOLERANCE = 6e-4  # of a result that is rounded to half: 2⁻¹¹
 NO_TOKEN = 0xFFFFFFFF
 FLASH_QUERIES = 4  # QUERIES of kernels/flash_attention_hs64.metal
+TILE_QUERIES = 64  # QUERIES of kernels/flash_attention_tiles.metal
 THREADS = [0, 1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 1000, 1024]  # of a threadgroup; 0: any
 SIZES = [1, 2, 31, 32, 33, 63, 64, 65, 255, 256, 257]
 
@@ -206,20 +208,21 @@ def test_linear_tile(thread_count, format, device, random):
         check_rows(out, x.astype(numpy.float64) @ weight.T.astype(numpy.float64) + bias)
 
 
-@covers("add_bias")
-@each_thread_count
-def test_add_bias(thread_count, device, random):
-    for T, N in [(1, 1), (1, 257), (3, 64), (8, 31), (9, 33)]:
-        x, bias = normal(random, T, N), normal(random, N)
-        grid = threads(N + 3, T + 1)
-        out = device.run("add_bias", grid, InOut(x), bias, T, N, threads=thread_count)
-        assert numpy.array_equal(out, x + bias)
-
-
 def test_dequantise_every_half(device):
     halves = numpy.arange(2**16, dtype=numpy.uint16).view(numpy.float16)
     out = device.run("dequantise_f16", threads(2**16), halves, Out(2**16), 2**16)
     assert numpy.array_equal(out, halves.astype(numpy.float32), equal_nan=True)
+
+
+@covers("convert_f16")
+@each_thread_count
+def test_convert(thread_count, device, random):
+    for N in SIZES:
+        x = normal(random, N, std=10.0 ** random.integers(-7, 6))
+        with numpy.errstate(over="ignore"):
+            expected = x.astype(numpy.float16)
+        out = device.run("convert_f16", threads(N + 9), x, Out(N, numpy.float16), N, threads=thread_count)
+        assert numpy.array_equal(out, expected)
 
 
 @covers_formats(2)
@@ -271,30 +274,38 @@ def layernorm_tolerance(x, epsilon):
     return TOLERANCE * (1 + numpy.abs(x.mean(-1)) / (100 * deviation))
 
 
+# What the kernels that feed the matrix library write: suffix of their name, type, rounding.
+OUTPUTS = [("", numpy.float32, 0), ("_f16", numpy.float16, HALF_TOLERANCE)]
+
+
 def check_layernorm(device, random, x, y, thread_count, epsilon=1e-5):
-    """Both kernels: layernorm of x, and of x + y."""
+    """All kernels: layernorm of x, and of x + y + its bias, as floats and as halves."""
     N, C = x.shape
     weight, bias = uniform(random, C, low=0.5, high=1.5), uniform(random, C, low=-0.2, high=0.2)
-    out = device.run(
-        "layernorm_forward", threadgroups(N), x, weight, bias, Out((N, C)), C, epsilon,
-        threads=thread_count,
-    )  # fmt: skip
-    wide = x.astype(numpy.float64)
-    epsilon = float(numpy.float32(epsilon))
-    expected = reference.layernorm(wide, weight, bias, epsilon)
-    check_rows(out, expected, layernorm_tolerance(wide, epsilon))
+    y_bias = normal(random, C)
+    narrow = float(numpy.float32(epsilon))
+    for suffix, dtype, rounding in OUTPUTS:
+        out = device.run(
+            f"layernorm_forward{suffix}", threadgroups(N), x, weight, bias, Out((N, C), dtype), C,
+            epsilon, threads=thread_count,
+        )  # fmt: skip
+        wide = x.astype(numpy.float64)
+        expected = reference.layernorm(wide, weight, bias, narrow)
+        check_rows(out, expected, layernorm_tolerance(wide, narrow) + rounding)
 
-    res, out = device.run(
-        "residual_layernorm", threadgroups(N), x, y, weight, bias, Out((N, C)), Out((N, C)), C,
-        epsilon, threads=thread_count,
-    )  # fmt: skip
-    assert numpy.array_equal(res, x + y)
-    wide = res.astype(numpy.float64)
-    expected = reference.layernorm(wide, weight, bias, epsilon)
-    check_rows(out, expected, layernorm_tolerance(wide, epsilon))
+        res, out = device.run(
+            f"residual_layernorm{suffix}", threadgroups(N), x, y, y_bias, weight, bias, Out((N, C)),
+            Out((N, C), dtype), C, epsilon, threads=thread_count,
+        )  # fmt: skip
+        exact = x.astype(numpy.float64) + y + y_bias
+        largest = numpy.abs(x) + numpy.abs(y) + numpy.abs(y_bias)
+        assert numpy.all(numpy.abs(res - exact) <= 2e-7 * largest)
+        wide = res.astype(numpy.float64)
+        expected = reference.layernorm(wide, weight, bias, narrow)
+        check_rows(out, expected, layernorm_tolerance(wide, narrow) + rounding)
 
 
-@covers("layernorm_forward", "residual_layernorm")
+@covers("layernorm_forward", "layernorm_forward_f16", "residual_layernorm", "residual_layernorm_f16")
 @each_thread_count
 def test_layernorm(thread_count, device, random):
     for C in [*SIZES, int(random.integers(3, 1000))]:
@@ -335,6 +346,10 @@ def test_layernorm_keeps_nan_to_its_row(device, random):
 
 
 # --- fused for decoding ---
+
+# Types of the KV cache.
+CACHE_TYPES = {"f32": numpy.float32, "f16": numpy.float16}
+each_cache_type = pytest.mark.parametrize("type", CACHE_TYPES)
 
 NORM_ROWS = 2  # ROWS of kernels/fused_norm_linear.metal
 
@@ -389,9 +404,10 @@ def test_linear_residual(thread_count, format, device, random):
         check_rows(out, stream + x.astype(numpy.float64) @ exact.T + bias)
 
 
-@covers("decode_attention_hs64")
+@covers("decode_attention_hs64_f32", "decode_attention_hs64_f16")
+@each_cache_type
 @each_thread_count
-def test_decode_attention(thread_count, device, random):
+def test_decode_attention(thread_count, type, device, random):
     """The new keys and values end in the cache, for rows that take part; nothing else changes."""
     for B, nh, capacity in [(1, 1, 1), (1, 2, 33), (3, 2, 70), (2, 1, 300)]:
         qkv = normal(random, B, 3, nh, 64)
@@ -401,9 +417,10 @@ def test_decode_attention(thread_count, device, random):
         counts = numpy.ones(B, numpy.uint32)
         if B > 1:
             counts[0], lengths[0] = 0, capacity
-        keys, values = normal(random, B, nh, capacity, 64), normal(random, B, nh, capacity, 64, mean=3)
+        keys = normal(random, B, nh, capacity, 64).astype(CACHE_TYPES[type])
+        values = normal(random, B, nh, capacity, 64, mean=3).astype(CACHE_TYPES[type])
         new_keys, new_values, out = device.run(
-            "decode_attention_hs64", threadgroups(nh, B), qkv, lengths, counts, InOut(keys),
+            f"decode_attention_hs64_{type}", threadgroups(nh, B), qkv, lengths, counts, InOut(keys),
             InOut(values), Out((B, nh, 64)), capacity, 0.125, threads=thread_count,
         )  # fmt: skip
         for b in range(B):
@@ -428,15 +445,18 @@ def test_gelu(thread_count, device, random):
         check_rows(out, reference.gelu(x.astype(numpy.float64)))
 
 
-@covers("bias_gelu")
+@covers("bias_gelu", "bias_gelu_f16")
+@pytest.mark.parametrize("suffix, dtype, rounding", OUTPUTS)
 @each_thread_count
-def test_bias_gelu(thread_count, device, random):
+def test_bias_gelu(thread_count, suffix, dtype, rounding, device, random):
     for T, N in [(1, 32), (1, 257), (3, 64), (8, 31), (9, 33)]:
         x, bias = normal(random, T, N), normal(random, N)
         x[:, 0], bias[0] = 4, 1
-        grid = threads(N + 3, T + 1)
-        out = device.run("bias_gelu", grid, x, bias, Out((T, N)), T, N, threads=thread_count)
-        check_rows(out, reference.gelu(x.astype(numpy.float64) + bias))
+        out = device.run(
+            f"bias_gelu{suffix}", threads(N + 3, T + 1), x, bias, Out((T, N), dtype), T, N,
+            threads=thread_count,
+        )  # fmt: skip
+        check_rows(out, reference.gelu(x.astype(numpy.float64) + bias), TOLERANCE + rounding)
 
 
 def test_gelu_at_the_edges(device):
@@ -460,21 +480,23 @@ def test_gelu_at_the_edges(device):
 # --- heads ---
 
 
-@covers("split_heads")
+@covers("split_heads_f32", "split_heads_f16")
+@each_cache_type
 @each_thread_count
-def test_split_heads(thread_count, device, random):
+def test_split_heads(thread_count, type, device, random):
     """What is behind a row's new tokens, and what does not fit, stays out of the cache."""
     for B, T, nh, hs in [(1, 1, 1, 1), (2, 1, 3, 5), (3, 4, 2, 64), (1, 7, 5, 33)]:
         capacity = 9
-        qkv = normal(random, B, T, 3, nh, hs)
+        qkv, bias = normal(random, B, T, 3, nh, hs), normal(random, 3, nh, hs)
         lengths = random.integers(0, capacity + 1, B).astype(numpy.uint32)
         counts = random.integers(0, T + 1, B).astype(numpy.uint32)
-        keys, values = normal(random, 2, B, nh, capacity, hs)
+        keys, values = normal(random, 2, B, nh, capacity, hs).astype(CACHE_TYPES[type])
         q, new_keys, new_values = device.run(
-            "split_heads", threads(hs + 3, T + 1, B * nh), qkv, lengths, counts,
+            f"split_heads_{type}", threads(hs + 3, T + 1, B * nh), qkv, bias, lengths, counts,
             Out((B, nh, T, hs)), InOut(keys), InOut(values), T, nh, hs, capacity,
             threads=thread_count,
         )  # fmt: skip
+        qkv += bias
         assert numpy.array_equal(q, qkv[:, :, 0].transpose(0, 2, 1, 3))
         for b in range(B):
             for t in range(counts[b]):
@@ -504,11 +526,14 @@ class Cache:
     """Queries against a KV cache: rows of different lengths, everything that must not be seen is
     NaN or huge."""
 
-    def __init__(self, random, B, T, nh, hs, capacity, lengths=None, counts=None, poison=numpy.nan):
+    def __init__(
+        self, random, B, T, nh, hs, capacity, type="f32", lengths=None, counts=None, poison=numpy.nan
+    ):
+        self.type = type
         self.B, self.T, self.nh, self.hs, self.capacity = B, T, nh, hs, capacity
         self.q = normal(random, B, nh, T, hs)
-        self.keys = normal(random, B, nh, capacity, hs)
-        self.values = normal(random, B, nh, capacity, hs, mean=2)
+        self.keys = normal(random, B, nh, capacity, hs).astype(CACHE_TYPES[type])
+        self.values = normal(random, B, nh, capacity, hs, mean=2).astype(CACHE_TYPES[type])
         random_counts = numpy.append(random.integers(1, T + 1, B - 1), T)
         self.counts = uints(*(random_counts if counts is None else counts))
         room = capacity - self.counts
@@ -517,8 +542,9 @@ class Cache:
         self.scale = float(hs**-0.5)
         for b in range(B):
             end = self.lengths[b] + self.counts[b]
-            self.keys[b, :, end:] = poison
-            self.values[b, :, end:] = poison
+            with numpy.errstate(over="ignore"):
+                self.keys[b, :, end:] = poison
+                self.values[b, :, end:] = poison
 
     def visible(self, b, t):
         """How many keys query t of row b sees; padding sees what the last real query sees."""
@@ -538,32 +564,43 @@ class Cache:
         """The three kernels in turn."""
         B, T, nh, hs, S = self.B, self.T, self.nh, self.hs, self.capacity
         att = device.run(
-            "attention_scores", threads(S, T, B * nh), self.q, self.keys, self.lengths,
+            f"attention_scores_{self.type}", threads(S, T, B * nh), self.q, self.keys, self.lengths,
             self.counts, Out((B, nh, T, S)), T, S, nh, hs, S, self.scale, threads=thread_count,
         )  # fmt: skip
         rows = threadgroups(B * nh * T)
         att = device.run("softmax_inplace", rows, InOut(att), S, threads=thread_count)
         return device.run(
-            "attention_mix", threads(hs, T, B * nh), att, self.values, self.lengths, self.counts,
+            f"attention_mix_{self.type}", threads(hs, T, B * nh), att, self.values, self.lengths, self.counts,
             Out((B, nh, T, hs)), T, S, nh, hs, S, threads=thread_count,
         )  # fmt: skip
 
     def flash(self, device, thread_count=0):
         B, T, nh, hs = self.B, self.T, self.nh, self.hs
         return device.run(
-            "flash_attention", threadgroups(T, nh, B), self.q, self.keys, self.values,
-            self.lengths, self.counts, Out((B, nh, T, hs)), hs, self.capacity, self.scale,
+            f"flash_attention_{self.type}", threadgroups(T, nh, B), self.q, self.keys, self.values,
+            self.lengths, self.counts, Out((B, T, nh, hs)), hs, self.capacity, self.scale,
             threads=thread_count,
-        )  # fmt: skip
+        ).transpose(0, 2, 1, 3)  # fmt: skip
 
     def flash_hs64(self, device, thread_count=0):
         B, T, nh, hs = self.B, self.T, self.nh, self.hs
         assert hs == 64
         return device.run(
-            "flash_attention_hs64", threadgroups(-(-T // FLASH_QUERIES), nh, B), self.q, self.keys,
-            self.values, self.lengths, self.counts, Out((B, nh, T, hs)), T, self.capacity,
+            f"flash_attention_hs64_{self.type}", threadgroups(-(-T // FLASH_QUERIES), nh, B), self.q,
+            self.keys, self.values, self.lengths, self.counts, Out((B, T, nh, hs)), T, self.capacity,
             self.scale, threads=thread_count,
-        )  # fmt: skip
+        ).transpose(0, 2, 1, 3)  # fmt: skip
+
+
+    def tiles(self, device, thread_count=0):
+        """In halves; only for its head size."""
+        B, T, nh, hs = self.B, self.T, self.nh, self.hs
+        assert hs == 64
+        return device.run(
+            f"flash_attention_tiles_{self.type}", threadgroups(-(-T // TILE_QUERIES), nh, B), self.q,
+            self.keys, self.values, self.lengths, self.counts, Out((B, T, nh, hs)), T, self.capacity,
+            self.scale, threads=thread_count or 128,
+        ).transpose(0, 2, 1, 3)  # fmt: skip
 
 
 CACHES = [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]
@@ -573,15 +610,16 @@ ANY_HEAD_SIZE = [Cache.naive, Cache.flash]
 each_attention = pytest.mark.parametrize("attention", [*ANY_HEAD_SIZE, Cache.flash_hs64])
 
 
-@covers("attention_scores")
+@covers("attention_scores_f32", "attention_scores_f16")
+@each_cache_type
 @each_thread_count
-def test_attention_scores(thread_count, device, random):
+def test_attention_scores(thread_count, type, device, random):
     for B, T, nh, hs, capacity in CACHES:
-        cache = Cache(random, B, T, nh, hs, capacity)
+        cache = Cache(random, B, T, nh, hs, capacity, type)
         q, keys = numpy.abs(cache.q), numpy.abs(cache.keys)
         S = int(max(cache.lengths + cache.counts))
         att = device.run(
-            "attention_scores", threads(S + 3, T + 1, B * nh), q, keys, cache.lengths,
+            f"attention_scores_{type}", threads(S + 3, T + 1, B * nh), q, keys, cache.lengths,
             cache.counts, Out((B, nh, T, S)), T, S, nh, hs, capacity, cache.scale,
             threads=thread_count,
         )  # fmt: skip
@@ -616,12 +654,13 @@ def test_softmax_keeps_nan_to_its_row(device, random):
     assert numpy.isnan(out).any(1).tolist() == [False, True, False]
 
 
-@covers("attention_mix")
+@covers("attention_mix_f32", "attention_mix_f16")
+@each_cache_type
 @each_thread_count
-def test_attention_mix(thread_count, device, random):
+def test_attention_mix(thread_count, type, device, random):
     """Neither weights nor values of keys that a query may not see are touched."""
     for B, T, nh, hs, capacity in CACHES:
-        cache = Cache(random, B, T, nh, hs, capacity)
+        cache = Cache(random, B, T, nh, hs, capacity, type)
         S = int(max(cache.lengths + cache.counts))
         att = random.uniform(0, 1, (B, nh, T, S)).astype(numpy.float32)
         expected = numpy.empty((B, nh, T, hs))
@@ -632,50 +671,62 @@ def test_attention_mix(thread_count, device, random):
                 expected[b, :, t] = (weights @ cache.values[b, :, :end].astype(float))[:, 0]
                 att[b, :, t, end:] = numpy.nan
         out = device.run(
-            "attention_mix", threads(hs + 3, T + 1, B * nh), att, cache.values, cache.lengths,
+            f"attention_mix_{type}", threads(hs + 3, T + 1, B * nh), att, cache.values, cache.lengths,
             cache.counts, Out((B, nh, T, hs)), T, S, nh, hs, capacity, threads=thread_count,
         )  # fmt: skip
         check_rows(out, expected)
 
 
-@covers("flash_attention", "flash_attention_hs64")
+@covers("flash_attention_f32", "flash_attention_f16", "flash_attention_hs64_f32", "flash_attention_hs64_f16")
+@each_cache_type
 @each_thread_count
-def test_flash_attention(thread_count, device, random):
+def test_flash_attention(thread_count, type, device, random):
     for B, T, nh, hs, capacity in CACHES:
-        cache = Cache(random, B, T, nh, hs, capacity)
+        cache = Cache(random, B, T, nh, hs, capacity, type)
         check_rows(cache.flash(device, thread_count), cache.expected())
     for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 300), (2, 4, 2, 31), (1, 9, 3, 70)]:
-        cache = Cache(random, B, T, nh, 64, capacity)
+        cache = Cache(random, B, T, nh, 64, capacity, type)
         check_rows(cache.flash(device, thread_count), cache.expected())
         check_rows(cache.flash_hs64(device, thread_count), cache.expected())
+
+
+@covers("flash_attention_tiles_f32", "flash_attention_tiles_f16")
+@each_cache_type
+@pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 127, 128, 160, 256])
+def test_flash_attention_tiles(thread_count, type, device, random):
+    for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 300), (2, 70, 2, 131), (1, 129, 1, 140)]:
+        cache = Cache(random, B, T, nh, 64, capacity, type)
+        check_rows(cache.tiles(device, thread_count), cache.expected(), 2 * HALF_TOLERANCE)
 
 
 @pytest.mark.parametrize("attention", ANY_HEAD_SIZE)
 @pytest.mark.parametrize("hs", [1, 2, 16, 31, 32, 33, 40, 63, 64, 65, 80, 96, 127, 128])
 def test_head_sizes(hs, attention, device, random):
     for T in (1, 5, 8):
-        cache = Cache(random, 2, T, 2, hs, 45)
+        cache = Cache(random, 2, T, 2, hs, 45, random.choice(list(CACHE_TYPES)))
         check_rows(attention(cache, device), cache.expected())
 
 
 @each_attention
+@each_cache_type
 @pytest.mark.parametrize("S", [1, 31, 32, 33, 63, 64, 65, 255, 256, 257, 1025])
-def test_cache_lengths(S, attention, device, random):
+def test_cache_lengths(S, type, attention, device, random):
     """A decode step with S keys, in a cache that is full and one that is not; a prompt's end."""
     for capacity in (S, S + 20):
-        cache = Cache(random, 1, 1, 2, 64, capacity, lengths=[S - 1], counts=[1])
+        cache = Cache(random, 1, 1, 2, 64, capacity, type, lengths=[S - 1], counts=[1])
         check_rows(attention(cache, device), cache.expected())
     T = min(S, 6)
-    cache = Cache(random, 1, T, 1, 64, S, lengths=[S - T], counts=[T])
+    cache = Cache(random, 1, T, 1, 64, S, type, lengths=[S - T], counts=[T])
     check_rows(attention(cache, device), cache.expected())
 
 
 @each_attention
+@each_cache_type
 @pytest.mark.parametrize("poison", [numpy.nan, numpy.inf, 3e38, -3e38])
-def test_a_poisoned_tail_is_not_seen(poison, attention, device, random):
+def test_a_poisoned_tail_is_not_seen(poison, type, attention, device, random):
     """Rows that bring no, some and T new tokens; padding behind a row's tokens is defined, too."""
     lengths, counts = [0, 40, 17, 4], [1, 3, 5, 0]
-    cache = Cache(random, 4, 5, 2, 64, 50, lengths, counts, poison)
+    cache = Cache(random, 4, 5, 2, 64, 50, type, lengths, counts, poison)
     check_rows(attention(cache, device), cache.expected())
 
 

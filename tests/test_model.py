@@ -10,20 +10,21 @@ from llm import LLM
 from models import Config
 
 TOLERANCE = 1e-4  # of reference.logit_error
-TOKENS_PER_PASS = 512  # of src/llm_pipeline.h
+HALF_TOLERANCE = 1e-2  # the same where activations are rounded to halves: 2⁻¹¹ at a time
+TOKENS_PER_PASS, TOKENS_PER_PASS_GPU = 512, 1024  # of src/llm_pipeline.h
 
 
 def random_ids(random, config, count):
     return random.integers(0, config.vocabulary, count).tolist()
 
 
-def check_logits(path, config, tensors, ids, **options):
+def check_logits(path, config, tensors, ids, tolerance=TOLERANCE, **options):
     """The logits of the model at `path` are those of `tensors` in numpy."""
     with LLM(path, **options) as model:
         actual = model.logits(ids)
     assert actual.shape == (len(ids), config.vocabulary)
     error = reference.logit_error(actual, reference.logits(config, tensors, ids))
-    assert error <= TOLERANCE
+    assert error <= tolerance
 
 
 # --- formats ---
@@ -97,7 +98,31 @@ def test_every_format(format, attention, device_name, random, tmp_path):
     path, tensors = FORMATS[format](tmp_path, models.random_gpt2(SMALL, random))
     for count in (1, 7, SMALL.context):  # weights × vector, and the matrix library
         ids = random_ids(random, SMALL, count)
-        check_logits(path, SMALL, tensors, ids, device=device_name, attention=attention)
+        in_halves = "f16" in format and device_name != "cpu" and count > 32
+        check_logits(
+            path, SMALL, tensors, ids, HALF_TOLERANCE if in_halves else TOLERANCE,
+            device=device_name, attention=attention,
+        )  # fmt: skip
+
+
+HEADS_OF_64 = Config(layers=2, heads=3, channels=192, context=110, vocabulary=301)
+
+
+@pytest.mark.parametrize("attention", ["naive", "flash"])
+@pytest.mark.parametrize("cache", ["f32", "f16"])
+@pytest.mark.parametrize("type", ["F32", "F16", "Q8_0"])
+def test_half_precision(type, cache, attention, device_name, random, tmp_path):
+    """A KV cache of halves, and GPUs' products and attention of halves, for GPT-2's head size."""
+    tensors = models.random_gpt2(HEADS_OF_64, random, std=0.1)  # no scores in the hundreds
+    path = models.write_gguf(tmp_path / "model.gguf", HEADS_OF_64, tensors, type=type)
+    rounded = models.gguf_rounded(tensors, type)
+    for count in (7, HEADS_OF_64.context):
+        ids = random_ids(random, HEADS_OF_64, count)
+        in_halves = cache == "f16" or (type == "F16" and device_name != "cpu" and count > 32)
+        check_logits(
+            path, HEADS_OF_64, rounded, ids, HALF_TOLERANCE if in_halves else TOLERANCE,
+            device=device_name, attention=attention, cache=cache,
+        )  # fmt: skip
 
 
 WIDE = Config(layers=1, heads=4, channels=256, inner=512, context=20, vocabulary=61)
@@ -207,7 +232,7 @@ LONG = Config(layers=2, heads=2, channels=12, context=1201, vocabulary=97)
 
 @pytest.mark.parametrize("attention", ["naive", "flash"])
 @pytest.mark.parametrize(
-    "count", [TOKENS_PER_PASS, TOKENS_PER_PASS + 1, 2 * TOKENS_PER_PASS + 70, LONG.context]
+    "count", [TOKENS_PER_PASS, TOKENS_PER_PASS + 1, TOKENS_PER_PASS_GPU + 70, LONG.context]
 )
 def test_texts_longer_than_a_pass(count, attention, device_name, random, tmp_path):
     tensors = models.random_gpt2(LONG, random)
@@ -317,6 +342,7 @@ def test_nan_in_the_middle_of_a_text(device_name, random, tmp_path):
     "options, message",
     [
         ({"attention": "quadratic"}, "unknown attention 'quadratic'; use flash or naive"),
+        ({"cache": "f8"}, "unknown type 'f8' of the KV cache; use f32 or f16"),
         ({"context": 41}, "context of 41 tokens .* model has 40"),
         ({"batch": 1025}, "batch of 1025 rows is more than 1024"),
         ({"device": "abacus"}, "unknown device 'abacus'"),

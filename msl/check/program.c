@@ -29,8 +29,8 @@ extern char **environ;
 
 /* --- the temporary folder --- */
 
-/* Metal's headers. While a file's own macros and headers are expanded they are empty; then all of
- * the language comes from <metal_stdlib>. */
+/* Metal's headers. While a file's own macros and headers are expanded they are empty; all of the
+ * language comes from <metal_stdlib>. */
 static const char *const parts[] = {
     "metal_stdlib",    "metal_atomic",           "metal_common",    "metal_compute",
     "metal_geometric", "metal_integer",          "metal_math",      "metal_matrix",
@@ -55,7 +55,8 @@ static bool write_files(const char *folder, const KernelSource *files, size_t co
 }
 
 static bool make_folder(Program *program) {
-    static const char *const folders[] = {"headers", "strict", "empty", "empty/simd"};
+    static const char *const folders[] = {"headers", "strict", "strict/simd", "empty",
+                                          "empty/simd"};
     const char *temporary = getenv("TMPDIR");
     char path[PATH_BYTES];
     snprintf(program->folder, sizeof program->folder, "%s/metal-check-XXXXXX",
@@ -72,6 +73,8 @@ static bool make_folder(Program *program) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!write_file(path, parts[i], "")) return false;
     snprintf(path, sizeof path, "%s/strict", program->folder);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!write_file(path, parts[i], "#include <metal_stdlib>\n")) return false;
     if (!write_files(path, strict_headers, strict_header_count)) return false;
     snprintf(program->headers, sizeof program->headers, "%s/headers", program->folder);
     return write_files(program->headers, simt_headers, simt_header_count);

@@ -57,6 +57,7 @@ typedef struct Fiber {
     SimtPlace place;
     SimtCombine *combine;
     void *operand;
+    SimtLanes lanes; /* of its simdgroup's call, if it is the first: a stack is for the kernel alone */
     int mem_flags;
     void *fake_stack; /* of the address sanitizer */
 } Fiber;
@@ -274,17 +275,18 @@ static const Fiber *next_call(const Simt *simt, const Simdgroup *simdgroup) {
 }
 
 static void combine_lanes(Simt *simt, const Simdgroup *simdgroup, const Fiber *call) {
-    SimtLanes lanes = {.count = simdgroup->lanes, .first = simdgroup->first};
+    SimtLanes *lanes = &simt->fibers[simdgroup->first].lanes;
+    *lanes = (SimtLanes){.count = simdgroup->lanes, .first = simdgroup->first};
     Fiber *active[SIMT_LANES];
     unsigned count = 0;
     for (unsigned i = 0; i < simdgroup->lanes; i++) {
         Fiber *fiber = &simt->fibers[simdgroup->first + i];
         if (!same_place(fiber, call)) continue;
-        lanes.active |= 1ull << i;
-        lanes.operand[i] = fiber->operand;
+        lanes->active |= 1ull << i;
+        lanes->operand[i] = fiber->operand;
         active[count++] = fiber;
     }
-    call->combine(&lanes);
+    call->combine(lanes);
     for (unsigned i = 0; i < count; i++)
         make_ready(simt, active[i]);
 }

@@ -112,9 +112,10 @@ static Place node_place(Checker *checker, const cJSON *node) {
 }
 
 static bool in_header(Place place) {
-    const char *header = "metal_stdlib";
-    size_t length = place.file ? strlen(place.file) : 0, tail = strlen(header);
-    return length < tail || !strcmp(place.file + length - tail, header);
+    static const char *const headers[] = {"metal_stdlib", "metal_matrix", "metal_type_traits",
+                                          NULL};
+    const char *slash = place.file ? strrchr(place.file, '/') : NULL;
+    return !place.file || is_one_of(slash ? slash + 1 : place.file, headers);
 }
 
 static void refuse(Checker *checker, Place place, const char *name, const char *reason) {
@@ -215,14 +216,12 @@ static void check_vectors(Checker *checker, const cJSON *node, const char *kind,
     const cJSON *child = first_child(node);
     if (!strcmp(kind, "ConditionalOperator") && child && is_vector(child))
         refuse(checker, place, "", "the condition of ?: must be a scalar; see select");
-    if (!strcmp(kind, "InitListExpr") && is_vector(node)) {
-        Place end = checker->token;
-        if (*token_text(checker) == ')' && end.line)
-            refuse(checker, place, "",
-                   "(float4)(a, b, c, d) is d alone in Metal; write float4(a, b, c, d)");
-    }
+    if (!strcmp(kind, "InitListExpr") && is_vector(node) && *token_text(checker) == ')')
+        refuse(checker, place, "",
+               "(float4)(a, b, c, d) is d alone in Metal; write float4(a, b, c, d)");
 }
 
+/* `threadgroup` ones are clang's to check. */
 static void check_local_variable(Checker *checker, const cJSON *node, const char *kind,
                                  Place place) {
     if (strcmp(kind, "VarDecl")) return;

@@ -1,4 +1,4 @@
-// expect: must be a value|not supported
+// expect: attribute \[\[bufer\]\] is not supported
 #include <metal_stdlib>
 using namespace metal;
 
