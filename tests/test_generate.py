@@ -154,7 +154,8 @@ def test_text_in_text_out(device_name, checkpoint):
         assert model.decode(prompt) == b"The meaning of life"
         added = model.generate(prompt, 10, ignore_end=True)
         texts = models.token_bytes(models.small_tokenizer(CONFIG.vocabulary))
-        assert model.decode(added) == b"".join(texts[token] for token in added)
+        bytes = b"".join(texts[token] for token in added)
+        assert model.decode(added) == bytes.partition(b"\0")[0]  # a string of C ends there
     check_greedy(tensors, prompt, added)
 
 

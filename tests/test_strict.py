@@ -89,7 +89,9 @@ def test_kernels_pass_as_templates(tmp_path, random):
 
 
 def test_what_is_refused_is_refused_in_templates(tmp_path, random):
-    """The same lines, each finding once, however many instances there are."""
-    paths = [path for path in WRONG if path.stem not in WRONG_NAMES]
+    """The same lines, each finding once, however many instances there are. Files whose only finding is in
+    the header that they use are left out."""
+    in_itself = lambda path: lines(all_errors()[path].result(), path)
+    paths = [path for path in WRONG if path.stem not in WRONG_NAMES and in_itself(path)]
     for path, template, errors in check_templates(paths, 3, random, 40, tmp_path):
         assert lines(errors, template) == lines(all_errors()[path].result(), path), errors
