@@ -73,13 +73,29 @@ template <typename T, int C, int R> struct simdgroup_matrix {
     MSL_INLINE typename Pair::type by(bool columns) const {
         return turned == columns ? pair : cuda::turn(pair);
     }
-    /* Floats only: halves are kept in one register. */
     MSL_INLINE vec<T, 2> &thread_elements() {
         pair = by(false);
         turned = false;
-        return pair;
+        return reinterpret_cast<vec<T, 2> &>(pair);
     }
 };
+
+/* Where a lane's elements begin, and what the four lanes of a row have together. */
+#define MATRIX_LAYOUT
+MSL_INLINE uint matrix_row(uint lane) {
+    return lane / 4;
+}
+MSL_INLINE uint matrix_column(uint lane) {
+    return lane % 4 * 2;
+}
+MSL_INLINE float row_max(float x) {
+    x = max(x, cuda::from_lane(x, cuda::lane() ^ 1));
+    return max(x, cuda::from_lane(x, cuda::lane() ^ 2));
+}
+MSL_INLINE float row_sum(float x) {
+    x += cuda::from_lane(x, cuda::lane() ^ 1);
+    return x + cuda::from_lane(x, cuda::lane() ^ 2);
+}
 
 typedef simdgroup_matrix<float, 8, 8> simdgroup_float8x8;
 typedef simdgroup_matrix<half, 8, 8> simdgroup_half8x8;
@@ -156,6 +172,36 @@ template <typename D, typename A, typename B>
 MSL_INLINE void simdgroup_multiply(simdgroup_matrix<D, 8, 8> &d, const simdgroup_matrix<A, 8, 8> &a,
                                    const simdgroup_matrix<B, 8, 8> &b) {
     simdgroup_multiply_accumulate(d, a, b, make_filled_simdgroup_matrix<D, 8, 8>(D(0.0f)));
+}
+
+/* sum[·][2n …] += a[·][2k …] · b, 16×16 each, b in threadgroup memory by rows or, `transposed`, by columns,
+ * beginning, as its rows do, at a multiple of 8: its matrices come by one instruction, as the tensor cores
+ * want them, and make two products. */
+#define MULTIPLY_16X16
+template <int N, int K>
+MSL_INLINE void multiply_16x16(simdgroup_float8x8 (&sum)[2][N], uint n, simdgroup_half8x8 (&a)[2][K], uint k,
+                               const half *b, uint stride, bool transposed) {
+    uint far = cuda::lane() / 16 * 8, near = cuda::lane() / 8 % 2 * 8, row = cuda::lane() % 8;
+    uint from = transposed ? (far + row) * stride + near : (near + row) * stride + far;
+    uint address = uint(__cvta_generic_to_shared(b)) + from * uint(sizeof(half)), factor[2][2];
+    if (transposed)
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(factor[0][0]), "=r"(factor[0][1]), "=r"(factor[1][0]), "=r"(factor[1][1])
+                     : "r"(address)
+                     : "memory");
+    else
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(factor[0][0]), "=r"(factor[0][1]), "=r"(factor[1][0]), "=r"(factor[1][1])
+                     : "r"(address)
+                     : "memory");
+    for (uint j = 0; j < 2; j++) {
+        float2 &above = sum[0][2 * n + j].thread_elements(), &below = sum[1][2 * n + j].thread_elements();
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+            "{%0, %1, %2, %3};"
+            : "+f"(above[0]), "+f"(above[1]), "+f"(below[0]), "+f"(below[1])
+            : "r"(a[0][2 * k].by(false)), "r"(a[1][2 * k].by(false)), "r"(a[0][2 * k + 1].by(false)),
+              "r"(a[1][2 * k + 1].by(false)), "r"(factor[j][0]), "r"(factor[j][1]));
+    }
 }
 
 } // namespace metal
