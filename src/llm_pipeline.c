@@ -97,14 +97,14 @@ static const struct {
                    "flash_attention_f32",
                    "flash_attention_hs64_f32",
                    "decode_attention_hs64_f32",
-                   {"flash_attention_tiles_f32", "flash_attention_tiles_f32_to_f16"}},
+                   {"flash_attention_tiles_f32", "flash_attention_tiles_halves_f32"}},
     [CACHE_F16] = {"split_heads_f16",
                    "attention_scores_f16",
                    "attention_mix_f16",
                    "flash_attention_f16",
                    "flash_attention_hs64_f16",
                    "decode_attention_hs64_f16",
-                   {"flash_attention_tiles_f16", "flash_attention_tiles_f16_to_f16"}},
+                   {"flash_attention_tiles_f16", "flash_attention_tiles_halves_f16"}},
 };
 
 /* From how many rows on a GPU's matrix library multiplies halves, if the weights are halves: fewer
