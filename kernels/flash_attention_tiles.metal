@@ -2,9 +2,9 @@
 //
 //   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h
 //
-// One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Each simdgroup takes a block of 16 queries;
-// keys and values come to threadgroup memory KEYS at a time, for all blocks, while the next are on their way.
-// Scores, weights and sums stay in registers, as matrices of which every lane has some elements. Query t of row b
+// One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Keys and values come to threadgroup memory KEYS
+// at a time, while the next are on their way. Two simdgroups take a block of 16 queries, each with one half of
+// the keys of every tile, and what they have found is merged in the end. Scores, weights and sums stay in registers, as matrices of which every lane has some elements. Query t of row b
 // sees the keys s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out2: halves where the next matrix
 // product takes such. Only whole simdgroups take part, so there must be one.
 #include <metal_stdlib>
@@ -16,14 +16,17 @@ using namespace metal;
 constant constexpr uint HS = 64, VECTORS = HS / 4; // head size, and in vectors of four
 constant constexpr uint BLOCKS = 4, QUERIES = 16 * BLOCKS, KEYS = 64;
 constant constexpr uint STRIDE = VECTORS + 2;             // rows of a tile begin in different banks
-constant constexpr uint AHEAD = KEYS * VECTORS / 128;     // vectors of a tile that a thread fetches early
+constant constexpr uint HALF = KEYS / 2;
+constant constexpr uint AHEAD = KEYS * VECTORS / 256;     // vectors of a tile that a thread fetches early
 constant constexpr uint COLUMNS = SIMD_WIDTH < 8 ? 8 : 2; // neighbours that a lane has of a row of a matrix,
 constant constexpr uint LANE_ROWS = 64 / COLUMNS / SIMD_WIDTH; // and in so many rows
 constant constexpr float LOG2_E = 1.44269504f;
 
 typedef half4 Tile[KEYS][STRIDE];
-typedef simdgroup_float8x8 Floats[2][8]; // 16 rows of a head's channels, or of a tile's keys
-typedef simdgroup_half8x8 Halves[2][8];
+typedef simdgroup_float8x8 Sums[2][HS / 8]; // 16 rows of a head's channels
+typedef simdgroup_half8x8 Query[2][HS / 8];
+typedef simdgroup_float8x8 Scores[2][HALF / 8]; // of half a tile's keys
+typedef simdgroup_half8x8 Weights[2][HALF / 8];
 
 // Where a lane's elements of an 8×8 matrix begin, and what the lanes of a row have together. Targets that share
 // out matrices in another way than Apple's GPUs bring their own.
@@ -45,8 +48,9 @@ static float row_sum(float x)
 // 16 columns of sum, from 16 n on, += 16 columns of a, from 16 k on, · b [16,16], which lies in threadgroup memory
 // by rows or, `transposed`, by columns. A target may have one instruction for it.
 #ifndef MULTIPLY_16X16
-static void multiply_16x16(thread Floats &sum, uint n, thread Halves &a, uint k, threadgroup const half *b,
-                           uint stride, bool transposed)
+template <uint N, uint K>
+static void multiply_16x16(thread simdgroup_float8x8 (&sum)[2][N], uint n, thread simdgroup_half8x8 (&a)[2][K], uint k,
+                           threadgroup const half *b, uint stride, bool transposed)
 {
     for (uint i = 0; i < 2; i++)
         for (uint j = 0; j < 2; j++) {
@@ -61,10 +65,10 @@ static void multiply_16x16(thread Floats &sum, uint n, thread Halves &a, uint k,
 static void store(device float2 *to, float2 value) { *to = value; }
 static void store(device half2 *to, float2 value) { *to = half2(value); }
 
-static void clear(thread Floats &floats)
+template <uint N> static void clear(thread simdgroup_float8x8 (&floats)[2][N])
 {
 #pragma unroll
-    for (uint i = 0; i < 16; i++) floats[i / 8][i % 8] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
+    for (uint i = 0; i < 2 * N; i++) floats[i / N][i % N] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
 }
 
 // Vector n of `count` rows, and behind them the last one: nobody will see it.
@@ -101,15 +105,15 @@ static void place_all(device const Vector *from, uint count, thread const Vector
         place(float4(fetch(from, n, count)) * scale, tile, n);
 }
 
-// Row t sees `before` + min(t + 1, count) of a tile's keys: the scores of the others become −∞.
-static void hide(thread Floats &score, uint first_row, int before, uint count, uint lane)
+// Row t sees `before` + min(t + 1, count) of these keys: the scores of the others become −∞.
+static void hide(thread Scores &score, uint first_row, int before, uint count, uint lane)
 {
 #pragma unroll
-    for (uint i = 0; i < 16; i++) {
-        thread auto &elements = score[i / 8][i % 8].thread_elements();
+    for (uint i = 0; i < HALF / 4; i++) {
+        thread auto &elements = score[i / (HALF / 8)][i % (HALF / 8)].thread_elements();
         for (uint e = 0; e < LANE_ROWS * COLUMNS; e++) {
-            uint t = first_row + i / 8 * 8 + matrix_row(lane) + e / COLUMNS;
-            uint s = i % 8 * 8 + matrix_column(lane) + e % COLUMNS;
+            uint t = first_row + i / (HALF / 8) * 8 + matrix_row(lane) + e / COLUMNS;
+            uint s = i % (HALF / 8) * 8 + matrix_column(lane) + e % COLUMNS;
             if (int(s) >= before + int(min(t + 1, count))) elements[e] = -INFINITY;
         }
     }
@@ -117,31 +121,65 @@ static void hide(thread Floats &score, uint first_row, int before, uint count, u
 
 // Of a lane's rows the largest score so far, and of its own elements the sum of 2^(score − m).
 struct Softmax {
-    float m[2][LANE_ROWS], l[2][LANE_ROWS];
+    float m[2 * LANE_ROWS], l[2 * LANE_ROWS];
 };
 
 // weights = 2^(score − m). What was summed before a larger score came shrinks.
-static void weigh(thread Floats &score, thread Softmax &softmax, thread Halves &weights, thread Floats &sum)
+static void weigh(thread Scores &score, thread Softmax &softmax, thread Weights &weights, thread Sums &sum)
 {
 #pragma unroll
     for (uint i = 0; i < 2 * LANE_ROWS; i++) {
         uint r = i / LANE_ROWS, first = i % LANE_ROWS * COLUMNS;
-        thread float &m = softmax.m[r][i % LANE_ROWS], &l = softmax.l[r][i % LANE_ROWS];
+        thread float &m = softmax.m[i], &l = softmax.l[i];
         float largest = m;
 #pragma unroll
-        for (uint k = 0; k < 8; k++)
+        for (uint k = 0; k < HALF / 8; k++)
             for (uint e = first; e < first + COLUMNS; e++) largest = max(largest, score[r][k].thread_elements()[e]);
-        largest = max(row_max(largest), -FLT_MAX); // not −∞, if no key is seen: exponents are never NaN
+        largest = row_max(largest);
         float shrink = fast::exp2(m - largest);
         m = largest;
         l *= shrink;
 #pragma unroll
-        for (uint k = 0; k < 8; k++)
+        for (uint k = 0; k < HALF / 8; k++)
             for (uint e = first; e < first + COLUMNS; e++) {
                 float weight = fast::exp2(score[r][k].thread_elements()[e] - largest);
                 l += weight;
                 weights[r][k].thread_elements()[e] = half(weight);
-                sum[r][k].thread_elements()[e] *= shrink;
+            }
+#pragma unroll
+        for (uint c = 0; c < HS / 8; c++)
+            for (uint e = first; e < first + COLUMNS; e++) sum[r][c].thread_elements()[e] *= shrink;
+    }
+}
+
+// What a lane has of a block's sums and softmax, to and from threadgroup memory.
+constant constexpr uint ELEMENTS = LANE_ROWS * COLUMNS, SUMS = HS / 4 * ELEMENTS, HANDED_OVER = SUMS + 4 * LANE_ROWS;
+
+static void hand_over(thread Sums &sum, thread Softmax &softmax, threadgroup float *other)
+{
+#pragma unroll
+    for (uint i = 0; i < HS / 4; i++)
+        for (uint e = 0; e < ELEMENTS; e++)
+            other[(i * ELEMENTS + e) * SIMD_WIDTH] = sum[i / 8][i % 8].thread_elements()[e];
+    for (uint i = 0; i < 2 * LANE_ROWS; i++) {
+        other[(SUMS + i) * SIMD_WIDTH] = softmax.m[i];
+        other[(SUMS + 2 * LANE_ROWS + i) * SIMD_WIDTH] = softmax.l[i];
+    }
+}
+
+static void merge(thread Sums &sum, thread Softmax &softmax, threadgroup const float *other)
+{
+#pragma unroll
+    for (uint i = 0; i < 2 * LANE_ROWS; i++) {
+        uint r = i / LANE_ROWS, first = i % LANE_ROWS * COLUMNS;
+        float m = softmax.m[i], other_m = other[(SUMS + i) * SIMD_WIDTH], largest = max(m, other_m);
+        float shrink = fast::exp2(m - largest), other_shrink = fast::exp2(other_m - largest);
+        softmax.l[i] = softmax.l[i] * shrink + other[(SUMS + 2 * LANE_ROWS + i) * SIMD_WIDTH] * other_shrink;
+#pragma unroll
+        for (uint c = 0; c < HS / 8; c++)
+            for (uint e = first; e < first + COLUMNS; e++) {
+                float part = other[((r * 8 + c) * ELEMENTS + e) * SIMD_WIDTH];
+                sum[r][c].thread_elements()[e] = sum[r][c].thread_elements()[e] * shrink + part * other_shrink;
             }
     }
 }
@@ -164,82 +202,91 @@ kernel void flash_attention_tiles(
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]])
 {
-    threadgroup Tile key_tile; // first that of the queries
-    threadgroup Tile value_tile;
-    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, BLOCKS);
+    threadgroup Tile tiles[2]; // of keys, at first the queries, and of values; in the end what is to be merged
+    uint threads = group_size.x, simdgroups = threads / SIMD_WIDTH, parts = simdgroups < 2 ? 1 : 2;
+    uint at_once = min(simdgroups / parts, BLOCKS), part = simdgroup / at_once;
     uint b = group.z, length = lengths[b], count = counts[b];
     uint first_query = (groups.x - 1 - group.x) * QUERIES; // those with most keys begin first
     ulong head = ulong(b) * groups.y + group.y, start = head * capacity * VECTORS;
+    uint end = length + min(first_query + QUERIES, count);
 
-    for (uint blocks = 0; blocks < BLOCKS; blocks += simdgroups) { // once, if there are four simdgroups
-        uint block = blocks + simdgroup, first_row = first_query + block * 16;
-        uint end = length + min(first_query + QUERIES, count), block_end = length + min(first_row + 16, count);
-        bool takes_part = simdgroup < simdgroups && block < BLOCKS && first_row < T;
-        Halves query;
-        Floats sum;
+    for (uint blocks = 0; blocks < BLOCKS; blocks += at_once) { // once, if there are eight simdgroups
+        uint block = blocks + simdgroup % at_once, first_row = first_query + block * 16;
+        uint block_end = length + min(first_row + 16, count);
+        bool takes_part = part < parts && block < BLOCKS && first_row < T;
+        Query query;
+        Sums sum;
         Softmax softmax;
         for (uint i = 0; i < 2 * LANE_ROWS; i++) {
-            softmax.m[i / LANE_ROWS][i % LANE_ROWS] = -INFINITY;
-            softmax.l[i / LANE_ROWS][i % LANE_ROWS] = 0.0f;
+            softmax.m[i] = -FLT_MAX; // not −∞, if no key is seen: exponents are never NaN
+            softmax.l[i] = 0.0f;
         }
         clear(sum);
         float4 queries[AHEAD];
         device const float4 *from = q + (head * T + first_query) * VECTORS;
         fetch_ahead(from, T - first_query, queries, thread_index, threads);
-        place_all(from, T - first_query, queries, scale * LOG2_E, key_tile, thread_index, threads);
-        threadgroup_barrier(mem_flags::mem_threadgroup); // key_tile: the queries' writes → the reads below
+        place_all(from, T - first_query, queries, scale * LOG2_E, tiles[0], thread_index, threads);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles[0]: the queries' writes → the reads below
 #pragma unroll
-        for (uint i = 0; i < 16; i++)
+        for (uint i = 0; i < HS / 4; i++)
             if (takes_part)
                 simdgroup_load(query[i / 8][i % 8],
-                               (threadgroup const half *)&key_tile[block * 16 + i / 8 * 8][i % 8 * 2], 4 * STRIDE);
-        threadgroup_barrier(mem_flags::mem_threadgroup); // key_tile: the reads above ↔ the keys' writes
+                               (threadgroup const half *)&tiles[0][block * 16 + i / 8 * 8][i % 8 * 2], 4 * STRIDE);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles[0]: the reads above ↔ the keys' writes
 
-        KV4 ahead[AHEAD];
-        if (end > 0) fetch_ahead(keys + start, end, ahead, thread_index, threads);
+        KV4 next_keys[AHEAD], next_values[AHEAD];
+        if (end > 0) fetch_ahead(keys + start, end, next_keys, thread_index, threads);
+        if (end > 0) fetch_ahead(values + start, end, next_values, thread_index, threads);
         for (uint first = 0; first < end; first += KEYS) {
             device const KV4 *from_keys = keys + start + ulong(first) * VECTORS;
             device const KV4 *from_values = values + start + ulong(first) * VECTORS;
-            bool sees = takes_part && first < block_end;
-            Halves weights;
-            place_all(from_keys, end - first, ahead, 1.0f, key_tile, thread_index, threads);
-            threadgroup_barrier(mem_flags::mem_threadgroup); // key_tile: the writes above → the reads below
-            fetch_ahead(from_values, end - first, ahead, thread_index, threads);
-            if (sees) {
-                Floats score;
+            place_all(from_keys, end - first, next_keys, 1.0f, tiles[0], thread_index, threads);
+            place_all(from_values, end - first, next_values, 1.0f, tiles[1], thread_index, threads);
+            threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below
+            if (first + KEYS < end) {
+                fetch_ahead(from_keys + KEYS * VECTORS, end - first - KEYS, next_keys, thread_index, threads);
+                fetch_ahead(from_values + KEYS * VECTORS, end - first - KEYS, next_values, thread_index, threads);
+            }
+            for (uint k = part * HALF; k < KEYS && takes_part && first + k < block_end; k += parts * HALF) {
+                Scores score;
+                Weights weights;
                 clear(score);
 #pragma unroll
-                for (uint i = 0; i < 16; i++)
-                    multiply_16x16(score, i % 4, query, i / 4,
-                                   (threadgroup const half *)&key_tile[i % 4 * 16][i / 4 * 4], 4 * STRIDE, true);
-                if (first + KEYS > length + min(first_row + 1, count))
-                    hide(score, first_row, int(length) - int(first), count, lane);
+                for (uint i = 0; i < 8; i++)
+                    multiply_16x16(score, i % 2, query, i / 2,
+                                   (threadgroup const half *)&tiles[0][k + i % 2 * 16][i / 2 * 4], 4 * STRIDE, true);
+                if (first + k + HALF > length + min(first_row + 1, count))
+                    hide(score, first_row, int(length) - int(first + k), count, lane);
                 weigh(score, softmax, weights, sum);
-            }
-            place_all(from_values, end - first, ahead, 1.0f, value_tile, thread_index, threads);
-            threadgroup_barrier(mem_flags::mem_threadgroup); // value_tile: the writes above → the reads below
-            if (first + KEYS < end)
-                fetch_ahead(from_keys + KEYS * VECTORS, end - first - KEYS, ahead, thread_index, threads);
-            if (!sees) continue;
 #pragma unroll
-            for (uint i = 0; i < 16; i++)
-                multiply_16x16(sum, i % 4, weights, i / 4,
-                               (threadgroup const half *)&value_tile[i / 4 * 16][i % 4 * 4], 4 * STRIDE, false);
+                for (uint i = 0; i < 8; i++)
+                    multiply_16x16(sum, i % 4, weights, i / 4,
+                                   (threadgroup const half *)&tiles[1][k + i / 4 * 16][i % 4 * 4], 4 * STRIDE, false);
+            }
+            threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the reads above ↔ the next writes
         }
 
-        for (uint i = 0; i < 2 * LANE_ROWS; i++) {
-            uint r = i / LANE_ROWS, e = i % LANE_ROWS, t = first_row + r * 8 + matrix_row(lane) + e;
-            float part = 1.0f / (takes_part ? row_sum(softmax.l[r][e]) : 1.0f);
-            ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + matrix_column(lane);
-            if (!takes_part || t >= T) continue;
+        // A simdgroup of the second half hands over to that of the first: each lane to the one with the same elements.
+        threadgroup float *other = (threadgroup float *)tiles + block * HANDED_OVER * SIMD_WIDTH + lane;
+        if (takes_part && part == 1) hand_over(sum, softmax, other);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below
+        if (takes_part && part == 0) {
+            if (parts == 2) merge(sum, softmax, other);
 #pragma unroll
-            for (uint c = 0; c < 8; c++)
-                for (uint j = 0; j < COLUMNS; j += 2) {
-                    thread auto &elements = sum[r][c].thread_elements();
-                    float2 pair = float2(elements[e * COLUMNS + j], elements[e * COLUMNS + j + 1]) * part;
-                    store(out + (to + 8 * c + j) / 2, pair);
-                }
+            for (uint i = 0; i < 2 * LANE_ROWS; i++) {
+                uint r = i / LANE_ROWS, e = i % LANE_ROWS * COLUMNS, t = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;
+                float share = 1.0f / row_sum(softmax.l[i]);
+                ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + matrix_column(lane);
+                if (t >= T) continue;
+#pragma unroll
+                for (uint c = 0; c < HS / 8; c++)
+                    for (uint j = 0; j < COLUMNS; j += 2) {
+                        thread auto &elements = sum[r][c].thread_elements();
+                        store(out + (to + 8 * c + j) / 2, float2(elements[e + j], elements[e + j + 1]) * share);
+                    }
+            }
         }
+        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the reads above ↔ the next queries' writes
     }
 }
 

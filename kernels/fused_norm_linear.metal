@@ -156,7 +156,7 @@ kernel void norm_linear(
 // For K ≤ 1,024 and ≤ 1,664; in pairs two tokens at a time.
 template [[host_name("norm_linear_f32")]] kernel decltype(norm_linear<float4, NARROW, 1, 2>) norm_linear<float4, NARROW, 1, 2>;
 template [[host_name("norm_linear_f16")]] kernel decltype(norm_linear<half4, NARROW, 1, 2>) norm_linear<half4, NARROW, 1, 2>;
-template [[host_name("norm_linear_wide_f32")]] kernel decltype(norm_linear<float4, WIDE, 1, 2>) norm_linear<float4, WIDE, 1, 2>;
+template [[host_name("norm_linear_wide_f32")]] kernel decltype(norm_linear<float4, WIDE, 1, 1>) norm_linear<float4, WIDE, 1, 1>;
 template [[host_name("norm_linear_wide_f16")]] kernel decltype(norm_linear<half4, WIDE, 1, 2>) norm_linear<half4, WIDE, 1, 2>;
 template [[host_name("norm_linear_pair_f32")]] kernel decltype(norm_linear<float4, NARROW, 2, 2>) norm_linear<float4, NARROW, 2, 2>;
-template [[host_name("norm_linear_pair_wide_f32")]] kernel decltype(norm_linear<float4, WIDE, 2, 2>) norm_linear<float4, WIDE, 2, 2>;
+template [[host_name("norm_linear_pair_wide_f32")]] kernel decltype(norm_linear<float4, WIDE, 2, 1>) norm_linear<float4, WIDE, 2, 1>;

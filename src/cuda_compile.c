@@ -17,10 +17,11 @@ enum { MAX_HEADERS = 32 };
 
 /* Behind the two that depend on the compilation. Warnings about what is Metal's way are left out:
  * pragmas for clang, [[attributes]], literals without underscore, comparisons in templates,
- * functions that a file doesn't use. */
-static const char *const fixed_options[] = {"-default-device", "-std=c++17", "-device-int128",
-                                            "-lineinfo",
-                                            "-diag-suppress=161,177,186,550,1097,2361"};
+ * functions that a file doesn't use. With at most 128 registers to a thread, a multiprocessor has
+ * room for 512 threads of any kernel. */
+static const char *const fixed_options[] = {
+    "-default-device", "-std=c++17",        "-device-int128",
+    "-lineinfo",       "-maxrregcount=128", "-diag-suppress=161,177,186,550,1097,2361"};
 enum { OPTION_COUNT = 2 + sizeof fixed_options / sizeof *fixed_options };
 
 /* One file on its way to code. */

@@ -17,8 +17,8 @@ enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97, MATMUL_TOKENS_GPU = 33 };
 enum { FUSED_TOKENS = 8 };  /* rows that the fused kernels decode at once */
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
-/* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its four simdgroups. */
-enum { TILE_QUERIES = 64, TILE_THREADS = 128 };
+/* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its eight simdgroups. */
+enum { TILE_QUERIES = 64, TILE_THREADS = 256 };
 /* SHARE of kernels/heads.metal and kernels/fused_bias_gelu.metal. */
 enum { HEADS_SHARE = 4, GELU_SHARE = 4 };
 

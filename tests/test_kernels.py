@@ -704,7 +704,7 @@ def test_flash_attention(thread_count, type, device, random):
 @covers(*(f"flash_attention_tiles{to}_{type}" for type in CACHE_TYPES for to in ("", "_halves")))
 @each_cache_type
 @pytest.mark.parametrize("to", ["", "_halves"])
-@pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 127, 128, 160, 256])
+@pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 127, 128, 160, 256, 288])
 def test_flash_attention_tiles(thread_count, to, type, device, random):
     for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 300), (2, 70, 2, 131), (1, 129, 1, 140)]:
         cache = Cache(random, B, T, nh, 64, capacity, type)
