@@ -16,6 +16,8 @@ enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal
  * needs a float copy. See docs/speed.md. */
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97, MATMUL_TOKENS_GPU = 33 };
 enum { FUSED_TOKENS = 8 };  /* rows that the fused kernels decode at once */
+/* From how many rows on the matrix units decode, up to how many. */
+enum { BATCH_LEAST = 3, BATCH_MOST = 32 };
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 /* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its four simdgroups. */
 enum { TILE_QUERIES = 64, TILE_THREADS = 128 };
@@ -23,6 +25,7 @@ enum { TILE_QUERIES = 64, TILE_THREADS = 128 };
 /* A buffer that a kernel moves whole, as it does weights; one of which it moves `count` floats. */
 #define BUFFER(buffer)        arg_buffer(buffer, 0)
 #define FLOATS(buffer, count) floats_at(buffer, 0, count)
+#define HALVES(buffer, count) arg_part(buffer, 0, (size_t)(count)*2)
 
 static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count) {
     return arg_part(buffer, first * sizeof(float), count * sizeof(float));
@@ -59,13 +62,14 @@ static const struct {
 /* The kernels of each type of the KV cache. */
 static const struct {
     const char *split_heads, *scores, *mix, *flash, *flash_hs64, *flash_tiles, *decode_hs64;
+    const char *decode_hs64_halves;
 } cache_kernels[] = {
     [CACHE_F32] = {"split_heads_f32", "attention_scores_f32", "attention_mix_f32",
                    "flash_attention_f32", "flash_attention_hs64_f32", "flash_attention_tiles_f32",
-                   "decode_attention_hs64_f32"},
+                   "decode_attention_hs64_f32", "decode_attention_hs64_halves_f32"},
     [CACHE_F16] = {"split_heads_f16", "attention_scores_f16", "attention_mix_f16",
                    "flash_attention_f16", "flash_attention_hs64_f16", "flash_attention_tiles_f16",
-                   "decode_attention_hs64_f16"},
+                   "decode_attention_hs64_f16", "decode_attention_hs64_halves_f16"},
 };
 
 /* From how many rows on a GPU's matrix library multiplies halves, if the weights are halves: fewer
@@ -353,10 +357,24 @@ void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
 
 enum { FUSED_ROWS = 2 }; /* ROWS of kernels/fused_norm_linear.metal */
 enum { FUSED_CHANNELS = 2432 };
+enum { BATCH_ROWS = 16, BATCH_COLUMNS = 32 }; /* ROWS, PART of kernels/fused_linear_batch.metal */
 enum { DECODE_THREADS = 512 }; /* of MAX_SIMDGROUPS in kernels/fused_decode_attention.metal */
 
 static bool suits_fusion(const Matrix *weight) {
     return format_kernels[weight->type].norm_linear && weight->columns % 4 == 0;
+}
+
+static bool suits_batch(const Matrix *weight) {
+    return weight->rows >= BATCH_ROWS && weight->columns % BATCH_COLUMNS == 0;
+}
+
+bool pipeline_can_batch(const LLMPipeline *llm) {
+    const Weights *weights = &llm->weights;
+    bool suits = llm->half_products && suits_batch(&weights->output);
+    for (uint32_t l = 0; l < weights->layers && suits; l++)
+        suits = suits_batch(&weights->layer[l].qkv) && suits_batch(&weights->layer[l].projection) &&
+                suits_batch(&weights->layer[l].up) && suits_batch(&weights->layer[l].down);
+    return suits;
 }
 
 bool pipeline_can_fuse(const LLMPipeline *llm) {
@@ -368,7 +386,7 @@ bool pipeline_can_fuse(const LLMPipeline *llm) {
         suits = suits_fusion(&weights->layer[l].qkv) &&
                 suits_fusion(&weights->layer[l].projection) &&
                 suits_fusion(&weights->layer[l].up) && suits_fusion(&weights->layer[l].down);
-    return suits && llm->B <= FUSED_TOKENS;
+    return suits && llm->B <= (pipeline_can_batch(llm) ? BATCH_MOST : FUSED_TOKENS);
 }
 
 /* Each takes as many turns of ROWS rows as the others. */
@@ -399,15 +417,18 @@ static void linear_residual(LLMPipeline *llm, DeviceBuffer *in, const Matrix *we
              arg_u32(B), arg_u32(K), arg_u32(N));
 }
 
-static void decode_attention(LLMPipeline *llm, uint32_t l, uint32_t B) {
+/* Of the token in `qkv`, to `mixed`, or as halves to `half_attended`. */
+static void decode_attention(LLMPipeline *llm, uint32_t l, bool halves, uint32_t B) {
     const ModelConfig *config = &llm->checkpoint->config;
     uint32_t C = config->channels;
+    const char *kernel = halves ? cache_kernels[llm->cache].decode_hs64_halves
+                                : cache_kernels[llm->cache].decode_hs64;
     DeviceGrid grid = grid_threadgroups(config->heads, B, 1);
     grid.threads = DECODE_THREADS;
-    dispatch(llm->device, cache_kernels[llm->cache].decode_hs64, grid, FLOATS(llm->qkv, 3 * B * C),
-             FLOATS(llm->lengths, B), FLOATS(llm->counts, B), cached(llm, llm->keys[l], B),
-             cached(llm, llm->values[l], B), FLOATS(llm->mixed, B * C), arg_u32(llm->capacity),
-             arg_f32(attention_scale(config, l)));
+    dispatch(llm->device, kernel, grid, FLOATS(llm->qkv, 3 * B * C), FLOATS(llm->lengths, B),
+             FLOATS(llm->counts, B), cached(llm, llm->keys[l], B), cached(llm, llm->values[l], B),
+             halves ? HALVES(llm->half_attended, B * C) : FLOATS(llm->mixed, B * C),
+             arg_u32(llm->capacity), arg_f32(attention_scale(config, l)));
 }
 
 static void decode_fused(LLMPipeline *llm, uint32_t B) {
@@ -417,7 +438,7 @@ static void decode_fused(LLMPipeline *llm, uint32_t B) {
         const LayerWeights *layer = &weights->layer[l];
         norm_linear(llm, layer->attention_norm_weight, layer->attention_norm_bias, &layer->qkv,
                     layer->qkv_bias, false, llm->qkv, B);
-        decode_attention(llm, l, B);
+        decode_attention(llm, l, false, B);
         linear_residual(llm, llm->mixed, &layer->projection, layer->projection_bias, B);
         norm_linear(llm, layer->mlp_norm_weight, layer->mlp_norm_bias, &layer->up, layer->up_bias,
                     true, llm->gelu, B);
@@ -427,8 +448,60 @@ static void decode_fused(LLMPipeline *llm, uint32_t B) {
                 llm->zeros, false, llm->logits, B);
 }
 
+/* --- decoding a batch on the matrix units: seven kernels to a layer --- */
+
+/* x → `norm`, as halves. */
+static void norm_batch(LLMPipeline *llm, DeviceBuffer *weight, DeviceBuffer *bias, uint32_t B) {
+    uint32_t C = llm->checkpoint->config.channels;
+    dispatch(llm->device, "layernorm_forward_f16", grid_threadgroups(B, 1, 1),
+             FLOATS(llm->x, B * C), BUFFER(weight), BUFFER(bias), HALVES(llm->norm, B * C),
+             arg_u32(C), arg_f32(llm->checkpoint->config.epsilon));
+}
+
+/* What becomes of a product and its bias. */
+typedef enum Epilogue { STORED, GELU, ADDED } Epilogue;
+
+static const char *const batch_kernels[3][3] = {
+    [STORED] = {"linear_batch_8", "linear_batch_16", "linear_batch_32"},
+    [GELU] = {"linear_batch_gelu_8", "linear_batch_gelu_16", "linear_batch_gelu_32"},
+    [ADDED] = {"linear_batch_residual_8", "linear_batch_residual_16", "linear_batch_residual_32"},
+};
+
+static void linear_batch(LLMPipeline *llm, DeviceBuffer *in, const Matrix *weight,
+                         DeviceBuffer *bias, Epilogue epilogue, DeviceBuffer *out, uint32_t B) {
+    uint32_t N = weight->rows, K = weight->columns, size = B > 16 ? 2 : B > 8 ? 1 : 0;
+    uint32_t tokens = 8u << size;
+    DeviceGrid grid =
+        grid_threadgroups((N + BATCH_ROWS - 1) / BATCH_ROWS, (B + tokens - 1) / tokens, 1);
+    grid.threads = K > 2048 ? 512 : 256;
+    dispatch(llm->device, batch_kernels[epilogue][size], grid, HALVES(in, B * K),
+             BUFFER(weight->buffer), FLOATS(bias, N),
+             epilogue == GELU ? HALVES(out, B * N) : FLOATS(out, B * N), arg_u32(B), arg_u32(K),
+             arg_u32(N));
+}
+
+static void decode_batch(LLMPipeline *llm, uint32_t B) {
+    const Weights *weights = &llm->weights;
+    embed(llm, llm->ids, B, 1);
+    for (uint32_t l = 0; l < weights->layers; l++) {
+        const LayerWeights *layer = &weights->layer[l];
+        norm_batch(llm, layer->attention_norm_weight, layer->attention_norm_bias, B);
+        linear_batch(llm, llm->norm, &layer->qkv, layer->qkv_bias, STORED, llm->qkv, B);
+        decode_attention(llm, l, true, B);
+        linear_batch(llm, llm->half_attended, &layer->projection, layer->projection_bias, ADDED,
+                     llm->x, B);
+        norm_batch(llm, layer->mlp_norm_weight, layer->mlp_norm_bias, B);
+        linear_batch(llm, llm->norm, &layer->up, layer->up_bias, GELU, llm->gelu, B);
+        linear_batch(llm, llm->gelu, &layer->down, layer->down_bias, ADDED, llm->x, B);
+    }
+    norm_batch(llm, weights->output_norm_weight, weights->output_norm_bias, B);
+    linear_batch(llm, llm->norm, &weights->output, llm->zeros, STORED, llm->logits, B);
+}
+
 void pipeline_decode(LLMPipeline *llm, uint32_t B) {
-    if (llm->fused) {
+    if (llm->batched && B >= BATCH_LEAST) {
+        decode_batch(llm, B);
+    } else if (llm->fused) {
         decode_fused(llm, B);
     } else {
         pipeline_forward(llm, llm->ids, B, 1, WANTED_LAST_TOKENS);

@@ -404,10 +404,48 @@ def test_linear_residual(thread_count, format, device, random):
         check_rows(out, stream + x.astype(numpy.float64) @ exact.T + bias)
 
 
+BATCH_ROWS = 16  # ROWS of kernels/fused_linear_batch.metal
+each_batch_tokens = pytest.mark.parametrize("tokens", [8, 16, 32])  # of a threadgroup
+each_batch_shape = pytest.mark.parametrize(
+    "T, K, N", [(1, 32, 16), (2, 96, 17), (8, 768, 33), (9, 416, 31), (17, 3072, 16), (33, 64, 100)]
+)
+
+
+def in_tiles(x):
+    """As halves, with rows behind the last up to a whole tile, which hold NaN."""
+    rows = -(-len(x) // 8) * 8
+    tiles = numpy.full((rows, x.shape[1]), numpy.nan, numpy.float16)
+    tiles[: len(x)] = x
+    return tiles
+
+
+@covers(*(f"linear_batch{what}_{tokens}" for what in ("", "_gelu", "_residual") for tokens in (8, 16, 32)))
+@each_batch_shape
+@each_batch_tokens
+@pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 160, 256, 512, 544])
+def test_linear_batch(thread_count, tokens, T, K, N, device, random):
+    x = in_tiles(uniform(random, T, K, low=0.5, high=1.5))
+    weight, exact = wide(random, "f16", N, K)
+    bias = uniform(random, N, low=0, high=9)
+    stream = uniform(random, T, N, low=0, high=9)
+    sizes, grid = (T, K, N), threadgroups(-(-N // BATCH_ROWS), -(-T // tokens))
+    run = lambda kernel, weight, out: device.run(
+        f"linear_batch{kernel}_{tokens}", grid, x, weight, bias, out, *sizes, threads=thread_count
+    )
+    positive = x[:T].astype(numpy.float64) @ numpy.abs(exact).T + bias  # nothing cancels
+    check_rows(run("", numpy.abs(weight), Out((T, N))), positive)
+    check_rows(run("_residual", numpy.abs(weight), InOut(stream)), stream + positive)
+    gelu = run("_gelu", weight / 64, Out((T, N), numpy.float16))
+    expected = reference.gelu(x[:T].astype(numpy.float64) @ (weight / 64).astype(numpy.float64).T + bias)
+    check_rows(gelu, expected, HALF_TOLERANCE)
+
+
 @covers("decode_attention_hs64_f32", "decode_attention_hs64_f16")
+@covers("decode_attention_hs64_halves_f32", "decode_attention_hs64_halves_f16")
 @each_cache_type
 @each_thread_count
-def test_decode_attention(thread_count, type, device, random):
+@pytest.mark.parametrize("halves", [False, True])
+def test_decode_attention(halves, thread_count, type, device, random):
     """The new keys and values end in the cache, for rows that take part; nothing else changes."""
     for B, nh, capacity in [(1, 1, 1), (1, 2, 33), (3, 2, 70), (2, 1, 300)]:
         qkv = normal(random, B, 3, nh, 64)
@@ -420,15 +458,17 @@ def test_decode_attention(thread_count, type, device, random):
         keys = normal(random, B, nh, capacity, 64).astype(CACHE_TYPES[type])
         values = normal(random, B, nh, capacity, 64, mean=3).astype(CACHE_TYPES[type])
         new_keys, new_values, out = device.run(
-            f"decode_attention_hs64_{type}", threadgroups(nh, B), qkv, lengths, counts, InOut(keys),
-            InOut(values), Out((B, nh, 64)), capacity, 0.125, threads=thread_count,
+            f"decode_attention_hs64_{'halves_' if halves else ''}{type}", threadgroups(nh, B), qkv, lengths,
+            counts, InOut(keys), InOut(values), Out((B, nh, 64), numpy.float16 if halves else numpy.float32),
+            capacity, 0.125, threads=thread_count,
         )  # fmt: skip
         for b in range(B):
             if counts[b]:
                 keys[b, :, lengths[b]], values[b, :, lengths[b]] = qkv[b, 1], qkv[b, 2]
             end = lengths[b] + counts[b]
             q, k, v = (a.astype(numpy.float64) for a in (qkv[b, 0], keys[b, :, :end], values[b, :, :end]))
-            check_rows(out[b], reference.attention(q[:, None], k, v, 0.125)[:, 0])
+            expected = reference.attention(q[:, None], k, v, 0.125)[:, 0]
+            check_rows(out[b], expected, HALF_TOLERANCE if halves else TOLERANCE)
         assert numpy.array_equal(new_keys, keys) and numpy.array_equal(new_values, values)
 
 

@@ -158,6 +158,33 @@ MSL_INLINE void simdgroup_multiply(simdgroup_matrix<D, 8, 8> &d, const simdgroup
     simdgroup_multiply_accumulate(d, a, b, make_filled_simdgroup_matrix<D, 8, 8>(D(0.0f)));
 }
 
+/* What kernels/fused_linear_batch.metal is made of: eight rows of 32 columns as four matrices, of which
+ * a lane has eight neighbours of a row, read at once. */
+#define SIMDGROUP_PARTS
+MSL_INLINE void load_part(simdgroup_half8x8 (&part)[4], const half *from, ulong stride,
+                          bool transposed) {
+    from += cuda::lane() / 4 * stride + cuda::lane() % 4 * 8;
+    uint4 pairs = *reinterpret_cast<const uint4 *>(from);
+    for (uint i = 0; i < 4; i++) {
+        part[i].pair = pairs[i];
+        part[i].turned = transposed;
+    }
+}
+/* sum[r] += Σ_i a[r][i] · b[i], with all 16 rows of the tensor cores. */
+MSL_INLINE void multiply_part(simdgroup_float8x8 (&sum)[2], const simdgroup_half8x8 (&a)[2][4],
+                              const simdgroup_half8x8 (&b)[4]) {
+    float2 upper = sum[0].by(false), lower = sum[1].by(false);
+    for (uint i = 0; i < 4; i += 2)
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, "
+            "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(upper[0]), "+f"(upper[1]), "+f"(lower[0]), "+f"(lower[1])
+            : "r"(a[0][i].by(false)), "r"(a[1][i].by(false)), "r"(a[0][i + 1].by(false)),
+              "r"(a[1][i + 1].by(false)), "r"(b[i].by(true)), "r"(b[i + 1].by(true)));
+    sum[0].pair = upper;
+    sum[1].pair = lower;
+    sum[0].turned = sum[1].turned = false;
+}
+
 } // namespace metal
 
 #endif
