@@ -43,16 +43,16 @@ static void multiply_part(thread simdgroup_float8x8 (&sum)[2], thread simdgroup_
 }
 #endif
 
-// Every `step`th part from `first` on of ROWS rows; behind the last one the last one again.
+// Parts first, first + step … of ROWS rows, as far as there are such.
 template <uint AHEAD>
-static void read_ahead(device const half *weight, uint first, uint step, uint K,
+static void read_ahead(device const half *rows, uint first, uint step, uint K,
                        thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])
 {
 #pragma unroll
     for (uint i = 0; i < AHEAD; i++)
-#pragma unroll
         for (uint r = 0; r < 2; r++)
-            load_part(ahead[i][r], weight + ulong(8 * r) * K + min(first + i * step, K / PART - 1) * PART, K, false);
+            if (first + i * step < K / PART)
+                load_part(ahead[i][r], rows + ulong(8 * r) * K + (first + i * step) * PART, K, false);
 }
 
 static float gelu_of(float x)
@@ -94,7 +94,7 @@ kernel void linear_batch(
 #pragma unroll
         for (uint i = 0; i < AHEAD; i++)
 #pragma unroll
-            for (uint t = 0; t < TILES; t++) {
+            for (uint t = 0; t < TILES; t++) { // behind the last tile or part the last one again
                 uint part = min(first + i * simdgroups, parts - 1), tile = min(first_tile + t, last_tile);
                 load_part(b[i][t], x + ulong(8 * tile) * K + part * PART, K, true);
             }
@@ -104,8 +104,7 @@ kernel void linear_batch(
 #pragma unroll
             for (uint t = 0; t < TILES; t++)
                 if (first + i * simdgroups < parts) multiply_part(sum[t], a[i], b[i][t]);
-        if (first + AHEAD * simdgroups < parts)
-            read_ahead(rows, first + AHEAD * simdgroups, simdgroups, K, a);
+        read_ahead(rows, first + AHEAD * simdgroups, simdgroups, K, a);
     }
 #pragma unroll
     for (uint t = 0; t < TILES; t++)

@@ -358,6 +358,8 @@ void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
 enum { FUSED_ROWS = 2 }; /* ROWS of kernels/fused_norm_linear.metal */
 enum { FUSED_CHANNELS = 2432 };
 enum { BATCH_ROWS = 16, BATCH_COLUMNS = 32 }; /* ROWS, PART of kernels/fused_linear_batch.metal */
+/* Rows and MAX_CHANNELS of kernels/fused_norm_linear_batch.metal. */
+enum { NORM_BATCH_MOST = 8, NORM_BATCH_CHANNELS = 1024 };
 enum { DECODE_THREADS = 512 }; /* of MAX_SIMDGROUPS in kernels/fused_decode_attention.metal */
 
 static bool suits_fusion(const Matrix *weight) {
@@ -425,6 +427,8 @@ static void decode_attention(LLMPipeline *llm, uint32_t l, bool halves, uint32_t
                                 : cache_kernels[llm->cache].decode_hs64;
     DeviceGrid grid = grid_threadgroups(config->heads, B, 1);
     grid.threads = DECODE_THREADS;
+    if (config->heads * B * DECODE_THREADS / 32 > device_simdgroups(llm->device))
+        grid.threads /= 2; /* so that all of them run at once */
     dispatch(llm->device, kernel, grid, FLOATS(llm->qkv, 3 * B * C), FLOATS(llm->lengths, B),
              FLOATS(llm->counts, B), cached(llm, llm->keys[l], B), cached(llm, llm->values[l], B),
              halves ? HALVES(llm->half_attended, B * C) : FLOATS(llm->mixed, B * C),
@@ -448,7 +452,7 @@ static void decode_fused(LLMPipeline *llm, uint32_t B) {
                 llm->zeros, false, llm->logits, B);
 }
 
-/* --- decoding a batch on the matrix units: seven kernels to a layer --- */
+/* --- decoding a batch on the matrix units: five to seven kernels to a layer --- */
 
 /* x → `norm`, as halves. */
 static void norm_batch(LLMPipeline *llm, DeviceBuffer *weight, DeviceBuffer *bias, uint32_t B) {
@@ -461,23 +465,49 @@ static void norm_batch(LLMPipeline *llm, DeviceBuffer *weight, DeviceBuffer *bia
 /* What becomes of a product and its bias. */
 typedef enum Epilogue { STORED, GELU, ADDED } Epilogue;
 
+/* For 8, 16 and 32 tokens to a threadgroup. */
 static const char *const batch_kernels[3][3] = {
     [STORED] = {"linear_batch_8", "linear_batch_16", "linear_batch_32"},
     [GELU] = {"linear_batch_gelu_8", "linear_batch_gelu_16", "linear_batch_gelu_32"},
     [ADDED] = {"linear_batch_residual_8", "linear_batch_residual_16", "linear_batch_residual_32"},
 };
 
+/* Few simdgroups where many threadgroups follow one another, many where a row is long. */
+static uint32_t batch_threads(const LLMPipeline *llm, const Matrix *weight) {
+    if (weight->buffer == llm->weights.output.buffer) return 128;
+    return weight->columns > 2048 ? 512 : 256;
+}
+
+static DeviceGrid batch_grid(uint32_t N, uint32_t threads) {
+    DeviceGrid grid = grid_threadgroups((N + BATCH_ROWS - 1) / BATCH_ROWS, 1, 1);
+    grid.threads = threads;
+    return grid;
+}
+
 static void linear_batch(LLMPipeline *llm, DeviceBuffer *in, const Matrix *weight,
                          DeviceBuffer *bias, Epilogue epilogue, DeviceBuffer *out, uint32_t B) {
     uint32_t N = weight->rows, K = weight->columns, size = B > 16 ? 2 : B > 8 ? 1 : 0;
-    uint32_t tokens = 8u << size;
-    DeviceGrid grid =
-        grid_threadgroups((N + BATCH_ROWS - 1) / BATCH_ROWS, (B + tokens - 1) / tokens, 1);
-    grid.threads = K > 2048 ? 512 : 256;
-    dispatch(llm->device, batch_kernels[epilogue][size], grid, HALVES(in, B * K),
-             BUFFER(weight->buffer), FLOATS(bias, N),
+    dispatch(llm->device, batch_kernels[epilogue][size], batch_grid(N, batch_threads(llm, weight)),
+             HALVES(in, B * K), BUFFER(weight->buffer), FLOATS(bias, N),
              epilogue == GELU ? HALVES(out, B * N) : FLOATS(out, B * N), arg_u32(B), arg_u32(K),
              arg_u32(N));
+}
+
+/* layernorm → product → bias, and GELU. */
+static void norm_linear_batch(LLMPipeline *llm, DeviceBuffer *norm_weight, DeviceBuffer *norm_bias,
+                              const Matrix *weight, DeviceBuffer *bias, Epilogue epilogue,
+                              DeviceBuffer *out, uint32_t B) {
+    uint32_t N = weight->rows, C = weight->columns;
+    if (B > NORM_BATCH_MOST || C > NORM_BATCH_CHANNELS) {
+        norm_batch(llm, norm_weight, norm_bias, B);
+        linear_batch(llm, llm->norm, weight, bias, epilogue, out, B);
+        return;
+    }
+    dispatch(llm->device, epilogue == GELU ? "norm_linear_batch_gelu" : "norm_linear_batch",
+             batch_grid(N, 256), FLOATS(llm->x, B * C), BUFFER(norm_weight), BUFFER(norm_bias),
+             BUFFER(weight->buffer), FLOATS(bias, N),
+             epilogue == GELU ? HALVES(out, B * N) : FLOATS(out, B * N), arg_u32(B), arg_u32(C),
+             arg_u32(N), arg_f32(llm->checkpoint->config.epsilon));
 }
 
 static void decode_batch(LLMPipeline *llm, uint32_t B) {
@@ -485,13 +515,13 @@ static void decode_batch(LLMPipeline *llm, uint32_t B) {
     embed(llm, llm->ids, B, 1);
     for (uint32_t l = 0; l < weights->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
-        norm_batch(llm, layer->attention_norm_weight, layer->attention_norm_bias, B);
-        linear_batch(llm, llm->norm, &layer->qkv, layer->qkv_bias, STORED, llm->qkv, B);
+        norm_linear_batch(llm, layer->attention_norm_weight, layer->attention_norm_bias,
+                          &layer->qkv, layer->qkv_bias, STORED, llm->qkv, B);
         decode_attention(llm, l, true, B);
         linear_batch(llm, llm->half_attended, &layer->projection, layer->projection_bias, ADDED,
                      llm->x, B);
-        norm_batch(llm, layer->mlp_norm_weight, layer->mlp_norm_bias, B);
-        linear_batch(llm, llm->norm, &layer->up, layer->up_bias, GELU, llm->gelu, B);
+        norm_linear_batch(llm, layer->mlp_norm_weight, layer->mlp_norm_bias, &layer->up,
+                          layer->up_bias, GELU, llm->gelu, B);
         linear_batch(llm, llm->gelu, &layer->down, layer->down_bias, ADDED, llm->x, B);
     }
     norm_batch(llm, weights->output_norm_weight, weights->output_norm_bias, B);

@@ -228,6 +228,15 @@ def linear_batch(random, what):
     return (grid, (count, 1, 1)), [x, weight, normal(random, N), out, T, K, N]
 
 
+def norm_linear_batch(random, what):
+    T, N, K = int(random.integers(1, 9)), 15 + size(random, 40), 32 * size(random, 32)
+    out = Empty((T, N), numpy.float16 if what == "gelu" else numpy.float32)
+    arguments = [normal(random, T, K), normal(random, K), normal(random, K)]
+    arguments += [normal(random, N, K).astype(numpy.float16), normal(random, N), out, T, K, N, 1e-5]
+    count = LANES * int(random.integers(1, 10))
+    return ((-(-N // 16) * count, 1, 1), (count, 1, 1)), arguments
+
+
 def linear_tile(random, format):
     return linear(random, format, rows=4)
 
@@ -387,6 +396,7 @@ FAMILIES = {
     "linear_tile": linear_tile,
     "linear_batch": linear_batch,
     "linear_residual": linear_residual,
+    "norm_linear_batch": norm_linear_batch,
     "norm_linear": norm_linear,
     "linear": linear,
     "embedding_forward": embedding,
