@@ -5,11 +5,11 @@
 //   linear_batch_residual   out[t,n] += y[t,n]
 //
 // A batch decodes as fast as one row as long as each weight is read once for all of its rows and multiplying costs
-// nothing. One threadgroup takes ROWS weight rows and TILES tiles of eight tokens, grid (⌈N / ROWS⌉, ⌈T / 8 TILES⌉).
-// Its simdgroups share out the columns, PART at a time: each makes 8×8 matrices of float sums from 8×8 matrices of
-// halves, which all simdgroups add up in threadgroup memory. K is a multiple of PART, N at least ROWS; x has a
-// whole number of tiles, and what its rows behind T hold does not matter. Only whole simdgroups multiply, so there
-// must be one.
+// nothing. A threadgroup takes ROWS weight rows at a time and TILES tiles of eight tokens, grid (≤ ⌈N / ROWS⌉,
+// ⌈T / 8 TILES⌉). Its simdgroups share out the columns, PART at a time: each makes 8×8 matrices of float sums from
+// 8×8 matrices of halves, which all simdgroups add up in threadgroup memory. K is a multiple of PART, N at least
+// ROWS; x has a whole number of tiles, and what its rows behind T hold does not matter. Only whole simdgroups
+// multiply, so there must be one.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -17,7 +17,7 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 constant constexpr uint ROWS = 16, PART = 32;
-constant constexpr uint MAX_SIMDGROUPS = 16; // that multiply
+constant constexpr uint AHEAD = 3;           // parts that are on their way at once
 
 // Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
 // kernel that early.
@@ -43,8 +43,10 @@ static void multiply_part(thread simdgroup_float8x8 (&sum)[2], thread simdgroup_
 }
 #endif
 
+// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.
+static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }
+
 // Parts first, first + step … of ROWS rows, as far as there are such.
-template <uint AHEAD>
 static void read_ahead(device const half *rows, uint first, uint step, uint K,
                        thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])
 {
@@ -71,53 +73,58 @@ kernel void linear_batch(
     constant uint &K [[buffer(5)]],
     constant uint &N [[buffer(6)]],
     uint2 group [[threadgroup_position_in_grid]],
+    uint2 groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint2 group_size [[threads_per_threadgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]])
 {
-    constexpr uint AHEAD = 2 + 4 / TILES; // parts that are on their way at once
+    constexpr uint MAX_SIMDGROUPS = TILES < 4 ? 16 : 12; // that multiply: their sums have 24 KB
     threadgroup float partial[MAX_SIMDGROUPS][2][TILES][64];
-    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS), parts = K / PART;
-    uint first_row = min(group.x * ROWS, N - ROWS); // the last group begins earlier than it should
-    uint first_tile = group.y * TILES, last_tile = (T - 1) / 8;
-    device const half *rows = weight + ulong(first_row) * K;
+    threadgroup float shift[ROWS];
+    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS);
+    uint first_tile = group.y * TILES, last_tile = (T - 1) / 8, parts = K / PART;
     bool takes_part = simdgroup < simdgroups;
-
     simdgroup_half8x8 a[AHEAD][2][4];
-    simdgroup_float8x8 sum[TILES][2];
-    if (takes_part) read_ahead(rows, simdgroup, simdgroups, K, a);
-    wait_for_previous_kernel();
+    if (takes_part) read_ahead(weight + ulong(begin_of(group.x, N)) * K, simdgroup, simdgroups, K, a);
+    for (uint block = group.x; block * ROWS < N; block += groups.x) {
+        uint first_row = begin_of(block, N);
+        for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];
+        if (block == group.x) wait_for_previous_kernel();
+        simdgroup_float8x8 sum[TILES][2];
 #pragma unroll
-    for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
-    for (uint first = simdgroup; takes_part && first < parts; first += AHEAD * simdgroups) {
-        simdgroup_half8x8 b[AHEAD][TILES][4];
+        for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
+        for (uint first = simdgroup; takes_part && first < parts; first += AHEAD * simdgroups) {
+            simdgroup_half8x8 b[AHEAD][TILES][4];
 #pragma unroll
-        for (uint i = 0; i < AHEAD; i++)
+            for (uint i = 0; i < AHEAD; i++)
 #pragma unroll
-            for (uint t = 0; t < TILES; t++) { // behind the last tile or part the last one again
-                uint part = min(first + i * simdgroups, parts - 1), tile = min(first_tile + t, last_tile);
-                load_part(b[i][t], x + ulong(8 * tile) * K + part * PART, K, true);
-            }
-        simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for
+                for (uint t = 0; t < TILES; t++) { // behind the last tile or part the last one again
+                    uint part = min(first + i * simdgroups, parts - 1), tile = min(first_tile + t, last_tile);
+                    load_part(b[i][t], x + ulong(8 * tile) * K + part * PART, K, true);
+                }
+            simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for
 #pragma unroll
-        for (uint i = 0; i < AHEAD; i++)
+            for (uint i = 0; i < AHEAD; i++)
 #pragma unroll
-            for (uint t = 0; t < TILES; t++)
-                if (first + i * simdgroups < parts) multiply_part(sum[t], a[i], b[i][t]);
-        read_ahead(rows, first + AHEAD * simdgroups, simdgroups, K, a);
-    }
+                for (uint t = 0; t < TILES; t++)
+                    if (first + i * simdgroups < parts) multiply_part(sum[t], a[i], b[i][t]);
+            read_ahead(weight + ulong(first_row) * K, first + AHEAD * simdgroups, simdgroups, K, a);
+        }
+        if (takes_part && (block + groups.x) * ROWS < N)
+            read_ahead(weight + ulong(begin_of(block + groups.x, N)) * K, simdgroup, simdgroups, K, a);
 #pragma unroll
-    for (uint t = 0; t < TILES; t++)
-#pragma unroll
-        for (uint r = 0; r < 2; r++)
-            if (takes_part) simdgroup_store(sum[t][r], partial[simdgroup][r][t], 8);
-    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below
-    for (uint i = thread_index; i < ROWS * 8 * TILES; i += threads) {
-        uint n = first_row + i / (64 * TILES) * 8 + i % 64 / 8, t = (first_tile + i / 64 % TILES) * 8 + i % 8;
-        if (t >= T || n < group.x * ROWS) continue; // the group before has these rows
-        float before = ADD ? float(out[ulong(t) * N + n]) : 0.0f, y = bias[n];
-        for (uint s = 0; s < simdgroups; s++) y += partial[s][i / (64 * TILES)][i / 64 % TILES][i % 64];
-        out[ulong(t) * N + n] = Out(before + (GELU ? gelu_of(y) : y));
+        for (uint i = 0; i < 2 * TILES; i++)
+            if (takes_part) simdgroup_store(sum[i / 2][i % 2], partial[simdgroup][i % 2][i / 2], 8);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // partial, shift: the writes above → the reads below
+        for (uint i = thread_index; i < ROWS * 8 * TILES; i += threads) {
+            uint r = i / (64 * TILES), tile = i / 64 % TILES, n = 8 * r + i % 64 / 8;
+            ulong t = 8 * (first_tile + tile) + i % 8, at = t * N + first_row + n;
+            if (t >= T || first_row + n < block * ROWS) continue; // the block before has these rows
+            float before = ADD ? float(out[at]) : 0.0f, y = shift[n];
+            for (uint s = 0; s < simdgroups; s++) y += partial[s][r][tile][i % 64];
+            out[at] = Out(before + (GELU ? gelu_of(y) : y));
+        }
+        threadgroup_barrier(mem_flags::mem_threadgroup); // partial, shift: the reads above ↔ the next writes
     }
 }
 

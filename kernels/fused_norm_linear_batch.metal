@@ -6,7 +6,7 @@
 // fused_linear_batch.metal with layernorm.metal in front: for few rows it costs less to normalise them in every
 // threadgroup than to start another kernel. The simdgroups share out the rows, which go to threadgroup memory as
 // halves; then each multiplies its columns of them with those of ROWS weight rows. T is at most 8, K a multiple of
-// PART and at most MAX_CHANNELS, N at least ROWS. Grid ⌈N / ROWS⌉ threadgroups, of at least one whole simdgroup.
+// PART and at most MAX_CHANNELS, N at least ROWS. Grid at most ⌈N / ROWS⌉ threadgroups, of at least one simdgroup.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -14,7 +14,7 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 constant constexpr uint ROWS = 16, PART = 32;
-constant constexpr uint AHEAD = 4;           // parts that are on their way at once
+constant constexpr uint AHEAD = 3;           // parts that are on their way at once
 constant constexpr uint MAX_SIMDGROUPS = 8;  // that take part
 constant constexpr uint MAX_CHANNELS = 1024, STRIDE = MAX_CHANNELS + PART; // rows begin in different banks
 constant constexpr uint SHARE = (MAX_CHANNELS / 4 + SIMD_WIDTH - 1) / SIMD_WIDTH; // a lane's vectors of a row
@@ -43,6 +43,9 @@ static void multiply_part(thread simdgroup_float8x8 (&sum)[2], thread simdgroup_
         for (uint r = 0; r < 2; r++) simdgroup_multiply_accumulate(sum[r], a[r][i], b[i], sum[r]);
 }
 #endif
+
+// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.
+static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }
 
 // Parts first, first + step … of ROWS rows, as far as there are such.
 static void read_ahead(device const half *rows, uint first, uint step, uint K,
@@ -100,6 +103,7 @@ kernel void norm_linear_batch(
     constant uint &N [[buffer(8)]],
     constant float &epsilon [[buffer(9)]],
     uint group [[threadgroup_position_in_grid]],
+    uint groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint threads [[threads_per_threadgroup]],
     uint lane [[thread_index_in_simdgroup]],
@@ -108,43 +112,50 @@ kernel void norm_linear_batch(
     threadgroup half normal[8][STRIDE];
     threadgroup float4 scales[MAX_CHANNELS / 4], shifts[MAX_CHANNELS / 4]; // of layernorm
     threadgroup float partial[MAX_SIMDGROUPS][2][64];
+    threadgroup float shift[ROWS]; // the bias
     uint simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS), parts = K / PART;
-    uint first_row = min(group * ROWS, N - ROWS); // the last group begins earlier than it should
-    device const half *rows = weight + ulong(first_row) * K;
     bool takes_part = simdgroup < simdgroups;
-
     simdgroup_half8x8 a[AHEAD][2][4];
-    simdgroup_float8x8 sum[2];
-    for (uint r = 0; r < 2; r++) sum[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
+    if (takes_part) read_ahead(weight + ulong(begin_of(group, N)) * K, simdgroup, simdgroups, K, a);
     for (uint k = thread_index; k < MAX_CHANNELS / 4; k += threads) {
         scales[k] = norm_weight[min(k, K / 4 - 1)];
         shifts[k] = norm_bias[min(k, K / 4 - 1)];
     }
-    if (takes_part) read_ahead(rows, simdgroup, simdgroups, K, a);
     threadgroup_barrier(mem_flags::mem_threadgroup); // scales, shifts: the writes above → the reads below
-    wait_for_previous_kernel();
-    for (uint t = simdgroup; takes_part && t < 8; t += simdgroups) // behind the last row the last one again
-        normalise(x + ulong(min(t, T - 1)) * (K / 4), scales, shifts, normal[t], K / 4, epsilon, lane);
-    threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below
-    for (uint first = simdgroup; takes_part && first < parts; first += AHEAD * simdgroups) {
+    for (uint block = group; block * ROWS < N; block += groups) {
+        uint first_row = begin_of(block, N);
+        for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];
+        if (block == group) {
+            wait_for_previous_kernel();
+            for (uint t = simdgroup; takes_part && t < 8; t += simdgroups) // behind the last row the last one again
+                normalise(x + ulong(min(t, T - 1)) * (K / 4), scales, shifts, normal[t], K / 4, epsilon, lane);
+        }
+        threadgroup_barrier(mem_flags::mem_threadgroup); // normal, shift: the writes above → the reads below
+        simdgroup_float8x8 sum[2];
+        for (uint r = 0; r < 2; r++) sum[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
+        for (uint first = simdgroup; takes_part && first < parts; first += AHEAD * simdgroups) {
 #pragma unroll
-        for (uint i = 0; i < AHEAD; i++)
-            if (first + i * simdgroups < parts) {
-                simdgroup_half8x8 b[4];
-                load_part(b, &normal[0][(first + i * simdgroups) * PART], STRIDE, true);
-                multiply_part(sum, a[i], b);
-            }
-        read_ahead(rows, first + AHEAD * simdgroups, simdgroups, K, a);
-    }
-    for (uint r = 0; r < 2; r++)
-        if (takes_part) simdgroup_store(sum[r], partial[simdgroup][r], 8);
-    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below
-    for (uint i = thread_index; i < ROWS * 8; i += threads) {
-        uint n = first_row + i / 8, t = i % 8;
-        if (t >= T || n < group * ROWS) continue; // the group before has these rows
-        float y = bias[n];
-        for (uint s = 0; s < simdgroups; s++) y += partial[s][i / 64][i % 64];
-        out[ulong(t) * N + n] = Out(GELU ? gelu_of(y) : y);
+            for (uint i = 0; i < AHEAD; i++)
+                if (first + i * simdgroups < parts) {
+                    simdgroup_half8x8 b[4];
+                    load_part(b, &normal[0][(first + i * simdgroups) * PART], STRIDE, true);
+                    multiply_part(sum, a[i], b);
+                }
+            read_ahead(weight + ulong(first_row) * K, first + AHEAD * simdgroups, simdgroups, K, a);
+        }
+        if (takes_part && (block + groups) * ROWS < N)
+            read_ahead(weight + ulong(begin_of(block + groups, N)) * K, simdgroup, simdgroups, K, a);
+        for (uint r = 0; r < 2; r++)
+            if (takes_part) simdgroup_store(sum[r], partial[simdgroup][r], 8);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below
+        for (uint i = thread_index; i < ROWS * 8; i += threads) {
+            uint n = first_row + i / 8, t = i % 8;
+            if (t >= T || n < block * ROWS) continue; // the block before has these rows
+            float y = shift[i / 8];
+            for (uint s = 0; s < simdgroups; s++) y += partial[s][i / 64][i % 64];
+            out[ulong(t) * N + n] = Out(GELU ? gelu_of(y) : y);
+        }
+        threadgroup_barrier(mem_flags::mem_threadgroup); // partial, shift: the reads above ↔ the next writes
     }
 }
 

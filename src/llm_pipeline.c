@@ -360,6 +360,7 @@ enum { FUSED_CHANNELS = 2432 };
 enum { BATCH_ROWS = 16, BATCH_COLUMNS = 32 }; /* ROWS, PART of kernels/fused_linear_batch.metal */
 /* Rows and MAX_CHANNELS of kernels/fused_norm_linear_batch.metal. */
 enum { NORM_BATCH_MOST = 8, NORM_BATCH_CHANNELS = 1024 };
+enum { NORM_BATCH_THREADS = 256, BATCH_LONG_ROW = 2048 };
 enum { DECODE_THREADS = 512 }; /* of MAX_SIMDGROUPS in kernels/fused_decode_attention.metal */
 
 static bool suits_fusion(const Matrix *weight) {
@@ -472,14 +473,18 @@ static const char *const batch_kernels[3][3] = {
     [ADDED] = {"linear_batch_residual_8", "linear_batch_residual_16", "linear_batch_residual_32"},
 };
 
-/* Few simdgroups where many threadgroups follow one another, many where a row is long. */
-static uint32_t batch_threads(const LLMPipeline *llm, const Matrix *weight) {
-    if (weight->buffer == llm->weights.output.buffer) return 128;
-    return weight->columns > 2048 ? 512 : 256;
+/* Many simdgroups share out a long row. */
+static uint32_t batch_threads(const Matrix *weight, uint32_t B) {
+    if (weight->columns <= BATCH_LONG_ROW) return 256;
+    return B > 16 ? 384 : 512;
 }
 
-static DeviceGrid batch_grid(uint32_t N, uint32_t threads) {
-    DeviceGrid grid = grid_threadgroups((N + BATCH_ROWS - 1) / BATCH_ROWS, 1, 1);
+/* Each threadgroup takes as many blocks of weight rows as the others. */
+static DeviceGrid batch_grid(const LLMPipeline *llm, uint32_t N, uint32_t threads) {
+    uint32_t blocks = (N + BATCH_ROWS - 1) / BATCH_ROWS;
+    uint32_t most = device_simdgroups(llm->device) * 32 / threads;
+    uint32_t turns = (blocks + most - 1) / most;
+    DeviceGrid grid = grid_threadgroups((blocks + turns - 1) / turns, 1, 1);
     grid.threads = threads;
     return grid;
 }
@@ -487,7 +492,8 @@ static DeviceGrid batch_grid(uint32_t N, uint32_t threads) {
 static void linear_batch(LLMPipeline *llm, DeviceBuffer *in, const Matrix *weight,
                          DeviceBuffer *bias, Epilogue epilogue, DeviceBuffer *out, uint32_t B) {
     uint32_t N = weight->rows, K = weight->columns, size = B > 16 ? 2 : B > 8 ? 1 : 0;
-    dispatch(llm->device, batch_kernels[epilogue][size], batch_grid(N, batch_threads(llm, weight)),
+    DeviceGrid grid = batch_grid(llm, N, batch_threads(weight, B));
+    dispatch(llm->device, batch_kernels[epilogue][size], grid,
              HALVES(in, B * K), BUFFER(weight->buffer), FLOATS(bias, N),
              epilogue == GELU ? HALVES(out, B * N) : FLOATS(out, B * N), arg_u32(B), arg_u32(K),
              arg_u32(N));
@@ -504,7 +510,7 @@ static void norm_linear_batch(LLMPipeline *llm, DeviceBuffer *norm_weight, Devic
         return;
     }
     dispatch(llm->device, epilogue == GELU ? "norm_linear_batch_gelu" : "norm_linear_batch",
-             batch_grid(N, 256), FLOATS(llm->x, B * C), BUFFER(norm_weight), BUFFER(norm_bias),
+             batch_grid(llm, N, NORM_BATCH_THREADS), FLOATS(llm->x, B * C), BUFFER(norm_weight), BUFFER(norm_bias),
              BUFFER(weight->buffer), FLOATS(bias, N),
              epilogue == GELU ? HALVES(out, B * N) : FLOATS(out, B * N), arg_u32(B), arg_u32(C),
              arg_u32(N), arg_f32(llm->checkpoint->config.epsilon));
@@ -524,8 +530,8 @@ static void decode_batch(LLMPipeline *llm, uint32_t B) {
                           layer->up_bias, GELU, llm->gelu, B);
         linear_batch(llm, llm->gelu, &layer->down, layer->down_bias, ADDED, llm->x, B);
     }
-    norm_batch(llm, weights->output_norm_weight, weights->output_norm_bias, B);
-    linear_batch(llm, llm->norm, &weights->output, llm->zeros, STORED, llm->logits, B);
+    norm_linear_batch(llm, weights->output_norm_weight, weights->output_norm_bias, &weights->output,
+                      llm->zeros, STORED, llm->logits, B);
 }
 
 void pipeline_decode(LLMPipeline *llm, uint32_t B) {

@@ -429,7 +429,8 @@ def test_linear_batch(thread_count, tokens, T, K, N, device, random):
     weight, exact = wide(random, "f16", N, K)
     bias = uniform(random, N, low=0, high=9)
     stream = uniform(random, T, N, low=0, high=9)
-    sizes, grid = (T, K, N), threadgroups(-(-N // BATCH_ROWS), -(-T // tokens))
+    blocks = random.integers(1, -(-N // BATCH_ROWS) + 1)  # that are taken at a time
+    sizes, grid = (T, K, N), threadgroups(blocks, -(-T // tokens))
     run = lambda kernel, weight, out: device.run(
         f"linear_batch{kernel}_{tokens}", grid, x, weight, bias, out, *sizes, threads=thread_count
     )
@@ -452,7 +453,7 @@ def test_norm_linear_batch(thread_count, T, K, N, device, random):
     expected = reference.layernorm(wide_x, wide_weight, wide_bias, 1e-5) @ exact.T + bias
     for kernel, type, value in (("", numpy.float32, expected), ("_gelu", numpy.float16, reference.gelu(expected))):
         out = device.run(
-            f"norm_linear_batch{kernel}", threadgroups(-(-N // BATCH_ROWS)), x, norm_weight, norm_bias,
+            f"norm_linear_batch{kernel}", threadgroups(random.integers(1, -(-N // BATCH_ROWS) + 1)), x, norm_weight, norm_bias,
             weight, bias, Out((T, N), type), T, K, N, 1e-5, threads=thread_count,
         )  # fmt: skip
         check_rows(out, value, HALF_TOLERANCE if kernel else HALF_TOLERANCE / 3)  # the bias is exact
