@@ -136,4 +136,3 @@ template [[host_name("linear_batch_gelu_16")]] kernel decltype(linear_batch<2, h
 template [[host_name("linear_batch_gelu_32")]] kernel decltype(linear_batch<4, half, true, false>) linear_batch<4, half, true, false>;
 template [[host_name("linear_batch_residual_8")]] kernel decltype(linear_batch<1, float, false, true>) linear_batch<1, float, false, true>;
 template [[host_name("linear_batch_residual_16")]] kernel decltype(linear_batch<2, float, false, true>) linear_batch<2, float, false, true>;
-template [[host_name("linear_batch_residual_32")]] kernel decltype(linear_batch<4, float, false, true>) linear_batch<4, float, false, true>;
