@@ -26,7 +26,7 @@ constant constexpr bool WAITS_ITSELF = true;
 #define wait_for_previous_kernel()
 #endif
 
-#ifndef SIMDGROUP_PARTS
+#ifndef MULTIPLY_PART
 // Eight rows of a part as four matrices. Which columns go to which of them is the target's choice, the same for both
 // factors: a sum over all columns does not mind.
 static void load_part(thread simdgroup_half8x8 (&part)[4], device const half *from, ulong stride, bool transposed)

@@ -75,6 +75,8 @@
 #define __builtin_nextafterf nextafterf
 #define __builtin_ilogbf    ilogbf
 
+#define MSL_OWN_FAST_EXP2
+
 #define __builtin_isnormal(x) (__builtin_isfinite(x) && fabsf(x) >= 1.175494351e-38f)
 #define __builtin_signbit(x)  (__float_as_int(x) < 0)
 

@@ -1,10 +1,25 @@
 /* simdgroup_matrix.h — 8×8 matrices whose elements the lanes of a simdgroup share out.
  *
- * Included by <metal_stdlib>. Lane i holds two neighbours of a row: row i / 4, columns 2 (i % 4)
- * and the next. (Apple's GPUs share out differently; a kernel may not lean on it.)
+ * Included by <metal_stdlib>. A lane holds two neighbours of a row, the same as on Apple's GPUs:
+ * Metal does not say so, but kernels lean on it.
  */
 #ifndef METAL_LLM_MSL_SIMDGROUP_MATRIX_H
 #define METAL_LLM_MSL_SIMDGROUP_MATRIX_H
+
+namespace simt {
+
+/* The first of a lane's elements, and whose an element is. */
+MSL_INLINE uint matrix_row(uint lane) {
+    return lane / 16 * 4 + lane / 2 % 4;
+}
+MSL_INLINE uint matrix_column(uint lane) {
+    return lane / 8 % 2 * 4 + lane % 2 * 2;
+}
+MSL_INLINE uint matrix_lane(uint row, uint column) {
+    return row / 4 * 16 + column / 4 * 8 + row % 4 * 2 + column / 2 % 2;
+}
+
+} // namespace simt
 
 namespace metal {
 
@@ -14,8 +29,8 @@ template <typename T, int C, int R> struct simdgroup_matrix {
 
     simdgroup_matrix() = default;
     MSL_INLINE explicit simdgroup_matrix(T value) : elements(0) { /* the diagonal */
-        uint lane = simt_thread->thread_index_in_simdgroup, row = lane / 4;
-        if (row / 2 == lane % 4) elements[row % 2] = value;
+        uint lane = simt_thread->thread_index_in_simdgroup, row = simt::matrix_row(lane);
+        if (row / 2 == simt::matrix_column(lane) / 2) elements[row % 2] = value;
     }
     MSL_INLINE vec<T, 2> &thread_elements() {
         return elements;
@@ -38,7 +53,7 @@ MSL_INLINE simdgroup_matrix<T, C, R> make_filled_simdgroup_matrix(T value) {
 /* Where element i of the lane lies in memory. */
 MSL_INLINE ulong simdgroup_offset(uint i, ulong stride, ulong2 origin, bool transposed) {
     uint lane = simt_thread->thread_index_in_simdgroup;
-    ulong row = lane / 4, column = lane % 4 * 2 + i;
+    ulong row = simt::matrix_row(lane), column = simt::matrix_column(lane) + i;
     return transposed ? (origin.y + column) * stride + origin.x + row
                       : (origin.y + row) * stride + origin.x + column;
 }
@@ -72,10 +87,10 @@ template <typename D, typename A, typename B, typename C> void multiply(const Si
         if (!(lanes->active >> i & 1)) continue;
         Lane *lane = static_cast<Lane *>(lanes->operand[i]);
         for (uint e = 0; e < 2; e++) {
-            uint column = i % 4 * 2 + e;
+            uint row = matrix_row(i), column = matrix_column(i) + e;
             float sum = lane->c[e];
             for (uint k = 0; k < 8; k++) {
-                uint left = i / 4 * 4 + k / 2, right = k * 4 + column / 2;
+                uint left = matrix_lane(row, k), right = matrix_lane(k, column);
                 if (!(lanes->active >> left & 1) || !(lanes->active >> right & 1)) {
                     simt_inactive_lane(lanes, i, lanes->active >> left & 1 ? right : left);
                     continue;
