@@ -15,9 +15,9 @@ enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal
 /* From how many tokens on the matrix library is faster, float weights first; of other formats it
  * needs a float copy. See docs/speed.md. */
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97, MATMUL_TOKENS_GPU = 33 };
-enum { FUSED_TOKENS = 8 };  /* rows that the fused kernels decode at once */
+enum { FUSED_TOKENS = 8 }; /* rows that the fused kernels decode at once */
 /* From how many rows on the matrix units decode, up to how many. */
-enum { BATCH_LEAST = 3, BATCH_MOST = 32 };
+enum { BATCH_LEAST = 2, BATCH_MOST = 32 };
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 /* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its four simdgroups. */
 enum { TILE_QUERIES = 64, TILE_THREADS = 128 };
@@ -73,7 +73,7 @@ static const struct {
 };
 
 /* From how many rows on a GPU's matrix library multiplies halves, if the weights are halves: fewer
- * where decoding has more rows than the fused kernels take. */
+ * where many rows are decoded. */
 static bool suits_halves(const LLMPipeline *llm, uint32_t rows) {
     uint32_t least = llm->B > FUSED_TOKENS ? FUSED_TOKENS + 1 : MATMUL_TOKENS_GPU;
     return llm->half_products && rows >= least;
@@ -357,15 +357,13 @@ void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
 
 enum { FUSED_ROWS = 2 }; /* ROWS of kernels/fused_norm_linear.metal */
 enum { FUSED_CHANNELS = 2432 };
-enum { BATCH_ROWS = 16, BATCH_COLUMNS = 32 }; /* ROWS, PART of kernels/fused_linear_batch.metal */
-/* Rows and MAX_CHANNELS of kernels/fused_norm_linear_batch.metal. */
-enum { NORM_BATCH_MOST = 8, NORM_BATCH_CHANNELS = 1024 };
-enum { NORM_BATCH_THREADS = 256, BATCH_LONG_ROW = 2048 };
 enum { DECODE_THREADS = 512 }; /* of MAX_SIMDGROUPS in kernels/fused_decode_attention.metal */
 
 static bool suits_fusion(const Matrix *weight) {
     return format_kernels[weight->type].norm_linear && weight->columns % 4 == 0;
 }
+
+enum { BATCH_ROWS = 16, BATCH_COLUMNS = 32 }; /* ROWS, PART of kernels/fused_linear_batch.metal */
 
 static bool suits_batch(const Matrix *weight) {
     return weight->rows >= BATCH_ROWS && weight->columns % BATCH_COLUMNS == 0;
@@ -453,15 +451,14 @@ static void decode_fused(LLMPipeline *llm, uint32_t B) {
                 llm->zeros, false, llm->logits, B);
 }
 
-/* --- decoding a batch on the matrix units: five to seven kernels to a layer --- */
+/* --- decoding a batch on the matrix units: five or seven kernels to a layer --- */
 
-/* x → `norm`, as halves. */
-static void norm_batch(LLMPipeline *llm, DeviceBuffer *weight, DeviceBuffer *bias, uint32_t B) {
-    uint32_t C = llm->checkpoint->config.channels;
-    dispatch(llm->device, "layernorm_forward_f16", grid_threadgroups(B, 1, 1),
-             FLOATS(llm->x, B * C), BUFFER(weight), BUFFER(bias), HALVES(llm->norm, B * C),
-             arg_u32(C), arg_f32(llm->checkpoint->config.epsilon));
-}
+enum {
+    NORM_BATCH_MOST = 8,
+    NORM_BATCH_CHANNELS = 1024
+}; /* of kernels/fused_norm_linear_batch.metal */
+enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
+enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
 
 /* What becomes of a product and its bias. */
 typedef enum Epilogue { STORED, GELU, ADDED } Epilogue;
@@ -470,36 +467,48 @@ typedef enum Epilogue { STORED, GELU, ADDED } Epilogue;
 static const char *const batch_kernels[3][3] = {
     [STORED] = {"linear_batch_8", "linear_batch_16", "linear_batch_32"},
     [GELU] = {"linear_batch_gelu_8", "linear_batch_gelu_16", "linear_batch_gelu_32"},
-    [ADDED] = {"linear_batch_residual_8", "linear_batch_residual_16", "linear_batch_residual_32"},
+    [ADDED] = {"linear_batch_residual_8", "linear_batch_residual_16"},
 };
 
-/* Many simdgroups share out a long row. */
-static uint32_t batch_threads(const Matrix *weight, uint32_t B) {
-    if (weight->columns <= BATCH_LONG_ROW) return 256;
-    return B > 16 ? 384 : 512;
-}
-
-/* Each threadgroup takes as many blocks of weight rows as the others. */
+/* Of threadgroups that take BATCH_ROWS of N weight rows at a time: each as often as the others, and
+ * no more than twice as many as run at once. */
 static DeviceGrid batch_grid(const LLMPipeline *llm, uint32_t N, uint32_t threads) {
     uint32_t blocks = (N + BATCH_ROWS - 1) / BATCH_ROWS;
-    uint32_t most = device_simdgroups(llm->device) * 32 / threads;
+    uint32_t most = 2 * device_simdgroups(llm->device) * 32 / threads;
     uint32_t turns = (blocks + most - 1) / most;
     DeviceGrid grid = grid_threadgroups((blocks + turns - 1) / turns, 1, 1);
     grid.threads = threads;
     return grid;
 }
 
-static void linear_batch(LLMPipeline *llm, DeviceBuffer *in, const Matrix *weight,
-                         DeviceBuffer *bias, Epilogue epilogue, DeviceBuffer *out, uint32_t B) {
-    uint32_t N = weight->rows, K = weight->columns, size = B > 16 ? 2 : B > 8 ? 1 : 0;
-    DeviceGrid grid = batch_grid(llm, N, batch_threads(weight, B));
-    dispatch(llm->device, batch_kernels[epilogue][size], grid,
-             HALVES(in, B * K), BUFFER(weight->buffer), FLOATS(bias, N),
-             epilogue == GELU ? HALVES(out, B * N) : FLOATS(out, B * N), arg_u32(B), arg_u32(K),
-             arg_u32(N));
+static DeviceArgument batch_out(DeviceBuffer *out, Epilogue epilogue, uint32_t count) {
+    return epilogue == GELU ? HALVES(out, count) : FLOATS(out, count);
 }
 
-/* layernorm → product → bias, and GELU. */
+static void linear_batch(LLMPipeline *llm, DeviceBuffer *in, const Matrix *weight,
+                         DeviceBuffer *bias, Epilogue epilogue, DeviceBuffer *out, uint32_t B) {
+    uint32_t N = weight->rows, K = weight->columns;
+    /* What is added to the stream has few rows of weights: more threadgroups, each of fewer tokens.
+     */
+    uint32_t size = B <= 8 ? 0 : B <= 16 || epilogue == ADDED ? 1 : 2, tokens = 8u << size;
+    DeviceGrid grid = batch_grid(llm, N, K > LONG_ROW ? LONG_ROW_THREADS : BATCH_THREADS);
+    grid.y = (B + tokens - 1) / tokens;
+    dispatch(llm->device, batch_kernels[epilogue][size], grid, HALVES(in, B * K),
+             BUFFER(weight->buffer), FLOATS(bias, N), batch_out(out, epilogue, B * N), arg_u32(B),
+             arg_u32(K), arg_u32(N));
+}
+
+/* x → `norm`, as halves. */
+static void norm_batch(LLMPipeline *llm, DeviceBuffer *weight, DeviceBuffer *bias, uint32_t B) {
+    uint32_t C = llm->checkpoint->config.channels;
+    DeviceGrid grid = grid_threadgroups(B, 1, 1);
+    grid.threads = BATCH_NORM_THREADS;
+    dispatch(llm->device, "layernorm_forward_f16", grid, FLOATS(llm->x, B * C), BUFFER(weight),
+             BUFFER(bias), HALVES(llm->norm, B * C), arg_u32(C),
+             arg_f32(llm->checkpoint->config.epsilon));
+}
+
+/* layernorm → product → bias, and GELU: in one kernel, or two. */
 static void norm_linear_batch(LLMPipeline *llm, DeviceBuffer *norm_weight, DeviceBuffer *norm_bias,
                               const Matrix *weight, DeviceBuffer *bias, Epilogue epilogue,
                               DeviceBuffer *out, uint32_t B) {
@@ -507,13 +516,13 @@ static void norm_linear_batch(LLMPipeline *llm, DeviceBuffer *norm_weight, Devic
     if (B > NORM_BATCH_MOST || C > NORM_BATCH_CHANNELS) {
         norm_batch(llm, norm_weight, norm_bias, B);
         linear_batch(llm, llm->norm, weight, bias, epilogue, out, B);
-        return;
+    } else {
+        dispatch(llm->device, epilogue == GELU ? "norm_linear_batch_gelu" : "norm_linear_batch",
+                 batch_grid(llm, N, BATCH_THREADS), FLOATS(llm->x, B * C), BUFFER(norm_weight),
+                 BUFFER(norm_bias), BUFFER(weight->buffer), FLOATS(bias, N),
+                 batch_out(out, epilogue, B * N), arg_u32(B), arg_u32(C), arg_u32(N),
+                 arg_f32(llm->checkpoint->config.epsilon));
     }
-    dispatch(llm->device, epilogue == GELU ? "norm_linear_batch_gelu" : "norm_linear_batch",
-             batch_grid(llm, N, NORM_BATCH_THREADS), FLOATS(llm->x, B * C), BUFFER(norm_weight), BUFFER(norm_bias),
-             BUFFER(weight->buffer), FLOATS(bias, N),
-             epilogue == GELU ? HALVES(out, B * N) : FLOATS(out, B * N), arg_u32(B), arg_u32(C),
-             arg_u32(N), arg_f32(llm->checkpoint->config.epsilon));
 }
 
 static void decode_batch(LLMPipeline *llm, uint32_t B) {

@@ -214,7 +214,7 @@ static const KernelParameter decode_attention_hs64_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "float4", PARAMETER_WRITE, 5, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
     {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
     {"scale", "float", PARAMETER_CONSTANT, 7, 4},
 };
@@ -226,11 +226,123 @@ static const KernelParameter decode_attention_hs64_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "float4", PARAMETER_WRITE, 5, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
     {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
     {"scale", "float", PARAMETER_CONSTANT, 7, 4},
 };
 enum { decode_attention_hs64_f16_count = 8 };
+
+static const KernelParameter decode_attention_hs64_halves_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 7, 4},
+};
+enum { decode_attention_hs64_halves_f32_count = 8 };
+
+static const KernelParameter decode_attention_hs64_halves_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 7, 4},
+};
+enum { decode_attention_hs64_halves_f16_count = 8 };
+
+static const KernelParameter linear_batch_8_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_8_count = 7 };
+
+static const KernelParameter linear_batch_16_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_16_count = 7 };
+
+static const KernelParameter linear_batch_32_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_32_count = 7 };
+
+static const KernelParameter linear_batch_gelu_8_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_gelu_8_count = 7 };
+
+static const KernelParameter linear_batch_gelu_16_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_gelu_16_count = 7 };
+
+static const KernelParameter linear_batch_gelu_32_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_gelu_32_count = 7 };
+
+static const KernelParameter linear_batch_residual_8_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_residual_8_count = 7 };
+
+static const KernelParameter linear_batch_residual_16_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_residual_16_count = 7 };
 
 static const KernelParameter linear_residual_f32_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
@@ -283,6 +395,34 @@ static const KernelParameter norm_linear_f16_parameters[] = {
     {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
 };
 enum { norm_linear_f16_count = 11 };
+
+static const KernelParameter norm_linear_batch_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight", "half", PARAMETER_READ, 3, 2},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { norm_linear_batch_count = 10 };
+
+static const KernelParameter norm_linear_batch_gelu_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight", "half", PARAMETER_READ, 3, 2},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { norm_linear_batch_gelu_count = 10 };
 
 static const KernelParameter split_heads_f32_parameters[] = {
     {"qkv", "float", PARAMETER_READ, 0, 4},
@@ -706,16 +846,28 @@ const Kernel kernel_table[] = {
     {"flash_attention_f16", "flash_attention.metal", 22, flash_attention_f16_count, flash_attention_f16_parameters},
     {"flash_attention_hs64_f32", "flash_attention_hs64.metal", 60, flash_attention_hs64_f32_count, flash_attention_hs64_f32_parameters},
     {"flash_attention_hs64_f16", "flash_attention_hs64.metal", 60, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
-    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 124, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
-    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 124, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
+    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 146, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
+    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 146, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
     {"bias_gelu", "fused_bias_gelu.metal", 12, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fused_bias_gelu.metal", 12, bias_gelu_f16_count, bias_gelu_f16_parameters},
     {"decode_attention_hs64_f32", "fused_decode_attention.metal", 125, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
     {"decode_attention_hs64_f16", "fused_decode_attention.metal", 125, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
+    {"decode_attention_hs64_halves_f32", "fused_decode_attention.metal", 125, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
+    {"decode_attention_hs64_halves_f16", "fused_decode_attention.metal", 125, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
+    {"linear_batch_8", "fused_linear_batch.metal", 67, linear_batch_8_count, linear_batch_8_parameters},
+    {"linear_batch_16", "fused_linear_batch.metal", 67, linear_batch_16_count, linear_batch_16_parameters},
+    {"linear_batch_32", "fused_linear_batch.metal", 67, linear_batch_32_count, linear_batch_32_parameters},
+    {"linear_batch_gelu_8", "fused_linear_batch.metal", 67, linear_batch_gelu_8_count, linear_batch_gelu_8_parameters},
+    {"linear_batch_gelu_16", "fused_linear_batch.metal", 67, linear_batch_gelu_16_count, linear_batch_gelu_16_parameters},
+    {"linear_batch_gelu_32", "fused_linear_batch.metal", 67, linear_batch_gelu_32_count, linear_batch_gelu_32_parameters},
+    {"linear_batch_residual_8", "fused_linear_batch.metal", 67, linear_batch_residual_8_count, linear_batch_residual_8_parameters},
+    {"linear_batch_residual_16", "fused_linear_batch.metal", 67, linear_batch_residual_16_count, linear_batch_residual_16_parameters},
     {"linear_residual_f32", "fused_linear_residual.metal", 58, linear_residual_f32_count, linear_residual_f32_parameters},
     {"linear_residual_f16", "fused_linear_residual.metal", 88, linear_residual_f16_count, linear_residual_f16_parameters},
     {"norm_linear_f32", "fused_norm_linear.metal", 123, norm_linear_f32_count, norm_linear_f32_parameters},
     {"norm_linear_f16", "fused_norm_linear.metal", 166, norm_linear_f16_count, norm_linear_f16_parameters},
+    {"norm_linear_batch", "fused_norm_linear_batch.metal", 94, norm_linear_batch_count, norm_linear_batch_parameters},
+    {"norm_linear_batch_gelu", "fused_norm_linear_batch.metal", 94, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
     {"split_heads_f32", "heads.metal", 16, split_heads_f32_count, split_heads_f32_parameters},
     {"split_heads_f16", "heads.metal", 16, split_heads_f16_count, split_heads_f16_parameters},
     {"merge_heads", "heads.metal", 46, merge_heads_count, merge_heads_parameters},
@@ -755,7 +907,7 @@ const Kernel kernel_table[] = {
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
 };
-const size_t kernel_count = 62;
+const size_t kernel_count = 74;
 
 #include "kernel.h"
 
@@ -1314,12 +1466,10 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "//   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h\n"
     "//\n"
-    "// One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Each simdgroup takes a block of ROWS\n"
-    "// queries; keys and values come to threadgroup memory KEYS at a time, for all blocks. Both products are made of\n"
-    "// 8×8 matrices of halves, whose sums are floats. A matrix does not tell which lane has what: so the scores go\n"
-    "// through threadgroup memory to become weights, and when a row's maximum rises, its sum is multiplied by a\n"
-    "// matrix that has the row's factor in all of its columns. Query t of row b sees the keys\n"
-    "// s < lengths[b] + min(t + 1, counts[b]). Only whole simdgroups take part, so there must be one.\n"
+    "// One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Each simdgroup takes a block of 16 queries;\n"
+    "// keys and values come to threadgroup memory KEYS at a time, for all blocks, while the next are on their way.\n"
+    "// Scores, weights and sums stay in registers, as matrices of which every lane has some elements. Query t of row b\n"
+    "// sees the keys s < lengths[b] + min(t + 1, counts[b]). Only whole simdgroups take part, so there must be one.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -1327,108 +1477,132 @@ const KernelSource kernel_sources[] = {
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
     "constant constexpr uint HS = 64, VECTORS = HS / 4; // head size, and in vectors of four\n"
-    "constant constexpr uint ROWS = 16, BLOCKS = 4, QUERIES = ROWS * BLOCKS;\n"
-    "constant constexpr uint KEYS = 32, AHEAD = 4;\n"
-    "constant constexpr uint STRIDE = HS + 8, SCORES = KEYS + 4, WEIGHTS = KEYS + 8; // rows begin in different banks\n"
-    "constant constexpr uint SHARE = SIMD_WIDTH < 2 ? 1 : 2; // lanes to a row of scores\n"
-    "constant constexpr uint LANE_ROWS = ROWS * SHARE / SIMD_WIDTH;\n"
+    "constant constexpr uint BLOCKS = 4, QUERIES = 16 * BLOCKS, KEYS = 64;\n"
+    "constant constexpr uint STRIDE = VECTORS + 2;             // rows of a tile begin in different banks\n"
+    "constant constexpr uint AHEAD = KEYS * VECTORS / 128;     // vectors of a tile that a thread fetches early\n"
+    "constant constexpr uint COLUMNS = SIMD_WIDTH < 8 ? 8 : 2; // neighbours that a lane has of a row of a matrix,\n"
+    "constant constexpr uint LANE_ROWS = 64 / COLUMNS / SIMD_WIDTH; // and in so many rows\n"
+    "constant constexpr float LOG2_E = 1.44269504f;\n"
     "\n"
-    "// Of a row of scores: the running maximum, the sum of exp(score − m), and how many keys of the tile it sees.\n"
-    "struct Row {\n"
-    "    float m, l;\n"
-    "    uint seen;\n"
+    "typedef half4 Tile[KEYS][STRIDE];\n"
+    "typedef simdgroup_float8x8 Floats[2][8]; // 16 rows of a head's channels, or of a tile's keys\n"
+    "typedef simdgroup_half8x8 Halves[2][8];\n"
+    "\n"
+    "// Where a lane's elements of an 8×8 matrix begin, and what the lanes of a row have together. Targets that share\n"
+    "// out matrices in another way than Apple's GPUs bring their own.\n"
+    "#ifndef MATRIX_LAYOUT\n"
+    "static uint matrix_row(uint lane) { return lane / 16 * 4 + lane / 2 % 4; }\n"
+    "static uint matrix_column(uint lane) { return lane / 8 % 2 * 4 + lane % 2 * 2; }\n"
+    "static float row_max(float x)\n"
+    "{\n"
+    "    x = max(x, simd_shuffle_xor(x, 1));\n"
+    "    return max(x, simd_shuffle_xor(x, 8));\n"
+    "}\n"
+    "static float row_sum(float x)\n"
+    "{\n"
+    "    x += simd_shuffle_xor(x, 1);\n"
+    "    return x + simd_shuffle_xor(x, 8);\n"
+    "}\n"
+    "#endif\n"
+    "\n"
+    "// 16 columns of sum, from 16 n on, += 16 columns of a, from 16 k on, · b [16,16], which lies in threadgroup memory\n"
+    "// by rows or, `transposed`, by columns. A target may have one instruction for it.\n"
+    "#ifndef MULTIPLY_16X16\n"
+    "static void multiply_16x16(thread Floats &sum, uint n, thread Halves &a, uint k, threadgroup const half *b,\n"
+    "                           uint stride, bool transposed)\n"
+    "{\n"
+    "    for (uint i = 0; i < 2; i++)\n"
+    "        for (uint j = 0; j < 2; j++) {\n"
+    "            simdgroup_half8x8 factor;\n"
+    "            simdgroup_load(factor, b + (transposed ? j * stride + i : i * stride + j) * 8, stride, 0, transposed);\n"
+    "            for (uint r = 0; r < 2; r++)\n"
+    "                simdgroup_multiply_accumulate(sum[r][2 * n + j], a[r][2 * k + i], factor, sum[r][2 * n + j]);\n"
+    "        }\n"
+    "}\n"
+    "#endif\n"
+    "\n"
+    "static void clear(thread Floats &floats)\n"
+    "{\n"
+    "#pragma unroll\n"
+    "    for (uint i = 0; i < 16; i++) floats[i / 8][i % 8] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
+    "}\n"
+    "\n"
+    "// Vector n of `count` rows, and behind them the last one: nobody will see it.\n"
+    "template <typename Vector> static Vector fetch(device const Vector *from, uint n, uint count)\n"
+    "{\n"
+    "    return from[min(n, count * VECTORS - 1)];\n"
+    "}\n"
+    "\n"
+    "static void place(float4 vector, threadgroup Tile &tile, uint n)\n"
+    "{\n"
+    "    tile[n / VECTORS][n % VECTORS] = half4(vector);\n"
+    "}\n"
+    "\n"
+    "// The first vectors of a tile that this thread is to move.\n"
+    "template <typename Vector>\n"
+    "static void fetch_ahead(device const Vector *from, uint count, thread Vector (&ahead)[AHEAD], uint thread_index,\n"
+    "                        uint threads)\n"
+    "{\n"
+    "#pragma unroll\n"
+    "    for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch(from, thread_index + i * threads, count);\n"
+    "}\n"
+    "\n"
+    "// They and all others to the tile.\n"
+    "template <typename Vector>\n"
+    "static void place_all(device const Vector *from, uint count, thread const Vector (&ahead)[AHEAD], float scale,\n"
+    "                      threadgroup Tile &tile, uint thread_index, uint threads)\n"
+    "{\n"
+    "#pragma unroll\n"
+    "    for (uint i = 0; i < AHEAD; i++) {\n"
+    "        uint n = thread_index + i * threads;\n"
+    "        if (n < KEYS * VECTORS) place(float4(ahead[i]) * scale, tile, n);\n"
+    "    }\n"
+    "    for (uint n = thread_index + AHEAD * threads; n < KEYS * VECTORS; n += threads)\n"
+    "        place(float4(fetch(from, n, count)) * scale, tile, n);\n"
+    "}\n"
+    "\n"
+    "// Row t sees `before` + min(t + 1, count) of a tile's keys: the scores of the others become −∞.\n"
+    "static void hide(thread Floats &score, uint first_row, int before, uint count, uint lane)\n"
+    "{\n"
+    "#pragma unroll\n"
+    "    for (uint i = 0; i < 16; i++) {\n"
+    "        thread auto &elements = score[i / 8][i % 8].thread_elements();\n"
+    "        for (uint e = 0; e < LANE_ROWS * COLUMNS; e++) {\n"
+    "            uint t = first_row + i / 8 * 8 + matrix_row(lane) + e / COLUMNS;\n"
+    "            uint s = i % 8 * 8 + matrix_column(lane) + e % COLUMNS;\n"
+    "            if (int(s) >= before + int(min(t + 1, count))) elements[e] = -INFINITY;\n"
+    "        }\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// Of a lane's rows the largest score so far, and of its own elements the sum of 2^(score − m).\n"
+    "struct Softmax {\n"
+    "    float m[2][LANE_ROWS], l[2][LANE_ROWS];\n"
     "};\n"
     "\n"
-    "// `count` rows of a head to a tile of `rows` rows; what is behind them becomes 0. Four vectors are on their way\n"
-    "// at once.\n"
-    "template <typename Vector>\n"
-    "static void copy(device const Vector *from, uint count, uint rows, float scale,\n"
-    "                 threadgroup half (*tile)[STRIDE], uint thread_index, uint threads)\n"
-    "{\n"
-    "    for (uint first = thread_index; first < rows * VECTORS; first += AHEAD * threads) {\n"
-    "        Vector vectors[AHEAD];\n"
-    "        for (uint i = 0; i < AHEAD; i++) vectors[i] = from[min(first + i * threads, count * VECTORS - 1)];\n"
-    "        for (uint i = 0; i < AHEAD; i++) {\n"
-    "            uint row = (first + i * threads) / VECTORS, c = (first + i * threads) % VECTORS;\n"
-    "            float4 value = row < count ? float4(vectors[i]) * scale : float4(0.0f);\n"
-    "            for (uint j = 0; j < 4 && row < rows; j++) tile[row][4 * c + j] = half(value[j]);\n"
-    "        }\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "// scores = query · keysᵀ\n"
-    "static void multiply_keys(thread simdgroup_half8x8 (&query)[ROWS / 8][HS / 8],\n"
-    "                          threadgroup const half (*keys)[STRIDE], threadgroup float (*scores)[SCORES])\n"
-    "{\n"
-    "    simdgroup_float8x8 score[ROWS / 8][KEYS / 8];\n"
-    "#pragma unroll\n"
-    "    for (uint i = 0; i < ROWS / 8 * (KEYS / 8); i++)\n"
-    "        score[i % (ROWS / 8)][i / (ROWS / 8)] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
-    "#pragma unroll\n"
-    "    for (uint c = 0; c < HS / 8; c++)\n"
-    "#pragma unroll\n"
-    "        for (uint k = 0; k < KEYS / 8; k++) {\n"
-    "            simdgroup_half8x8 key;\n"
-    "            simdgroup_load(key, &keys[k * 8][c * 8], STRIDE, 0, true);\n"
-    "#pragma unroll\n"
-    "            for (uint r = 0; r < ROWS / 8; r++)\n"
-    "                simdgroup_multiply_accumulate(score[r][k], query[r][c], key, score[r][k]);\n"
-    "        }\n"
-    "#pragma unroll\n"
-    "    for (uint i = 0; i < ROWS / 8 * (KEYS / 8); i++) {\n"
-    "        uint r = i % (ROWS / 8), k = i / (ROWS / 8);\n"
-    "        simdgroup_store(score[r][k], &scores[r * 8][k * 8], SCORES);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "// weights = exp(scores − m) of the keys that are seen, shrink = exp(old m − m), for each of a lane's rows.\n"
-    "static void weigh(threadgroup const float (*scores)[SCORES], thread Row (&rows)[LANE_ROWS],\n"
-    "                  threadgroup half (*weights)[WEIGHTS], threadgroup float (*shrink)[8], uint lane)\n"
-    "{\n"
-    "    for (uint i = 0; i < LANE_ROWS; i++) {\n"
-    "        uint n = lane / SHARE + i * (SIMD_WIDTH / SHARE), part = lane % SHARE;\n"
-    "        Row row = rows[i];\n"
-    "        float largest = row.m, total = 0.0f;\n"
-    "        for (uint s = part; s < KEYS; s += SHARE) largest = s < row.seen ? max(largest, scores[n][s]) : largest;\n"
-    "        if (SHARE > 1) largest = max(largest, simd_shuffle_xor(largest, 1));\n"
-    "        for (uint s = part; s < KEYS; s += SHARE) {\n"
-    "            float weight = s < row.seen ? exp(scores[n][s] - largest) : 0.0f;\n"
-    "            weights[n][s] = half(weight);\n"
-    "            total += weight;\n"
-    "        }\n"
-    "        if (SHARE > 1) total += simd_shuffle_xor(total, 1);\n"
-    "        float factor = row.m == -INFINITY ? 0.0f : exp(row.m - largest);\n"
-    "        for (uint c = part; c < 8; c += SHARE) shrink[n][c] = factor;\n"
-    "        rows[i].l = row.l * factor + total;\n"
-    "        rows[i].m = largest;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "// sum = sum · shrink + weights · values\n"
-    "static void multiply_values(thread simdgroup_float8x8 (&sum)[ROWS / 8][HS / 8],\n"
-    "                            threadgroup const float (*shrink)[8], threadgroup const half (*weights)[WEIGHTS],\n"
-    "                            threadgroup const half (*values)[STRIDE])\n"
+    "// weights = 2^(score − m). What was summed before a larger score came shrinks.\n"
+    "static void weigh(thread Floats &score, thread Softmax &softmax, thread Halves &weights, thread Floats &sum)\n"
     "{\n"
     "#pragma unroll\n"
-    "    for (uint r = 0; r < ROWS / 8; r++) {\n"
-    "        simdgroup_float8x8 factor;\n"
-    "        simdgroup_load(factor, &shrink[r * 8][0], 8);\n"
+    "    for (uint i = 0; i < 2 * LANE_ROWS; i++) {\n"
+    "        uint r = i / LANE_ROWS, first = i % LANE_ROWS * COLUMNS;\n"
+    "        thread float &m = softmax.m[r][i % LANE_ROWS], &l = softmax.l[r][i % LANE_ROWS];\n"
+    "        float largest = m;\n"
     "#pragma unroll\n"
-    "        for (uint c = 0; c < HS / 8; c++) sum[r][c].thread_elements() *= factor.thread_elements();\n"
-    "    }\n"
+    "        for (uint k = 0; k < 8; k++)\n"
+    "            for (uint e = first; e < first + COLUMNS; e++) largest = max(largest, score[r][k].thread_elements()[e]);\n"
+    "        largest = max(row_max(largest), -FLT_MAX); // not −∞, if no key is seen: exponents are never NaN\n"
+    "        float shrink = fast::exp2(m - largest);\n"
+    "        m = largest;\n"
+    "        l *= shrink;\n"
     "#pragma unroll\n"
-    "    for (uint k = 0; k < KEYS; k += 8) {\n"
-    "        simdgroup_half8x8 weight[ROWS / 8];\n"
-    "#pragma unroll\n"
-    "        for (uint r = 0; r < ROWS / 8; r++) simdgroup_load(weight[r], &weights[r * 8][k], WEIGHTS);\n"
-    "#pragma unroll\n"
-    "        for (uint c = 0; c < HS / 8; c++) {\n"
-    "            simdgroup_half8x8 value;\n"
-    "            simdgroup_load(value, &values[k][c * 8], STRIDE);\n"
-    "#pragma unroll\n"
-    "            for (uint r = 0; r < ROWS / 8; r++)\n"
-    "                simdgroup_multiply_accumulate(sum[r][c], weight[r], value, sum[r][c]);\n"
-    "        }\n"
+    "        for (uint k = 0; k < 8; k++)\n"
+    "            for (uint e = first; e < first + COLUMNS; e++) {\n"
+    "                float weight = fast::exp2(score[r][k].thread_elements()[e] - largest);\n"
+    "                l += weight;\n"
+    "                weights[r][k].thread_elements()[e] = half(weight);\n"
+    "                sum[r][k].thread_elements()[e] *= shrink;\n"
+    "            }\n"
     "    }\n"
     "}\n"
     "\n"
@@ -1450,73 +1624,78 @@ const KernelSource kernel_sources[] = {
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]])\n"
     "{\n"
-    "    threadgroup half tiles[2 * KEYS][STRIDE]; // the queries; then keys, and behind them values\n"
-    "    threadgroup float scores[BLOCKS][ROWS][SCORES];\n"
-    "    threadgroup half weights[BLOCKS][ROWS][WEIGHTS];\n"
-    "    threadgroup float shrink[BLOCKS][ROWS][8];\n"
+    "    threadgroup Tile key_tile; // first that of the queries\n"
+    "    threadgroup Tile value_tile;\n"
     "    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, BLOCKS);\n"
     "    uint b = group.z, length = lengths[b], count = counts[b];\n"
     "    uint first_query = (groups.x - 1 - group.x) * QUERIES; // those with most keys begin first\n"
     "    ulong head = ulong(b) * groups.y + group.y, start = head * capacity * VECTORS;\n"
     "\n"
     "    for (uint blocks = 0; blocks < BLOCKS; blocks += simdgroups) { // once, if there are four simdgroups\n"
-    "        uint block = blocks + simdgroup, first_row = first_query + block * ROWS;\n"
+    "        uint block = blocks + simdgroup, first_row = first_query + block * 16;\n"
+    "        uint end = length + min(first_query + QUERIES, count), block_end = length + min(first_row + 16, count);\n"
     "        bool takes_part = simdgroup < simdgroups && block < BLOCKS && first_row < T;\n"
-    "        simdgroup_half8x8 query[ROWS / 8][HS / 8];\n"
-    "        simdgroup_float8x8 sum[ROWS / 8][HS / 8];\n"
-    "        Row rows[LANE_ROWS];\n"
-    "        for (uint i = 0; i < LANE_ROWS; i++) {\n"
-    "            rows[i].m = -INFINITY;\n"
-    "            rows[i].l = 0.0f;\n"
+    "        Halves query;\n"
+    "        Floats sum;\n"
+    "        Softmax softmax;\n"
+    "        for (uint i = 0; i < 2 * LANE_ROWS; i++) {\n"
+    "            softmax.m[i / LANE_ROWS][i % LANE_ROWS] = -INFINITY;\n"
+    "            softmax.l[i / LANE_ROWS][i % LANE_ROWS] = 0.0f;\n"
     "        }\n"
-    "        copy(q + (head * T + first_query) * VECTORS, T - first_query, QUERIES, scale, tiles, thread_index, threads);\n"
-    "        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the queries' writes → the reads below\n"
+    "        clear(sum);\n"
+    "        float4 queries[AHEAD];\n"
+    "        device const float4 *from = q + (head * T + first_query) * VECTORS;\n"
+    "        fetch_ahead(from, T - first_query, queries, thread_index, threads);\n"
+    "        place_all(from, T - first_query, queries, scale * LOG2_E, key_tile, thread_index, threads);\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // key_tile: the queries' writes → the reads below\n"
     "#pragma unroll\n"
-    "        for (uint r = 0; r < ROWS / 8; r++)\n"
-    "#pragma unroll\n"
-    "            for (uint c = 0; c < HS / 8; c++) {\n"
-    "                sum[r][c] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
-    "                if (takes_part) simdgroup_load(query[r][c], &tiles[block * ROWS + r * 8][c * 8], STRIDE);\n"
-    "            }\n"
-    "        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the reads above ↔ the keys' and values' writes\n"
+    "        for (uint i = 0; i < 16; i++)\n"
+    "            if (takes_part)\n"
+    "                simdgroup_load(query[i / 8][i % 8],\n"
+    "                               (threadgroup const half *)&key_tile[block * 16 + i / 8 * 8][i % 8 * 2], 4 * STRIDE);\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // key_tile: the reads above ↔ the keys' writes\n"
     "\n"
-    "        uint end = length + min(first_query + QUERIES, count), block_end = length + min(first_row + ROWS, count);\n"
+    "        KV4 ahead[AHEAD];\n"
+    "        if (end > 0) fetch_ahead(keys + start, end, ahead, thread_index, threads);\n"
     "        for (uint first = 0; first < end; first += KEYS) {\n"
-    "            ulong from = start + ulong(first) * VECTORS;\n"
-    "            copy(keys + from, end - first, KEYS, 1.0f, tiles, thread_index, threads);\n"
-    "            copy(values + from, end - first, KEYS, 1.0f, tiles + KEYS, thread_index, threads);\n"
-    "            threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below\n"
-    "            if (takes_part && first < block_end) {\n"
-    "                multiply_keys(query, tiles, scores[simdgroup]);\n"
-    "                for (uint i = 0; i < LANE_ROWS; i++) {\n"
-    "                    uint row = first_row + lane / SHARE + i * (SIMD_WIDTH / SHARE);\n"
-    "                    uint visible = length + min(row + 1, count);\n"
-    "                    rows[i].seen = visible > first ? visible - first : 0;\n"
-    "                }\n"
-    "                simdgroup_barrier(mem_flags::mem_threadgroup); // scores: the writes above → the reads below\n"
-    "                weigh(scores[simdgroup], rows, weights[simdgroup], shrink[simdgroup], lane);\n"
-    "                simdgroup_barrier(mem_flags::mem_threadgroup); // weights, shrink: the writes → the reads below\n"
-    "                multiply_values(sum, shrink[simdgroup], weights[simdgroup], tiles + KEYS);\n"
+    "            device const KV4 *from_keys = keys + start + ulong(first) * VECTORS;\n"
+    "            device const KV4 *from_values = values + start + ulong(first) * VECTORS;\n"
+    "            bool sees = takes_part && first < block_end;\n"
+    "            Halves weights;\n"
+    "            place_all(from_keys, end - first, ahead, 1.0f, key_tile, thread_index, threads);\n"
+    "            threadgroup_barrier(mem_flags::mem_threadgroup); // key_tile: the writes above → the reads below\n"
+    "            fetch_ahead(from_values, end - first, ahead, thread_index, threads);\n"
+    "            if (sees) {\n"
+    "                Floats score;\n"
+    "                clear(score);\n"
+    "#pragma unroll\n"
+    "                for (uint i = 0; i < 16; i++)\n"
+    "                    multiply_16x16(score, i % 4, query, i / 4,\n"
+    "                                   (threadgroup const half *)&key_tile[i % 4 * 16][i / 4 * 4], 4 * STRIDE, true);\n"
+    "                if (first + KEYS > length + min(first_row + 1, count))\n"
+    "                    hide(score, first_row, int(length) - int(first), count, lane);\n"
+    "                weigh(score, softmax, weights, sum);\n"
     "            }\n"
-    "            threadgroup_barrier(mem_flags::mem_threadgroup); // tiles, scores …: the reads above ↔ the next writes\n"
+    "            place_all(from_values, end - first, ahead, 1.0f, value_tile, thread_index, threads);\n"
+    "            threadgroup_barrier(mem_flags::mem_threadgroup); // value_tile: the writes above → the reads below\n"
+    "            if (first + KEYS < end)\n"
+    "                fetch_ahead(from_keys + KEYS * VECTORS, end - first - KEYS, ahead, thread_index, threads);\n"
+    "            if (!sees) continue;\n"
+    "#pragma unroll\n"
+    "            for (uint i = 0; i < 16; i++)\n"
+    "                multiply_16x16(sum, i % 4, weights, i / 4,\n"
+    "                               (threadgroup const half *)&value_tile[i / 4 * 16][i % 4 * 4], 4 * STRIDE, false);\n"
     "        }\n"
     "\n"
+    "        for (uint i = 0; i < 2 * LANE_ROWS; i++) {\n"
+    "            uint r = i / LANE_ROWS, e = i % LANE_ROWS, t = first_row + r * 8 + matrix_row(lane) + e;\n"
+    "            float part = 1.0f / (takes_part ? row_sum(softmax.l[r][e]) : 1.0f);\n"
+    "            ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + matrix_column(lane);\n"
+    "            if (!takes_part || t >= T) continue;\n"
     "#pragma unroll\n"
-    "        for (uint part = 0; part < HS; part += KEYS) { // the sums leave through the place of the scores\n"
-    "            if (!takes_part) break;\n"
-    "#pragma unroll\n"
-    "            for (uint r = 0; r < ROWS / 8; r++)\n"
-    "#pragma unroll\n"
-    "                for (uint c = 0; c < KEYS / 8; c++)\n"
-    "                    simdgroup_store(sum[r][part / 8 + c], &scores[simdgroup][r * 8][c * 8], SCORES);\n"
-    "            simdgroup_barrier(mem_flags::mem_threadgroup); // scores: the writes above → the reads below\n"
-    "            for (uint i = 0; i < LANE_ROWS; i++) {\n"
-    "                uint row = lane / SHARE + i * (SIMD_WIDTH / SHARE), t = first_row + row;\n"
-    "                ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + part;\n"
-    "                for (uint d = lane % SHARE; d < KEYS && t < T; d += SHARE)\n"
-    "                    out[to + d] = scores[simdgroup][row][d] / rows[i].l;\n"
-    "            }\n"
-    "            simdgroup_barrier(mem_flags::mem_threadgroup); // scores: the reads above ↔ the next writes\n"
+    "            for (uint c = 0; c < 8; c++)\n"
+    "                for (uint j = 0; j < COLUMNS; j++)\n"
+    "                    out[to + 8 * c + j] = sum[r][c].thread_elements()[e * COLUMNS + j] * part;\n"
     "        }\n"
     "    }\n"
     "}\n"
@@ -1562,7 +1741,7 @@ const KernelSource kernel_sources[] = {
     "// channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, and SHARE\n"
     "// lanes together take one key at a time, a running softmax for each such team (a maximum m, the sum l of\n"
     "// exp(score − m), and the weighted sum of V). The teams are merged at the end. The KV cache is of type KV4,\n"
-    "// float4 or half4.\n"
+    "// float4 or half4, what comes out of type Out4: halves where the next product takes them.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -1676,14 +1855,14 @@ const KernelSource kernel_sources[] = {
     "    return float2(m, l);\n"
     "}\n"
     "\n"
-    "template <typename KV4>\n"
+    "template <typename KV4, typename Out4>\n"
     "kernel void decode_attention_hs64(\n"
     "    device const float4 *qkv [[buffer(0)]],   // [B,3,nh,16]\n"
     "    device const uint *lengths [[buffer(1)]], // [B]\n"
     "    device const uint *counts [[buffer(2)]],  // [B] 1, or 0 for a row that is done\n"
     "    device KV4 *keys [[buffer(3)]],           // [B,nh,capacity,16]\n"
     "    device KV4 *values [[buffer(4)]],         // [B,nh,capacity,16]\n"
-    "    device float4 *out [[buffer(5)]],         // [B,nh,16]\n"
+    "    device Out4 *out [[buffer(5)]],           // [B,nh,16]\n"
     "    constant uint &capacity [[buffer(6)]],\n"
     "    constant float &scale [[buffer(7)]],\n"
     "    uint2 group [[threadgroup_position_in_grid]],\n"
@@ -1736,12 +1915,153 @@ const KernelSource kernel_sources[] = {
     "            total += softmax[i][1] * shrink;\n"
     "            sum += sums[i][c] * shrink;\n"
     "        }\n"
-    "        out[(ulong(b) * nh + group.x) * VECTORS + c] = sum / total;\n"
+    "        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum / total);\n"
     "    }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"decode_attention_hs64_f32\")]] kernel decltype(decode_attention_hs64<float4>) decode_attention_hs64<float4>;\n"
-    "template [[host_name(\"decode_attention_hs64_f16\")]] kernel decltype(decode_attention_hs64<half4>) decode_attention_hs64<half4>;\n"},
+    "template [[host_name(\"decode_attention_hs64_f32\")]] kernel decltype(decode_attention_hs64<float4, float4>) decode_attention_hs64<float4, float4>;\n"
+    "template [[host_name(\"decode_attention_hs64_f16\")]] kernel decltype(decode_attention_hs64<half4, float4>) decode_attention_hs64<half4, float4>;\n"
+    "template [[host_name(\"decode_attention_hs64_halves_f32\")]] kernel decltype(decode_attention_hs64<float4, half4>) decode_attention_hs64<float4, half4>;\n"
+    "template [[host_name(\"decode_attention_hs64_halves_f16\")]] kernel decltype(decode_attention_hs64<half4, half4>) decode_attention_hs64<half4, half4>;\n"},
+    {"fused_linear_batch.metal",
+    "// fused_linear_batch.metal — weights × the vectors of a batch by the matrix units, and what follows, for decoding\n"
+    "//\n"
+    "//   linear_batch            out[t,n] = y[t,n]             y[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]\n"
+    "//   linear_batch_gelu       out[t,n] = gelu(y[t,n])\n"
+    "//   linear_batch_residual   out[t,n] += y[t,n]\n"
+    "//\n"
+    "// A batch decodes as fast as one row as long as each weight is read once for all of its rows and multiplying costs\n"
+    "// nothing. A threadgroup takes ROWS weight rows at a time and TILES tiles of eight tokens, grid (≤ ⌈N / ROWS⌉,\n"
+    "// ⌈T / 8 TILES⌉). Its simdgroups share out the columns, PART at a time: each makes 8×8 matrices of float sums from\n"
+    "// 8×8 matrices of halves, which all simdgroups add up in threadgroup memory. K is a multiple of PART, N at least\n"
+    "// ROWS; x has a whole number of tiles, and what its rows behind T hold does not matter. Only whole simdgroups\n"
+    "// multiply, so there must be one.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "#ifndef SIMD_WIDTH\n"
+    "#define SIMD_WIDTH 32\n"
+    "#endif\n"
+    "constant constexpr uint ROWS = 16, PART = 32;\n"
+    "constant constexpr uint AHEAD = 3;           // parts that are on their way at once\n"
+    "\n"
+    "// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a\n"
+    "// kernel that early.\n"
+    "constant constexpr bool WAITS_ITSELF = true;\n"
+    "#ifndef KERNELS_OVERLAP\n"
+    "#define wait_for_previous_kernel()\n"
+    "#endif\n"
+    "\n"
+    "#ifndef MULTIPLY_PART\n"
+    "// Eight rows of a part as four matrices. Which columns go to which of them is the target's choice, the same for both\n"
+    "// factors: a sum over all columns does not mind.\n"
+    "static void load_part(thread simdgroup_half8x8 (&part)[4], device const half *from, ulong stride, bool transposed)\n"
+    "{\n"
+    "    for (uint i = 0; i < 4; i++) simdgroup_load(part[i], from + 8 * i, stride, 0, transposed);\n"
+    "}\n"
+    "\n"
+    "// sum[r] += a[r] · b, over a part.\n"
+    "static void multiply_part(thread simdgroup_float8x8 (&sum)[2], thread simdgroup_half8x8 (&a)[2][4],\n"
+    "                          thread simdgroup_half8x8 (&b)[4])\n"
+    "{\n"
+    "    for (uint i = 0; i < 4; i++)\n"
+    "        for (uint r = 0; r < 2; r++) simdgroup_multiply_accumulate(sum[r], a[r][i], b[i], sum[r]);\n"
+    "}\n"
+    "#endif\n"
+    "\n"
+    "// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.\n"
+    "static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }\n"
+    "\n"
+    "// Parts first, first + step … of ROWS rows, as far as there are such.\n"
+    "static void read_ahead(device const half *rows, uint first, uint step, uint K,\n"
+    "                       thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])\n"
+    "{\n"
+    "#pragma unroll\n"
+    "    for (uint i = 0; i < AHEAD; i++)\n"
+    "        for (uint r = 0; r < 2; r++)\n"
+    "            if (first + i * step < K / PART)\n"
+    "                load_part(ahead[i][r], rows + ulong(8 * r) * K + (first + i * step) * PART, K, false);\n"
+    "}\n"
+    "\n"
+    "static float gelu_of(float x)\n"
+    "{\n"
+    "    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);\n"
+    "    return 0.5f * x * (1.0f + precise::tanh(inner));\n"
+    "}\n"
+    "\n"
+    "template <uint TILES, typename Out, bool GELU, bool ADD>\n"
+    "kernel void linear_batch(\n"
+    "    device const half *x [[buffer(0)]],      // [⌈T/8⌉·8,K]\n"
+    "    device const half *weight [[buffer(1)]], // [N,K]\n"
+    "    device const float *bias [[buffer(2)]],  // [N]\n"
+    "    device Out *out [[buffer(3)]],           // [T,N]\n"
+    "    constant uint &T [[buffer(4)]],\n"
+    "    constant uint &K [[buffer(5)]],\n"
+    "    constant uint &N [[buffer(6)]],\n"
+    "    uint2 group [[threadgroup_position_in_grid]],\n"
+    "    uint2 groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint2 group_size [[threads_per_threadgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]])\n"
+    "{\n"
+    "    constexpr uint MAX_SIMDGROUPS = TILES < 4 ? 16 : 12; // that multiply: their sums have 24 KB\n"
+    "    threadgroup float partial[MAX_SIMDGROUPS][2][TILES][64];\n"
+    "    threadgroup float shift[ROWS];\n"
+    "    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS);\n"
+    "    uint first_tile = group.y * TILES, last_tile = (T - 1) / 8, parts = K / PART;\n"
+    "    bool takes_part = simdgroup < simdgroups;\n"
+    "    simdgroup_half8x8 a[AHEAD][2][4];\n"
+    "    if (takes_part) read_ahead(weight + ulong(begin_of(group.x, N)) * K, simdgroup, simdgroups, K, a);\n"
+    "    for (uint block = group.x; block * ROWS < N; block += groups.x) {\n"
+    "        uint first_row = begin_of(block, N);\n"
+    "        for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];\n"
+    "        if (block == group.x) wait_for_previous_kernel();\n"
+    "        simdgroup_float8x8 sum[TILES][2];\n"
+    "#pragma unroll\n"
+    "        for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
+    "        for (uint first = simdgroup; takes_part && first < parts; first += AHEAD * simdgroups) {\n"
+    "            simdgroup_half8x8 b[AHEAD][TILES][4];\n"
+    "#pragma unroll\n"
+    "            for (uint i = 0; i < AHEAD; i++)\n"
+    "#pragma unroll\n"
+    "                for (uint t = 0; t < TILES; t++) { // behind the last tile or part the last one again\n"
+    "                    uint part = min(first + i * simdgroups, parts - 1), tile = min(first_tile + t, last_tile);\n"
+    "                    load_part(b[i][t], x + ulong(8 * tile) * K + part * PART, K, true);\n"
+    "                }\n"
+    "            simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for\n"
+    "#pragma unroll\n"
+    "            for (uint i = 0; i < AHEAD; i++)\n"
+    "#pragma unroll\n"
+    "                for (uint t = 0; t < TILES; t++)\n"
+    "                    if (first + i * simdgroups < parts) multiply_part(sum[t], a[i], b[i][t]);\n"
+    "            read_ahead(weight + ulong(first_row) * K, first + AHEAD * simdgroups, simdgroups, K, a);\n"
+    "        }\n"
+    "        if (takes_part && (block + groups.x) * ROWS < N)\n"
+    "            read_ahead(weight + ulong(begin_of(block + groups.x, N)) * K, simdgroup, simdgroups, K, a);\n"
+    "#pragma unroll\n"
+    "        for (uint i = 0; i < 2 * TILES; i++)\n"
+    "            if (takes_part) simdgroup_store(sum[i / 2][i % 2], partial[simdgroup][i % 2][i / 2], 8);\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // partial, shift: the writes above → the reads below\n"
+    "        for (uint i = thread_index; i < ROWS * 8 * TILES; i += threads) {\n"
+    "            uint r = i / (64 * TILES), tile = i / 64 % TILES, n = 8 * r + i % 64 / 8;\n"
+    "            ulong t = 8 * (first_tile + tile) + i % 8, at = t * N + first_row + n;\n"
+    "            if (t >= T || first_row + n < block * ROWS) continue; // the block before has these rows\n"
+    "            float before = ADD ? float(out[at]) : 0.0f, y = shift[n];\n"
+    "            for (uint s = 0; s < simdgroups; s++) y += partial[s][r][tile][i % 64];\n"
+    "            out[at] = Out(before + (GELU ? gelu_of(y) : y));\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // partial, shift: the reads above ↔ the next writes\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"linear_batch_8\")]] kernel decltype(linear_batch<1, float, false, false>) linear_batch<1, float, false, false>;\n"
+    "template [[host_name(\"linear_batch_16\")]] kernel decltype(linear_batch<2, float, false, false>) linear_batch<2, float, false, false>;\n"
+    "template [[host_name(\"linear_batch_32\")]] kernel decltype(linear_batch<4, float, false, false>) linear_batch<4, float, false, false>;\n"
+    "template [[host_name(\"linear_batch_gelu_8\")]] kernel decltype(linear_batch<1, half, true, false>) linear_batch<1, half, true, false>;\n"
+    "template [[host_name(\"linear_batch_gelu_16\")]] kernel decltype(linear_batch<2, half, true, false>) linear_batch<2, half, true, false>;\n"
+    "template [[host_name(\"linear_batch_gelu_32\")]] kernel decltype(linear_batch<4, half, true, false>) linear_batch<4, half, true, false>;\n"
+    "template [[host_name(\"linear_batch_residual_8\")]] kernel decltype(linear_batch<1, float, false, true>) linear_batch<1, float, false, true>;\n"
+    "template [[host_name(\"linear_batch_residual_16\")]] kernel decltype(linear_batch<2, float, false, true>) linear_batch<2, float, false, true>;\n"},
     {"fused_linear_residual.metal",
     "// fused_linear_residual.metal — weights × vector, added to the residual stream, for decoding\n"
     "//\n"
@@ -2067,6 +2387,170 @@ const KernelSource kernel_sources[] = {
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the reads above ↔ the next writes\n"
     "    }\n"
     "}\n"},
+    {"fused_norm_linear_batch.metal",
+    "// fused_norm_linear_batch.metal — layernorm and weights × vectors by the matrix units, for decoding up to eight rows\n"
+    "//\n"
+    "//   norm_linear_batch        out[t,n] = y[t,n]         y[t,n] = Σ_k norm(x[t])[k] · weight[n,k] + bias[n]\n"
+    "//   norm_linear_batch_gelu   out[t,n] = gelu(y[t,n])\n"
+    "//\n"
+    "// fused_linear_batch.metal with layernorm.metal in front: for few rows it costs less to normalise them in every\n"
+    "// threadgroup than to start another kernel. The simdgroups share out the rows, which go to threadgroup memory as\n"
+    "// halves; then each multiplies its columns of them with those of ROWS weight rows. T is at most 8, K a multiple of\n"
+    "// PART and at most MAX_CHANNELS, N at least ROWS. Grid at most ⌈N / ROWS⌉ threadgroups, of at least one simdgroup.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "#ifndef SIMD_WIDTH\n"
+    "#define SIMD_WIDTH 32\n"
+    "#endif\n"
+    "constant constexpr uint ROWS = 16, PART = 32;\n"
+    "constant constexpr uint AHEAD = 3;           // parts that are on their way at once\n"
+    "constant constexpr uint MAX_SIMDGROUPS = 8;  // that take part\n"
+    "constant constexpr uint MAX_CHANNELS = 1024, STRIDE = MAX_CHANNELS + PART; // rows begin in different banks\n"
+    "constant constexpr uint SHARE = (MAX_CHANNELS / 4 + SIMD_WIDTH - 1) / SIMD_WIDTH; // a lane's vectors of a row\n"
+    "\n"
+    "// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a\n"
+    "// kernel that early.\n"
+    "constant constexpr bool WAITS_ITSELF = true;\n"
+    "#ifndef KERNELS_OVERLAP\n"
+    "#define wait_for_previous_kernel()\n"
+    "#endif\n"
+    "\n"
+    "#ifndef MULTIPLY_PART\n"
+    "// Eight rows of a part as four matrices. Which columns go to which of them is the target's choice, the same for both\n"
+    "// factors: a sum over all columns does not mind.\n"
+    "template <typename Pointer>\n"
+    "static void load_part(thread simdgroup_half8x8 (&part)[4], Pointer from, ulong stride, bool transposed)\n"
+    "{\n"
+    "    for (uint i = 0; i < 4; i++) simdgroup_load(part[i], from + 8 * i, stride, 0, transposed);\n"
+    "}\n"
+    "\n"
+    "// sum[r] += Σ_i a[r][i] · b[i]\n"
+    "static void multiply_part(thread simdgroup_float8x8 (&sum)[2], thread simdgroup_half8x8 (&a)[2][4],\n"
+    "                          thread simdgroup_half8x8 (&b)[4])\n"
+    "{\n"
+    "    for (uint i = 0; i < 4; i++)\n"
+    "        for (uint r = 0; r < 2; r++) simdgroup_multiply_accumulate(sum[r], a[r][i], b[i], sum[r]);\n"
+    "}\n"
+    "#endif\n"
+    "\n"
+    "// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.\n"
+    "static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }\n"
+    "\n"
+    "// Parts first, first + step … of ROWS rows, as far as there are such.\n"
+    "static void read_ahead(device const half *rows, uint first, uint step, uint K,\n"
+    "                       thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])\n"
+    "{\n"
+    "#pragma unroll\n"
+    "    for (uint i = 0; i < AHEAD; i++)\n"
+    "        for (uint r = 0; r < 2; r++)\n"
+    "            if (first + i * step < K / PART)\n"
+    "                load_part(ahead[i][r], rows + ulong(8 * r) * K + (first + i * step) * PART, K, false);\n"
+    "}\n"
+    "\n"
+    "// To mean 0 and standard deviation 1, then scaled and shifted, as layernorm.metal does it.\n"
+    "static void normalise(device const float4 *x, threadgroup const float4 *scales, threadgroup const float4 *shifts,\n"
+    "                      threadgroup half *out, uint vectors, float epsilon, uint lane)\n"
+    "{\n"
+    "    float4 value[SHARE];\n"
+    "    float sum = 0.0f, differences = 0.0f, squares = 0.0f, count = float(4 * vectors);\n"
+    "    for (uint i = 0; i < SHARE; i++) {\n"
+    "        uint k = lane + i * SIMD_WIDTH;\n"
+    "        value[i] = k < vectors ? x[k] : float4(0.0f);\n"
+    "        sum += dot(value[i], float4(1.0f));\n"
+    "    }\n"
+    "    float mean = simd_sum(sum) / count;\n"
+    "    for (uint i = 0; i < SHARE; i++) {\n"
+    "        float4 difference = lane + i * SIMD_WIDTH < vectors ? value[i] - mean : float4(0.0f);\n"
+    "        differences += dot(difference, float4(1.0f));\n"
+    "        squares += dot(difference, difference);\n"
+    "    }\n"
+    "    float factor = 1.0f / sqrt(simd_sum(squares) / count + epsilon);\n"
+    "    mean += simd_sum(differences) / count;\n"
+    "    for (uint i = 0; i < SHARE; i++) {\n"
+    "        uint k = lane + i * SIMD_WIDTH;\n"
+    "        float4 normal = (value[i] - mean) * factor * scales[k] + shifts[k];\n"
+    "        for (uint j = 0; j < 4; j++) out[4 * k + j] = half(normal[j]);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "static float gelu_of(float x)\n"
+    "{\n"
+    "    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);\n"
+    "    return 0.5f * x * (1.0f + precise::tanh(inner));\n"
+    "}\n"
+    "\n"
+    "template <typename Out, bool GELU>\n"
+    "kernel void norm_linear_batch(\n"
+    "    device const float4 *x [[buffer(0)]],           // [T,K/4]\n"
+    "    device const float4 *norm_weight [[buffer(1)]], // [K/4]\n"
+    "    device const float4 *norm_bias [[buffer(2)]],   // [K/4]\n"
+    "    device const half *weight [[buffer(3)]],        // [N,K]\n"
+    "    device const float *bias [[buffer(4)]],         // [N]\n"
+    "    device Out *out [[buffer(5)]],                  // [T,N]\n"
+    "    constant uint &T [[buffer(6)]],\n"
+    "    constant uint &K [[buffer(7)]],\n"
+    "    constant uint &N [[buffer(8)]],\n"
+    "    constant float &epsilon [[buffer(9)]],\n"
+    "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]])\n"
+    "{\n"
+    "    threadgroup half normal[8][STRIDE];\n"
+    "    threadgroup float4 scales[MAX_CHANNELS / 4], shifts[MAX_CHANNELS / 4]; // of layernorm\n"
+    "    threadgroup float partial[MAX_SIMDGROUPS][2][64];\n"
+    "    threadgroup float shift[ROWS]; // the bias\n"
+    "    uint simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS), parts = K / PART;\n"
+    "    bool takes_part = simdgroup < simdgroups;\n"
+    "    simdgroup_half8x8 a[AHEAD][2][4];\n"
+    "    if (takes_part) read_ahead(weight + ulong(begin_of(group, N)) * K, simdgroup, simdgroups, K, a);\n"
+    "    for (uint k = thread_index; k < MAX_CHANNELS / 4; k += threads) {\n"
+    "        scales[k] = norm_weight[min(k, K / 4 - 1)];\n"
+    "        shifts[k] = norm_bias[min(k, K / 4 - 1)];\n"
+    "    }\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // scales, shifts: the writes above → the reads below\n"
+    "    for (uint block = group; block * ROWS < N; block += groups) {\n"
+    "        uint first_row = begin_of(block, N);\n"
+    "        for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];\n"
+    "        if (block == group) {\n"
+    "            wait_for_previous_kernel();\n"
+    "            for (uint t = simdgroup; takes_part && t < 8; t += simdgroups) // behind the last row the last one again\n"
+    "                normalise(x + ulong(min(t, T - 1)) * (K / 4), scales, shifts, normal[t], K / 4, epsilon, lane);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal, shift: the writes above → the reads below\n"
+    "        simdgroup_float8x8 sum[2];\n"
+    "        for (uint r = 0; r < 2; r++) sum[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
+    "        for (uint first = simdgroup; takes_part && first < parts; first += AHEAD * simdgroups) {\n"
+    "#pragma unroll\n"
+    "            for (uint i = 0; i < AHEAD; i++)\n"
+    "                if (first + i * simdgroups < parts) {\n"
+    "                    simdgroup_half8x8 b[4];\n"
+    "                    load_part(b, &normal[0][(first + i * simdgroups) * PART], STRIDE, true);\n"
+    "                    multiply_part(sum, a[i], b);\n"
+    "                }\n"
+    "            read_ahead(weight + ulong(first_row) * K, first + AHEAD * simdgroups, simdgroups, K, a);\n"
+    "        }\n"
+    "        if (takes_part && (block + groups) * ROWS < N)\n"
+    "            read_ahead(weight + ulong(begin_of(block + groups, N)) * K, simdgroup, simdgroups, K, a);\n"
+    "        for (uint r = 0; r < 2; r++)\n"
+    "            if (takes_part) simdgroup_store(sum[r], partial[simdgroup][r], 8);\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below\n"
+    "        for (uint i = thread_index; i < ROWS * 8; i += threads) {\n"
+    "            uint n = first_row + i / 8, t = i % 8;\n"
+    "            if (t >= T || n < block * ROWS) continue; // the block before has these rows\n"
+    "            float y = shift[i / 8];\n"
+    "            for (uint s = 0; s < simdgroups; s++) y += partial[s][i / 64][i % 64];\n"
+    "            out[ulong(t) * N + n] = Out(GELU ? gelu_of(y) : y);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // partial, shift: the reads above ↔ the next writes\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"norm_linear_batch\")]] kernel decltype(norm_linear_batch<float, false>) norm_linear_batch<float, false>;\n"
+    "template [[host_name(\"norm_linear_batch_gelu\")]] kernel decltype(norm_linear_batch<half, true>) norm_linear_batch<half, true>;\n"},
     {"heads.metal",
     "// heads.metal — between the layout of the matrix products, [B,T,C], and that of attention,\n"
     "// [B,nh,T,hs], where C = nh · hs and head h owns the channels h·hs … (h+1)·hs − 1.\n"
@@ -3767,4 +4251,4 @@ const KernelSource kernel_sources[] = {
     "    history[ulong(b) * (capacity + 1) + length] = ids[b];\n"
     "}\n"},
 };
-const size_t kernel_source_count = 28;
+const size_t kernel_source_count = 30;
