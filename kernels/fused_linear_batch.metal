@@ -17,7 +17,7 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 constant constexpr uint ROWS = 16, PART = 32;
-constant constexpr uint AHEAD = 3;           // parts that are on their way at once
+constant constexpr uint AHEAD = 3; // parts that are on their way at once
 
 // Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
 // kernel that early.
@@ -34,7 +34,7 @@ static void load_part(thread simdgroup_half8x8 (&part)[4], device const half *fr
     for (uint i = 0; i < 4; i++) simdgroup_load(part[i], from + 8 * i, stride, 0, transposed);
 }
 
-// sum[r] += a[r] · b, over a part.
+// sum[r] += Σ_i a[r][i] · b[i]
 static void multiply_part(thread simdgroup_float8x8 (&sum)[2], thread simdgroup_half8x8 (&a)[2][4],
                           thread simdgroup_half8x8 (&b)[4])
 {
@@ -55,6 +55,35 @@ static void read_ahead(device const half *rows, uint first, uint step, uint K,
         for (uint r = 0; r < 2; r++)
             if (first + i * step < K / PART)
                 load_part(ahead[i][r], rows + ulong(8 * r) * K + (first + i * step) * PART, K, false);
+}
+
+// Parts begin, begin + step … of ROWS rows and of TILES tiles; `ahead` has the first ones of the rows. Behind the
+// last tile or part the last one is read again, and not used.
+template <uint TILES>
+static void multiply(device const half *rows, device const half *x, uint first_tile, uint last_tile, uint begin,
+                     uint step, uint K, thread simdgroup_half8x8 (&ahead)[AHEAD][2][4],
+                     thread simdgroup_float8x8 (&sum)[TILES][2])
+{
+    uint parts = K / PART;
+#pragma unroll
+    for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
+    for (uint first = begin; first < parts; first += AHEAD * step) {
+        simdgroup_half8x8 tiles[AHEAD][TILES][4];
+#pragma unroll
+        for (uint i = 0; i < AHEAD; i++)
+#pragma unroll
+            for (uint t = 0; t < TILES; t++) {
+                uint part = min(first + i * step, parts - 1), tile = min(first_tile + t, last_tile);
+                load_part(tiles[i][t], x + ulong(8 * tile) * K + part * PART, K, true);
+            }
+        simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for
+#pragma unroll
+        for (uint i = 0; i < AHEAD; i++)
+#pragma unroll
+            for (uint t = 0; t < TILES; t++)
+                if (first + i * step < parts) multiply_part(sum[t], ahead[i], tiles[i][t]);
+        read_ahead(rows, first + AHEAD * step, step, K, ahead);
+    }
 }
 
 static float gelu_of(float x)
@@ -79,52 +108,35 @@ kernel void linear_batch(
     uint simdgroup [[simdgroup_index_in_threadgroup]])
 {
     constexpr uint MAX_SIMDGROUPS = TILES < 4 ? 16 : 12; // that multiply: their sums have 24 KB
-    threadgroup float partial[MAX_SIMDGROUPS][2][TILES][64];
-    threadgroup float shift[ROWS];
+    threadgroup float sums[MAX_SIMDGROUPS][2][TILES][64];
+    threadgroup float shift[ROWS]; // the bias
     uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS);
-    uint first_tile = group.y * TILES, last_tile = (T - 1) / 8, parts = K / PART;
+    uint first_tile = group.y * TILES, last_tile = (T - 1) / 8;
     bool takes_part = simdgroup < simdgroups;
-    simdgroup_half8x8 a[AHEAD][2][4];
-    if (takes_part) read_ahead(weight + ulong(begin_of(group.x, N)) * K, simdgroup, simdgroups, K, a);
+    simdgroup_half8x8 ahead[AHEAD][2][4];
+    if (takes_part) read_ahead(weight + ulong(begin_of(group.x, N)) * K, simdgroup, simdgroups, K, ahead);
     for (uint block = group.x; block * ROWS < N; block += groups.x) {
-        uint first_row = begin_of(block, N);
+        uint first_row = begin_of(block, N), next = block + groups.x;
         for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];
         if (block == group.x) wait_for_previous_kernel();
-        simdgroup_float8x8 sum[TILES][2];
+        if (takes_part) {
+            simdgroup_float8x8 sum[TILES][2];
+            multiply(weight + ulong(first_row) * K, x, first_tile, last_tile, simdgroup, simdgroups, K, ahead, sum);
+            if (next * ROWS < N)
+                read_ahead(weight + ulong(begin_of(next, N)) * K, simdgroup, simdgroups, K, ahead);
 #pragma unroll
-        for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
-        for (uint first = simdgroup; takes_part && first < parts; first += AHEAD * simdgroups) {
-            simdgroup_half8x8 b[AHEAD][TILES][4];
-#pragma unroll
-            for (uint i = 0; i < AHEAD; i++)
-#pragma unroll
-                for (uint t = 0; t < TILES; t++) { // behind the last tile or part the last one again
-                    uint part = min(first + i * simdgroups, parts - 1), tile = min(first_tile + t, last_tile);
-                    load_part(b[i][t], x + ulong(8 * tile) * K + part * PART, K, true);
-                }
-            simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for
-#pragma unroll
-            for (uint i = 0; i < AHEAD; i++)
-#pragma unroll
-                for (uint t = 0; t < TILES; t++)
-                    if (first + i * simdgroups < parts) multiply_part(sum[t], a[i], b[i][t]);
-            read_ahead(weight + ulong(first_row) * K, first + AHEAD * simdgroups, simdgroups, K, a);
+            for (uint i = 0; i < 2 * TILES; i++) simdgroup_store(sum[i / 2][i % 2], sums[simdgroup][i % 2][i / 2], 8);
         }
-        if (takes_part && (block + groups.x) * ROWS < N)
-            read_ahead(weight + ulong(begin_of(block + groups.x, N)) * K, simdgroup, simdgroups, K, a);
-#pragma unroll
-        for (uint i = 0; i < 2 * TILES; i++)
-            if (takes_part) simdgroup_store(sum[i / 2][i % 2], partial[simdgroup][i % 2][i / 2], 8);
-        threadgroup_barrier(mem_flags::mem_threadgroup); // partial, shift: the writes above → the reads below
+        threadgroup_barrier(mem_flags::mem_threadgroup); // sums, shift: the writes above → the reads below
         for (uint i = thread_index; i < ROWS * 8 * TILES; i += threads) {
             uint r = i / (64 * TILES), tile = i / 64 % TILES, n = 8 * r + i % 64 / 8;
             ulong t = 8 * (first_tile + tile) + i % 8, at = t * N + first_row + n;
             if (t >= T || first_row + n < block * ROWS) continue; // the block before has these rows
             float before = ADD ? float(out[at]) : 0.0f, y = shift[n];
-            for (uint s = 0; s < simdgroups; s++) y += partial[s][r][tile][i % 64];
+            for (uint s = 0; s < simdgroups; s++) y += sums[s][r][tile][i % 64];
             out[at] = Out(before + (GELU ? gelu_of(y) : y));
         }
-        threadgroup_barrier(mem_flags::mem_threadgroup); // partial, shift: the reads above ↔ the next writes
+        threadgroup_barrier(mem_flags::mem_threadgroup); // sums, shift: the reads above ↔ the next writes
     }
 }
 

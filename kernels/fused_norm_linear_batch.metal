@@ -14,8 +14,8 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 constant constexpr uint ROWS = 16, PART = 32;
-constant constexpr uint AHEAD = 3;           // parts that are on their way at once
-constant constexpr uint MAX_SIMDGROUPS = 8;  // that take part
+constant constexpr uint AHEAD = 3;          // parts that are on their way at once
+constant constexpr uint MAX_SIMDGROUPS = 8; // that take part
 constant constexpr uint MAX_CHANNELS = 1024, STRIDE = MAX_CHANNELS + PART; // rows begin in different banks
 constant constexpr uint SHARE = (MAX_CHANNELS / 4 + SIMD_WIDTH - 1) / SIMD_WIDTH; // a lane's vectors of a row
 
@@ -84,6 +84,23 @@ static void normalise(device const float4 *x, threadgroup const float4 *scales, 
     }
 }
 
+// Parts begin, begin + step … of ROWS rows and of the tokens; `ahead` has the first ones of the rows.
+static void multiply(device const half *rows, threadgroup const half (*normal)[STRIDE], uint begin, uint step, uint K,
+                     thread simdgroup_half8x8 (&ahead)[AHEAD][2][4], thread simdgroup_float8x8 (&sum)[2])
+{
+    for (uint r = 0; r < 2; r++) sum[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
+    for (uint first = begin; first < K / PART; first += AHEAD * step) {
+#pragma unroll
+        for (uint i = 0; i < AHEAD; i++)
+            if (first + i * step < K / PART) {
+                simdgroup_half8x8 tokens[4];
+                load_part(tokens, &normal[0][(first + i * step) * PART], STRIDE, true);
+                multiply_part(sum, ahead[i], tokens);
+            }
+        read_ahead(rows, first + AHEAD * step, step, K, ahead);
+    }
+}
+
 static float gelu_of(float x)
 {
     float inner = 0.7978845608f * (x + 0.044715f * x * x * x);
@@ -111,19 +128,19 @@ kernel void norm_linear_batch(
 {
     threadgroup half normal[8][STRIDE];
     threadgroup float4 scales[MAX_CHANNELS / 4], shifts[MAX_CHANNELS / 4]; // of layernorm
-    threadgroup float partial[MAX_SIMDGROUPS][2][64];
+    threadgroup float sums[MAX_SIMDGROUPS][2][64];
     threadgroup float shift[ROWS]; // the bias
-    uint simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS), parts = K / PART;
+    uint simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS);
     bool takes_part = simdgroup < simdgroups;
-    simdgroup_half8x8 a[AHEAD][2][4];
-    if (takes_part) read_ahead(weight + ulong(begin_of(group, N)) * K, simdgroup, simdgroups, K, a);
+    simdgroup_half8x8 ahead[AHEAD][2][4];
+    if (takes_part) read_ahead(weight + ulong(begin_of(group, N)) * K, simdgroup, simdgroups, K, ahead);
     for (uint k = thread_index; k < MAX_CHANNELS / 4; k += threads) {
         scales[k] = norm_weight[min(k, K / 4 - 1)];
         shifts[k] = norm_bias[min(k, K / 4 - 1)];
     }
     threadgroup_barrier(mem_flags::mem_threadgroup); // scales, shifts: the writes above → the reads below
     for (uint block = group; block * ROWS < N; block += groups) {
-        uint first_row = begin_of(block, N);
+        uint first_row = begin_of(block, N), next = block + groups;
         for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];
         if (block == group) {
             wait_for_previous_kernel();
@@ -131,31 +148,22 @@ kernel void norm_linear_batch(
                 normalise(x + ulong(min(t, T - 1)) * (K / 4), scales, shifts, normal[t], K / 4, epsilon, lane);
         }
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal, shift: the writes above → the reads below
-        simdgroup_float8x8 sum[2];
-        for (uint r = 0; r < 2; r++) sum[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
-        for (uint first = simdgroup; takes_part && first < parts; first += AHEAD * simdgroups) {
-#pragma unroll
-            for (uint i = 0; i < AHEAD; i++)
-                if (first + i * simdgroups < parts) {
-                    simdgroup_half8x8 b[4];
-                    load_part(b, &normal[0][(first + i * simdgroups) * PART], STRIDE, true);
-                    multiply_part(sum, a[i], b);
-                }
-            read_ahead(weight + ulong(first_row) * K, first + AHEAD * simdgroups, simdgroups, K, a);
+        if (takes_part) {
+            simdgroup_float8x8 sum[2];
+            multiply(weight + ulong(first_row) * K, normal, simdgroup, simdgroups, K, ahead, sum);
+            if (next * ROWS < N)
+                read_ahead(weight + ulong(begin_of(next, N)) * K, simdgroup, simdgroups, K, ahead);
+            for (uint r = 0; r < 2; r++) simdgroup_store(sum[r], sums[simdgroup][r], 8);
         }
-        if (takes_part && (block + groups) * ROWS < N)
-            read_ahead(weight + ulong(begin_of(block + groups, N)) * K, simdgroup, simdgroups, K, a);
-        for (uint r = 0; r < 2; r++)
-            if (takes_part) simdgroup_store(sum[r], partial[simdgroup][r], 8);
-        threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below
+        threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the writes above → the reads below
         for (uint i = thread_index; i < ROWS * 8; i += threads) {
             uint n = first_row + i / 8, t = i % 8;
             if (t >= T || n < block * ROWS) continue; // the block before has these rows
             float y = shift[i / 8];
-            for (uint s = 0; s < simdgroups; s++) y += partial[s][i / 64][i % 64];
+            for (uint s = 0; s < simdgroups; s++) y += sums[s][i / 64][i % 64];
             out[ulong(t) * N + n] = Out(GELU ? gelu_of(y) : y);
         }
-        threadgroup_barrier(mem_flags::mem_threadgroup); // partial, shift: the reads above ↔ the next writes
+        threadgroup_barrier(mem_flags::mem_threadgroup); // sums, shift: the reads above ↔ the next writes
     }
 }
 
