@@ -10,7 +10,8 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;
-constant constexpr uint AHEAD = SIMD_WIDTH == 1 ? 1 : 8; // reads that are on their way at once
+// Reads that are on their way at once: 1,024 threads take two turns for GPT-2's 50,257 logits.
+constant constexpr uint AHEAD = SIMD_WIDTH == 1 ? 1 : 25;
 
 kernel void argmax_sample(
     device const float *logits [[buffer(0)]], // [B,V]
@@ -30,12 +31,14 @@ kernel void argmax_sample(
 
     float largest = -INFINITY;
     uint nan = 0;
-    for (uint first = thread_index; first < V; first += AHEAD * threads)
+    for (uint first = thread_index; first < V; first += AHEAD * threads) {
+        float value[AHEAD];
+        for (uint i = 0; i < AHEAD; i++) value[i] = row[min(first + i * threads, V - 1)];
         for (uint i = 0; i < AHEAD; i++) {
-            float value = row[min(first + i * threads, V - 1)];
-            largest = max(largest, value);
-            nan |= uint(isnan(value));
+            largest = max(largest, value[i]);
+            nan |= uint(isnan(value[i]));
         }
+    }
     largest = simd_max(largest);
     nan = simd_max(nan);
     if (lane == 0) {

@@ -5,7 +5,8 @@
 // One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Each simdgroup takes a block of 16 queries;
 // keys and values come to threadgroup memory KEYS at a time, for all blocks, while the next are on their way.
 // Scores, weights and sums stay in registers, as matrices of which every lane has some elements. Query t of row b
-// sees the keys s < lengths[b] + min(t + 1, counts[b]). Only whole simdgroups take part, so there must be one.
+// sees the keys s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out: half where the next matrix
+// product takes halves. Only whole simdgroups take part, so there must be one.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -142,14 +143,14 @@ static void weigh(thread Floats &score, thread Softmax &softmax, thread Halves &
     }
 }
 
-template <typename KV4>
+template <typename KV4, typename Out>
 kernel void flash_attention_tiles(
     device const float4 *q [[buffer(0)]],     // [B,nh,T,16]
     device const KV4 *keys [[buffer(1)]],     // [B,nh,capacity,16]
     device const KV4 *values [[buffer(2)]],   // [B,nh,capacity,16]
     device const uint *lengths [[buffer(3)]], // [B]
     device const uint *counts [[buffer(4)]],  // [B]
-    device float *out [[buffer(5)]],          // [B,T,nh,64]
+    device Out *out [[buffer(5)]],            // [B,T,nh,64]
     constant uint &T [[buffer(6)]],
     constant uint &capacity [[buffer(7)]],
     constant float &scale [[buffer(8)]],
@@ -231,10 +232,12 @@ kernel void flash_attention_tiles(
 #pragma unroll
             for (uint c = 0; c < 8; c++)
                 for (uint j = 0; j < COLUMNS; j++)
-                    out[to + 8 * c + j] = sum[r][c].thread_elements()[e * COLUMNS + j] * part;
+                    out[to + 8 * c + j] = Out(sum[r][c].thread_elements()[e * COLUMNS + j] * part);
         }
     }
 }
 
-template [[host_name("flash_attention_tiles_f32")]] kernel decltype(flash_attention_tiles<float4>) flash_attention_tiles<float4>;
-template [[host_name("flash_attention_tiles_f16")]] kernel decltype(flash_attention_tiles<half4>) flash_attention_tiles<half4>;
+template [[host_name("flash_attention_tiles_f32")]] kernel decltype(flash_attention_tiles<float4, float>) flash_attention_tiles<float4, float>;
+template [[host_name("flash_attention_tiles_f16")]] kernel decltype(flash_attention_tiles<half4, float>) flash_attention_tiles<half4, float>;
+template [[host_name("flash_attention_tiles_f32_to_f16")]] kernel decltype(flash_attention_tiles<float4, half>) flash_attention_tiles<float4, half>;
+template [[host_name("flash_attention_tiles_f16_to_f16")]] kernel decltype(flash_attention_tiles<half4, half>) flash_attention_tiles<half4, half>;

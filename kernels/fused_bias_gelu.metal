@@ -2,11 +2,14 @@
 //
 //   out[t,n] = gelu(in[t,n] + bias[n]),   gelu(x) = 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))
 //
-// One thread per element, grid (N, T). A pass for the bias and another for GELU (activation.metal) would each
+// A thread takes SHARE elements of a row, which are far apart so that neighbours in a simdgroup are neighbours in
+// memory: their reads are on their way at once. Grid (⌈N / SHARE⌉, T). A pass for the bias and another for GELU (activation.metal) would each
 // be as slow as the memory they walk through. What comes out is of type Out: half where the next matrix
 // product takes halves.
 #include <metal_stdlib>
 using namespace metal;
+
+constant constexpr uint SHARE = 4;
 
 template <typename Out>
 kernel void add_bias_then_gelu(
@@ -17,11 +20,13 @@ kernel void add_bias_then_gelu(
     constant uint &N [[buffer(4)]],
     uint2 id [[thread_position_in_grid]])
 {
-    uint n = id.x, t = id.y;
-    if (n >= N || t >= T) return;
-    float x = in[ulong(t) * N + n] + bias[n];
-    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);
-    out[ulong(t) * N + n] = Out(0.5f * x * (1.0f + precise::tanh(inner)));
+    uint distance = (N + SHARE - 1) / SHARE, t = id.y;
+    if (id.x >= distance || t >= T) return;
+    for (uint n = id.x; n < N; n += distance) {
+        float x = in[ulong(t) * N + n] + bias[n];
+        float inner = 0.7978845608f * (x + 0.044715f * x * x * x);
+        out[ulong(t) * N + n] = Out(0.5f * x * (1.0f + precise::tanh(inner)));
+    }
 }
 
 template [[host_name("bias_gelu")]] kernel decltype(add_bias_then_gelu<float>) add_bias_then_gelu<float>;

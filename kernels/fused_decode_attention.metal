@@ -17,11 +17,13 @@ using namespace metal;
 constant constexpr uint VECTORS = 16; // of four channels, per head
 constant constexpr uint SHARE = 8;    // lanes of a team
 constant constexpr uint PARTS = VECTORS / SHARE;
-constant constexpr uint KEYS = 2;                                             // that a team reads at once
+constant constexpr uint KEYS = 4;                                             // that a team reads at once
 constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup
 constant constexpr uint MAX_SIMDGROUPS = 16; // that take part
+constant constexpr float LOG2_E = 1.44269504f;
 
-// The softmax of some keys so far, and a lane's part of their weighted values.
+// The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a lane's
+// part of the weighted values. m is never −∞, so that no difference is NaN.
 struct Running {
     float m, l;
     float4 sum[PARTS];
@@ -30,19 +32,17 @@ struct Running {
 // Both as if they had run through their keys one after the other.
 static void merge(thread Running &a, Running b)
 {
-    float m = max(a.m, b.m);
-    float left = a.m == -INFINITY ? 0.0f : exp(a.m - m), right = b.m == -INFINITY ? 0.0f : exp(b.m - m);
+    float m = max(a.m, b.m), left = fast::exp2(a.m - m), right = fast::exp2(b.m - m);
+    a.m = m;
     a.l = a.l * left + b.l * right;
     for (uint i = 0; i < PARTS; i++) a.sum[i] = a.sum[i] * left + b.sum[i] * right;
-    a.m = m;
 }
 
 // Where a head's query is, the new key and value, and the cached ones.
 template <typename KV4> struct Head {
     device const float4 *query, *key, *value; // [16]
     device const KV4 *keys, *values;          // [length,16]
-    uint length;
-    float scale;
+    float scale;                              // of scores to the base 2
 };
 
 static void store(device float4 *to, float4 value) { *to = value; }
@@ -52,42 +52,47 @@ static void store(device half4 *to, float4 value) { *to = half4(value); }
 static float4 kept(device const float4 *, float4 value) { return value; }
 static float4 kept(device const half4 *, float4 value) { return float4(half4(value)); }
 
-// Vector c of key or value s, of which the new one is not read from the cache: it is only just written there.
-template <typename KV4>
-static float4 read(device const KV4 *cached, device const float4 *fresh, uint s, uint length, uint c)
+static float team_sum(float value)
 {
-    return s < length ? float4(cached[ulong(s) * VECTORS + c]) : kept(cached, fresh[c]);
+    for (uint distance = 1; distance < SHARE; distance *= 2) value += simd_shuffle_xor(value, ushort(distance));
+    return value;
 }
 
-// The keys begin … end − 1, by the teams of a whole simdgroup; this lane's part of what its team has seen.
+// The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; this lane's
+// part of what its team has seen. What needs no waiting for is read first.
 template <typename KV4>
-static Running run_through(Head<KV4> head, uint begin, uint end, uint team, uint lane)
+static Running run_through(Head<KV4> head, uint begin, uint end, bool is_mine, uint team, uint lane)
 {
-    Running running;
-    running.m = -INFINITY;
+    Running running, fresh;
+    running.m = -FLT_MAX;
     running.l = 0.0f;
+    fresh.m = 0.0f;
+    fresh.l = 1.0f;
     float4 query[PARTS];
     for (uint i = 0; i < PARTS; i++) {
         query[i] = head.query[lane + i * SHARE] * head.scale;
-        running.sum[i] = 0.0f;
+        running.sum[i] = float4(0.0f);
+        fresh.sum[i] = kept(head.values, head.value[lane + i * SHARE]);
+        fresh.m += dot(query[i], kept(head.keys, head.key[lane + i * SHARE]));
     }
     for (uint first = begin; first < end; first += KEYS * TEAMS) { // as often for every team: they shuffle
         Running one[KEYS];                                         // each key alone
         for (uint j = 0; j < KEYS; j++) {
-            uint s = min(first + j * TEAMS + team, end - 1);
+            ulong start = ulong(min(first + j * TEAMS + team, end - 1)) * VECTORS + lane;
             one[j].m = 0.0f;
             one[j].l = 1.0f;
             for (uint i = 0; i < PARTS; i++) {
-                one[j].sum[i] = read(head.values, head.value, s, head.length, lane + i * SHARE);
-                one[j].m += dot(query[i], read(head.keys, head.key, s, head.length, lane + i * SHARE));
+                one[j].sum[i] = float4(head.values[start + i * SHARE]);
+                one[j].m += dot(query[i], float4(head.keys[start + i * SHARE]));
             }
         }
         for (uint j = 0; j < KEYS; j++) {
-            for (uint distance = 1; distance < SHARE; distance *= 2)
-                one[j].m += simd_shuffle_xor(one[j].m, ushort(distance));
+            one[j].m = team_sum(one[j].m);
             if (first + j * TEAMS + team < end) merge(running, one[j]);
         }
     }
+    fresh.m = team_sum(fresh.m);
+    if (is_mine && team == 0) merge(running, fresh);
     return running;
 }
 
@@ -103,18 +108,19 @@ static Running other(Running running, ushort distance)
 
 // All of it by one lane, where a simdgroup is not whole or has but one. Returns m and l.
 template <typename KV4>
-static float2 run_alone(Head<KV4> head, uint begin, uint end, threadgroup float4 *sums)
+static float2 run_alone(Head<KV4> head, uint begin, uint end, bool is_mine, threadgroup float4 *sums)
 {
-    float m = -INFINITY, l = 0.0f;
-    for (uint c = 0; c < VECTORS; c++) sums[c] = 0.0f;
-    for (uint s = begin; s < end; s++) {
+    float m = -FLT_MAX, l = 0.0f;
+    for (uint c = 0; c < VECTORS; c++) sums[c] = float4(0.0f);
+    for (uint s = begin; s < end + is_mine; s++) {
+        bool is_new = s == end;
+        device const KV4 *key = head.keys + ulong(s) * VECTORS, *value = head.values + ulong(s) * VECTORS;
         float score = 0.0f;
         for (uint c = 0; c < VECTORS; c++)
-            score += dot(head.query[c], read(head.keys, head.key, s, head.length, c)) * head.scale;
-        float largest = max(m, score), weight = exp(score - largest);
-        float shrink = m == -INFINITY ? 0.0f : exp(m - largest);
+            score += dot(head.query[c], is_new ? kept(key, head.key[c]) : float4(key[c])) * head.scale;
+        float largest = max(m, score), weight = fast::exp2(score - largest), shrink = fast::exp2(m - largest);
         for (uint c = 0; c < VECTORS; c++)
-            sums[c] = sums[c] * shrink + read(head.values, head.value, s, head.length, c) * weight;
+            sums[c] = sums[c] * shrink + (is_new ? kept(value, head.value[c]) : float4(value[c])) * weight;
         l = l * shrink + weight;
         m = largest;
     }
@@ -141,48 +147,53 @@ kernel void decode_attention_hs64(
 {
     threadgroup float4 sums[MAX_SIMDGROUPS][VECTORS];
     threadgroup float2 softmax[MAX_SIMDGROUPS]; // m and l
+    threadgroup float shrink[MAX_SIMDGROUPS];
     uint threads = group_size.x, b = group.y, nh = groups.x, length = lengths[b];
-    uint end = length + min(counts[b], 1u), simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);
+    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);
+    bool is_new = counts[b] > 0;
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
     ulong start = (ulong(b) * nh + group.x) * capacity * VECTORS;
     device const float4 *query = qkv + (ulong(b) * 3 * nh + group.x) * VECTORS;
     device const float4 *key = query + nh * VECTORS, *value = key + nh * VECTORS;
-    if (length < min(end, capacity))
-        for (uint c = thread_index; c < VECTORS; c += threads) {
-            store(keys + start + ulong(length) * VECTORS + c, key[c]);
-            store(values + start + ulong(length) * VECTORS + c, value[c]);
-        }
-
     for (uint i = simdgroups * VECTORS + thread_index; i < MAX_SIMDGROUPS * VECTORS; i += threads) {
         sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there
-        if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-INFINITY, 0.0f);
+        if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);
     }
-    Head<KV4> head = {query, key, value, keys + start, values + start, length, scale};
-    uint share = (end + simdgroups - 1) / simdgroups;
-    uint first = min(end, simdgroup * share), last = min(end, first + share);
+    Head<KV4> head = {query, key, value, keys + start, values + start, scale * LOG2_E};
+    uint share = (length + simdgroups - 1) / simdgroups;
+    uint first = min(length, simdgroup * share), last = min(length, first + share);
+    bool is_mine = is_new && simdgroup == simdgroups - 1;
     if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {
-        Running running = run_through(head, first, last, lane / SHARE, lane % SHARE);
+        Running running = run_through(head, first, last, is_mine, lane / SHARE, lane % SHARE);
         for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)
             merge(running, other(running, ushort(distance)));
         if (lane == 0) softmax[simdgroup] = float2(running.m, running.l);
         if (lane < SHARE)
             for (uint i = 0; i < PARTS; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];
     } else if (simdgroup < simdgroups && lane == 0) {
-        softmax[simdgroup] = run_alone(head, first, last, sums[simdgroup]);
+        softmax[simdgroup] = run_alone(head, first, last, is_mine, sums[simdgroup]);
     }
     threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below
-    float largest = -INFINITY;
-    for (uint i = 0; i < MAX_SIMDGROUPS; i++) largest = max(largest, softmax[i][0]);
+    for (uint i = thread_index; i < MAX_SIMDGROUPS; i += threads) {
+        float largest = softmax[0][0];
+        for (uint j = 1; j < MAX_SIMDGROUPS; j++) largest = max(largest, softmax[j][0]);
+        shrink[i] = fast::exp2(softmax[i][0] - largest);
+    }
+    threadgroup_barrier(mem_flags::mem_threadgroup); // shrink: the writes above → the reads below
     for (uint c = thread_index; c < VECTORS; c += threads) {
-        float4 sum = 0.0f;
+        float4 sum = float4(0.0f);
         float total = 0.0f;
         for (uint i = 0; i < MAX_SIMDGROUPS; i++) {
-            float shrink = softmax[i][0] == -INFINITY ? 0.0f : exp(softmax[i][0] - largest);
-            total += softmax[i][1] * shrink;
-            sum += sums[i][c] * shrink;
+            total += softmax[i][1] * shrink[i];
+            sum += sums[i][c] * shrink[i];
         }
-        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum / total);
+        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));
     }
+    if (is_new && length < capacity)
+        for (uint c = thread_index; c < VECTORS; c += threads) {
+            store(keys + start + ulong(length) * VECTORS + c, key[c]);
+            store(values + start + ulong(length) * VECTORS + c, value[c]);
+        }
 }
 
 template [[host_name("decode_attention_hs64_f32")]] kernel decltype(decode_attention_hs64<float4, float4>) decode_attention_hs64<float4, float4>;

@@ -3,12 +3,13 @@
 //   stream[t,n] += Σ_k x[t,k] · weight[n,k] + bias[n]
 //
 // linear.metal and the addition of residual.metal in one kernel, whose layernorm is the beginning of the
-// kernel that comes next (fused_norm_linear.metal). One simdgroup per weight row n; its lanes read four
-// neighbours at a time. K is a multiple of 4. Grid N simdgroups.
+// kernel that comes next (fused_norm_linear.metal). A threadgroup takes ROWS weight rows; its threads share out
+// the columns, in vectors of four. K is a multiple of 4. Grid ⌈N / ROWS⌉ threadgroups.
 #include <metal_stdlib>
 using namespace metal;
 
-constant constexpr uint AHEAD = 4; // reads of a lane that are on their way at once, twice
+constant constexpr uint ROWS = 2;
+constant constexpr uint AHEAD = 7; // vectors of each row that a thread has on their way at once
 
 // Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
 // kernel that early.
@@ -17,100 +18,86 @@ constant constexpr bool WAITS_ITSELF = true;
 #define wait_for_previous_kernel()
 #endif
 
-// The next reads of a row: from `first` on, 0 behind its end.
+// A thread's next vectors of each row; behind the end the last one, which x has zeros for.
 template <typename Vector>
-static void read_ahead(device const Vector *weight, uint first, uint vectors, uint lanes,
-                       thread Vector (&ahead)[AHEAD])
+static void read_part(thread Vector (&part)[ROWS][AHEAD], device const Vector *weight, uint n, uint N, uint vectors,
+                      uint first, uint threads)
 {
-    for (uint i = 0; i < AHEAD; i++) {
-        Vector value = weight[min(first + i * lanes, vectors - 1)];
-        ahead[i] = first + i * lanes < vectors ? value : Vector(0.0f);
-    }
-}
-
-// COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
-template <uint COUNT, typename Vector>
-static void add_row(device const Vector *weight, device const float4 *x, float bias, device float *stream,
-                    uint vectors, uint N, uint lane, uint lanes)
-{
-    Vector value[AHEAD], next[AHEAD];
-    read_ahead(weight, lane, vectors, lanes, value);
-    read_ahead(weight, lane + AHEAD * lanes, vectors, lanes, next);
-    wait_for_previous_kernel();
-    float sum[COUNT], before[COUNT]; // read early: it takes as long as a part of the weights
-    for (uint t = 0; t < COUNT; t++) {
-        sum[t] = 0.0f;
-        before[t] = lane == 0 ? stream[ulong(t) * N] : 0.0f;
-    }
-    for (uint first = lane; first < vectors; first += AHEAD * lanes) {
+    for (uint r = 0; r < ROWS; r++)
         for (uint i = 0; i < AHEAD; i++)
-            for (uint t = 0; t < COUNT; t++)
-                sum[t] += dot(float4(value[i]), x[ulong(t) * vectors + min(first + i * lanes, vectors - 1)]);
-        for (uint i = 0; i < AHEAD; i++) value[i] = next[i];
-        read_ahead(weight, first + 2 * AHEAD * lanes, vectors, lanes, next);
-    }
+            part[r][i] = weight[ulong(min(n + r, N - 1)) * vectors + min(first + i * threads, vectors - 1)];
+}
+
+// Their products with COUNT tokens.
+template <typename Vector, uint COUNT>
+static void multiply_part(thread const Vector (&part)[ROWS][AHEAD], device const float4 *x, uint vectors, uint first,
+                          uint threads, uint count, thread float (&sum)[ROWS][COUNT])
+{
     for (uint t = 0; t < COUNT; t++) {
-        float total = simd_sum(sum[t]);
-        if (lane == 0) stream[ulong(t) * N] = before[t] + (total + bias);
+        device const float4 *row = x + ulong(min(t, count - 1)) * vectors;
+        float4 value[AHEAD];
+        for (uint i = 0; i < AHEAD; i++) value[i] = row[min(first + i * threads, vectors - 1)];
+        for (uint i = 0; i < AHEAD; i++) {
+            if (first + i * threads >= vectors) value[i] = float4(0.0f);
+            for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value[i], float4(part[r][i]));
+        }
     }
 }
 
-kernel void linear_residual_f32(
+template <typename Vector, uint COUNT>
+kernel void linear_residual(
     device const float4 *x [[buffer(0)]],      // [T,K/4]
-    device const float4 *weight [[buffer(1)]], // [N,K/4]
+    device const Vector *weight [[buffer(1)]], // [N,K/4]
     device const float *bias [[buffer(2)]],    // [N]
     device float *stream [[buffer(3)]],        // [T,N]
     constant uint &T [[buffer(4)]],
     constant uint &K [[buffer(5)]],
     constant uint &N [[buffer(6)]],
     uint group [[threadgroup_position_in_grid]],
+    uint thread_index [[thread_index_in_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
-    uint simdgroups [[simdgroups_per_threadgroup]],
-    uint threads [[threads_per_threadgroup]],
-    uint simd_width [[threads_per_simdgroup]])
+    uint simdgroups [[simdgroups_per_threadgroup]])
 {
-    uint n = group * simdgroups + simdgroup, vectors = K / 4;
-    if (n >= N) return;
-    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
-    device const float4 *row = weight + ulong(n) * vectors;
-    uint t = 0;
-    for (; t + 8 <= T; t += 8)
-        add_row<8>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);
-    for (; t + 4 <= T; t += 4)
-        add_row<4>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);
-    for (; t + 2 <= T; t += 2)
-        add_row<2>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);
-    for (; t < T; t++)
-        add_row<1>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);
+    threadgroup float partial[ROWS][COUNT][32];
+    uint n = group * ROWS, vectors = K / 4;
+    Vector part[ROWS][AHEAD];
+    read_part(part, weight, n, N, vectors, thread_index, threads);
+    float row_bias[ROWS];
+    for (uint r = 0; r < ROWS; r++) row_bias[r] = bias[min(n + r, N - 1)];
+    wait_for_previous_kernel();
+    for (uint begin = 0; begin < T; begin += COUNT) {
+        uint count = min(COUNT, T - begin);
+        float sum[ROWS][COUNT], before[ROWS][COUNT]; // read early: it takes as long as a part of the weights
+        for (uint r = 0; r < ROWS; r++)
+            for (uint t = 0; t < COUNT; t++) {
+                sum[r][t] = 0.0f;
+                if (thread_index == 0) before[r][t] = stream[ulong(begin + min(t, count - 1)) * N + min(n + r, N - 1)];
+            }
+        for (uint first = thread_index; first < vectors; first += AHEAD * threads) {
+            if (first != thread_index) read_part(part, weight, n, N, vectors, first, threads);
+            multiply_part(part, x + ulong(begin) * vectors, vectors, first, threads, count, sum);
+        }
+        for (uint r = 0; r < ROWS; r++)
+            for (uint t = 0; t < COUNT; t++) {
+                float total = simd_sum(sum[r][t]);
+                if (lane == 0) partial[r][t][simdgroup] = total;
+            }
+        threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below
+        for (uint r = 0; r < ROWS && thread_index == 0; r++)
+            for (uint t = 0; t < count && n + r < N; t++) {
+                float total = row_bias[r];
+                for (uint i = 0; i < simdgroups; i++) total += partial[r][t][i];
+                stream[ulong(begin + t) * N + n + r] = before[r][t] + total;
+            }
+        if (begin + COUNT >= T) break;
+        if (vectors > AHEAD * threads) read_part(part, weight, n, N, vectors, thread_index, threads);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the reads above ↔ the next writes
+    }
 }
 
-kernel void linear_residual_f16(
-    device const float4 *x [[buffer(0)]],      // [T,K/4]
-    device const half4 *weight [[buffer(1)]],  // [N,K/4]
-    device const float *bias [[buffer(2)]],    // [N]
-    device float *stream [[buffer(3)]],        // [T,N]
-    constant uint &T [[buffer(4)]],
-    constant uint &K [[buffer(5)]],
-    constant uint &N [[buffer(6)]],
-    uint group [[threadgroup_position_in_grid]],
-    uint lane [[thread_index_in_simdgroup]],
-    uint simdgroup [[simdgroup_index_in_threadgroup]],
-    uint simdgroups [[simdgroups_per_threadgroup]],
-    uint threads [[threads_per_threadgroup]],
-    uint simd_width [[threads_per_simdgroup]])
-{
-    uint n = group * simdgroups + simdgroup, vectors = K / 4;
-    if (n >= N) return;
-    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
-    device const half4 *row = weight + ulong(n) * vectors;
-    uint t = 0;
-    for (; t + 8 <= T; t += 8)
-        add_row<8>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);
-    for (; t + 4 <= T; t += 4)
-        add_row<4>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);
-    for (; t + 2 <= T; t += 2)
-        add_row<2>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);
-    for (; t < T; t++)
-        add_row<1>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);
-}
+// In pairs two tokens at a time.
+template [[host_name("linear_residual_f32")]] kernel decltype(linear_residual<float4, 1>) linear_residual<float4, 1>;
+template [[host_name("linear_residual_f16")]] kernel decltype(linear_residual<half4, 1>) linear_residual<half4, 1>;
+template [[host_name("linear_residual_pair_f32")]] kernel decltype(linear_residual<float4, 2>) linear_residual<float4, 2>;

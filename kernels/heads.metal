@@ -3,13 +3,16 @@
 #include <metal_stdlib>
 using namespace metal;
 
+constant constexpr uint SHARE = 4;
+
 // Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:
 //
 //   Q[b,h,t,d]                   = (qkv + bias)[b,t, h·hs + d]
 //   keys[b,h,lengths[b]+t,d]     = (qkv + bias)[b,t, C + h·hs + d]      for t < counts[b]
 //   values[b,h,lengths[b]+t,d]   = (qkv + bias)[b,t, 2C + h·hs + d]     for t < counts[b]
 //
-// One thread per channel of a head and token, grid (hs, T, B·nh). Row b brings counts[b] ≤ T new tokens;
+// A thread takes a channel of a head, of up to SHARE tokens: their reads are on their way at once. Grid
+// (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new tokens;
 // what is behind them is padding and stays out of the cache. The bias is that of the matrix product which
 // made qkv, added here to save a pass over memory. The cache is of type KV, float or half.
 template <typename KV>
@@ -27,16 +30,17 @@ kernel void split_heads(
     constant uint &capacity [[buffer(10)]],
     uint3 id [[thread_position_in_grid]])
 {
-    uint d = id.x, t = id.y, head = id.z, b = head / nh, C = nh * hs, position = lengths[b] + t;
-    uint channel = head % nh * hs;
-    ulong from = (ulong(b) * T + t) * (3 * C) + channel;
-    ulong to_q = (ulong(head) * T + t) * hs, to = (ulong(head) * capacity + position) * hs;
-    bool is_new = t < counts[b] && position < capacity;
-    if (d >= hs || t >= T) return;
-    q[to_q + d] = qkv[from + d] + bias[channel + d];
-    if (!is_new) return;
-    keys[to + d] = KV(qkv[from + C + d] + bias[C + channel + d]);
-    values[to + d] = KV(qkv[from + 2 * C + d] + bias[2 * C + channel + d]);
+    uint d = id.x, head = id.z, b = head / nh, C = nh * hs, channel = head % nh * hs;
+    uint distance = (T + SHARE - 1) / SHARE, length = lengths[b], count = min(counts[b], capacity - min(length, capacity));
+    if (d >= hs || id.y >= distance) return;
+    for (uint t = id.y; t < T; t += distance) {
+        ulong from = (ulong(b) * T + t) * (3 * C) + channel;
+        ulong to_q = (ulong(head) * T + t) * hs, to = (ulong(head) * capacity + length + t) * hs;
+        q[to_q + d] = qkv[from + d] + bias[channel + d];
+        if (t >= count) continue;
+        keys[to + d] = KV(qkv[from + C + d] + bias[C + channel + d]);
+        values[to + d] = KV(qkv[from + 2 * C + d] + bias[2 * C + channel + d]);
+    }
 }
 
 template [[host_name("split_heads_f32")]] kernel decltype(split_heads<float>) split_heads<float>;

@@ -21,6 +21,8 @@ enum { BATCH_LEAST = 2, BATCH_MOST = 32 };
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 /* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its four simdgroups. */
 enum { TILE_QUERIES = 64, TILE_THREADS = 128 };
+/* SHARE of kernels/heads.metal and kernels/fused_bias_gelu.metal. */
+enum { HEADS_SHARE = 4, GELU_SHARE = 4 };
 
 /* A buffer that a kernel moves whole, as it does weights; one of which it moves `count` floats. */
 #define BUFFER(buffer)        arg_buffer(buffer, 0)
@@ -38,38 +40,74 @@ static DeviceArgument activations(const LLMPipeline *llm, DeviceBuffer *buffer, 
 
 /* The kernels of each weight format. */
 static const struct {
-    const char *linear, *tile, *embedding, *dequantise, *norm_linear, *linear_residual;
-    const char *integer_linear;
+    const char *linear, *tile, *embedding, *dequantise, *integer_linear;
+    const char *norm_linear[2][2];  /* [wide][two tokens at a time] */
+    const char *linear_residual[2]; /* [two tokens at a time] */
 } format_kernels[] = {
-    [TENSOR_F32] = {"linear_f32", "linear_tile_f32", "embedding_forward", NULL, "norm_linear_f32",
-                    "linear_residual_f32", NULL},
-    [TENSOR_F16] = {"linear_f16", "linear_tile_f16", "embedding_forward_f16", "dequantise_f16",
-                    "norm_linear_f16", "linear_residual_f16", NULL},
-    [TENSOR_Q4_0] = {"linear_q4_0", NULL, "embedding_forward_q4_0", "dequantise_q4_0", NULL, NULL,
-                     "integer_linear_q4_0"},
-    [TENSOR_Q4_1] = {"linear_q4_1", NULL, "embedding_forward_q4_1", "dequantise_q4_1", NULL, NULL,
-                     NULL},
-    [TENSOR_Q5_0] = {"linear_q5_0", NULL, "embedding_forward_q5_0", "dequantise_q5_0", NULL, NULL,
-                     NULL},
-    [TENSOR_Q5_1] = {"linear_q5_1", NULL, "embedding_forward_q5_1", "dequantise_q5_1", NULL, NULL,
-                     NULL},
-    [TENSOR_Q8_0] = {"linear_q8_0", NULL, "embedding_forward_q8_0", "dequantise_q8_0", NULL, NULL,
-                     "integer_linear_q8_0"},
-    [TENSOR_Q6_K] = {"linear_q6_K", NULL, "embedding_forward_q6_K", "dequantise_q6_K", NULL, NULL,
-                     "integer_linear_q6_K"},
+    [TENSOR_F32] = {"linear_f32",
+                    "linear_tile_f32",
+                    "embedding_forward",
+                    NULL,
+                    NULL,
+                    {{"norm_linear_f32", "norm_linear_pair_f32"},
+                     {"norm_linear_wide_f32", "norm_linear_pair_wide_f32"}},
+                    {"linear_residual_f32", "linear_residual_pair_f32"}},
+    [TENSOR_F16] = {"linear_f16",
+                    "linear_tile_f16",
+                    "embedding_forward_f16",
+                    "dequantise_f16",
+                    NULL,
+                    {{"norm_linear_f16", "norm_linear_f16"},
+                     {"norm_linear_wide_f16", "norm_linear_wide_f16"}},
+                    {"linear_residual_f16", "linear_residual_f16"}},
+    [TENSOR_Q4_0] = {"linear_q4_0",
+                     NULL,
+                     "embedding_forward_q4_0",
+                     "dequantise_q4_0",
+                     "integer_linear_q4_0",
+                     {{NULL}},
+                     {NULL}},
+    [TENSOR_Q4_1] =
+        {"linear_q4_1", NULL, "embedding_forward_q4_1", "dequantise_q4_1", NULL, {{NULL}}, {NULL}},
+    [TENSOR_Q5_0] =
+        {"linear_q5_0", NULL, "embedding_forward_q5_0", "dequantise_q5_0", NULL, {{NULL}}, {NULL}},
+    [TENSOR_Q5_1] =
+        {"linear_q5_1", NULL, "embedding_forward_q5_1", "dequantise_q5_1", NULL, {{NULL}}, {NULL}},
+    [TENSOR_Q8_0] = {"linear_q8_0",
+                     NULL,
+                     "embedding_forward_q8_0",
+                     "dequantise_q8_0",
+                     "integer_linear_q8_0",
+                     {{NULL}},
+                     {NULL}},
+    [TENSOR_Q6_K] = {"linear_q6_K",
+                     NULL,
+                     "embedding_forward_q6_K",
+                     "dequantise_q6_K",
+                     "integer_linear_q6_K",
+                     {{NULL}},
+                     {NULL}},
 };
 
 /* The kernels of each type of the KV cache. */
 static const struct {
-    const char *split_heads, *scores, *mix, *flash, *flash_hs64, *flash_tiles, *decode_hs64;
-    const char *decode_hs64_halves;
+    const char *split_heads, *scores, *mix, *flash, *flash_hs64;
+    const char *flash_tiles[2], *decode_hs64[2]; /* [to halves] */
 } cache_kernels[] = {
-    [CACHE_F32] = {"split_heads_f32", "attention_scores_f32", "attention_mix_f32",
-                   "flash_attention_f32", "flash_attention_hs64_f32", "flash_attention_tiles_f32",
-                   "decode_attention_hs64_f32", "decode_attention_hs64_halves_f32"},
-    [CACHE_F16] = {"split_heads_f16", "attention_scores_f16", "attention_mix_f16",
-                   "flash_attention_f16", "flash_attention_hs64_f16", "flash_attention_tiles_f16",
-                   "decode_attention_hs64_f16", "decode_attention_hs64_halves_f16"},
+    [CACHE_F32] = {"split_heads_f32",
+                   "attention_scores_f32",
+                   "attention_mix_f32",
+                   "flash_attention_f32",
+                   "flash_attention_hs64_f32",
+                   {"flash_attention_tiles_f32", "flash_attention_tiles_f32_to_f16"},
+                   {"decode_attention_hs64_f32", "decode_attention_hs64_halves_f32"}},
+    [CACHE_F16] = {"split_heads_f16",
+                   "attention_scores_f16",
+                   "attention_mix_f16",
+                   "flash_attention_f16",
+                   "flash_attention_hs64_f16",
+                   {"flash_attention_tiles_f16", "flash_attention_tiles_f16_to_f16"},
+                   {"decode_attention_hs64_f16", "decode_attention_hs64_halves_f16"}},
 };
 
 /* From how many rows on a GPU's matrix library multiplies halves, if the weights are halves: fewer
@@ -213,13 +251,22 @@ static void naive_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
              arg_u32(T), arg_u32(S), arg_u32(nh), arg_u32(hs), arg_u32(llm->capacity));
 }
 
-/* The kernel that suits head size and prompt: where the products are of halves, so is attention. */
-static void flash_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T, float scale) {
+/* The matrix units make attention where they make the products. */
+static bool suits_tiles(const LLMPipeline *llm, uint32_t T) {
+    const ModelConfig *config = &llm->checkpoint->config;
+    return llm->flash && llm->halves && config->channels == 64 * config->heads && T > FLASH_QUERIES;
+}
+
+/* To `mixed` as floats or, by tiles that are followed by a product, to `half_attended`. */
+static DeviceBuffer *flash_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T,
+                                     float scale, bool to_product) {
     uint32_t C = llm->checkpoint->config.channels, nh = llm->checkpoint->config.heads, hs = C / nh;
     const char *kernel = cache_kernels[llm->cache].flash;
     DeviceGrid grid = grid_threadgroups(T, nh, B);
-    if (hs == 64 && llm->halves && T > FLASH_QUERIES) {
-        kernel = cache_kernels[llm->cache].flash_tiles;
+    bool to_halves = to_product && suits_tiles(llm, T);
+    DeviceBuffer *out = to_halves ? llm->half_attended : llm->mixed;
+    if (suits_tiles(llm, T)) {
+        kernel = cache_kernels[llm->cache].flash_tiles[to_halves];
         grid = grid_threadgroups((T + TILE_QUERIES - 1) / TILE_QUERIES, nh, B);
         grid.threads = TILE_THREADS;
     } else if (hs == 64) {
@@ -228,19 +275,18 @@ static void flash_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
     }
     dispatch(llm->device, kernel, grid, FLOATS(llm->q, B * T * C), cached(llm, llm->keys[l], B),
              cached(llm, llm->values[l], B), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
-             FLOATS(llm->mixed, B * T * C), arg_u32(hs == 64 ? T : hs), arg_u32(llm->capacity),
-             arg_f32(scale));
+             arg_part(out, 0, (size_t)B * T * C * (to_halves ? 2 : sizeof(float))),
+             arg_u32(hs == 64 ? T : hs), arg_u32(llm->capacity), arg_f32(scale));
+    return out;
 }
 
-/* Attention of the queries in `q`: the heads' results side by side, [B,T,C] floats. */
-static DeviceBuffer *attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T) {
+/* Attention of the queries in `q`: the heads' results side by side, [B,T,C]. */
+static DeviceBuffer *attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T,
+                               bool to_product) {
     const ModelConfig *config = &llm->checkpoint->config;
     uint32_t nh = config->heads, hs = config->channels / nh, rows = B * T;
     float scale = attention_scale(config, l);
-    if (llm->flash) {
-        flash_attention(llm, l, B, T, scale);
-        return llm->mixed;
-    }
+    if (llm->flash) return flash_attention(llm, l, B, T, scale, to_product);
     naive_attention(llm, l, B, T, scale);
     dispatch(llm->device, "merge_heads", grid_threads(hs, T, B * nh),
              FLOATS(llm->mixed, rows * config->channels),
@@ -248,25 +294,27 @@ static DeviceBuffer *attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_
     return llm->merged;
 }
 
-/* norm → attention: QKV, of which keys and values go into the cache. */
-static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T) {
+/* norm → attention: QKV, of which keys and values go into the cache. What comes out is read by the
+ * next matrix product, if not picked from first. */
+static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T, bool to_product) {
     const ModelConfig *config = &llm->checkpoint->config;
     const LayerWeights *layer = &llm->weights.layer[l];
     uint32_t C = config->channels, nh = config->heads, hs = C / nh, rows = B * T;
     size_t size = cache_type_size(llm->cache);
     DeviceBuffer *bias = linear(llm, llm->norm, 0, &layer->qkv, layer->qkv_bias, llm->qkv, rows);
-    dispatch(llm->device, cache_kernels[llm->cache].split_heads, grid_threads(hs, T, B * nh),
+    dispatch(llm->device, cache_kernels[llm->cache].split_heads,
+             grid_threads(hs, (T + HEADS_SHARE - 1) / HEADS_SHARE, B * nh),
              FLOATS(llm->qkv, 3 * rows * C), FLOATS(bias, 3 * C), FLOATS(llm->lengths, B),
              FLOATS(llm->counts, B), FLOATS(llm->q, rows * C),
              arg_part(llm->keys[l], 0, rows * C * size),
              arg_part(llm->values[l], 0, rows * C * size), arg_u32(T), arg_u32(nh), arg_u32(hs),
              arg_u32(llm->capacity));
-    return attention(llm, l, B, T);
+    return attention(llm, l, B, T, to_product);
 }
 
 /* What the projection reads of it, of the type that the matrix library takes. */
 static DeviceBuffer *as_input(LLMPipeline *llm, DeviceBuffer *attended, uint32_t rows) {
-    if (!llm->halves) return attended;
+    if (!llm->halves || attended == llm->half_attended) return attended;
     uint32_t count = rows * llm->checkpoint->config.channels;
     dispatch(llm->device, "convert_f16", grid_threads(count, 1, 1), FLOATS(attended, count),
              arg_part(llm->half_attended, 0, count * 2), arg_u32(count));
@@ -279,9 +327,9 @@ static void up_and_gelu(LLMPipeline *llm, const LayerWeights *layer, uint32_t ro
     uint32_t N = layer->up.rows, count = rows * N;
     DeviceBuffer *bias = linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, rows);
     if (bias != llm->zeros)
-        dispatch(llm->device, llm->halves ? "bias_gelu_f16" : "bias_gelu", grid_threads(N, rows, 1),
-                 FLOATS(llm->up, count), BUFFER(bias), activations(llm, llm->gelu, count),
-                 arg_u32(rows), arg_u32(N));
+        dispatch(llm->device, llm->halves ? "bias_gelu_f16" : "bias_gelu",
+                 grid_threads((N + GELU_SHARE - 1) / GELU_SHARE, rows, 1), FLOATS(llm->up, count),
+                 BUFFER(bias), activations(llm, llm->gelu, count), arg_u32(rows), arg_u32(N));
     else
         dispatch(llm->device, "gelu_forward", grid_threads(count, 1, 1), FLOATS(llm->up, count),
                  FLOATS(llm->gelu, count), arg_u32(count));
@@ -328,10 +376,10 @@ void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t 
     for (uint32_t l = 0; l < config->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
         bool is_last = l + 1 == config->layers;
-        DeviceBuffer *x = llm->x, *attended = attend(llm, l, B, T);
+        bool picks_last = is_last && wanted == WANTED_LAST_TOKENS && T > 1;
+        DeviceBuffer *x = llm->x, *attended = attend(llm, l, B, T, !picks_last);
         if (is_last && wanted == WANTED_CACHE) break;
-        if (is_last && wanted == WANTED_LAST_TOKENS &&
-            T > 1) { /* the others have done their part */
+        if (picks_last) { /* the others have done their part */
             attended = last_rows(llm, attended, llm->last_attended, B, T);
             x = last_rows(llm, x, llm->last_x, B, T);
             rows = B;
@@ -355,12 +403,13 @@ void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
 
 /* --- decoding by fused kernels: five to a layer --- */
 
-enum { FUSED_ROWS = 2 }; /* ROWS of kernels/fused_norm_linear.metal */
-enum { FUSED_CHANNELS = 2432 };
+/* Of kernels/fused_norm_linear.metal: channels of its narrow instances and of all. */
+enum { NARROW_CHANNELS = 1024, FUSED_CHANNELS = 1664 };
+enum { RESIDUAL_ROWS = 2, RESIDUAL_AHEAD = 7 }; /* of kernels/fused_linear_residual.metal */
 enum { DECODE_THREADS = 512 }; /* of MAX_SIMDGROUPS in kernels/fused_decode_attention.metal */
 
 static bool suits_fusion(const Matrix *weight) {
-    return format_kernels[weight->type].norm_linear && weight->columns % 4 == 0;
+    return format_kernels[weight->type].linear_residual[0] && weight->columns % 4 == 0;
 }
 
 enum { BATCH_ROWS = 16, BATCH_COLUMNS = 32 }; /* ROWS, PART of kernels/fused_linear_batch.metal */
@@ -390,11 +439,10 @@ bool pipeline_can_fuse(const LLMPipeline *llm) {
     return suits && llm->B <= (pipeline_can_batch(llm) ? BATCH_MOST : FUSED_TOKENS);
 }
 
-/* Each takes as many turns of ROWS rows as the others. */
+/* Each takes as many rows as the others. */
 static uint32_t fused_simdgroups(const LLMPipeline *llm, uint32_t N) {
-    uint32_t all = (N + FUSED_ROWS - 1) / FUSED_ROWS, most = device_simdgroups(llm->device);
-    uint32_t turns = all / most + (all % most != 0);
-    return (all + turns - 1) / turns;
+    uint32_t most = device_simdgroups(llm->device), turns = N / most + (N % most != 0);
+    return (N + turns - 1) / turns;
 }
 
 /* layernorm → product → bias, and GELU. */
@@ -402,18 +450,26 @@ static void norm_linear(LLMPipeline *llm, DeviceBuffer *norm_weight, DeviceBuffe
                         const Matrix *weight, DeviceBuffer *bias, bool gelu, DeviceBuffer *out,
                         uint32_t B) {
     uint32_t N = weight->rows, K = weight->columns;
-    dispatch(llm->device, format_kernels[weight->type].norm_linear,
+    dispatch(llm->device, format_kernels[weight->type].norm_linear[K > NARROW_CHANNELS][B > 1],
              grid_simdgroups(fused_simdgroups(llm, N)), FLOATS(llm->x, B * K), BUFFER(norm_weight),
              BUFFER(norm_bias), BUFFER(weight->buffer), FLOATS(bias, N), FLOATS(out, B * N),
              arg_u32(B), arg_u32(K), arg_u32(N), arg_u32(gelu),
              arg_f32(llm->checkpoint->config.epsilon));
 }
 
+/* As many threads as have a row on its way at once. */
+static DeviceGrid residual_grid(uint32_t N, uint32_t K) {
+    DeviceGrid grid = grid_threadgroups((N + RESIDUAL_ROWS - 1) / RESIDUAL_ROWS, 1, 1);
+    for (grid.threads = 32; grid.threads < 256 && grid.threads * RESIDUAL_AHEAD * 4 < K;)
+        grid.threads *= 2;
+    return grid;
+}
+
 /* x += product + bias. */
 static void linear_residual(LLMPipeline *llm, DeviceBuffer *in, const Matrix *weight,
                             DeviceBuffer *bias, uint32_t B) {
     uint32_t N = weight->rows, K = weight->columns;
-    dispatch(llm->device, format_kernels[weight->type].linear_residual, grid_simdgroups(N),
+    dispatch(llm->device, format_kernels[weight->type].linear_residual[B > 1], residual_grid(N, K),
              FLOATS(in, B * K), BUFFER(weight->buffer), BUFFER(bias), FLOATS(llm->x, B * N),
              arg_u32(B), arg_u32(K), arg_u32(N));
 }
@@ -422,14 +478,13 @@ static void linear_residual(LLMPipeline *llm, DeviceBuffer *in, const Matrix *we
 static void decode_attention(LLMPipeline *llm, uint32_t l, bool halves, uint32_t B) {
     const ModelConfig *config = &llm->checkpoint->config;
     uint32_t C = config->channels;
-    const char *kernel = halves ? cache_kernels[llm->cache].decode_hs64_halves
-                                : cache_kernels[llm->cache].decode_hs64;
     DeviceGrid grid = grid_threadgroups(config->heads, B, 1);
     grid.threads = DECODE_THREADS;
     if (config->heads * B * DECODE_THREADS / 32 > device_simdgroups(llm->device))
         grid.threads /= 2; /* so that all of them run at once */
-    dispatch(llm->device, kernel, grid, FLOATS(llm->qkv, 3 * B * C), FLOATS(llm->lengths, B),
-             FLOATS(llm->counts, B), cached(llm, llm->keys[l], B), cached(llm, llm->values[l], B),
+    dispatch(llm->device, cache_kernels[llm->cache].decode_hs64[halves], grid,
+             FLOATS(llm->qkv, 3 * B * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
+             cached(llm, llm->keys[l], B), cached(llm, llm->values[l], B),
              halves ? HALVES(llm->half_attended, B * C) : FLOATS(llm->mixed, B * C),
              arg_u32(llm->capacity), arg_f32(attention_scale(config, l)));
 }

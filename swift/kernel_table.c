@@ -170,7 +170,7 @@ static const KernelParameter flash_attention_tiles_f32_parameters[] = {
     {"values", "KV4", PARAMETER_READ, 2, 0},
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
     {"scale", "float", PARAMETER_CONSTANT, 8, 4},
@@ -183,12 +183,38 @@ static const KernelParameter flash_attention_tiles_f16_parameters[] = {
     {"values", "KV4", PARAMETER_READ, 2, 0},
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
     {"scale", "float", PARAMETER_CONSTANT, 8, 4},
 };
 enum { flash_attention_tiles_f16_count = 9 };
+
+static const KernelParameter flash_attention_tiles_f32_to_f16_parameters[] = {
+    {"q", "float4", PARAMETER_READ, 0, 0},
+    {"keys", "KV4", PARAMETER_READ, 1, 0},
+    {"values", "KV4", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+};
+enum { flash_attention_tiles_f32_to_f16_count = 9 };
+
+static const KernelParameter flash_attention_tiles_f16_to_f16_parameters[] = {
+    {"q", "float4", PARAMETER_READ, 0, 0},
+    {"keys", "KV4", PARAMETER_READ, 1, 0},
+    {"values", "KV4", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+};
+enum { flash_attention_tiles_f16_to_f16_count = 9 };
 
 static const KernelParameter bias_gelu_parameters[] = {
     {"in", "float", PARAMETER_READ, 0, 4},
@@ -346,7 +372,7 @@ enum { linear_batch_residual_16_count = 7 };
 
 static const KernelParameter linear_residual_f32_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
-    {"weight", "float4", PARAMETER_READ, 1, 0},
+    {"weight", "Vector", PARAMETER_READ, 1, 0},
     {"bias", "float", PARAMETER_READ, 2, 4},
     {"stream", "float", PARAMETER_WRITE, 3, 4},
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
@@ -357,7 +383,7 @@ enum { linear_residual_f32_count = 7 };
 
 static const KernelParameter linear_residual_f16_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
-    {"weight", "half4", PARAMETER_READ, 1, 0},
+    {"weight", "Vector", PARAMETER_READ, 1, 0},
     {"bias", "float", PARAMETER_READ, 2, 4},
     {"stream", "float", PARAMETER_WRITE, 3, 4},
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
@@ -366,11 +392,22 @@ static const KernelParameter linear_residual_f16_parameters[] = {
 };
 enum { linear_residual_f16_count = 7 };
 
+static const KernelParameter linear_residual_pair_f32_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"weight", "Vector", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"stream", "float", PARAMETER_WRITE, 3, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_residual_pair_f32_count = 7 };
+
 static const KernelParameter norm_linear_f32_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
     {"norm_weight", "float4", PARAMETER_READ, 1, 0},
     {"norm_bias", "float4", PARAMETER_READ, 2, 0},
-    {"weight", "float4", PARAMETER_READ, 3, 0},
+    {"weight", "Vector", PARAMETER_READ, 3, 0},
     {"bias", "float", PARAMETER_READ, 4, 4},
     {"out", "float", PARAMETER_WRITE, 5, 4},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
@@ -385,7 +422,7 @@ static const KernelParameter norm_linear_f16_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
     {"norm_weight", "float4", PARAMETER_READ, 1, 0},
     {"norm_bias", "float4", PARAMETER_READ, 2, 0},
-    {"weight", "half4", PARAMETER_READ, 3, 0},
+    {"weight", "Vector", PARAMETER_READ, 3, 0},
     {"bias", "float", PARAMETER_READ, 4, 4},
     {"out", "float", PARAMETER_WRITE, 5, 4},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
@@ -395,6 +432,66 @@ static const KernelParameter norm_linear_f16_parameters[] = {
     {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
 };
 enum { norm_linear_f16_count = 11 };
+
+static const KernelParameter norm_linear_wide_f32_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight", "Vector", PARAMETER_READ, 3, 0},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { norm_linear_wide_f32_count = 11 };
+
+static const KernelParameter norm_linear_wide_f16_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight", "Vector", PARAMETER_READ, 3, 0},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { norm_linear_wide_f16_count = 11 };
+
+static const KernelParameter norm_linear_pair_f32_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight", "Vector", PARAMETER_READ, 3, 0},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { norm_linear_pair_f32_count = 11 };
+
+static const KernelParameter norm_linear_pair_wide_f32_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight", "Vector", PARAMETER_READ, 3, 0},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { norm_linear_pair_wide_f32_count = 11 };
 
 static const KernelParameter norm_linear_batch_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
@@ -833,7 +930,7 @@ enum { advance_step_count = 6 };
 
 const Kernel kernel_table[] = {
     {"gelu_forward", "activation.metal", 10, gelu_forward_count, gelu_forward_parameters},
-    {"argmax_sample", "argmax.metal", 15, argmax_sample_count, argmax_sample_parameters},
+    {"argmax_sample", "argmax.metal", 16, argmax_sample_count, argmax_sample_parameters},
     {"attention_scores_f32", "attention.metal", 16, attention_scores_f32_count, attention_scores_f32_parameters},
     {"attention_scores_f16", "attention.metal", 16, attention_scores_f16_count, attention_scores_f16_parameters},
     {"softmax_inplace", "attention.metal", 49, softmax_inplace_count, softmax_inplace_parameters},
@@ -846,14 +943,16 @@ const Kernel kernel_table[] = {
     {"flash_attention_f16", "flash_attention.metal", 22, flash_attention_f16_count, flash_attention_f16_parameters},
     {"flash_attention_hs64_f32", "flash_attention_hs64.metal", 60, flash_attention_hs64_f32_count, flash_attention_hs64_f32_parameters},
     {"flash_attention_hs64_f16", "flash_attention_hs64.metal", 60, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
-    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 146, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
-    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 146, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
-    {"bias_gelu", "fused_bias_gelu.metal", 12, bias_gelu_count, bias_gelu_parameters},
-    {"bias_gelu_f16", "fused_bias_gelu.metal", 12, bias_gelu_f16_count, bias_gelu_f16_parameters},
-    {"decode_attention_hs64_f32", "fused_decode_attention.metal", 125, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
-    {"decode_attention_hs64_f16", "fused_decode_attention.metal", 125, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
-    {"decode_attention_hs64_halves_f32", "fused_decode_attention.metal", 125, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
-    {"decode_attention_hs64_halves_f16", "fused_decode_attention.metal", 125, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
+    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 147, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
+    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 147, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
+    {"flash_attention_tiles_f32_to_f16", "flash_attention_tiles.metal", 147, flash_attention_tiles_f32_to_f16_count, flash_attention_tiles_f32_to_f16_parameters},
+    {"flash_attention_tiles_f16_to_f16", "flash_attention_tiles.metal", 147, flash_attention_tiles_f16_to_f16_count, flash_attention_tiles_f16_to_f16_parameters},
+    {"bias_gelu", "fused_bias_gelu.metal", 15, bias_gelu_count, bias_gelu_parameters},
+    {"bias_gelu_f16", "fused_bias_gelu.metal", 15, bias_gelu_f16_count, bias_gelu_f16_parameters},
+    {"decode_attention_hs64_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
+    {"decode_attention_hs64_f16", "fused_decode_attention.metal", 131, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
+    {"decode_attention_hs64_halves_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
+    {"decode_attention_hs64_halves_f16", "fused_decode_attention.metal", 131, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
     {"linear_batch_8", "fused_linear_batch.metal", 96, linear_batch_8_count, linear_batch_8_parameters},
     {"linear_batch_16", "fused_linear_batch.metal", 96, linear_batch_16_count, linear_batch_16_parameters},
     {"linear_batch_32", "fused_linear_batch.metal", 96, linear_batch_32_count, linear_batch_32_parameters},
@@ -862,15 +961,20 @@ const Kernel kernel_table[] = {
     {"linear_batch_gelu_32", "fused_linear_batch.metal", 96, linear_batch_gelu_32_count, linear_batch_gelu_32_parameters},
     {"linear_batch_residual_8", "fused_linear_batch.metal", 96, linear_batch_residual_8_count, linear_batch_residual_8_parameters},
     {"linear_batch_residual_16", "fused_linear_batch.metal", 96, linear_batch_residual_16_count, linear_batch_residual_16_parameters},
-    {"linear_residual_f32", "fused_linear_residual.metal", 58, linear_residual_f32_count, linear_residual_f32_parameters},
-    {"linear_residual_f16", "fused_linear_residual.metal", 88, linear_residual_f16_count, linear_residual_f16_parameters},
-    {"norm_linear_f32", "fused_norm_linear.metal", 123, norm_linear_f32_count, norm_linear_f32_parameters},
-    {"norm_linear_f16", "fused_norm_linear.metal", 166, norm_linear_f16_count, norm_linear_f16_parameters},
+    {"linear_residual_f32", "fused_linear_residual.metal", 48, linear_residual_f32_count, linear_residual_f32_parameters},
+    {"linear_residual_f16", "fused_linear_residual.metal", 48, linear_residual_f16_count, linear_residual_f16_parameters},
+    {"linear_residual_pair_f32", "fused_linear_residual.metal", 48, linear_residual_pair_f32_count, linear_residual_pair_f32_parameters},
+    {"norm_linear_f32", "fused_norm_linear.metal", 78, norm_linear_f32_count, norm_linear_f32_parameters},
+    {"norm_linear_f16", "fused_norm_linear.metal", 78, norm_linear_f16_count, norm_linear_f16_parameters},
+    {"norm_linear_wide_f32", "fused_norm_linear.metal", 78, norm_linear_wide_f32_count, norm_linear_wide_f32_parameters},
+    {"norm_linear_wide_f16", "fused_norm_linear.metal", 78, norm_linear_wide_f16_count, norm_linear_wide_f16_parameters},
+    {"norm_linear_pair_f32", "fused_norm_linear.metal", 78, norm_linear_pair_f32_count, norm_linear_pair_f32_parameters},
+    {"norm_linear_pair_wide_f32", "fused_norm_linear.metal", 78, norm_linear_pair_wide_f32_count, norm_linear_pair_wide_f32_parameters},
     {"norm_linear_batch", "fused_norm_linear_batch.metal", 111, norm_linear_batch_count, norm_linear_batch_parameters},
     {"norm_linear_batch_gelu", "fused_norm_linear_batch.metal", 111, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
-    {"split_heads_f32", "heads.metal", 16, split_heads_f32_count, split_heads_f32_parameters},
-    {"split_heads_f16", "heads.metal", 16, split_heads_f16_count, split_heads_f16_parameters},
-    {"merge_heads", "heads.metal", 46, merge_heads_count, merge_heads_parameters},
+    {"split_heads_f32", "heads.metal", 19, split_heads_f32_count, split_heads_f32_parameters},
+    {"split_heads_f16", "heads.metal", 19, split_heads_f16_count, split_heads_f16_parameters},
+    {"merge_heads", "heads.metal", 50, merge_heads_count, merge_heads_parameters},
     {"integer_linear_q8_0", "integer_linear.metal", 123, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
     {"integer_linear_q4_0", "integer_linear.metal", 145, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
     {"integer_linear_q6_K", "integer_linear.metal", 167, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
@@ -907,7 +1011,7 @@ const Kernel kernel_table[] = {
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
 };
-const size_t kernel_count = 74;
+const size_t kernel_count = 81;
 
 #include "kernel.h"
 
@@ -946,7 +1050,8 @@ const KernelSource kernel_sources[] = {
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
     "constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;\n"
-    "constant constexpr uint AHEAD = SIMD_WIDTH == 1 ? 1 : 8; // reads that are on their way at once\n"
+    "// Reads that are on their way at once: 1,024 threads take two turns for GPT-2's 50,257 logits.\n"
+    "constant constexpr uint AHEAD = SIMD_WIDTH == 1 ? 1 : 25;\n"
     "\n"
     "kernel void argmax_sample(\n"
     "    device const float *logits [[buffer(0)]], // [B,V]\n"
@@ -966,12 +1071,14 @@ const KernelSource kernel_sources[] = {
     "\n"
     "    float largest = -INFINITY;\n"
     "    uint nan = 0;\n"
-    "    for (uint first = thread_index; first < V; first += AHEAD * threads)\n"
+    "    for (uint first = thread_index; first < V; first += AHEAD * threads) {\n"
+    "        float value[AHEAD];\n"
+    "        for (uint i = 0; i < AHEAD; i++) value[i] = row[min(first + i * threads, V - 1)];\n"
     "        for (uint i = 0; i < AHEAD; i++) {\n"
-    "            float value = row[min(first + i * threads, V - 1)];\n"
-    "            largest = max(largest, value);\n"
-    "            nan |= uint(isnan(value));\n"
+    "            largest = max(largest, value[i]);\n"
+    "            nan |= uint(isnan(value[i]));\n"
     "        }\n"
+    "    }\n"
     "    largest = simd_max(largest);\n"
     "    nan = simd_max(nan);\n"
     "    if (lane == 0) {\n"
@@ -1469,7 +1576,8 @@ const KernelSource kernel_sources[] = {
     "// One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Each simdgroup takes a block of 16 queries;\n"
     "// keys and values come to threadgroup memory KEYS at a time, for all blocks, while the next are on their way.\n"
     "// Scores, weights and sums stay in registers, as matrices of which every lane has some elements. Query t of row b\n"
-    "// sees the keys s < lengths[b] + min(t + 1, counts[b]). Only whole simdgroups take part, so there must be one.\n"
+    "// sees the keys s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out: half where the next matrix\n"
+    "// product takes halves. Only whole simdgroups take part, so there must be one.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -1606,14 +1714,14 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "}\n"
     "\n"
-    "template <typename KV4>\n"
+    "template <typename KV4, typename Out>\n"
     "kernel void flash_attention_tiles(\n"
     "    device const float4 *q [[buffer(0)]],     // [B,nh,T,16]\n"
     "    device const KV4 *keys [[buffer(1)]],     // [B,nh,capacity,16]\n"
     "    device const KV4 *values [[buffer(2)]],   // [B,nh,capacity,16]\n"
     "    device const uint *lengths [[buffer(3)]], // [B]\n"
     "    device const uint *counts [[buffer(4)]],  // [B]\n"
-    "    device float *out [[buffer(5)]],          // [B,T,nh,64]\n"
+    "    device Out *out [[buffer(5)]],            // [B,T,nh,64]\n"
     "    constant uint &T [[buffer(6)]],\n"
     "    constant uint &capacity [[buffer(7)]],\n"
     "    constant float &scale [[buffer(8)]],\n"
@@ -1695,23 +1803,28 @@ const KernelSource kernel_sources[] = {
     "#pragma unroll\n"
     "            for (uint c = 0; c < 8; c++)\n"
     "                for (uint j = 0; j < COLUMNS; j++)\n"
-    "                    out[to + 8 * c + j] = sum[r][c].thread_elements()[e * COLUMNS + j] * part;\n"
+    "                    out[to + 8 * c + j] = Out(sum[r][c].thread_elements()[e * COLUMNS + j] * part);\n"
     "        }\n"
     "    }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"flash_attention_tiles_f32\")]] kernel decltype(flash_attention_tiles<float4>) flash_attention_tiles<float4>;\n"
-    "template [[host_name(\"flash_attention_tiles_f16\")]] kernel decltype(flash_attention_tiles<half4>) flash_attention_tiles<half4>;\n"},
+    "template [[host_name(\"flash_attention_tiles_f32\")]] kernel decltype(flash_attention_tiles<float4, float>) flash_attention_tiles<float4, float>;\n"
+    "template [[host_name(\"flash_attention_tiles_f16\")]] kernel decltype(flash_attention_tiles<half4, float>) flash_attention_tiles<half4, float>;\n"
+    "template [[host_name(\"flash_attention_tiles_f32_to_f16\")]] kernel decltype(flash_attention_tiles<float4, half>) flash_attention_tiles<float4, half>;\n"
+    "template [[host_name(\"flash_attention_tiles_f16_to_f16\")]] kernel decltype(flash_attention_tiles<half4, half>) flash_attention_tiles<half4, half>;\n"},
     {"fused_bias_gelu.metal",
     "// fused_bias_gelu.metal — the bias of a matrix product and GELU in one pass over memory\n"
     "//\n"
     "//   out[t,n] = gelu(in[t,n] + bias[n]),   gelu(x) = 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))\n"
     "//\n"
-    "// One thread per element, grid (N, T). A pass for the bias and another for GELU (activation.metal) would each\n"
+    "// A thread takes SHARE elements of a row, which are far apart so that neighbours in a simdgroup are neighbours in\n"
+    "// memory: their reads are on their way at once. Grid (⌈N / SHARE⌉, T). A pass for the bias and another for GELU (activation.metal) would each\n"
     "// be as slow as the memory they walk through. What comes out is of type Out: half where the next matrix\n"
     "// product takes halves.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "\n"
+    "constant constexpr uint SHARE = 4;\n"
     "\n"
     "template <typename Out>\n"
     "kernel void add_bias_then_gelu(\n"
@@ -1722,11 +1835,13 @@ const KernelSource kernel_sources[] = {
     "    constant uint &N [[buffer(4)]],\n"
     "    uint2 id [[thread_position_in_grid]])\n"
     "{\n"
-    "    uint n = id.x, t = id.y;\n"
-    "    if (n >= N || t >= T) return;\n"
-    "    float x = in[ulong(t) * N + n] + bias[n];\n"
-    "    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);\n"
-    "    out[ulong(t) * N + n] = Out(0.5f * x * (1.0f + precise::tanh(inner)));\n"
+    "    uint distance = (N + SHARE - 1) / SHARE, t = id.y;\n"
+    "    if (id.x >= distance || t >= T) return;\n"
+    "    for (uint n = id.x; n < N; n += distance) {\n"
+    "        float x = in[ulong(t) * N + n] + bias[n];\n"
+    "        float inner = 0.7978845608f * (x + 0.044715f * x * x * x);\n"
+    "        out[ulong(t) * N + n] = Out(0.5f * x * (1.0f + precise::tanh(inner)));\n"
+    "    }\n"
     "}\n"
     "\n"
     "template [[host_name(\"bias_gelu\")]] kernel decltype(add_bias_then_gelu<float>) add_bias_then_gelu<float>;\n"
@@ -1751,11 +1866,13 @@ const KernelSource kernel_sources[] = {
     "constant constexpr uint VECTORS = 16; // of four channels, per head\n"
     "constant constexpr uint SHARE = 8;    // lanes of a team\n"
     "constant constexpr uint PARTS = VECTORS / SHARE;\n"
-    "constant constexpr uint KEYS = 2;                                             // that a team reads at once\n"
+    "constant constexpr uint KEYS = 4;                                             // that a team reads at once\n"
     "constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup\n"
     "constant constexpr uint MAX_SIMDGROUPS = 16; // that take part\n"
+    "constant constexpr float LOG2_E = 1.44269504f;\n"
     "\n"
-    "// The softmax of some keys so far, and a lane's part of their weighted values.\n"
+    "// The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a lane's\n"
+    "// part of the weighted values. m is never −∞, so that no difference is NaN.\n"
     "struct Running {\n"
     "    float m, l;\n"
     "    float4 sum[PARTS];\n"
@@ -1764,19 +1881,17 @@ const KernelSource kernel_sources[] = {
     "// Both as if they had run through their keys one after the other.\n"
     "static void merge(thread Running &a, Running b)\n"
     "{\n"
-    "    float m = max(a.m, b.m);\n"
-    "    float left = a.m == -INFINITY ? 0.0f : exp(a.m - m), right = b.m == -INFINITY ? 0.0f : exp(b.m - m);\n"
+    "    float m = max(a.m, b.m), left = fast::exp2(a.m - m), right = fast::exp2(b.m - m);\n"
+    "    a.m = m;\n"
     "    a.l = a.l * left + b.l * right;\n"
     "    for (uint i = 0; i < PARTS; i++) a.sum[i] = a.sum[i] * left + b.sum[i] * right;\n"
-    "    a.m = m;\n"
     "}\n"
     "\n"
     "// Where a head's query is, the new key and value, and the cached ones.\n"
     "template <typename KV4> struct Head {\n"
     "    device const float4 *query, *key, *value; // [16]\n"
     "    device const KV4 *keys, *values;          // [length,16]\n"
-    "    uint length;\n"
-    "    float scale;\n"
+    "    float scale;                              // of scores to the base 2\n"
     "};\n"
     "\n"
     "static void store(device float4 *to, float4 value) { *to = value; }\n"
@@ -1786,42 +1901,47 @@ const KernelSource kernel_sources[] = {
     "static float4 kept(device const float4 *, float4 value) { return value; }\n"
     "static float4 kept(device const half4 *, float4 value) { return float4(half4(value)); }\n"
     "\n"
-    "// Vector c of key or value s, of which the new one is not read from the cache: it is only just written there.\n"
-    "template <typename KV4>\n"
-    "static float4 read(device const KV4 *cached, device const float4 *fresh, uint s, uint length, uint c)\n"
+    "static float team_sum(float value)\n"
     "{\n"
-    "    return s < length ? float4(cached[ulong(s) * VECTORS + c]) : kept(cached, fresh[c]);\n"
+    "    for (uint distance = 1; distance < SHARE; distance *= 2) value += simd_shuffle_xor(value, ushort(distance));\n"
+    "    return value;\n"
     "}\n"
     "\n"
-    "// The keys begin … end − 1, by the teams of a whole simdgroup; this lane's part of what its team has seen.\n"
+    "// The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; this lane's\n"
+    "// part of what its team has seen. What needs no waiting for is read first.\n"
     "template <typename KV4>\n"
-    "static Running run_through(Head<KV4> head, uint begin, uint end, uint team, uint lane)\n"
+    "static Running run_through(Head<KV4> head, uint begin, uint end, bool is_mine, uint team, uint lane)\n"
     "{\n"
-    "    Running running;\n"
-    "    running.m = -INFINITY;\n"
+    "    Running running, fresh;\n"
+    "    running.m = -FLT_MAX;\n"
     "    running.l = 0.0f;\n"
+    "    fresh.m = 0.0f;\n"
+    "    fresh.l = 1.0f;\n"
     "    float4 query[PARTS];\n"
     "    for (uint i = 0; i < PARTS; i++) {\n"
     "        query[i] = head.query[lane + i * SHARE] * head.scale;\n"
-    "        running.sum[i] = 0.0f;\n"
+    "        running.sum[i] = float4(0.0f);\n"
+    "        fresh.sum[i] = kept(head.values, head.value[lane + i * SHARE]);\n"
+    "        fresh.m += dot(query[i], kept(head.keys, head.key[lane + i * SHARE]));\n"
     "    }\n"
     "    for (uint first = begin; first < end; first += KEYS * TEAMS) { // as often for every team: they shuffle\n"
     "        Running one[KEYS];                                         // each key alone\n"
     "        for (uint j = 0; j < KEYS; j++) {\n"
-    "            uint s = min(first + j * TEAMS + team, end - 1);\n"
+    "            ulong start = ulong(min(first + j * TEAMS + team, end - 1)) * VECTORS + lane;\n"
     "            one[j].m = 0.0f;\n"
     "            one[j].l = 1.0f;\n"
     "            for (uint i = 0; i < PARTS; i++) {\n"
-    "                one[j].sum[i] = read(head.values, head.value, s, head.length, lane + i * SHARE);\n"
-    "                one[j].m += dot(query[i], read(head.keys, head.key, s, head.length, lane + i * SHARE));\n"
+    "                one[j].sum[i] = float4(head.values[start + i * SHARE]);\n"
+    "                one[j].m += dot(query[i], float4(head.keys[start + i * SHARE]));\n"
     "            }\n"
     "        }\n"
     "        for (uint j = 0; j < KEYS; j++) {\n"
-    "            for (uint distance = 1; distance < SHARE; distance *= 2)\n"
-    "                one[j].m += simd_shuffle_xor(one[j].m, ushort(distance));\n"
+    "            one[j].m = team_sum(one[j].m);\n"
     "            if (first + j * TEAMS + team < end) merge(running, one[j]);\n"
     "        }\n"
     "    }\n"
+    "    fresh.m = team_sum(fresh.m);\n"
+    "    if (is_mine && team == 0) merge(running, fresh);\n"
     "    return running;\n"
     "}\n"
     "\n"
@@ -1837,18 +1957,19 @@ const KernelSource kernel_sources[] = {
     "\n"
     "// All of it by one lane, where a simdgroup is not whole or has but one. Returns m and l.\n"
     "template <typename KV4>\n"
-    "static float2 run_alone(Head<KV4> head, uint begin, uint end, threadgroup float4 *sums)\n"
+    "static float2 run_alone(Head<KV4> head, uint begin, uint end, bool is_mine, threadgroup float4 *sums)\n"
     "{\n"
-    "    float m = -INFINITY, l = 0.0f;\n"
-    "    for (uint c = 0; c < VECTORS; c++) sums[c] = 0.0f;\n"
-    "    for (uint s = begin; s < end; s++) {\n"
+    "    float m = -FLT_MAX, l = 0.0f;\n"
+    "    for (uint c = 0; c < VECTORS; c++) sums[c] = float4(0.0f);\n"
+    "    for (uint s = begin; s < end + is_mine; s++) {\n"
+    "        bool is_new = s == end;\n"
+    "        device const KV4 *key = head.keys + ulong(s) * VECTORS, *value = head.values + ulong(s) * VECTORS;\n"
     "        float score = 0.0f;\n"
     "        for (uint c = 0; c < VECTORS; c++)\n"
-    "            score += dot(head.query[c], read(head.keys, head.key, s, head.length, c)) * head.scale;\n"
-    "        float largest = max(m, score), weight = exp(score - largest);\n"
-    "        float shrink = m == -INFINITY ? 0.0f : exp(m - largest);\n"
+    "            score += dot(head.query[c], is_new ? kept(key, head.key[c]) : float4(key[c])) * head.scale;\n"
+    "        float largest = max(m, score), weight = fast::exp2(score - largest), shrink = fast::exp2(m - largest);\n"
     "        for (uint c = 0; c < VECTORS; c++)\n"
-    "            sums[c] = sums[c] * shrink + read(head.values, head.value, s, head.length, c) * weight;\n"
+    "            sums[c] = sums[c] * shrink + (is_new ? kept(value, head.value[c]) : float4(value[c])) * weight;\n"
     "        l = l * shrink + weight;\n"
     "        m = largest;\n"
     "    }\n"
@@ -1875,48 +1996,53 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    threadgroup float4 sums[MAX_SIMDGROUPS][VECTORS];\n"
     "    threadgroup float2 softmax[MAX_SIMDGROUPS]; // m and l\n"
+    "    threadgroup float shrink[MAX_SIMDGROUPS];\n"
     "    uint threads = group_size.x, b = group.y, nh = groups.x, length = lengths[b];\n"
-    "    uint end = length + min(counts[b], 1u), simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);\n"
+    "    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);\n"
+    "    bool is_new = counts[b] > 0;\n"
     "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
     "    ulong start = (ulong(b) * nh + group.x) * capacity * VECTORS;\n"
     "    device const float4 *query = qkv + (ulong(b) * 3 * nh + group.x) * VECTORS;\n"
     "    device const float4 *key = query + nh * VECTORS, *value = key + nh * VECTORS;\n"
-    "    if (length < min(end, capacity))\n"
-    "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
-    "            store(keys + start + ulong(length) * VECTORS + c, key[c]);\n"
-    "            store(values + start + ulong(length) * VECTORS + c, value[c]);\n"
-    "        }\n"
-    "\n"
     "    for (uint i = simdgroups * VECTORS + thread_index; i < MAX_SIMDGROUPS * VECTORS; i += threads) {\n"
     "        sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there\n"
-    "        if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-INFINITY, 0.0f);\n"
+    "        if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);\n"
     "    }\n"
-    "    Head<KV4> head = {query, key, value, keys + start, values + start, length, scale};\n"
-    "    uint share = (end + simdgroups - 1) / simdgroups;\n"
-    "    uint first = min(end, simdgroup * share), last = min(end, first + share);\n"
+    "    Head<KV4> head = {query, key, value, keys + start, values + start, scale * LOG2_E};\n"
+    "    uint share = (length + simdgroups - 1) / simdgroups;\n"
+    "    uint first = min(length, simdgroup * share), last = min(length, first + share);\n"
+    "    bool is_mine = is_new && simdgroup == simdgroups - 1;\n"
     "    if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {\n"
-    "        Running running = run_through(head, first, last, lane / SHARE, lane % SHARE);\n"
+    "        Running running = run_through(head, first, last, is_mine, lane / SHARE, lane % SHARE);\n"
     "        for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)\n"
     "            merge(running, other(running, ushort(distance)));\n"
     "        if (lane == 0) softmax[simdgroup] = float2(running.m, running.l);\n"
     "        if (lane < SHARE)\n"
     "            for (uint i = 0; i < PARTS; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];\n"
     "    } else if (simdgroup < simdgroups && lane == 0) {\n"
-    "        softmax[simdgroup] = run_alone(head, first, last, sums[simdgroup]);\n"
+    "        softmax[simdgroup] = run_alone(head, first, last, is_mine, sums[simdgroup]);\n"
     "    }\n"
     "    threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below\n"
-    "    float largest = -INFINITY;\n"
-    "    for (uint i = 0; i < MAX_SIMDGROUPS; i++) largest = max(largest, softmax[i][0]);\n"
+    "    for (uint i = thread_index; i < MAX_SIMDGROUPS; i += threads) {\n"
+    "        float largest = softmax[0][0];\n"
+    "        for (uint j = 1; j < MAX_SIMDGROUPS; j++) largest = max(largest, softmax[j][0]);\n"
+    "        shrink[i] = fast::exp2(softmax[i][0] - largest);\n"
+    "    }\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // shrink: the writes above → the reads below\n"
     "    for (uint c = thread_index; c < VECTORS; c += threads) {\n"
-    "        float4 sum = 0.0f;\n"
+    "        float4 sum = float4(0.0f);\n"
     "        float total = 0.0f;\n"
     "        for (uint i = 0; i < MAX_SIMDGROUPS; i++) {\n"
-    "            float shrink = softmax[i][0] == -INFINITY ? 0.0f : exp(softmax[i][0] - largest);\n"
-    "            total += softmax[i][1] * shrink;\n"
-    "            sum += sums[i][c] * shrink;\n"
+    "            total += softmax[i][1] * shrink[i];\n"
+    "            sum += sums[i][c] * shrink[i];\n"
     "        }\n"
-    "        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum / total);\n"
+    "        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));\n"
     "    }\n"
+    "    if (is_new && length < capacity)\n"
+    "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
+    "            store(keys + start + ulong(length) * VECTORS + c, key[c]);\n"
+    "            store(values + start + ulong(length) * VECTORS + c, value[c]);\n"
+    "        }\n"
     "}\n"
     "\n"
     "template [[host_name(\"decode_attention_hs64_f32\")]] kernel decltype(decode_attention_hs64<float4, float4>) decode_attention_hs64<float4, float4>;\n"
@@ -2080,12 +2206,13 @@ const KernelSource kernel_sources[] = {
     "//   stream[t,n] += Σ_k x[t,k] · weight[n,k] + bias[n]\n"
     "//\n"
     "// linear.metal and the addition of residual.metal in one kernel, whose layernorm is the beginning of the\n"
-    "// kernel that comes next (fused_norm_linear.metal). One simdgroup per weight row n; its lanes read four\n"
-    "// neighbours at a time. K is a multiple of 4. Grid N simdgroups.\n"
+    "// kernel that comes next (fused_norm_linear.metal). A threadgroup takes ROWS weight rows; its threads share out\n"
+    "// the columns, in vectors of four. K is a multiple of 4. Grid ⌈N / ROWS⌉ threadgroups.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
-    "constant constexpr uint AHEAD = 4; // reads of a lane that are on their way at once, twice\n"
+    "constant constexpr uint ROWS = 2;\n"
+    "constant constexpr uint AHEAD = 7; // vectors of each row that a thread has on their way at once\n"
     "\n"
     "// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a\n"
     "// kernel that early.\n"
@@ -2094,103 +2221,89 @@ const KernelSource kernel_sources[] = {
     "#define wait_for_previous_kernel()\n"
     "#endif\n"
     "\n"
-    "// The next reads of a row: from `first` on, 0 behind its end.\n"
+    "// A thread's next vectors of each row; behind the end the last one, which x has zeros for.\n"
     "template <typename Vector>\n"
-    "static void read_ahead(device const Vector *weight, uint first, uint vectors, uint lanes,\n"
-    "                       thread Vector (&ahead)[AHEAD])\n"
+    "static void read_part(thread Vector (&part)[ROWS][AHEAD], device const Vector *weight, uint n, uint N, uint vectors,\n"
+    "                      uint first, uint threads)\n"
     "{\n"
-    "    for (uint i = 0; i < AHEAD; i++) {\n"
-    "        Vector value = weight[min(first + i * lanes, vectors - 1)];\n"
-    "        ahead[i] = first + i * lanes < vectors ? value : Vector(0.0f);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "// COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.\n"
-    "template <uint COUNT, typename Vector>\n"
-    "static void add_row(device const Vector *weight, device const float4 *x, float bias, device float *stream,\n"
-    "                    uint vectors, uint N, uint lane, uint lanes)\n"
-    "{\n"
-    "    Vector value[AHEAD], next[AHEAD];\n"
-    "    read_ahead(weight, lane, vectors, lanes, value);\n"
-    "    read_ahead(weight, lane + AHEAD * lanes, vectors, lanes, next);\n"
-    "    wait_for_previous_kernel();\n"
-    "    float sum[COUNT], before[COUNT]; // read early: it takes as long as a part of the weights\n"
-    "    for (uint t = 0; t < COUNT; t++) {\n"
-    "        sum[t] = 0.0f;\n"
-    "        before[t] = lane == 0 ? stream[ulong(t) * N] : 0.0f;\n"
-    "    }\n"
-    "    for (uint first = lane; first < vectors; first += AHEAD * lanes) {\n"
+    "    for (uint r = 0; r < ROWS; r++)\n"
     "        for (uint i = 0; i < AHEAD; i++)\n"
-    "            for (uint t = 0; t < COUNT; t++)\n"
-    "                sum[t] += dot(float4(value[i]), x[ulong(t) * vectors + min(first + i * lanes, vectors - 1)]);\n"
-    "        for (uint i = 0; i < AHEAD; i++) value[i] = next[i];\n"
-    "        read_ahead(weight, first + 2 * AHEAD * lanes, vectors, lanes, next);\n"
-    "    }\n"
+    "            part[r][i] = weight[ulong(min(n + r, N - 1)) * vectors + min(first + i * threads, vectors - 1)];\n"
+    "}\n"
+    "\n"
+    "// Their products with COUNT tokens.\n"
+    "template <typename Vector, uint COUNT>\n"
+    "static void multiply_part(thread const Vector (&part)[ROWS][AHEAD], device const float4 *x, uint vectors, uint first,\n"
+    "                          uint threads, uint count, thread float (&sum)[ROWS][COUNT])\n"
+    "{\n"
     "    for (uint t = 0; t < COUNT; t++) {\n"
-    "        float total = simd_sum(sum[t]);\n"
-    "        if (lane == 0) stream[ulong(t) * N] = before[t] + (total + bias);\n"
+    "        device const float4 *row = x + ulong(min(t, count - 1)) * vectors;\n"
+    "        float4 value[AHEAD];\n"
+    "        for (uint i = 0; i < AHEAD; i++) value[i] = row[min(first + i * threads, vectors - 1)];\n"
+    "        for (uint i = 0; i < AHEAD; i++) {\n"
+    "            if (first + i * threads >= vectors) value[i] = float4(0.0f);\n"
+    "            for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value[i], float4(part[r][i]));\n"
+    "        }\n"
     "    }\n"
     "}\n"
     "\n"
-    "kernel void linear_residual_f32(\n"
+    "template <typename Vector, uint COUNT>\n"
+    "kernel void linear_residual(\n"
     "    device const float4 *x [[buffer(0)]],      // [T,K/4]\n"
-    "    device const float4 *weight [[buffer(1)]], // [N,K/4]\n"
+    "    device const Vector *weight [[buffer(1)]], // [N,K/4]\n"
     "    device const float *bias [[buffer(2)]],    // [N]\n"
     "    device float *stream [[buffer(3)]],        // [T,N]\n"
     "    constant uint &T [[buffer(4)]],\n"
     "    constant uint &K [[buffer(5)]],\n"
     "    constant uint &N [[buffer(6)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
-    "    uint simdgroups [[simdgroups_per_threadgroup]],\n"
-    "    uint threads [[threads_per_threadgroup]],\n"
-    "    uint simd_width [[threads_per_simdgroup]])\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
-    "    uint n = group * simdgroups + simdgroup, vectors = K / 4;\n"
-    "    if (n >= N) return;\n"
-    "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
-    "    device const float4 *row = weight + ulong(n) * vectors;\n"
-    "    uint t = 0;\n"
-    "    for (; t + 8 <= T; t += 8)\n"
-    "        add_row<8>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);\n"
-    "    for (; t + 4 <= T; t += 4)\n"
-    "        add_row<4>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);\n"
-    "    for (; t + 2 <= T; t += 2)\n"
-    "        add_row<2>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);\n"
-    "    for (; t < T; t++)\n"
-    "        add_row<1>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);\n"
+    "    threadgroup float partial[ROWS][COUNT][32];\n"
+    "    uint n = group * ROWS, vectors = K / 4;\n"
+    "    Vector part[ROWS][AHEAD];\n"
+    "    read_part(part, weight, n, N, vectors, thread_index, threads);\n"
+    "    float row_bias[ROWS];\n"
+    "    for (uint r = 0; r < ROWS; r++) row_bias[r] = bias[min(n + r, N - 1)];\n"
+    "    wait_for_previous_kernel();\n"
+    "    for (uint begin = 0; begin < T; begin += COUNT) {\n"
+    "        uint count = min(COUNT, T - begin);\n"
+    "        float sum[ROWS][COUNT], before[ROWS][COUNT]; // read early: it takes as long as a part of the weights\n"
+    "        for (uint r = 0; r < ROWS; r++)\n"
+    "            for (uint t = 0; t < COUNT; t++) {\n"
+    "                sum[r][t] = 0.0f;\n"
+    "                if (thread_index == 0) before[r][t] = stream[ulong(begin + min(t, count - 1)) * N + min(n + r, N - 1)];\n"
+    "            }\n"
+    "        for (uint first = thread_index; first < vectors; first += AHEAD * threads) {\n"
+    "            if (first != thread_index) read_part(part, weight, n, N, vectors, first, threads);\n"
+    "            multiply_part(part, x + ulong(begin) * vectors, vectors, first, threads, count, sum);\n"
+    "        }\n"
+    "        for (uint r = 0; r < ROWS; r++)\n"
+    "            for (uint t = 0; t < COUNT; t++) {\n"
+    "                float total = simd_sum(sum[r][t]);\n"
+    "                if (lane == 0) partial[r][t][simdgroup] = total;\n"
+    "            }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below\n"
+    "        for (uint r = 0; r < ROWS && thread_index == 0; r++)\n"
+    "            for (uint t = 0; t < count && n + r < N; t++) {\n"
+    "                float total = row_bias[r];\n"
+    "                for (uint i = 0; i < simdgroups; i++) total += partial[r][t][i];\n"
+    "                stream[ulong(begin + t) * N + n + r] = before[r][t] + total;\n"
+    "            }\n"
+    "        if (begin + COUNT >= T) break;\n"
+    "        if (vectors > AHEAD * threads) read_part(part, weight, n, N, vectors, thread_index, threads);\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the reads above ↔ the next writes\n"
+    "    }\n"
     "}\n"
     "\n"
-    "kernel void linear_residual_f16(\n"
-    "    device const float4 *x [[buffer(0)]],      // [T,K/4]\n"
-    "    device const half4 *weight [[buffer(1)]],  // [N,K/4]\n"
-    "    device const float *bias [[buffer(2)]],    // [N]\n"
-    "    device float *stream [[buffer(3)]],        // [T,N]\n"
-    "    constant uint &T [[buffer(4)]],\n"
-    "    constant uint &K [[buffer(5)]],\n"
-    "    constant uint &N [[buffer(6)]],\n"
-    "    uint group [[threadgroup_position_in_grid]],\n"
-    "    uint lane [[thread_index_in_simdgroup]],\n"
-    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
-    "    uint simdgroups [[simdgroups_per_threadgroup]],\n"
-    "    uint threads [[threads_per_threadgroup]],\n"
-    "    uint simd_width [[threads_per_simdgroup]])\n"
-    "{\n"
-    "    uint n = group * simdgroups + simdgroup, vectors = K / 4;\n"
-    "    if (n >= N) return;\n"
-    "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
-    "    device const half4 *row = weight + ulong(n) * vectors;\n"
-    "    uint t = 0;\n"
-    "    for (; t + 8 <= T; t += 8)\n"
-    "        add_row<8>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);\n"
-    "    for (; t + 4 <= T; t += 4)\n"
-    "        add_row<4>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);\n"
-    "    for (; t + 2 <= T; t += 2)\n"
-    "        add_row<2>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);\n"
-    "    for (; t < T; t++)\n"
-    "        add_row<1>(row, x + ulong(t) * vectors, bias[n], stream + ulong(t) * N + n, vectors, N, lane, lanes);\n"
-    "}\n"},
+    "// In pairs two tokens at a time.\n"
+    "template [[host_name(\"linear_residual_f32\")]] kernel decltype(linear_residual<float4, 1>) linear_residual<float4, 1>;\n"
+    "template [[host_name(\"linear_residual_f16\")]] kernel decltype(linear_residual<half4, 1>) linear_residual<half4, 1>;\n"
+    "template [[host_name(\"linear_residual_pair_f32\")]] kernel decltype(linear_residual<float4, 2>) linear_residual<float4, 2>;\n"},
     {"fused_norm_linear.metal",
     "// fused_norm_linear.metal — layernorm, weights × vector and, where wanted, GELU in one kernel, for decoding\n"
     "//\n"
@@ -2198,19 +2311,19 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "// On a GPU a step of decoding is a chain of short kernels, and starting one costs as much as what it does:\n"
     "// this one takes the place of layernorm.metal, linear.metal and activation.metal. Every threadgroup makes\n"
-    "// the normalised vectors for itself, in jobs that its simdgroups share out; then each simdgroup takes ROWS\n"
-    "// rows of the weights, of which the first parts are on their way meanwhile. Lanes read four neighbours at a time.\n"
-    "// K is a multiple of 4 and at most 2,432. The grid has as many simdgroups as the device runs at once, or one\n"
-    "// for each ROWS rows if that is less.\n"
+    "// COUNT normalised vectors for itself, all its threads together; then its simdgroups take rows of the weights in\n"
+    "// turn, ROWS at a time, of which the first are on their way meanwhile. Lanes read four neighbours at a time.\n"
+    "// K is a multiple of 4 and at most 4 · SIMD_WIDTH · LANE_VECTORS. Only whole simdgroups take rows, so there must\n"
+    "// be one. The grid has as many simdgroups as the device runs at once, or N if that is less.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
-    "constant constexpr uint ROWS = 2;\n"
-    "constant constexpr uint AHEAD = 8;           // reads of a weight row that are on their way at once\n"
-    "constant constexpr uint MAX_VECTORS = 1920; // of four neighbours, in threadgroup memory\n"
+    "constant constexpr uint MAX_VECTORS = 416; // of four channels\n"
+    "constant constexpr uint WIDE = MAX_VECTORS / SIMD_WIDTH, NARROW = 256 / SIMD_WIDTH;\n"
+    "constant constexpr uint AHEAD = 4; // vectors that a thread has on their way at once\n"
     "\n"
     "// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a\n"
     "// kernel that early.\n"
@@ -2219,38 +2332,31 @@ const KernelSource kernel_sources[] = {
     "#define wait_for_previous_kernel()\n"
     "#endif\n"
     "\n"
-    "// Where a lane puts vector k of `vectors`: behind the end it has a place of its own, so that nobody has to\n"
-    "// branch, and one read need not wait for another.\n"
-    "static uint place(uint k, uint vectors, uint lane)\n"
+    "// The threads share out the vectors, always in the same way: each reads back only what it wrote.\n"
+    "static void copy(device const float4 *from, threadgroup float4 *to, uint vectors, uint thread_index, uint threads)\n"
     "{\n"
-    "    return k < vectors ? k : vectors + lane;\n"
-    "}\n"
-    "\n"
-    "static void copy(device const float4 *from, threadgroup float4 *to, uint vectors, uint lane, uint lanes)\n"
-    "{\n"
-    "    for (uint first = lane; first < vectors; first += AHEAD * lanes)\n"
-    "        for (uint i = 0; i < AHEAD; i++) {\n"
-    "            uint k = first + i * lanes;\n"
-    "            to[place(k, vectors, lane)] = from[min(k, vectors - 1)];\n"
-    "        }\n"
-    "}\n"
-    "\n"
-    "// To mean 0 and standard deviation 1, as layernorm.metal does it. A lane reads only what it wrote itself.\n"
-    "static void normalise(device const float4 *x, threadgroup float4 *out, uint vectors, float epsilon, uint lane,\n"
-    "                      uint lanes)\n"
-    "{\n"
-    "    float sum = 0.0f, differences = 0.0f, squares = 0.0f, count = float(4 * vectors);\n"
-    "    copy(x, out, vectors, lane, lanes);\n"
-    "    for (uint k = lane; k < vectors; k += lanes) sum += dot(out[k], float4(1.0f));\n"
-    "    float mean = simd_sum(sum) / count;\n"
-    "    for (uint k = lane; k < vectors; k += lanes) {\n"
-    "        float4 difference = out[k] - mean;\n"
-    "        differences += dot(difference, float4(1.0f));\n"
-    "        squares += dot(difference, difference);\n"
+    "    for (uint first = thread_index; first < vectors; first += AHEAD * threads) {\n"
+    "        float4 value[AHEAD];\n"
+    "        for (uint i = 0; i < AHEAD; i++) value[i] = from[min(first + i * threads, vectors - 1)];\n"
+    "        for (uint i = 0; i < AHEAD; i++)\n"
+    "            if (first + i * threads < vectors) to[first + i * threads] = value[i];\n"
     "    }\n"
-    "    float scale = 1.0f / sqrt(simd_sum(squares) / count + epsilon);\n"
-    "    mean += simd_sum(differences) / count;\n"
-    "    for (uint k = lane; k < vectors; k += lanes) out[k] = (out[k] - mean) * scale;\n"
+    "}\n"
+    "\n"
+    "// The sums of `value` over the threadgroup, by way of `partial`, which is used once.\n"
+    "template <uint COUNT>\n"
+    "static void threadgroup_sums(thread float (&value)[COUNT], threadgroup float (*partial)[32], uint lane, uint simdgroup,\n"
+    "                             uint simdgroups)\n"
+    "{\n"
+    "    for (uint i = 0; i < COUNT; i++) {\n"
+    "        value[i] = simd_sum(value[i]);\n"
+    "        if (lane == 0) partial[i][simdgroup] = value[i];\n"
+    "    }\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below\n"
+    "    for (uint i = 0; i < COUNT; i++) {\n"
+    "        value[i] = 0.0f;\n"
+    "        for (uint s = 0; s < simdgroups; s++) value[i] += partial[i][s];\n"
+    "    }\n"
     "}\n"
     "\n"
     "static float gelu_of(float x)\n"
@@ -2259,146 +2365,108 @@ const KernelSource kernel_sources[] = {
     "    return 0.5f * x * (1.0f + precise::tanh(inner));\n"
     "}\n"
     "\n"
-    "// ROWS weight rows from `first` on; behind the last row the last one again, which is not stored.\n"
-    "template <typename Vector> struct Rows {\n"
-    "    device const Vector *weight;\n"
-    "    device const float *bias;\n"
-    "    uint first, N, vectors, lane, lanes;\n"
+    "// A lane's vectors of a weight row; those behind its end keep what they have, zeros.\n"
+    "template <typename Vector, uint LANE_VECTORS> struct Row {\n"
+    "    Vector part[LANE_VECTORS];\n"
+    "    float bias;\n"
     "};\n"
     "\n"
-    "template <typename Vector>\n"
-    "static void read_ahead(Rows<Vector> rows, uint first_row, uint first, thread Vector (&ahead)[ROWS][AHEAD])\n"
+    "template <typename Vector, uint LANE_VECTORS>\n"
+    "static void read_row(thread Row<Vector, LANE_VECTORS> &row, device const Vector *weight, device const float *bias,\n"
+    "                     uint n, uint N, uint vectors, uint lane)\n"
     "{\n"
-    "    for (uint r = 0; r < ROWS; r++)\n"
-    "        for (uint i = 0; i < AHEAD; i++) {\n"
-    "            ulong row = min(first_row + r, rows.N - 1);\n"
-    "            uint k = first + i * rows.lanes;\n"
-    "            Vector value = rows.weight[row * rows.vectors + min(k, rows.vectors - 1)];\n"
-    "            ahead[r][i] = k < rows.vectors ? value : Vector(0.0f);\n"
-    "        }\n"
+    "    device const Vector *from = weight + ulong(min(n, N - 1)) * vectors + lane;\n"
+    "    for (uint i = 0; i < LANE_VECTORS; i++)\n"
+    "        if (lane + i * SIMD_WIDTH < vectors) row.part[i] = from[i * SIMD_WIDTH];\n"
+    "    row.bias = bias[min(n, N - 1)];\n"
     "}\n"
     "\n"
-    "// COUNT tokens against weight rows, ROWS at a time, in turns that are `step` rows apart; COUNT and ROWS are known\n"
-    "// to the compiler, so that the sums stay in registers. `normal` has the normalised tokens and behind them\n"
-    "// layernorm's weight and bias; `ahead` the beginning of the first rows. While one part of a row is multiplied,\n"
-    "// the next is on its way.\n"
-    "template <uint COUNT, typename Vector>\n"
-    "static void multiply(Rows<Vector> rows, uint step, threadgroup const float4 *normal,\n"
-    "                     thread Vector (&ahead)[ROWS][AHEAD], device float *out, bool gelu)\n"
+    "template <typename Vector, uint LANE_VECTORS, uint COUNT, uint ROWS>\n"
+    "kernel void norm_linear(\n"
+    "    device const float4 *x [[buffer(0)]],           // [T,K/4]\n"
+    "    device const float4 *norm_weight [[buffer(1)]], // [K/4]\n"
+    "    device const float4 *norm_bias [[buffer(2)]],   // [K/4]\n"
+    "    device const Vector *weight [[buffer(3)]],      // [N,K/4]\n"
+    "    device const float *bias [[buffer(4)]],         // [N]\n"
+    "    device float *out [[buffer(5)]],                // [T,N]\n"
+    "    constant uint &T [[buffer(6)]],\n"
+    "    constant uint &K [[buffer(7)]],\n"
+    "    constant uint &N [[buffer(8)]],\n"
+    "    constant uint &gelu [[buffer(9)]], // 1: f = gelu\n"
+    "    constant float &epsilon [[buffer(10)]],\n"
+    "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
-    "    uint stride = rows.vectors + SIMD_WIDTH, part = AHEAD * rows.lanes;\n"
-    "    for (uint n = rows.first; n < rows.N; n += step) {\n"
-    "        float sum[ROWS][COUNT];\n"
-    "        for (uint r = 0; r < ROWS; r++)\n"
-    "            for (uint t = 0; t < COUNT; t++) sum[r][t] = 0.0f;\n"
-    "        for (uint begin = 0; begin < rows.vectors; begin += part) {\n"
-    "            Vector next[ROWS][AHEAD];\n"
-    "            bool is_last = begin + part >= rows.vectors;\n"
-    "            read_ahead(rows, is_last ? n + step : n, is_last ? rows.lane : begin + part + rows.lane, next);\n"
-    "            for (uint i = 0; i < AHEAD; i++) {\n"
-    "                uint k = min(begin + rows.lane + i * rows.lanes, rows.vectors - 1);\n"
-    "                float4 scale = normal[COUNT * stride + k], shift = normal[(COUNT + 1) * stride + k];\n"
+    "    threadgroup float4 scale[MAX_VECTORS], shift[MAX_VECTORS], normal[COUNT][MAX_VECTORS];\n"
+    "    threadgroup float partial[3 * COUNT][32];\n"
+    "    uint vectors = K / 4, whole = threads / SIMD_WIDTH;\n"
+    "    uint first = simdgroup < whole ? group * whole + simdgroup : N, step = groups * whole;\n"
+    "    float share = 1.0f / float(K);\n"
+    "    Row<Vector, LANE_VECTORS> rows[ROWS] = {};\n"
+    "    for (uint r = 0; r < ROWS; r++) read_row(rows[r], weight, bias, first + r * step, N, vectors, lane);\n"
+    "    copy(norm_weight, scale, vectors, thread_index, threads);\n"
+    "    copy(norm_bias, shift, vectors, thread_index, threads);\n"
+    "    wait_for_previous_kernel();\n"
+    "\n"
+    "    for (uint begin = 0; begin < T; begin += COUNT) {\n"
+    "        // To mean 0 and standard deviation 1, as layernorm.metal does it.\n"
+    "        float sum[COUNT] = {}, rest[2 * COUNT] = {}; // of the differences to the mean, and of their squares\n"
+    "        for (uint t = 0; t < COUNT; t++)\n"
+    "            copy(x + ulong(min(begin + t, T - 1)) * vectors, normal[t], vectors, thread_index, threads);\n"
+    "        for (uint k = thread_index; k < vectors; k += threads)\n"
+    "            for (uint t = 0; t < COUNT; t++) sum[t] += dot(normal[t][k], float4(1.0f));\n"
+    "        threadgroup_sums(sum, partial, lane, simdgroup, simdgroups);\n"
+    "        for (uint k = thread_index; k < vectors; k += threads)\n"
+    "            for (uint t = 0; t < COUNT; t++) {\n"
+    "                float4 difference = normal[t][k] - sum[t] * share;\n"
+    "                rest[2 * t] += dot(difference, float4(1.0f));\n"
+    "                rest[2 * t + 1] += dot(difference, difference);\n"
+    "            }\n"
+    "        threadgroup_sums(rest, partial + COUNT, lane, simdgroup, simdgroups);\n"
+    "        for (uint k = thread_index; k < vectors; k += threads)\n"
+    "            for (uint t = 0; t < COUNT; t++) {\n"
+    "                float mean = (sum[t] + rest[2 * t]) * share, part = rsqrt(rest[2 * t + 1] * share + epsilon);\n"
+    "                normal[t][k] = (normal[t][k] - mean) * part * scale[k] + shift[k];\n"
+    "            }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below\n"
+    "\n"
+    "        for (uint next = first; next < N; next += ROWS * step) {\n"
+    "            float y[ROWS][COUNT] = {}, row_bias[ROWS];\n"
+    "            for (uint i = 0; i < LANE_VECTORS; i++)\n"
     "                for (uint t = 0; t < COUNT; t++) {\n"
-    "                    float4 value = normal[t * stride + k] * scale + shift;\n"
-    "                    for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, float4(ahead[r][i]));\n"
+    "                    float4 value = normal[t][min(lane + i * SIMD_WIDTH, vectors - 1)];\n"
+    "                    for (uint r = 0; r < ROWS; r++) y[r][t] += dot(value, float4(rows[r].part[i]));\n"
     "                }\n"
+    "            for (uint r = 0; r < ROWS; r++) {\n"
+    "                uint n = next + r * step, following = n + ROWS * step;\n"
+    "                row_bias[r] = rows[r].bias;\n"
+    "                if (following >= N && begin + COUNT < T) following = first + r * step; // for the next tokens\n"
+    "                if (following < N) read_row(rows[r], weight, bias, following, N, vectors, lane);\n"
     "            }\n"
     "            for (uint r = 0; r < ROWS; r++)\n"
-    "                for (uint i = 0; i < AHEAD; i++) ahead[r][i] = next[r][i];\n"
+    "                for (uint t = 0; t < COUNT; t++) {\n"
+    "                    uint n = next + r * step;\n"
+    "                    float result = simd_sum(y[r][t]) + row_bias[r];\n"
+    "                    if (lane == 0 && n < N && begin + t < T)\n"
+    "                        out[ulong(begin + t) * N + n] = gelu ? gelu_of(result) : result;\n"
+    "                }\n"
     "        }\n"
-    "        for (uint r = 0; r < ROWS; r++)\n"
-    "            for (uint t = 0; t < COUNT; t++) {\n"
-    "                float y = simd_sum(sum[r][t]) + rows.bias[min(n + r, rows.N - 1)];\n"
-    "                if (rows.lane == 0 && n + r < rows.N) out[ulong(t) * rows.N + n + r] = gelu ? gelu_of(y) : y;\n"
-    "            }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal, partial: the reads above ↔ the next writes\n"
     "    }\n"
     "}\n"
     "\n"
-    "kernel void norm_linear_f32(\n"
-    "    device const float4 *x [[buffer(0)]],           // [T,K/4]\n"
-    "    device const float4 *norm_weight [[buffer(1)]], // [K/4]\n"
-    "    device const float4 *norm_bias [[buffer(2)]],   // [K/4]\n"
-    "    device const float4 *weight [[buffer(3)]],      // [N,K/4]\n"
-    "    device const float *bias [[buffer(4)]],         // [N]\n"
-    "    device float *out [[buffer(5)]],                // [T,N]\n"
-    "    constant uint &T [[buffer(6)]],\n"
-    "    constant uint &K [[buffer(7)]],\n"
-    "    constant uint &N [[buffer(8)]],\n"
-    "    constant uint &gelu [[buffer(9)]], // 1: f = gelu\n"
-    "    constant float &epsilon [[buffer(10)]],\n"
-    "    uint group [[threadgroup_position_in_grid]],\n"
-    "    uint groups [[threadgroups_per_grid]],\n"
-    "    uint lane [[thread_index_in_simdgroup]],\n"
-    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
-    "    uint simdgroups [[simdgroups_per_threadgroup]],\n"
-    "    uint threads [[threads_per_threadgroup]],\n"
-    "    uint simd_width [[threads_per_simdgroup]])\n"
-    "{\n"
-    "    threadgroup float4 normal[MAX_VECTORS];\n"
-    "    uint vectors = K / 4, lanes = min(simd_width, threads - simdgroup * simd_width); // the last may be partial\n"
-    "    uint stride = vectors + SIMD_WIDTH, first = (group * simdgroups + simdgroup) * ROWS;\n"
-    "    Rows<float4> rows = {weight, bias, first, N, vectors, lane, lanes};\n"
-    "    for (uint begin = 0, count; begin < T; begin += count) {\n"
-    "        for (count = 4; count > 1 && (begin + count > T || (count + 2) * stride > MAX_VECTORS);) count /= 2;\n"
-    "        float4 ahead[ROWS][AHEAD];\n"
-    "        read_ahead(rows, first, lane, ahead);\n"
-    "        for (uint job = simdgroup; job < 2; job += simdgroups)\n"
-    "            copy(job ? norm_bias : norm_weight, normal + (count + job) * stride, vectors, lane, lanes);\n"
-    "        wait_for_previous_kernel();\n"
-    "        for (uint job = (simdgroup + 2) % simdgroups; job < count; job += simdgroups)\n"
-    "            normalise(x + ulong(begin + job) * vectors, normal + job * stride, vectors, epsilon, lane, lanes);\n"
-    "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below\n"
-    "        device float *to = out + ulong(begin) * N;\n"
-    "        uint step = groups * simdgroups * ROWS;\n"
-    "        if (count == 4) multiply<4>(rows, step, normal, ahead, to, gelu);\n"
-    "        if (count == 2) multiply<2>(rows, step, normal, ahead, to, gelu);\n"
-    "        if (count == 1) multiply<1>(rows, step, normal, ahead, to, gelu);\n"
-    "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the reads above ↔ the next writes\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "kernel void norm_linear_f16(\n"
-    "    device const float4 *x [[buffer(0)]],           // [T,K/4]\n"
-    "    device const float4 *norm_weight [[buffer(1)]], // [K/4]\n"
-    "    device const float4 *norm_bias [[buffer(2)]],   // [K/4]\n"
-    "    device const half4 *weight [[buffer(3)]],       // [N,K/4]\n"
-    "    device const float *bias [[buffer(4)]],         // [N]\n"
-    "    device float *out [[buffer(5)]],                // [T,N]\n"
-    "    constant uint &T [[buffer(6)]],\n"
-    "    constant uint &K [[buffer(7)]],\n"
-    "    constant uint &N [[buffer(8)]],\n"
-    "    constant uint &gelu [[buffer(9)]], // 1: f = gelu\n"
-    "    constant float &epsilon [[buffer(10)]],\n"
-    "    uint group [[threadgroup_position_in_grid]],\n"
-    "    uint groups [[threadgroups_per_grid]],\n"
-    "    uint lane [[thread_index_in_simdgroup]],\n"
-    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
-    "    uint simdgroups [[simdgroups_per_threadgroup]],\n"
-    "    uint threads [[threads_per_threadgroup]],\n"
-    "    uint simd_width [[threads_per_simdgroup]])\n"
-    "{\n"
-    "    threadgroup float4 normal[MAX_VECTORS];\n"
-    "    uint vectors = K / 4, lanes = min(simd_width, threads - simdgroup * simd_width); // the last may be partial\n"
-    "    uint stride = vectors + SIMD_WIDTH, first = (group * simdgroups + simdgroup) * ROWS;\n"
-    "    Rows<half4> rows = {weight, bias, first, N, vectors, lane, lanes};\n"
-    "    for (uint begin = 0, count; begin < T; begin += count) {\n"
-    "        for (count = 4; count > 1 && (begin + count > T || (count + 2) * stride > MAX_VECTORS);) count /= 2;\n"
-    "        half4 ahead[ROWS][AHEAD];\n"
-    "        read_ahead(rows, first, lane, ahead);\n"
-    "        for (uint job = simdgroup; job < 2; job += simdgroups)\n"
-    "            copy(job ? norm_bias : norm_weight, normal + (count + job) * stride, vectors, lane, lanes);\n"
-    "        wait_for_previous_kernel();\n"
-    "        for (uint job = (simdgroup + 2) % simdgroups; job < count; job += simdgroups)\n"
-    "            normalise(x + ulong(begin + job) * vectors, normal + job * stride, vectors, epsilon, lane, lanes);\n"
-    "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the writes above → the reads below\n"
-    "        device float *to = out + ulong(begin) * N;\n"
-    "        uint step = groups * simdgroups * ROWS;\n"
-    "        if (count == 4) multiply<4>(rows, step, normal, ahead, to, gelu);\n"
-    "        if (count == 2) multiply<2>(rows, step, normal, ahead, to, gelu);\n"
-    "        if (count == 1) multiply<1>(rows, step, normal, ahead, to, gelu);\n"
-    "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal: the reads above ↔ the next writes\n"
-    "    }\n"
-    "}\n"},
+    "// For K ≤ 1,024 and ≤ 1,664; in pairs two tokens at a time.\n"
+    "template [[host_name(\"norm_linear_f32\")]] kernel decltype(norm_linear<float4, NARROW, 1, 2>) norm_linear<float4, NARROW, 1, 2>;\n"
+    "template [[host_name(\"norm_linear_f16\")]] kernel decltype(norm_linear<half4, NARROW, 1, 2>) norm_linear<half4, NARROW, 1, 2>;\n"
+    "template [[host_name(\"norm_linear_wide_f32\")]] kernel decltype(norm_linear<float4, WIDE, 1, 2>) norm_linear<float4, WIDE, 1, 2>;\n"
+    "template [[host_name(\"norm_linear_wide_f16\")]] kernel decltype(norm_linear<half4, WIDE, 1, 2>) norm_linear<half4, WIDE, 1, 2>;\n"
+    "template [[host_name(\"norm_linear_pair_f32\")]] kernel decltype(norm_linear<float4, NARROW, 2, 2>) norm_linear<float4, NARROW, 2, 2>;\n"
+    "template [[host_name(\"norm_linear_pair_wide_f32\")]] kernel decltype(norm_linear<float4, WIDE, 2, 2>) norm_linear<float4, WIDE, 2, 2>;\n"},
     {"fused_norm_linear_batch.metal",
     "// fused_norm_linear_batch.metal — layernorm and weights × vectors by the matrix units, for decoding up to eight rows\n"
     "//\n"
@@ -2577,13 +2645,16 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
+    "constant constexpr uint SHARE = 4;\n"
+    "\n"
     "// Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:\n"
     "//\n"
     "//   Q[b,h,t,d]                   = (qkv + bias)[b,t, h·hs + d]\n"
     "//   keys[b,h,lengths[b]+t,d]     = (qkv + bias)[b,t, C + h·hs + d]      for t < counts[b]\n"
     "//   values[b,h,lengths[b]+t,d]   = (qkv + bias)[b,t, 2C + h·hs + d]     for t < counts[b]\n"
     "//\n"
-    "// One thread per channel of a head and token, grid (hs, T, B·nh). Row b brings counts[b] ≤ T new tokens;\n"
+    "// A thread takes a channel of a head, of up to SHARE tokens: their reads are on their way at once. Grid\n"
+    "// (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new tokens;\n"
     "// what is behind them is padding and stays out of the cache. The bias is that of the matrix product which\n"
     "// made qkv, added here to save a pass over memory. The cache is of type KV, float or half.\n"
     "template <typename KV>\n"
@@ -2601,16 +2672,17 @@ const KernelSource kernel_sources[] = {
     "    constant uint &capacity [[buffer(10)]],\n"
     "    uint3 id [[thread_position_in_grid]])\n"
     "{\n"
-    "    uint d = id.x, t = id.y, head = id.z, b = head / nh, C = nh * hs, position = lengths[b] + t;\n"
-    "    uint channel = head % nh * hs;\n"
-    "    ulong from = (ulong(b) * T + t) * (3 * C) + channel;\n"
-    "    ulong to_q = (ulong(head) * T + t) * hs, to = (ulong(head) * capacity + position) * hs;\n"
-    "    bool is_new = t < counts[b] && position < capacity;\n"
-    "    if (d >= hs || t >= T) return;\n"
-    "    q[to_q + d] = qkv[from + d] + bias[channel + d];\n"
-    "    if (!is_new) return;\n"
-    "    keys[to + d] = KV(qkv[from + C + d] + bias[C + channel + d]);\n"
-    "    values[to + d] = KV(qkv[from + 2 * C + d] + bias[2 * C + channel + d]);\n"
+    "    uint d = id.x, head = id.z, b = head / nh, C = nh * hs, channel = head % nh * hs;\n"
+    "    uint distance = (T + SHARE - 1) / SHARE, length = lengths[b], count = min(counts[b], capacity - min(length, capacity));\n"
+    "    if (d >= hs || id.y >= distance) return;\n"
+    "    for (uint t = id.y; t < T; t += distance) {\n"
+    "        ulong from = (ulong(b) * T + t) * (3 * C) + channel;\n"
+    "        ulong to_q = (ulong(head) * T + t) * hs, to = (ulong(head) * capacity + length + t) * hs;\n"
+    "        q[to_q + d] = qkv[from + d] + bias[channel + d];\n"
+    "        if (t >= count) continue;\n"
+    "        keys[to + d] = KV(qkv[from + C + d] + bias[C + channel + d]);\n"
+    "        values[to + d] = KV(qkv[from + 2 * C + d] + bias[2 * C + channel + d]);\n"
+    "    }\n"
     "}\n"
     "\n"
     "template [[host_name(\"split_heads_f32\")]] kernel decltype(split_heads<float>) split_heads<float>;\n"

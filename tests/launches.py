@@ -140,7 +140,7 @@ def gelu_forward(random):
 def bias_gelu(random, type):
     T, N = size(random, 6), size(random, 100)
     out = Empty((T, N), TYPES[type])
-    return threads(random, N, T), [normal(random, T, N), normal(random, N), out, T, N]
+    return threads(random, -(-N // 4), T), [normal(random, T, N), normal(random, N), out, T, N]
 
 
 def argmax_sample(random):
@@ -202,17 +202,19 @@ def linear(random, format, rows=1):
     return simdgroups(random, -(-N // rows)), [x, weight, bias, Empty((T, N)), T, K, N]
 
 
-def norm_linear(random, format):
+def norm_linear(random, instance):
+    """By at least one whole simdgroup; `instance` is f32, wide_f16, pair_f32 …"""
     T, N, K = size(random, 12), size(random, 20), 4 * size(random, 50)
-    x, weight, bias = normal(random, T, K), packed(random, format, N, K), normal(random, N)
+    x, weight, bias = normal(random, T, K), packed(random, instance[-3:], N, K), normal(random, N)
     arguments = [x, normal(random, K), normal(random, K), weight, bias, Empty((T, N)), T, K, N]
-    return simdgroups(random, -(-N // 2)), [*arguments, int(random.integers(2)), 1e-5]
+    count = LANES * int(random.integers(1, 9))
+    return ((int(random.integers(1, 4)) * count, 1, 1), (count, 1, 1)), [*arguments, int(random.integers(2)), 1e-5]
 
 
-def linear_residual(random, format):
+def linear_residual(random, instance):
     T, N, K = size(random, 12), size(random, 20), 4 * size(random, 50)
-    x, weight, bias = normal(random, T, K), packed(random, format, N, K), normal(random, N)
-    return simdgroups(random, N), [x, weight, bias, normal(random, T, N), T, K, N]
+    x, weight, bias = normal(random, T, K), packed(random, instance[-3:], N, K), normal(random, N)
+    return threadgroups(random, -(-N // 2)), [x, weight, bias, normal(random, T, N), T, K, N]
 
 
 def linear_batch(random, what):
@@ -292,7 +294,7 @@ def split_heads(random, type):
     kept = [cached(random, type, B, nh, capacity, hs) for _ in ("keys", "values")]
     qkv, bias = normal(random, B, T, 3 * nh * hs), normal(random, 3 * nh * hs)
     arguments = [qkv, bias, lengths, counts, Empty((B, nh, T, hs)), *kept, T, nh, hs, capacity]
-    return threads(random, hs, T, B * nh), arguments
+    return threads(random, hs, -(-T // 4), B * nh), arguments
 
 
 def merge_heads(random):
@@ -338,7 +340,9 @@ def flash_attention_hs64(random, type):
 def flash_attention_tiles(random, type):
     """Of several tiles of 64 queries, by at least one whole simdgroup."""
     B, T, nh, _, capacity, *_ = sizes = cache(random, 64, most_tokens=150)
-    arguments = flash_arguments(random, type, *sizes)
+    arguments = flash_arguments(random, type[:3], *sizes)
+    if type.endswith("_to_f16"):
+        arguments[-1] = Empty((B, T, nh, 64), numpy.float16)
     count = LANES * int(random.integers(1, 9))
     return ((-(-T // 64) * count, nh, B), (count, 1, 1)), [*arguments, T, capacity, 0.125]
 

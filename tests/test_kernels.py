@@ -20,6 +20,7 @@ MATRIX_TOLERANCE = 3e-5  # of sums that matrix units make: NVIDIA's cut off what
 NO_TOKEN = 0xFFFFFFFF
 FLASH_QUERIES = 4  # QUERIES of kernels/flash_attention_hs64.metal
 TILE_QUERIES = 64  # QUERIES of kernels/flash_attention_tiles.metal
+HEADS_SHARE = GELU_SHARE = 4  # SHARE of kernels/heads.metal and kernels/fused_bias_gelu.metal
 THREADS = [0, 1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 1000, 1024]  # of a threadgroup; 0: any
 SIZES = [1, 2, 31, 32, 33, 63, 64, 65, 255, 256, 257]
 
@@ -352,27 +353,36 @@ def test_layernorm_keeps_nan_to_its_row(device, random):
 CACHE_TYPES = {"f32": numpy.float32, "f16": numpy.float16}
 each_cache_type = pytest.mark.parametrize("type", CACHE_TYPES)
 
-NORM_ROWS = 2  # ROWS of kernels/fused_norm_linear.metal
+RESIDUAL_ROWS = 2  # ROWS of kernels/fused_linear_residual.metal
+NORM_LINEAR = {  # each kernel, and the most columns that it takes
+    "norm_linear_f32": 1024,
+    "norm_linear_f16": 1024,
+    "norm_linear_wide_f32": 1664,
+    "norm_linear_wide_f16": 1664,
+    "norm_linear_pair_f32": 1024,
+    "norm_linear_pair_wide_f32": 1664,
+}
+LINEAR_RESIDUAL = ["linear_residual_f32", "linear_residual_f16", "linear_residual_pair_f32"]
 
-each_wide_format = pytest.mark.parametrize("format", ["f32", "f16"])
 
 
-def wide(random, format, rows, columns):
-    """Weights as the fused kernels read them, and what they stand for."""
-    data = normal(random, rows, columns).astype(numpy.float16 if format == "f16" else numpy.float32)
+def wide(random, kernel, rows, columns):
+    """Weights as a fused kernel reads them, and what they stand for."""
+    data = normal(random, rows, columns).astype(CACHE_TYPES[kernel[-3:]])
     return data, data.astype(numpy.float64)
 
 
-@covers("norm_linear_f32", "norm_linear_f16")
-@each_wide_format
-@each_thread_count
-def test_norm_linear(thread_count, format, device, random):
-    for T, K, N, gelu in [(1, 4, 1, 0), (1, 768, 5, 1), (2, 100, 7, 0), (3, 132, 2, 1), (9, 36, 3, 0), (15, 8, 9, 1)]:
-        x, (weight, exact) = normal(random, T, K, mean=0.5), wide(random, format, N, K)
+@covers(*NORM_LINEAR)
+@pytest.mark.parametrize("kernel", NORM_LINEAR)
+@pytest.mark.parametrize("thread_count", [n for n in THREADS if n == 0 or n >= 32])
+def test_norm_linear(thread_count, kernel, device, random):
+    sizes = [(1, 4, 1, 0), (2, 100, 7, 0), (3, 132, 2, 1), (9, 36, 3, 0), (15, 8, 9, 1)]
+    for T, K, N, gelu in [*sizes, (1, NORM_LINEAR[kernel], 5, 1), (2, NORM_LINEAR[kernel] - 28, 9, 0)]:
+        x, (weight, exact) = normal(random, T, K, mean=0.5), wide(random, kernel, N, K)
         norm_weight, norm_bias = normal(random, K), normal(random, K)
         bias = normal(random, N, mean=20 * K**0.5)  # so that nothing cancels
         out = device.run(
-            f"norm_linear_{format}", simdgroups(-(-N // NORM_ROWS)), x, norm_weight, norm_bias, weight,
+            kernel, simdgroups(-(-N // 3)), x, norm_weight, norm_bias, weight,
             bias, Out((T, N)), T, K, N, gelu, 1e-5, threads=thread_count,
         )  # fmt: skip
         wide_x, wide_weight, wide_bias = (a.astype(numpy.float64) for a in (x, norm_weight, norm_bias))
@@ -385,21 +395,21 @@ def test_norm_linear_of_a_large_mean(device, random):
     x = normal(random, 1, 768) + numpy.float32(1e3)
     weight, ones, zeros = numpy.eye(768, dtype=numpy.float32), *numpy.float32([[1] * 768, [0] * 768])
     arguments = (x, ones, zeros, weight, zeros, Out((1, 768)), 1, 768, 768, 0, 1e-5)
-    out = device.run("norm_linear_f32", simdgroups(768 // NORM_ROWS), *arguments)
+    out = device.run("norm_linear_f32", simdgroups(768), *arguments)
     expected = reference.layernorm(x.astype(numpy.float64), 1.0, 0.0, 1e-5)
     check_rows(out, expected, TOLERANCE * 11)
 
 
-@covers("linear_residual_f32", "linear_residual_f16")
-@each_wide_format
+@covers(*LINEAR_RESIDUAL)
+@pytest.mark.parametrize("kernel", LINEAR_RESIDUAL)
 @each_thread_count
-def test_linear_residual(thread_count, format, device, random):
-    for T, K, N in [(1, 4, 1), (1, 768, 5), (2, 100, 7), (3, 132, 2), (9, 36, 3), (15, 8, 9)]:
-        x, (weight, exact) = uniform(random, T, K, low=0.5, high=1.5), wide(random, format, N, K)
+def test_linear_residual(thread_count, kernel, device, random):
+    for T, K, N in [(1, 4, 1), (1, 768, 5), (2, 1000, 7), (3, 132, 2), (9, 36, 3), (15, 8, 9)]:
+        x, (weight, exact) = uniform(random, T, K, low=0.5, high=1.5), wide(random, kernel, N, K)
         weight, exact = numpy.abs(weight), numpy.abs(exact)
         bias, stream = uniform(random, N, low=0, high=1), uniform(random, T, N, low=0, high=9)
         out = device.run(
-            f"linear_residual_{format}", simdgroups(N), x, weight, bias, InOut(stream), T, K, N,
+            kernel, threadgroups(-(-N // RESIDUAL_ROWS)), x, weight, bias, InOut(stream), T, K, N,
             threads=thread_count,
         )  # fmt: skip
         check_rows(out, stream + x.astype(numpy.float64) @ exact.T + bias)
@@ -515,7 +525,7 @@ def test_bias_gelu(thread_count, suffix, dtype, rounding, device, random):
         x, bias = normal(random, T, N), normal(random, N)
         x[:, 0], bias[0] = 4, 1
         out = device.run(
-            f"bias_gelu{suffix}", threads(N + 3, T + 1), x, bias, Out((T, N), dtype), T, N,
+            f"bias_gelu{suffix}", threads(-(-N // GELU_SHARE) + 3, T + 1), x, bias, Out((T, N), dtype), T, N,
             threads=thread_count,
         )  # fmt: skip
         check_rows(out, reference.gelu(x.astype(numpy.float64) + bias), TOLERANCE + rounding)
@@ -554,7 +564,7 @@ def test_split_heads(thread_count, type, device, random):
         counts = random.integers(0, T + 1, B).astype(numpy.uint32)
         keys, values = normal(random, 2, B, nh, capacity, hs).astype(CACHE_TYPES[type])
         q, new_keys, new_values = device.run(
-            f"split_heads_{type}", threads(hs + 3, T + 1, B * nh), qkv, bias, lengths, counts,
+            f"split_heads_{type}", threads(hs + 3, -(-T // HEADS_SHARE) + 1, B * nh), qkv, bias, lengths, counts,
             Out((B, nh, T, hs)), InOut(keys), InOut(values), T, nh, hs, capacity,
             threads=thread_count,
         )  # fmt: skip
@@ -654,13 +664,14 @@ class Cache:
         ).transpose(0, 2, 1, 3)  # fmt: skip
 
 
-    def tiles(self, device, thread_count=0):
-        """In halves; only for its head size."""
+    def tiles(self, device, thread_count=0, to=""):
+        """In halves; only for its head size. `to`: "_to_f16" or floats."""
         B, T, nh, hs = self.B, self.T, self.nh, self.hs
         assert hs == 64
+        out = Out((B, T, nh, hs), numpy.float16 if to else numpy.float32)
         return device.run(
-            f"flash_attention_tiles_{self.type}", threadgroups(-(-T // TILE_QUERIES), nh, B), self.q,
-            self.keys, self.values, self.lengths, self.counts, Out((B, T, nh, hs)), T, self.capacity,
+            f"flash_attention_tiles_{self.type}{to}", threadgroups(-(-T // TILE_QUERIES), nh, B), self.q,
+            self.keys, self.values, self.lengths, self.counts, out, T, self.capacity,
             self.scale, threads=thread_count or 128,
         ).transpose(0, 2, 1, 3)  # fmt: skip
 
@@ -752,13 +763,14 @@ def test_flash_attention(thread_count, type, device, random):
         check_rows(cache.flash_hs64(device, thread_count), cache.expected())
 
 
-@covers("flash_attention_tiles_f32", "flash_attention_tiles_f16")
+@covers(*(f"flash_attention_tiles_{type}{to}" for type in CACHE_TYPES for to in ("", "_to_f16")))
 @each_cache_type
+@pytest.mark.parametrize("to", ["", "_to_f16"])
 @pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 127, 128, 160, 256])
-def test_flash_attention_tiles(thread_count, type, device, random):
+def test_flash_attention_tiles(thread_count, to, type, device, random):
     for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 300), (2, 70, 2, 131), (1, 129, 1, 140)]:
         cache = Cache(random, B, T, nh, 64, capacity, type)
-        check_rows(cache.tiles(device, thread_count), cache.expected(), 2 * HALF_TOLERANCE)
+        check_rows(cache.tiles(device, thread_count, to), cache.expected(), 2 * HALF_TOLERANCE)
 
 
 @pytest.mark.parametrize("attention", ANY_HEAD_SIZE)

@@ -81,11 +81,17 @@ constexpr mem_flags operator|(mem_flags a, mem_flags b) {
     return mem_flags(int(a) | int(b));
 }
 
+/* A target may want vectors moved in words. */
+#ifndef MSL_WORDS
+#define MSL_WORDS(T, N)
+#endif
+
 /* The elements, by name and by index. */
 template <typename T, int N> struct elements;
 
 template <typename T> struct alignas(2 * sizeof(T)) elements<T, 2> {
     union {
+        MSL_WORDS(T, 2)
         T element[2];
         struct { T x, y; };
         struct { T r, g; };
@@ -102,11 +108,19 @@ template <typename T> struct alignas(4 * sizeof(T)) elements<T, 3> {
 
 template <typename T> struct alignas(4 * sizeof(T)) elements<T, 4> {
     union {
+        MSL_WORDS(T, 4)
         T element[4];
         struct { T x, y, z, w; };
         struct { T r, g, b, a; };
     };
 };
+
+template <typename T, int N> struct vec;
+
+/* Each element to another type; a target may have instructions for some of them. */
+template <typename T, typename U, int N> MSL_INLINE void convert(vec<T, N> &to, const vec<U, N> &from) {
+    for (int i = 0; i < N; i++) to[i] = T(from[i]);
+}
 
 /* T2, T3, T4: float4 is vec<float, 4>. As in Metal a vector of three is as large as one of four, a
  * scalar converts to a vector of equal elements, and element types convert only explicitly. */
@@ -116,7 +130,7 @@ template <typename T, int N> struct vec : elements<T, N> {
         for (int i = 0; i < N; i++) this->element[i] = value;
     }
     template <typename U> MSL_INLINE explicit vec(vec<U, N> other) {
-        for (int i = 0; i < N; i++) this->element[i] = T(other[i]);
+        convert(*this, other);
     }
     /* From scalars and smaller vectors in turn: float4(xy, z, 1.0f). */
     template <typename A, typename B, typename... Rest>

@@ -39,8 +39,17 @@ CUDA_HALF_OPERATOR(*)
 CUDA_HALF_OPERATOR(/)
 #undef CUDA_HALF_OPERATOR
 
+/* Vectors are moved in words where they are made of any: else the halves would part on their way. */
+template <int bytes, bool whole = bytes % 4 == 0> struct Words {
+    unsigned word[bytes / 4];
+};
+template <int bytes> struct Words<bytes, false> {
+    unsigned char byte[bytes];
+};
+
 } // namespace cuda
 
 #define MSL_HALF cuda::half
+#define MSL_WORDS(T, N) cuda::Words<N * sizeof(T)> words;
 
 #endif
