@@ -16,8 +16,8 @@ enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal
  * needs a float copy. See docs/speed.md. */
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97, MATMUL_TOKENS_GPU = 33 };
 enum { FUSED_TOKENS = 8 }; /* rows that the fused kernels decode at once */
-/* From how many rows on the matrix units decode, up to how many. */
-enum { BATCH_LEAST = 2, BATCH_MOST = 32 };
+/* From how many rows on a batch is decoded by fused_linear_batch.metal, up to how many. */
+enum { BATCH_LEAST = 2, BATCH_MOST = 256 };
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 /* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its four simdgroups. */
 enum { TILE_QUERIES = 64, TILE_THREADS = 128 };

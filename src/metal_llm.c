@@ -42,7 +42,7 @@ static bool choose_fusion(LLMPipeline *llm, const char *fusion, LLMError *error)
         return error_set(
             error, LLM_ERROR_ARGUMENT,
             "the fused kernels are for flash attention, f32 or f16 weights, heads of 64 "
-            "channels and a batch of at most 8, of f16 weights 32; leave out the fusion option");
+            "channels and a batch of at most 8, of f16 weights 256; leave out the fusion option");
     bool wanted = fusion ? !strcmp(fusion, "on") : llm->is_gpu;
     llm->fused = wanted && suits;
     llm->batched = llm->fused && pipeline_can_batch(llm);
