@@ -5,8 +5,8 @@
 // One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Each simdgroup takes a block of 16 queries;
 // keys and values come to threadgroup memory KEYS at a time, for all blocks, while the next are on their way.
 // Scores, weights and sums stay in registers, as matrices of which every lane has some elements. Query t of row b
-// sees the keys s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out: half where the next matrix
-// product takes halves. Only whole simdgroups take part, so there must be one.
+// sees the keys s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out2: halves where the next matrix
+// product takes such. Only whole simdgroups take part, so there must be one.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -57,6 +57,9 @@ static void multiply_16x16(thread Floats &sum, uint n, thread Halves &a, uint k,
         }
 }
 #endif
+
+static void store(device float2 *to, float2 value) { *to = value; }
+static void store(device half2 *to, float2 value) { *to = half2(value); }
 
 static void clear(thread Floats &floats)
 {
@@ -143,14 +146,14 @@ static void weigh(thread Floats &score, thread Softmax &softmax, thread Halves &
     }
 }
 
-template <typename KV4, typename Out>
+template <typename KV4, typename Out2>
 kernel void flash_attention_tiles(
     device const float4 *q [[buffer(0)]],     // [B,nh,T,16]
     device const KV4 *keys [[buffer(1)]],     // [B,nh,capacity,16]
     device const KV4 *values [[buffer(2)]],   // [B,nh,capacity,16]
     device const uint *lengths [[buffer(3)]], // [B]
     device const uint *counts [[buffer(4)]],  // [B]
-    device Out *out [[buffer(5)]],            // [B,T,nh,64]
+    device Out2 *out [[buffer(5)]],           // [B,T,nh,32]
     constant uint &T [[buffer(6)]],
     constant uint &capacity [[buffer(7)]],
     constant float &scale [[buffer(8)]],
@@ -231,13 +234,16 @@ kernel void flash_attention_tiles(
             if (!takes_part || t >= T) continue;
 #pragma unroll
             for (uint c = 0; c < 8; c++)
-                for (uint j = 0; j < COLUMNS; j++)
-                    out[to + 8 * c + j] = Out(sum[r][c].thread_elements()[e * COLUMNS + j] * part);
+                for (uint j = 0; j < COLUMNS; j += 2) {
+                    thread auto &elements = sum[r][c].thread_elements();
+                    float2 pair = float2(elements[e * COLUMNS + j], elements[e * COLUMNS + j + 1]) * part;
+                    store(out + (to + 8 * c + j) / 2, pair);
+                }
         }
     }
 }
 
-template [[host_name("flash_attention_tiles_f32")]] kernel decltype(flash_attention_tiles<float4, float>) flash_attention_tiles<float4, float>;
-template [[host_name("flash_attention_tiles_f16")]] kernel decltype(flash_attention_tiles<half4, float>) flash_attention_tiles<half4, float>;
-template [[host_name("flash_attention_tiles_f32_to_f16")]] kernel decltype(flash_attention_tiles<float4, half>) flash_attention_tiles<float4, half>;
-template [[host_name("flash_attention_tiles_f16_to_f16")]] kernel decltype(flash_attention_tiles<half4, half>) flash_attention_tiles<half4, half>;
+template [[host_name("flash_attention_tiles_f32")]] kernel decltype(flash_attention_tiles<float4, float2>) flash_attention_tiles<float4, float2>;
+template [[host_name("flash_attention_tiles_f16")]] kernel decltype(flash_attention_tiles<half4, float2>) flash_attention_tiles<half4, float2>;
+template [[host_name("flash_attention_tiles_halves_f32")]] kernel decltype(flash_attention_tiles<float4, half2>) flash_attention_tiles<float4, half2>;
+template [[host_name("flash_attention_tiles_halves_f16")]] kernel decltype(flash_attention_tiles<half4, half2>) flash_attention_tiles<half4, half2>;

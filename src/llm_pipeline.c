@@ -99,14 +99,14 @@ static const struct {
                    "attention_mix_f32",
                    "flash_attention_f32",
                    "flash_attention_hs64_f32",
-                   {"flash_attention_tiles_f32", "flash_attention_tiles_f32_to_f16"},
+                   {"flash_attention_tiles_f32", "flash_attention_tiles_halves_f32"},
                    {"decode_attention_hs64_f32", "decode_attention_hs64_halves_f32"}},
     [CACHE_F16] = {"split_heads_f16",
                    "attention_scores_f16",
                    "attention_mix_f16",
                    "flash_attention_f16",
                    "flash_attention_hs64_f16",
-                   {"flash_attention_tiles_f16", "flash_attention_tiles_f16_to_f16"},
+                   {"flash_attention_tiles_f16", "flash_attention_tiles_halves_f16"},
                    {"decode_attention_hs64_f16", "decode_attention_hs64_halves_f16"}},
 };
 

@@ -170,7 +170,7 @@ static const KernelParameter flash_attention_tiles_f32_parameters[] = {
     {"values", "KV4", PARAMETER_READ, 2, 0},
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"out", "Out2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
     {"scale", "float", PARAMETER_CONSTANT, 8, 4},
@@ -183,38 +183,38 @@ static const KernelParameter flash_attention_tiles_f16_parameters[] = {
     {"values", "KV4", PARAMETER_READ, 2, 0},
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"out", "Out2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
     {"scale", "float", PARAMETER_CONSTANT, 8, 4},
 };
 enum { flash_attention_tiles_f16_count = 9 };
 
-static const KernelParameter flash_attention_tiles_f32_to_f16_parameters[] = {
+static const KernelParameter flash_attention_tiles_halves_f32_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"out", "Out2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
     {"scale", "float", PARAMETER_CONSTANT, 8, 4},
 };
-enum { flash_attention_tiles_f32_to_f16_count = 9 };
+enum { flash_attention_tiles_halves_f32_count = 9 };
 
-static const KernelParameter flash_attention_tiles_f16_to_f16_parameters[] = {
+static const KernelParameter flash_attention_tiles_halves_f16_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"out", "Out2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
     {"scale", "float", PARAMETER_CONSTANT, 8, 4},
 };
-enum { flash_attention_tiles_f16_to_f16_count = 9 };
+enum { flash_attention_tiles_halves_f16_count = 9 };
 
 static const KernelParameter bias_gelu_parameters[] = {
     {"in", "float", PARAMETER_READ, 0, 4},
@@ -943,10 +943,10 @@ const Kernel kernel_table[] = {
     {"flash_attention_f16", "flash_attention.metal", 22, flash_attention_f16_count, flash_attention_f16_parameters},
     {"flash_attention_hs64_f32", "flash_attention_hs64.metal", 60, flash_attention_hs64_f32_count, flash_attention_hs64_f32_parameters},
     {"flash_attention_hs64_f16", "flash_attention_hs64.metal", 60, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
-    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 147, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
-    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 147, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
-    {"flash_attention_tiles_f32_to_f16", "flash_attention_tiles.metal", 147, flash_attention_tiles_f32_to_f16_count, flash_attention_tiles_f32_to_f16_parameters},
-    {"flash_attention_tiles_f16_to_f16", "flash_attention_tiles.metal", 147, flash_attention_tiles_f16_to_f16_count, flash_attention_tiles_f16_to_f16_parameters},
+    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 150, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
+    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 150, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
+    {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 150, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
+    {"flash_attention_tiles_halves_f16", "flash_attention_tiles.metal", 150, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
     {"bias_gelu", "fused_bias_gelu.metal", 15, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fused_bias_gelu.metal", 15, bias_gelu_f16_count, bias_gelu_f16_parameters},
     {"decode_attention_hs64_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
@@ -1576,8 +1576,8 @@ const KernelSource kernel_sources[] = {
     "// One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Each simdgroup takes a block of 16 queries;\n"
     "// keys and values come to threadgroup memory KEYS at a time, for all blocks, while the next are on their way.\n"
     "// Scores, weights and sums stay in registers, as matrices of which every lane has some elements. Query t of row b\n"
-    "// sees the keys s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out: half where the next matrix\n"
-    "// product takes halves. Only whole simdgroups take part, so there must be one.\n"
+    "// sees the keys s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out2: halves where the next matrix\n"
+    "// product takes such. Only whole simdgroups take part, so there must be one.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -1628,6 +1628,9 @@ const KernelSource kernel_sources[] = {
     "        }\n"
     "}\n"
     "#endif\n"
+    "\n"
+    "static void store(device float2 *to, float2 value) { *to = value; }\n"
+    "static void store(device half2 *to, float2 value) { *to = half2(value); }\n"
     "\n"
     "static void clear(thread Floats &floats)\n"
     "{\n"
@@ -1714,14 +1717,14 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "}\n"
     "\n"
-    "template <typename KV4, typename Out>\n"
+    "template <typename KV4, typename Out2>\n"
     "kernel void flash_attention_tiles(\n"
     "    device const float4 *q [[buffer(0)]],     // [B,nh,T,16]\n"
     "    device const KV4 *keys [[buffer(1)]],     // [B,nh,capacity,16]\n"
     "    device const KV4 *values [[buffer(2)]],   // [B,nh,capacity,16]\n"
     "    device const uint *lengths [[buffer(3)]], // [B]\n"
     "    device const uint *counts [[buffer(4)]],  // [B]\n"
-    "    device Out *out [[buffer(5)]],            // [B,T,nh,64]\n"
+    "    device Out2 *out [[buffer(5)]],           // [B,T,nh,32]\n"
     "    constant uint &T [[buffer(6)]],\n"
     "    constant uint &capacity [[buffer(7)]],\n"
     "    constant float &scale [[buffer(8)]],\n"
@@ -1802,16 +1805,19 @@ const KernelSource kernel_sources[] = {
     "            if (!takes_part || t >= T) continue;\n"
     "#pragma unroll\n"
     "            for (uint c = 0; c < 8; c++)\n"
-    "                for (uint j = 0; j < COLUMNS; j++)\n"
-    "                    out[to + 8 * c + j] = Out(sum[r][c].thread_elements()[e * COLUMNS + j] * part);\n"
+    "                for (uint j = 0; j < COLUMNS; j += 2) {\n"
+    "                    thread auto &elements = sum[r][c].thread_elements();\n"
+    "                    float2 pair = float2(elements[e * COLUMNS + j], elements[e * COLUMNS + j + 1]) * part;\n"
+    "                    store(out + (to + 8 * c + j) / 2, pair);\n"
+    "                }\n"
     "        }\n"
     "    }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"flash_attention_tiles_f32\")]] kernel decltype(flash_attention_tiles<float4, float>) flash_attention_tiles<float4, float>;\n"
-    "template [[host_name(\"flash_attention_tiles_f16\")]] kernel decltype(flash_attention_tiles<half4, float>) flash_attention_tiles<half4, float>;\n"
-    "template [[host_name(\"flash_attention_tiles_f32_to_f16\")]] kernel decltype(flash_attention_tiles<float4, half>) flash_attention_tiles<float4, half>;\n"
-    "template [[host_name(\"flash_attention_tiles_f16_to_f16\")]] kernel decltype(flash_attention_tiles<half4, half>) flash_attention_tiles<half4, half>;\n"},
+    "template [[host_name(\"flash_attention_tiles_f32\")]] kernel decltype(flash_attention_tiles<float4, float2>) flash_attention_tiles<float4, float2>;\n"
+    "template [[host_name(\"flash_attention_tiles_f16\")]] kernel decltype(flash_attention_tiles<half4, float2>) flash_attention_tiles<half4, float2>;\n"
+    "template [[host_name(\"flash_attention_tiles_halves_f32\")]] kernel decltype(flash_attention_tiles<float4, half2>) flash_attention_tiles<float4, half2>;\n"
+    "template [[host_name(\"flash_attention_tiles_halves_f16\")]] kernel decltype(flash_attention_tiles<half4, half2>) flash_attention_tiles<half4, half2>;\n"},
     {"fused_bias_gelu.metal",
     "// fused_bias_gelu.metal — the bias of a matrix product and GELU in one pass over memory\n"
     "//\n"

@@ -340,8 +340,8 @@ def flash_attention_hs64(random, type):
 def flash_attention_tiles(random, type):
     """Of several tiles of 64 queries, by at least one whole simdgroup."""
     B, T, nh, _, capacity, *_ = sizes = cache(random, 64, most_tokens=150)
-    arguments = flash_arguments(random, type[:3], *sizes)
-    if type.endswith("_to_f16"):
+    arguments = flash_arguments(random, type[-3:], *sizes)
+    if type.startswith("halves"):
         arguments[-1] = Empty((B, T, nh, 64), numpy.float16)
     count = LANES * int(random.integers(1, 9))
     return ((-(-T // 64) * count, nh, B), (count, 1, 1)), [*arguments, T, capacity, 0.125]

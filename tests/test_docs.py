@@ -100,7 +100,7 @@ def quantise_activations(random):
 def bias_gelu(random):
     T, N = size(random, 9), size(random, 300)
     inputs = {"in_": normal(random, T, N), "bias": normal(random, N)}
-    return threads(N, T), inputs | {"T": T, "N": N}
+    return threads(-(-N // 4), T), inputs | {"T": T, "N": N}
 
 
 @case("gelu_forward", "convert_f16")
@@ -121,7 +121,7 @@ def split_heads(random):
     inputs |= {name: normal(random, B, nh, capacity, hs) for name in ("keys", "values")}
     inputs["lengths"] = uints(random.integers(0, capacity + 1, B))
     inputs["counts"] = uints(random.integers(0, T + 1, B))
-    return threads(hs, T, B * nh), inputs | sizes
+    return threads(hs, -(-T // 4), B * nh), inputs | sizes
 
 
 @case("merge_heads")
@@ -298,11 +298,12 @@ def norm_linear_case(random, format):
     _, inputs, _, exact = linear_case(random, format)
     added = {name: normal(random, inputs["K"]) for name in ("norm_weight", "norm_bias")}
     added |= {"gelu": int(random.integers(2)), "epsilon": 1e-5}
-    return simdgroups(-(-inputs["N"] // 2)), inputs | added, NUMPY["norm_linear"], exact | added
+    return simdgroups(inputs["N"]), inputs | added, NUMPY["norm_linear"], exact | added
 
 
 def linear_residual_case(random, format):
-    grid, inputs, _, exact = linear_case(random, format)
+    _, inputs, _, exact = linear_case(random, format)
+    grid = threadgroups(-(-inputs["N"] // 2))
     added = {"stream": normal(random, inputs["T"], inputs["N"])}
     return grid, inputs | added, NUMPY["linear_residual"], exact | added
 
@@ -329,7 +330,11 @@ FORMAT_CASES = {
     "integer_linear": integer_linear_case,
     "linear_tile": linear_tile_case,
     "norm_linear": norm_linear_case,
+    "norm_linear_wide": norm_linear_case,
+    "norm_linear_pair": norm_linear_case,
+    "norm_linear_pair_wide": norm_linear_case,
     "linear_residual": linear_residual_case,
+    "linear_residual_pair": linear_residual_case,
     "embedding_forward": embedding_case,
     "dequantise": dequantise_case,
 }
@@ -351,7 +356,8 @@ def described(kernel):
 
 
 # Which instances have halves, by the template's name of the type and what is in theirs.
-HALVES = {"KV": "_f16$", "KV4": "_f16$", "Out": "_f16$|_batch_gelu", "Out4": "_halves_"}
+HALVES = {"KV": "_f16$", "KV4": "_f16$", "Out": "_f16$|_batch_gelu"}
+HALVES |= dict.fromkeys(["Out2", "Out4"], "_halves_")
 
 
 def is_half(kernel, parameter):

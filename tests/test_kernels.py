@@ -665,12 +665,12 @@ class Cache:
 
 
     def tiles(self, device, thread_count=0, to=""):
-        """In halves; only for its head size. `to`: "_to_f16" or floats."""
+        """In halves; only for its head size. `to` is "_halves" if such are wanted."""
         B, T, nh, hs = self.B, self.T, self.nh, self.hs
         assert hs == 64
         out = Out((B, T, nh, hs), numpy.float16 if to else numpy.float32)
         return device.run(
-            f"flash_attention_tiles_{self.type}{to}", threadgroups(-(-T // TILE_QUERIES), nh, B), self.q,
+            f"flash_attention_tiles{to}_{self.type}", threadgroups(-(-T // TILE_QUERIES), nh, B), self.q,
             self.keys, self.values, self.lengths, self.counts, out, T, self.capacity,
             self.scale, threads=thread_count or 128,
         ).transpose(0, 2, 1, 3)  # fmt: skip
@@ -763,9 +763,9 @@ def test_flash_attention(thread_count, type, device, random):
         check_rows(cache.flash_hs64(device, thread_count), cache.expected())
 
 
-@covers(*(f"flash_attention_tiles_{type}{to}" for type in CACHE_TYPES for to in ("", "_to_f16")))
+@covers(*(f"flash_attention_tiles{to}_{type}" for type in CACHE_TYPES for to in ("", "_halves")))
 @each_cache_type
-@pytest.mark.parametrize("to", ["", "_to_f16"])
+@pytest.mark.parametrize("to", ["", "_halves"])
 @pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 127, 128, 160, 256])
 def test_flash_attention_tiles(thread_count, to, type, device, random):
     for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 300), (2, 70, 2, 131), (1, 129, 1, 140)]:
