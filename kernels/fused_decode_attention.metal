@@ -7,7 +7,7 @@
 // channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, and SHARE
 // lanes together take one key at a time, a running softmax for each such team (a maximum m, the sum l of
 // exp(score − m), and the weighted sum of V). The teams are merged at the end. The KV cache is of type KV4,
-// float4 or half4.
+// float4 or half4, what comes out of type Out4: halves where the next product takes them.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -127,14 +127,14 @@ static float2 run_alone(Head<KV4> head, uint begin, uint end, bool is_mine, thre
     return float2(m, l);
 }
 
-template <typename KV4>
+template <typename KV4, typename Out4>
 kernel void decode_attention_hs64(
     device const float4 *qkv [[buffer(0)]],   // [B,3,nh,16]
     device const uint *lengths [[buffer(1)]], // [B]
     device const uint *counts [[buffer(2)]],  // [B] 1, or 0 for a row that is done
     device KV4 *keys [[buffer(3)]],           // [B,nh,capacity,16]
     device KV4 *values [[buffer(4)]],         // [B,nh,capacity,16]
-    device float4 *out [[buffer(5)]],         // [B,nh,16]
+    device Out4 *out [[buffer(5)]],           // [B,nh,16]
     constant uint &capacity [[buffer(6)]],
     constant float &scale [[buffer(7)]],
     uint2 group [[threadgroup_position_in_grid]],
@@ -187,7 +187,7 @@ kernel void decode_attention_hs64(
             total += softmax[i][1] * shrink[i];
             sum += sums[i][c] * shrink[i];
         }
-        out[(ulong(b) * nh + group.x) * VECTORS + c] = sum * (1.0f / total);
+        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));
     }
     if (is_new && length < capacity)
         for (uint c = thread_index; c < VECTORS; c += threads) {
@@ -196,5 +196,7 @@ kernel void decode_attention_hs64(
         }
 }
 
-template [[host_name("decode_attention_hs64_f32")]] kernel decltype(decode_attention_hs64<float4>) decode_attention_hs64<float4>;
-template [[host_name("decode_attention_hs64_f16")]] kernel decltype(decode_attention_hs64<half4>) decode_attention_hs64<half4>;
+template [[host_name("decode_attention_hs64_f32")]] kernel decltype(decode_attention_hs64<float4, float4>) decode_attention_hs64<float4, float4>;
+template [[host_name("decode_attention_hs64_f16")]] kernel decltype(decode_attention_hs64<half4, float4>) decode_attention_hs64<half4, float4>;
+template [[host_name("decode_attention_hs64_halves_f32")]] kernel decltype(decode_attention_hs64<float4, half4>) decode_attention_hs64<float4, half4>;
+template [[host_name("decode_attention_hs64_halves_f16")]] kernel decltype(decode_attention_hs64<half4, half4>) decode_attention_hs64<half4, half4>;

@@ -15,7 +15,9 @@ enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal
 /* From how many tokens on the matrix library is faster, float weights first; of other formats it
  * needs a float copy. See docs/speed.md. */
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97, MATMUL_TOKENS_GPU = 33 };
-enum { FUSED_TOKENS = 8 };  /* rows that the fused kernels decode at once */
+enum { FUSED_TOKENS = 8 }; /* rows that the fused kernels decode at once */
+/* From how many rows on a batch is decoded by fused_linear_batch.metal, up to how many. */
+enum { BATCH_LEAST = 2, BATCH_MOST = 256 };
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 /* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its eight simdgroups. */
 enum { TILE_QUERIES = 64, TILE_THREADS = 256 };
@@ -25,6 +27,7 @@ enum { HEADS_SHARE = 4, GELU_SHARE = 4 };
 /* A buffer that a kernel moves whole, as it does weights; one of which it moves `count` floats. */
 #define BUFFER(buffer)        arg_buffer(buffer, 0)
 #define FLOATS(buffer, count) floats_at(buffer, 0, count)
+#define HALVES(buffer, count) arg_part(buffer, 0, (size_t)(count)*2)
 
 static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count) {
     return arg_part(buffer, first * sizeof(float), count * sizeof(float));
@@ -88,27 +91,27 @@ static const struct {
 
 /* The kernels of each type of the KV cache. */
 static const struct {
-    const char *split_heads, *scores, *mix, *flash, *flash_hs64, *decode_hs64;
-    const char *flash_tiles[2]; /* [to halves] */
+    const char *split_heads, *scores, *mix, *flash, *flash_hs64;
+    const char *flash_tiles[2], *decode_hs64[2]; /* [to halves] */
 } cache_kernels[] = {
     [CACHE_F32] = {"split_heads_f32",
                    "attention_scores_f32",
                    "attention_mix_f32",
                    "flash_attention_f32",
                    "flash_attention_hs64_f32",
-                   "decode_attention_hs64_f32",
-                   {"flash_attention_tiles_f32", "flash_attention_tiles_halves_f32"}},
+                   {"flash_attention_tiles_f32", "flash_attention_tiles_halves_f32"},
+                   {"decode_attention_hs64_f32", "decode_attention_hs64_halves_f32"}},
     [CACHE_F16] = {"split_heads_f16",
                    "attention_scores_f16",
                    "attention_mix_f16",
                    "flash_attention_f16",
                    "flash_attention_hs64_f16",
-                   "decode_attention_hs64_f16",
-                   {"flash_attention_tiles_f16", "flash_attention_tiles_halves_f16"}},
+                   {"flash_attention_tiles_f16", "flash_attention_tiles_halves_f16"},
+                   {"decode_attention_hs64_f16", "decode_attention_hs64_halves_f16"}},
 };
 
 /* From how many rows on a GPU's matrix library multiplies halves, if the weights are halves: fewer
- * where decoding has more rows than the fused kernels take. */
+ * where many rows are decoded. */
 static bool suits_halves(const LLMPipeline *llm, uint32_t rows) {
     uint32_t least = llm->B > FUSED_TOKENS ? FUSED_TOKENS + 1 : MATMUL_TOKENS_GPU;
     return llm->half_products && rows >= least;
@@ -409,6 +412,21 @@ static bool suits_fusion(const Matrix *weight) {
     return format_kernels[weight->type].linear_residual[0] && weight->columns % 4 == 0;
 }
 
+enum { BATCH_ROWS = 16, BATCH_COLUMNS = 32 }; /* ROWS, PART of kernels/fused_linear_batch.metal */
+
+static bool suits_batch(const Matrix *weight) {
+    return weight->rows >= BATCH_ROWS && weight->columns % BATCH_COLUMNS == 0;
+}
+
+bool pipeline_can_batch(const LLMPipeline *llm) {
+    const Weights *weights = &llm->weights;
+    bool suits = llm->half_products && suits_batch(&weights->output);
+    for (uint32_t l = 0; l < weights->layers && suits; l++)
+        suits = suits_batch(&weights->layer[l].qkv) && suits_batch(&weights->layer[l].projection) &&
+                suits_batch(&weights->layer[l].up) && suits_batch(&weights->layer[l].down);
+    return suits;
+}
+
 bool pipeline_can_fuse(const LLMPipeline *llm) {
     const ModelConfig *config = &llm->checkpoint->config;
     const Weights *weights = &llm->weights;
@@ -418,7 +436,7 @@ bool pipeline_can_fuse(const LLMPipeline *llm) {
         suits = suits_fusion(&weights->layer[l].qkv) &&
                 suits_fusion(&weights->layer[l].projection) &&
                 suits_fusion(&weights->layer[l].up) && suits_fusion(&weights->layer[l].down);
-    return suits && llm->B <= FUSED_TOKENS;
+    return suits && llm->B <= (pipeline_can_batch(llm) ? BATCH_MOST : FUSED_TOKENS);
 }
 
 /* Each takes as many rows as the others. */
@@ -456,15 +474,19 @@ static void linear_residual(LLMPipeline *llm, DeviceBuffer *in, const Matrix *we
              arg_u32(B), arg_u32(K), arg_u32(N));
 }
 
-static void decode_attention(LLMPipeline *llm, uint32_t l, uint32_t B) {
+/* Of the token in `qkv`, to `mixed`, or as halves to `half_attended`. */
+static void decode_attention(LLMPipeline *llm, uint32_t l, bool halves, uint32_t B) {
     const ModelConfig *config = &llm->checkpoint->config;
     uint32_t C = config->channels;
     DeviceGrid grid = grid_threadgroups(config->heads, B, 1);
     grid.threads = DECODE_THREADS;
-    dispatch(llm->device, cache_kernels[llm->cache].decode_hs64, grid, FLOATS(llm->qkv, 3 * B * C),
-             FLOATS(llm->lengths, B), FLOATS(llm->counts, B), cached(llm, llm->keys[l], B),
-             cached(llm, llm->values[l], B), FLOATS(llm->mixed, B * C), arg_u32(llm->capacity),
-             arg_f32(attention_scale(config, l)));
+    if (config->heads * B * DECODE_THREADS / 32 > device_simdgroups(llm->device))
+        grid.threads /= 2; /* so that all of them run at once */
+    dispatch(llm->device, cache_kernels[llm->cache].decode_hs64[halves], grid,
+             FLOATS(llm->qkv, 3 * B * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
+             cached(llm, llm->keys[l], B), cached(llm, llm->values[l], B),
+             halves ? HALVES(llm->half_attended, B * C) : FLOATS(llm->mixed, B * C),
+             arg_u32(llm->capacity), arg_f32(attention_scale(config, l)));
 }
 
 static void decode_fused(LLMPipeline *llm, uint32_t B) {
@@ -474,7 +496,7 @@ static void decode_fused(LLMPipeline *llm, uint32_t B) {
         const LayerWeights *layer = &weights->layer[l];
         norm_linear(llm, layer->attention_norm_weight, layer->attention_norm_bias, &layer->qkv,
                     layer->qkv_bias, false, llm->qkv, B);
-        decode_attention(llm, l, B);
+        decode_attention(llm, l, false, B);
         linear_residual(llm, llm->mixed, &layer->projection, layer->projection_bias, B);
         norm_linear(llm, layer->mlp_norm_weight, layer->mlp_norm_bias, &layer->up, layer->up_bias,
                     true, llm->gelu, B);
@@ -484,8 +506,102 @@ static void decode_fused(LLMPipeline *llm, uint32_t B) {
                 llm->zeros, false, llm->logits, B);
 }
 
+/* --- decoding a batch on the matrix units: five or seven kernels to a layer --- */
+
+enum {
+    NORM_BATCH_MOST = 8,
+    NORM_BATCH_CHANNELS = 1024
+}; /* of kernels/fused_norm_linear_batch.metal */
+enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
+enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
+
+/* What becomes of a product and its bias. */
+typedef enum Epilogue { STORED, GELU, ADDED } Epilogue;
+
+/* For 8, 16 and 32 tokens to a threadgroup. */
+static const char *const batch_kernels[3][3] = {
+    [STORED] = {"linear_batch_8", "linear_batch_16", "linear_batch_32"},
+    [GELU] = {"linear_batch_gelu_8", "linear_batch_gelu_16", "linear_batch_gelu_32"},
+    [ADDED] = {"linear_batch_residual_8", "linear_batch_residual_16"},
+};
+
+/* Of threadgroups that take BATCH_ROWS of N weight rows at a time: each as often as the others, and
+ * no more than twice as many as run at once. */
+static DeviceGrid batch_grid(const LLMPipeline *llm, uint32_t N, uint32_t threads) {
+    uint32_t blocks = (N + BATCH_ROWS - 1) / BATCH_ROWS;
+    uint32_t most = 2 * device_simdgroups(llm->device) * 32 / threads;
+    uint32_t turns = (blocks + most - 1) / most;
+    DeviceGrid grid = grid_threadgroups((blocks + turns - 1) / turns, 1, 1);
+    grid.threads = threads;
+    return grid;
+}
+
+static DeviceArgument batch_out(DeviceBuffer *out, Epilogue epilogue, uint32_t count) {
+    return epilogue == GELU ? HALVES(out, count) : FLOATS(out, count);
+}
+
+static void linear_batch(LLMPipeline *llm, DeviceBuffer *in, const Matrix *weight,
+                         DeviceBuffer *bias, Epilogue epilogue, DeviceBuffer *out, uint32_t B) {
+    uint32_t N = weight->rows, K = weight->columns;
+    /* What is added to the stream has few rows of weights: more threadgroups, each of fewer tokens.
+     */
+    uint32_t size = B <= 8 ? 0 : B <= 16 || epilogue == ADDED ? 1 : 2, tokens = 8u << size;
+    DeviceGrid grid = batch_grid(llm, N, K > LONG_ROW ? LONG_ROW_THREADS : BATCH_THREADS);
+    grid.y = (B + tokens - 1) / tokens;
+    dispatch(llm->device, batch_kernels[epilogue][size], grid, HALVES(in, B * K),
+             BUFFER(weight->buffer), FLOATS(bias, N), batch_out(out, epilogue, B * N), arg_u32(B),
+             arg_u32(K), arg_u32(N));
+}
+
+/* x → `norm`, as halves. */
+static void norm_batch(LLMPipeline *llm, DeviceBuffer *weight, DeviceBuffer *bias, uint32_t B) {
+    uint32_t C = llm->checkpoint->config.channels;
+    DeviceGrid grid = grid_threadgroups(B, 1, 1);
+    grid.threads = BATCH_NORM_THREADS;
+    dispatch(llm->device, "layernorm_forward_f16", grid, FLOATS(llm->x, B * C), BUFFER(weight),
+             BUFFER(bias), HALVES(llm->norm, B * C), arg_u32(C),
+             arg_f32(llm->checkpoint->config.epsilon));
+}
+
+/* layernorm → product → bias, and GELU: in one kernel, or two. */
+static void norm_linear_batch(LLMPipeline *llm, DeviceBuffer *norm_weight, DeviceBuffer *norm_bias,
+                              const Matrix *weight, DeviceBuffer *bias, Epilogue epilogue,
+                              DeviceBuffer *out, uint32_t B) {
+    uint32_t N = weight->rows, C = weight->columns;
+    if (B > NORM_BATCH_MOST || C > NORM_BATCH_CHANNELS) {
+        norm_batch(llm, norm_weight, norm_bias, B);
+        linear_batch(llm, llm->norm, weight, bias, epilogue, out, B);
+    } else {
+        dispatch(llm->device, epilogue == GELU ? "norm_linear_batch_gelu" : "norm_linear_batch",
+                 batch_grid(llm, N, BATCH_THREADS), FLOATS(llm->x, B * C), BUFFER(norm_weight),
+                 BUFFER(norm_bias), BUFFER(weight->buffer), FLOATS(bias, N),
+                 batch_out(out, epilogue, B * N), arg_u32(B), arg_u32(C), arg_u32(N),
+                 arg_f32(llm->checkpoint->config.epsilon));
+    }
+}
+
+static void decode_batch(LLMPipeline *llm, uint32_t B) {
+    const Weights *weights = &llm->weights;
+    embed(llm, llm->ids, B, 1);
+    for (uint32_t l = 0; l < weights->layers; l++) {
+        const LayerWeights *layer = &weights->layer[l];
+        norm_linear_batch(llm, layer->attention_norm_weight, layer->attention_norm_bias,
+                          &layer->qkv, layer->qkv_bias, STORED, llm->qkv, B);
+        decode_attention(llm, l, true, B);
+        linear_batch(llm, llm->half_attended, &layer->projection, layer->projection_bias, ADDED,
+                     llm->x, B);
+        norm_linear_batch(llm, layer->mlp_norm_weight, layer->mlp_norm_bias, &layer->up,
+                          layer->up_bias, GELU, llm->gelu, B);
+        linear_batch(llm, llm->gelu, &layer->down, layer->down_bias, ADDED, llm->x, B);
+    }
+    norm_linear_batch(llm, weights->output_norm_weight, weights->output_norm_bias, &weights->output,
+                      llm->zeros, STORED, llm->logits, B);
+}
+
 void pipeline_decode(LLMPipeline *llm, uint32_t B) {
-    if (llm->fused) {
+    if (llm->batched && B >= BATCH_LEAST) {
+        decode_batch(llm, B);
+    } else if (llm->fused) {
         decode_fused(llm, B);
     } else {
         pipeline_forward(llm, llm->ids, B, 1, WANTED_LAST_TOKENS);

@@ -33,6 +33,7 @@ struct LLMPipeline {
     Weights weights;
     bool flash, profile;
     bool fused;         /* decoding by the kernels of fused_*.metal */
+    bool batched;       /* of several rows by fused_linear_batch.metal */
     bool integers;      /* block formats by integer_linear.metal, where it has them */
     bool is_gpu;        /* simdgroups have more than one lane */
     bool half_products; /* all matrices are halves, and the matrix library takes them as they are */
@@ -90,6 +91,8 @@ void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count);
 void pipeline_decode(LLMPipeline *llm, uint32_t B);
 /* True if the fused kernels suit the model: heads of 64 channels, float weights, wide rows. */
 bool pipeline_can_fuse(const LLMPipeline *llm);
+/* True if the matrix units can decode batches: all weights are halves, of suitable shapes. */
+bool pipeline_can_batch(const LLMPipeline *llm);
 /* From logits to ids, and to the state of the next step. */
 void pipeline_sample(LLMPipeline *llm, const LLMGeneration *generation, uint32_t B);
 

@@ -42,9 +42,10 @@ static bool choose_fusion(LLMPipeline *llm, const char *fusion, LLMError *error)
         return error_set(
             error, LLM_ERROR_ARGUMENT,
             "the fused kernels are for flash attention, f32 or f16 weights, heads of 64 "
-            "channels and a batch of at most 8; leave out the fusion option");
+            "channels and a batch of at most 8, of f16 weights 256; leave out the fusion option");
     bool wanted = fusion ? !strcmp(fusion, "on") : llm->is_gpu;
     llm->fused = wanted && suits;
+    llm->batched = llm->fused && pipeline_can_batch(llm);
     return true;
 }
 
@@ -78,6 +79,7 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     const ModelConfig *config = &llm->checkpoint->config;
     size_t B = llm->B, BT = B * llm->T_max, C = config->channels, V = config->vocabulary;
     size_t logits = B > LOGITS_PER_PASS ? B : LOGITS_PER_PASS;
+    size_t tiles = (BT + 7) / 8 * 8; /* what the matrix units read, in tiles of eight rows */
     size_t most = config->inner > 3 * C ? config->inner : 3 * C; /* rows of a matrix */
     if (most < V) most = V;
     llm->prompt = floats(llm, BT, 1);
@@ -87,13 +89,13 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     llm->history = floats(llm, B, llm->capacity + (size_t)1);
     llm->x = floats(llm, BT, C);
     llm->res = floats(llm, BT, C);
-    llm->norm = floats(llm, BT, C);
+    llm->norm = floats(llm, tiles, C);
     llm->qkv = floats(llm, BT, 3 * C);
     llm->q = floats(llm, BT, C);
     llm->mixed = floats(llm, BT, C);
     llm->block_out = floats(llm, BT, C);
     llm->up = floats(llm, BT, config->inner);
-    llm->gelu = floats(llm, BT, config->inner);
+    llm->gelu = floats(llm, tiles, config->inner);
     llm->last_attended = floats(llm, B, C);
     llm->last_x = floats(llm, B, C);
     llm->logits = floats(llm, logits, V);
@@ -105,7 +107,7 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
         llm->att = floats(llm, BT * config->heads, llm->capacity);
         llm->merged = floats(llm, BT, C);
     }
-    if (llm->half_products) llm->half_attended = device_buffer_new(llm->device, BT * C * 2);
+    if (llm->half_products) llm->half_attended = device_buffer_new(llm->device, tiles * C * 2);
     if (llm->integers) {
         size_t inputs = LINEAR_TOKENS * (size_t)(config->inner > C ? config->inner : C);
         llm->rounded = device_buffer_new(llm->device, inputs * sizeof(int16_t));

@@ -240,7 +240,7 @@ static const KernelParameter decode_attention_hs64_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "float4", PARAMETER_WRITE, 5, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
     {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
     {"scale", "float", PARAMETER_CONSTANT, 7, 4},
 };
@@ -252,11 +252,123 @@ static const KernelParameter decode_attention_hs64_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "float4", PARAMETER_WRITE, 5, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
     {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
     {"scale", "float", PARAMETER_CONSTANT, 7, 4},
 };
 enum { decode_attention_hs64_f16_count = 8 };
+
+static const KernelParameter decode_attention_hs64_halves_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 7, 4},
+};
+enum { decode_attention_hs64_halves_f32_count = 8 };
+
+static const KernelParameter decode_attention_hs64_halves_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 7, 4},
+};
+enum { decode_attention_hs64_halves_f16_count = 8 };
+
+static const KernelParameter linear_batch_8_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_8_count = 7 };
+
+static const KernelParameter linear_batch_16_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_16_count = 7 };
+
+static const KernelParameter linear_batch_32_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_32_count = 7 };
+
+static const KernelParameter linear_batch_gelu_8_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_gelu_8_count = 7 };
+
+static const KernelParameter linear_batch_gelu_16_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_gelu_16_count = 7 };
+
+static const KernelParameter linear_batch_gelu_32_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_gelu_32_count = 7 };
+
+static const KernelParameter linear_batch_residual_8_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_residual_8_count = 7 };
+
+static const KernelParameter linear_batch_residual_16_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight", "half", PARAMETER_READ, 1, 2},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_batch_residual_16_count = 7 };
 
 static const KernelParameter linear_residual_f32_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
@@ -380,6 +492,34 @@ static const KernelParameter norm_linear_pair_wide_f32_parameters[] = {
     {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
 };
 enum { norm_linear_pair_wide_f32_count = 11 };
+
+static const KernelParameter norm_linear_batch_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight", "half", PARAMETER_READ, 3, 2},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { norm_linear_batch_count = 10 };
+
+static const KernelParameter norm_linear_batch_gelu_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight", "half", PARAMETER_READ, 3, 2},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { norm_linear_batch_gelu_count = 10 };
 
 static const KernelParameter split_heads_f32_parameters[] = {
     {"qkv", "float", PARAMETER_READ, 0, 4},
@@ -811,6 +951,16 @@ const Kernel kernel_table[] = {
     {"bias_gelu_f16", "fused_bias_gelu.metal", 15, bias_gelu_f16_count, bias_gelu_f16_parameters},
     {"decode_attention_hs64_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
     {"decode_attention_hs64_f16", "fused_decode_attention.metal", 131, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
+    {"decode_attention_hs64_halves_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
+    {"decode_attention_hs64_halves_f16", "fused_decode_attention.metal", 131, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
+    {"linear_batch_8", "fused_linear_batch.metal", 96, linear_batch_8_count, linear_batch_8_parameters},
+    {"linear_batch_16", "fused_linear_batch.metal", 96, linear_batch_16_count, linear_batch_16_parameters},
+    {"linear_batch_32", "fused_linear_batch.metal", 96, linear_batch_32_count, linear_batch_32_parameters},
+    {"linear_batch_gelu_8", "fused_linear_batch.metal", 96, linear_batch_gelu_8_count, linear_batch_gelu_8_parameters},
+    {"linear_batch_gelu_16", "fused_linear_batch.metal", 96, linear_batch_gelu_16_count, linear_batch_gelu_16_parameters},
+    {"linear_batch_gelu_32", "fused_linear_batch.metal", 96, linear_batch_gelu_32_count, linear_batch_gelu_32_parameters},
+    {"linear_batch_residual_8", "fused_linear_batch.metal", 96, linear_batch_residual_8_count, linear_batch_residual_8_parameters},
+    {"linear_batch_residual_16", "fused_linear_batch.metal", 96, linear_batch_residual_16_count, linear_batch_residual_16_parameters},
     {"linear_residual_f32", "fused_linear_residual.metal", 48, linear_residual_f32_count, linear_residual_f32_parameters},
     {"linear_residual_f16", "fused_linear_residual.metal", 48, linear_residual_f16_count, linear_residual_f16_parameters},
     {"linear_residual_pair_f32", "fused_linear_residual.metal", 48, linear_residual_pair_f32_count, linear_residual_pair_f32_parameters},
@@ -820,6 +970,8 @@ const Kernel kernel_table[] = {
     {"norm_linear_wide_f16", "fused_norm_linear.metal", 78, norm_linear_wide_f16_count, norm_linear_wide_f16_parameters},
     {"norm_linear_pair_f32", "fused_norm_linear.metal", 78, norm_linear_pair_f32_count, norm_linear_pair_f32_parameters},
     {"norm_linear_pair_wide_f32", "fused_norm_linear.metal", 78, norm_linear_pair_wide_f32_count, norm_linear_pair_wide_f32_parameters},
+    {"norm_linear_batch", "fused_norm_linear_batch.metal", 111, norm_linear_batch_count, norm_linear_batch_parameters},
+    {"norm_linear_batch_gelu", "fused_norm_linear_batch.metal", 111, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
     {"split_heads_f32", "heads.metal", 19, split_heads_f32_count, split_heads_f32_parameters},
     {"split_heads_f16", "heads.metal", 19, split_heads_f16_count, split_heads_f16_parameters},
     {"merge_heads", "heads.metal", 50, merge_heads_count, merge_heads_parameters},
@@ -859,7 +1011,7 @@ const Kernel kernel_table[] = {
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
 };
-const size_t kernel_count = 69;
+const size_t kernel_count = 81;
 
 #include "kernel.h"
 
@@ -1757,7 +1909,7 @@ const KernelSource kernel_sources[] = {
     "// channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, and SHARE\n"
     "// lanes together take one key at a time, a running softmax for each such team (a maximum m, the sum l of\n"
     "// exp(score − m), and the weighted sum of V). The teams are merged at the end. The KV cache is of type KV4,\n"
-    "// float4 or half4.\n"
+    "// float4 or half4, what comes out of type Out4: halves where the next product takes them.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -1877,14 +2029,14 @@ const KernelSource kernel_sources[] = {
     "    return float2(m, l);\n"
     "}\n"
     "\n"
-    "template <typename KV4>\n"
+    "template <typename KV4, typename Out4>\n"
     "kernel void decode_attention_hs64(\n"
     "    device const float4 *qkv [[buffer(0)]],   // [B,3,nh,16]\n"
     "    device const uint *lengths [[buffer(1)]], // [B]\n"
     "    device const uint *counts [[buffer(2)]],  // [B] 1, or 0 for a row that is done\n"
     "    device KV4 *keys [[buffer(3)]],           // [B,nh,capacity,16]\n"
     "    device KV4 *values [[buffer(4)]],         // [B,nh,capacity,16]\n"
-    "    device float4 *out [[buffer(5)]],         // [B,nh,16]\n"
+    "    device Out4 *out [[buffer(5)]],           // [B,nh,16]\n"
     "    constant uint &capacity [[buffer(6)]],\n"
     "    constant float &scale [[buffer(7)]],\n"
     "    uint2 group [[threadgroup_position_in_grid]],\n"
@@ -1937,7 +2089,7 @@ const KernelSource kernel_sources[] = {
     "            total += softmax[i][1] * shrink[i];\n"
     "            sum += sums[i][c] * shrink[i];\n"
     "        }\n"
-    "        out[(ulong(b) * nh + group.x) * VECTORS + c] = sum * (1.0f / total);\n"
+    "        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));\n"
     "    }\n"
     "    if (is_new && length < capacity)\n"
     "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
@@ -1946,8 +2098,161 @@ const KernelSource kernel_sources[] = {
     "        }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"decode_attention_hs64_f32\")]] kernel decltype(decode_attention_hs64<float4>) decode_attention_hs64<float4>;\n"
-    "template [[host_name(\"decode_attention_hs64_f16\")]] kernel decltype(decode_attention_hs64<half4>) decode_attention_hs64<half4>;\n"},
+    "template [[host_name(\"decode_attention_hs64_f32\")]] kernel decltype(decode_attention_hs64<float4, float4>) decode_attention_hs64<float4, float4>;\n"
+    "template [[host_name(\"decode_attention_hs64_f16\")]] kernel decltype(decode_attention_hs64<half4, float4>) decode_attention_hs64<half4, float4>;\n"
+    "template [[host_name(\"decode_attention_hs64_halves_f32\")]] kernel decltype(decode_attention_hs64<float4, half4>) decode_attention_hs64<float4, half4>;\n"
+    "template [[host_name(\"decode_attention_hs64_halves_f16\")]] kernel decltype(decode_attention_hs64<half4, half4>) decode_attention_hs64<half4, half4>;\n"},
+    {"fused_linear_batch.metal",
+    "// fused_linear_batch.metal — weights × the vectors of a batch by the matrix units, and what follows, for decoding\n"
+    "//\n"
+    "//   linear_batch            out[t,n] = y[t,n]             y[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]\n"
+    "//   linear_batch_gelu       out[t,n] = gelu(y[t,n])\n"
+    "//   linear_batch_residual   out[t,n] += y[t,n]\n"
+    "//\n"
+    "// A batch decodes as fast as one row as long as each weight is read once for all of its rows and multiplying costs\n"
+    "// nothing. A threadgroup takes ROWS weight rows at a time and TILES tiles of eight tokens, grid (≤ ⌈N / ROWS⌉,\n"
+    "// ⌈T / 8 TILES⌉). Its simdgroups share out the columns, PART at a time: each makes 8×8 matrices of float sums from\n"
+    "// 8×8 matrices of halves, which all simdgroups add up in threadgroup memory. K is a multiple of PART, N at least\n"
+    "// ROWS; x has a whole number of tiles, and what its rows behind T hold does not matter. Only whole simdgroups\n"
+    "// multiply, so there must be one.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "#ifndef SIMD_WIDTH\n"
+    "#define SIMD_WIDTH 32\n"
+    "#endif\n"
+    "constant constexpr uint ROWS = 16, PART = 32;\n"
+    "constant constexpr uint AHEAD = 3; // parts that are on their way at once\n"
+    "\n"
+    "// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a\n"
+    "// kernel that early.\n"
+    "constant constexpr bool WAITS_ITSELF = true;\n"
+    "#ifndef KERNELS_OVERLAP\n"
+    "#define wait_for_previous_kernel()\n"
+    "#endif\n"
+    "\n"
+    "#ifndef MULTIPLY_PART\n"
+    "// Eight rows of a part as four matrices. Which columns go to which of them is the target's choice, the same for both\n"
+    "// factors: a sum over all columns does not mind.\n"
+    "static void load_part(thread simdgroup_half8x8 (&part)[4], device const half *from, ulong stride, bool transposed)\n"
+    "{\n"
+    "    for (uint i = 0; i < 4; i++) simdgroup_load(part[i], from + 8 * i, stride, 0, transposed);\n"
+    "}\n"
+    "\n"
+    "// sum[r] += Σ_i a[r][i] · b[i]\n"
+    "static void multiply_part(thread simdgroup_float8x8 (&sum)[2], thread simdgroup_half8x8 (&a)[2][4],\n"
+    "                          thread simdgroup_half8x8 (&b)[4])\n"
+    "{\n"
+    "    for (uint i = 0; i < 4; i++)\n"
+    "        for (uint r = 0; r < 2; r++) simdgroup_multiply_accumulate(sum[r], a[r][i], b[i], sum[r]);\n"
+    "}\n"
+    "#endif\n"
+    "\n"
+    "// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.\n"
+    "static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }\n"
+    "\n"
+    "// Parts first, first + step … of ROWS rows, as far as there are such.\n"
+    "static void read_ahead(device const half *rows, uint first, uint step, uint K,\n"
+    "                       thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])\n"
+    "{\n"
+    "#pragma unroll\n"
+    "    for (uint i = 0; i < AHEAD; i++)\n"
+    "        for (uint r = 0; r < 2; r++)\n"
+    "            if (first + i * step < K / PART)\n"
+    "                load_part(ahead[i][r], rows + ulong(8 * r) * K + (first + i * step) * PART, K, false);\n"
+    "}\n"
+    "\n"
+    "// Parts begin, begin + step … of ROWS rows and of TILES tiles; `ahead` has the first ones of the rows. Behind the\n"
+    "// last tile or part the last one is read again, and not used.\n"
+    "template <uint TILES>\n"
+    "static void multiply(device const half *rows, device const half *x, uint first_tile, uint last_tile, uint begin,\n"
+    "                     uint step, uint K, thread simdgroup_half8x8 (&ahead)[AHEAD][2][4],\n"
+    "                     thread simdgroup_float8x8 (&sum)[TILES][2])\n"
+    "{\n"
+    "    uint parts = K / PART;\n"
+    "#pragma unroll\n"
+    "    for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
+    "    for (uint first = begin; first < parts; first += AHEAD * step) {\n"
+    "        simdgroup_half8x8 tiles[AHEAD][TILES][4];\n"
+    "#pragma unroll\n"
+    "        for (uint i = 0; i < AHEAD; i++)\n"
+    "#pragma unroll\n"
+    "            for (uint t = 0; t < TILES; t++) {\n"
+    "                uint part = min(first + i * step, parts - 1), tile = min(first_tile + t, last_tile);\n"
+    "                load_part(tiles[i][t], x + ulong(8 * tile) * K + part * PART, K, true);\n"
+    "            }\n"
+    "        simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for\n"
+    "#pragma unroll\n"
+    "        for (uint i = 0; i < AHEAD; i++)\n"
+    "#pragma unroll\n"
+    "            for (uint t = 0; t < TILES; t++)\n"
+    "                if (first + i * step < parts) multiply_part(sum[t], ahead[i], tiles[i][t]);\n"
+    "        read_ahead(rows, first + AHEAD * step, step, K, ahead);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "static float gelu_of(float x)\n"
+    "{\n"
+    "    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);\n"
+    "    return 0.5f * x * (1.0f + precise::tanh(inner));\n"
+    "}\n"
+    "\n"
+    "template <uint TILES, typename Out, bool GELU, bool ADD>\n"
+    "kernel void linear_batch(\n"
+    "    device const half *x [[buffer(0)]],      // [⌈T/8⌉·8,K]\n"
+    "    device const half *weight [[buffer(1)]], // [N,K]\n"
+    "    device const float *bias [[buffer(2)]],  // [N]\n"
+    "    device Out *out [[buffer(3)]],           // [T,N]\n"
+    "    constant uint &T [[buffer(4)]],\n"
+    "    constant uint &K [[buffer(5)]],\n"
+    "    constant uint &N [[buffer(6)]],\n"
+    "    uint2 group [[threadgroup_position_in_grid]],\n"
+    "    uint2 groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint2 group_size [[threads_per_threadgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]])\n"
+    "{\n"
+    "    constexpr uint MAX_SIMDGROUPS = TILES < 4 ? 16 : 12; // that multiply: their sums have 24 KB\n"
+    "    threadgroup float sums[MAX_SIMDGROUPS][2][TILES][64];\n"
+    "    threadgroup float shift[ROWS]; // the bias\n"
+    "    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS);\n"
+    "    uint first_tile = group.y * TILES, last_tile = (T - 1) / 8;\n"
+    "    bool takes_part = simdgroup < simdgroups;\n"
+    "    simdgroup_half8x8 ahead[AHEAD][2][4];\n"
+    "    if (takes_part) read_ahead(weight + ulong(begin_of(group.x, N)) * K, simdgroup, simdgroups, K, ahead);\n"
+    "    for (uint block = group.x; block * ROWS < N; block += groups.x) {\n"
+    "        uint first_row = begin_of(block, N), next = block + groups.x;\n"
+    "        for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];\n"
+    "        if (block == group.x) wait_for_previous_kernel();\n"
+    "        if (takes_part) {\n"
+    "            simdgroup_float8x8 sum[TILES][2];\n"
+    "            multiply(weight + ulong(first_row) * K, x, first_tile, last_tile, simdgroup, simdgroups, K, ahead, sum);\n"
+    "            if (next * ROWS < N)\n"
+    "                read_ahead(weight + ulong(begin_of(next, N)) * K, simdgroup, simdgroups, K, ahead);\n"
+    "#pragma unroll\n"
+    "            for (uint i = 0; i < 2 * TILES; i++) simdgroup_store(sum[i / 2][i % 2], sums[simdgroup][i % 2][i / 2], 8);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums, shift: the writes above → the reads below\n"
+    "        for (uint i = thread_index; i < ROWS * 8 * TILES; i += threads) {\n"
+    "            uint r = i / (64 * TILES), tile = i / 64 % TILES, n = 8 * r + i % 64 / 8;\n"
+    "            ulong t = 8 * (first_tile + tile) + i % 8, at = t * N + first_row + n;\n"
+    "            if (t >= T || first_row + n < block * ROWS) continue; // the block before has these rows\n"
+    "            float before = ADD ? float(out[at]) : 0.0f, y = shift[n];\n"
+    "            for (uint s = 0; s < simdgroups; s++) y += sums[s][r][tile][i % 64];\n"
+    "            out[at] = Out(before + (GELU ? gelu_of(y) : y));\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums, shift: the reads above ↔ the next writes\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"linear_batch_8\")]] kernel decltype(linear_batch<1, float, false, false>) linear_batch<1, float, false, false>;\n"
+    "template [[host_name(\"linear_batch_16\")]] kernel decltype(linear_batch<2, float, false, false>) linear_batch<2, float, false, false>;\n"
+    "template [[host_name(\"linear_batch_32\")]] kernel decltype(linear_batch<4, float, false, false>) linear_batch<4, float, false, false>;\n"
+    "template [[host_name(\"linear_batch_gelu_8\")]] kernel decltype(linear_batch<1, half, true, false>) linear_batch<1, half, true, false>;\n"
+    "template [[host_name(\"linear_batch_gelu_16\")]] kernel decltype(linear_batch<2, half, true, false>) linear_batch<2, half, true, false>;\n"
+    "template [[host_name(\"linear_batch_gelu_32\")]] kernel decltype(linear_batch<4, half, true, false>) linear_batch<4, half, true, false>;\n"
+    "template [[host_name(\"linear_batch_residual_8\")]] kernel decltype(linear_batch<1, float, false, true>) linear_batch<1, float, false, true>;\n"
+    "template [[host_name(\"linear_batch_residual_16\")]] kernel decltype(linear_batch<2, float, false, true>) linear_batch<2, float, false, true>;\n"},
     {"fused_linear_residual.metal",
     "// fused_linear_residual.metal — weights × vector, added to the residual stream, for decoding\n"
     "//\n"
@@ -2215,6 +2520,178 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"norm_linear_wide_f16\")]] kernel decltype(norm_linear<half4, WIDE, 1, 2>) norm_linear<half4, WIDE, 1, 2>;\n"
     "template [[host_name(\"norm_linear_pair_f32\")]] kernel decltype(norm_linear<float4, NARROW, 2, 2>) norm_linear<float4, NARROW, 2, 2>;\n"
     "template [[host_name(\"norm_linear_pair_wide_f32\")]] kernel decltype(norm_linear<float4, WIDE, 2, 1>) norm_linear<float4, WIDE, 2, 1>;\n"},
+    {"fused_norm_linear_batch.metal",
+    "// fused_norm_linear_batch.metal — layernorm and weights × vectors by the matrix units, for decoding up to eight rows\n"
+    "//\n"
+    "//   norm_linear_batch        out[t,n] = y[t,n]         y[t,n] = Σ_k norm(x[t])[k] · weight[n,k] + bias[n]\n"
+    "//   norm_linear_batch_gelu   out[t,n] = gelu(y[t,n])\n"
+    "//\n"
+    "// fused_linear_batch.metal with layernorm.metal in front: for few rows it costs less to normalise them in every\n"
+    "// threadgroup than to start another kernel. The simdgroups share out the rows, which go to threadgroup memory as\n"
+    "// halves; then each multiplies its columns of them with those of ROWS weight rows. T is at most 8, K a multiple of\n"
+    "// PART and at most MAX_CHANNELS, N at least ROWS. Grid at most ⌈N / ROWS⌉ threadgroups, of at least one simdgroup.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "#ifndef SIMD_WIDTH\n"
+    "#define SIMD_WIDTH 32\n"
+    "#endif\n"
+    "constant constexpr uint ROWS = 16, PART = 32;\n"
+    "constant constexpr uint AHEAD = 3;          // parts that are on their way at once\n"
+    "constant constexpr uint MAX_SIMDGROUPS = 8; // that take part\n"
+    "constant constexpr uint MAX_CHANNELS = 1024, STRIDE = MAX_CHANNELS + PART; // rows begin in different banks\n"
+    "constant constexpr uint SHARE = (MAX_CHANNELS / 4 + SIMD_WIDTH - 1) / SIMD_WIDTH; // a lane's vectors of a row\n"
+    "\n"
+    "// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a\n"
+    "// kernel that early.\n"
+    "constant constexpr bool WAITS_ITSELF = true;\n"
+    "#ifndef KERNELS_OVERLAP\n"
+    "#define wait_for_previous_kernel()\n"
+    "#endif\n"
+    "\n"
+    "#ifndef MULTIPLY_PART\n"
+    "// Eight rows of a part as four matrices. Which columns go to which of them is the target's choice, the same for both\n"
+    "// factors: a sum over all columns does not mind.\n"
+    "template <typename Pointer>\n"
+    "static void load_part(thread simdgroup_half8x8 (&part)[4], Pointer from, ulong stride, bool transposed)\n"
+    "{\n"
+    "    for (uint i = 0; i < 4; i++) simdgroup_load(part[i], from + 8 * i, stride, 0, transposed);\n"
+    "}\n"
+    "\n"
+    "// sum[r] += Σ_i a[r][i] · b[i]\n"
+    "static void multiply_part(thread simdgroup_float8x8 (&sum)[2], thread simdgroup_half8x8 (&a)[2][4],\n"
+    "                          thread simdgroup_half8x8 (&b)[4])\n"
+    "{\n"
+    "    for (uint i = 0; i < 4; i++)\n"
+    "        for (uint r = 0; r < 2; r++) simdgroup_multiply_accumulate(sum[r], a[r][i], b[i], sum[r]);\n"
+    "}\n"
+    "#endif\n"
+    "\n"
+    "// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.\n"
+    "static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }\n"
+    "\n"
+    "// Parts first, first + step … of ROWS rows, as far as there are such.\n"
+    "static void read_ahead(device const half *rows, uint first, uint step, uint K,\n"
+    "                       thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])\n"
+    "{\n"
+    "#pragma unroll\n"
+    "    for (uint i = 0; i < AHEAD; i++)\n"
+    "        for (uint r = 0; r < 2; r++)\n"
+    "            if (first + i * step < K / PART)\n"
+    "                load_part(ahead[i][r], rows + ulong(8 * r) * K + (first + i * step) * PART, K, false);\n"
+    "}\n"
+    "\n"
+    "// To mean 0 and standard deviation 1, then scaled and shifted, as layernorm.metal does it.\n"
+    "static void normalise(device const float4 *x, threadgroup const float4 *scales, threadgroup const float4 *shifts,\n"
+    "                      threadgroup half *out, uint vectors, float epsilon, uint lane)\n"
+    "{\n"
+    "    float4 value[SHARE];\n"
+    "    float sum = 0.0f, differences = 0.0f, squares = 0.0f, count = float(4 * vectors);\n"
+    "    for (uint i = 0; i < SHARE; i++) {\n"
+    "        uint k = lane + i * SIMD_WIDTH;\n"
+    "        value[i] = k < vectors ? x[k] : float4(0.0f);\n"
+    "        sum += dot(value[i], float4(1.0f));\n"
+    "    }\n"
+    "    float mean = simd_sum(sum) / count;\n"
+    "    for (uint i = 0; i < SHARE; i++) {\n"
+    "        float4 difference = lane + i * SIMD_WIDTH < vectors ? value[i] - mean : float4(0.0f);\n"
+    "        differences += dot(difference, float4(1.0f));\n"
+    "        squares += dot(difference, difference);\n"
+    "    }\n"
+    "    float factor = 1.0f / sqrt(simd_sum(squares) / count + epsilon);\n"
+    "    mean += simd_sum(differences) / count;\n"
+    "    for (uint i = 0; i < SHARE; i++) {\n"
+    "        uint k = lane + i * SIMD_WIDTH;\n"
+    "        float4 normal = (value[i] - mean) * factor * scales[k] + shifts[k];\n"
+    "        for (uint j = 0; j < 4; j++) out[4 * k + j] = half(normal[j]);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// Parts begin, begin + step … of ROWS rows and of the tokens; `ahead` has the first ones of the rows.\n"
+    "static void multiply(device const half *rows, threadgroup const half (*normal)[STRIDE], uint begin, uint step, uint K,\n"
+    "                     thread simdgroup_half8x8 (&ahead)[AHEAD][2][4], thread simdgroup_float8x8 (&sum)[2])\n"
+    "{\n"
+    "    for (uint r = 0; r < 2; r++) sum[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
+    "    for (uint first = begin; first < K / PART; first += AHEAD * step) {\n"
+    "#pragma unroll\n"
+    "        for (uint i = 0; i < AHEAD; i++)\n"
+    "            if (first + i * step < K / PART) {\n"
+    "                simdgroup_half8x8 tokens[4];\n"
+    "                load_part(tokens, &normal[0][(first + i * step) * PART], STRIDE, true);\n"
+    "                multiply_part(sum, ahead[i], tokens);\n"
+    "            }\n"
+    "        read_ahead(rows, first + AHEAD * step, step, K, ahead);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "static float gelu_of(float x)\n"
+    "{\n"
+    "    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);\n"
+    "    return 0.5f * x * (1.0f + precise::tanh(inner));\n"
+    "}\n"
+    "\n"
+    "template <typename Out, bool GELU>\n"
+    "kernel void norm_linear_batch(\n"
+    "    device const float4 *x [[buffer(0)]],           // [T,K/4]\n"
+    "    device const float4 *norm_weight [[buffer(1)]], // [K/4]\n"
+    "    device const float4 *norm_bias [[buffer(2)]],   // [K/4]\n"
+    "    device const half *weight [[buffer(3)]],        // [N,K]\n"
+    "    device const float *bias [[buffer(4)]],         // [N]\n"
+    "    device Out *out [[buffer(5)]],                  // [T,N]\n"
+    "    constant uint &T [[buffer(6)]],\n"
+    "    constant uint &K [[buffer(7)]],\n"
+    "    constant uint &N [[buffer(8)]],\n"
+    "    constant float &epsilon [[buffer(9)]],\n"
+    "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]])\n"
+    "{\n"
+    "    threadgroup half normal[8][STRIDE];\n"
+    "    threadgroup float4 scales[MAX_CHANNELS / 4], shifts[MAX_CHANNELS / 4]; // of layernorm\n"
+    "    threadgroup float sums[MAX_SIMDGROUPS][2][64];\n"
+    "    threadgroup float shift[ROWS]; // the bias\n"
+    "    uint simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS);\n"
+    "    bool takes_part = simdgroup < simdgroups;\n"
+    "    simdgroup_half8x8 ahead[AHEAD][2][4];\n"
+    "    if (takes_part) read_ahead(weight + ulong(begin_of(group, N)) * K, simdgroup, simdgroups, K, ahead);\n"
+    "    for (uint k = thread_index; k < MAX_CHANNELS / 4; k += threads) {\n"
+    "        scales[k] = norm_weight[min(k, K / 4 - 1)];\n"
+    "        shifts[k] = norm_bias[min(k, K / 4 - 1)];\n"
+    "    }\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // scales, shifts: the writes above → the reads below\n"
+    "    for (uint block = group; block * ROWS < N; block += groups) {\n"
+    "        uint first_row = begin_of(block, N), next = block + groups;\n"
+    "        for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];\n"
+    "        if (block == group) {\n"
+    "            wait_for_previous_kernel();\n"
+    "            for (uint t = simdgroup; takes_part && t < 8; t += simdgroups) // behind the last row the last one again\n"
+    "                normalise(x + ulong(min(t, T - 1)) * (K / 4), scales, shifts, normal[t], K / 4, epsilon, lane);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal, shift: the writes above → the reads below\n"
+    "        if (takes_part) {\n"
+    "            simdgroup_float8x8 sum[2];\n"
+    "            multiply(weight + ulong(first_row) * K, normal, simdgroup, simdgroups, K, ahead, sum);\n"
+    "            if (next * ROWS < N)\n"
+    "                read_ahead(weight + ulong(begin_of(next, N)) * K, simdgroup, simdgroups, K, ahead);\n"
+    "            for (uint r = 0; r < 2; r++) simdgroup_store(sum[r], sums[simdgroup][r], 8);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the writes above → the reads below\n"
+    "        for (uint i = thread_index; i < ROWS * 8; i += threads) {\n"
+    "            uint n = first_row + i / 8, t = i % 8;\n"
+    "            if (t >= T || n < block * ROWS) continue; // the block before has these rows\n"
+    "            float y = shift[i / 8];\n"
+    "            for (uint s = 0; s < simdgroups; s++) y += sums[s][i / 64][i % 64];\n"
+    "            out[ulong(t) * N + n] = Out(GELU ? gelu_of(y) : y);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums, shift: the reads above ↔ the next writes\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"norm_linear_batch\")]] kernel decltype(norm_linear_batch<float, false>) norm_linear_batch<float, false>;\n"
+    "template [[host_name(\"norm_linear_batch_gelu\")]] kernel decltype(norm_linear_batch<half, true>) norm_linear_batch<half, true>;\n"},
     {"heads.metal",
     "// heads.metal — between the layout of the matrix products, [B,T,C], and that of attention,\n"
     "// [B,nh,T,hs], where C = nh · hs and head h owns the channels h·hs … (h+1)·hs − 1.\n"
@@ -3919,4 +4396,4 @@ const KernelSource kernel_sources[] = {
     "    history[ulong(b) * (capacity + 1) + length] = ids[b];\n"
     "}\n"},
 };
-const size_t kernel_source_count = 28;
+const size_t kernel_source_count = 30;

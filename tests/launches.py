@@ -217,6 +217,28 @@ def linear_residual(random, instance):
     return threadgroups(random, -(-N // 2)), [x, weight, bias, normal(random, T, N), T, K, N]
 
 
+def linear_batch(random, what):
+    """`what` ends in the tokens of a threadgroup; there is at least one whole simdgroup."""
+    tokens = int(what.split("_")[-1])
+    T, N, K = size(random, 40), 15 + size(random, 40), 32 * size(random, 12)
+    x, weight = (normal(random, rows, K).astype(numpy.float16) for rows in (-(-T // 8) * 8, N))
+    out = normal(random, T, N) if what.startswith("residual") else Empty((T, N))
+    if what.startswith("gelu"):
+        out = Empty((T, N), numpy.float16)
+    count = LANES * int(random.integers(1, 9))
+    grid = random.integers(1, -(-N // 16) + 1) * count, -(-T // tokens), 1
+    return (grid, (count, 1, 1)), [x, weight, normal(random, N), out, T, K, N]
+
+
+def norm_linear_batch(random, what):
+    T, N, K = int(random.integers(1, 9)), 15 + size(random, 40), 32 * size(random, 32)
+    out = Empty((T, N), numpy.float16 if what == "gelu" else numpy.float32)
+    arguments = [normal(random, T, K), normal(random, K), normal(random, K)]
+    arguments += [normal(random, N, K).astype(numpy.float16), normal(random, N), out, T, K, N, 1e-5]
+    count = LANES * int(random.integers(1, 10))
+    return ((random.integers(1, -(-N // 16) + 1) * count, 1, 1), (count, 1, 1)), arguments
+
+
 def linear_tile(random, format):
     return linear(random, format, rows=4)
 
@@ -325,16 +347,20 @@ def flash_attention_tiles(random, type):
     return ((-(-T // 64) * count, nh, B), (count, 1, 1)), [*arguments, T, capacity, 0.125]
 
 
-def decode_attention_hs64(random, type):
+def decode_attention_hs64(random, type, out=numpy.float32):
     B, nh, capacity = size(random, 3), size(random, 3), size(random, 140)
     lengths = below(random, capacity, B)
     counts = below(random, 2, B)
     counts[lengths == 0] = 1  # nothing to attend to otherwise
     kept = [cached(random, type, B, nh, capacity, 64) for _ in ("keys", "values")]
-    arguments = [normal(random, B, 3, nh, 64), lengths, counts, *kept, Empty((B, nh, 64))]
+    arguments = [normal(random, B, 3, nh, 64), lengths, counts, *kept, Empty((B, nh, 64), out)]
     more_than_take_part = random.integers(8) == 0  # of the simdgroups
     count = 17 * LANES + 5 if more_than_take_part else int(random.choice(THREADS))
     return ((nh * count, B, 1), (count, 1, 1)), [*arguments, capacity, 0.125]
+
+
+def decode_attention_hs64_halves(random, type):
+    return decode_attention_hs64(random, type, numpy.float16)
 
 
 def last_token_rows(random):
@@ -368,10 +394,13 @@ FAMILIES = {
     "flash_attention_hs64": flash_attention_hs64,
     "flash_attention_tiles": flash_attention_tiles,
     "flash_attention": flash_attention,
+    "decode_attention_hs64_halves": decode_attention_hs64_halves,
     "decode_attention_hs64": decode_attention_hs64,
     "integer_linear": integer_linear,
     "linear_tile": linear_tile,
+    "linear_batch": linear_batch,
     "linear_residual": linear_residual,
+    "norm_linear_batch": norm_linear_batch,
     "norm_linear": norm_linear,
     "linear": linear,
     "embedding_forward": embedding,

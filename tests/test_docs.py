@@ -191,6 +191,27 @@ def decode_attention(random):
     return threadgroups(nh, B), inputs | {"capacity": capacity, "scale": 0.125}
 
 
+@case("linear_batch", "linear_batch_gelu")
+def linear_batch(random):
+    T, K, N = 8 * size(random, 5), 32 * size(random, 9), 15 + size(random, 50)
+    inputs = {"x": normal(random, T, K), "weight": normal(random, N, K), "bias": normal(random, N)}
+    return threadgroups(-(-N // 16), -(-T // 8)), inputs | {"T": T, "K": K, "N": N}
+
+
+@case("linear_batch_residual")
+def linear_batch_residual(random):
+    grid, inputs = linear_batch(random)
+    return grid, inputs | {"out": normal(random, inputs["T"], inputs["N"])}
+
+
+@case("norm_linear_batch", "norm_linear_batch_gelu")
+def norm_linear_batch(random):
+    _, inputs = linear_batch(random)
+    inputs |= {"T": 3, "x": inputs["x"][:3], "epsilon": 1e-5}
+    inputs |= {name: normal(random, inputs["K"]) for name in ("norm_weight", "norm_bias")}
+    return threadgroups(-(-inputs["N"] // 16)), inputs
+
+
 @case("last_token_rows")
 def last_token_rows(random):
     B, T, C = size(random, 5), size(random, 9), size(random, 100)
@@ -331,11 +352,12 @@ KERNELS = list(launches.kernel_files())
 
 def described(kernel):
     """The name that a kernel has on the page: for an instance of a template, that of the template."""
-    return kernel if kernel in NUMPY else re.sub("(_halves)?_f(32|16)$", "", kernel)
+    return kernel if kernel in NUMPY else re.sub("(_halves)?_f(32|16)$|_(8|16|32)$", "", kernel)
 
 
 # Which instances have halves, by the template's name of the type and what is in theirs.
-HALVES = {"KV": "_f16$", "KV4": "_f16$", "Out": "_f16$", "Out2": "_halves_"}
+HALVES = {"KV": "_f16$", "KV4": "_f16$", "Out": "_f16$|_batch_gelu"}
+HALVES |= dict.fromkeys(["Out2", "Out4"], "_halves_")
 
 
 def is_half(kernel, parameter):
@@ -356,15 +378,17 @@ def prepare(kernel, parameters, random):
     return grid, inputs, NUMPY[described(kernel)], inputs
 
 
-def widened(value):
-    is_float = isinstance(value, numpy.ndarray) and value.dtype == numpy.float32
+def widened(name, value):
+    """Halves as well, but for the KV cache: what is written there is rounded."""
+    types = [numpy.float32] if name in ("keys", "values") else [numpy.float32, numpy.float16]
+    is_float = isinstance(value, numpy.ndarray) and value.dtype in types
     return value.astype(numpy.float64) if is_float else value
 
 
 def expected(function, inputs):
     """What the page's function returns, as a list."""
     wanted = inspect.signature(function).parameters
-    result = function(**{name: widened(inputs[name]) for name in wanted if name in inputs})
+    result = function(**{name: widened(name, inputs[name]) for name in wanted if name in inputs})
     return list(result) if isinstance(result, tuple) else [result]
 
 
@@ -388,6 +412,8 @@ def run(device, kernel, parameters, grid, inputs, results):
 def tolerance(kernel, actual):
     if kernel.startswith("flash_attention_tiles"):
         return TILES_TOLERANCE
+    if kernel.startswith("norm_linear_batch"):
+        return HALF_TOLERANCE  # of what is normalised
     return HALF_TOLERANCE if actual.dtype == numpy.float16 else TOLERANCE
 
 
@@ -446,7 +472,8 @@ def at(T, format="f32"):
 
 
 COSTS = re.findall(
-    r"^\| bytes \| `(.+)` \| (.+) \| (.+) \|\n"
+    r"^\| GPT-2 124M \| \| T = (\d+) \| T = (\d+) \|\n.*\n"
+    r"\| bytes \| `(.+)` \| (.+) \| (.+) \|\n"
     r"\| flops \| `(.+)` \| (.+) \| (.+) \|\n"
     r"\| flops per byte \| \| (.+) \| (.+) \|$",
     PAGE, re.M,
@@ -455,11 +482,11 @@ COSTS = re.findall(
 
 @pytest.mark.parametrize("cost", COSTS)
 def test_costs(cost):
-    """A column for T = 1 and one for T = 512; – where the kernel is not run."""
-    for T, column in ((1, 0), (512, 1)):
-        bytes, flops = (eval(formula, at(T)) for formula in (cost[0], cost[3]))
+    """A column for each of two T; – where the kernel is not run."""
+    for column in (0, 1):
+        bytes, flops = (eval(formula, at(int(cost[column]))) for formula in (cost[2], cost[5]))
         ratio = f"{float(f'{flops / bytes:.2g}'):g}"
-        shown = [cost[row + column] for row in (1, 4, 6)]
+        shown = [cost[row + column] for row in (3, 6, 8)]
         assert shown in (["–"] * 3, [scaled(bytes, "B"), scaled(flops), ratio])
 
 

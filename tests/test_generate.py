@@ -101,18 +101,20 @@ def test_fused_decoding(fusion, type, device_name, random, tmp_path):
             check_greedy(exact, prompt, added, FUSED, tie)
 
 
+@pytest.mark.parametrize("fusion", [None, "off"])
 @pytest.mark.parametrize("cache", ["f32", "f16"])
-def test_large_batches(cache, device_name, random, tmp_path):
-    """More rows than the fused kernels take: GPUs multiply halves by their matrix library."""
+def test_large_batches(cache, fusion, device_name, random, tmp_path):
+    """On GPUs halves are multiplied by the matrix units, without fusion by the matrix library."""
     tensors = models.random_gpt2(FUSED, random)
     path = models.write_gguf(tmp_path / "model.gguf", FUSED, tensors, type="F16")
     exact = models.gguf_rounded(tensors, "F16")
-    prompts = [random_prompt(random, 1 + 3 * row, FUSED) for row in range(11)]
-    with LLM(path, device=device_name, batch=11, cache=cache) as model:
-        texts = model.generate_batch(prompts, 6, ignore_end=True)
-    for prompt, added in zip(prompts, texts):
-        assert len(added) == 6
-        check_greedy(exact, prompt, added, FUSED, HALF_TIE)
+    for rows in (11,) if device_name in SLOW_DEVICES else (2, 11, 32, 33):
+        prompts = [random_prompt(random, 1 + 3 * (row % 11), FUSED) for row in range(rows)]
+        with LLM(path, device=device_name, batch=rows, cache=cache, fusion=fusion) as model:
+            texts = model.generate_batch(prompts, 6, ignore_end=True)
+        for prompt, added in zip(prompts, texts):
+            assert len(added) == 6
+            check_greedy(exact, prompt, added, FUSED, HALF_TIE)
 
 
 def test_fusion_is_refused_where_it_does_not_suit(random, tmp_path):

@@ -16,6 +16,7 @@ from library import kernel_table
 
 TOLERANCE = 1e-5
 HALF_TOLERANCE = 6e-4  # of a result that is rounded to half: 2⁻¹¹
+MATRIX_TOLERANCE = 3e-5  # of sums that matrix units make: NVIDIA's cut off what does not fit
 NO_TOKEN = 0xFFFFFFFF
 FLASH_QUERIES = 4  # QUERIES of kernels/flash_attention_hs64.metal
 TILE_QUERIES = 64  # QUERIES of kernels/flash_attention_tiles.metal
@@ -414,10 +415,69 @@ def test_linear_residual(thread_count, kernel, device, random):
         check_rows(out, stream + x.astype(numpy.float64) @ exact.T + bias)
 
 
+BATCH_ROWS = 16  # ROWS of kernels/fused_linear_batch.metal
+each_batch_tokens = pytest.mark.parametrize("tokens", [8, 16, 32])  # of a threadgroup
+each_batch_shape = pytest.mark.parametrize(
+    "T, K, N", [(1, 32, 16), (2, 96, 17), (8, 768, 33), (9, 416, 31), (17, 3072, 16), (33, 64, 100)]
+)
+
+
+def in_tiles(x):
+    """As halves, with rows behind the last up to a whole tile, which hold NaN."""
+    rows = -(-len(x) // 8) * 8
+    tiles = numpy.full((rows, x.shape[1]), numpy.nan, numpy.float16)
+    tiles[: len(x)] = x
+    return tiles
+
+
+@covers(*(f"linear_batch{what}_{tokens}" for what in ("", "_gelu") for tokens in (8, 16, 32)))
+@covers("linear_batch_residual_8", "linear_batch_residual_16")
+@each_batch_shape
+@each_batch_tokens
+@pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 160, 256, 512, 544])
+def test_linear_batch(thread_count, tokens, T, K, N, device, random):
+    x = in_tiles(uniform(random, T, K, low=0.5, high=1.5))
+    weight, exact = wide(random, "f16", N, K)
+    bias = uniform(random, N, low=0, high=9)
+    stream = uniform(random, T, N, low=0, high=9)
+    blocks = random.integers(1, -(-N // BATCH_ROWS) + 1)  # that are taken at a time
+    sizes, grid = (T, K, N), threadgroups(blocks, -(-T // tokens))
+    run = lambda kernel, weight, out: device.run(
+        f"linear_batch{kernel}_{tokens}", grid, x, weight, bias, out, *sizes, threads=thread_count
+    )
+    positive = x[:T].astype(numpy.float64) @ numpy.abs(exact).T + bias  # nothing cancels
+    check_rows(run("", numpy.abs(weight), Out((T, N))), positive, MATRIX_TOLERANCE)
+    if tokens < 32:
+        check_rows(run("_residual", numpy.abs(weight), InOut(stream)), stream + positive, MATRIX_TOLERANCE)
+    gelu = run("_gelu", weight / 64, Out((T, N), numpy.float16))
+    expected = reference.gelu(x[:T].astype(numpy.float64) @ (weight / 64).astype(numpy.float64).T + bias)
+    check_rows(gelu, expected, HALF_TOLERANCE)
+
+
+@covers("norm_linear_batch", "norm_linear_batch_gelu")
+@pytest.mark.parametrize("T, K, N", [(1, 32, 16), (2, 96, 17), (8, 768, 33), (5, 416, 31), (7, 1024, 100)])
+@pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 160, 256, 320])
+def test_norm_linear_batch(thread_count, T, K, N, device, random):
+    x, (weight, exact) = normal(random, T, K, mean=0.5), wide(random, "f16", N, K)
+    norm_weight, norm_bias = normal(random, K), normal(random, K)
+    bias = normal(random, N, mean=20 * K**0.5)  # so that nothing cancels
+    blocks = random.integers(1, -(-N // BATCH_ROWS) + 1)  # that are taken at a time
+    wide_x, wide_weight, wide_bias = (a.astype(numpy.float64) for a in (x, norm_weight, norm_bias))
+    expected = reference.layernorm(wide_x, wide_weight, wide_bias, 1e-5) @ exact.T + bias
+    for kernel, type, value in (("", numpy.float32, expected), ("_gelu", numpy.float16, reference.gelu(expected))):
+        out = device.run(
+            f"norm_linear_batch{kernel}", threadgroups(blocks), x, norm_weight, norm_bias, weight, bias, Out((T, N), type),
+            T, K, N, 1e-5, threads=thread_count,
+        )  # fmt: skip
+        check_rows(out, value, HALF_TOLERANCE if kernel else HALF_TOLERANCE / 3)  # the bias is exact
+
+
 @covers("decode_attention_hs64_f32", "decode_attention_hs64_f16")
+@covers("decode_attention_hs64_halves_f32", "decode_attention_hs64_halves_f16")
 @each_cache_type
 @each_thread_count
-def test_decode_attention(thread_count, type, device, random):
+@pytest.mark.parametrize("halves", [False, True])
+def test_decode_attention(halves, thread_count, type, device, random):
     """The new keys and values end in the cache, for rows that take part; nothing else changes."""
     for B, nh, capacity in [(1, 1, 1), (1, 2, 33), (3, 2, 70), (2, 1, 300)]:
         qkv = normal(random, B, 3, nh, 64)
@@ -430,15 +490,17 @@ def test_decode_attention(thread_count, type, device, random):
         keys = normal(random, B, nh, capacity, 64).astype(CACHE_TYPES[type])
         values = normal(random, B, nh, capacity, 64, mean=3).astype(CACHE_TYPES[type])
         new_keys, new_values, out = device.run(
-            f"decode_attention_hs64_{type}", threadgroups(nh, B), qkv, lengths, counts, InOut(keys),
-            InOut(values), Out((B, nh, 64)), capacity, 0.125, threads=thread_count,
+            f"decode_attention_hs64_{'halves_' if halves else ''}{type}", threadgroups(nh, B), qkv, lengths,
+            counts, InOut(keys), InOut(values), Out((B, nh, 64), numpy.float16 if halves else numpy.float32),
+            capacity, 0.125, threads=thread_count,
         )  # fmt: skip
         for b in range(B):
             if counts[b]:
                 keys[b, :, lengths[b]], values[b, :, lengths[b]] = qkv[b, 1], qkv[b, 2]
             end = lengths[b] + counts[b]
             q, k, v = (a.astype(numpy.float64) for a in (qkv[b, 0], keys[b, :, :end], values[b, :, :end]))
-            check_rows(out[b], reference.attention(q[:, None], k, v, 0.125)[:, 0])
+            expected = reference.attention(q[:, None], k, v, 0.125)[:, 0]
+            check_rows(out[b], expected, HALF_TOLERANCE if halves else TOLERANCE)
         assert numpy.array_equal(new_keys, keys) and numpy.array_equal(new_values, values)
 
 

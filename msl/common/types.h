@@ -82,8 +82,8 @@ constexpr mem_flags operator|(mem_flags a, mem_flags b) {
 }
 
 /* A target may want vectors moved in words. */
-#ifndef MSL_ELEMENT_WORDS
-#define MSL_ELEMENT_WORDS(T, N)
+#ifndef MSL_AS_WORDS
+#define MSL_AS_WORDS(T, N)
 #endif
 
 /* The elements, by name and by index. */
@@ -91,7 +91,7 @@ template <typename T, int N> struct elements;
 
 template <typename T> struct alignas(2 * sizeof(T)) elements<T, 2> {
     union {
-        MSL_ELEMENT_WORDS(T, 2)
+        MSL_AS_WORDS(T, 2)
         T element[2];
         struct { T x, y; };
         struct { T r, g; };
@@ -108,7 +108,7 @@ template <typename T> struct alignas(4 * sizeof(T)) elements<T, 3> {
 
 template <typename T> struct alignas(4 * sizeof(T)) elements<T, 4> {
     union {
-        MSL_ELEMENT_WORDS(T, 4)
+        MSL_AS_WORDS(T, 4)
         T element[4];
         struct { T x, y, z, w; };
         struct { T r, g, b, a; };

@@ -50,6 +50,6 @@ template <int bytes> struct Words<bytes, false> {
 } // namespace cuda
 
 #define MSL_HALF cuda::half
-#define MSL_ELEMENT_WORDS(T, N) cuda::Words<N * sizeof(T)> words;
+#define MSL_AS_WORDS(T, N) cuda::Words<N * sizeof(T)> words;
 
 #endif
