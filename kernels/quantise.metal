@@ -36,14 +36,10 @@ kernel void quantise_activations(
     zero = simd_sum(zero);
     bool is_usual = zero == 0.0f && largest > 1e-30f;
     float inverse = is_usual ? 127.0f / largest : 0.0f;
-    for (uint i = lane; i < BLOCK / 4; i += lanes) { // four neighbours
-        int sum = 0;
-        for (uint k = first + 4 * i; k < first + 4 * i + 4; k++) {
-            int value = is_usual ? int(rint(x[k] * inverse)) : 0;
-            values[k] = char(value);
-            sum += value;
-        }
-        offset[first / 4 + i] = -8 * sum;
-    }
+    for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? char(rint(x[first + i] * inverse)) : 0;
+    simdgroup_barrier(mem_flags::mem_device); // the other lanes' values
+    device const char *four = values + first;
+    for (uint i = lane; i < BLOCK / 4; i += lanes)
+        offset[first / 4 + i] = -8 * (four[4 * i] + four[4 * i + 1] + four[4 * i + 2] + four[4 * i + 3]);
     if (lane == 0) scale[block] = largest / 127.0f + zero;
 }
