@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-/* From how many inputs on a tile of rows shares what is read of them: they fill most of the
+/* From how many inputs on a tile of rows shares what a GPU reads of them: they fill most of the
  * first-level cache. */
 enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal */
 /* From how many tokens on the matrix library is faster, float weights first; of other formats it
@@ -137,7 +137,7 @@ static void linear_tokens(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, uin
     uint32_t N = weight->rows, K = weight->columns;
     const char *linear = format_kernels[weight->type].linear;
     const char *tile = format_kernels[weight->type].tile;
-    bool tiled = tile && (size_t)count * K >= TILE_INPUTS;
+    bool tiled = tile && (!llm->is_gpu || (size_t)count * K >= TILE_INPUTS);
     DeviceArgument in = floats_at(x, (size_t)first * K, (size_t)count * K);
     DeviceArgument result = floats_at(out, (size_t)to * N, (size_t)count * N);
     if (llm->integers && format_kernels[weight->type].integer_linear)

@@ -750,8 +750,8 @@ const Kernel kernel_table[] = {
     {"linear_q8_0", "linear_q8_0.metal", 61, linear_q8_0_count, linear_q8_0_parameters},
     {"dequantise_q8_0", "linear_q8_0.metal", 91, dequantise_q8_0_count, dequantise_q8_0_parameters},
     {"embedding_forward_q8_0", "linear_q8_0.metal", 110, embedding_forward_q8_0_count, embedding_forward_q8_0_parameters},
-    {"linear_tile_f32", "linear_tile.metal", 49, linear_tile_f32_count, linear_tile_f32_parameters},
-    {"linear_tile_f16", "linear_tile.metal", 70, linear_tile_f16_count, linear_tile_f16_parameters},
+    {"linear_tile_f32", "linear_tile.metal", 51, linear_tile_f32_count, linear_tile_f32_parameters},
+    {"linear_tile_f16", "linear_tile.metal", 72, linear_tile_f16_count, linear_tile_f16_parameters},
     {"quantise_activations", "quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
     {"residual_layernorm", "residual.metal", 27, residual_layernorm_count, residual_layernorm_parameters},
     {"residual_layernorm_f16", "residual.metal", 27, residual_layernorm_f16_count, residual_layernorm_f16_parameters},
@@ -3420,13 +3420,14 @@ const KernelSource kernel_sources[] = {
     "    out[row * C + c] = embedding + position_table[position * C + c];\n"
     "}\n"},
     {"linear_tile.metal",
-    "// linear_tile.metal — weights × vectors for several tokens at a time: a tile of the product per simdgroup\n"
+    "// linear_tile.metal — weights × vectors, ROWS rows at a time: a tile of the product per simdgroup\n"
     "//\n"
     "//   out[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]\n"
     "//\n"
     "// linear.metal reads each weight once, but x once per row: for more than a few tokens x no longer fits the\n"
-    "// nearest cache, and reading it takes longer than reading the weights. Here a simdgroup takes ROWS\n"
-    "// neighbouring rows, so that what it reads of x serves all of them. Grid ⌈N / ROWS⌉ simdgroups.\n"
+    "// nearest cache, and reading it takes longer than reading the weights. Here a simdgroup takes ROWS rows, so\n"
+    "// that what it reads of x serves all of them. The rows are `apart` = ⌈N / ROWS⌉ from each other: a processor\n"
+    "// reads ahead in each of ROWS places in memory, and so reads faster than from one. Grid `apart` simdgroups.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -3437,10 +3438,11 @@ const KernelSource kernel_sources[] = {
     "static void tile(device const Weight *weight, device const float *x, device const float *bias,\n"
     "                 device float *out, uint first, uint K, uint N, uint lane, uint lanes)\n"
     "{\n"
-    "    ulong row[ROWS]; // behind the last row the last one again: it is computed twice, to the same values\n"
+    "    uint apart = (N + ROWS - 1) / ROWS;\n"
+    "    ulong row[ROWS]; // instead of one behind the last, which nobody writes, the last\n"
     "    float sum[ROWS][COUNT];\n"
     "    for (uint r = 0; r < ROWS; r++) {\n"
-    "        row[r] = min(first + r, N - 1);\n"
+    "        row[r] = min(first + r * apart, N - 1);\n"
     "        for (uint t = 0; t < COUNT; t++) sum[r][t] = 0.0f;\n"
     "    }\n"
     "    for (uint k = lane; k < K; k += lanes)\n"
@@ -3450,7 +3452,7 @@ const KernelSource kernel_sources[] = {
     "    for (uint r = 0; r < ROWS; r++)\n"
     "        for (uint t = 0; t < COUNT; t++) {\n"
     "            float total = simd_sum(sum[r][t]);\n"
-    "            if (lane == 0) out[ulong(t) * N + row[r]] = total + bias[row[r]];\n"
+    "            if (lane == 0 && first + r * apart < N) out[ulong(t) * N + row[r]] = total + bias[row[r]];\n"
     "        }\n"
     "}\n"
     "\n"
@@ -3483,8 +3485,8 @@ const KernelSource kernel_sources[] = {
     "    uint threads [[threads_per_threadgroup]],\n"
     "    uint simd_width [[threads_per_simdgroup]])\n"
     "{\n"
-    "    uint first = (group * simdgroups + simdgroup) * ROWS;\n"
-    "    if (first >= N) return;\n"
+    "    uint first = group * simdgroups + simdgroup;\n"
+    "    if (first >= (N + ROWS - 1) / ROWS) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    tiles(weight, x, bias, out, first, T, K, N, lane, lanes);\n"
     "}\n"
@@ -3504,8 +3506,8 @@ const KernelSource kernel_sources[] = {
     "    uint threads [[threads_per_threadgroup]],\n"
     "    uint simd_width [[threads_per_simdgroup]])\n"
     "{\n"
-    "    uint first = (group * simdgroups + simdgroup) * ROWS;\n"
-    "    if (first >= N) return;\n"
+    "    uint first = group * simdgroups + simdgroup;\n"
+    "    if (first >= (N + ROWS - 1) / ROWS) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    tiles(weight, x, bias, out, first, T, K, N, lane, lanes);\n"
     "}\n"},
@@ -3548,15 +3550,11 @@ const KernelSource kernel_sources[] = {
     "    zero = simd_sum(zero);\n"
     "    bool is_usual = zero == 0.0f && largest > 1e-30f;\n"
     "    float inverse = is_usual ? 127.0f / largest : 0.0f;\n"
-    "    for (uint i = lane; i < BLOCK / 4; i += lanes) { // four neighbours\n"
-    "        int sum = 0;\n"
-    "        for (uint k = first + 4 * i; k < first + 4 * i + 4; k++) {\n"
-    "            int value = is_usual ? int(rint(x[k] * inverse)) : 0;\n"
-    "            values[k] = char(value);\n"
-    "            sum += value;\n"
-    "        }\n"
-    "        offset[first / 4 + i] = -8 * sum;\n"
-    "    }\n"
+    "    for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? char(rint(x[first + i] * inverse)) : 0;\n"
+    "    simdgroup_barrier(mem_flags::mem_device); // the other lanes' values\n"
+    "    device const char *four = values + first;\n"
+    "    for (uint i = lane; i < BLOCK / 4; i += lanes)\n"
+    "        offset[first / 4 + i] = -8 * (four[4 * i] + four[4 * i + 1] + four[4 * i + 2] + four[4 * i + 3]);\n"
     "    if (lane == 0) scale[block] = largest / 127.0f + zero;\n"
     "}\n"},
     {"residual.metal",
