@@ -56,41 +56,39 @@ static Parts products_4(device const uchar *nibbles, device const char *x, devic
 }
 
 // `quarter` of half a block of 256: four low bits and two high ones, an offset of 32, a scale for each 16.
-static Parts products_6(device const uchar *low, device const uchar *high, device const char *scale, uint quarter,
-                        device const char *x, device const int *offset, uint lane, uint lanes)
+static Parts products_6(device const uchar *low, device const uchar *high, device const char *scale, half d,
+                        uint quarter, device const char *x, device const int *offset, uint lane, uint lanes)
 {
     int sum = 0;
+    scale += 2 * quarter;
     for (uint i = lane; i < FOURS; i += lanes) sum += int(scale[i / 4]) * 4 * offset[i];
     for (uint i = lane; i < BLOCK; i += lanes) {
         int bits = int(low[i + quarter % 2 * BLOCK] >> quarter / 2 * 4 & 15) | int(high[i] >> quarter * 2 & 3) << 4;
         sum += int(scale[i / 16]) * bits * int(x[i]);
     }
-    return float(sum);
+    return float(d) * float(sum);
 }
 #endif
 
-// A row's 32 weights number `block`, times 32 values of x, and the scale of that.
+// A row's 32 weights number `block`, times 32 values of x.
 static Parts products(device const block_q8_0 *row, uint block, device const char *x, device const int *, uint lane,
                       uint lanes)
 {
-    return products_8(row[block].values, x, lane, lanes);
+    return scale_before(&row[block].scale) * products_8(row[block].values, x, lane, lanes);
 }
 static Parts products(device const block_q4_0 *row, uint block, device const char *x, device const int *offset,
                       uint lane, uint lanes)
 {
-    return products_4(row[block].nibbles, x, offset, lane, lanes);
+    return scale_before(&row[block].scale) * products_4(row[block].nibbles, x, offset, lane, lanes);
 }
 static Parts products(device const block_q6_K *row, uint block, device const char *x, device const int *offset,
                       uint lane, uint lanes)
 {
-    uint half_index = block / 4 % 2, quarter = block % 4;
+    uint half_index = block / 4 % 2;
     device const block_q6_K *whole = row + block / 8;
-    return products_6(whole->low[half_index], whole->high[half_index], whole->scale[half_index] + 2 * quarter,
-                      quarter, x, offset, lane, lanes);
+    return products_6(whole->low[half_index], whole->high[half_index], whole->scale[half_index], whole->d, block % 4, x,
+                      offset, lane, lanes);
 }
-static Parts scale(device const block_q8_0 *row, uint block) { return scale_before(&row[block].scale); }
-static Parts scale(device const block_q4_0 *row, uint block) { return scale_before(&row[block].scale); }
-static Parts scale(device const block_q6_K *row, uint block) { return float(row[block / 8].d); }
 
 // Blocks of a row's STEP · 32 weights.
 static uint stored(device const block_q6_K *) { return STEP / 8; }
@@ -120,7 +118,7 @@ static void row_times_tokens(device const Block *row, Input x, uint t0, float bi
             if (block >= blocks) break;
             for (uint t = 0; t < COUNT; t++) {
                 ulong at = ulong(t0 + t) * blocks + block;
-                sum[i % 2][t] += scale(row, block) * x.scale[at] *
+                sum[i % 2][t] += x.scale[at] *
                                  products(row, block, x.values + at * BLOCK, x.offset + at * FOURS, lane, lanes);
             }
         }

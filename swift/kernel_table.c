@@ -723,9 +723,9 @@ const Kernel kernel_table[] = {
     {"split_heads_f32", "heads.metal", 16, split_heads_f32_count, split_heads_f32_parameters},
     {"split_heads_f16", "heads.metal", 16, split_heads_f16_count, split_heads_f16_parameters},
     {"merge_heads", "heads.metal", 46, merge_heads_count, merge_heads_parameters},
-    {"integer_linear_q8_0", "integer_linear.metal", 144, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
-    {"integer_linear_q4_0", "integer_linear.metal", 167, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
-    {"integer_linear_q6_K", "integer_linear.metal", 190, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
+    {"integer_linear_q8_0", "integer_linear.metal", 142, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
+    {"integer_linear_q4_0", "integer_linear.metal", 165, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
+    {"integer_linear_q6_K", "integer_linear.metal", 188, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
     {"layernorm_forward", "layernorm.metal", 27, layernorm_forward_count, layernorm_forward_parameters},
     {"layernorm_forward_f16", "layernorm.metal", 27, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
     {"linear_f32", "linear.metal", 26, linear_f32_count, linear_f32_parameters},
@@ -2188,41 +2188,39 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "// `quarter` of half a block of 256: four low bits and two high ones, an offset of 32, a scale for each 16.\n"
-    "static Parts products_6(device const uchar *low, device const uchar *high, device const char *scale, uint quarter,\n"
-    "                        device const char *x, device const int *offset, uint lane, uint lanes)\n"
+    "static Parts products_6(device const uchar *low, device const uchar *high, device const char *scale, half d,\n"
+    "                        uint quarter, device const char *x, device const int *offset, uint lane, uint lanes)\n"
     "{\n"
     "    int sum = 0;\n"
+    "    scale += 2 * quarter;\n"
     "    for (uint i = lane; i < FOURS; i += lanes) sum += int(scale[i / 4]) * 4 * offset[i];\n"
     "    for (uint i = lane; i < BLOCK; i += lanes) {\n"
     "        int bits = int(low[i + quarter % 2 * BLOCK] >> quarter / 2 * 4 & 15) | int(high[i] >> quarter * 2 & 3) << 4;\n"
     "        sum += int(scale[i / 16]) * bits * int(x[i]);\n"
     "    }\n"
-    "    return float(sum);\n"
+    "    return float(d) * float(sum);\n"
     "}\n"
     "#endif\n"
     "\n"
-    "// A row's 32 weights number `block`, times 32 values of x, and the scale of that.\n"
+    "// A row's 32 weights number `block`, times 32 values of x.\n"
     "static Parts products(device const block_q8_0 *row, uint block, device const char *x, device const int *, uint lane,\n"
     "                      uint lanes)\n"
     "{\n"
-    "    return products_8(row[block].values, x, lane, lanes);\n"
+    "    return scale_before(&row[block].scale) * products_8(row[block].values, x, lane, lanes);\n"
     "}\n"
     "static Parts products(device const block_q4_0 *row, uint block, device const char *x, device const int *offset,\n"
     "                      uint lane, uint lanes)\n"
     "{\n"
-    "    return products_4(row[block].nibbles, x, offset, lane, lanes);\n"
+    "    return scale_before(&row[block].scale) * products_4(row[block].nibbles, x, offset, lane, lanes);\n"
     "}\n"
     "static Parts products(device const block_q6_K *row, uint block, device const char *x, device const int *offset,\n"
     "                      uint lane, uint lanes)\n"
     "{\n"
-    "    uint half_index = block / 4 % 2, quarter = block % 4;\n"
+    "    uint half_index = block / 4 % 2;\n"
     "    device const block_q6_K *whole = row + block / 8;\n"
-    "    return products_6(whole->low[half_index], whole->high[half_index], whole->scale[half_index] + 2 * quarter,\n"
-    "                      quarter, x, offset, lane, lanes);\n"
+    "    return products_6(whole->low[half_index], whole->high[half_index], whole->scale[half_index], whole->d, block % 4, x,\n"
+    "                      offset, lane, lanes);\n"
     "}\n"
-    "static Parts scale(device const block_q8_0 *row, uint block) { return scale_before(&row[block].scale); }\n"
-    "static Parts scale(device const block_q4_0 *row, uint block) { return scale_before(&row[block].scale); }\n"
-    "static Parts scale(device const block_q6_K *row, uint block) { return float(row[block / 8].d); }\n"
     "\n"
     "// Blocks of a row's STEP · 32 weights.\n"
     "static uint stored(device const block_q6_K *) { return STEP / 8; }\n"
@@ -2252,7 +2250,7 @@ const KernelSource kernel_sources[] = {
     "            if (block >= blocks) break;\n"
     "            for (uint t = 0; t < COUNT; t++) {\n"
     "                ulong at = ulong(t0 + t) * blocks + block;\n"
-    "                sum[i % 2][t] += scale(row, block) * x.scale[at] *\n"
+    "                sum[i % 2][t] += x.scale[at] *\n"
     "                                 products(row, block, x.values + at * BLOCK, x.offset + at * FOURS, lane, lanes);\n"
     "            }\n"
     "        }\n"

@@ -99,15 +99,28 @@ MSL_INLINE Parts products_4(const uchar *nibbles, const char *x, const int *offs
         add_products(load<Int8>(offset), (Uchar32)weights, load<Char32>(x)), Parts);
 }
 
-MSL_INLINE Parts products_6(const uchar *low, const uchar *high, const char *scale, uint quarter,
-                            const char *x, const int *offset, uint, uint) {
+/* The scales of a quarter's first 16 weights and of the others, four times each, of those of a
+ * half. */
+MSL_INLINE Parts scales_of_quarter(Parts all, uint quarter) {
+    switch (quarter) {
+    case 0:
+        return __builtin_shufflevector(all, all, 0, 0, 0, 0, 1, 1, 1, 1);
+    case 1:
+        return __builtin_shufflevector(all, all, 2, 2, 2, 2, 3, 3, 3, 3);
+    case 2:
+        return __builtin_shufflevector(all, all, 4, 4, 4, 4, 5, 5, 5, 5);
+    default:
+        return __builtin_shufflevector(all, all, 6, 6, 6, 6, 7, 7, 7, 7);
+    }
+}
+
+MSL_INLINE Parts products_6(const uchar *low, const uchar *high, const char *scale, half d,
+                            uint quarter, const char *x, const int *offset, uint, uint) {
     Uchar32 bits = load<Uchar32>(low + quarter % 2 * 32) >> uchar(quarter / 2 * 4) & uchar(15);
     bits |= (load<Uchar32>(high) >> uchar(quarter * 2) & uchar(3)) << uchar(4);
-    typedef char Char2 MSL_LANES(2);
-    Char2 scales = load<Char2>(scale);
-    Char8 each = __builtin_shufflevector(scales, scales, 0, 0, 0, 0, 1, 1, 1, 1);
+    Parts scales = __builtin_convertvector(load<Char8>(scale), Parts) * float(d);
     Int8 sums = add_products(load<Int8>(offset) * 4, bits, load<Char32>(x));
-    return __builtin_convertvector(each, Parts) * __builtin_convertvector(sums, Parts);
+    return scales_of_quarter(scales, quarter) * __builtin_convertvector(sums, Parts);
 }
 
 #undef MSL_LANES
