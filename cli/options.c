@@ -35,7 +35,7 @@ static Table make_table(const Verb *verb, const Option *options, size_t count,
         option_text("cache", "TYPE", &pipeline->cache,
                     "f32 or f16: numbers of the KV cache (default: f32)"),
         option_text("integer-products", "I", &pipeline->integer_products,
-                    "on or off: block formats in integers, activations of 16 bits (default: off)"),
+                    "on or off: block formats in integers (default: on for CPUs)"),
         option_text("kernels", "DIR", &pipeline->kernels,
                     "a folder of .metal files to run instead of those built in (cuda, metal)"),
     };

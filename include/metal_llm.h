@@ -57,9 +57,11 @@ typedef struct LLMOptions {
                               NULL is "on" where a simdgroup has more than one lane */
     const char *cache;     /* numbers of the KV cache: "f32", or "f16" at half the memory; NULL is
                               "f32" */
-    const char *integer_products; /* "on": q8_0, q4_0 and q6_K weights decode in integers, with
-                                     activations rounded to 16 bits (integer_linear.metal): faster
-                                     on a CPU, logits within 2e-4; NULL is "off" */
+    const char *integer_products; /* "on": q8_0, q4_0 and q6_K weights are multiplied as integers,
+                                     but for long prompts, with activations rounded to 8 bits
+                                     (integer_linear.metal): twice as fast on a CPU, perplexity
+                                     0.05 % higher. "off": activations stay float, as on every
+                                     other device. NULL: "on" for a CPU */
     const char *kernels; /* a folder of .metal files to compile instead of those built in, on
                             metal and cuda; NULL: those built in */
     void *metal_device;  /* an id<MTLDevice> to run on, as an app has one; it is retained until the

@@ -1,6 +1,7 @@
-// quantise.metal — round activations to 16 bits, for integer_linear.metal
+// quantise.metal — round activations to 8 bits, for integer_linear.metal
 //
-//   scale = max |x| / 32767,  value = round(x / scale)     for each 32 neighbours of a row
+//   scale = max |x| / 127,  value = round(x / scale)     for each 32 neighbours of a row
+//   offset = −8 · Σ value                                       for each 4 of them
 //
 // One simdgroup per block of 32. A block with a number that is not finite gets NaN as its scale, so that it
 // stays visible.
@@ -11,9 +12,10 @@ constant constexpr uint BLOCK = 32;
 
 kernel void quantise_activations(
     device const float *x [[buffer(0)]], // [N]
-    device short *values [[buffer(1)]],  // [N]
-    device float *scale [[buffer(2)]],   // [N/32]
-    constant uint &N [[buffer(3)]],      // a multiple of 32
+    device char *values [[buffer(1)]],   // [N]
+    device int *offset [[buffer(2)]],    // [N/4]
+    device float *scale [[buffer(3)]],   // [N/32]
+    constant uint &N [[buffer(4)]],      // a multiple of 32
     uint group [[threadgroup_position_in_grid]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
@@ -33,7 +35,11 @@ kernel void quantise_activations(
     largest = simd_max(largest);
     zero = simd_sum(zero);
     bool is_usual = zero == 0.0f && largest > 1e-30f;
-    float inverse = is_usual ? 32767.0f / largest : 0.0f;
-    for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? short(rint(x[first + i] * inverse)) : 0;
-    if (lane == 0) scale[block] = largest / 32767.0f + zero;
+    float inverse = is_usual ? 127.0f / largest : 0.0f;
+    for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? char(rint(x[first + i] * inverse)) : 0;
+    simdgroup_barrier(mem_flags::mem_device); // the other lanes' values
+    device const char *four = values + first;
+    for (uint i = lane; i < BLOCK / 4; i += lanes)
+        offset[first / 4 + i] = -8 * (four[4 * i] + four[4 * i + 1] + four[4 * i + 2] + four[4 * i + 3]);
+    if (lane == 0) scale[block] = largest / 127.0f + zero;
 }

@@ -46,7 +46,7 @@ typedef struct CPULevel {
 extern cpu_entry *const cpu_v2_entries[], *const cpu_v3_entries[], *const cpu_v4_entries[];
 static bool choose_level(CPULevel *level) {
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v4"))
+    if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512vnni"))
         *level = (CPULevel){"AVX-512", cpu_v4_entries};
     else if (__builtin_cpu_supports("x86-64-v3"))
         *level = (CPULevel){"AVX2", cpu_v3_entries};

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-/* From how many inputs on a tile of rows shares what is read of them: they fill most of the
+/* From how many inputs on a tile of rows shares what a GPU reads of them: they fill most of the
  * first-level cache. */
 enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal */
 /* From how many tokens on the matrix library is faster, float weights first; of other formats it
@@ -157,18 +157,19 @@ static void multiply_halves(LLMPipeline *llm, DeviceArgument x, const Matrix *we
                                                .type = MATMUL_F16});
 }
 
-/* The same as linear_tokens, of `weight` that is packed and x rounded to 16 bits. */
+/* The same as linear_tokens, of `weight` that is packed and x rounded to 8 bits. */
 static void integer_linear_tokens(LLMPipeline *llm, DeviceArgument x, uint32_t count,
                                   const Matrix *weight, DeviceBuffer *bias, DeviceArgument out) {
     uint32_t N = weight->rows, K = weight->columns, inputs = count * K;
     uint32_t blocks = inputs / ROUNDED_BLOCK;
-    DeviceArgument rounded = arg_part(llm->rounded, 0, inputs * sizeof(int16_t));
+    DeviceArgument rounded = arg_part(llm->rounded, 0, inputs);
+    DeviceArgument offsets = arg_part(llm->rounded_offsets, 0, inputs / 4 * sizeof(int32_t));
     DeviceArgument scales = FLOATS(llm->rounded_scales, blocks);
-    dispatch(llm->device, "quantise_activations", grid_simdgroups(blocks), x, rounded, scales,
-             arg_u32(inputs));
+    dispatch(llm->device, "quantise_activations", grid_simdgroups(blocks), x, rounded, offsets,
+             scales, arg_u32(inputs));
     dispatch(llm->device, format_kernels[weight->type].integer_linear, grid_simdgroups(N), rounded,
-             scales, BUFFER(weight->buffer), FLOATS(bias, N), out, arg_u32(count), arg_u32(K),
-             arg_u32(N));
+             offsets, scales, BUFFER(weight->buffer), FLOATS(bias, N), out, arg_u32(count),
+             arg_u32(K), arg_u32(N));
 }
 
 /* `count` ≤ LINEAR_TOKENS rows of x from `first` on, to the rows of `out` from `to` on. */
@@ -178,7 +179,7 @@ static void linear_tokens(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, uin
     uint32_t N = weight->rows, K = weight->columns;
     const char *linear = format_kernels[weight->type].linear;
     const char *tile = format_kernels[weight->type].tile;
-    bool tiled = tile && (size_t)count * K >= TILE_INPUTS;
+    bool tiled = tile && (!llm->is_gpu || (size_t)count * K >= TILE_INPUTS);
     DeviceArgument in = floats_at(x, (size_t)first * K, (size_t)count * K);
     DeviceArgument result = floats_at(out, (size_t)to * N, (size_t)count * N);
     if (llm->integers && format_kernels[weight->type].integer_linear)

@@ -71,7 +71,8 @@ struct LLMPipeline {
     DeviceBuffer *targets;                /* [LOGITS_PER_PASS] */
     DeviceBuffer *nats;                   /* [LOGITS_PER_PASS] */
     DeviceBuffer *zeros;                  /* [V] the bias of the logits */
-    DeviceBuffer *rounded;                /* [LINEAR_TOKENS, in] int16, for integer_linear.metal */
+    DeviceBuffer *rounded;                /* [LINEAR_TOKENS, in] int8, for integer_linear.metal */
+    DeviceBuffer *rounded_offsets;        /* [LINEAR_TOKENS, in / 4] int32 */
     DeviceBuffer *rounded_scales;         /* [LINEAR_TOKENS, in / ROUNDED_BLOCK] */
     DeviceBuffer *dequantised; /* [out, in] f32, one matrix at a time, for the matrix library */
 };

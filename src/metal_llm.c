@@ -110,7 +110,8 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     if (llm->half_products) llm->half_attended = device_buffer_new(llm->device, tiles * C * 2);
     if (llm->integers) {
         size_t inputs = LINEAR_TOKENS * (size_t)(config->inner > C ? config->inner : C);
-        llm->rounded = device_buffer_new(llm->device, inputs * sizeof(int16_t));
+        llm->rounded = device_buffer_new(llm->device, inputs);
+        llm->rounded_offsets = device_buffer_new(llm->device, inputs / 4 * sizeof(int32_t));
         llm->rounded_scales = floats(llm, inputs / ROUNDED_BLOCK + 1, 1);
     }
     if (llm->weights.largest_packed && !llm->half_products)
@@ -164,7 +165,8 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     if (llm->T_max > llm->capacity) llm->T_max = llm->capacity;
     if (!weights_load(&llm->weights, llm->checkpoint, llm->device, error)) return false;
     llm->half_products = llm->is_gpu && weights_are(&llm->weights, TENSOR_F16);
-    llm->integers = options->integer_products && !strcmp(options->integer_products, "on");
+    llm->integers = options->integer_products ? !strcmp(options->integer_products, "on")
+                                              : device_simd_width(llm->device) == 1;
     if (!choose_fusion(llm, options->fusion, error) || !allocate(llm, error)) return false;
     describe(llm);
     return true;
@@ -185,15 +187,34 @@ LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLME
 }
 
 static void free_buffers(LLMPipeline *llm) {
-    DeviceBuffer *buffers[] = {llm->prompt,      llm->ids,           llm->lengths,
-                               llm->counts,      llm->history,       llm->x,
-                               llm->res,         llm->norm,          llm->qkv,
-                               llm->q,           llm->att,           llm->mixed,
-                               llm->merged,      llm->half_attended, llm->up,
-                               llm->block_out,   llm->gelu,          llm->last_attended,
-                               llm->last_x,      llm->logits,        llm->p,
-                               llm->zeros,       llm->targets,       llm->nats,
-                               llm->dequantised, llm->rounded,       llm->rounded_scales};
+    DeviceBuffer *buffers[] = {llm->prompt,
+                               llm->ids,
+                               llm->lengths,
+                               llm->counts,
+                               llm->history,
+                               llm->x,
+                               llm->res,
+                               llm->norm,
+                               llm->qkv,
+                               llm->q,
+                               llm->att,
+                               llm->mixed,
+                               llm->merged,
+                               llm->half_attended,
+                               llm->up,
+                               llm->block_out,
+                               llm->gelu,
+                               llm->last_attended,
+                               llm->last_x,
+                               llm->logits,
+                               llm->p,
+                               llm->zeros,
+                               llm->targets,
+                               llm->nats,
+                               llm->dequantised,
+                               llm->rounded,
+                               llm->rounded_offsets,
+                               llm->rounded_scales};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         device_buffer_free(buffers[i]);
     for (uint32_t l = 0; l < llm->weights.layers; l++) {

@@ -9,6 +9,10 @@
 /* Between two runs a thread spins this long, because the next run is near while a text is being
  * generated, and then sleeps. While it waits for the others' last chunks it spins, then yields. */
 enum { SPINS_BEFORE_SLEEP = 20000, SPINS_BEFORE_YIELD = 2000 };
+/* Where a core is shared with another process, that one gets its turn between two chunks: a thread
+ * that lost its core in the middle of one would let all others wait for it. Sooner than after about
+ * a millisecond, a thread would give away more of its time than its share. */
+enum { CHUNKS_BEFORE_YIELD = 200 };
 
 typedef struct Job {
     _Alignas(64) _Atomic uint32_t done;
@@ -96,12 +100,14 @@ static void take_part(ThreadPool *pool, uint32_t self, uint32_t run) {
     uint32_t count = pool->count;
     ThreadPoolWork *work = pool->work;
     void *context = pool->context;
+    uint32_t taken = 0;
     for (uint32_t j = 0; j < count && pool->run == run; j++) {
         Job *job = &pool->jobs[j];
         uint32_t chunks = job->chunks, chunk;
         while (take_chunk(pool, j, self, run, chunks, &chunk)) {
             work(context, j, chunk, chunk + 1);
             atomic_fetch_add_explicit(&job->done, 1, memory_order_release);
+            if (++taken % CHUNKS_BEFORE_YIELD == 0) sched_yield();
         }
         wait_until_done(pool, job, run, chunks);
     }

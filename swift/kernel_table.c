@@ -561,40 +561,43 @@ static const KernelParameter merge_heads_parameters[] = {
 enum { merge_heads_count = 5 };
 
 static const KernelParameter integer_linear_q8_0_parameters[] = {
-    {"x", "short", PARAMETER_READ, 0, 2},
-    {"x_scale", "float", PARAMETER_READ, 1, 4},
-    {"weight", "block_q8_0", PARAMETER_READ, 2, 0},
-    {"bias", "float", PARAMETER_READ, 3, 4},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "block_q8_0", PARAMETER_READ, 3, 0},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
 };
-enum { integer_linear_q8_0_count = 8 };
+enum { integer_linear_q8_0_count = 9 };
 
 static const KernelParameter integer_linear_q4_0_parameters[] = {
-    {"x", "short", PARAMETER_READ, 0, 2},
-    {"x_scale", "float", PARAMETER_READ, 1, 4},
-    {"weight", "block_q4_0", PARAMETER_READ, 2, 0},
-    {"bias", "float", PARAMETER_READ, 3, 4},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "block_q4_0", PARAMETER_READ, 3, 0},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
 };
-enum { integer_linear_q4_0_count = 8 };
+enum { integer_linear_q4_0_count = 9 };
 
 static const KernelParameter integer_linear_q6_K_parameters[] = {
-    {"x", "short", PARAMETER_READ, 0, 2},
-    {"x_scale", "float", PARAMETER_READ, 1, 4},
-    {"weight", "block_q6_K", PARAMETER_READ, 2, 0},
-    {"bias", "float", PARAMETER_READ, 3, 4},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "block_q6_K", PARAMETER_READ, 3, 0},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
 };
-enum { integer_linear_q6_K_count = 8 };
+enum { integer_linear_q6_K_count = 9 };
 
 static const KernelParameter layernorm_forward_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -862,11 +865,12 @@ enum { linear_tile_f16_count = 7 };
 
 static const KernelParameter quantise_activations_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
-    {"values", "short", PARAMETER_WRITE, 1, 2},
-    {"scale", "float", PARAMETER_WRITE, 2, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"values", "char", PARAMETER_WRITE, 1, 1},
+    {"offset", "int", PARAMETER_WRITE, 2, 4},
+    {"scale", "float", PARAMETER_WRITE, 3, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 4, 4},
 };
-enum { quantise_activations_count = 4 };
+enum { quantise_activations_count = 5 };
 
 static const KernelParameter residual_layernorm_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -975,9 +979,9 @@ const Kernel kernel_table[] = {
     {"split_heads_f32", "heads.metal", 19, split_heads_f32_count, split_heads_f32_parameters},
     {"split_heads_f16", "heads.metal", 19, split_heads_f16_count, split_heads_f16_parameters},
     {"merge_heads", "heads.metal", 50, merge_heads_count, merge_heads_parameters},
-    {"integer_linear_q8_0", "integer_linear.metal", 123, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
-    {"integer_linear_q4_0", "integer_linear.metal", 145, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
-    {"integer_linear_q6_K", "integer_linear.metal", 167, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
+    {"integer_linear_q8_0", "integer_linear.metal", 142, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
+    {"integer_linear_q4_0", "integer_linear.metal", 165, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
+    {"integer_linear_q6_K", "integer_linear.metal", 188, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
     {"layernorm_forward", "layernorm.metal", 27, layernorm_forward_count, layernorm_forward_parameters},
     {"layernorm_forward_f16", "layernorm.metal", 27, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
     {"linear_f32", "linear.metal", 26, linear_f32_count, linear_f32_parameters},
@@ -1002,9 +1006,9 @@ const Kernel kernel_table[] = {
     {"linear_q8_0", "linear_q8_0.metal", 61, linear_q8_0_count, linear_q8_0_parameters},
     {"dequantise_q8_0", "linear_q8_0.metal", 91, dequantise_q8_0_count, dequantise_q8_0_parameters},
     {"embedding_forward_q8_0", "linear_q8_0.metal", 110, embedding_forward_q8_0_count, embedding_forward_q8_0_parameters},
-    {"linear_tile_f32", "linear_tile.metal", 49, linear_tile_f32_count, linear_tile_f32_parameters},
-    {"linear_tile_f16", "linear_tile.metal", 70, linear_tile_f16_count, linear_tile_f16_parameters},
-    {"quantise_activations", "quantise.metal", 12, quantise_activations_count, quantise_activations_parameters},
+    {"linear_tile_f32", "linear_tile.metal", 51, linear_tile_f32_count, linear_tile_f32_parameters},
+    {"linear_tile_f16", "linear_tile.metal", 72, linear_tile_f16_count, linear_tile_f16_parameters},
+    {"quantise_activations", "quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
     {"residual_layernorm", "residual.metal", 27, residual_layernorm_count, residual_layernorm_parameters},
     {"residual_layernorm_f16", "residual.metal", 27, residual_layernorm_f16_count, residual_layernorm_f16_parameters},
     {"top_k_top_p_sample", "sampling.metal", 47, top_k_top_p_sample_count, top_k_top_p_sample_parameters},
@@ -2757,16 +2761,18 @@ const KernelSource kernel_sources[] = {
     {"integer_linear.metal",
     "// integer_linear.metal — block formats × vector in integers, for decoding: 1 to 8 tokens at a time\n"
     "//\n"
-    "//   x[t,k]   = scale · value + rounding,  value of 16 bits, 32 neighbours of a row share one scale\n"
+    "//   x[t,k]   = scale · value + rounding,  value of 8 bits, 32 neighbours of a row share one scale\n"
     "//   out[t,n] = Σ_blocks scale_x · scale_w · Σ_i value_x[i] · value_w[i] + bias[n]\n"
     "//\n"
-    "// The same as linear_q8_0.metal and its siblings, but x is rounded first, to 16 bits: sums of products of\n"
-    "// small integers take a CPU half the time of floats. The rounding is 2e-5 of the result, a hundredth of what\n"
-    "// the 8 bits of other programs cost. One simdgroup per weight row n; its lanes share out each block.\n"
+    "// The same as linear_q8_0.metal and its siblings, but x is rounded first, to 8 bits: a CPU multiplies four\n"
+    "// times as many small integers at once as floats. Weights stored with an offset stay as they are, since\n"
+    "//   Σ (weight − 8) · x = Σ weight · x + offset,  offset = −8 · Σ x.\n"
+    "// One simdgroup per weight row n; its lanes share out each block.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
     "constant constexpr uint BLOCK = 32; // values of x that share a scale\n"
+    "constant constexpr uint FOURS = BLOCK / 4; // offsets of them\n"
     "constant constexpr uint STEP = 8;   // blocks in a row, as many as q6_K has in one\n"
     "\n"
     "struct block_q8_0 {\n"
@@ -2786,106 +2792,124 @@ const KernelSource kernel_sources[] = {
     "    half d;\n"
     "};\n"
     "\n"
-    "// What a lane has of a sum, and the products of one block. A target may bring its own: `Parts` and these\n"
-    "// functions of the same names.\n"
+    "// What a lane has of a sum, the products of one block, and a wish to have `bytes` of memory that come a little\n"
+    "// later than `row` in the cache. A target may bring its own: `Parts` and these functions of the same names.\n"
     "#ifndef MSL_OWN_PRODUCTS\n"
     "typedef float Parts;\n"
     "static float sum_of(Parts parts) { return parts; }\n"
     "static Parts scale_before(device const half *weights) { return float(*weights); }\n"
+    "template <typename Block> static void read_ahead(device const Block *, uint) {}\n"
     "\n"
-    "static Parts products_8(device const char *values, device const short *x, uint lane, uint lanes)\n"
+    "static Parts products_8(device const char *values, device const char *x, uint lane, uint lanes)\n"
     "{\n"
     "    int sum = 0;\n"
     "    for (uint i = lane; i < BLOCK; i += lanes) sum += int(values[i]) * int(x[i]);\n"
     "    return float(sum);\n"
     "}\n"
     "\n"
-    "static Parts products_4(device const uchar *nibbles, device const short *x, uint lane, uint lanes)\n"
+    "static Parts products_4(device const uchar *nibbles, device const char *x, device const int *offset, uint lane,\n"
+    "                        uint lanes)\n"
     "{\n"
     "    int sum = 0;\n"
-    "    for (uint i = lane; i < BLOCK; i += lanes) sum += (int(nibbles[i % 16] >> i / 16 * 4 & 15) - 8) * int(x[i]);\n"
+    "    for (uint i = lane; i < FOURS; i += lanes) sum += offset[i];\n"
+    "    for (uint i = lane; i < BLOCK; i += lanes) sum += int(nibbles[i % 16] >> i / 16 * 4 & 15) * int(x[i]);\n"
     "    return float(sum);\n"
     "}\n"
     "\n"
-    "// `quarter` of half a block of 256: four low bits and two high ones, a scale for each 16.\n"
-    "static Parts products_6(device const uchar *low, device const uchar *high, device const char *scale, uint quarter,\n"
-    "                        device const short *x, uint lane, uint lanes)\n"
+    "// `quarter` of half a block of 256: four low bits and two high ones, an offset of 32, a scale for each 16.\n"
+    "static Parts products_6(device const uchar *low, device const uchar *high, device const char *scale, half d,\n"
+    "                        uint quarter, device const char *x, device const int *offset, uint lane, uint lanes)\n"
     "{\n"
-    "    float sum = 0.0f;\n"
+    "    int sum = 0;\n"
+    "    scale += 2 * quarter;\n"
+    "    for (uint i = lane; i < FOURS; i += lanes) sum += int(scale[i / 4]) * 4 * offset[i];\n"
     "    for (uint i = lane; i < BLOCK; i += lanes) {\n"
     "        int bits = int(low[i + quarter % 2 * BLOCK] >> quarter / 2 * 4 & 15) | int(high[i] >> quarter * 2 & 3) << 4;\n"
-    "        sum += float(int(scale[i / 16]) * (bits - 32) * int(x[i]));\n"
+    "        sum += int(scale[i / 16]) * bits * int(x[i]);\n"
     "    }\n"
-    "    return sum;\n"
+    "    return float(d) * float(sum);\n"
     "}\n"
     "#endif\n"
     "\n"
-    "// A row's 32 weights number `block`, times 32 values of x, and the scale of that.\n"
-    "static Parts products(device const block_q8_0 *row, uint block, device const short *x, uint lane, uint lanes)\n"
+    "// A row's 32 weights number `block`, times 32 values of x.\n"
+    "static Parts products(device const block_q8_0 *row, uint block, device const char *x, device const int *, uint lane,\n"
+    "                      uint lanes)\n"
     "{\n"
-    "    return products_8(row[block].values, x, lane, lanes);\n"
+    "    return scale_before(&row[block].scale) * products_8(row[block].values, x, lane, lanes);\n"
     "}\n"
-    "static Parts products(device const block_q4_0 *row, uint block, device const short *x, uint lane, uint lanes)\n"
+    "static Parts products(device const block_q4_0 *row, uint block, device const char *x, device const int *offset,\n"
+    "                      uint lane, uint lanes)\n"
     "{\n"
-    "    return products_4(row[block].nibbles, x, lane, lanes);\n"
+    "    return scale_before(&row[block].scale) * products_4(row[block].nibbles, x, offset, lane, lanes);\n"
     "}\n"
-    "static Parts products(device const block_q6_K *row, uint block, device const short *x, uint lane, uint lanes)\n"
+    "static Parts products(device const block_q6_K *row, uint block, device const char *x, device const int *offset,\n"
+    "                      uint lane, uint lanes)\n"
     "{\n"
-    "    uint half_index = block / 4 % 2, quarter = block % 4;\n"
+    "    uint half_index = block / 4 % 2;\n"
     "    device const block_q6_K *whole = row + block / 8;\n"
-    "    return products_6(whole->low[half_index], whole->high[half_index], whole->scale[half_index] + 2 * quarter,\n"
-    "                      quarter, x, lane, lanes);\n"
+    "    return products_6(whole->low[half_index], whole->high[half_index], whole->scale[half_index], whole->d, block % 4, x,\n"
+    "                      offset, lane, lanes);\n"
     "}\n"
-    "static Parts scale(device const block_q8_0 *row, uint block) { return scale_before(&row[block].scale); }\n"
-    "static Parts scale(device const block_q4_0 *row, uint block) { return scale_before(&row[block].scale); }\n"
-    "static Parts scale(device const block_q6_K *row, uint block) { return float(row[block / 8].d); }\n"
+    "\n"
+    "// Blocks of a row's STEP · 32 weights.\n"
+    "static uint stored(device const block_q6_K *) { return STEP / 8; }\n"
+    "template <typename Block> static uint stored(device const Block *) { return STEP; }\n"
+    "\n"
+    "// What the kernels know of x.\n"
+    "struct Input {\n"
+    "    device const char *values;  // [T,K]\n"
+    "    device const int *offset;   // [T,K/4]\n"
+    "    device const float *scale;  // [T,K/32]\n"
+    "};\n"
     "\n"
     "// COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.\n"
     "// Blocks go into two sets of sums in turn: an addition need not wait for the one before it.\n"
     "template <uint COUNT, typename Block>\n"
-    "static void row_times_tokens(device const Block *row, device const short *x, device const float *x_scale,\n"
-    "                             float bias, device float *out, uint K, uint N, uint lane, uint lanes)\n"
+    "static void row_times_tokens(device const Block *row, Input x, uint t0, float bias, device float *out, uint K, uint N,\n"
+    "                             uint lane, uint lanes)\n"
     "{\n"
     "    uint blocks = K / BLOCK;\n"
     "    Parts sum[2][COUNT];\n"
     "    for (uint t = 0; t < COUNT; t++) sum[0][t] = sum[1][t] = 0.0f;\n"
-    "    for (uint first = 0; first < blocks; first += STEP)\n"
+    "    for (uint first = 0; first < blocks; first += STEP) {\n"
+    "        read_ahead(row + first / STEP * stored(row), stored(row) * sizeof(Block));\n"
     "#pragma unroll\n"
     "        for (uint i = 0; i < STEP; i++) {\n"
     "            uint block = first + i;\n"
     "            if (block >= blocks) break;\n"
-    "            for (uint t = 0; t < COUNT; t++)\n"
-    "                sum[i % 2][t] += scale(row, block) * x_scale[t * blocks + block] *\n"
-    "                                 products(row, block, x + ulong(t) * K + block * BLOCK, lane, lanes);\n"
+    "            for (uint t = 0; t < COUNT; t++) {\n"
+    "                ulong at = ulong(t0 + t) * blocks + block;\n"
+    "                sum[i % 2][t] += x.scale[at] *\n"
+    "                                 products(row, block, x.values + at * BLOCK, x.offset + at * FOURS, lane, lanes);\n"
+    "            }\n"
     "        }\n"
+    "    }\n"
     "    for (uint t = 0; t < COUNT; t++) {\n"
     "        float total = simd_sum(sum_of(sum[0][t] + sum[1][t]));\n"
-    "        if (lane == 0) out[ulong(t) * N] = total + bias;\n"
+    "        if (lane == 0) out[ulong(t0 + t) * N] = total + bias;\n"
     "    }\n"
     "}\n"
     "\n"
     "template <typename Block>\n"
-    "static void all_tokens(device const Block *row, device const short *x, device const float *x_scale, float bias,\n"
-    "                       device float *out, uint T, uint K, uint N, uint lane, uint lanes)\n"
+    "static void all_tokens(device const Block *row, Input x, float bias, device float *out, uint T, uint K, uint N,\n"
+    "                       uint lane, uint lanes)\n"
     "{\n"
-    "    uint t = 0, blocks = K / BLOCK;\n"
-    "    for (; t + 4 <= T; t += 4)\n"
-    "        row_times_tokens<4>(row, x + ulong(t) * K, x_scale + t * blocks, bias, out + ulong(t) * N, K, N, lane, lanes);\n"
-    "    for (; t + 2 <= T; t += 2)\n"
-    "        row_times_tokens<2>(row, x + ulong(t) * K, x_scale + t * blocks, bias, out + ulong(t) * N, K, N, lane, lanes);\n"
-    "    for (; t < T; t++)\n"
-    "        row_times_tokens<1>(row, x + ulong(t) * K, x_scale + t * blocks, bias, out + ulong(t) * N, K, N, lane, lanes);\n"
+    "    uint t = 0;\n"
+    "    for (; t + 4 <= T; t += 4) row_times_tokens<4>(row, x, t, bias, out, K, N, lane, lanes);\n"
+    "    for (; t + 2 <= T; t += 2) row_times_tokens<2>(row, x, t, bias, out, K, N, lane, lanes);\n"
+    "    for (; t < T; t++) row_times_tokens<1>(row, x, t, bias, out, K, N, lane, lanes);\n"
     "}\n"
     "\n"
     "kernel void integer_linear_q8_0(\n"
-    "    device const short *x [[buffer(0)]],         // [T,K]\n"
-    "    device const float *x_scale [[buffer(1)]],   // [T,K/32]\n"
-    "    device const block_q8_0 *weight [[buffer(2)]], // [N,K/32]\n"
-    "    device const float *bias [[buffer(3)]],      // [N]\n"
-    "    device float *out [[buffer(4)]],             // [T,N]\n"
-    "    constant uint &T [[buffer(5)]],\n"
-    "    constant uint &K [[buffer(6)]], // a multiple of 32\n"
-    "    constant uint &N [[buffer(7)]],\n"
+    "    device const char *x [[buffer(0)]],          // [T,K]\n"
+    "    device const int *x_offset [[buffer(1)]],    // [T,K/4]\n"
+    "    device const float *x_scale [[buffer(2)]],   // [T,K/32]\n"
+    "    device const block_q8_0 *weight [[buffer(3)]], // [N,K/32]\n"
+    "    device const float *bias [[buffer(4)]],      // [N]\n"
+    "    device float *out [[buffer(5)]],             // [T,N]\n"
+    "    constant uint &T [[buffer(6)]],\n"
+    "    constant uint &K [[buffer(7)]], // a multiple of 32\n"
+    "    constant uint &N [[buffer(8)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -2896,18 +2920,19 @@ const KernelSource kernel_sources[] = {
     "    uint n = group * simdgroups + simdgroup;\n"
     "    if (n >= N) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
-    "    all_tokens(weight + ulong(n) * (K / 32), x, x_scale, bias[n], out + n, T, K, N, lane, lanes);\n"
+    "    all_tokens(weight + ulong(n) * (K / 32), Input{x, x_offset, x_scale}, bias[n], out + n, T, K, N, lane, lanes);\n"
     "}\n"
     "\n"
     "kernel void integer_linear_q4_0(\n"
-    "    device const short *x [[buffer(0)]],         // [T,K]\n"
-    "    device const float *x_scale [[buffer(1)]],   // [T,K/32]\n"
-    "    device const block_q4_0 *weight [[buffer(2)]], // [N,K/32]\n"
-    "    device const float *bias [[buffer(3)]],      // [N]\n"
-    "    device float *out [[buffer(4)]],             // [T,N]\n"
-    "    constant uint &T [[buffer(5)]],\n"
-    "    constant uint &K [[buffer(6)]], // a multiple of 32\n"
-    "    constant uint &N [[buffer(7)]],\n"
+    "    device const char *x [[buffer(0)]],          // [T,K]\n"
+    "    device const int *x_offset [[buffer(1)]],    // [T,K/4]\n"
+    "    device const float *x_scale [[buffer(2)]],   // [T,K/32]\n"
+    "    device const block_q4_0 *weight [[buffer(3)]], // [N,K/32]\n"
+    "    device const float *bias [[buffer(4)]],      // [N]\n"
+    "    device float *out [[buffer(5)]],             // [T,N]\n"
+    "    constant uint &T [[buffer(6)]],\n"
+    "    constant uint &K [[buffer(7)]], // a multiple of 32\n"
+    "    constant uint &N [[buffer(8)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -2918,18 +2943,19 @@ const KernelSource kernel_sources[] = {
     "    uint n = group * simdgroups + simdgroup;\n"
     "    if (n >= N) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
-    "    all_tokens(weight + ulong(n) * (K / 32), x, x_scale, bias[n], out + n, T, K, N, lane, lanes);\n"
+    "    all_tokens(weight + ulong(n) * (K / 32), Input{x, x_offset, x_scale}, bias[n], out + n, T, K, N, lane, lanes);\n"
     "}\n"
     "\n"
     "kernel void integer_linear_q6_K(\n"
-    "    device const short *x [[buffer(0)]],         // [T,K]\n"
-    "    device const float *x_scale [[buffer(1)]],   // [T,K/32]\n"
-    "    device const block_q6_K *weight [[buffer(2)]], // [N,K/256]\n"
-    "    device const float *bias [[buffer(3)]],      // [N]\n"
-    "    device float *out [[buffer(4)]],             // [T,N]\n"
-    "    constant uint &T [[buffer(5)]],\n"
-    "    constant uint &K [[buffer(6)]], // a multiple of 256\n"
-    "    constant uint &N [[buffer(7)]],\n"
+    "    device const char *x [[buffer(0)]],          // [T,K]\n"
+    "    device const int *x_offset [[buffer(1)]],    // [T,K/4]\n"
+    "    device const float *x_scale [[buffer(2)]],   // [T,K/32]\n"
+    "    device const block_q6_K *weight [[buffer(3)]], // [N,K/256]\n"
+    "    device const float *bias [[buffer(4)]],      // [N]\n"
+    "    device float *out [[buffer(5)]],             // [T,N]\n"
+    "    constant uint &T [[buffer(6)]],\n"
+    "    constant uint &K [[buffer(7)]], // a multiple of 256\n"
+    "    constant uint &N [[buffer(8)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -2940,7 +2966,7 @@ const KernelSource kernel_sources[] = {
     "    uint n = group * simdgroups + simdgroup;\n"
     "    if (n >= N) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
-    "    all_tokens(weight + ulong(n) * (K / 256), x, x_scale, bias[n], out + n, T, K, N, lane, lanes);\n"
+    "    all_tokens(weight + ulong(n) * (K / 256), Input{x, x_offset, x_scale}, bias[n], out + n, T, K, N, lane, lanes);\n"
     "}\n"},
     {"layernorm.metal",
     "// layernorm.metal — normalise rows to mean 0, std 1, then scale and shift (Ba et al. 2016)\n"
@@ -4021,13 +4047,14 @@ const KernelSource kernel_sources[] = {
     "    out[row * C + c] = embedding + position_table[position * C + c];\n"
     "}\n"},
     {"linear_tile.metal",
-    "// linear_tile.metal — weights × vectors for several tokens at a time: a tile of the product per simdgroup\n"
+    "// linear_tile.metal — weights × vectors, ROWS rows at a time: a tile of the product per simdgroup\n"
     "//\n"
     "//   out[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]\n"
     "//\n"
     "// linear.metal reads each weight once, but x once per row: for more than a few tokens x no longer fits the\n"
-    "// nearest cache, and reading it takes longer than reading the weights. Here a simdgroup takes ROWS\n"
-    "// neighbouring rows, so that what it reads of x serves all of them. Grid ⌈N / ROWS⌉ simdgroups.\n"
+    "// nearest cache, and reading it takes longer than reading the weights. Here a simdgroup takes ROWS rows, so\n"
+    "// that what it reads of x serves all of them. The rows are `apart` = ⌈N / ROWS⌉ from each other: a processor\n"
+    "// reads ahead in each of ROWS places in memory, and so reads faster than from one. Grid `apart` simdgroups.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -4038,10 +4065,11 @@ const KernelSource kernel_sources[] = {
     "static void tile(device const Weight *weight, device const float *x, device const float *bias,\n"
     "                 device float *out, uint first, uint K, uint N, uint lane, uint lanes)\n"
     "{\n"
-    "    ulong row[ROWS]; // behind the last row the last one again: it is computed twice, to the same values\n"
+    "    uint apart = (N + ROWS - 1) / ROWS;\n"
+    "    ulong row[ROWS]; // instead of one behind the last, which nobody writes, the last\n"
     "    float sum[ROWS][COUNT];\n"
     "    for (uint r = 0; r < ROWS; r++) {\n"
-    "        row[r] = min(first + r, N - 1);\n"
+    "        row[r] = min(first + r * apart, N - 1);\n"
     "        for (uint t = 0; t < COUNT; t++) sum[r][t] = 0.0f;\n"
     "    }\n"
     "    for (uint k = lane; k < K; k += lanes)\n"
@@ -4051,7 +4079,7 @@ const KernelSource kernel_sources[] = {
     "    for (uint r = 0; r < ROWS; r++)\n"
     "        for (uint t = 0; t < COUNT; t++) {\n"
     "            float total = simd_sum(sum[r][t]);\n"
-    "            if (lane == 0) out[ulong(t) * N + row[r]] = total + bias[row[r]];\n"
+    "            if (lane == 0 && first + r * apart < N) out[ulong(t) * N + row[r]] = total + bias[row[r]];\n"
     "        }\n"
     "}\n"
     "\n"
@@ -4084,8 +4112,8 @@ const KernelSource kernel_sources[] = {
     "    uint threads [[threads_per_threadgroup]],\n"
     "    uint simd_width [[threads_per_simdgroup]])\n"
     "{\n"
-    "    uint first = (group * simdgroups + simdgroup) * ROWS;\n"
-    "    if (first >= N) return;\n"
+    "    uint first = group * simdgroups + simdgroup;\n"
+    "    if (first >= (N + ROWS - 1) / ROWS) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    tiles(weight, x, bias, out, first, T, K, N, lane, lanes);\n"
     "}\n"
@@ -4105,15 +4133,16 @@ const KernelSource kernel_sources[] = {
     "    uint threads [[threads_per_threadgroup]],\n"
     "    uint simd_width [[threads_per_simdgroup]])\n"
     "{\n"
-    "    uint first = (group * simdgroups + simdgroup) * ROWS;\n"
-    "    if (first >= N) return;\n"
+    "    uint first = group * simdgroups + simdgroup;\n"
+    "    if (first >= (N + ROWS - 1) / ROWS) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    tiles(weight, x, bias, out, first, T, K, N, lane, lanes);\n"
     "}\n"},
     {"quantise.metal",
-    "// quantise.metal — round activations to 16 bits, for integer_linear.metal\n"
+    "// quantise.metal — round activations to 8 bits, for integer_linear.metal\n"
     "//\n"
-    "//   scale = max |x| / 32767,  value = round(x / scale)     for each 32 neighbours of a row\n"
+    "//   scale = max |x| / 127,  value = round(x / scale)     for each 32 neighbours of a row\n"
+    "//   offset = −8 · Σ value                                       for each 4 of them\n"
     "//\n"
     "// One simdgroup per block of 32. A block with a number that is not finite gets NaN as its scale, so that it\n"
     "// stays visible.\n"
@@ -4124,9 +4153,10 @@ const KernelSource kernel_sources[] = {
     "\n"
     "kernel void quantise_activations(\n"
     "    device const float *x [[buffer(0)]], // [N]\n"
-    "    device short *values [[buffer(1)]],  // [N]\n"
-    "    device float *scale [[buffer(2)]],   // [N/32]\n"
-    "    constant uint &N [[buffer(3)]],      // a multiple of 32\n"
+    "    device char *values [[buffer(1)]],   // [N]\n"
+    "    device int *offset [[buffer(2)]],    // [N/4]\n"
+    "    device float *scale [[buffer(3)]],   // [N/32]\n"
+    "    constant uint &N [[buffer(4)]],      // a multiple of 32\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -4146,9 +4176,13 @@ const KernelSource kernel_sources[] = {
     "    largest = simd_max(largest);\n"
     "    zero = simd_sum(zero);\n"
     "    bool is_usual = zero == 0.0f && largest > 1e-30f;\n"
-    "    float inverse = is_usual ? 32767.0f / largest : 0.0f;\n"
-    "    for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? short(rint(x[first + i] * inverse)) : 0;\n"
-    "    if (lane == 0) scale[block] = largest / 32767.0f + zero;\n"
+    "    float inverse = is_usual ? 127.0f / largest : 0.0f;\n"
+    "    for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? char(rint(x[first + i] * inverse)) : 0;\n"
+    "    simdgroup_barrier(mem_flags::mem_device); // the other lanes' values\n"
+    "    device const char *four = values + first;\n"
+    "    for (uint i = lane; i < BLOCK / 4; i += lanes)\n"
+    "        offset[first / 4 + i] = -8 * (four[4 * i] + four[4 * i + 1] + four[4 * i + 2] + four[4 * i + 3]);\n"
+    "    if (lane == 0) scale[block] = largest / 127.0f + zero;\n"
     "}\n"},
     {"residual.metal",
     "// residual.metal — fused residual add + layernorm\n"

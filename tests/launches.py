@@ -248,14 +248,16 @@ def quantise_activations(random):
     N = blocks * 32
     x = normal(random, blocks, 32)
     x[random.integers(blocks), random.integers(32)] = random.choice([0, numpy.nan, -numpy.inf])
-    return simdgroups(random, blocks), [x, Empty((N,), numpy.int16), Empty((blocks,)), N]
+    out = [Empty((N,), numpy.int8), Empty((N // 4,), numpy.int32), Empty((blocks,))]
+    return simdgroups(random, blocks), [x, *out, N]
 
 
 def integer_linear(random, format):
     T, N, K = size(random, 12), size(random, 20), FORMATS[format] * size(random, 3)
-    x = random.integers(-(2**15), 2**15, (T, K)).astype(numpy.int16)
-    arguments = [x, normal(random, T, K // 32), packed(random, format, N, K), normal(random, N)]
-    return simdgroups(random, N), [*arguments, Empty((T, N)), T, K, N]
+    x = random.integers(-127, 128, (T, K)).astype(numpy.int8)
+    offset = -8 * x.reshape(T, -1, 4).sum(2, numpy.int32)
+    arguments = [x, offset, normal(random, T, K // 32), packed(random, format, N, K)]
+    return simdgroups(random, N), [*arguments, normal(random, N), Empty((T, N)), T, K, N]
 
 
 def dequantise(random, format):

@@ -117,7 +117,8 @@ def checked(function, *arguments):
 
 
 class LLM:
-    """A model on a device. The arguments are those of LLMOptions; None and 0 are its defaults."""
+    """A model on a device. The arguments are those of LLMOptions; None and 0 are its defaults, but for
+    `integer_products`, off unless a test is of them: the others compare with exact weights and activations."""
 
     def __init__(
         self,
@@ -129,7 +130,7 @@ class LLM:
         threads=0,
         fusion=None,
         cache=None,
-        integer_products=None,
+        integer_products="off",
     ):
         self.handle = None
         self.library = prototypes(load(device))

@@ -130,22 +130,30 @@ def test_linear(thread_count, format, device, random):
 # --- integer products ---
 
 
+def offsets(values):
+    """−8 · the sum of four neighbours."""
+    return -8 * values.reshape(len(values), -1, 4).sum(2, numpy.int32)
+
+
 @covers("quantise_activations")
 @each_thread_count
 def test_quantise_activations(thread_count, device, random):
     def rounded(x):
         blocks = len(x)
-        arguments = [x, Out((blocks, 32), numpy.int16), Out((blocks,)), 32 * blocks]
-        grid = simdgroups(blocks)
-        return device.run("quantise_activations", grid, *arguments, threads=thread_count)
+        outputs = [Out((blocks, 32), numpy.int8), Out((blocks, 8), numpy.int32), Out((blocks,))]
+        arguments = [x, *outputs, 32 * blocks]
+        kernel, grid = "quantise_activations", simdgroups(blocks)
+        values, offset, scale = device.run(kernel, grid, *arguments, threads=thread_count)
+        assert numpy.array_equal(offset, offsets(values))
+        return values, scale
 
     for blocks in (1, 2, 7, 33):
         x = normal(random, blocks, 32) * numpy.exp(normal(random, blocks, 1, std=5))
         values, scale = rounded(x)
-        step = numpy.abs(x).max(1) / 32767
+        step = numpy.abs(x).max(1) / 127
         check_rows(scale, step)
-        assert numpy.all(numpy.abs(values.astype(numpy.float64)).max(1) == 32767)
-        assert numpy.all(numpy.abs(values * step[:, None] - x) <= 0.51 * step[:, None])
+        assert numpy.all(numpy.abs(values.astype(numpy.float64)).max(1) == 127)
+        assert numpy.all(numpy.abs(values * step[:, None] - x) <= 0.501 * step[:, None])
 
     x = normal(random, 6, 32)
     x[0], x[2] = 0, 1e-38
@@ -160,14 +168,14 @@ def test_quantise_activations(thread_count, device, random):
 @pytest.mark.parametrize("format", ["Q8_0", "Q4_0", "Q6_K"])
 @each_thread_count
 def test_integer_linear(thread_count, format, device, random):
-    def check(T, K, N, lowest=0):
+    def check(T, K, N):
         K = whole_blocks(K, format)
-        x = random.integers(lowest, 2**15, (T, K)).astype(numpy.int16)
-        x_scale = uniform(random, T, K // 32, low=1e-5, high=2e-5)
+        x = random.integers(-40, 128, (T, K)).astype(numpy.int8)  # sums do not cancel out
+        x_scale = uniform(random, T, K // 32, low=2e-3, high=4e-3)
         bias = normal(random, N, mean=3)
         data, weight = packed(random, format, N, K)
         kernel = "integer_linear_" + FORMATS[format][0].removeprefix("linear_")
-        arguments = [x, x_scale, data, bias, Out((T, N)), T, K, N]
+        arguments = [x, offsets(x), x_scale, data, bias, Out((T, N)), T, K, N]
         out = device.run(kernel, simdgroups(N), *arguments, threads=thread_count)
         exact = x * numpy.repeat(x_scale, 32, axis=1).astype(numpy.float64)
         check_rows(out, exact @ weight.T.astype(numpy.float64) + bias)
@@ -180,18 +188,24 @@ def test_integer_linear(thread_count, format, device, random):
         check(2, 100, N)
 
 
-@pytest.mark.parametrize("value", [-(2**15), 2**15 - 1])
+@pytest.mark.parametrize("value", [-127, 127])
 def test_the_largest_integer_products(value, device):
     """Of the largest weights that a block can hold: no sum overflows."""
-    blocks = {  # all weights equal: −128, −8, and −128 · −32
-        "q8_0": (32, bytes([0, 0x3C]) + bytes([0x80] * 32), -128),
-        "q4_0": (32, bytes([0, 0x3C]) + bytes(16), -8),
-        "q6_K": (256, bytes(192) + bytes([0x80] * 16) + bytes([0, 0x3C]), 4096),
+    blocks = {  # all weights equal: −128 and 127, −8, −128 · −32 and −128 · 31
+        "q8_0": [
+            (32, bytes([0, 0x3C]) + bytes([0x80] * 32), -128),
+            (32, bytes([0, 0x3C]) + bytes([0x7F] * 32), 127),
+        ],
+        "q4_0": [(32, bytes([0, 0x3C]) + bytes(16), -8)],
+        "q6_K": [
+            (256, bytes(192) + bytes([0x80] * 16) + bytes([0, 0x3C]), 4096),
+            (256, bytes([0xFF] * 192) + bytes([0x80] * 16) + bytes([0, 0x3C]), -3968),
+        ],
     }
-    for format, (K, data, weight) in blocks.items():
-        x, scale = numpy.full((1, K), value, numpy.int16), numpy.ones((1, K // 32), numpy.float32)
+    for format, K, data, weight in [(f, *block) for f, all in blocks.items() for block in all]:
+        x, scale = numpy.full((1, K), value, numpy.int8), numpy.ones((1, K // 32), numpy.float32)
         data, bias = numpy.frombuffer(data, numpy.uint8).copy(), numpy.zeros(1, numpy.float32)
-        arguments = [x, scale, data, bias, Out((1, 1)), 1, K, 1]
+        arguments = [x, offsets(x), scale, data, bias, Out((1, 1)), 1, K, 1]
         out = device.run(f"integer_linear_{format}", simdgroups(1), *arguments)
         check_rows(out, numpy.array([[float(K) * value * weight]]))
 

@@ -49,6 +49,7 @@ def test_greedy_texts_side_by_side(device_name):
 def test_perplexity(case):
     """Within 0.1 % of PyTorch's bits per byte."""
     command = [COMMAND, "perplexity", MODEL, DATA / "tales_story.txt", "--context", case["window"]]
+    command += ["--integer-products", "off"]
     out = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True).stdout
     bits = [line.split() for line in out.splitlines() if line.startswith("bits/byte")]
     figure = float(bits[0][-1])
@@ -58,7 +59,8 @@ def test_perplexity(case):
 def test_is_the_default():
     """Without a model, `run` finds the one beside the program."""
     case = GREEDY[0]
-    command = [str(COMMAND), "run", case["prompt"], "--temp", "0", "-n", "50", "--device", "cpu"]
+    options = ["--temp", "0", "-n", "50", "--device", "cpu", "--integer-products", "off"]
+    command = [str(COMMAND), "run", case["prompt"], *options]
     out = subprocess.run(command, capture_output=True, check=True).stdout.decode()
     assert out.startswith(case["prompt"])
     assert (case["prompt"] + case["text"]).startswith(out.rstrip("\n"))

@@ -1,7 +1,8 @@
 /* products.h — the products of integer_linear.metal by vectors of 32 neighbours.
  *
  * A lane of a CPU has all of a block. Its sums come in eight parts, a register of AVX2: wider ones
- * would leave one of three ports idle. Pairs of neighbouring products are one instruction on x86.
+ * would leave one of three ports idle. Four neighbouring products and their sum are one instruction
+ * where there is VNNI.
  */
 #ifndef METAL_LLM_MSL_CPU_PRODUCTS_H
 #define METAL_LLM_MSL_CPU_PRODUCTS_H
@@ -15,9 +16,13 @@ namespace metal {
 #define MSL_LANES(n) __attribute__((ext_vector_type(n)))
 typedef float Parts MSL_LANES(8);
 typedef int Int8 MSL_LANES(8);
+typedef uint Uint8 MSL_LANES(8);
 typedef short Short16 MSL_LANES(16);
-typedef char Char16 MSL_LANES(16);
+typedef short Short32 MSL_LANES(32);
+typedef char Char8 MSL_LANES(8);
+typedef char Char32 MSL_LANES(32);
 typedef uchar Uchar16 MSL_LANES(16);
+typedef uchar Uchar32 MSL_LANES(32);
 
 /* From any address. */
 template <typename Vector> MSL_INLINE Vector load(const void *from) {
@@ -26,20 +31,28 @@ template <typename Vector> MSL_INLINE Vector load(const void *from) {
     return vector;
 }
 
-/* a[2i] · b[2i] + a[2i+1] · b[2i+1] */
-MSL_INLINE Int8 sums_of_pairs(Short16 a, Short16 b) {
-#if defined(__AVX2__)
-    return __builtin_ia32_pmaddwd256(a, b);
+/* sum[i] + a[4i] · b[4i] + … + a[4i+3] · b[4i+3], a up to 128 */
+MSL_INLINE Int8 add_products(Int8 sum, Uchar32 a, Char32 b) {
+#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
+    return __builtin_ia32_vpdpbusd256(sum, (Int8)a, (Int8)b);
+#elif defined(__AVX2__)
+    return sum + Int8(__builtin_ia32_pmaddwd256(__builtin_ia32_pmaddubsw256(a, b), Short16(1)));
 #else
-    Int8 even = __builtin_convertvector(a.even, Int8) * __builtin_convertvector(b.even, Int8);
-    return even + __builtin_convertvector(a.odd, Int8) * __builtin_convertvector(b.odd, Int8);
+    Short32 all = __builtin_convertvector(a, Short32) * __builtin_convertvector(b, Short32);
+    typedef int Int16 MSL_LANES(16);
+    Int16 pairs =
+        __builtin_convertvector(all.even, Int16) + __builtin_convertvector(all.odd, Int16);
+    return sum + pairs.even + pairs.odd;
 #endif
 }
 
-/* 32 weights in two halves, times x. */
-MSL_INLINE Parts products(Short16 first, Short16 second, const short *x) {
-    Int8 sums = sums_of_pairs(first, load<Short16>(x));
-    return __builtin_convertvector(sums + sums_of_pairs(second, load<Short16>(x + 16)), Parts);
+/* b, or −b where a is negative */
+MSL_INLINE Char32 with_sign_of(Char32 a, Char32 b) {
+#if defined(__AVX2__)
+    return __builtin_ia32_psignb256(b, a);
+#else
+    return a < 0 ? -b : b;
+#endif
 }
 
 MSL_INLINE float sum_of(Parts parts) {
@@ -61,28 +74,53 @@ MSL_INLINE Parts scale_before(const half *scale) {
 #endif
 }
 
-MSL_INLINE Parts products_8(const char *values, const short *x, uint, uint) {
-    return products(__builtin_convertvector(load<Char16>(values), Short16),
-                    __builtin_convertvector(load<Char16>(values + 16), Short16), x);
+/* The memory that is read a while after `row`: the hardware's own reading ahead ends with a page.
+ */
+MSL_INLINE void read_ahead(const void *row, uint bytes) {
+    enum { AHEAD = 4096, LINE = 64 };
+    for (uint i = 0; i < bytes; i += LINE)
+        __builtin_prefetch((const char *)row + AHEAD + i, 0, 2);
 }
 
-MSL_INLINE Parts products_4(const uchar *nibbles, const short *x, uint, uint) {
-    Short16 bytes = __builtin_convertvector(load<Uchar16>(nibbles), Short16);
-    return products((bytes & 15) - 8, (bytes >> 4) - 8, x);
+MSL_INLINE Parts products_8(const char *values, const char *x, uint, uint) {
+    Char32 weights = load<Char32>(values);
+    Uchar32 sizes = (Uchar32)__builtin_elementwise_abs(weights);
+    Int8 sums = add_products(Int8(0), sizes, with_sign_of(weights, load<Char32>(x)));
+    return __builtin_convertvector(sums, Parts);
 }
 
-/* 16 of the values that products_6 multiplies. */
-MSL_INLINE Short16 weights_6(const uchar *low, const uchar *high, char scale, uint quarter) {
-    Uchar16 bits = load<Uchar16>(low) >> uchar(quarter / 2 * 4) & uchar(15);
-    bits |= (load<Uchar16>(high) >> uchar(quarter * 2) & uchar(3)) << uchar(4);
-    return (__builtin_convertvector(bits, Short16) - 32) * short(scale);
+MSL_INLINE Parts products_4(const uchar *nibbles, const char *x, const int *offset, uint, uint) {
+    Uchar16 bytes = load<Uchar16>(nibbles);
+    Uchar32 twice =
+        __builtin_shufflevector(bytes, bytes, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+                                0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    Uint8 weights = (Uint8)twice >> Uint8{0, 0, 0, 0, 4, 4, 4, 4} & 0x0f0f0f0fu;
+    return __builtin_convertvector(
+        add_products(load<Int8>(offset), (Uchar32)weights, load<Char32>(x)), Parts);
 }
 
-MSL_INLINE Parts products_6(const uchar *low, const uchar *high, const char *scale, uint quarter,
-                            const short *x, uint, uint) {
-    low += quarter % 2 * 32;
-    return products(weights_6(low, high, scale[0], quarter),
-                    weights_6(low + 16, high + 16, scale[1], quarter), x);
+/* The scales of a quarter's first 16 weights and of the others, four times each, of those of a
+ * half. */
+MSL_INLINE Parts scales_of_quarter(Parts all, uint quarter) {
+    switch (quarter) {
+    case 0:
+        return __builtin_shufflevector(all, all, 0, 0, 0, 0, 1, 1, 1, 1);
+    case 1:
+        return __builtin_shufflevector(all, all, 2, 2, 2, 2, 3, 3, 3, 3);
+    case 2:
+        return __builtin_shufflevector(all, all, 4, 4, 4, 4, 5, 5, 5, 5);
+    default:
+        return __builtin_shufflevector(all, all, 6, 6, 6, 6, 7, 7, 7, 7);
+    }
+}
+
+MSL_INLINE Parts products_6(const uchar *low, const uchar *high, const char *scale, half d,
+                            uint quarter, const char *x, const int *offset, uint, uint) {
+    Uchar32 bits = load<Uchar32>(low + quarter % 2 * 32) >> uchar(quarter / 2 * 4) & uchar(15);
+    bits |= (load<Uchar32>(high) >> uchar(quarter * 2) & uchar(3)) << uchar(4);
+    Parts scales = __builtin_convertvector(load<Char8>(scale), Parts) * float(d);
+    Int8 sums = add_products(load<Int8>(offset) * 4, bits, load<Char32>(x));
+    return scales_of_quarter(scales, quarter) * __builtin_convertvector(sums, Parts);
 }
 
 #undef MSL_LANES
