@@ -226,7 +226,7 @@ def linear_batch(random, what):
     if what.startswith("gelu"):
         out = Empty((T, N), numpy.float16)
     count = LANES * int(random.integers(1, 9))
-    grid = random.integers(1, -(-N // 16) + 1) * count, -(-T // tokens), 1
+    grid = int(random.integers(1, -(-N // 16) + 1)) * count, -(-T // tokens), 1
     return (grid, (count, 1, 1)), [x, weight, normal(random, N), out, T, K, N]
 
 
@@ -236,7 +236,7 @@ def norm_linear_batch(random, what):
     arguments = [normal(random, T, K), normal(random, K), normal(random, K)]
     arguments += [normal(random, N, K).astype(numpy.float16), normal(random, N), out, T, K, N, 1e-5]
     count = LANES * int(random.integers(1, 10))
-    return ((random.integers(1, -(-N // 16) + 1) * count, 1, 1), (count, 1, 1)), arguments
+    return ((int(random.integers(1, -(-N // 16) + 1)) * count, 1, 1), (count, 1, 1)), arguments
 
 
 def linear_tile(random, format):
