@@ -407,7 +407,8 @@ void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
 /* Of kernels/fused_norm_linear.metal: channels of its narrow instances and of all. */
 enum { NARROW_CHANNELS = 1024, FUSED_CHANNELS = 1664 };
 enum { RESIDUAL_ROWS = 2, RESIDUAL_AHEAD = 7 }; /* of kernels/fused_linear_residual.metal */
-enum { DECODE_THREADS = 512 }; /* of MAX_SIMDGROUPS in kernels/fused_decode_attention.metal */
+/* The first of MAX_SIMDGROUPS in kernels/fused_decode_attention.metal. */
+enum { DECODE_THREADS = 512, LEAST_DECODE_THREADS = 128 };
 
 static bool suits_fusion(const Matrix *weight) {
     return format_kernels[weight->type].linear_residual[0] && weight->columns % 4 == 0;
@@ -481,7 +482,8 @@ static void decode_attention(LLMPipeline *llm, uint32_t l, bool halves, uint32_t
     uint32_t C = config->channels;
     DeviceGrid grid = grid_threadgroups(config->heads, B, 1);
     grid.threads = DECODE_THREADS;
-    if (config->heads * B * DECODE_THREADS / 32 > device_simdgroups(llm->device))
+    while (config->heads * B * grid.threads / 32 > device_simdgroups(llm->device) &&
+           grid.threads > LEAST_DECODE_THREADS)
         grid.threads /= 2; /* so that all of them run at once */
     dispatch(llm->device, cache_kernels[llm->cache].decode_hs64[halves], grid,
              FLOATS(llm->qkv, 3 * B * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),

@@ -10,6 +10,7 @@ build/metal-check and NVRTC, but no GPU. The seed is printed; set SEED to repeat
 import argparse
 import base64
 import json
+import math
 import os
 import pathlib
 import re
@@ -29,6 +30,7 @@ import nvrtc
 from library import BUILD, ROOT
 
 LANES = 32
+MOST_THREADS = 512  # of any kernel, by the registers that src/cuda_compile.c allows
 TYPES = {short: dtype for dtype, short in checker.TYPES.items()}
 
 # Wrong kernels of a class that a tool of compute-sanitizer looks for, with what repairs them.
@@ -186,6 +188,8 @@ class Plan:
     def add_kernel(self, kernel, random, shapes):
         for shape in range(shapes):
             launch = launches.random_launch(kernel, random)
+            while math.prod(launch.threads) > MOST_THREADS:
+                launch = launches.random_launch(kernel, random)
             self.add(f"{kernel}, shape {shape}", launch, launch.path.read_text(), kernel=kernel)
 
     def write(self, path):
