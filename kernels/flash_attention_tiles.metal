@@ -4,9 +4,10 @@
 //
 // One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Keys and values come to threadgroup memory KEYS
 // at a time, while the next are on their way. Two simdgroups take a block of 16 queries, each with one half of
-// the keys of every tile, and what they have found is merged in the end. Scores, weights and sums stay in registers, as matrices of which every lane has some elements. Query t of row b
-// sees the keys s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out2: halves where the next matrix
-// product takes such. Only whole simdgroups take part, so there must be one.
+// the keys of every tile, and what they have found is merged in the end. Scores, weights and sums stay in
+// registers, as matrices of which every lane has some elements. Query t of row b sees the keys
+// s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out2: halves where the next matrix product takes
+// such. Only whole simdgroups take part, so there must be one.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -274,7 +275,8 @@ kernel void flash_attention_tiles(
             if (parts == 2) merge(sum, softmax, other);
 #pragma unroll
             for (uint i = 0; i < 2 * LANE_ROWS; i++) {
-                uint r = i / LANE_ROWS, e = i % LANE_ROWS * COLUMNS, t = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;
+                uint r = i / LANE_ROWS, e = i % LANE_ROWS * COLUMNS;
+                uint t = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;
                 float share = 1.0f / row_sum(softmax.l[i]);
                 ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + matrix_column(lane);
                 if (t >= T) continue;

@@ -5,9 +5,9 @@
 //
 // split_heads (heads.metal) and flash_attention_hs64.metal in one kernel, for decoding with heads of 64
 // channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, and SHARE
-// lanes together take one key at a time, a running softmax for each such team (a maximum m, the sum l of
-// exp(score − m), and the weighted sum of V). The teams are merged at the end. The KV cache is of type KV4,
-// float4 or half4, what comes out of type Out4: halves where the next product takes them.
+// lanes together take one key at a time, a running softmax for each such team. The teams are merged at the end.
+// The KV cache is of type KV4, float4 or half4, what comes out of type Out4: halves where the next product takes
+// them.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -22,8 +22,8 @@ constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // 
 constant constexpr uint MAX_SIMDGROUPS = 16; // that take part
 constant constexpr float LOG2_E = 1.44269504f;
 
-// The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a lane's
-// part of the weighted values. m is never −∞, so that no difference is NaN.
+// The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a
+// lane's part of the weighted values. m is never −∞, so that no difference is NaN.
 struct Running {
     float m, l;
     float4 sum[PARTS];

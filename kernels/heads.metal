@@ -31,7 +31,8 @@ kernel void split_heads(
     uint3 id [[thread_position_in_grid]])
 {
     uint d = id.x, head = id.z, b = head / nh, C = nh * hs, channel = head % nh * hs;
-    uint distance = (T + SHARE - 1) / SHARE, length = lengths[b], count = min(counts[b], capacity - min(length, capacity));
+    uint distance = (T + SHARE - 1) / SHARE, length = lengths[b];
+    uint count = min(counts[b], capacity - min(length, capacity));
     if (d >= hs || id.y >= distance) return;
     for (uint t = id.y; t < T; t += distance) {
         ulong from = (ulong(b) * T + t) * (3 * C) + channel;

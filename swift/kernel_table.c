@@ -947,10 +947,10 @@ const Kernel kernel_table[] = {
     {"flash_attention_f16", "flash_attention.metal", 22, flash_attention_f16_count, flash_attention_f16_parameters},
     {"flash_attention_hs64_f32", "flash_attention_hs64.metal", 60, flash_attention_hs64_f32_count, flash_attention_hs64_f32_parameters},
     {"flash_attention_hs64_f16", "flash_attention_hs64.metal", 60, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
-    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 188, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
-    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 188, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
-    {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 188, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
-    {"flash_attention_tiles_halves_f16", "flash_attention_tiles.metal", 188, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
+    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 189, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
+    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 189, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
+    {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 189, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
+    {"flash_attention_tiles_halves_f16", "flash_attention_tiles.metal", 189, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
     {"bias_gelu", "fused_bias_gelu.metal", 15, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fused_bias_gelu.metal", 15, bias_gelu_f16_count, bias_gelu_f16_parameters},
     {"decode_attention_hs64_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
@@ -978,7 +978,7 @@ const Kernel kernel_table[] = {
     {"norm_linear_batch_gelu", "fused_norm_linear_batch.metal", 111, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
     {"split_heads_f32", "heads.metal", 19, split_heads_f32_count, split_heads_f32_parameters},
     {"split_heads_f16", "heads.metal", 19, split_heads_f16_count, split_heads_f16_parameters},
-    {"merge_heads", "heads.metal", 50, merge_heads_count, merge_heads_parameters},
+    {"merge_heads", "heads.metal", 51, merge_heads_count, merge_heads_parameters},
     {"integer_linear_q8_0", "integer_linear.metal", 142, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
     {"integer_linear_q4_0", "integer_linear.metal", 165, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
     {"integer_linear_q6_K", "integer_linear.metal", 188, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
@@ -1579,9 +1579,10 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "// One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Keys and values come to threadgroup memory KEYS\n"
     "// at a time, while the next are on their way. Two simdgroups take a block of 16 queries, each with one half of\n"
-    "// the keys of every tile, and what they have found is merged in the end. Scores, weights and sums stay in registers, as matrices of which every lane has some elements. Query t of row b\n"
-    "// sees the keys s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out2: halves where the next matrix\n"
-    "// product takes such. Only whole simdgroups take part, so there must be one.\n"
+    "// the keys of every tile, and what they have found is merged in the end. Scores, weights and sums stay in\n"
+    "// registers, as matrices of which every lane has some elements. Query t of row b sees the keys\n"
+    "// s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out2: halves where the next matrix product takes\n"
+    "// such. Only whole simdgroups take part, so there must be one.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -1849,7 +1850,8 @@ const KernelSource kernel_sources[] = {
     "            if (parts == 2) merge(sum, softmax, other);\n"
     "#pragma unroll\n"
     "            for (uint i = 0; i < 2 * LANE_ROWS; i++) {\n"
-    "                uint r = i / LANE_ROWS, e = i % LANE_ROWS * COLUMNS, t = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;\n"
+    "                uint r = i / LANE_ROWS, e = i % LANE_ROWS * COLUMNS;\n"
+    "                uint t = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;\n"
     "                float share = 1.0f / row_sum(softmax.l[i]);\n"
     "                ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + matrix_column(lane);\n"
     "                if (t >= T) continue;\n"
@@ -1875,9 +1877,9 @@ const KernelSource kernel_sources[] = {
     "//   out[t,n] = gelu(in[t,n] + bias[n]),   gelu(x) = 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))\n"
     "//\n"
     "// A thread takes SHARE elements of a row, which are far apart so that neighbours in a simdgroup are neighbours in\n"
-    "// memory: their reads are on their way at once. Grid (⌈N / SHARE⌉, T). A pass for the bias and another for GELU (activation.metal) would each\n"
-    "// be as slow as the memory they walk through. What comes out is of type Out: half where the next matrix\n"
-    "// product takes halves.\n"
+    "// memory: their reads are on their way at once. Grid (⌈N / SHARE⌉, T). A pass for the bias and another for GELU\n"
+    "// (activation.metal) would each be as slow as the memory they walk through. What comes out is of type Out: half\n"
+    "// where the next matrix product takes halves.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -1911,9 +1913,9 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "// split_heads (heads.metal) and flash_attention_hs64.metal in one kernel, for decoding with heads of 64\n"
     "// channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, and SHARE\n"
-    "// lanes together take one key at a time, a running softmax for each such team (a maximum m, the sum l of\n"
-    "// exp(score − m), and the weighted sum of V). The teams are merged at the end. The KV cache is of type KV4,\n"
-    "// float4 or half4, what comes out of type Out4: halves where the next product takes them.\n"
+    "// lanes together take one key at a time, a running softmax for each such team. The teams are merged at the end.\n"
+    "// The KV cache is of type KV4, float4 or half4, what comes out of type Out4: halves where the next product takes\n"
+    "// them.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -1928,8 +1930,8 @@ const KernelSource kernel_sources[] = {
     "constant constexpr uint MAX_SIMDGROUPS = 16; // that take part\n"
     "constant constexpr float LOG2_E = 1.44269504f;\n"
     "\n"
-    "// The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a lane's\n"
-    "// part of the weighted values. m is never −∞, so that no difference is NaN.\n"
+    "// The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a\n"
+    "// lane's part of the weighted values. m is never −∞, so that no difference is NaN.\n"
     "struct Running {\n"
     "    float m, l;\n"
     "    float4 sum[PARTS];\n"
@@ -2730,7 +2732,8 @@ const KernelSource kernel_sources[] = {
     "    uint3 id [[thread_position_in_grid]])\n"
     "{\n"
     "    uint d = id.x, head = id.z, b = head / nh, C = nh * hs, channel = head % nh * hs;\n"
-    "    uint distance = (T + SHARE - 1) / SHARE, length = lengths[b], count = min(counts[b], capacity - min(length, capacity));\n"
+    "    uint distance = (T + SHARE - 1) / SHARE, length = lengths[b];\n"
+    "    uint count = min(counts[b], capacity - min(length, capacity));\n"
     "    if (d >= hs || id.y >= distance) return;\n"
     "    for (uint t = id.y; t < T; t += distance) {\n"
     "        ulong from = (ulong(b) * T + t) * (3 * C) + channel;\n"

@@ -44,7 +44,7 @@ def cached(tmp_path):
 
 
 # NVRTC is no code of ours: one variant is enough under the sanitizers.
-VARIANTS = [(90, False)] if BUILD.name == "asan" else [(80, False), (90, False), (90, True)]
+VARIANTS = [(90, False)] if BUILD.name == "asan" else [(75, False), (80, False), (90, False), (90, True)]
 
 
 @pytest.mark.parametrize("architecture, partial", VARIANTS)

@@ -118,7 +118,7 @@ template <typename T> struct alignas(4 * sizeof(T)) elements<T, 4> {
 template <typename T, int N> struct vec;
 
 /* Each element to another type; a target may have instructions for some of them. */
-template <typename T, typename U, int N> MSL_INLINE void convert(vec<T, N> &to, const vec<U, N> &from) {
+template <typename T, typename U, int N> MSL_INLINE void convert_elements(vec<T, N> &to, const vec<U, N> &from) {
     for (int i = 0; i < N; i++) to[i] = T(from[i]);
 }
 
@@ -130,7 +130,7 @@ template <typename T, int N> struct vec : elements<T, N> {
         for (int i = 0; i < N; i++) this->element[i] = value;
     }
     template <typename U> MSL_INLINE explicit vec(vec<U, N> other) {
-        convert(*this, other);
+        convert_elements(*this, other);
     }
     /* From scalars and smaller vectors in turn: float4(xy, z, 1.0f). */
     template <typename A, typename B, typename... Rest>

@@ -174,6 +174,8 @@ MSL_INLINE void simdgroup_multiply(simdgroup_matrix<D, 8, 8> &d, const simdgroup
     simdgroup_multiply_accumulate(d, a, b, make_filled_simdgroup_matrix<D, 8, 8>(D(0.0f)));
 }
 
+#if __CUDA_ARCH__ >= 800 /* older ones have no products of 16 columns: there the kernels' own definitions do */
+
 /* 16 rows: above += a[0] · b[0] + a[1] · b[1], and below from what is below; b by columns. */
 MSL_INLINE void multiply_16(simdgroup_float8x8 &above, simdgroup_float8x8 &below, const simdgroup_half8x8 *a,
                             const simdgroup_half8x8 *a_below, const uint (&b)[2]) {
@@ -227,6 +229,8 @@ MSL_INLINE void multiply_part(simdgroup_float8x8 (&sum)[2], simdgroup_half8x8 (&
         multiply_16(sum[0], sum[1], &a[0][i], &a[1][i], columns);
     }
 }
+
+#endif
 
 } // namespace metal
 
