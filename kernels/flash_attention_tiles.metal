@@ -14,6 +14,7 @@ using namespace metal;
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
+constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers
 constant constexpr uint HS = 64, VECTORS = HS / 4; // head size, and in vectors of four
 constant constexpr uint BLOCKS = 4, QUERIES = 16 * BLOCKS, KEYS = 64;
 constant constexpr uint STRIDE = VECTORS + 2;             // rows of a tile begin in different banks
@@ -68,7 +69,7 @@ static void store(device half2 *to, float2 value) { *to = half2(value); }
 
 template <uint N> static void clear(thread simdgroup_float8x8 (&floats)[2][N])
 {
-#pragma unroll
+#pragma unroll(UNROLL)
     for (uint i = 0; i < 2 * N; i++) floats[i / N][i % N] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
 }
 
@@ -88,7 +89,7 @@ template <typename Vector>
 static void fetch_ahead(device const Vector *from, uint count, thread Vector (&ahead)[AHEAD], uint thread_index,
                         uint threads)
 {
-#pragma unroll
+#pragma unroll(UNROLL)
     for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch(from, thread_index + i * threads, count);
 }
 
@@ -97,7 +98,7 @@ template <typename Vector>
 static void place_all(device const Vector *from, uint count, thread const Vector (&ahead)[AHEAD], float scale,
                       threadgroup Tile &tile, uint thread_index, uint threads)
 {
-#pragma unroll
+#pragma unroll(UNROLL)
     for (uint i = 0; i < AHEAD; i++) {
         uint n = thread_index + i * threads;
         if (n < KEYS * VECTORS) place(float4(ahead[i]) * scale, tile, n);
@@ -109,7 +110,7 @@ static void place_all(device const Vector *from, uint count, thread const Vector
 // Row t sees `before` + min(t + 1, count) of these keys: the scores of the others become −∞.
 static void hide(thread Scores &score, uint first_row, int before, uint count, uint lane)
 {
-#pragma unroll
+#pragma unroll(UNROLL)
     for (uint i = 0; i < HALF / 4; i++) {
         thread auto &elements = score[i / (HALF / 8)][i % (HALF / 8)].thread_elements();
         for (uint e = 0; e < LANE_ROWS * COLUMNS; e++) {
@@ -128,26 +129,26 @@ struct Softmax {
 // weights = 2^(score − m). What was summed before a larger score came shrinks.
 static void weigh(thread Scores &score, thread Softmax &softmax, thread Weights &weights, thread Sums &sum)
 {
-#pragma unroll
+#pragma unroll(UNROLL)
     for (uint i = 0; i < 2 * LANE_ROWS; i++) {
         uint r = i / LANE_ROWS, first = i % LANE_ROWS * COLUMNS;
         thread float &m = softmax.m[i], &l = softmax.l[i];
         float largest = m;
-#pragma unroll
+#pragma unroll(UNROLL)
         for (uint k = 0; k < HALF / 8; k++)
             for (uint e = first; e < first + COLUMNS; e++) largest = max(largest, score[r][k].thread_elements()[e]);
         largest = row_max(largest);
         float shrink = fast::exp2(m - largest);
         m = largest;
         l *= shrink;
-#pragma unroll
+#pragma unroll(UNROLL)
         for (uint k = 0; k < HALF / 8; k++)
             for (uint e = first; e < first + COLUMNS; e++) {
                 float weight = fast::exp2(score[r][k].thread_elements()[e] - largest);
                 l += weight;
                 weights[r][k].thread_elements()[e] = half(weight);
             }
-#pragma unroll
+#pragma unroll(UNROLL)
         for (uint c = 0; c < HS / 8; c++)
             for (uint e = first; e < first + COLUMNS; e++) sum[r][c].thread_elements()[e] *= shrink;
     }
@@ -158,7 +159,7 @@ constant constexpr uint ELEMENTS = LANE_ROWS * COLUMNS, SUMS = HS / 4 * ELEMENTS
 
 static void hand_over(thread Sums &sum, thread Softmax &softmax, threadgroup float *other)
 {
-#pragma unroll
+#pragma unroll(UNROLL)
     for (uint i = 0; i < HS / 4; i++)
         for (uint e = 0; e < ELEMENTS; e++)
             other[(i * ELEMENTS + e) * SIMD_WIDTH] = sum[i / 8][i % 8].thread_elements()[e];
@@ -170,13 +171,13 @@ static void hand_over(thread Sums &sum, thread Softmax &softmax, threadgroup flo
 
 static void merge(thread Sums &sum, thread Softmax &softmax, threadgroup const float *other)
 {
-#pragma unroll
+#pragma unroll(UNROLL)
     for (uint i = 0; i < 2 * LANE_ROWS; i++) {
         uint r = i / LANE_ROWS, first = i % LANE_ROWS * COLUMNS;
         float m = softmax.m[i], other_m = other[(SUMS + i) * SIMD_WIDTH], largest = max(m, other_m);
         float shrink = fast::exp2(m - largest), other_shrink = fast::exp2(other_m - largest);
         softmax.l[i] = softmax.l[i] * shrink + other[(SUMS + 2 * LANE_ROWS + i) * SIMD_WIDTH] * other_shrink;
-#pragma unroll
+#pragma unroll(UNROLL)
         for (uint c = 0; c < HS / 8; c++)
             for (uint e = first; e < first + COLUMNS; e++) {
                 float part = other[((r * 8 + c) * ELEMENTS + e) * SIMD_WIDTH];
@@ -228,7 +229,7 @@ kernel void flash_attention_tiles(
         fetch_ahead(from, T - first_query, queries, thread_index, threads);
         place_all(from, T - first_query, queries, scale * LOG2_E, tiles[0], thread_index, threads);
         threadgroup_barrier(mem_flags::mem_threadgroup); // tiles[0]: the queries' writes → the reads below
-#pragma unroll
+#pragma unroll(UNROLL)
         for (uint i = 0; i < HS / 4; i++)
             if (takes_part)
                 simdgroup_load(query[i / 8][i % 8],
@@ -252,14 +253,14 @@ kernel void flash_attention_tiles(
                 Scores score;
                 Weights weights;
                 clear(score);
-#pragma unroll
+#pragma unroll(UNROLL)
                 for (uint i = 0; i < 8; i++)
                     multiply_16x16(score, i % 2, query, i / 2,
                                    (threadgroup const half *)&tiles[0][k + i % 2 * 16][i / 2 * 4], 4 * STRIDE, true);
                 if (first + k + HALF > length + min(first_row + 1, count))
                     hide(score, first_row, int(length) - int(first + k), count, lane);
                 weigh(score, softmax, weights, sum);
-#pragma unroll
+#pragma unroll(UNROLL)
                 for (uint i = 0; i < 8; i++)
                     multiply_16x16(sum, i % 4, weights, i / 4,
                                    (threadgroup const half *)&tiles[1][k + i / 4 * 16][i % 4 * 4], 4 * STRIDE, false);
@@ -273,14 +274,14 @@ kernel void flash_attention_tiles(
         threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below
         if (takes_part && part == 0) {
             if (parts == 2) merge(sum, softmax, other);
-#pragma unroll
+#pragma unroll(UNROLL)
             for (uint i = 0; i < 2 * LANE_ROWS; i++) {
                 uint r = i / LANE_ROWS, e = i % LANE_ROWS * COLUMNS;
                 uint t = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;
                 float share = 1.0f / row_sum(softmax.l[i]);
                 ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + matrix_column(lane);
                 if (t >= T) continue;
-#pragma unroll
+#pragma unroll(UNROLL)
                 for (uint c = 0; c < HS / 8; c++)
                     for (uint j = 0; j < COLUMNS; j += 2) {
                         thread auto &elements = sum[r][c].thread_elements();

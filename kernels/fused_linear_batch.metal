@@ -16,6 +16,7 @@ using namespace metal;
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
+constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers
 constant constexpr uint ROWS = 16, PART = 32;
 constant constexpr uint AHEAD = 3; // parts that are on their way at once
 
@@ -50,7 +51,7 @@ static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }
 static void read_ahead(device const half *rows, uint first, uint step, uint K,
                        thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])
 {
-#pragma unroll
+#pragma unroll(UNROLL)
     for (uint i = 0; i < AHEAD; i++)
         for (uint r = 0; r < 2; r++)
             if (first + i * step < K / PART)
@@ -65,21 +66,21 @@ static void multiply(device const half *rows, device const half *x, uint first_t
                      thread simdgroup_float8x8 (&sum)[TILES][2])
 {
     uint parts = K / PART;
-#pragma unroll
+#pragma unroll(UNROLL)
     for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
     for (uint first = begin; first < parts; first += AHEAD * step) {
         simdgroup_half8x8 tiles[AHEAD][TILES][4];
-#pragma unroll
+#pragma unroll(UNROLL)
         for (uint i = 0; i < AHEAD; i++)
-#pragma unroll
+#pragma unroll(UNROLL)
             for (uint t = 0; t < TILES; t++) {
                 uint part = min(first + i * step, parts - 1), tile = min(first_tile + t, last_tile);
                 load_part(tiles[i][t], x + ulong(8 * tile) * K + part * PART, K, true);
             }
         simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for
-#pragma unroll
+#pragma unroll(UNROLL)
         for (uint i = 0; i < AHEAD; i++)
-#pragma unroll
+#pragma unroll(UNROLL)
             for (uint t = 0; t < TILES; t++)
                 if (first + i * step < parts) multiply_part(sum[t], ahead[i], tiles[i][t]);
         read_ahead(rows, first + AHEAD * step, step, K, ahead);
@@ -124,7 +125,7 @@ kernel void linear_batch(
             multiply(weight + ulong(first_row) * K, x, first_tile, last_tile, simdgroup, simdgroups, K, ahead, sum);
             if (next * ROWS < N)
                 read_ahead(weight + ulong(begin_of(next, N)) * K, simdgroup, simdgroups, K, ahead);
-#pragma unroll
+#pragma unroll(UNROLL)
             for (uint i = 0; i < 2 * TILES; i++) simdgroup_store(sum[i / 2][i % 2], sums[simdgroup][i % 2][i / 2], 8);
         }
         threadgroup_barrier(mem_flags::mem_threadgroup); // sums, shift: the writes above → the reads below

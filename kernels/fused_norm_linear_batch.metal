@@ -13,6 +13,7 @@ using namespace metal;
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
+constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers
 constant constexpr uint ROWS = 16, PART = 32;
 constant constexpr uint AHEAD = 3;          // parts that are on their way at once
 constant constexpr uint MAX_SIMDGROUPS = 8; // that take part
@@ -51,7 +52,7 @@ static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }
 static void read_ahead(device const half *rows, uint first, uint step, uint K,
                        thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])
 {
-#pragma unroll
+#pragma unroll(UNROLL)
     for (uint i = 0; i < AHEAD; i++)
         for (uint r = 0; r < 2; r++)
             if (first + i * step < K / PART)
@@ -90,7 +91,7 @@ static void multiply(device const half *rows, threadgroup const half (*normal)[S
 {
     for (uint r = 0; r < 2; r++) sum[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
     for (uint first = begin; first < K / PART; first += AHEAD * step) {
-#pragma unroll
+#pragma unroll(UNROLL)
         for (uint i = 0; i < AHEAD; i++)
             if (first + i * step < K / PART) {
                 simdgroup_half8x8 tokens[4];

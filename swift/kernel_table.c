@@ -947,24 +947,24 @@ const Kernel kernel_table[] = {
     {"flash_attention_f16", "flash_attention.metal", 22, flash_attention_f16_count, flash_attention_f16_parameters},
     {"flash_attention_hs64_f32", "flash_attention_hs64.metal", 60, flash_attention_hs64_f32_count, flash_attention_hs64_f32_parameters},
     {"flash_attention_hs64_f16", "flash_attention_hs64.metal", 60, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
-    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 189, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
-    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 189, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
-    {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 189, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
-    {"flash_attention_tiles_halves_f16", "flash_attention_tiles.metal", 189, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
+    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 190, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
+    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 190, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
+    {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 190, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
+    {"flash_attention_tiles_halves_f16", "flash_attention_tiles.metal", 190, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
     {"bias_gelu", "fused_bias_gelu.metal", 15, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fused_bias_gelu.metal", 15, bias_gelu_f16_count, bias_gelu_f16_parameters},
     {"decode_attention_hs64_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
     {"decode_attention_hs64_f16", "fused_decode_attention.metal", 131, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
     {"decode_attention_hs64_halves_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
     {"decode_attention_hs64_halves_f16", "fused_decode_attention.metal", 131, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
-    {"linear_batch_8", "fused_linear_batch.metal", 96, linear_batch_8_count, linear_batch_8_parameters},
-    {"linear_batch_16", "fused_linear_batch.metal", 96, linear_batch_16_count, linear_batch_16_parameters},
-    {"linear_batch_32", "fused_linear_batch.metal", 96, linear_batch_32_count, linear_batch_32_parameters},
-    {"linear_batch_gelu_8", "fused_linear_batch.metal", 96, linear_batch_gelu_8_count, linear_batch_gelu_8_parameters},
-    {"linear_batch_gelu_16", "fused_linear_batch.metal", 96, linear_batch_gelu_16_count, linear_batch_gelu_16_parameters},
-    {"linear_batch_gelu_32", "fused_linear_batch.metal", 96, linear_batch_gelu_32_count, linear_batch_gelu_32_parameters},
-    {"linear_batch_residual_8", "fused_linear_batch.metal", 96, linear_batch_residual_8_count, linear_batch_residual_8_parameters},
-    {"linear_batch_residual_16", "fused_linear_batch.metal", 96, linear_batch_residual_16_count, linear_batch_residual_16_parameters},
+    {"linear_batch_8", "fused_linear_batch.metal", 97, linear_batch_8_count, linear_batch_8_parameters},
+    {"linear_batch_16", "fused_linear_batch.metal", 97, linear_batch_16_count, linear_batch_16_parameters},
+    {"linear_batch_32", "fused_linear_batch.metal", 97, linear_batch_32_count, linear_batch_32_parameters},
+    {"linear_batch_gelu_8", "fused_linear_batch.metal", 97, linear_batch_gelu_8_count, linear_batch_gelu_8_parameters},
+    {"linear_batch_gelu_16", "fused_linear_batch.metal", 97, linear_batch_gelu_16_count, linear_batch_gelu_16_parameters},
+    {"linear_batch_gelu_32", "fused_linear_batch.metal", 97, linear_batch_gelu_32_count, linear_batch_gelu_32_parameters},
+    {"linear_batch_residual_8", "fused_linear_batch.metal", 97, linear_batch_residual_8_count, linear_batch_residual_8_parameters},
+    {"linear_batch_residual_16", "fused_linear_batch.metal", 97, linear_batch_residual_16_count, linear_batch_residual_16_parameters},
     {"linear_residual_f32", "fused_linear_residual.metal", 48, linear_residual_f32_count, linear_residual_f32_parameters},
     {"linear_residual_f16", "fused_linear_residual.metal", 48, linear_residual_f16_count, linear_residual_f16_parameters},
     {"linear_residual_pair_f32", "fused_linear_residual.metal", 48, linear_residual_pair_f32_count, linear_residual_pair_f32_parameters},
@@ -974,8 +974,8 @@ const Kernel kernel_table[] = {
     {"norm_linear_wide_f16", "fused_norm_linear.metal", 78, norm_linear_wide_f16_count, norm_linear_wide_f16_parameters},
     {"norm_linear_pair_f32", "fused_norm_linear.metal", 78, norm_linear_pair_f32_count, norm_linear_pair_f32_parameters},
     {"norm_linear_pair_wide_f32", "fused_norm_linear.metal", 78, norm_linear_pair_wide_f32_count, norm_linear_pair_wide_f32_parameters},
-    {"norm_linear_batch", "fused_norm_linear_batch.metal", 111, norm_linear_batch_count, norm_linear_batch_parameters},
-    {"norm_linear_batch_gelu", "fused_norm_linear_batch.metal", 111, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
+    {"norm_linear_batch", "fused_norm_linear_batch.metal", 112, norm_linear_batch_count, norm_linear_batch_parameters},
+    {"norm_linear_batch_gelu", "fused_norm_linear_batch.metal", 112, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
     {"split_heads_f32", "heads.metal", 19, split_heads_f32_count, split_heads_f32_parameters},
     {"split_heads_f16", "heads.metal", 19, split_heads_f16_count, split_heads_f16_parameters},
     {"merge_heads", "heads.metal", 51, merge_heads_count, merge_heads_parameters},
@@ -1589,6 +1589,7 @@ const KernelSource kernel_sources[] = {
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
+    "constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers\n"
     "constant constexpr uint HS = 64, VECTORS = HS / 4; // head size, and in vectors of four\n"
     "constant constexpr uint BLOCKS = 4, QUERIES = 16 * BLOCKS, KEYS = 64;\n"
     "constant constexpr uint STRIDE = VECTORS + 2;             // rows of a tile begin in different banks\n"
@@ -1643,7 +1644,7 @@ const KernelSource kernel_sources[] = {
     "\n"
     "template <uint N> static void clear(thread simdgroup_float8x8 (&floats)[2][N])\n"
     "{\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < 2 * N; i++) floats[i / N][i % N] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
     "}\n"
     "\n"
@@ -1663,7 +1664,7 @@ const KernelSource kernel_sources[] = {
     "static void fetch_ahead(device const Vector *from, uint count, thread Vector (&ahead)[AHEAD], uint thread_index,\n"
     "                        uint threads)\n"
     "{\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch(from, thread_index + i * threads, count);\n"
     "}\n"
     "\n"
@@ -1672,7 +1673,7 @@ const KernelSource kernel_sources[] = {
     "static void place_all(device const Vector *from, uint count, thread const Vector (&ahead)[AHEAD], float scale,\n"
     "                      threadgroup Tile &tile, uint thread_index, uint threads)\n"
     "{\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < AHEAD; i++) {\n"
     "        uint n = thread_index + i * threads;\n"
     "        if (n < KEYS * VECTORS) place(float4(ahead[i]) * scale, tile, n);\n"
@@ -1684,7 +1685,7 @@ const KernelSource kernel_sources[] = {
     "// Row t sees `before` + min(t + 1, count) of these keys: the scores of the others become −∞.\n"
     "static void hide(thread Scores &score, uint first_row, int before, uint count, uint lane)\n"
     "{\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < HALF / 4; i++) {\n"
     "        thread auto &elements = score[i / (HALF / 8)][i % (HALF / 8)].thread_elements();\n"
     "        for (uint e = 0; e < LANE_ROWS * COLUMNS; e++) {\n"
@@ -1703,26 +1704,26 @@ const KernelSource kernel_sources[] = {
     "// weights = 2^(score − m). What was summed before a larger score came shrinks.\n"
     "static void weigh(thread Scores &score, thread Softmax &softmax, thread Weights &weights, thread Sums &sum)\n"
     "{\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < 2 * LANE_ROWS; i++) {\n"
     "        uint r = i / LANE_ROWS, first = i % LANE_ROWS * COLUMNS;\n"
     "        thread float &m = softmax.m[i], &l = softmax.l[i];\n"
     "        float largest = m;\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "        for (uint k = 0; k < HALF / 8; k++)\n"
     "            for (uint e = first; e < first + COLUMNS; e++) largest = max(largest, score[r][k].thread_elements()[e]);\n"
     "        largest = row_max(largest);\n"
     "        float shrink = fast::exp2(m - largest);\n"
     "        m = largest;\n"
     "        l *= shrink;\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "        for (uint k = 0; k < HALF / 8; k++)\n"
     "            for (uint e = first; e < first + COLUMNS; e++) {\n"
     "                float weight = fast::exp2(score[r][k].thread_elements()[e] - largest);\n"
     "                l += weight;\n"
     "                weights[r][k].thread_elements()[e] = half(weight);\n"
     "            }\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "        for (uint c = 0; c < HS / 8; c++)\n"
     "            for (uint e = first; e < first + COLUMNS; e++) sum[r][c].thread_elements()[e] *= shrink;\n"
     "    }\n"
@@ -1733,7 +1734,7 @@ const KernelSource kernel_sources[] = {
     "\n"
     "static void hand_over(thread Sums &sum, thread Softmax &softmax, threadgroup float *other)\n"
     "{\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < HS / 4; i++)\n"
     "        for (uint e = 0; e < ELEMENTS; e++)\n"
     "            other[(i * ELEMENTS + e) * SIMD_WIDTH] = sum[i / 8][i % 8].thread_elements()[e];\n"
@@ -1745,13 +1746,13 @@ const KernelSource kernel_sources[] = {
     "\n"
     "static void merge(thread Sums &sum, thread Softmax &softmax, threadgroup const float *other)\n"
     "{\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < 2 * LANE_ROWS; i++) {\n"
     "        uint r = i / LANE_ROWS, first = i % LANE_ROWS * COLUMNS;\n"
     "        float m = softmax.m[i], other_m = other[(SUMS + i) * SIMD_WIDTH], largest = max(m, other_m);\n"
     "        float shrink = fast::exp2(m - largest), other_shrink = fast::exp2(other_m - largest);\n"
     "        softmax.l[i] = softmax.l[i] * shrink + other[(SUMS + 2 * LANE_ROWS + i) * SIMD_WIDTH] * other_shrink;\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "        for (uint c = 0; c < HS / 8; c++)\n"
     "            for (uint e = first; e < first + COLUMNS; e++) {\n"
     "                float part = other[((r * 8 + c) * ELEMENTS + e) * SIMD_WIDTH];\n"
@@ -1803,7 +1804,7 @@ const KernelSource kernel_sources[] = {
     "        fetch_ahead(from, T - first_query, queries, thread_index, threads);\n"
     "        place_all(from, T - first_query, queries, scale * LOG2_E, tiles[0], thread_index, threads);\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles[0]: the queries' writes → the reads below\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "        for (uint i = 0; i < HS / 4; i++)\n"
     "            if (takes_part)\n"
     "                simdgroup_load(query[i / 8][i % 8],\n"
@@ -1827,14 +1828,14 @@ const KernelSource kernel_sources[] = {
     "                Scores score;\n"
     "                Weights weights;\n"
     "                clear(score);\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "                for (uint i = 0; i < 8; i++)\n"
     "                    multiply_16x16(score, i % 2, query, i / 2,\n"
     "                                   (threadgroup const half *)&tiles[0][k + i % 2 * 16][i / 2 * 4], 4 * STRIDE, true);\n"
     "                if (first + k + HALF > length + min(first_row + 1, count))\n"
     "                    hide(score, first_row, int(length) - int(first + k), count, lane);\n"
     "                weigh(score, softmax, weights, sum);\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "                for (uint i = 0; i < 8; i++)\n"
     "                    multiply_16x16(sum, i % 4, weights, i / 4,\n"
     "                                   (threadgroup const half *)&tiles[1][k + i / 4 * 16][i % 4 * 4], 4 * STRIDE, false);\n"
@@ -1848,14 +1849,14 @@ const KernelSource kernel_sources[] = {
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below\n"
     "        if (takes_part && part == 0) {\n"
     "            if (parts == 2) merge(sum, softmax, other);\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "            for (uint i = 0; i < 2 * LANE_ROWS; i++) {\n"
     "                uint r = i / LANE_ROWS, e = i % LANE_ROWS * COLUMNS;\n"
     "                uint t = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;\n"
     "                float share = 1.0f / row_sum(softmax.l[i]);\n"
     "                ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + matrix_column(lane);\n"
     "                if (t >= T) continue;\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "                for (uint c = 0; c < HS / 8; c++)\n"
     "                    for (uint j = 0; j < COLUMNS; j += 2) {\n"
     "                        thread auto &elements = sum[r][c].thread_elements();\n"
@@ -2127,6 +2128,7 @@ const KernelSource kernel_sources[] = {
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
+    "constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers\n"
     "constant constexpr uint ROWS = 16, PART = 32;\n"
     "constant constexpr uint AHEAD = 3; // parts that are on their way at once\n"
     "\n"
@@ -2161,7 +2163,7 @@ const KernelSource kernel_sources[] = {
     "static void read_ahead(device const half *rows, uint first, uint step, uint K,\n"
     "                       thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])\n"
     "{\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < AHEAD; i++)\n"
     "        for (uint r = 0; r < 2; r++)\n"
     "            if (first + i * step < K / PART)\n"
@@ -2176,21 +2178,21 @@ const KernelSource kernel_sources[] = {
     "                     thread simdgroup_float8x8 (&sum)[TILES][2])\n"
     "{\n"
     "    uint parts = K / PART;\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
     "    for (uint first = begin; first < parts; first += AHEAD * step) {\n"
     "        simdgroup_half8x8 tiles[AHEAD][TILES][4];\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "        for (uint i = 0; i < AHEAD; i++)\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "            for (uint t = 0; t < TILES; t++) {\n"
     "                uint part = min(first + i * step, parts - 1), tile = min(first_tile + t, last_tile);\n"
     "                load_part(tiles[i][t], x + ulong(8 * tile) * K + part * PART, K, true);\n"
     "            }\n"
     "        simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "        for (uint i = 0; i < AHEAD; i++)\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "            for (uint t = 0; t < TILES; t++)\n"
     "                if (first + i * step < parts) multiply_part(sum[t], ahead[i], tiles[i][t]);\n"
     "        read_ahead(rows, first + AHEAD * step, step, K, ahead);\n"
@@ -2235,7 +2237,7 @@ const KernelSource kernel_sources[] = {
     "            multiply(weight + ulong(first_row) * K, x, first_tile, last_tile, simdgroup, simdgroups, K, ahead, sum);\n"
     "            if (next * ROWS < N)\n"
     "                read_ahead(weight + ulong(begin_of(next, N)) * K, simdgroup, simdgroups, K, ahead);\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "            for (uint i = 0; i < 2 * TILES; i++) simdgroup_store(sum[i / 2][i % 2], sums[simdgroup][i % 2][i / 2], 8);\n"
     "        }\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums, shift: the writes above → the reads below\n"
@@ -2542,6 +2544,7 @@ const KernelSource kernel_sources[] = {
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
+    "constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers\n"
     "constant constexpr uint ROWS = 16, PART = 32;\n"
     "constant constexpr uint AHEAD = 3;          // parts that are on their way at once\n"
     "constant constexpr uint MAX_SIMDGROUPS = 8; // that take part\n"
@@ -2580,7 +2583,7 @@ const KernelSource kernel_sources[] = {
     "static void read_ahead(device const half *rows, uint first, uint step, uint K,\n"
     "                       thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])\n"
     "{\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < AHEAD; i++)\n"
     "        for (uint r = 0; r < 2; r++)\n"
     "            if (first + i * step < K / PART)\n"
@@ -2619,7 +2622,7 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    for (uint r = 0; r < 2; r++) sum[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
     "    for (uint first = begin; first < K / PART; first += AHEAD * step) {\n"
-    "#pragma unroll\n"
+    "#pragma unroll(UNROLL)\n"
     "        for (uint i = 0; i < AHEAD; i++)\n"
     "            if (first + i * step < K / PART) {\n"
     "                simdgroup_half8x8 tokens[4];\n"
