@@ -12,7 +12,7 @@ import pytest
 import models
 import reference
 from device import InOut, Out, simdgroups, threadgroups, threads
-from library import kernel_table
+from library import BUILD, kernel_table
 
 TOLERANCE = 1e-5
 HALF_TOLERANCE = 6e-4  # of a result that is rounded to half: 2⁻¹¹
@@ -22,6 +22,8 @@ FLASH_QUERIES = 4  # QUERIES of kernels/flash_attention_hs64.metal
 TILE_QUERIES = 64  # QUERIES of kernels/flash_attention_tiles.metal
 HEADS_SHARE = GELU_SHARE = 4  # SHARE of kernels/heads.metal and kernels/fused_bias_gelu.metal
 THREADS = [0, 1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 1000, 1024]  # of a threadgroup; 0: any
+if BUILD.name == "asan":  # which looks at memory, not at results
+    THREADS = [0, 1, 33, 256, 1024]
 SIZES = [1, 2, 31, 32, 33, 63, 64, 65, 255, 256, 257]
 
 each_thread_count = pytest.mark.parametrize("thread_count", THREADS)
