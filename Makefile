@@ -292,7 +292,7 @@ cross-check: $(BUILD)/cross_check.json
 	@$(VENV)/bin/python tests/cuda/cross_check.py $< $(BUILD)/cross_check
 
 mutate: $(BUILD)/metal-check $(VENV)/done
-	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/mutate.py $(if $(SHAPES),--shapes $(SHAPES))
+	@BUILD=$(BUILD) CLANGXX="$(CLANGXX)" $(VENV)/bin/python tests/mutate.py $(if $(SHAPES),--shapes $(SHAPES)) $(if $(ONE_IN),--one-in $(ONE_IN))
 
 # --- the library and the command ---
 

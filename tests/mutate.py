@@ -1,7 +1,7 @@
 """Mutation test: every barrier, bounds guard and initialiser of kernels/ is taken out in turn, and
 metal-check must notice.
 
-    python tests/mutate.py [--shapes 100] [--verbose] [file.metal …]
+    python tests/mutate.py [--shapes 100] [--one-in 1] [--verbose] [file.metal …]
 
 A mutant counts as equivalent only if the compiler makes the same object code of it, or if
 tests/mutants.txt proves it. Of the others 95% must be caught; those that are not are printed. The seed
@@ -224,7 +224,7 @@ def affected(path, line):
     return inside or [name for i, name in starts if i > line] or [name for _, name in starts]
 
 
-def mutate(path, proofs, seed, shapes, pool):
+def mutate(path, proofs, seed, shapes, one_in, pool):
     """The file's mutants with what became of each: (mutant, verdict, why)."""
     with tempfile.TemporaryDirectory() as name:
 
@@ -243,7 +243,8 @@ def mutate(path, proofs, seed, shapes, pool):
             kernels, folder = affected(path, mutant.line), own_folder(number)
             return mutant, *judge(path, mutant, original, kernels, proofs, random, shapes, folder)
 
-        yield from pool.map(judged, enumerate(make_mutants(path.read_text()), 1))
+        mutants = list(make_mutants(path.read_text()))
+        yield from pool.map(judged, enumerate(mutants[seed % one_in :: one_in], 1))
 
 
 def main():
@@ -251,6 +252,7 @@ def main():
     parser.add_argument(
         "--shapes", type=int, default=100, help="random shapes that a mutant must survive"
     )
+    parser.add_argument("--one-in", type=int, default=1, help="of so many mutants one, by the seed")
     parser.add_argument("--verbose", action="store_true", help="print every mutant")
     parser.add_argument("files", nargs="*", help="all of kernels/ by default")
     options = parser.parse_args()
@@ -260,7 +262,7 @@ def main():
     proofs, total = read_proofs(), collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for path in paths:
-            for mutant, verdict, why in mutate(path, proofs, seed, options.shapes, pool):
+            for mutant, verdict, why in mutate(path, proofs, seed, options.shapes, options.one_in, pool):
                 total[mutant.kind, verdict] += 1
                 if options.verbose or verdict == "survived":
                     print(f"{path.name}:{mutant.line}: {verdict}: {mutant} {why}", flush=True)
