@@ -61,6 +61,11 @@ typedef struct DeviceGrid {
     uint32_t threads; /* wanted threads per threadgroup, 0: the target's choice */
 } DeviceGrid;
 
+/* a / b, rounded up: so many groups of b have room for a. */
+static inline uint32_t divide_up(uint32_t a, uint32_t b) {
+    return a / b + (a % b != 0);
+}
+
 static inline DeviceGrid grid_threads(uint32_t x, uint32_t y, uint32_t z) {
     return (DeviceGrid){ITEM_THREAD, x, y, z, 0};
 }

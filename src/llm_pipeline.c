@@ -35,7 +35,7 @@ static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count
 
 /* What the next matrix product reads: floats, or halves in the same place. */
 static DeviceArgument activations(const LLMPipeline *llm, DeviceBuffer *buffer, size_t count) {
-    return arg_part(buffer, 0, count * (llm->halves ? 2 : sizeof(float)));
+    return llm->halves ? HALVES(buffer, count) : FLOATS(buffer, count);
 }
 
 /* The kernels of each weight format. */
@@ -186,9 +186,8 @@ static void linear_tokens(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, uin
         integer_linear_tokens(llm, in, count, weight, bias, result);
     else
         dispatch(llm->device, tiled ? tile : linear,
-                 grid_simdgroups(tiled ? (N + TILE_ROWS - 1) / TILE_ROWS : N), in,
-                 BUFFER(weight->buffer), FLOATS(bias, N), result, arg_u32(count), arg_u32(K),
-                 arg_u32(N));
+                 grid_simdgroups(tiled ? divide_up(N, TILE_ROWS) : N), in, BUFFER(weight->buffer),
+                 FLOATS(bias, N), result, arg_u32(count), arg_u32(K), arg_u32(N));
 }
 
 /* out[T,N] = x[T,K] · weightᵀ, and + bias where that costs no pass over memory. x starts at row
@@ -255,7 +254,7 @@ static void naive_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
 /* The matrix units make attention where they make the products. */
 static bool suits_tiles(const LLMPipeline *llm, uint32_t T) {
     const ModelConfig *config = &llm->checkpoint->config;
-    return llm->flash && llm->halves && config->channels == 64 * config->heads && T > FLASH_QUERIES;
+    return llm->halves && config->channels == 64 * config->heads && T > FLASH_QUERIES;
 }
 
 /* To `mixed` as floats or, by tiles that are followed by a product, to `half_attended`. */
@@ -264,19 +263,19 @@ static DeviceBuffer *flash_attention(LLMPipeline *llm, uint32_t l, uint32_t B, u
     uint32_t C = llm->checkpoint->config.channels, nh = llm->checkpoint->config.heads, hs = C / nh;
     const char *kernel = cache_kernels[llm->cache].flash;
     DeviceGrid grid = grid_threadgroups(T, nh, B);
-    bool to_halves = to_product && suits_tiles(llm, T);
+    bool tiles = suits_tiles(llm, T), to_halves = tiles && to_product;
     DeviceBuffer *out = to_halves ? llm->half_attended : llm->mixed;
-    if (suits_tiles(llm, T)) {
+    if (tiles) {
         kernel = cache_kernels[llm->cache].flash_tiles[to_halves];
-        grid = grid_threadgroups((T + TILE_QUERIES - 1) / TILE_QUERIES, nh, B);
+        grid = grid_threadgroups(divide_up(T, TILE_QUERIES), nh, B);
         grid.threads = TILE_THREADS;
     } else if (hs == 64) {
         kernel = cache_kernels[llm->cache].flash_hs64;
-        grid = grid_threadgroups((T + FLASH_QUERIES - 1) / FLASH_QUERIES, nh, B);
+        grid = grid_threadgroups(divide_up(T, FLASH_QUERIES), nh, B);
     }
     dispatch(llm->device, kernel, grid, FLOATS(llm->q, B * T * C), cached(llm, llm->keys[l], B),
              cached(llm, llm->values[l], B), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
-             arg_part(out, 0, (size_t)B * T * C * (to_halves ? 2 : sizeof(float))),
+             to_halves ? HALVES(out, B * T * C) : FLOATS(out, B * T * C),
              arg_u32(hs == 64 ? T : hs), arg_u32(llm->capacity), arg_f32(scale));
     return out;
 }
@@ -304,10 +303,9 @@ static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
     size_t size = cache_type_size(llm->cache);
     DeviceBuffer *bias = linear(llm, llm->norm, 0, &layer->qkv, layer->qkv_bias, llm->qkv, rows);
     dispatch(llm->device, cache_kernels[llm->cache].split_heads,
-             grid_threads(hs, (T + HEADS_SHARE - 1) / HEADS_SHARE, B * nh),
-             FLOATS(llm->qkv, 3 * rows * C), FLOATS(bias, 3 * C), FLOATS(llm->lengths, B),
-             FLOATS(llm->counts, B), FLOATS(llm->q, rows * C),
-             arg_part(llm->keys[l], 0, rows * C * size),
+             grid_threads(hs, divide_up(T, HEADS_SHARE), B * nh), FLOATS(llm->qkv, 3 * rows * C),
+             FLOATS(bias, 3 * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
+             FLOATS(llm->q, rows * C), arg_part(llm->keys[l], 0, rows * C * size),
              arg_part(llm->values[l], 0, rows * C * size), arg_u32(T), arg_u32(nh), arg_u32(hs),
              arg_u32(llm->capacity));
     return attention(llm, l, B, T, to_product);
@@ -318,7 +316,7 @@ static DeviceBuffer *as_input(LLMPipeline *llm, DeviceBuffer *attended, uint32_t
     if (!llm->halves || attended == llm->half_attended) return attended;
     uint32_t count = rows * llm->checkpoint->config.channels;
     dispatch(llm->device, "convert_f16", grid_threads(count, 1, 1), FLOATS(attended, count),
-             arg_part(llm->half_attended, 0, count * 2), arg_u32(count));
+             HALVES(llm->half_attended, count), arg_u32(count));
     return llm->half_attended;
 }
 
@@ -329,7 +327,7 @@ static void up_and_gelu(LLMPipeline *llm, const LayerWeights *layer, uint32_t ro
     DeviceBuffer *bias = linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, rows);
     if (bias != llm->zeros)
         dispatch(llm->device, llm->halves ? "bias_gelu_f16" : "bias_gelu",
-                 grid_threads((N + GELU_SHARE - 1) / GELU_SHARE, rows, 1), FLOATS(llm->up, count),
+                 grid_threads(divide_up(N, GELU_SHARE), rows, 1), FLOATS(llm->up, count),
                  BUFFER(bias), activations(llm, llm->gelu, count), arg_u32(rows), arg_u32(N));
     else
         dispatch(llm->device, "gelu_forward", grid_threads(count, 1, 1), FLOATS(llm->up, count),
@@ -421,30 +419,20 @@ static bool suits_batch(const Matrix *weight) {
 }
 
 bool pipeline_can_batch(const LLMPipeline *llm) {
-    const Weights *weights = &llm->weights;
-    bool suits = llm->half_products && suits_batch(&weights->output);
-    for (uint32_t l = 0; l < weights->layers && suits; l++)
-        suits = suits_batch(&weights->layer[l].qkv) && suits_batch(&weights->layer[l].projection) &&
-                suits_batch(&weights->layer[l].up) && suits_batch(&weights->layer[l].down);
-    return suits;
+    return llm->half_products && weights_all(&llm->weights, suits_batch);
 }
 
 bool pipeline_can_fuse(const LLMPipeline *llm) {
     const ModelConfig *config = &llm->checkpoint->config;
-    const Weights *weights = &llm->weights;
-    bool suits = config->channels == 64 * config->heads && config->channels <= FUSED_CHANNELS &&
-                 suits_fusion(&weights->output);
-    for (uint32_t l = 0; l < config->layers && suits; l++)
-        suits = suits_fusion(&weights->layer[l].qkv) &&
-                suits_fusion(&weights->layer[l].projection) &&
-                suits_fusion(&weights->layer[l].up) && suits_fusion(&weights->layer[l].down);
-    return suits && llm->B <= (pipeline_can_batch(llm) ? BATCH_MOST : FUSED_TOKENS);
+    return config->channels == 64 * config->heads && config->channels <= FUSED_CHANNELS &&
+           weights_all(&llm->weights, suits_fusion) &&
+           llm->B <= (pipeline_can_batch(llm) ? BATCH_MOST : FUSED_TOKENS);
 }
 
-/* Each takes as many rows as the others. */
-static uint32_t fused_simdgroups(const LLMPipeline *llm, uint32_t N) {
-    uint32_t most = device_simdgroups(llm->device), turns = N / most + (N % most != 0);
-    return (N + turns - 1) / turns;
+/* How many share out `all` so that each takes as many turns as the others, if `most` run at once.
+ */
+static uint32_t even_share(uint32_t all, uint32_t most) {
+    return divide_up(all, divide_up(all, most));
 }
 
 /* layernorm → product → bias, and GELU. */
@@ -453,15 +441,15 @@ static void norm_linear(LLMPipeline *llm, DeviceBuffer *norm_weight, DeviceBuffe
                         uint32_t B) {
     uint32_t N = weight->rows, K = weight->columns;
     dispatch(llm->device, format_kernels[weight->type].norm_linear[K > NARROW_CHANNELS][B > 1],
-             grid_simdgroups(fused_simdgroups(llm, N)), FLOATS(llm->x, B * K), BUFFER(norm_weight),
-             BUFFER(norm_bias), BUFFER(weight->buffer), FLOATS(bias, N), FLOATS(out, B * N),
-             arg_u32(B), arg_u32(K), arg_u32(N), arg_u32(gelu),
+             grid_simdgroups(even_share(N, device_simdgroups(llm->device))), FLOATS(llm->x, B * K),
+             BUFFER(norm_weight), BUFFER(norm_bias), BUFFER(weight->buffer), FLOATS(bias, N),
+             FLOATS(out, B * N), arg_u32(B), arg_u32(K), arg_u32(N), arg_u32(gelu),
              arg_f32(llm->checkpoint->config.epsilon));
 }
 
 /* As many threads as have a row on its way at once. */
 static DeviceGrid residual_grid(uint32_t N, uint32_t K) {
-    DeviceGrid grid = grid_threadgroups((N + RESIDUAL_ROWS - 1) / RESIDUAL_ROWS, 1, 1);
+    DeviceGrid grid = grid_threadgroups(divide_up(N, RESIDUAL_ROWS), 1, 1);
     for (grid.threads = 32; grid.threads < 256 && grid.threads * RESIDUAL_AHEAD * 4 < K;)
         grid.threads *= 2;
     return grid;
@@ -531,10 +519,8 @@ static const char *const batch_kernels[3][3] = {
 /* Of threadgroups that take BATCH_ROWS of N weight rows at a time: each as often as the others, and
  * no more than twice as many as run at once. */
 static DeviceGrid batch_grid(const LLMPipeline *llm, uint32_t N, uint32_t threads) {
-    uint32_t blocks = (N + BATCH_ROWS - 1) / BATCH_ROWS;
     uint32_t most = 2 * device_simdgroups(llm->device) * 32 / threads;
-    uint32_t turns = (blocks + most - 1) / most;
-    DeviceGrid grid = grid_threadgroups((blocks + turns - 1) / turns, 1, 1);
+    DeviceGrid grid = grid_threadgroups(even_share(divide_up(N, BATCH_ROWS), most), 1, 1);
     grid.threads = threads;
     return grid;
 }
@@ -550,7 +536,7 @@ static void linear_batch(LLMPipeline *llm, DeviceBuffer *in, const Matrix *weigh
      */
     uint32_t size = B <= 8 ? 0 : B <= 16 || epilogue == ADDED ? 1 : 2, tokens = 8u << size;
     DeviceGrid grid = batch_grid(llm, N, K > LONG_ROW ? LONG_ROW_THREADS : BATCH_THREADS);
-    grid.y = (B + tokens - 1) / tokens;
+    grid.y = divide_up(B, tokens);
     dispatch(llm->device, batch_kernels[epilogue][size], grid, HALVES(in, B * K),
              BUFFER(weight->buffer), FLOATS(bias, N), batch_out(out, epilogue, B * N), arg_u32(B),
              arg_u32(K), arg_u32(N));

@@ -142,6 +142,10 @@ static void describe(LLMPipeline *llm) {
     };
 }
 
+static bool is_half(const Matrix *matrix) {
+    return matrix->type == TENSOR_F16;
+}
+
 static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *options,
                        LLMError *error) {
     llm->checkpoint = checkpoint_open(path, error);
@@ -164,9 +168,9 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     llm->T_max = llm->B < tokens ? tokens / llm->B : 1;
     if (llm->T_max > llm->capacity) llm->T_max = llm->capacity;
     if (!weights_load(&llm->weights, llm->checkpoint, llm->device, error)) return false;
-    llm->half_products = llm->is_gpu && weights_are(&llm->weights, TENSOR_F16);
-    llm->integers = options->integer_products ? !strcmp(options->integer_products, "on")
-                                              : device_simd_width(llm->device) == 1;
+    llm->half_products = llm->is_gpu && weights_all(&llm->weights, is_half);
+    llm->integers =
+        options->integer_products ? !strcmp(options->integer_products, "on") : !llm->is_gpu;
     if (!choose_fusion(llm, options->fusion, error) || !allocate(llm, error)) return false;
     describe(llm);
     return true;

@@ -101,10 +101,6 @@ static void check_fences(DeviceBuffer *buffer, const char *kernel, const char *p
 
 /* --- kernels --- */
 
-static uint32_t divide_up(uint32_t a, uint32_t b) {
-    return a / b + (a % b != 0);
-}
-
 /* The grid in threads, as Metal counts. False if it has more than 32 bits can count. */
 static bool lay_out(const DeviceGrid *grid, SimtLaunch *launch) {
     uint32_t threads = grid->threads;

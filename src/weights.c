@@ -184,12 +184,12 @@ bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device
     return loaded;
 }
 
-bool weights_are(const Weights *weights, TensorType type) {
-    if (weights->output.type != type) return false;
+bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix)) {
+    if (!suits(&weights->output)) return false;
     for (uint32_t l = 0; l < weights->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
-        if (layer->qkv.type != type || layer->projection.type != type || layer->up.type != type ||
-            layer->down.type != type)
+        if (!suits(&layer->qkv) || !suits(&layer->projection) || !suits(&layer->up) ||
+            !suits(&layer->down))
             return false;
     }
     return true;

@@ -50,7 +50,7 @@ typedef struct Weights {
  * weights_free is still due. */
 bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, LLMError *error);
 void weights_free(Weights *weights);
-/* True if every matrix that is multiplied by is of this type. */
-bool weights_are(const Weights *weights, TensorType type);
+/* True if every matrix that is multiplied by suits. */
+bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix));
 
 #endif

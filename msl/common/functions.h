@@ -425,7 +425,7 @@ MSL_FLOAT_LIMITS(half, 65504.0f, 6.103515625e-05f, 9.765625e-04f)
     using metal::abs, metal::fabs, metal::floor, metal::ceil, metal::trunc, metal::round;          \
     using metal::rint, metal::fract, metal::sqrt, metal::rsqrt, metal::sign, metal::saturate;      \
     using metal::min, metal::max, metal::fmin, metal::fmax, metal::fmod, metal::clamp;             \
-    using metal::exp, metal::exp10, metal::log, metal::log2, metal::log10;            \
+    using metal::exp, metal::exp10, metal::log, metal::log2, metal::log10;                         \
     using metal::pow, metal::powr, metal::sin, metal::cos, metal::tan, metal::asin, metal::acos;   \
     using metal::atan, metal::atan2, metal::sinh, metal::cosh, metal::tanh, metal::asinh;          \
     using metal::acosh, metal::atanh, metal::sinpi, metal::cospi, metal::tanpi, metal::divide;     \
