@@ -22,7 +22,9 @@ kernel void add_bias_then_gelu(
 {
     uint distance = (N + SHARE - 1) / SHARE, t = id.y;
     if (id.x >= distance || t >= T) return;
-    for (uint n = id.x; n < N; n += distance) {
+    for (uint i = 0; i < SHARE; i++) {
+        uint n = id.x + i * distance;
+        if (n >= N) break;
         float x = in[ulong(t) * N + n] + bias[n];
         float inner = 0.7978845608f * (x + 0.044715f * x * x * x);
         out[ulong(t) * N + n] = Out(0.5f * x * (1.0f + precise::tanh(inner)));

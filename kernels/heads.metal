@@ -34,7 +34,9 @@ kernel void split_heads(
     uint distance = (T + SHARE - 1) / SHARE, length = lengths[b];
     uint count = min(counts[b], capacity - min(length, capacity));
     if (d >= hs || id.y >= distance) return;
-    for (uint t = id.y; t < T; t += distance) {
+    for (uint i = 0; i < SHARE; i++) {
+        uint t = id.y + i * distance;
+        if (t >= T) break;
         ulong from = (ulong(b) * T + t) * (3 * C) + channel;
         ulong to_q = (ulong(head) * T + t) * hs, to = (ulong(head) * capacity + length + t) * hs;
         q[to_q + d] = qkv[from + d] + bias[channel + d];

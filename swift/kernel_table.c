@@ -978,7 +978,7 @@ const Kernel kernel_table[] = {
     {"norm_linear_batch_gelu", "fused_norm_linear_batch.metal", 112, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
     {"split_heads_f32", "heads.metal", 19, split_heads_f32_count, split_heads_f32_parameters},
     {"split_heads_f16", "heads.metal", 19, split_heads_f16_count, split_heads_f16_parameters},
-    {"merge_heads", "heads.metal", 51, merge_heads_count, merge_heads_parameters},
+    {"merge_heads", "heads.metal", 53, merge_heads_count, merge_heads_parameters},
     {"integer_linear_q8_0", "integer_linear.metal", 142, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
     {"integer_linear_q4_0", "integer_linear.metal", 165, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
     {"integer_linear_q6_K", "integer_linear.metal", 188, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
@@ -1897,7 +1897,9 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    uint distance = (N + SHARE - 1) / SHARE, t = id.y;\n"
     "    if (id.x >= distance || t >= T) return;\n"
-    "    for (uint n = id.x; n < N; n += distance) {\n"
+    "    for (uint i = 0; i < SHARE; i++) {\n"
+    "        uint n = id.x + i * distance;\n"
+    "        if (n >= N) break;\n"
     "        float x = in[ulong(t) * N + n] + bias[n];\n"
     "        float inner = 0.7978845608f * (x + 0.044715f * x * x * x);\n"
     "        out[ulong(t) * N + n] = Out(0.5f * x * (1.0f + precise::tanh(inner)));\n"
@@ -2738,7 +2740,9 @@ const KernelSource kernel_sources[] = {
     "    uint distance = (T + SHARE - 1) / SHARE, length = lengths[b];\n"
     "    uint count = min(counts[b], capacity - min(length, capacity));\n"
     "    if (d >= hs || id.y >= distance) return;\n"
-    "    for (uint t = id.y; t < T; t += distance) {\n"
+    "    for (uint i = 0; i < SHARE; i++) {\n"
+    "        uint t = id.y + i * distance;\n"
+    "        if (t >= T) break;\n"
     "        ulong from = (ulong(b) * T + t) * (3 * C) + channel;\n"
     "        ulong to_q = (ulong(head) * T + t) * hs, to = (ulong(head) * capacity + length + t) * hs;\n"
     "        q[to_q + d] = qkv[from + d] + bias[channel + d];\n"
