@@ -58,8 +58,8 @@ typedef struct LLMOptions {
     const char *cache;     /* numbers of the KV cache: "f32", or "f16" at half the memory; NULL is
                               "f32" */
     const char *integer_products; /* "on": q8_0, q4_0 and q6_K weights are multiplied as integers,
-                                     but for long prompts, with activations rounded to 8 bits
-                                     (integer_linear.metal): twice as fast on a CPU, perplexity
+                                     with activations rounded to 8 bits (integer_linear.metal,
+                                     integer_matmul.metal): twice as fast on a CPU, perplexity
                                      0.05 % higher. "off": activations stay float, as on every
                                      other device. NULL: "on" for a CPU */
     const char *kernels; /* a folder of .metal files to compile instead of those built in, on

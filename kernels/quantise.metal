@@ -1,7 +1,7 @@
-// quantise.metal — round activations to 8 bits, for integer_linear.metal
+// quantise.metal — round activations to 8 bits, for integer_linear.metal and integer_matmul.metal
 //
-//   scale = max |x| / 127,  value = round(x / scale)     for each 32 neighbours of a row
-//   offset = −8 · Σ value                                       for each 4 of them
+//   scale = max |x| / 127,  value = round(x / scale),  block_offset = −128 · Σ value    for each 32 neighbours of a row
+//   offset = −8 · Σ value                                                              for each 4 of them
 //
 // One simdgroup per block of 32. A block with a number that is not finite gets NaN as its scale, so that it
 // stays visible.
@@ -15,7 +15,8 @@ kernel void quantise_activations(
     device char *values [[buffer(1)]],   // [N]
     device int *offset [[buffer(2)]],    // [N/4]
     device float *scale [[buffer(3)]],   // [N/32]
-    constant uint &N [[buffer(4)]],      // a multiple of 32
+    device int *block_offset [[buffer(4)]], // [N/32]
+    constant uint &N [[buffer(5)]],      // a multiple of 32
     uint group [[threadgroup_position_in_grid]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
@@ -39,7 +40,14 @@ kernel void quantise_activations(
     for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? char(rint(x[first + i] * inverse)) : 0;
     simdgroup_barrier(mem_flags::mem_device); // the other lanes' values
     device const char *four = values + first;
-    for (uint i = lane; i < BLOCK / 4; i += lanes)
-        offset[first / 4 + i] = -8 * (four[4 * i] + four[4 * i + 1] + four[4 * i + 2] + four[4 * i + 3]);
-    if (lane == 0) scale[block] = largest / 127.0f + zero;
+    int total = 0;
+    for (uint i = lane; i < BLOCK / 4; i += lanes) {
+        int sum = four[4 * i] + four[4 * i + 1] + four[4 * i + 2] + four[4 * i + 3];
+        offset[first / 4 + i] = -8 * sum;
+        total += sum;
+    }
+    total = simd_sum(total);
+    if (lane > 0) return;
+    block_offset[block] = -128 * total;
+    scale[block] = largest / 127.0f + zero;
 }

@@ -40,6 +40,7 @@ typedef struct CPUBuffer {
 typedef struct CPULevel {
     const char *name;
     cpu_entry *const *entries;
+    bool byte_products; /* see device_has_byte_products */
 } CPULevel;
 
 #if defined(__x86_64__)
@@ -47,11 +48,11 @@ extern cpu_entry *const cpu_v2_entries[], *const cpu_v3_entries[], *const cpu_v4
 static bool choose_level(CPULevel *level) {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512vnni"))
-        *level = (CPULevel){"AVX-512", cpu_v4_entries};
+        *level = (CPULevel){"AVX-512", cpu_v4_entries, true};
     else if (__builtin_cpu_supports("x86-64-v3"))
-        *level = (CPULevel){"AVX2", cpu_v3_entries};
+        *level = (CPULevel){"AVX2", cpu_v3_entries, false};
     else if (__builtin_cpu_supports("x86-64-v2"))
-        *level = (CPULevel){"SSE4.2", cpu_v2_entries};
+        *level = (CPULevel){"SSE4.2", cpu_v2_entries, false};
     else
         return false;
     return true;
@@ -59,7 +60,7 @@ static bool choose_level(CPULevel *level) {
 #else
 extern cpu_entry *const cpu_generic_entries[];
 static bool choose_level(CPULevel *level) {
-    *level = (CPULevel){"NEON", cpu_generic_entries};
+    *level = (CPULevel){"NEON", cpu_generic_entries, false};
     return true;
 }
 #endif
@@ -78,6 +79,7 @@ static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
         return NULL;
     }
     device->entries = level.entries;
+    device->base.byte_products = level.byte_products;
     device->base.simdgroups = UINT32_MAX; /* items are shared out anyway */
     uint32_t threads = thread_pool_threads(device->pool);
     snprintf(device->base.description, sizeof device->base.description, "cpu: %u thread%s, %s",

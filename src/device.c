@@ -87,6 +87,10 @@ uint32_t device_simdgroups(const Device *device) {
     return device->simdgroups;
 }
 
+bool device_has_byte_products(const Device *device) {
+    return device->byte_products;
+}
+
 bool device_failed(const Device *device, LLMError *error) {
     if (device->error.status == LLM_OK) return false;
     error_set(error, device->error.status, "%s", device->error.message);

@@ -32,6 +32,8 @@ const char *device_description(const Device *device);
 uint32_t device_simd_width(const Device *device);
 /* How many simdgroups keep all of the device busy. */
 uint32_t device_simdgroups(const Device *device);
+/* True if products of bytes, four at a time, are faster than those of floats. */
+bool device_has_byte_products(const Device *device);
 /* Names of the targets this build has, best first; NULL-terminated. */
 const char *const *device_targets(void);
 /* The sticky error: true and *error set if any call has failed since the device was opened. */

@@ -68,6 +68,7 @@ struct Device {
     LLMError error;
     bool profile;
     uint32_t simdgroups; /* see device_simdgroups; set by open */
+    bool byte_products;  /* see device_has_byte_products; set by open */
     CommandList queue;
     DeviceStep *recording;
     uint64_t submission;

@@ -15,6 +15,7 @@ enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal
 /* From how many tokens on the matrix library is faster, float weights first; of other formats it
  * needs a float copy. See docs/speed.md. */
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97, MATMUL_TOKENS_GPU = 33 };
+enum { INTEGER_MATMUL_COLUMNS = 32 }; /* COLUMNS of kernels/integer_matmul.metal */
 enum { FUSED_TOKENS = 8 }; /* rows that the fused kernels decode at once */
 /* From how many rows on a batch is decoded by fused_linear_batch.metal, up to how many. */
 enum { BATCH_LEAST = 2, BATCH_MOST = 256 };
@@ -40,13 +41,14 @@ static DeviceArgument activations(const LLMPipeline *llm, DeviceBuffer *buffer, 
 
 /* The kernels of each weight format. */
 static const struct {
-    const char *linear, *tile, *embedding, *dequantise, *integer_linear;
+    const char *linear, *tile, *embedding, *dequantise, *integer_linear, *integer_matmul;
     const char *norm_linear[2][2];  /* [wide][two tokens at a time] */
     const char *linear_residual[2]; /* [two tokens at a time] */
 } format_kernels[] = {
     [TENSOR_F32] = {"linear_f32",
                     "linear_tile_f32",
                     "embedding_forward",
+                    NULL,
                     NULL,
                     NULL,
                     {{"norm_linear_f32", "norm_linear_pair_f32"},
@@ -57,6 +59,7 @@ static const struct {
                     "embedding_forward_f16",
                     "dequantise_f16",
                     NULL,
+                    NULL,
                     {{"norm_linear_f16", "norm_linear_f16"},
                      {"norm_linear_wide_f16", "norm_linear_wide_f16"}},
                     {"linear_residual_f16", "linear_residual_f16"}},
@@ -65,19 +68,39 @@ static const struct {
                      "embedding_forward_q4_0",
                      "dequantise_q4_0",
                      "integer_linear_q4_0",
+                     "integer_matmul_q4_0",
                      {{NULL}},
                      {NULL}},
-    [TENSOR_Q4_1] =
-        {"linear_q4_1", NULL, "embedding_forward_q4_1", "dequantise_q4_1", NULL, {{NULL}}, {NULL}},
-    [TENSOR_Q5_0] =
-        {"linear_q5_0", NULL, "embedding_forward_q5_0", "dequantise_q5_0", NULL, {{NULL}}, {NULL}},
-    [TENSOR_Q5_1] =
-        {"linear_q5_1", NULL, "embedding_forward_q5_1", "dequantise_q5_1", NULL, {{NULL}}, {NULL}},
+    [TENSOR_Q4_1] = {"linear_q4_1",
+                     NULL,
+                     "embedding_forward_q4_1",
+                     "dequantise_q4_1",
+                     NULL,
+                     NULL,
+                     {{NULL}},
+                     {NULL}},
+    [TENSOR_Q5_0] = {"linear_q5_0",
+                     NULL,
+                     "embedding_forward_q5_0",
+                     "dequantise_q5_0",
+                     NULL,
+                     NULL,
+                     {{NULL}},
+                     {NULL}},
+    [TENSOR_Q5_1] = {"linear_q5_1",
+                     NULL,
+                     "embedding_forward_q5_1",
+                     "dequantise_q5_1",
+                     NULL,
+                     NULL,
+                     {{NULL}},
+                     {NULL}},
     [TENSOR_Q8_0] = {"linear_q8_0",
                      NULL,
                      "embedding_forward_q8_0",
                      "dequantise_q8_0",
                      "integer_linear_q8_0",
+                     "integer_matmul_q8_0",
                      {{NULL}},
                      {NULL}},
     [TENSOR_Q6_K] = {"linear_q6_K",
@@ -85,6 +108,7 @@ static const struct {
                      "embedding_forward_q6_K",
                      "dequantise_q6_K",
                      "integer_linear_q6_K",
+                     NULL,
                      {{NULL}},
                      {NULL}},
 };
@@ -124,6 +148,11 @@ static bool suits_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t 
            weight->buffer != llm->weights.output.buffer;
 }
 
+static bool suits_integer_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t T) {
+    return llm->integers && device_has_byte_products(llm->device) && T > LINEAR_TOKENS &&
+           format_kernels[weight->type].integer_matmul;
+}
+
 /* out[T,N] = x[T,K] · weightᵀ by the matrix library, x and weight as floats. */
 static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, DeviceBuffer *out,
                      uint32_t T) {
@@ -157,19 +186,36 @@ static void multiply_halves(LLMPipeline *llm, DeviceArgument x, const Matrix *we
                                                .type = MATMUL_F16});
 }
 
+/* x rounded to 8 bits, into `rounded` and what belongs to it. */
+static void round_activations(LLMPipeline *llm, DeviceArgument x, uint32_t count) {
+    uint32_t blocks = count / ROUNDED_BLOCK;
+    dispatch(llm->device, "quantise_activations", grid_simdgroups(blocks), x,
+             arg_part(llm->rounded, 0, count), FLOATS(llm->rounded_offsets, count / 4),
+             FLOATS(llm->rounded_scales, blocks), FLOATS(llm->rounded_block_offsets, blocks),
+             arg_u32(count));
+}
+
+/* out[T,N] = x[T,K] · weightᵀ in integers, `weight` being packed. */
+static void integer_multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight,
+                             DeviceBuffer *out, uint32_t T) {
+    uint32_t N = weight->rows, K = weight->columns, blocks = T * K / ROUNDED_BLOCK;
+    round_activations(llm, x, T * K);
+    dispatch(llm->device, format_kernels[weight->type].integer_matmul,
+             grid_threadgroups(divide_up(N, INTEGER_MATMUL_COLUMNS), 1, 1),
+             arg_part(llm->rounded, 0, (size_t)T * K), FLOATS(llm->rounded_block_offsets, blocks),
+             FLOATS(llm->rounded_scales, blocks), BUFFER(weight->buffer), FLOATS(out, T * N),
+             arg_u32(T), arg_u32(K), arg_u32(N));
+}
+
 /* The same as linear_tokens, of `weight` that is packed and x rounded to 8 bits. */
 static void integer_linear_tokens(LLMPipeline *llm, DeviceArgument x, uint32_t count,
                                   const Matrix *weight, DeviceBuffer *bias, DeviceArgument out) {
     uint32_t N = weight->rows, K = weight->columns, inputs = count * K;
-    uint32_t blocks = inputs / ROUNDED_BLOCK;
-    DeviceArgument rounded = arg_part(llm->rounded, 0, inputs);
-    DeviceArgument offsets = arg_part(llm->rounded_offsets, 0, inputs / 4 * sizeof(int32_t));
-    DeviceArgument scales = FLOATS(llm->rounded_scales, blocks);
-    dispatch(llm->device, "quantise_activations", grid_simdgroups(blocks), x, rounded, offsets,
-             scales, arg_u32(inputs));
-    dispatch(llm->device, format_kernels[weight->type].integer_linear, grid_simdgroups(N), rounded,
-             offsets, scales, BUFFER(weight->buffer), FLOATS(bias, N), out, arg_u32(count),
-             arg_u32(K), arg_u32(N));
+    round_activations(llm, x, inputs);
+    dispatch(llm->device, format_kernels[weight->type].integer_linear, grid_simdgroups(N),
+             arg_part(llm->rounded, 0, inputs), FLOATS(llm->rounded_offsets, inputs / 4),
+             FLOATS(llm->rounded_scales, inputs / ROUNDED_BLOCK), BUFFER(weight->buffer),
+             FLOATS(bias, N), out, arg_u32(count), arg_u32(K), arg_u32(N));
 }
 
 /* `count` ≤ LINEAR_TOKENS rows of x from `first` on, to the rows of `out` from `to` on. */
@@ -197,6 +243,10 @@ static DeviceBuffer *linear(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, c
     uint32_t K = weight->columns;
     if (llm->halves) {
         multiply_halves(llm, arg_part(x, (size_t)first * K * 2, (size_t)T * K * 2), weight, out, T);
+        return bias;
+    }
+    if (suits_integer_matmul(llm, weight, T)) {
+        integer_multiply(llm, floats_at(x, (size_t)first * K, (size_t)T * K), weight, out, T);
         return bias;
     }
     if (suits_matmul(llm, weight, T)) {

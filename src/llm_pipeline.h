@@ -34,7 +34,7 @@ struct LLMPipeline {
     bool flash, profile;
     bool fused;         /* decoding by the kernels of fused_*.metal */
     bool batched;       /* of several rows by fused_linear_batch.metal */
-    bool integers;      /* block formats by integer_linear.metal, where it has them */
+    bool integers;      /* block formats by integer_linear.metal and integer_matmul.metal */
     bool is_gpu;        /* simdgroups have more than one lane */
     bool half_products; /* all matrices are halves, and the matrix library takes them as they are */
     bool halves;        /* `norm` and `gelu` hold halves for it, in this part of the pass */
@@ -71,9 +71,10 @@ struct LLMPipeline {
     DeviceBuffer *targets;                /* [LOGITS_PER_PASS] */
     DeviceBuffer *nats;                   /* [LOGITS_PER_PASS] */
     DeviceBuffer *zeros;                  /* [V] the bias of the logits */
-    DeviceBuffer *rounded;                /* [LINEAR_TOKENS, in] int8, for integer_linear.metal */
-    DeviceBuffer *rounded_offsets;        /* [LINEAR_TOKENS, in / 4] int32 */
-    DeviceBuffer *rounded_scales;         /* [LINEAR_TOKENS, in / ROUNDED_BLOCK] */
+    DeviceBuffer *rounded;         /* [B,T,in] int8, what quantise.metal makes of activations */
+    DeviceBuffer *rounded_offsets; /* [B,T, in / 4] int32 */
+    DeviceBuffer *rounded_scales;  /* [B,T, in / ROUNDED_BLOCK] */
+    DeviceBuffer *rounded_block_offsets; /* [B,T, in / ROUNDED_BLOCK] int32 */
     DeviceBuffer *dequantised; /* [out, in] f32, one matrix at a time, for the matrix library */
 };
 

@@ -109,10 +109,12 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
     }
     if (llm->half_products) llm->half_attended = device_buffer_new(llm->device, tiles * C * 2);
     if (llm->integers) {
-        size_t inputs = LINEAR_TOKENS * (size_t)(config->inner > C ? config->inner : C);
+        size_t rows = BT > LOGITS_PER_PASS ? BT : LOGITS_PER_PASS;
+        size_t inputs = rows * (config->inner > C ? config->inner : C);
         llm->rounded = device_buffer_new(llm->device, inputs);
         llm->rounded_offsets = device_buffer_new(llm->device, inputs / 4 * sizeof(int32_t));
         llm->rounded_scales = floats(llm, inputs / ROUNDED_BLOCK + 1, 1);
+        llm->rounded_block_offsets = floats(llm, inputs / ROUNDED_BLOCK + 1, 1);
     }
     if (llm->weights.largest_packed && !llm->half_products)
         llm->dequantised = floats(llm, llm->weights.largest_packed, 1);
@@ -218,7 +220,8 @@ static void free_buffers(LLMPipeline *llm) {
                                llm->dequantised,
                                llm->rounded,
                                llm->rounded_offsets,
-                               llm->rounded_scales};
+                               llm->rounded_scales,
+                               llm->rounded_block_offsets};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         device_buffer_free(buffers[i]);
     for (uint32_t l = 0; l < llm->weights.layers; l++) {

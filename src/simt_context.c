@@ -218,6 +218,7 @@ static Device *open_device(const DeviceOptions *options, LLMError *error) {
     }
     device->simt = simt;
     device->base.simdgroups = SIMDGROUPS;
+    device->base.byte_products = true; /* so that tests see what they bring about */
     device->seed = options->seed << 20;
     snprintf(device->base.description, sizeof device->base.description,
              "simt: threadgroups on fibers, simdgroups of %d, seed %llu", LANES,

@@ -599,6 +599,30 @@ static const KernelParameter integer_linear_q6_K_parameters[] = {
 };
 enum { integer_linear_q6_K_count = 9 };
 
+static const KernelParameter integer_matmul_q8_0_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "Block", PARAMETER_READ, 3, 0},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+};
+enum { integer_matmul_q8_0_count = 8 };
+
+static const KernelParameter integer_matmul_q4_0_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "Block", PARAMETER_READ, 3, 0},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+};
+enum { integer_matmul_q4_0_count = 8 };
+
 static const KernelParameter layernorm_forward_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
     {"weight", "float", PARAMETER_READ, 1, 4},
@@ -868,9 +892,10 @@ static const KernelParameter quantise_activations_parameters[] = {
     {"values", "char", PARAMETER_WRITE, 1, 1},
     {"offset", "int", PARAMETER_WRITE, 2, 4},
     {"scale", "float", PARAMETER_WRITE, 3, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"block_offset", "int", PARAMETER_WRITE, 4, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 5, 4},
 };
-enum { quantise_activations_count = 5 };
+enum { quantise_activations_count = 6 };
 
 static const KernelParameter residual_layernorm_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -982,6 +1007,8 @@ const Kernel kernel_table[] = {
     {"integer_linear_q8_0", "integer_linear.metal", 142, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
     {"integer_linear_q4_0", "integer_linear.metal", 165, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
     {"integer_linear_q6_K", "integer_linear.metal", 188, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
+    {"integer_matmul_q8_0", "integer_matmul.metal", 116, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
+    {"integer_matmul_q4_0", "integer_matmul.metal", 116, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
     {"layernorm_forward", "layernorm.metal", 27, layernorm_forward_count, layernorm_forward_parameters},
     {"layernorm_forward_f16", "layernorm.metal", 27, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
     {"linear_f32", "linear.metal", 26, linear_f32_count, linear_f32_parameters},
@@ -1015,7 +1042,7 @@ const Kernel kernel_table[] = {
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
 };
-const size_t kernel_count = 81;
+const size_t kernel_count = 83;
 
 #include "kernel.h"
 
@@ -2978,6 +3005,160 @@ const KernelSource kernel_sources[] = {
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    all_tokens(weight + ulong(n) * (K / 256), Input{x, x_offset, x_scale}, bias[n], out + n, T, K, N, lane, lanes);\n"
     "}\n"},
+    {"integer_matmul.metal",
+    "// integer_matmul.metal — block formats × the vectors of a prompt, in integers: a tile of the product at a time\n"
+    "//\n"
+    "//   out[t,n] = Σ_blocks scale_x · scale_w · Σ_i value_x[i] · value_w[i]\n"
+    "//\n"
+    "// What integer_linear.metal does for a few vectors, for many: x is rounded to 8 bits by quantise.metal. A threadgroup\n"
+    "// makes COLUMNS columns of out for all T tokens. It unpacks PART blocks of as many weight rows into threadgroup\n"
+    "// memory, where the words of all rows lie side by side, four neighbouring values to a word; then its simdgroups take\n"
+    "// TOKENS rows of x at a time, and a lane has a column. Values of weights are stored + 128, because processors multiply\n"
+    "// bytes without a sign by bytes with one; to make up for it, the sum of a block starts at x_offset = −128 · Σ value_x.\n"
+    "// Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "#ifndef SIMD_WIDTH\n"
+    "#define SIMD_WIDTH 32\n"
+    "#endif\n"
+    "constant constexpr uint BLOCK = 32;     // values that share a scale\n"
+    "constant constexpr uint WORDS = 8;      // of a block\n"
+    "constant constexpr uint COLUMNS = 32;   // of out, per threadgroup\n"
+    "constant constexpr uint TOKENS = 6;     // whose sums stay in registers\n"
+    "constant constexpr uint PART = 24;      // blocks of each row in threadgroup memory\n"
+    "\n"
+    "struct block_q8_0 {\n"
+    "    half scale;\n"
+    "    char values[BLOCK];\n"
+    "};\n"
+    "\n"
+    "struct block_q4_0 {\n"
+    "    half scale;\n"
+    "    uchar nibbles[BLOCK / 2]; // byte i: values i and i + 16\n"
+    "};\n"
+    "\n"
+    "// What a lane has of COLUMNS sums: one, if there are 32 lanes. A target may bring its own, with these functions.\n"
+    "#ifndef MSL_OWN_COLUMNS\n"
+    "typedef int IntColumns;\n"
+    "typedef float FloatColumns;\n"
+    "\n"
+    "// sum + Σ_i byte i of word · x[i]\n"
+    "static IntColumns add_products(IntColumns sum, threadgroup const uint *word, device const char *x)\n"
+    "{\n"
+    "    for (uint i = 0; i < 4; i++) sum += int(*word >> 8 * i & 255) * int(x[i]);\n"
+    "    return sum;\n"
+    "}\n"
+    "static FloatColumns scaled(IntColumns sum, threadgroup const float *scale, float factor)\n"
+    "{\n"
+    "    return float(sum) * (*scale * factor);\n"
+    "}\n"
+    "// The first `count` columns.\n"
+    "static void store(device float *out, FloatColumns total, uint count, bool add)\n"
+    "{\n"
+    "    if (count > 0) *out = add ? *out + total : total;\n"
+    "}\n"
+    "#endif\n"
+    "\n"
+    "// Values 4i … 4i + 3 of a block, + 128.\n"
+    "static uint word_of(device const block_q8_0 &block, uint i)\n"
+    "{\n"
+    "    device const char *four = block.values + 4 * i;\n"
+    "    return (uint(uchar(four[0])) | uint(uchar(four[1])) << 8 | uint(uchar(four[2])) << 16 | uint(uchar(four[3])) << 24) ^\n"
+    "           0x80808080u;\n"
+    "}\n"
+    "static uint word_of(device const block_q4_0 &block, uint i)\n"
+    "{\n"
+    "    device const uchar *four = block.nibbles + 4 * (i % 4);\n"
+    "    uint both = uint(four[0]) | uint(four[1]) << 8 | uint(four[2]) << 16 | uint(four[3]) << 24;\n"
+    "    return (both >> i / 4 * 4 & 0x0f0f0f0fu) + 0x78787878u; // − 8 + 128\n"
+    "}\n"
+    "\n"
+    "// `part` blocks of `rows` weight rows, `blocks` apart.\n"
+    "template <typename Block>\n"
+    "static void unpack(device const Block *weight, uint rows, uint part, ulong blocks, uint thread_index, uint threads,\n"
+    "                   threadgroup uint (*words)[COLUMNS], threadgroup float (*scales)[COLUMNS])\n"
+    "{\n"
+    "    for (uint k = thread_index; k < part * WORDS; k += threads) {\n"
+    "        for (uint n = 0; n < rows; n++) words[k][n] = word_of(weight[n * blocks + k / WORDS], k % WORDS);\n"
+    "        for (uint n = rows; n < COLUMNS; n++) words[k][n] = 0;\n"
+    "    }\n"
+    "    for (uint k = thread_index; k < part; k += threads)\n"
+    "        for (uint n = 0; n < COLUMNS; n++) scales[k][n] = n < rows ? float(weight[n * blocks + k].scale) : 0.0f;\n"
+    "}\n"
+    "\n"
+    "// What the kernel knows of x.\n"
+    "struct Input {\n"
+    "    device const char *values; // [T,K]\n"
+    "    device const int *offset;  // [T,K/32]\n"
+    "    device const float *scale; // [T,K/32]\n"
+    "};\n"
+    "\n"
+    "// COUNT rows of out, from t on, or what this part of the blocks, from `first` on, adds to them.\n"
+    "template <uint COUNT>\n"
+    "static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgroup const uint (*words)[COLUMNS],\n"
+    "                 threadgroup const float (*scales)[COLUMNS], device float *out, uint columns, ulong N, uint lane,\n"
+    "                 uint lanes)\n"
+    "{\n"
+    "    for (uint column = lane; column < SIMD_WIDTH; column += lanes) { // once, if the simdgroup is whole\n"
+    "        FloatColumns total[COUNT];\n"
+    "        for (uint i = 0; i < COUNT; i++) total[i] = FloatColumns(0.0f);\n"
+    "        for (uint k = 0; k < part; k++) {\n"
+    "            ulong at = t * blocks + first + k;\n"
+    "            IntColumns sum[COUNT];\n"
+    "            for (uint i = 0; i < COUNT; i++) sum[i] = IntColumns(x.offset[at + i * blocks]);\n"
+    "#pragma unroll\n"
+    "            for (uint w = 0; w < WORDS; w++)\n"
+    "                for (uint i = 0; i < COUNT; i++)\n"
+    "                    sum[i] = add_products(sum[i], &words[k * WORDS + w][column],\n"
+    "                                          x.values + (at + i * blocks) * BLOCK + 4 * w);\n"
+    "            for (uint i = 0; i < COUNT; i++)\n"
+    "                total[i] += scaled(sum[i], &scales[k][column], x.scale[at + i * blocks]);\n"
+    "        }\n"
+    "        uint count = columns > column ? columns - column : 0;\n"
+    "        for (uint i = 0; i < COUNT; i++) store(out + (t + i) * N + column, total[i], count, first > 0);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template <typename Block>\n"
+    "kernel void integer_matmul(\n"
+    "    device const char *x [[buffer(0)]],       // [T,K]\n"
+    "    device const int *x_offset [[buffer(1)]], // [T,K/32]\n"
+    "    device const float *x_scale [[buffer(2)]], // [T,K/32]\n"
+    "    device const Block *weight [[buffer(3)]], // [N,K/32]\n"
+    "    device float *out [[buffer(4)]],          // [T,N]\n"
+    "    constant uint &T [[buffer(5)]],\n"
+    "    constant uint &K [[buffer(6)]], // a multiple of 32\n"
+    "    constant uint &N [[buffer(7)]],\n"
+    "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup uint words[PART * WORDS][COLUMNS];\n"
+    "    threadgroup float scales[PART][COLUMNS];\n"
+    "    uint begin = group * COLUMNS, columns = min(COLUMNS, N - begin), blocks = K / BLOCK;\n"
+    "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
+    "    Input input = {x, x_offset, x_scale};\n"
+    "    for (uint first = 0; first < blocks; first += PART) {\n"
+    "        uint part = min(PART, blocks - first), t = simdgroup * TOKENS;\n"
+    "        unpack(weight + ulong(begin) * blocks + first, columns, part, blocks, thread_index, threads, words, scales);\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales: the writes above → the reads below\n"
+    "        for (; t + TOKENS <= T; t += simdgroups * TOKENS)\n"
+    "            tile<TOKENS>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);\n"
+    "        uint end = min(t + TOKENS, T);\n"
+    "        for (; t + TOKENS / 2 <= end; t += TOKENS / 2)\n"
+    "            tile<TOKENS / 2>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);\n"
+    "        for (; t < end; t++)\n"
+    "            tile<1>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales: the reads above ↔ the next writes\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"integer_matmul_q8_0\")]] kernel decltype(integer_matmul<block_q8_0>) integer_matmul<block_q8_0>;\n"
+    "template [[host_name(\"integer_matmul_q4_0\")]] kernel decltype(integer_matmul<block_q4_0>) integer_matmul<block_q4_0>;\n"},
     {"layernorm.metal",
     "// layernorm.metal — normalise rows to mean 0, std 1, then scale and shift (Ba et al. 2016)\n"
     "//\n"
@@ -4149,10 +4330,10 @@ const KernelSource kernel_sources[] = {
     "    tiles(weight, x, bias, out, first, T, K, N, lane, lanes);\n"
     "}\n"},
     {"quantise.metal",
-    "// quantise.metal — round activations to 8 bits, for integer_linear.metal\n"
+    "// quantise.metal — round activations to 8 bits, for integer_linear.metal and integer_matmul.metal\n"
     "//\n"
-    "//   scale = max |x| / 127,  value = round(x / scale)     for each 32 neighbours of a row\n"
-    "//   offset = −8 · Σ value                                       for each 4 of them\n"
+    "//   scale = max |x| / 127,  value = round(x / scale),  block_offset = −128 · Σ value    for each 32 neighbours of a row\n"
+    "//   offset = −8 · Σ value                                                              for each 4 of them\n"
     "//\n"
     "// One simdgroup per block of 32. A block with a number that is not finite gets NaN as its scale, so that it\n"
     "// stays visible.\n"
@@ -4166,7 +4347,8 @@ const KernelSource kernel_sources[] = {
     "    device char *values [[buffer(1)]],   // [N]\n"
     "    device int *offset [[buffer(2)]],    // [N/4]\n"
     "    device float *scale [[buffer(3)]],   // [N/32]\n"
-    "    constant uint &N [[buffer(4)]],      // a multiple of 32\n"
+    "    device int *block_offset [[buffer(4)]], // [N/32]\n"
+    "    constant uint &N [[buffer(5)]],      // a multiple of 32\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -4190,9 +4372,16 @@ const KernelSource kernel_sources[] = {
     "    for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? char(rint(x[first + i] * inverse)) : 0;\n"
     "    simdgroup_barrier(mem_flags::mem_device); // the other lanes' values\n"
     "    device const char *four = values + first;\n"
-    "    for (uint i = lane; i < BLOCK / 4; i += lanes)\n"
-    "        offset[first / 4 + i] = -8 * (four[4 * i] + four[4 * i + 1] + four[4 * i + 2] + four[4 * i + 3]);\n"
-    "    if (lane == 0) scale[block] = largest / 127.0f + zero;\n"
+    "    int total = 0;\n"
+    "    for (uint i = lane; i < BLOCK / 4; i += lanes) {\n"
+    "        int sum = four[4 * i] + four[4 * i + 1] + four[4 * i + 2] + four[4 * i + 3];\n"
+    "        offset[first / 4 + i] = -8 * sum;\n"
+    "        total += sum;\n"
+    "    }\n"
+    "    total = simd_sum(total);\n"
+    "    if (lane > 0) return;\n"
+    "    block_offset[block] = -128 * total;\n"
+    "    scale[block] = largest / 127.0f + zero;\n"
     "}\n"},
     {"residual.metal",
     "// residual.metal — fused residual add + layernorm\n"
@@ -4440,4 +4629,4 @@ const KernelSource kernel_sources[] = {
     "    history[ulong(b) * (capacity + 1) + length] = ids[b];\n"
     "}\n"},
 };
-const size_t kernel_source_count = 30;
+const size_t kernel_source_count = 31;

@@ -249,7 +249,7 @@ def quantise_activations(random):
     x = normal(random, blocks, 32)
     x[random.integers(blocks), random.integers(32)] = random.choice([0, numpy.nan, -numpy.inf])
     out = [Empty((N,), numpy.int8), Empty((N // 4,), numpy.int32), Empty((blocks,))]
-    return simdgroups(random, blocks), [x, *out, N]
+    return simdgroups(random, blocks), [x, *out, Empty((blocks,), numpy.int32), N]
 
 
 def integer_linear(random, format):
@@ -258,6 +258,14 @@ def integer_linear(random, format):
     offset = -8 * x.reshape(T, -1, 4).sum(2, numpy.int32)
     arguments = [x, offset, normal(random, T, K // 32), packed(random, format, N, K)]
     return simdgroups(random, N), [*arguments, normal(random, N), Empty((T, N)), T, K, N]
+
+
+def integer_matmul(random, format):
+    T, N, K = size(random, 20), size(random, 70), FORMATS[format] * size(random, 30)
+    x = random.integers(-127, 128, (T, K)).astype(numpy.int8)
+    offset = -128 * x.reshape(T, -1, 32).sum(2, numpy.int32)
+    arguments = [x, offset, normal(random, T, K // 32), packed(random, format, N, K)]
+    return threadgroups(random, -(-N // 32)), [*arguments, Empty((T, N)), T, K, N]
 
 
 def dequantise(random, format):
@@ -399,6 +407,7 @@ FAMILIES = {
     "decode_attention_hs64_halves": decode_attention_hs64_halves,
     "decode_attention_hs64": decode_attention_hs64,
     "integer_linear": integer_linear,
+    "integer_matmul": integer_matmul,
     "linear_tile": linear_tile,
     "linear_batch": linear_batch,
     "linear_residual": linear_residual,

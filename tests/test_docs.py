@@ -290,6 +290,13 @@ def integer_linear_case(random, format):
     return grid, inputs | added, NUMPY["integer_linear"], exact | added
 
 
+def integer_matmul_case(random, format):
+    _, inputs, _, exact = integer_linear_case(random, format)
+    offset = -128 * inputs["x"].reshape(inputs["T"], -1, 32).sum(2, numpy.int32)
+    added = {"x_offset": offset, "x_scale": inputs["x_scale"]}
+    return threadgroups(-(-inputs["N"] // 32)), inputs | added, NUMPY["integer_matmul"], exact | added
+
+
 def linear_tile_case(random, format):
     grid, *inputs = linear_case(random, format)
     return simdgroups(-(-grid.x // 4)), *inputs
@@ -329,6 +336,7 @@ def dequantise_case(random, format):
 FORMAT_CASES = {
     "linear": linear_case,
     "integer_linear": integer_linear_case,
+    "integer_matmul": integer_matmul_case,
     "linear_tile": linear_tile_case,
     "norm_linear": norm_linear_case,
     "norm_linear_wide": norm_linear_case,
@@ -411,7 +419,7 @@ def run(device, kernel, parameters, grid, inputs, results):
 
 
 # What quantise_activations writes besides scales, and how far a value that is rounded the other way moves it.
-ROUNDED = {numpy.dtype(numpy.int8): 1, numpy.dtype(numpy.int32): 8}
+ROUNDED = {numpy.dtype(numpy.int8): 1, numpy.dtype(numpy.int32): 128}
 
 
 def tolerance(kernel, actual):

@@ -137,16 +137,22 @@ def offsets(values):
     return -8 * values.reshape(len(values), -1, 4).sum(2, numpy.int32)
 
 
+def block_offsets(values):
+    """−128 · the sum of 32 neighbours."""
+    return -128 * values.reshape(len(values), -1, 32).sum(2, numpy.int32)
+
+
 @covers("quantise_activations")
 @each_thread_count
 def test_quantise_activations(thread_count, device, random):
     def rounded(x):
         blocks = len(x)
         outputs = [Out((blocks, 32), numpy.int8), Out((blocks, 8), numpy.int32), Out((blocks,))]
-        arguments = [x, *outputs, 32 * blocks]
+        arguments = [x, *outputs, Out((blocks, 1), numpy.int32), 32 * blocks]
         kernel, grid = "quantise_activations", simdgroups(blocks)
-        values, offset, scale = device.run(kernel, grid, *arguments, threads=thread_count)
+        values, offset, scale, block_offset = device.run(kernel, grid, *arguments, threads=thread_count)
         assert numpy.array_equal(offset, offsets(values))
+        assert numpy.array_equal(block_offset, block_offsets(values))
         return values, scale
 
     for blocks in (1, 2, 7, 33):
@@ -190,6 +196,24 @@ def test_integer_linear(thread_count, format, device, random):
         check(2, 100, N)
 
 
+@covers("integer_matmul_q8_0", "integer_matmul_q4_0")
+@pytest.mark.parametrize("format", ["Q8_0", "Q4_0"])
+@each_thread_count
+def test_integer_matmul(thread_count, format, device, random):
+    columns = 32  # COLUMNS of kernels/integer_matmul.metal
+    # More than one tile of tokens and of columns, and more blocks than one part has.
+    sizes = [(1, 32, 1), (5, 64, 33), (6, 96, 32), (8, 32, 31), (9, 256, 7), (14, 23 * 32, 65), (33, 24 * 32, 3)]
+    for T, K, N in [*sizes, (11, 25 * 32, 40), (4, 50 * 32, 5)]:
+        x = random.integers(-40, 128, (T, K)).astype(numpy.int8)  # sums do not cancel out
+        x_scale = uniform(random, T, K // 32, low=2e-3, high=4e-3)
+        data, weight = packed(random, format, N, K)
+        kernel, grid = f"integer_matmul_{format.lower()}", threadgroups(-(-N // columns))
+        arguments = [x, block_offsets(x), x_scale, data, Out((T, N)), T, K, N]
+        out = device.run(kernel, grid, *arguments, threads=thread_count)
+        exact = x * numpy.repeat(x_scale, 32, axis=1).astype(numpy.float64)
+        check_rows(out, exact @ weight.T.astype(numpy.float64))
+
+
 @pytest.mark.parametrize("value", [-127, 127])
 def test_the_largest_integer_products(value, device):
     """Of the largest weights that a block can hold: no sum overflows."""
@@ -210,6 +234,10 @@ def test_the_largest_integer_products(value, device):
         arguments = [x, offsets(x), scale, data, bias, Out((1, 1)), 1, K, 1]
         out = device.run(f"integer_linear_{format}", simdgroups(1), *arguments)
         check_rows(out, numpy.array([[float(K) * value * weight]]))
+        if format != "q6_K":
+            arguments = [x, block_offsets(x), scale, data, Out((1, 1)), 1, K, 1]
+            out = device.run(f"integer_matmul_{format}", threadgroups(1), *arguments)
+            check_rows(out, numpy.array([[float(K) * value * weight]]))
 
 
 @covers("linear_tile_f32", "linear_tile_f16")

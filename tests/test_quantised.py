@@ -90,7 +90,7 @@ def test_integer_products(type, device_name, random, tmp_path):
     types = {"token_embd.weight": EMBEDDING.get(type, type)}
     path = models.write_gguf(tmp_path / "model.gguf", CONFIG, tensors, type=type, types=types)
     exact = models.gguf_rounded(tensors, type, types)
-    for count in (1, 9):
+    for count in (1, 9, 23):  # integer_linear, and integer_matmul in one tile and in several
         ids = random_ids(random, CONFIG, count)
         for choice in ("on", None):
             with LLM(path, device=device_name, integer_products=choice) as model:

@@ -1,4 +1,5 @@
-/* products.h — the products of integer_linear.metal by vectors of 32 neighbours.
+/* products.h — the products of integer_linear.metal by vectors of 32 neighbours, and those of
+ * integer_matmul.metal by vectors of 32 columns.
  *
  * A lane of a CPU has all of a block. Its sums come in eight parts, a register of AVX2: wider ones
  * would leave one of three ports idle. Four neighbouring products and their sum are one instruction
@@ -8,6 +9,7 @@
 #define METAL_LLM_MSL_CPU_PRODUCTS_H
 
 #define MSL_OWN_PRODUCTS
+#define MSL_OWN_COLUMNS
 
 #pragma clang diagnostic ignored "-Wpsabi" /* all of it is inlined: no vector crosses a call */
 
@@ -121,6 +123,42 @@ MSL_INLINE Parts products_6(const uchar *low, const uchar *high, const char *sca
     Parts scales = __builtin_convertvector(load<Char8>(scale), Parts) * float(d);
     Int8 sums = add_products(load<Int8>(offset) * 4, bits, load<Char32>(x));
     return scales_of_quarter(scales, quarter) * __builtin_convertvector(sums, Parts);
+}
+
+/* --- columns --- */
+
+typedef int IntColumns MSL_LANES(32);
+typedef float FloatColumns MSL_LANES(32);
+
+/* sum[n] + Σ_i byte i of word[n] · x[i] */
+MSL_INLINE IntColumns add_products(IntColumns sum, const uint *word, const char *x) {
+    IntColumns words = load<IntColumns>(word);
+#if defined(__AVX512VNNI__)
+    typedef int Int16 MSL_LANES(16);
+    Int16 four = Int16(load<int>(x));
+    sum.lo = __builtin_ia32_vpdpbusd512(sum.lo, words.lo, four);
+    sum.hi = __builtin_ia32_vpdpbusd512(sum.hi, words.hi, four);
+#else
+    for (uint i = 0; i < 4; i++)
+        sum += (words >> int(8 * i) & 255) * int(x[i]);
+#endif
+    return sum;
+}
+
+MSL_INLINE FloatColumns scaled(IntColumns sum, const float *scale, float factor) {
+    return __builtin_convertvector(sum, FloatColumns) * (load<FloatColumns>(scale) * factor);
+}
+
+MSL_INLINE void store(float *out, FloatColumns total, uint count, bool add) {
+    if (count >= 32) {
+        if (add) total += load<FloatColumns>(out);
+        __builtin_memcpy(out, &total, sizeof total);
+        return;
+    }
+    float each[32];
+    __builtin_memcpy(each, &total, sizeof each);
+    for (uint n = 0; n < count; n++)
+        out[n] = add ? out[n] + each[n] : each[n];
 }
 
 #undef MSL_LANES

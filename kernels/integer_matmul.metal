@@ -1,0 +1,153 @@
+// integer_matmul.metal — block formats × the vectors of a prompt, in integers: a tile of the product at a time
+//
+//   out[t,n] = Σ_blocks scale_x · scale_w · Σ_i value_x[i] · value_w[i]
+//
+// What integer_linear.metal does for a few vectors, for many: x is rounded to 8 bits by quantise.metal. A threadgroup
+// makes COLUMNS columns of out for all T tokens. It unpacks PART blocks of as many weight rows into threadgroup
+// memory, where the words of all rows lie side by side, four neighbouring values to a word; then its simdgroups take
+// TOKENS rows of x at a time, and a lane has a column. Values of weights are stored + 128, because processors multiply
+// bytes without a sign by bytes with one; to make up for it, the sum of a block starts at x_offset = −128 · Σ value_x.
+// Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.
+#include <metal_stdlib>
+using namespace metal;
+
+#ifndef SIMD_WIDTH
+#define SIMD_WIDTH 32
+#endif
+constant constexpr uint BLOCK = 32;     // values that share a scale
+constant constexpr uint WORDS = 8;      // of a block
+constant constexpr uint COLUMNS = 32;   // of out, per threadgroup
+constant constexpr uint TOKENS = 6;     // whose sums stay in registers
+constant constexpr uint PART = 24;      // blocks of each row in threadgroup memory
+
+struct block_q8_0 {
+    half scale;
+    char values[BLOCK];
+};
+
+struct block_q4_0 {
+    half scale;
+    uchar nibbles[BLOCK / 2]; // byte i: values i and i + 16
+};
+
+// What a lane has of COLUMNS sums: one, if there are 32 lanes. A target may bring its own, with these functions.
+#ifndef MSL_OWN_COLUMNS
+typedef int IntColumns;
+typedef float FloatColumns;
+
+// sum + Σ_i byte i of word · x[i]
+static IntColumns add_products(IntColumns sum, threadgroup const uint *word, device const char *x)
+{
+    for (uint i = 0; i < 4; i++) sum += int(*word >> 8 * i & 255) * int(x[i]);
+    return sum;
+}
+static FloatColumns scaled(IntColumns sum, threadgroup const float *scale, float factor)
+{
+    return float(sum) * (*scale * factor);
+}
+// The first `count` columns.
+static void store(device float *out, FloatColumns total, uint count, bool add)
+{
+    if (count > 0) *out = add ? *out + total : total;
+}
+#endif
+
+// Values 4i … 4i + 3 of a block, + 128.
+static uint word_of(device const block_q8_0 &block, uint i)
+{
+    device const char *four = block.values + 4 * i;
+    return (uint(uchar(four[0])) | uint(uchar(four[1])) << 8 | uint(uchar(four[2])) << 16 | uint(uchar(four[3])) << 24) ^
+           0x80808080u;
+}
+static uint word_of(device const block_q4_0 &block, uint i)
+{
+    device const uchar *four = block.nibbles + 4 * (i % 4);
+    uint both = uint(four[0]) | uint(four[1]) << 8 | uint(four[2]) << 16 | uint(four[3]) << 24;
+    return (both >> i / 4 * 4 & 0x0f0f0f0fu) + 0x78787878u; // − 8 + 128
+}
+
+// `part` blocks of `rows` weight rows, `blocks` apart.
+template <typename Block>
+static void unpack(device const Block *weight, uint rows, uint part, ulong blocks, uint thread_index, uint threads,
+                   threadgroup uint (*words)[COLUMNS], threadgroup float (*scales)[COLUMNS])
+{
+    for (uint k = thread_index; k < part * WORDS; k += threads) {
+        for (uint n = 0; n < rows; n++) words[k][n] = word_of(weight[n * blocks + k / WORDS], k % WORDS);
+        for (uint n = rows; n < COLUMNS; n++) words[k][n] = 0;
+    }
+    for (uint k = thread_index; k < part; k += threads)
+        for (uint n = 0; n < COLUMNS; n++) scales[k][n] = n < rows ? float(weight[n * blocks + k].scale) : 0.0f;
+}
+
+// What the kernel knows of x.
+struct Input {
+    device const char *values; // [T,K]
+    device const int *offset;  // [T,K/32]
+    device const float *scale; // [T,K/32]
+};
+
+// COUNT rows of out, from t on, or what this part of the blocks, from `first` on, adds to them.
+template <uint COUNT>
+static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgroup const uint (*words)[COLUMNS],
+                 threadgroup const float (*scales)[COLUMNS], device float *out, uint columns, ulong N, uint lane,
+                 uint lanes)
+{
+    for (uint column = lane; column < SIMD_WIDTH; column += lanes) { // once, if the simdgroup is whole
+        FloatColumns total[COUNT];
+        for (uint i = 0; i < COUNT; i++) total[i] = FloatColumns(0.0f);
+        for (uint k = 0; k < part; k++) {
+            ulong at = t * blocks + first + k;
+            IntColumns sum[COUNT];
+            for (uint i = 0; i < COUNT; i++) sum[i] = IntColumns(x.offset[at + i * blocks]);
+#pragma unroll
+            for (uint w = 0; w < WORDS; w++)
+                for (uint i = 0; i < COUNT; i++)
+                    sum[i] = add_products(sum[i], &words[k * WORDS + w][column],
+                                          x.values + (at + i * blocks) * BLOCK + 4 * w);
+            for (uint i = 0; i < COUNT; i++)
+                total[i] += scaled(sum[i], &scales[k][column], x.scale[at + i * blocks]);
+        }
+        uint count = columns > column ? columns - column : 0;
+        for (uint i = 0; i < COUNT; i++) store(out + (t + i) * N + column, total[i], count, first > 0);
+    }
+}
+
+template <typename Block>
+kernel void integer_matmul(
+    device const char *x [[buffer(0)]],       // [T,K]
+    device const int *x_offset [[buffer(1)]], // [T,K/32]
+    device const float *x_scale [[buffer(2)]], // [T,K/32]
+    device const Block *weight [[buffer(3)]], // [N,K/32]
+    device float *out [[buffer(4)]],          // [T,N]
+    constant uint &T [[buffer(5)]],
+    constant uint &K [[buffer(6)]], // a multiple of 32
+    constant uint &N [[buffer(7)]],
+    uint group [[threadgroup_position_in_grid]],
+    uint thread_index [[thread_index_in_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]])
+{
+    threadgroup uint words[PART * WORDS][COLUMNS];
+    threadgroup float scales[PART][COLUMNS];
+    uint begin = group * COLUMNS, columns = min(COLUMNS, N - begin), blocks = K / BLOCK;
+    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
+    Input input = {x, x_offset, x_scale};
+    for (uint first = 0; first < blocks; first += PART) {
+        uint part = min(PART, blocks - first), t = simdgroup * TOKENS;
+        unpack(weight + ulong(begin) * blocks + first, columns, part, blocks, thread_index, threads, words, scales);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales: the writes above → the reads below
+        for (; t + TOKENS <= T; t += simdgroups * TOKENS)
+            tile<TOKENS>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);
+        uint end = min(t + TOKENS, T);
+        for (; t + TOKENS / 2 <= end; t += TOKENS / 2)
+            tile<TOKENS / 2>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);
+        for (; t < end; t++)
+            tile<1>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);
+        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales: the reads above ↔ the next writes
+    }
+}
+
+template [[host_name("integer_matmul_q8_0")]] kernel decltype(integer_matmul<block_q8_0>) integer_matmul<block_q8_0>;
+template [[host_name("integer_matmul_q4_0")]] kernel decltype(integer_matmul<block_q4_0>) integer_matmul<block_q4_0>;
