@@ -36,6 +36,8 @@ static Table make_table(const Verb *verb, const Option *options, size_t count,
                     "f32 or f16: numbers of the KV cache (default: f32)"),
         option_text("integer-products", "I", &pipeline->integer_products,
                     "on or off: block formats in integers (default: on for CPUs)"),
+        option_text("weights", "W", &pipeline->weights,
+                    "stored or f16: what blocks become in memory (default: f16 on cuda)"),
         option_text("kernels", "DIR", &pipeline->kernels,
                     "a folder of .metal files to run instead of those built in (cuda, metal)"),
     };

@@ -62,6 +62,10 @@ typedef struct LLMOptions {
                                      integer_matmul.metal): twice as fast on a CPU, perplexity
                                      0.05 % higher. "off": activations stay float, as on every
                                      other device. NULL: "on" for a CPU */
+    const char *weights; /* of block formats: "stored", as the file has them, or "f16", turned into
+                            halves when the model is opened, twice to four times the memory. NULL is
+                            "f16" on cuda, where the fused kernels for halves decode several times
+                            faster, else "stored" */
     const char *kernels; /* a folder of .metal files to compile instead of those built in, on
                             metal and cuda; NULL: those built in */
     void *metal_device;  /* an id<MTLDevice> to run on, as an app has one; it is retained until the

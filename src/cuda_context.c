@@ -529,6 +529,7 @@ static void cuda_read_after(Device *base, uint64_t submission, DeviceBuffer *buf
 
 const DeviceTarget device_target_cuda = {
     .name = "cuda",
+    .prefers_halves = true,
     .compiles = true,
     .simd_width = LANES,
     .run_ahead = 4,

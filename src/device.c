@@ -91,6 +91,10 @@ bool device_has_byte_products(const Device *device) {
     return device->byte_products;
 }
 
+bool device_prefers_halves(const Device *device) {
+    return device->target->prefers_halves;
+}
+
 bool device_failed(const Device *device, LLMError *error) {
     if (device->error.status == LLM_OK) return false;
     error_set(error, device->error.status, "%s", device->error.message);

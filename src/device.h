@@ -34,6 +34,8 @@ uint32_t device_simd_width(const Device *device);
 uint32_t device_simdgroups(const Device *device);
 /* True if products of bytes, four at a time, are faster than those of floats. */
 bool device_has_byte_products(const Device *device);
+/* True if weights in halves are decoded faster than the fewer bytes of block formats. */
+bool device_prefers_halves(const Device *device);
 /* Names of the targets this build has, best first; NULL-terminated. */
 const char *const *device_targets(void);
 /* The sticky error: true and *error set if any call has failed since the device was opened. */

@@ -37,7 +37,8 @@ struct DeviceBuffer {
 /* A target's functions. All may report failure with device_fail. */
 typedef struct DeviceTarget {
     const char *name;
-    bool compiles; /* the kernels at run time: options.kernels may name a folder */
+    bool compiles;       /* the kernels at run time: options.kernels may name a folder */
+    bool prefers_halves; /* see device_prefers_halves */
     uint32_t simd_width;
     uint32_t run_ahead; /* see device_run_ahead */
     /* NULL and `error` when the target is absent or cannot be opened; the message says why. */

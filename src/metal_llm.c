@@ -21,6 +21,10 @@ static bool check_options(const LLMOptions *options, const ModelConfig *config, 
     if (!check_switch("fusion", options->fusion, error) ||
         !check_switch("integer products", options->integer_products, error))
         return false;
+    const char *weights = options->weights;
+    if (weights && strcmp(weights, "stored") && strcmp(weights, "f16"))
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "unknown form '%s' of the weights; use stored or f16", weights);
     const char *cache = options->cache;
     if (cache && strcmp(cache, "f32") && strcmp(cache, "f16"))
         return error_set(error, LLM_ERROR_ARGUMENT,
@@ -169,7 +173,9 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     uint32_t tokens = llm->is_gpu ? TOKENS_PER_PASS_GPU : TOKENS_PER_PASS;
     llm->T_max = llm->B < tokens ? tokens / llm->B : 1;
     if (llm->T_max > llm->capacity) llm->T_max = llm->capacity;
-    if (!weights_load(&llm->weights, llm->checkpoint, llm->device, error)) return false;
+    bool halves =
+        options->weights ? !strcmp(options->weights, "f16") : device_prefers_halves(llm->device);
+    if (!weights_load(&llm->weights, llm->checkpoint, llm->device, halves, error)) return false;
     llm->half_products = llm->is_gpu && weights_all(&llm->weights, is_half);
     llm->integers =
         options->integer_products ? !strcmp(options->integer_products, "on") : !llm->is_gpu;

@@ -3,6 +3,7 @@
 #include "checkpoint/values.h"
 #include "thread_pool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@ typedef struct Loader {
     Weights *weights;
     Device *device;
     ThreadPool *pool; /* started when the first tensor needs converting */
+    bool halves;      /* wanted of block formats */
     LLMError *error;
 } Loader;
 
@@ -88,6 +90,25 @@ static bool usable_in_place(const Tensor *tensor) {
            (uintptr_t)tensor->data % alignment(tensor->type) == 0;
 }
 
+/* Blocks to halves, on the device and by its kernels. */
+static bool to_halves(Loader *loader, Matrix *matrix) {
+    Device *device = loader->device;
+    uint32_t count = matrix->rows * matrix->columns, block = tensor_type_block(matrix->type);
+    DeviceBuffer *floats = device_buffer_new(device, count * sizeof(float)),
+                 *halves = device_buffer_new(device, count * (size_t)2);
+    char dequantise[32];
+    snprintf(dequantise, sizeof dequantise, "dequantise_%s", tensor_type_name(matrix->type));
+    dispatch(device, dequantise, grid_simdgroups(count / block), arg_buffer(matrix->buffer, 0),
+             arg_buffer(floats, 0), arg_u32(count));
+    dispatch(device, "convert_f16", grid_threads(count, 1, 1), arg_buffer(floats, 0),
+             arg_buffer(halves, 0), arg_u32(count));
+    device_wait(device, device_submit(device));
+    device_buffer_free(floats);
+    device_buffer_free(matrix->buffer);
+    *matrix = (Matrix){halves, TENSOR_F16, matrix->rows, matrix->columns};
+    return !device_failed(device, loader->error);
+}
+
 static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     *matrix = (Matrix){NULL, tensor->type, tensor->rows, tensor->columns};
     if (tensor->type == TENSOR_BF16) matrix->type = TENSOR_F32;
@@ -98,6 +119,9 @@ static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     else
         return error_set(loader->error, LLM_ERROR_FORMAT, "a %s tensor is misaligned in its file",
                          tensor_type_name(tensor->type));
+    if (loader->halves && matrix->buffer && !type_is_float(matrix->type) &&
+        !to_halves(loader, matrix))
+        return false;
     loader->weights->parameters += tensor_count(tensor);
     if (matrix->buffer) loader->weights->bytes += device_buffer_size(matrix->buffer);
     return matrix->buffer != NULL;
@@ -171,12 +195,13 @@ static size_t largest_packed(const Weights *weights) {
     return largest;
 }
 
-bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, LLMError *error) {
+bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, bool halves,
+                  LLMError *error) {
     const ModelConfig *config = &checkpoint->config;
     *weights = (Weights){.layers = config->layers};
     weights->layer = calloc(config->layers, sizeof *weights->layer);
     if (!weights->layer) return error_memory(error, config->layers * sizeof *weights->layer);
-    Loader loader = {weights, device, NULL, error};
+    Loader loader = {.weights = weights, .device = device, .halves = halves, .error = error};
     bool loaded = load_all(&loader, checkpoint);
     thread_pool_free(loader.pool);
     weights->largest_packed = largest_packed(weights);

@@ -5,8 +5,8 @@
 #include "checkpoint/checkpoint.h"
 #include "device.h"
 
-/* weight [rows, columns] = [out, in]. Float32, float16 and block formats stay as the file has them.
- */
+/* weight [rows, columns] = [out, in]. Float32, float16 and block formats stay as the file has them,
+ * unless blocks are wanted as halves. */
 typedef struct Matrix {
     DeviceBuffer *buffer;
     TensorType type;
@@ -46,9 +46,10 @@ typedef struct Weights {
 } Weights;
 
 /* Tensors that fit are used in place, so the checkpoint must stay open; those stored transposed,
- * misaligned or as bf16 are converted once, by all cores. False and `error` on failure, after which
- * weights_free is still due. */
-bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, LLMError *error);
+ * misaligned or as bf16 are converted once, by all cores; block formats become halves on the
+ * device, if wanted. False and `error` on failure, after which weights_free is still due. */
+bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, bool halves,
+                  LLMError *error);
 void weights_free(Weights *weights);
 /* True if every matrix that is multiplied by suits. */
 bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix));

@@ -32,6 +32,7 @@ class Options(ctypes.Structure):
         ("fusion", ctypes.c_char_p),
         ("cache", ctypes.c_char_p),
         ("integer_products", ctypes.c_char_p),
+        ("weights", ctypes.c_char_p),
         ("kernels", ctypes.c_char_p),
         ("metal_device", ctypes.c_void_p),
     ]
@@ -118,7 +119,8 @@ def checked(function, *arguments):
 
 class LLM:
     """A model on a device. The arguments are those of LLMOptions; None and 0 are its defaults, but for
-    `integer_products`, off unless a test is of them: the others compare with exact weights and activations."""
+    `integer_products` and `weights`, off and as stored unless a test is of them: the others compare with exact
+    weights and activations."""
 
     def __init__(
         self,
@@ -131,6 +133,7 @@ class LLM:
         fusion=None,
         cache=None,
         integer_products="off",
+        weights="stored",
     ):
         self.handle = None
         self.library = prototypes(load(device))
@@ -145,6 +148,7 @@ class LLM:
             as_bytes(fusion),
             as_bytes(cache),
             as_bytes(integer_products),
+            as_bytes(weights),
         )
         self.handle = checked(
             self.library.llm_pipeline_open, os.fsencode(path), ctypes.byref(options)

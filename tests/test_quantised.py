@@ -101,6 +101,30 @@ def test_integer_products(type, device_name, random, tmp_path):
         LLM(path, device=device_name, integer_products="maybe")
 
 
+@pytest.mark.parametrize("type", BLOCK_TYPES)
+def test_weights_as_halves(type, device_name, random, tmp_path):
+    """Blocks become halves in memory, by default on an NVIDIA GPU alone; all else stays as it is."""
+    tensors = models.random_gpt2(CONFIG, random, std=0.1)
+    types = {"blk.0.attn_output.weight": "F32"}
+    path = models.write_gguf(tmp_path / "model.gguf", CONFIG, tensors, type=type, types=types)
+    stored = models.gguf_rounded(tensors, type, types)
+    kept = lambda name, array: array.ndim < 2 or types.get(models.gguf_name(name)) or "wpe" in name
+    halves = {n: a if kept(n, a) else a.astype(numpy.float16).astype(a.dtype) for n, a in stored.items()}
+    ids = random_ids(random, CONFIG, 5)
+    expected = {name: reference.logits(CONFIG, of, ids) for name, of in (("stored", stored), ("f16", halves))}
+    bytes = {}
+    for choice in ("stored", "f16", None):
+        with LLM(path, device=device_name, weights=choice) as model:
+            logits, bytes[choice] = model.logits(ids), model.info.weight_bytes
+        default = "f16" if device_name == "cuda" else "stored"
+        assert reference.logit_error(logits, expected[choice or default]) <= TOLERANCE
+    assert bytes["f16"] > 1.5 * bytes["stored"] and bytes[None] == bytes[default]
+    # What the rounding to halves does is more than the tolerance allows, so that the two can be told apart.
+    assert reference.logit_error(expected["f16"], expected["stored"]) > TOLERANCE or type == "Q8_0"
+    with pytest.raises(llm.Failure, match="unknown form 'q8' of the weights; use stored or f16"):
+        LLM(path, device=device_name, weights="q8")
+
+
 # --- convert ---
 
 
