@@ -16,10 +16,12 @@ enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal
  * needs a float copy. See docs/speed.md. */
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97, MATMUL_TOKENS_GPU = 33 };
 enum { INTEGER_MATMUL_COLUMNS = 32 }; /* COLUMNS of kernels/integer_matmul.metal */
-enum { FUSED_TOKENS = 8 }; /* rows that the fused kernels decode at once */
+enum { FUSED_TOKENS = 8 };            /* rows that the fused kernels decode at once */
 /* From how many rows on a batch is decoded by fused_linear_batch.metal, up to how many. */
 enum { BATCH_LEAST = 2, BATCH_MOST = 256 };
 enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
+/* QUERIES of kernels/flash_attention_prompt.metal, and from how many on it is faster on a CPU. */
+enum { PROMPT_QUERIES = 32, PROMPT_LEAST = 64 };
 /* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its eight simdgroups. */
 enum { TILE_QUERIES = 64, TILE_THREADS = 256 };
 /* SHARE of kernels/heads.metal and kernels/fused_bias_gelu.metal. */
@@ -115,7 +117,7 @@ static const struct {
 
 /* The kernels of each type of the KV cache. */
 static const struct {
-    const char *split_heads, *scores, *mix, *flash, *flash_hs64;
+    const char *split_heads, *scores, *mix, *flash, *flash_hs64, *flash_prompt;
     const char *flash_tiles[2], *decode_hs64[2]; /* [to halves] */
 } cache_kernels[] = {
     [CACHE_F32] = {"split_heads_f32",
@@ -123,6 +125,7 @@ static const struct {
                    "attention_mix_f32",
                    "flash_attention_f32",
                    "flash_attention_hs64_f32",
+                   "flash_attention_prompt_f32",
                    {"flash_attention_tiles_f32", "flash_attention_tiles_halves_f32"},
                    {"decode_attention_hs64_f32", "decode_attention_hs64_halves_f32"}},
     [CACHE_F16] = {"split_heads_f16",
@@ -130,6 +133,7 @@ static const struct {
                    "attention_mix_f16",
                    "flash_attention_f16",
                    "flash_attention_hs64_f16",
+                   "flash_attention_prompt_f16",
                    {"flash_attention_tiles_f16", "flash_attention_tiles_halves_f16"},
                    {"decode_attention_hs64_f16", "decode_attention_hs64_halves_f16"}},
 };
@@ -319,6 +323,9 @@ static DeviceBuffer *flash_attention(LLMPipeline *llm, uint32_t l, uint32_t B, u
         kernel = cache_kernels[llm->cache].flash_tiles[to_halves];
         grid = grid_threadgroups(divide_up(T, TILE_QUERIES), nh, B);
         grid.threads = TILE_THREADS;
+    } else if (hs == 64 && T >= PROMPT_LEAST && !llm->is_gpu) {
+        kernel = cache_kernels[llm->cache].flash_prompt;
+        grid = grid_threadgroups(divide_up(T, PROMPT_QUERIES), nh, B);
     } else if (hs == 64) {
         kernel = cache_kernels[llm->cache].flash_hs64;
         grid = grid_threadgroups(divide_up(T, FLASH_QUERIES), nh, B);

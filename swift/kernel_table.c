@@ -164,6 +164,32 @@ static const KernelParameter flash_attention_hs64_f16_parameters[] = {
 };
 enum { flash_attention_hs64_f16_count = 9 };
 
+static const KernelParameter flash_attention_prompt_f32_parameters[] = {
+    {"q", "float", PARAMETER_READ, 0, 4},
+    {"keys", "KV", PARAMETER_READ, 1, 0},
+    {"values", "KV", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+};
+enum { flash_attention_prompt_f32_count = 9 };
+
+static const KernelParameter flash_attention_prompt_f16_parameters[] = {
+    {"q", "float", PARAMETER_READ, 0, 4},
+    {"keys", "KV", PARAMETER_READ, 1, 0},
+    {"values", "KV", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+};
+enum { flash_attention_prompt_f16_count = 9 };
+
 static const KernelParameter flash_attention_tiles_f32_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
@@ -972,6 +998,8 @@ const Kernel kernel_table[] = {
     {"flash_attention_f16", "flash_attention.metal", 22, flash_attention_f16_count, flash_attention_f16_parameters},
     {"flash_attention_hs64_f32", "flash_attention_hs64.metal", 60, flash_attention_hs64_f32_count, flash_attention_hs64_f32_parameters},
     {"flash_attention_hs64_f16", "flash_attention_hs64.metal", 60, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
+    {"flash_attention_prompt_f32", "flash_attention_prompt.metal", 102, flash_attention_prompt_f32_count, flash_attention_prompt_f32_parameters},
+    {"flash_attention_prompt_f16", "flash_attention_prompt.metal", 102, flash_attention_prompt_f16_count, flash_attention_prompt_f16_parameters},
     {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 190, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
     {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 190, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
     {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 190, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
@@ -1042,7 +1070,7 @@ const Kernel kernel_table[] = {
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
 };
-const size_t kernel_count = 83;
+const size_t kernel_count = 85;
 
 #include "kernel.h"
 
@@ -1599,6 +1627,150 @@ const KernelSource kernel_sources[] = {
     "\n"
     "template [[host_name(\"flash_attention_hs64_f32\")]] kernel decltype(flash_attention_hs64<float>) flash_attention_hs64<float>;\n"
     "template [[host_name(\"flash_attention_hs64_f16\")]] kernel decltype(flash_attention_hs64<half>) flash_attention_hs64<half>;\n"},
+    {"flash_attention_prompt.metal",
+    "// flash_attention_prompt.metal — flash_attention.metal for the many queries of a prompt, head size 64\n"
+    "//\n"
+    "//   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h\n"
+    "//\n"
+    "// One threadgroup per block of QUERIES queries, grid (⌈T / QUERIES⌉, nh, B); a thread has SHARE of them, one on a GPU\n"
+    "// and all on a CPU, where they lie side by side in a vector. Together they go through the keys, a tile at a time: a\n"
+    "// number of K or V is read once for all of them, maxima, totals and exponentials are vectors as well, and nothing is\n"
+    "// ever added up across one. As in flash_attention.metal each query keeps a running maximum m, total l and weighted\n"
+    "// sum of V. Query t of row b sees the keys s < lengths[b] + min(t + 1, counts[b]). The KV cache is of type KV.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "#ifndef SIMD_WIDTH\n"
+    "#define SIMD_WIDTH 32\n"
+    "#endif\n"
+    "constant constexpr uint HS = 64;      // head size\n"
+    "constant constexpr uint QUERIES = 32; // per threadgroup\n"
+    "constant constexpr uint SHARE = QUERIES / SIMD_WIDTH;\n"
+    "constant constexpr uint TILE = 32; // keys\n"
+    "constant constexpr uint KEYS = 8;  // of a tile, whose sums stay in registers\n"
+    "\n"
+    "// What a thread knows of its queries.\n"
+    "struct Queries {\n"
+    "    float q[HS][SHARE];   // · scale\n"
+    "    float sum[HS][SHARE]; // of V, weighted\n"
+    "    float m[SHARE], l[SHARE];\n"
+    "    uint limit[SHARE]; // keys that it sees\n"
+    "};\n"
+    "\n"
+    "// weight[s][j] = K[s] · q[j] for COUNT keys\n"
+    "template <uint COUNT, typename KV>\n"
+    "static void score(thread const Queries &queries, device const KV *keys, thread float (*weight)[SHARE])\n"
+    "{\n"
+    "    float sum[COUNT][SHARE];\n"
+    "    for (uint s = 0; s < COUNT; s++)\n"
+    "        for (uint j = 0; j < SHARE; j++) sum[s][j] = 0.0f;\n"
+    "    for (uint d = 0; d < HS; d++) {\n"
+    "        float q[SHARE];\n"
+    "        for (uint j = 0; j < SHARE; j++) q[j] = queries.q[d][j];\n"
+    "        for (uint s = 0; s < COUNT; s++)\n"
+    "            for (uint j = 0; j < SHARE; j++) sum[s][j] += float(keys[s * HS + d]) * q[j];\n"
+    "    }\n"
+    "    for (uint s = 0; s < COUNT; s++)\n"
+    "        for (uint j = 0; j < SHARE; j++) weight[s][j] = sum[s][j];\n"
+    "}\n"
+    "\n"
+    "// From scores to their exponentials; what was summed up so far shrinks by as much as the maximum has grown.\n"
+    "static void soften(thread Queries &queries, thread float (*weight)[SHARE], uint from, uint count)\n"
+    "{\n"
+    "    float largest[SHARE], shrink[SHARE], total[SHARE];\n"
+    "    for (uint j = 0; j < SHARE; j++) largest[j] = queries.m[j];\n"
+    "    for (uint s = 0; s < count; s++)\n"
+    "        for (uint j = 0; j < SHARE; j++) {\n"
+    "            weight[s][j] = from + s < queries.limit[j] ? weight[s][j] : -INFINITY;\n"
+    "            largest[j] = max(largest[j], weight[s][j]);\n"
+    "        }\n"
+    "    for (uint j = 0; j < SHARE; j++) {\n"
+    "        shrink[j] = exp(queries.m[j] - largest[j]); // 0 at first; the first key is seen by every query\n"
+    "        queries.m[j] = largest[j];\n"
+    "        total[j] = 0.0f;\n"
+    "    }\n"
+    "    for (uint s = 0; s < count; s++)\n"
+    "        for (uint j = 0; j < SHARE; j++) {\n"
+    "            weight[s][j] = exp(weight[s][j] - largest[j]);\n"
+    "            total[j] += weight[s][j];\n"
+    "        }\n"
+    "    for (uint j = 0; j < SHARE; j++) queries.l[j] = queries.l[j] * shrink[j] + total[j];\n"
+    "    for (uint d = 0; d < HS; d++)\n"
+    "        for (uint j = 0; j < SHARE; j++) queries.sum[d][j] *= shrink[j];\n"
+    "}\n"
+    "\n"
+    "// sum[j] += Σ_s weight[s][j] · V[s] for COUNT keys\n"
+    "template <uint COUNT, typename KV>\n"
+    "static void mix(thread Queries &queries, device const KV *values, thread const float (*weight)[SHARE])\n"
+    "{\n"
+    "    float w[COUNT][SHARE];\n"
+    "    for (uint s = 0; s < COUNT; s++)\n"
+    "        for (uint j = 0; j < SHARE; j++) w[s][j] = weight[s][j];\n"
+    "    for (uint d = 0; d < HS; d++) {\n"
+    "        float sum[SHARE];\n"
+    "        for (uint j = 0; j < SHARE; j++) sum[j] = queries.sum[d][j];\n"
+    "        for (uint s = 0; s < COUNT; s++)\n"
+    "            for (uint j = 0; j < SHARE; j++) sum[j] += float(values[s * HS + d]) * w[s][j];\n"
+    "        for (uint j = 0; j < SHARE; j++) queries.sum[d][j] = sum[j];\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// Keys from … from + count − 1.\n"
+    "template <typename KV>\n"
+    "static void attend(thread Queries &queries, device const KV *keys, device const KV *values, uint from, uint count)\n"
+    "{\n"
+    "    float weight[TILE][SHARE];\n"
+    "    uint whole = count / KEYS * KEYS;\n"
+    "    for (uint s = 0; s < whole; s += KEYS) score<KEYS>(queries, keys + s * HS, weight + s);\n"
+    "    for (uint s = whole; s < count; s++) score<1>(queries, keys + s * HS, weight + s);\n"
+    "    soften(queries, weight, from, count);\n"
+    "    for (uint s = 0; s < whole; s += KEYS) mix<KEYS>(queries, values + s * HS, weight + s);\n"
+    "    for (uint s = whole; s < count; s++) mix<1>(queries, values + s * HS, weight + s);\n"
+    "}\n"
+    "\n"
+    "template <typename KV>\n"
+    "kernel void flash_attention_prompt(\n"
+    "    device const float *q [[buffer(0)]],      // [B,nh,T,64]\n"
+    "    device const KV *keys [[buffer(1)]],      // [B,nh,capacity,64]\n"
+    "    device const KV *values [[buffer(2)]],    // [B,nh,capacity,64]\n"
+    "    device const uint *lengths [[buffer(3)]], // [B]\n"
+    "    device const uint *counts [[buffer(4)]],  // [B]\n"
+    "    device float *out [[buffer(5)]],          // [B,T,nh,64]\n"
+    "    constant uint &T [[buffer(6)]],\n"
+    "    constant uint &capacity [[buffer(7)]],\n"
+    "    constant float &scale [[buffer(8)]],\n"
+    "    uint3 group [[threadgroup_position_in_grid]],\n"
+    "    uint3 groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint3 group_size [[threads_per_threadgroup]])\n"
+    "{\n"
+    "    uint b = group.z, nh = groups.y;\n"
+    "    ulong head = ulong(b) * nh + group.y, cache = head * capacity * HS;\n"
+    "    for (uint begin = thread_index * SHARE; begin < QUERIES; begin += group_size.x * SHARE) {\n"
+    "        uint first = group.x * QUERIES + begin; // of this thread's queries\n"
+    "        if (first >= T) break;\n"
+    "        Queries queries;\n"
+    "        for (uint j = 0; j < SHARE; j++) { // what is behind the last query is that query again\n"
+    "            uint t = min(first + j, T - 1);\n"
+    "            queries.m[j] = -INFINITY;\n"
+    "            queries.l[j] = 0.0f;\n"
+    "            queries.limit[j] = lengths[b] + min(t + 1, counts[b]);\n"
+    "            for (uint d = 0; d < HS; d++) {\n"
+    "                queries.q[d][j] = q[(head * T + t) * HS + d] * scale;\n"
+    "                queries.sum[d][j] = 0.0f;\n"
+    "            }\n"
+    "        }\n"
+    "        uint visible = queries.limit[SHARE - 1]; // to the last of them\n"
+    "        for (uint s = 0; s < visible; s += TILE)\n"
+    "            attend(queries, keys + cache + ulong(s) * HS, values + cache + ulong(s) * HS, s, min(TILE, visible - s));\n"
+    "        for (uint j = 0; j < min(SHARE, T - first); j++)\n"
+    "            for (uint d = 0; d < HS; d++)\n"
+    "                out[((ulong(b) * T + first + j) * nh + group.y) * HS + d] = queries.sum[d][j] / queries.l[j];\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"flash_attention_prompt_f32\")]] kernel decltype(flash_attention_prompt<float>) flash_attention_prompt<float>;\n"
+    "template [[host_name(\"flash_attention_prompt_f16\")]] kernel decltype(flash_attention_prompt<half>) flash_attention_prompt<half>;\n"},
     {"flash_attention_tiles.metal",
     "// flash_attention_tiles.metal — flash_attention_hs64.metal by the matrix units, in halves, for prompts\n"
     "//\n"
@@ -4629,4 +4801,4 @@ const KernelSource kernel_sources[] = {
     "    history[ulong(b) * (capacity + 1) + length] = ids[b];\n"
     "}\n"},
 };
-const size_t kernel_source_count = 31;
+const size_t kernel_source_count = 32;

@@ -347,6 +347,12 @@ def flash_attention_hs64(random, type):
     return threadgroups(random, -(-T // 4), nh, B), [*arguments, T, capacity, 0.125]
 
 
+def flash_attention_prompt(random, type):
+    B, T, nh, _, capacity, *_ = sizes = cache(random, 64, most_tokens=70)
+    arguments = flash_arguments(random, type, *sizes)
+    return threadgroups(random, -(-T // 32), nh, B), [*arguments, T, capacity, 0.125]
+
+
 def flash_attention_tiles(random, type):
     """Of several tiles of 64 queries, by at least one whole simdgroup."""
     B, T, nh, _, capacity, *_ = sizes = cache(random, 64, most_tokens=150)
@@ -402,6 +408,7 @@ FAMILIES = {
     "attention_scores": attention_scores,
     "attention_mix": attention_mix,
     "flash_attention_hs64": flash_attention_hs64,
+    "flash_attention_prompt": flash_attention_prompt,
     "flash_attention_tiles": flash_attention_tiles,
     "flash_attention": flash_attention,
     "decode_attention_hs64_halves": decode_attention_hs64_halves,

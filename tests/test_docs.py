@@ -174,6 +174,12 @@ def flash_attention_hs64(random):
     return threadgroups(-(-inputs["T"] // 4), inputs["nh"], inputs["B"]), inputs
 
 
+@case("flash_attention_prompt")
+def flash_attention_prompt(random):
+    inputs = attention(random)
+    return threadgroups(-(-inputs["T"] // 32), inputs["nh"], inputs["B"]), inputs
+
+
 @case("flash_attention_tiles")
 def flash_attention_tiles(random):
     inputs = attention(random)

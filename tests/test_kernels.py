@@ -19,6 +19,7 @@ HALF_TOLERANCE = 6e-4  # of a result that is rounded to half: 2⁻¹¹
 MATRIX_TOLERANCE = 3e-5  # of sums that matrix units make: NVIDIA's cut off what does not fit
 NO_TOKEN = 0xFFFFFFFF
 FLASH_QUERIES = 4  # QUERIES of kernels/flash_attention_hs64.metal
+PROMPT_QUERIES = 32  # QUERIES of kernels/flash_attention_prompt.metal
 TILE_QUERIES = 64  # QUERIES of kernels/flash_attention_tiles.metal
 HEADS_SHARE = GELU_SHARE = 4  # SHARE of kernels/heads.metal and kernels/fused_bias_gelu.metal
 THREADS = [0, 1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 1000, 1024]  # of a threadgroup; 0: any
@@ -698,15 +699,17 @@ class Cache:
             threads=thread_count,
         ).transpose(0, 2, 1, 3)  # fmt: skip
 
-    def flash_hs64(self, device, thread_count=0):
+    def flash_hs64(self, device, thread_count=0, kernel="hs64", queries=FLASH_QUERIES):
         B, T, nh, hs = self.B, self.T, self.nh, self.hs
         assert hs == 64
         return device.run(
-            f"flash_attention_hs64_{self.type}", threadgroups(-(-T // FLASH_QUERIES), nh, B), self.q,
+            f"flash_attention_{kernel}_{self.type}", threadgroups(-(-T // queries), nh, B), self.q,
             self.keys, self.values, self.lengths, self.counts, Out((B, T, nh, hs)), T, self.capacity,
             self.scale, threads=thread_count,
         ).transpose(0, 2, 1, 3)  # fmt: skip
 
+    def flash_prompt(self, device, thread_count=0):
+        return self.flash_hs64(device, thread_count, "prompt", PROMPT_QUERIES)
 
     def tiles(self, device, thread_count=0, to=""):
         """In halves; only for its head size. `to` is "_halves" if such are wanted."""
@@ -722,9 +725,9 @@ class Cache:
 
 CACHES = [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]
 
-# Each computes attention of a cache; hs64 only for its head size.
+# Each computes attention of a cache; hs64 and prompt only for their head size.
 ANY_HEAD_SIZE = [Cache.naive, Cache.flash]
-each_attention = pytest.mark.parametrize("attention", [*ANY_HEAD_SIZE, Cache.flash_hs64])
+each_attention = pytest.mark.parametrize("attention", [*ANY_HEAD_SIZE, Cache.flash_hs64, Cache.flash_prompt])
 
 
 @covers("attention_scores_f32", "attention_scores_f16")
@@ -805,6 +808,16 @@ def test_flash_attention(thread_count, type, device, random):
         cache = Cache(random, B, T, nh, 64, capacity, type)
         check_rows(cache.flash(device, thread_count), cache.expected())
         check_rows(cache.flash_hs64(device, thread_count), cache.expected())
+
+
+@covers("flash_attention_prompt_f32", "flash_attention_prompt_f16")
+@each_cache_type
+@each_thread_count
+def test_flash_attention_prompt(thread_count, type, device, random):
+    """Blocks of queries that are full and one that is not, whole tiles of keys and parts of one."""
+    for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 75), (2, 32, 2, 32), (1, 33, 1, 70), (2, 65, 1, 96)]:
+        cache = Cache(random, B, T, nh, 64, capacity, type)
+        check_rows(cache.flash_prompt(device, thread_count), cache.expected())
 
 
 @covers(*(f"flash_attention_tiles{to}_{type}" for type in CACHE_TYPES for to in ("", "_halves")))
