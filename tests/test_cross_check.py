@@ -10,7 +10,10 @@ import sys
 import pytest
 
 import nvrtc
-from library import ROOT
+from library import BUILD, ROOT
+
+# What these tests run is Python; metal-check, which they ask, has tests of its own.
+pytestmark = pytest.mark.skipif(BUILD.name == "asan", reason="once, without the sanitizers, is enough")
 
 FOLDER = ROOT / "tests/cuda"
 sys.path.insert(0, str(FOLDER))

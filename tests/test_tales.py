@@ -8,7 +8,7 @@ import subprocess
 import numpy
 import pytest
 
-from library import COMMAND, METAL_STANDS_IN, ROOT, SLOW_DEVICES
+from library import BUILD, COMMAND, METAL_STANDS_IN, ROOT, SLOW_DEVICES
 from llm import LLM
 
 MODEL = ROOT / "models" / "tales.gguf"
@@ -31,7 +31,8 @@ def test_greedy_text(device_name, attention, case):
     with LLM(MODEL, device=device_name, attention=attention) as llm:
         prompt = llm.encode(case["prompt"])
         assert prompt == case["prompt_ids"]
-        expected = case["ids"][:50] if device_name == "metal" and METAL_STANDS_IN else case["ids"]
+        length = 20 if BUILD.name == "asan" else 50 if device_name == "metal" and METAL_STANDS_IN else 200
+        expected = case["ids"][:length]
         ids = llm.generate(prompt, len(expected))
         assert ids == expected
         assert case["text"].startswith(llm.decode(ids).decode())
