@@ -2,14 +2,17 @@
 //
 //   out[t,n] = gelu(in[t,n] + bias[n]),   gelu(x) = 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))
 //
-// A thread takes SHARE elements of a row, which are far apart so that neighbours in a simdgroup are neighbours in
+// A GPU's thread takes SHARE elements of a row, which are far apart so that neighbours in a simdgroup are neighbours in
 // memory: their reads are on their way at once. Grid (⌈N / SHARE⌉, T). A pass for the bias and another for GELU
 // (activation.metal) would each be as slow as the memory they walk through. What comes out is of type Out: half
 // where the next matrix product takes halves.
 #include <metal_stdlib>
 using namespace metal;
 
-constant constexpr uint SHARE = 4;
+#ifndef SIMD_WIDTH
+#define SIMD_WIDTH 32
+#endif
+constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : 4; // elements of a thread
 
 template <typename Out>
 kernel void add_bias_then_gelu(

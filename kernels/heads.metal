@@ -3,7 +3,10 @@
 #include <metal_stdlib>
 using namespace metal;
 
-constant constexpr uint SHARE = 4;
+#ifndef SIMD_WIDTH
+#define SIMD_WIDTH 32
+#endif
+constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : 4; // tokens of a thread
 
 // Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:
 //
@@ -11,10 +14,10 @@ constant constexpr uint SHARE = 4;
 //   keys[b,h,lengths[b]+t,d]     = (qkv + bias)[b,t, C + h·hs + d]      for t < counts[b]
 //   values[b,h,lengths[b]+t,d]   = (qkv + bias)[b,t, 2C + h·hs + d]     for t < counts[b]
 //
-// A thread takes a channel of a head, of up to SHARE tokens: their reads are on their way at once. Grid
-// (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new tokens;
-// what is behind them is padding and stays out of the cache. The bias is that of the matrix product which
-// made qkv, added here to save a pass over memory. The cache is of type KV, float or half.
+// A thread takes a channel of a head, a GPU's of up to SHARE tokens: their reads are on their way at once. Grid
+// (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new tokens; what is behind them is padding and stays out of
+// the cache. The bias is that of the matrix product which made qkv, added here to save a pass over memory. The
+// cache is of type KV, float or half.
 template <typename KV>
 kernel void split_heads(
     device const float *qkv [[buffer(0)]],    // [B,T,3C]

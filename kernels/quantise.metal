@@ -36,13 +36,15 @@ kernel void quantise_activations(
     largest = simd_max(largest);
     zero = simd_sum(zero);
     bool is_usual = zero == 0.0f && largest > 1e-30f;
-    float inverse = is_usual ? 127.0f / largest : 0.0f;
+    // Within the bound anyway; but a compiler that may regroup would divide each x otherwise.
+    float inverse = is_usual ? min(127.0f / largest, 1.27e32f) : 0.0f;
     for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? char(rint(x[first + i] * inverse)) : 0;
     simdgroup_barrier(mem_flags::mem_device); // the other lanes' values
-    device const char *four = values + first;
+    device const uint *words = (device const uint *)(values + first);
     int total = 0;
     for (uint i = lane; i < BLOCK / 4; i += lanes) {
-        int sum = four[4 * i] + four[4 * i + 1] + four[4 * i + 2] + four[4 * i + 3];
+        uint w = words[i]; // four values, each brought to the top and down again, with its sign
+        int sum = (int(w << 24) >> 24) + (int(w << 16) >> 24) + (int(w << 8) >> 24) + (int(w) >> 24);
         offset[first / 4 + i] = -8 * sum;
         total += sum;
     }

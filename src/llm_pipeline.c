@@ -24,8 +24,8 @@ enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
 enum { PROMPT_QUERIES = 32, PROMPT_LEAST = 64 };
 /* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its eight simdgroups. */
 enum { TILE_QUERIES = 64, TILE_THREADS = 256 };
-/* SHARE of kernels/heads.metal and kernels/fused_bias_gelu.metal. */
-enum { HEADS_SHARE = 4, GELU_SHARE = 4 };
+/* SHARE of kernels/heads.metal and kernels/fused_bias_gelu.metal on a GPU; on a CPU it is 1. */
+enum { GPU_SHARE = 4 };
 
 /* A buffer that a kernel moves whole, as it does weights; one of which it moves `count` floats. */
 #define BUFFER(buffer)        arg_buffer(buffer, 0)
@@ -34,6 +34,10 @@ enum { HEADS_SHARE = 4, GELU_SHARE = 4 };
 
 static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count) {
     return arg_part(buffer, first * sizeof(float), count * sizeof(float));
+}
+
+static uint32_t share_of(const LLMPipeline *llm) {
+    return llm->is_gpu ? GPU_SHARE : 1;
 }
 
 /* What the next matrix product reads: floats, or halves in the same place. */
@@ -360,7 +364,7 @@ static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
     size_t size = cache_type_size(llm->cache);
     DeviceBuffer *bias = linear(llm, llm->norm, 0, &layer->qkv, layer->qkv_bias, llm->qkv, rows);
     dispatch(llm->device, cache_kernels[llm->cache].split_heads,
-             grid_threads(hs, divide_up(T, HEADS_SHARE), B * nh), FLOATS(llm->qkv, 3 * rows * C),
+             grid_threads(hs, divide_up(T, share_of(llm)), B * nh), FLOATS(llm->qkv, 3 * rows * C),
              FLOATS(bias, 3 * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
              FLOATS(llm->q, rows * C), arg_part(llm->keys[l], 0, rows * C * size),
              arg_part(llm->values[l], 0, rows * C * size), arg_u32(T), arg_u32(nh), arg_u32(hs),
@@ -384,7 +388,7 @@ static void up_and_gelu(LLMPipeline *llm, const LayerWeights *layer, uint32_t ro
     DeviceBuffer *bias = linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, rows);
     if (bias != llm->zeros)
         dispatch(llm->device, llm->halves ? "bias_gelu_f16" : "bias_gelu",
-                 grid_threads(divide_up(N, GELU_SHARE), rows, 1), FLOATS(llm->up, count),
+                 grid_threads(divide_up(N, share_of(llm)), rows, 1), FLOATS(llm->up, count),
                  BUFFER(bias), activations(llm, llm->gelu, count), arg_u32(rows), arg_u32(N));
     else
         dispatch(llm->device, "gelu_forward", grid_threads(count, 1, 1), FLOATS(llm->up, count),

@@ -1004,8 +1004,8 @@ const Kernel kernel_table[] = {
     {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 190, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
     {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 190, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
     {"flash_attention_tiles_halves_f16", "flash_attention_tiles.metal", 190, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
-    {"bias_gelu", "fused_bias_gelu.metal", 15, bias_gelu_count, bias_gelu_parameters},
-    {"bias_gelu_f16", "fused_bias_gelu.metal", 15, bias_gelu_f16_count, bias_gelu_f16_parameters},
+    {"bias_gelu", "fused_bias_gelu.metal", 18, bias_gelu_count, bias_gelu_parameters},
+    {"bias_gelu_f16", "fused_bias_gelu.metal", 18, bias_gelu_f16_count, bias_gelu_f16_parameters},
     {"decode_attention_hs64_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
     {"decode_attention_hs64_f16", "fused_decode_attention.metal", 131, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
     {"decode_attention_hs64_halves_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
@@ -1029,9 +1029,9 @@ const Kernel kernel_table[] = {
     {"norm_linear_pair_wide_f32", "fused_norm_linear.metal", 78, norm_linear_pair_wide_f32_count, norm_linear_pair_wide_f32_parameters},
     {"norm_linear_batch", "fused_norm_linear_batch.metal", 112, norm_linear_batch_count, norm_linear_batch_parameters},
     {"norm_linear_batch_gelu", "fused_norm_linear_batch.metal", 112, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
-    {"split_heads_f32", "heads.metal", 19, split_heads_f32_count, split_heads_f32_parameters},
-    {"split_heads_f16", "heads.metal", 19, split_heads_f16_count, split_heads_f16_parameters},
-    {"merge_heads", "heads.metal", 53, merge_heads_count, merge_heads_parameters},
+    {"split_heads_f32", "heads.metal", 22, split_heads_f32_count, split_heads_f32_parameters},
+    {"split_heads_f16", "heads.metal", 22, split_heads_f16_count, split_heads_f16_parameters},
+    {"merge_heads", "heads.metal", 56, merge_heads_count, merge_heads_parameters},
     {"integer_linear_q8_0", "integer_linear.metal", 142, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
     {"integer_linear_q4_0", "integer_linear.metal", 165, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
     {"integer_linear_q6_K", "integer_linear.metal", 188, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
@@ -2076,14 +2076,17 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "//   out[t,n] = gelu(in[t,n] + bias[n]),   gelu(x) = 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))\n"
     "//\n"
-    "// A thread takes SHARE elements of a row, which are far apart so that neighbours in a simdgroup are neighbours in\n"
+    "// A GPU's thread takes SHARE elements of a row, which are far apart so that neighbours in a simdgroup are neighbours in\n"
     "// memory: their reads are on their way at once. Grid (⌈N / SHARE⌉, T). A pass for the bias and another for GELU\n"
     "// (activation.metal) would each be as slow as the memory they walk through. What comes out is of type Out: half\n"
     "// where the next matrix product takes halves.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
-    "constant constexpr uint SHARE = 4;\n"
+    "#ifndef SIMD_WIDTH\n"
+    "#define SIMD_WIDTH 32\n"
+    "#endif\n"
+    "constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : 4; // elements of a thread\n"
     "\n"
     "template <typename Out>\n"
     "kernel void add_bias_then_gelu(\n"
@@ -2908,7 +2911,10 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
-    "constant constexpr uint SHARE = 4;\n"
+    "#ifndef SIMD_WIDTH\n"
+    "#define SIMD_WIDTH 32\n"
+    "#endif\n"
+    "constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : 4; // tokens of a thread\n"
     "\n"
     "// Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:\n"
     "//\n"
@@ -2916,10 +2922,10 @@ const KernelSource kernel_sources[] = {
     "//   keys[b,h,lengths[b]+t,d]     = (qkv + bias)[b,t, C + h·hs + d]      for t < counts[b]\n"
     "//   values[b,h,lengths[b]+t,d]   = (qkv + bias)[b,t, 2C + h·hs + d]     for t < counts[b]\n"
     "//\n"
-    "// A thread takes a channel of a head, of up to SHARE tokens: their reads are on their way at once. Grid\n"
-    "// (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new tokens;\n"
-    "// what is behind them is padding and stays out of the cache. The bias is that of the matrix product which\n"
-    "// made qkv, added here to save a pass over memory. The cache is of type KV, float or half.\n"
+    "// A thread takes a channel of a head, a GPU's of up to SHARE tokens: their reads are on their way at once. Grid\n"
+    "// (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new tokens; what is behind them is padding and stays out of\n"
+    "// the cache. The bias is that of the matrix product which made qkv, added here to save a pass over memory. The\n"
+    "// cache is of type KV, float or half.\n"
     "template <typename KV>\n"
     "kernel void split_heads(\n"
     "    device const float *qkv [[buffer(0)]],    // [B,T,3C]\n"
@@ -4540,13 +4546,15 @@ const KernelSource kernel_sources[] = {
     "    largest = simd_max(largest);\n"
     "    zero = simd_sum(zero);\n"
     "    bool is_usual = zero == 0.0f && largest > 1e-30f;\n"
-    "    float inverse = is_usual ? 127.0f / largest : 0.0f;\n"
+    "    // Within the bound anyway; but a compiler that may regroup would divide each x otherwise.\n"
+    "    float inverse = is_usual ? min(127.0f / largest, 1.27e32f) : 0.0f;\n"
     "    for (uint i = lane; i < BLOCK; i += lanes) values[first + i] = is_usual ? char(rint(x[first + i] * inverse)) : 0;\n"
     "    simdgroup_barrier(mem_flags::mem_device); // the other lanes' values\n"
-    "    device const char *four = values + first;\n"
+    "    device const uint *words = (device const uint *)(values + first);\n"
     "    int total = 0;\n"
     "    for (uint i = lane; i < BLOCK / 4; i += lanes) {\n"
-    "        int sum = four[4 * i] + four[4 * i + 1] + four[4 * i + 2] + four[4 * i + 3];\n"
+    "        uint w = words[i]; // four values, each brought to the top and down again, with its sign\n"
+    "        int sum = (int(w << 24) >> 24) + (int(w << 16) >> 24) + (int(w << 8) >> 24) + (int(w) >> 24);\n"
     "        offset[first / 4 + i] = -8 * sum;\n"
     "        total += sum;\n"
     "    }\n"

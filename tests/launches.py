@@ -140,7 +140,7 @@ def gelu_forward(random):
 def bias_gelu(random, type):
     T, N = size(random, 6), size(random, 100)
     out = Empty((T, N), TYPES[type])
-    return threads(random, -(-N // 4), T), [normal(random, T, N), normal(random, N), out, T, N]
+    return threads(random, N, T), [normal(random, T, N), normal(random, N), out, T, N]
 
 
 def argmax_sample(random):
@@ -304,7 +304,7 @@ def split_heads(random, type):
     kept = [cached(random, type, B, nh, capacity, hs) for _ in ("keys", "values")]
     qkv, bias = normal(random, B, T, 3 * nh * hs), normal(random, 3 * nh * hs)
     arguments = [qkv, bias, lengths, counts, Empty((B, nh, T, hs)), *kept, T, nh, hs, capacity]
-    return threads(random, hs, -(-T // 4), B * nh), arguments
+    return threads(random, hs, T, B * nh), arguments
 
 
 def merge_heads(random):

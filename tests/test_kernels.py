@@ -21,7 +21,6 @@ NO_TOKEN = 0xFFFFFFFF
 FLASH_QUERIES = 4  # QUERIES of kernels/flash_attention_hs64.metal
 PROMPT_QUERIES = 32  # QUERIES of kernels/flash_attention_prompt.metal
 TILE_QUERIES = 64  # QUERIES of kernels/flash_attention_tiles.metal
-HEADS_SHARE = GELU_SHARE = 4  # SHARE of kernels/heads.metal and kernels/fused_bias_gelu.metal
 THREADS = [0, 1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 1000, 1024]  # of a threadgroup; 0: any
 if BUILD.name == "asan":  # which looks at memory, not at results
     THREADS = [0, 1, 33, 256, 1024]
@@ -570,7 +569,7 @@ def test_bias_gelu(thread_count, suffix, dtype, rounding, device, random):
         x, bias = normal(random, T, N), normal(random, N)
         x[:, 0], bias[0] = 4, 1
         out = device.run(
-            f"bias_gelu{suffix}", threads(-(-N // GELU_SHARE) + 3, T + 1), x, bias, Out((T, N), dtype), T, N,
+            f"bias_gelu{suffix}", threads(N + 3, T + 1), x, bias, Out((T, N), dtype), T, N,
             threads=thread_count,
         )  # fmt: skip
         check_rows(out, reference.gelu(x.astype(numpy.float64) + bias), TOLERANCE + rounding)
@@ -609,7 +608,7 @@ def test_split_heads(thread_count, type, device, random):
         counts = random.integers(0, T + 1, B).astype(numpy.uint32)
         keys, values = normal(random, 2, B, nh, capacity, hs).astype(CACHE_TYPES[type])
         q, new_keys, new_values = device.run(
-            f"split_heads_{type}", threads(hs + 3, -(-T // HEADS_SHARE) + 1, B * nh), qkv, bias, lengths, counts,
+            f"split_heads_{type}", threads(hs + 3, T + 1, B * nh), qkv, bias, lengths, counts,
             Out((B, nh, T, hs)), InOut(keys), InOut(values), T, nh, hs, capacity,
             threads=thread_count,
         )  # fmt: skip
