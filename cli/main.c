@@ -45,8 +45,9 @@ static const Verb verbs[] = {
     {"bench", "[MODEL]", "measure speed",
      "Measure prefill (a prompt of random tokens) and decode (token by token, after a prompt of\n"
      "one) as `run` does them, sampling included: the median of the repetitions, the slowest\n"
-     "and the fastest. On a CPU the speed of a matrix product and of reading memory are\n"
-     "measured too, and prefill and decode given as shares of them.",
+     "and the fastest. On a CPU the speed of a matrix product in floats and of reading memory\n"
+     "are measured too, and prefill and decode given as shares of them; block formats are\n"
+     "multiplied as integers, which can be more than all of it.",
      1, verb_bench},
 };
 

@@ -55,7 +55,7 @@ def write_file(model, type, folder):
 
 def our_nats(path, text):
     """Mean nats per token, and how many tokens they are of."""
-    said = run("perplexity", path, text)
+    said = run("perplexity", path, text, "--device", "cpu", "--integer-products", "off")
     loss = re.search(r"^mean loss +([\d.]+) nats", said, re.M).group(1)
     return float(loss), int(re.search(r"^counted +(\d+) tokens", said, re.M).group(1))
 
