@@ -52,18 +52,20 @@ static void store(device float *out, FloatColumns total, uint count, bool add)
 }
 #endif
 
+// Four bytes, which may lie at any address.
+static uint word_at(device const uchar *four)
+{
+    return uint(four[0]) | uint(four[1]) << 8 | uint(four[2]) << 16 | uint(four[3]) << 24;
+}
+
 // Values 4i … 4i + 3 of a block, + 128.
 static uint word_of(device const block_q8_0 &block, uint i)
 {
-    device const char *four = block.values + 4 * i;
-    return (uint(uchar(four[0])) | uint(uchar(four[1])) << 8 | uint(uchar(four[2])) << 16 | uint(uchar(four[3])) << 24) ^
-           0x80808080u;
+    return word_at((device const uchar *)block.values + 4 * i) ^ 0x80808080u;
 }
 static uint word_of(device const block_q4_0 &block, uint i)
 {
-    device const uchar *four = block.nibbles + 4 * (i % 4);
-    uint both = uint(four[0]) | uint(four[1]) << 8 | uint(four[2]) << 16 | uint(four[3]) << 24;
-    return (both >> i / 4 * 4 & 0x0f0f0f0fu) + 0x78787878u; // − 8 + 128
+    return (word_at(block.nibbles + 4 * (i % 4)) >> i / 4 * 4 & 0x0f0f0f0fu) + 0x78787878u; // − 8 + 128
 }
 
 // `part` blocks of `rows` weight rows, `blocks` apart.

@@ -47,7 +47,7 @@ static DeviceArgument activations(const LLMPipeline *llm, DeviceBuffer *buffer, 
 
 /* The kernels of each weight format. */
 static const struct {
-    const char *linear, *tile, *embedding, *dequantise, *integer_linear, *integer_matmul;
+    const char *linear, *tile, *embedding, *integer_linear, *integer_matmul;
     const char *norm_linear[2][2];  /* [wide][two tokens at a time] */
     const char *linear_residual[2]; /* [two tokens at a time] */
 } format_kernels[] = {
@@ -60,32 +60,22 @@ static const struct {
     [TENSOR_F16] = {.linear = "linear_f16",
                     .tile = "linear_tile_f16",
                     .embedding = "embedding_forward_f16",
-                    .dequantise = "dequantise_f16",
                     .norm_linear = {{"norm_linear_f16", "norm_linear_f16"},
                                     {"norm_linear_wide_f16", "norm_linear_wide_f16"}},
                     .linear_residual = {"linear_residual_f16", "linear_residual_f16"}},
     [TENSOR_Q4_0] = {.linear = "linear_q4_0",
                      .embedding = "embedding_forward_q4_0",
-                     .dequantise = "dequantise_q4_0",
                      .integer_linear = "integer_linear_q4_0",
                      .integer_matmul = "integer_matmul_q4_0"},
-    [TENSOR_Q4_1] = {.linear = "linear_q4_1",
-                     .embedding = "embedding_forward_q4_1",
-                     .dequantise = "dequantise_q4_1"},
-    [TENSOR_Q5_0] = {.linear = "linear_q5_0",
-                     .embedding = "embedding_forward_q5_0",
-                     .dequantise = "dequantise_q5_0"},
-    [TENSOR_Q5_1] = {.linear = "linear_q5_1",
-                     .embedding = "embedding_forward_q5_1",
-                     .dequantise = "dequantise_q5_1"},
+    [TENSOR_Q4_1] = {.linear = "linear_q4_1", .embedding = "embedding_forward_q4_1"},
+    [TENSOR_Q5_0] = {.linear = "linear_q5_0", .embedding = "embedding_forward_q5_0"},
+    [TENSOR_Q5_1] = {.linear = "linear_q5_1", .embedding = "embedding_forward_q5_1"},
     [TENSOR_Q8_0] = {.linear = "linear_q8_0",
                      .embedding = "embedding_forward_q8_0",
-                     .dequantise = "dequantise_q8_0",
                      .integer_linear = "integer_linear_q8_0",
                      .integer_matmul = "integer_matmul_q8_0"},
     [TENSOR_Q6_K] = {.linear = "linear_q6_K",
                      .embedding = "embedding_forward_q6_K",
-                     .dequantise = "dequantise_q6_K",
                      .integer_linear = "integer_linear_q6_K"},
 };
 
@@ -123,7 +113,7 @@ static bool suits_halves(const LLMPipeline *llm, uint32_t rows) {
 
 /* Never for the embedding of a quantised model, whose float copy would be larger than the model. */
 static bool suits_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t T) {
-    if (!format_kernels[weight->type].dequantise) return T >= MATMUL_TOKENS_FLOAT;
+    if (weight->type == TENSOR_F32) return T >= MATMUL_TOKENS_FLOAT;
     return T >= (llm->is_gpu ? MATMUL_TOKENS_GPU : MATMUL_TOKENS) &&
            weight->buffer != llm->weights.output.buffer;
 }
@@ -138,13 +128,9 @@ static void multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight, D
                      uint32_t T) {
     uint32_t N = weight->rows, K = weight->columns;
     DeviceBuffer *floats = weight->buffer;
-    const char *dequantise = format_kernels[weight->type].dequantise;
-    if (dequantise) {
-        uint32_t count = N * K, block = tensor_type_block(weight->type);
+    if (weight->type != TENSOR_F32) {
         floats = llm->dequantised;
-        dispatch(llm->device, dequantise,
-                 block > 1 ? grid_simdgroups(count / block) : grid_threads(count, 1, 1),
-                 BUFFER(weight->buffer), FLOATS(floats, count), arg_u32(count));
+        weights_dequantise(llm->device, weight, floats);
     }
     device_matmul(llm->device, &(DeviceMatmul){.x = x,
                                                .weight = BUFFER(floats),

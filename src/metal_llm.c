@@ -8,27 +8,21 @@
 
 /* --- open --- */
 
-static bool check_switch(const char *name, const char *value, LLMError *error) {
-    if (!value || !strcmp(value, "on") || !strcmp(value, "off")) return true;
-    return error_set(error, LLM_ERROR_ARGUMENT, "unknown %s '%s'; use on or off", name, value);
+/* One of two words, or NULL. */
+static bool check_choice(const char *what, const char *value, const char *of, const char *first,
+                         const char *second, LLMError *error) {
+    if (!value || !strcmp(value, first) || !strcmp(value, second)) return true;
+    return error_set(error, LLM_ERROR_ARGUMENT, "unknown %s '%s'%s; use %s or %s", what, value, of,
+                     first, second);
 }
 
 static bool check_options(const LLMOptions *options, const ModelConfig *config, LLMError *error) {
-    const char *attention = options->attention;
-    if (attention && strcmp(attention, "flash") && strcmp(attention, "naive"))
-        return error_set(error, LLM_ERROR_ARGUMENT, "unknown attention '%s'; use flash or naive",
-                         attention);
-    if (!check_switch("fusion", options->fusion, error) ||
-        !check_switch("integer products", options->integer_products, error))
+    if (!check_choice("attention", options->attention, "", "flash", "naive", error) ||
+        !check_choice("fusion", options->fusion, "", "on", "off", error) ||
+        !check_choice("integer products", options->integer_products, "", "on", "off", error) ||
+        !check_choice("form", options->weights, " of the weights", "stored", "f16", error) ||
+        !check_choice("type", options->cache, " of the KV cache", "f32", "f16", error))
         return false;
-    const char *weights = options->weights;
-    if (weights && strcmp(weights, "stored") && strcmp(weights, "f16"))
-        return error_set(error, LLM_ERROR_ARGUMENT,
-                         "unknown form '%s' of the weights; use stored or f16", weights);
-    const char *cache = options->cache;
-    if (cache && strcmp(cache, "f32") && strcmp(cache, "f16"))
-        return error_set(error, LLM_ERROR_ARGUMENT,
-                         "unknown type '%s' of the KV cache; use f32 or f16", cache);
     if (options->context > config->context)
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "a context of %u tokens was asked for, but the model has %u positions",

@@ -90,16 +90,22 @@ static bool usable_in_place(const Tensor *tensor) {
            (uintptr_t)tensor->data % alignment(tensor->type) == 0;
 }
 
+void weights_dequantise(Device *device, const Matrix *matrix, DeviceBuffer *floats) {
+    uint32_t count = matrix->rows * matrix->columns, block = tensor_type_block(matrix->type);
+    char kernel[32];
+    snprintf(kernel, sizeof kernel, "dequantise_%s", tensor_type_name(matrix->type));
+    dispatch(device, kernel, block > 1 ? grid_simdgroups(count / block) : grid_threads(count, 1, 1),
+             arg_buffer(matrix->buffer, 0), arg_part(floats, 0, count * sizeof(float)),
+             arg_u32(count));
+}
+
 /* Blocks to halves, on the device and by its kernels. */
 static bool to_halves(Loader *loader, Matrix *matrix) {
     Device *device = loader->device;
-    uint32_t count = matrix->rows * matrix->columns, block = tensor_type_block(matrix->type);
+    uint32_t count = matrix->rows * matrix->columns;
     DeviceBuffer *floats = device_buffer_new(device, count * sizeof(float)),
                  *halves = device_buffer_new(device, count * (size_t)2);
-    char dequantise[32];
-    snprintf(dequantise, sizeof dequantise, "dequantise_%s", tensor_type_name(matrix->type));
-    dispatch(device, dequantise, grid_simdgroups(count / block), arg_buffer(matrix->buffer, 0),
-             arg_buffer(floats, 0), arg_u32(count));
+    weights_dequantise(device, matrix, floats);
     dispatch(device, "convert_f16", grid_threads(count, 1, 1), arg_buffer(floats, 0),
              arg_buffer(halves, 0), arg_u32(count));
     device_wait(device, device_submit(device));

@@ -1035,8 +1035,8 @@ const Kernel kernel_table[] = {
     {"integer_linear_q8_0", "integer_linear.metal", 142, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
     {"integer_linear_q4_0", "integer_linear.metal", 165, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
     {"integer_linear_q6_K", "integer_linear.metal", 188, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
-    {"integer_matmul_q8_0", "integer_matmul.metal", 116, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
-    {"integer_matmul_q4_0", "integer_matmul.metal", 116, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
+    {"integer_matmul_q8_0", "integer_matmul.metal", 118, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
+    {"integer_matmul_q4_0", "integer_matmul.metal", 118, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
     {"layernorm_forward", "layernorm.metal", 27, layernorm_forward_count, layernorm_forward_parameters},
     {"layernorm_forward_f16", "layernorm.metal", 27, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
     {"linear_f32", "linear.metal", 26, linear_f32_count, linear_f32_parameters},
@@ -3238,18 +3238,20 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "#endif\n"
     "\n"
+    "// Four bytes, which may lie at any address.\n"
+    "static uint word_at(device const uchar *four)\n"
+    "{\n"
+    "    return uint(four[0]) | uint(four[1]) << 8 | uint(four[2]) << 16 | uint(four[3]) << 24;\n"
+    "}\n"
+    "\n"
     "// Values 4i … 4i + 3 of a block, + 128.\n"
     "static uint word_of(device const block_q8_0 &block, uint i)\n"
     "{\n"
-    "    device const char *four = block.values + 4 * i;\n"
-    "    return (uint(uchar(four[0])) | uint(uchar(four[1])) << 8 | uint(uchar(four[2])) << 16 | uint(uchar(four[3])) << 24) ^\n"
-    "           0x80808080u;\n"
+    "    return word_at((device const uchar *)block.values + 4 * i) ^ 0x80808080u;\n"
     "}\n"
     "static uint word_of(device const block_q4_0 &block, uint i)\n"
     "{\n"
-    "    device const uchar *four = block.nibbles + 4 * (i % 4);\n"
-    "    uint both = uint(four[0]) | uint(four[1]) << 8 | uint(four[2]) << 16 | uint(four[3]) << 24;\n"
-    "    return (both >> i / 4 * 4 & 0x0f0f0f0fu) + 0x78787878u; // − 8 + 128\n"
+    "    return (word_at(block.nibbles + 4 * (i % 4)) >> i / 4 * 4 & 0x0f0f0f0fu) + 0x78787878u; // − 8 + 128\n"
     "}\n"
     "\n"
     "// `part` blocks of `rows` weight rows, `blocks` apart.\n"

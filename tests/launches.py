@@ -13,6 +13,7 @@ import pathlib
 import gguf
 import numpy
 
+import reference
 from library import ROOT
 from toolchain import kernels_of
 
@@ -255,16 +256,14 @@ def quantise_activations(random):
 def integer_linear(random, format):
     T, N, K = size(random, 12), size(random, 20), FORMATS[format] * size(random, 3)
     x = random.integers(-127, 128, (T, K)).astype(numpy.int8)
-    offset = -8 * x.reshape(T, -1, 4).sum(2, numpy.int32)
-    arguments = [x, offset, normal(random, T, K // 32), packed(random, format, N, K)]
+    arguments = [x, reference.offsets(x), normal(random, T, K // 32), packed(random, format, N, K)]
     return simdgroups(random, N), [*arguments, normal(random, N), Empty((T, N)), T, K, N]
 
 
 def integer_matmul(random, format):
     T, N, K = size(random, 20), size(random, 70), FORMATS[format] * size(random, 30)
     x = random.integers(-127, 128, (T, K)).astype(numpy.int8)
-    offset = -128 * x.reshape(T, -1, 32).sum(2, numpy.int32)
-    arguments = [x, offset, normal(random, T, K // 32), packed(random, format, N, K)]
+    arguments = [x, reference.block_offsets(x), normal(random, T, K // 32), packed(random, format, N, K)]
     return threadgroups(random, -(-N // 32)), [*arguments, Empty((T, N)), T, K, N]
 
 

@@ -62,3 +62,16 @@ def logit_error(actual, expected):
     expected = expected - expected.mean(-1, keepdims=True)
     norm = lambda x: numpy.linalg.norm(x, axis=-1)
     return numpy.max(norm(actual - expected) / norm(expected))
+
+
+# --- activations rounded to 8 bits ---
+
+
+def offsets(values):
+    """−8 · the sum of four neighbours."""
+    return -8 * values.reshape(len(values), -1, 4).sum(2, numpy.int32)
+
+
+def block_offsets(values):
+    """−128 · the sum of 32 neighbours."""
+    return -128 * values.reshape(len(values), -1, 32).sum(2, numpy.int32)

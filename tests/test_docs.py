@@ -15,6 +15,7 @@ import pytest
 
 import launches
 import models
+import reference
 from device import InOut, Out, simdgroups, threadgroups, threads
 from library import BUILD, ROOT, Parameter, kernel_table
 
@@ -291,15 +292,14 @@ def integer_linear_case(random, format):
     grid, inputs, _, exact = linear_case(random, format)
     T, K = inputs["T"], inputs["K"]
     x = random.integers(0, 128, (T, K)).astype(numpy.int8)
-    added = {"x": x, "x_offset": -8 * x.reshape(T, -1, 4).sum(2, numpy.int32)}
+    added = {"x": x, "x_offset": reference.offsets(x)}
     added["x_scale"] = random.uniform(2e-3, 4e-3, (T, K // 32)).astype(numpy.float32)
     return grid, inputs | added, NUMPY["integer_linear"], exact | added
 
 
 def integer_matmul_case(random, format):
     _, inputs, _, exact = integer_linear_case(random, format)
-    offset = -128 * inputs["x"].reshape(inputs["T"], -1, 32).sum(2, numpy.int32)
-    added = {"x_offset": offset, "x_scale": inputs["x_scale"]}
+    added = {"x_offset": reference.block_offsets(inputs["x"]), "x_scale": inputs["x_scale"]}
     return threadgroups(-(-inputs["N"] // 32)), inputs | added, NUMPY["integer_matmul"], exact | added
 
 

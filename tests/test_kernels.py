@@ -132,16 +132,6 @@ def test_linear(thread_count, format, device, random):
 # --- integer products ---
 
 
-def offsets(values):
-    """−8 · the sum of four neighbours."""
-    return -8 * values.reshape(len(values), -1, 4).sum(2, numpy.int32)
-
-
-def block_offsets(values):
-    """−128 · the sum of 32 neighbours."""
-    return -128 * values.reshape(len(values), -1, 32).sum(2, numpy.int32)
-
-
 @covers("quantise_activations")
 @each_thread_count
 def test_quantise_activations(thread_count, device, random):
@@ -151,8 +141,8 @@ def test_quantise_activations(thread_count, device, random):
         arguments = [x, *outputs, Out((blocks, 1), numpy.int32), 32 * blocks]
         kernel, grid = "quantise_activations", simdgroups(blocks)
         values, offset, scale, block_offset = device.run(kernel, grid, *arguments, threads=thread_count)
-        assert numpy.array_equal(offset, offsets(values))
-        assert numpy.array_equal(block_offset, block_offsets(values))
+        assert numpy.array_equal(offset, reference.offsets(values))
+        assert numpy.array_equal(block_offset, reference.block_offsets(values))
         return values, scale
 
     for blocks in (1, 2, 7, 33):
@@ -183,7 +173,7 @@ def test_integer_linear(thread_count, format, device, random):
         bias = normal(random, N, mean=3)
         data, weight = packed(random, format, N, K)
         kernel = "integer_linear_" + FORMATS[format][0].removeprefix("linear_")
-        arguments = [x, offsets(x), x_scale, data, bias, Out((T, N)), T, K, N]
+        arguments = [x, reference.offsets(x), x_scale, data, bias, Out((T, N)), T, K, N]
         out = device.run(kernel, simdgroups(N), *arguments, threads=thread_count)
         exact = x * numpy.repeat(x_scale, 32, axis=1).astype(numpy.float64)
         check_rows(out, exact @ weight.T.astype(numpy.float64) + bias)
@@ -208,7 +198,7 @@ def test_integer_matmul(thread_count, format, device, random):
         x_scale = uniform(random, T, K // 32, low=2e-3, high=4e-3)
         data, weight = packed(random, format, N, K)
         kernel, grid = f"integer_matmul_{format.lower()}", threadgroups(-(-N // columns))
-        arguments = [x, block_offsets(x), x_scale, data, Out((T, N)), T, K, N]
+        arguments = [x, reference.block_offsets(x), x_scale, data, Out((T, N)), T, K, N]
         out = device.run(kernel, grid, *arguments, threads=thread_count)
         exact = x * numpy.repeat(x_scale, 32, axis=1).astype(numpy.float64)
         check_rows(out, exact @ weight.T.astype(numpy.float64))
@@ -231,11 +221,11 @@ def test_the_largest_integer_products(value, device):
     for format, K, data, weight in [(f, *block) for f, all in blocks.items() for block in all]:
         x, scale = numpy.full((1, K), value, numpy.int8), numpy.ones((1, K // 32), numpy.float32)
         data, bias = numpy.frombuffer(data, numpy.uint8).copy(), numpy.zeros(1, numpy.float32)
-        arguments = [x, offsets(x), scale, data, bias, Out((1, 1)), 1, K, 1]
+        arguments = [x, reference.offsets(x), scale, data, bias, Out((1, 1)), 1, K, 1]
         out = device.run(f"integer_linear_{format}", simdgroups(1), *arguments)
         check_rows(out, numpy.array([[float(K) * value * weight]]))
         if format != "q6_K":
-            arguments = [x, block_offsets(x), scale, data, Out((1, 1)), 1, K, 1]
+            arguments = [x, reference.block_offsets(x), scale, data, Out((1, 1)), 1, K, 1]
             out = device.run(f"integer_matmul_{format}", threadgroups(1), *arguments)
             check_rows(out, numpy.array([[float(K) * value * weight]]))
 
