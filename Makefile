@@ -58,10 +58,10 @@ CPPFLAGS   += $(if $(METAL_ONLY),-DMETAL_LLM_METAL_ONLY)
 
 KERNELS := $(sort $(wildcard kernels/*.metal))
 names   := $(KERNELS:kernels/%.metal=%)
-METAL   := $(addprefix src/metal_,context.c compile.c matrix.c objc.c)
-OTHERS  := $(wildcard src/cuda_*.c src/cpu_*.c src/simt_*.c)
+METAL   := $(addprefix src/device/metal_,context.c compile.c matrix.c objc.c)
+OTHERS  := $(wildcard src/device/cuda_*.c src/device/cpu_*.c src/device/simt_*.c)
 left_out := $(if $(filter Darwin iOS,$(OS)),$(if $(METAL_ONLY),$(OTHERS)),$(METAL))
-SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/checkpoint/*.c)) msl/bind.c $(if $(METAL_ONLY),,msl/simt/simt.c)
+SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/*/*.c)) msl/bind.c $(if $(METAL_ONLY),,msl/simt/simt.c)
 COMMAND_SOURCES := $(wildcard cli/*.c)
 
 objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o
@@ -121,11 +121,11 @@ preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$
 OBJC             ?= gcc
 STAND_IN         := tests/apple/stand_in
 stand_in         := $(if $(filter Linux,$(OS)),$(addprefix $(BUILD)/stand_in/,libmetal_llm_internal.so metal-llm))
-stand_in_objects := $(filter-out $(BUILD)/src/device.o,$(objects)) $(BUILD)/stand_in/src/device.o $(METAL:%.c=$(BUILD)/%.o) \
+stand_in_objects := $(filter-out $(BUILD)/src/device/device.o,$(objects)) $(BUILD)/stand_in/src/device/device.o $(METAL:%.c=$(BUILD)/%.o) \
     $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard $(STAND_IN)/*.[mc])))
 stand_in_libs    := -lobjc -Wl,--wrap=getpagesize
 
-$(BUILD)/stand_in/src/device.o: src/device.c
+$(BUILD)/stand_in/src/device/device.o: src/device/device.c
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -DMETAL_STAND_IN -c $< -o $@
@@ -178,8 +178,7 @@ build-clang:
 SECONDS_EACH ?= 15
 CLANG        := $(subst clang++,clang,$(CLANGXX))
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-PARSERS      := src/error.c src/file_map.c src/tokens.c src/utf8.c src/split.c src/special_tokens.c \
-    $(wildcard src/tokenizer*.c src/checkpoint/*.c)
+PARSERS      := src/error.c src/tokens.c $(wildcard src/tokenizer/*.c src/checkpoint/*.c)
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile
 	@mkdir -p $(@D)
@@ -205,7 +204,7 @@ build: $(metal_check) $(BUILD)/metal-llm $(BUILD)/libmetal-llm.a $(BUILD)/$(SHAR
 
 # --- the binder and what it writes ---
 
-$(BUILD)/bind: msl/bind.c msl/bind_main.c msl/bind.h src/kernel.h
+$(BUILD)/bind: msl/bind.c msl/bind_main.c msl/bind.h src/device/kernel.h
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(HOST_CC) $(CFLAGS) -D_GNU_SOURCE -Isrc -Imsl $(filter %.c,$^) -o $@
@@ -410,7 +409,7 @@ clean:
 	rm -rf $(BUILD)
 
 format:
-	clang-format -i $(wildcard src/*.[ch] src/checkpoint/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c tests/*/*/*.c)
+	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c tests/*/*/*.c)
 
 c_objects := $(filter-out $(BUILD)/kernels/%,$(objects)) $(command_objects) $(check_objects) $(METAL:%.c=$(BUILD)/%.o)
 c-objects: $(c_objects)

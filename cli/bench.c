@@ -1,5 +1,5 @@
 /* bench.c — tokens per second of prefill and decode, on the path that `run` takes. */
-#include "llm_pipeline.h"
+#include "model/llm_pipeline.h"
 #include "machine.h"
 #include "model.h"
 #include "options.h"

@@ -1,5 +1,5 @@
 /* kernels.c — the kernels that are built into the program. */
-#include "kernel.h"
+#include "device/kernel.h"
 #include "options.h"
 #include "suggest.h"
 

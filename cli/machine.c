@@ -1,6 +1,6 @@
 #include "machine.h"
-#include "device.h"
-#include "thread_pool.h"
+#include "device/device.h"
+#include "device/thread_pool.h"
 #include "units.h"
 
 #include <stdlib.h>

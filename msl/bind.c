@@ -1180,7 +1180,7 @@ static void write_string(const char *text, size_t size, FILE *out) {
 }
 
 void bind_write_texts(const BoundFile *files, size_t count, const char *name, FILE *out) {
-    fprintf(out, "#include \"kernel.h\"\n\nconst KernelSource %ss[] = {\n", name);
+    fprintf(out, "#include \"device/kernel.h\"\n\nconst KernelSource %ss[] = {\n", name);
     for (size_t f = 0; f < count; f++) {
         fprintf(out, "    {\"%s\",\n", base_name(files[f].path));
         write_string(files[f].text, files[f].size, out);
@@ -1190,7 +1190,7 @@ void bind_write_texts(const BoundFile *files, size_t count, const char *name, FI
 }
 
 void bind_write_table(const BoundFile *files, size_t count, FILE *out) {
-    fputs("#include \"kernel.h\"\n\n", out);
+    fputs("#include \"device/kernel.h\"\n\n", out);
     for (size_t f = 0; f < count; f++) {
         for (size_t k = 0; k < files[f].kernel_count; k++) {
             const BoundKernel *kernel = &files[f].kernels[k];

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "kernel.h"
+#include "device/kernel.h"
 
 enum { BIND_PARAMETERS = 32 };
 

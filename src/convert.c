@@ -2,9 +2,9 @@
 
 #include "checkpoint/gguf_write.h"
 #include "checkpoint/values.h"
-#include "device.h"
-#include "thread_pool.h"
-#include "tokenizer_texts.h"
+#include "device/device.h"
+#include "device/thread_pool.h"
+#include "tokenizer/tokenizer_texts.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

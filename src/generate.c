@@ -1,5 +1,5 @@
 /* generate.c — prefill a prompt, decode token by token, logits and losses of a text. */
-#include "llm_pipeline.h"
+#include "model/llm_pipeline.h"
 #include "tokens.h"
 
 #include <stdlib.h>

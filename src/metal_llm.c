@@ -1,5 +1,5 @@
 /* metal_llm.c — the public interface: open and close a model, text to tokens and back. */
-#include "llm_pipeline.h"
+#include "model/llm_pipeline.h"
 #include "tokens.h"
 
 #include <stdio.h>

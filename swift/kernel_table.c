@@ -1,4 +1,4 @@
-#include "kernel.h"
+#include "device/kernel.h"
 
 static const KernelParameter gelu_forward_parameters[] = {
     {"in", "float", PARAMETER_READ, 0, 4},
@@ -1072,7 +1072,7 @@ const Kernel kernel_table[] = {
 };
 const size_t kernel_count = 85;
 
-#include "kernel.h"
+#include "device/kernel.h"
 
 const KernelSource kernel_sources[] = {
     {"activation.metal",

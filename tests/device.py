@@ -1,4 +1,4 @@
-"""Kernels on a device, from numpy arrays to numpy arrays (src/device.h through ctypes).
+"""Kernels on a device, from numpy arrays to numpy arrays (src/device/device.h through ctypes).
 
     device = Device("simt", seed=3)
     out = device.run("gelu_forward", threads(n), x, Out(n), n)
@@ -25,7 +25,7 @@ class Error(Exception):
 
 
 class Grid(ctypes.Structure):
-    """DeviceGrid of src/device.h."""
+    """DeviceGrid of src/device/device.h."""
 
     _fields_ = [("item", ctypes.c_int)]
     _fields_ += [(name, ctypes.c_uint32) for name in ("x", "y", "z", "threads")]
@@ -73,7 +73,7 @@ class _Value(ctypes.Union):
 
 
 class _Argument(ctypes.Structure):
-    """DeviceArgument of src/device.h."""
+    """DeviceArgument of src/device/device.h."""
 
     _fields_ = [
         ("buffer", ctypes.c_void_p),
@@ -85,14 +85,14 @@ class _Argument(ctypes.Structure):
 
 
 class _Options(ctypes.Structure):
-    """DeviceOptions of src/device.h."""
+    """DeviceOptions of src/device/device.h."""
 
     _fields_ = [("threads", ctypes.c_uint32), ("seed", ctypes.c_uint64), ("profile", ctypes.c_bool)]
     _fields_ += [("kernels", ctypes.c_char_p), ("metal_device", ctypes.c_void_p)]
 
 
 class _Matmul(ctypes.Structure):
-    """DeviceMatmul of src/device.h."""
+    """DeviceMatmul of src/device/device.h."""
 
     _fields_ = [(name, _Argument) for name in ("x", "weight", "out")] + [
         ("M", ctypes.c_uint32),
@@ -160,7 +160,7 @@ class _Buffer:
 
 
 class Device:
-    """A target of src/device.h by name. After an Error it is opened afresh, so it stays usable."""
+    """A target of src/device/device.h by name. After an Error it is opened afresh, so it stays usable."""
 
     def __init__(
         self, name, seed=0, thread_count=0, kernels=None, profile=False, metal_device=None

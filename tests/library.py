@@ -32,7 +32,7 @@ class Tokens(ctypes.Structure):
 
 
 class Parameter(ctypes.Structure):
-    """KernelParameter of src/kernel.h."""
+    """KernelParameter of src/device/kernel.h."""
 
     _fields_ = [
         ("name", ctypes.c_char_p),
@@ -45,7 +45,7 @@ class Parameter(ctypes.Structure):
 
 
 class Kernel(ctypes.Structure):
-    """Kernel of src/kernel.h."""
+    """Kernel of src/device/kernel.h."""
 
     _fields_ = [
         ("name", ctypes.c_char_p),

@@ -20,7 +20,7 @@ def load():
 
 
 def compile(library, file, text, architecture=90, partial=False):
-    """Machine code (cuda_compile of src/cuda_compile.h); raises RuntimeError with its message.
+    """Machine code (cuda_compile of src/device/cuda_compile.h); raises RuntimeError with its message.
 
     library: of library.load(). file: the name that messages and line numbers refer to. text: bytes.
     """

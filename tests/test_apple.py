@@ -1,4 +1,4 @@
-"""The Metal target (src/metal_*.c) against what stands in for Apple's frameworks on Linux (tests/apple/stand_in):
+"""The Metal target (src/device/metal_*.c) against what stands in for Apple's frameworks on Linux (tests/apple/stand_in):
 what it does where something fails, what it hands to Metal, and that the stand-in notices each mistake."""
 
 import ctypes
@@ -49,8 +49,8 @@ ENCODINGS = {
 
 
 def messages():
-    """(class, selector, encodings of the result and the arguments) of src/metal_objc.h."""
-    table = (ROOT / "src/metal_objc.h").read_text().split("#define METAL_MESSAGES")[1]
+    """(class, selector, encodings of the result and the arguments) of src/device/metal_objc.h."""
+    table = (ROOT / "src/device/metal_objc.h").read_text().split("#define METAL_MESSAGES")[1]
     table = table.split("\n\n")[0].replace("\\\n", " ")
     for text in re.findall(r"MESSAGE\(([^()]*)\)", table):
         text = re.sub(r'"\s+"', "", text)

@@ -8,7 +8,7 @@ import pytest
 from conftest import SEED
 from library import ROOT
 
-SOURCES = ["tests/thread_pool_stress.c", "src/thread_pool.c", "src/error.c"]
+SOURCES = ["tests/thread_pool_stress.c", "src/device/thread_pool.c", "src/error.c"]
 
 
 @pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])

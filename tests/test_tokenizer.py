@@ -32,7 +32,7 @@ FILES = [  # the order of the enum in tokenizer_files.h
 
 
 class File(ctypes.Structure):
-    """TokenizerFile of src/tokenizer_files.h."""
+    """TokenizerFile of src/tokenizer/tokenizer_files.h."""
 
     _fields_ = [("present", ctypes.c_bool), ("data", ctypes.c_char_p), ("size", ctypes.c_size_t)]
 

@@ -1,6 +1,6 @@
 /* thread_pool_stress.c — every chunk is done once, and a job begins when the one before it is done.
  * Prints "ok" or what went wrong. Argument: seed. */
-#include "thread_pool.h"
+#include "device/thread_pool.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

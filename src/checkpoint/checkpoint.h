@@ -7,7 +7,7 @@
 #ifndef METAL_LLM_CHECKPOINT_H
 #define METAL_LLM_CHECKPOINT_H
 
-#include "tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 typedef enum TensorType {
     TENSOR_F32,

@@ -1,6 +1,6 @@
 /* families.c — names this Mac's GPU and the families of features that it has, for the log of a test
  * run. */
-#include "metal_objc.h"
+#include "device/metal_objc.h"
 
 #include <stdio.h>
 

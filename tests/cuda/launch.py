@@ -90,7 +90,7 @@ class GPU:
         self.call("cuMemcpyHtoD_v2", address, data, ctypes.c_size_t(len(data)))
 
     def run(self, plan, launch):
-        """As src/cuda_context.c does it: pointers and values in slots, threadgroup memory side by side."""
+        """As src/device/cuda_context.c does it: pointers and values in slots, threadgroup memory side by side."""
         function, bound, shared, buffers = self.function(plan, launch), Arguments(), 0, []
         for argument in launch["arguments"]:
             index = argument["index"]

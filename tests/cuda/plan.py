@@ -30,7 +30,7 @@ import nvrtc
 from library import BUILD, ROOT
 
 LANES = 32
-MOST_THREADS = 512  # of any kernel, by the registers that src/cuda_compile.c allows
+MOST_THREADS = 512  # of any kernel, by the registers that src/device/cuda_compile.c allows
 TYPES = {short: dtype for dtype, short in checker.TYPES.items()}
 
 # Wrong kernels of a class that a tool of compute-sanitizer looks for, with what repairs them.

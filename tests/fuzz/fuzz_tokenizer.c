@@ -9,7 +9,7 @@
  *     build/fuzz_tokenizer -max_total_time=60 -dict=tests/fuzz/tokenizer.dict build/corpus \
  *         tests/fuzz/tokenizer
  */
-#include "tokenizer_files.h"
+#include "tokenizer/tokenizer_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>

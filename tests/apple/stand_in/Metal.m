@@ -1,6 +1,6 @@
 #include "Metal.h"
 
-#include "kernel.h"
+#include "device/kernel.h"
 #include "stand_in.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* MetalPerformanceShaders.m — matrix products, by the CPU's library. */
 #include "Metal.h"
 
-#include "cpu_matmul.h"
+#include "device/cpu_matmul.h"
 #include "stand_in.h"
 
 #include <stdlib.h>

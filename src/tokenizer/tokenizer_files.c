@@ -1,6 +1,6 @@
 #include "tokenizer_files.h"
 
-#include "file_map.h"
+#include "checkpoint/file_map.h"
 #include "hash.h"
 
 #include <cjson/cJSON.h>

@@ -1,7 +1,7 @@
 #include "weights.h"
 
 #include "checkpoint/values.h"
-#include "thread_pool.h"
+#include "device/thread_pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #define METAL_LLM_WEIGHTS_H
 
 #include "checkpoint/checkpoint.h"
-#include "device.h"
+#include "device/device.h"
 
 /* weight [rows, columns] = [out, in]. Float32, float16 and block formats stay as the file has them,
  * unless blocks are wanted as halves. */
