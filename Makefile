@@ -186,7 +186,7 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile
 	@$(CLANG) $(CPPFLAGS) -MF $@.d -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined $< $(PARSERS) -lcjson -lpcre2-8 -lm -o $@
 
-$(BUILD)/fuzz/seeds: tests/fuzz/seeds.py tests/models.py $(VENV)/done
+$(BUILD)/fuzz/seeds: tests/fuzz/seeds.py tests/support/models.py $(VENV)/done
 	@$(VENV)/bin/python $< $@ && touch $@
 
 run-fuzz-%: $(BUILD)/fuzz/fuzz_% $(BUILD)/fuzz/seeds

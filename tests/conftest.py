@@ -1,11 +1,14 @@
 """Shared by all tests: the library, fresh random numbers with a printed seed, the closing line."""
 
 import os
+import pathlib
 import secrets
 import sys
 
 import numpy
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "support"))
 
 import device as device_module
 import library as library_module

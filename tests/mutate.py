@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy
 
+sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
+
 import checker
 import launches
 from library import BUILD, ROOT

@@ -8,11 +8,14 @@ The seed is printed; set SEED to repeat a run.
 import argparse
 import concurrent.futures
 import os
+import pathlib
 import secrets
 import sys
 import time
 
 import numpy
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "support"))
 
 import checker
 import launches

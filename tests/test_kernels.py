@@ -1,6 +1,6 @@
 """Each kernel of kernels/ against numpy in float64, on every device.
 
-Outputs hold NaN before a run, buffers lie between sentinels (tests/device.py), inputs are fresh
+Outputs hold NaN before a run, buffers lie between sentinels (tests/support/device.py), inputs are fresh
 random numbers without cancellation, so that errors can be measured against the result itself. A
 kernel for another weight format is one more line in FORMATS.
 """

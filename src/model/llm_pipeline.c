@@ -320,7 +320,8 @@ static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
     const LayerWeights *layer = &llm->weights.layer[l];
     uint32_t C = config->channels, nh = config->heads, hs = C / nh, rows = B * T;
     size_t size = cache_type_size(llm->cache);
-    DeviceBuffer *bias = linear(llm, llm->norm, 0, &layer->qkv, layer->qkv_bias, llm->qkv, rows);
+    DeviceBuffer *bias =
+        linear(llm, llm->norm, 0, &layer->qkv.weight, layer->qkv.bias, llm->qkv, rows);
     dispatch(llm->device, cache_kernels[llm->cache].split_heads,
              grid_threads(hs, divide_up(T, share_of(llm)), B * nh), FLOATS(llm->qkv, 3 * rows * C),
              FLOATS(bias, 3 * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
@@ -342,8 +343,9 @@ static DeviceBuffer *as_input(LLMPipeline *llm, DeviceBuffer *attended, uint32_t
 /* norm → gelu. A bias that follows the matrix library costs a pass over memory: GELU takes it
  * along. */
 static void up_and_gelu(LLMPipeline *llm, const LayerWeights *layer, uint32_t rows) {
-    uint32_t N = layer->up.rows, count = rows * N;
-    DeviceBuffer *bias = linear(llm, llm->norm, 0, &layer->up, layer->up_bias, llm->up, rows);
+    uint32_t N = layer->up.weight.rows, count = rows * N;
+    DeviceBuffer *bias =
+        linear(llm, llm->norm, 0, &layer->up.weight, layer->up.bias, llm->up, rows);
     if (bias != llm->zeros)
         dispatch(llm->device, llm->halves ? "bias_gelu_f16" : "bias_gelu",
                  grid_threads(divide_up(N, share_of(llm)), rows, 1), FLOATS(llm->up, count),
@@ -379,7 +381,7 @@ static void norm(LLMPipeline *llm, uint32_t rows) {
     uint32_t C = llm->checkpoint->config.channels, count = rows * C;
     dispatch(llm->device, llm->halves ? "layernorm_forward_f16" : "layernorm_forward",
              grid_threadgroups(rows, 1, 1), FLOATS(llm->x, count),
-             BUFFER(layer->attention_norm_weight), BUFFER(layer->attention_norm_bias),
+             BUFFER(layer->attention_norm.weight), BUFFER(layer->attention_norm.bias),
              activations(llm, llm->norm, count), arg_u32(C),
              arg_f32(llm->checkpoint->config.epsilon));
 }
@@ -404,14 +406,15 @@ void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t 
             llm->halves = suits_halves(llm, rows);
         }
         attended = as_input(llm, attended, rows);
-        DeviceBuffer *bias = linear(llm, attended, 0, &layer->projection, layer->projection_bias,
-                                    llm->block_out, rows);
-        add_and_norm(llm, x, bias, llm->res, layer->mlp_norm_weight, layer->mlp_norm_bias, rows);
+        DeviceBuffer *bias = linear(llm, attended, 0, &layer->projection.weight,
+                                    layer->projection.bias, llm->block_out, rows);
+        add_and_norm(llm, x, bias, llm->res, layer->mlp_norm.weight, layer->mlp_norm.bias, rows);
         up_and_gelu(llm, layer, rows);
-        bias = linear(llm, llm->gelu, 0, &layer->down, layer->down_bias, llm->block_out, rows);
+        bias =
+            linear(llm, llm->gelu, 0, &layer->down.weight, layer->down.bias, llm->block_out, rows);
         add_and_norm(llm, llm->res, bias, llm->x,
-                     is_last ? weights->output_norm_weight : layer[1].attention_norm_weight,
-                     is_last ? weights->output_norm_bias : layer[1].attention_norm_bias, rows);
+                     is_last ? weights->output_norm.weight : layer[1].attention_norm.weight,
+                     is_last ? weights->output_norm.bias : layer[1].attention_norm.bias, rows);
     }
 }
 
@@ -504,15 +507,15 @@ static void decode_fused(LLMPipeline *llm, uint32_t B) {
     embed(llm, llm->ids, B, 1);
     for (uint32_t l = 0; l < weights->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
-        norm_linear(llm, layer->attention_norm_weight, layer->attention_norm_bias, &layer->qkv,
-                    layer->qkv_bias, false, llm->qkv, B);
+        norm_linear(llm, layer->attention_norm.weight, layer->attention_norm.bias,
+                    &layer->qkv.weight, layer->qkv.bias, false, llm->qkv, B);
         decode_attention(llm, l, false, B);
-        linear_residual(llm, llm->mixed, &layer->projection, layer->projection_bias, B);
-        norm_linear(llm, layer->mlp_norm_weight, layer->mlp_norm_bias, &layer->up, layer->up_bias,
-                    true, llm->gelu, B);
-        linear_residual(llm, llm->gelu, &layer->down, layer->down_bias, B);
+        linear_residual(llm, llm->mixed, &layer->projection.weight, layer->projection.bias, B);
+        norm_linear(llm, layer->mlp_norm.weight, layer->mlp_norm.bias, &layer->up.weight,
+                    layer->up.bias, true, llm->gelu, B);
+        linear_residual(llm, llm->gelu, &layer->down.weight, layer->down.bias, B);
     }
-    norm_linear(llm, weights->output_norm_weight, weights->output_norm_bias, &weights->output,
+    norm_linear(llm, weights->output_norm.weight, weights->output_norm.bias, &weights->output,
                 llm->zeros, false, llm->logits, B);
 }
 
@@ -593,16 +596,16 @@ static void decode_batch(LLMPipeline *llm, uint32_t B) {
     embed(llm, llm->ids, B, 1);
     for (uint32_t l = 0; l < weights->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
-        norm_linear_batch(llm, layer->attention_norm_weight, layer->attention_norm_bias,
-                          &layer->qkv, layer->qkv_bias, STORED, llm->qkv, B);
+        norm_linear_batch(llm, layer->attention_norm.weight, layer->attention_norm.bias,
+                          &layer->qkv.weight, layer->qkv.bias, STORED, llm->qkv, B);
         decode_attention(llm, l, true, B);
-        linear_batch(llm, llm->half_attended, &layer->projection, layer->projection_bias, ADDED,
-                     llm->x, B);
-        norm_linear_batch(llm, layer->mlp_norm_weight, layer->mlp_norm_bias, &layer->up,
-                          layer->up_bias, GELU, llm->gelu, B);
-        linear_batch(llm, llm->gelu, &layer->down, layer->down_bias, ADDED, llm->x, B);
+        linear_batch(llm, llm->half_attended, &layer->projection.weight, layer->projection.bias,
+                     ADDED, llm->x, B);
+        norm_linear_batch(llm, layer->mlp_norm.weight, layer->mlp_norm.bias, &layer->up.weight,
+                          layer->up.bias, GELU, llm->gelu, B);
+        linear_batch(llm, llm->gelu, &layer->down.weight, layer->down.bias, ADDED, llm->x, B);
     }
-    norm_linear_batch(llm, weights->output_norm_weight, weights->output_norm_bias, &weights->output,
+    norm_linear_batch(llm, weights->output_norm.weight, weights->output_norm.bias, &weights->output,
                       llm->zeros, STORED, llm->logits, B);
 }
 

@@ -149,19 +149,26 @@ static bool load_floats(Loader *loader, DeviceBuffer **buffer, const Tensor *ten
     return *buffer != NULL;
 }
 
+static bool load_norm(Loader *loader, Norm *norm, const Tensor *weight, const Tensor *bias) {
+    return load_floats(loader, &norm->weight, weight) && load_floats(loader, &norm->bias, bias);
+}
+
+static bool load_product(Loader *loader, Product *product, const Tensor *weight,
+                         const Tensor *bias) {
+    return load_matrix(loader, &product->weight, weight) &&
+           load_floats(loader, &product->bias, bias);
+}
+
 static bool load_layer(Loader *loader, LayerWeights *layer, const LayerTensors *tensors) {
-    return load_floats(loader, &layer->attention_norm_weight, &tensors->attention_norm_weight) &&
-           load_floats(loader, &layer->attention_norm_bias, &tensors->attention_norm_bias) &&
-           load_matrix(loader, &layer->qkv, &tensors->qkv_weight) &&
-           load_floats(loader, &layer->qkv_bias, &tensors->qkv_bias) &&
-           load_matrix(loader, &layer->projection, &tensors->projection_weight) &&
-           load_floats(loader, &layer->projection_bias, &tensors->projection_bias) &&
-           load_floats(loader, &layer->mlp_norm_weight, &tensors->mlp_norm_weight) &&
-           load_floats(loader, &layer->mlp_norm_bias, &tensors->mlp_norm_bias) &&
-           load_matrix(loader, &layer->up, &tensors->up_weight) &&
-           load_floats(loader, &layer->up_bias, &tensors->up_bias) &&
-           load_matrix(loader, &layer->down, &tensors->down_weight) &&
-           load_floats(loader, &layer->down_bias, &tensors->down_bias);
+    return load_norm(loader, &layer->attention_norm, &tensors->attention_norm_weight,
+                     &tensors->attention_norm_bias) &&
+           load_product(loader, &layer->qkv, &tensors->qkv_weight, &tensors->qkv_bias) &&
+           load_product(loader, &layer->projection, &tensors->projection_weight,
+                        &tensors->projection_bias) &&
+           load_norm(loader, &layer->mlp_norm, &tensors->mlp_norm_weight,
+                     &tensors->mlp_norm_bias) &&
+           load_product(loader, &layer->up, &tensors->up_weight, &tensors->up_bias) &&
+           load_product(loader, &layer->down, &tensors->down_weight, &tensors->down_bias);
 }
 
 /* The rows beyond the vocabulary are padding (llm.c): they are never looked at. */
@@ -179,8 +186,8 @@ static bool load_all(Loader *loader, const Checkpoint *checkpoint) {
         return false;
     for (uint32_t l = 0; l < weights->layers; l++)
         if (!load_layer(loader, &weights->layer[l], &checkpoint->layer[l])) return false;
-    if (!load_floats(loader, &weights->output_norm_weight, &checkpoint->output_norm_weight) ||
-        !load_floats(loader, &weights->output_norm_bias, &checkpoint->output_norm_bias))
+    if (!load_norm(loader, &weights->output_norm, &checkpoint->output_norm_weight,
+                   &checkpoint->output_norm_bias))
         return false;
     weights->output = weights->token_embedding;
     if (!checkpoint->output.data) return true;
@@ -192,7 +199,8 @@ static size_t largest_packed(const Weights *weights) {
     size_t largest = 0;
     for (uint32_t l = 0; l < weights->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
-        const Matrix *matrices[] = {&layer->qkv, &layer->projection, &layer->up, &layer->down};
+        const Matrix *matrices[] = {&layer->qkv.weight, &layer->projection.weight,
+                                    &layer->up.weight, &layer->down.weight};
         for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
             size_t count = (size_t)matrices[i]->rows * matrices[i]->columns;
             if (matrices[i]->type != TENSOR_F32 && count > largest) largest = count;
@@ -219,28 +227,30 @@ bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix)) {
     if (!suits(&weights->output)) return false;
     for (uint32_t l = 0; l < weights->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
-        if (!suits(&layer->qkv) || !suits(&layer->projection) || !suits(&layer->up) ||
-            !suits(&layer->down))
+        if (!suits(&layer->qkv.weight) || !suits(&layer->projection.weight) ||
+            !suits(&layer->up.weight) || !suits(&layer->down.weight))
             return false;
     }
     return true;
 }
 
+static void free_norm(Norm *norm) {
+    device_buffer_free(norm->weight);
+    device_buffer_free(norm->bias);
+}
+
+static void free_product(Product *product) {
+    device_buffer_free(product->weight.buffer);
+    device_buffer_free(product->bias);
+}
+
 static void free_layer(LayerWeights *layer) {
-    DeviceBuffer *buffers[] = {layer->attention_norm_weight,
-                               layer->attention_norm_bias,
-                               layer->qkv.buffer,
-                               layer->qkv_bias,
-                               layer->projection.buffer,
-                               layer->projection_bias,
-                               layer->mlp_norm_weight,
-                               layer->mlp_norm_bias,
-                               layer->up.buffer,
-                               layer->up_bias,
-                               layer->down.buffer,
-                               layer->down_bias};
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
-        device_buffer_free(buffers[i]);
+    free_norm(&layer->attention_norm);
+    free_product(&layer->qkv);
+    free_product(&layer->projection);
+    free_norm(&layer->mlp_norm);
+    free_product(&layer->up);
+    free_product(&layer->down);
 }
 
 void weights_free(Weights *weights) {
@@ -251,8 +261,7 @@ void weights_free(Weights *weights) {
     if (weights->layer)
         for (uint32_t l = 0; l < weights->layers; l++)
             free_layer(&weights->layer[l]);
-    device_buffer_free(weights->output_norm_weight);
-    device_buffer_free(weights->output_norm_bias);
+    free_norm(&weights->output_norm);
     for (size_t i = 0; i < weights->converted_count; i++)
         munmap(weights->converted[i].data, weights->converted[i].size);
     free(weights->converted);

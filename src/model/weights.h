@@ -13,17 +13,24 @@ typedef struct Matrix {
     uint32_t rows, columns;
 } Matrix;
 
+/* What a row is normalised with: vectors [C] in f32, as all vectors are. */
+typedef struct Norm {
+    DeviceBuffer *weight, *bias;
+} Norm;
+
+/* out = x · weightᵀ + bias [rows of weight]. */
+typedef struct Product {
+    Matrix weight;
+    DeviceBuffer *bias;
+} Product;
+
 typedef struct LayerWeights {
-    DeviceBuffer *attention_norm_weight, *attention_norm_bias; /* [C] f32, like all vectors */
-    Matrix qkv;                                                /* [3C, C] */
-    DeviceBuffer *qkv_bias;                                    /* [3C] */
-    Matrix projection;                                         /* [C, C] */
-    DeviceBuffer *projection_bias;                             /* [C] */
-    DeviceBuffer *mlp_norm_weight, *mlp_norm_bias;             /* [C] */
-    Matrix up;                                                 /* [inner, C] */
-    DeviceBuffer *up_bias;                                     /* [inner] */
-    Matrix down;                                               /* [C, inner] */
-    DeviceBuffer *down_bias;                                   /* [C] */
+    Norm attention_norm;
+    Product qkv;        /* [3C, C] */
+    Product projection; /* [C, C] */
+    Norm mlp_norm;
+    Product up;   /* [inner, C] */
+    Product down; /* [C, inner] */
 } LayerWeights;
 
 /* Host memory behind a buffer whose tensor needed another layout: pages of its own (mmap). */
@@ -33,10 +40,10 @@ typedef struct ConvertedTensor {
 } ConvertedTensor;
 
 typedef struct Weights {
-    Matrix token_embedding;                              /* [V, C] */
-    DeviceBuffer *position_embedding;                    /* [context, C] f32 */
-    LayerWeights *layer;                                 /* [layers] */
-    DeviceBuffer *output_norm_weight, *output_norm_bias; /* [C] */
+    Matrix token_embedding;           /* [V, C] */
+    DeviceBuffer *position_embedding; /* [context, C] f32 */
+    LayerWeights *layer;              /* [layers] */
+    Norm output_norm;
     Matrix output; /* [V, C]; tied: token_embedding's buffer */
     uint32_t layers;
     uint64_t parameters, bytes;

@@ -7,7 +7,7 @@ import tempfile
 
 import numpy
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import models
 
 SMALL = models.Config(layers=1, heads=1, channels=2, context=2, vocabulary=3)

@@ -20,7 +20,7 @@ import tempfile
 import llama_cpp
 import numpy
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from library import COMMAND
 
 LIMIT = 0.005

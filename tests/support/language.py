@@ -1,6 +1,6 @@
 """What metal-check takes of the Metal Shading Language, part by part; docs/msl.md is made of it.
 
-    python tests/language.py            try every part, write docs/msl.md
+    python tests/support/language.py            try every part, write docs/msl.md
 
 A part works if its expressions have the values beside them, or if its kernel of tests/check/right/
 passes. A part that is not there must be refused with file and line.
@@ -575,7 +575,7 @@ def table():
         "The compute parts of Metal 3.0 that [metal-check](metal-check.md) takes. This page is made by"
     ]
     lines += [
-        "`tests/language.py`, which tries every line of it; what does not work is refused with file and line."
+        "`tests/support/language.py`, which tries every line of it; what does not work is refused with file and line."
     ]
     for section, parts in PARTS.items():
         lines += ["", f"## {section}", "", "| | |", "|---|---|"]

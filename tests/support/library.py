@@ -8,7 +8,7 @@ import os
 import pathlib
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")
 COMMAND = BUILD / "metal-llm"
 METAL_STANDS_IN = sys.platform == "linux"  # for Apple's frameworks: tests/apple/stand_in/
