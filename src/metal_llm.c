@@ -147,7 +147,7 @@ static bool is_half(const Matrix *matrix) {
 }
 
 static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *options,
-                       LLMError *error) {
+                       const DryRun *dry, LLMError *error) {
     llm->checkpoint = checkpoint_open(path, error);
     if (!llm->checkpoint) return false;
     const ModelConfig *config = &llm->checkpoint->config;
@@ -155,20 +155,21 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     DeviceOptions device = {.threads = options->threads,
                             .profile = options->profile,
                             .kernels = options->kernels,
-                            .metal_device = options->metal_device};
+                            .metal_device = options->metal_device,
+                            .dry = dry};
     llm->device = device_open(options->device, &device, error);
     if (!llm->device) return false;
     llm->flash = !options->attention || !strcmp(options->attention, "flash");
     llm->profile = options->profile;
-    llm->is_gpu = device_simd_width(llm->device) > 1;
+    llm->is_gpu = device_facts(llm->device)->simd_width > 1;
     if (options->cache && !strcmp(options->cache, "f16")) llm->cache = CACHE_F16;
     llm->B = options->batch ? options->batch : 1;
     llm->capacity = options->context ? options->context : config->context;
     uint32_t tokens = llm->is_gpu ? TOKENS_PER_PASS_GPU : TOKENS_PER_PASS;
     llm->T_max = llm->B < tokens ? tokens / llm->B : 1;
     if (llm->T_max > llm->capacity) llm->T_max = llm->capacity;
-    bool halves =
-        options->weights ? !strcmp(options->weights, "f16") : device_prefers_halves(llm->device);
+    bool halves = options->weights ? !strcmp(options->weights, "f16")
+                                   : device_facts(llm->device)->prefers_halves;
     if (!weights_load(&llm->weights, llm->checkpoint, llm->device, halves, error)) return false;
     llm->half_products = llm->is_gpu && weights_all(&llm->weights, is_half);
     llm->integers =
@@ -178,7 +179,8 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     return true;
 }
 
-LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error) {
+LLMPipeline *pipeline_open(const char *path, const LLMOptions *options, const DryRun *dry,
+                           LLMError *error) {
     static const LLMOptions defaults;
     if (error_is_set(error)) return NULL;
     if (!path) {
@@ -187,9 +189,13 @@ LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLME
     }
     LLMPipeline *llm = calloc(1, sizeof *llm);
     if (!llm) return error_memory(error, sizeof *llm);
-    if (open_parts(llm, path, options ? options : &defaults, error)) return llm;
+    if (open_parts(llm, path, options ? options : &defaults, dry, error)) return llm;
     llm_pipeline_close(llm);
     return NULL;
+}
+
+LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error) {
+    return pipeline_open(path, options, NULL, error);
 }
 
 static void free_buffers(LLMPipeline *llm) {

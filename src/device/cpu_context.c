@@ -40,7 +40,7 @@ typedef struct CPUBuffer {
 typedef struct CPULevel {
     const char *name;
     cpu_entry *const *entries;
-    bool byte_products; /* see device_has_byte_products */
+    bool byte_products; /* see DeviceFacts */
 } CPULevel;
 
 #if defined(__x86_64__)
@@ -79,8 +79,9 @@ static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
         return NULL;
     }
     device->entries = level.entries;
-    device->base.byte_products = level.byte_products;
-    device->base.simdgroups = UINT32_MAX; /* items are shared out anyway */
+    /* Any number of simdgroups: items are shared out anyway. */
+    device->base.facts = (DeviceFacts){
+        .simd_width = 1, .simdgroups = UINT32_MAX, .byte_products = level.byte_products};
     uint32_t threads = thread_pool_threads(device->pool);
     snprintf(device->base.description, sizeof device->base.description, "cpu: %u thread%s, %s",
              threads, threads == 1 ? "" : "s", level.name);
@@ -282,7 +283,6 @@ static void cpu_execute(Device *base, CommandList *list) {
 
 const DeviceTarget device_target_cpu = {
     .name = "cpu",
-    .simd_width = 1,
     .open = cpu_open,
     .close = cpu_close,
     .buffer_new = cpu_buffer_new,

@@ -138,7 +138,9 @@ static Device *cuda_open(const DeviceOptions *options, LLMError *error) {
     device->architecture = 10 * attribute(cuda, ordinal, CUDA_ATTRIBUTE_MAJOR) +
                            attribute(cuda, ordinal, CUDA_ATTRIBUTE_MINOR);
     device->multiprocessors = attribute(cuda, ordinal, CUDA_ATTRIBUTE_MULTIPROCESSORS);
-    device->base.simdgroups = SIMDGROUPS * (uint32_t)device->multiprocessors;
+    device->base.facts = (DeviceFacts){.simd_width = LANES,
+                                       .simdgroups = SIMDGROUPS * (uint32_t)device->multiprocessors,
+                                       .prefers_halves = true};
     bool allocated = true;
     for (CUDABuild *build = device->builds; build < device->builds + 2; build++) {
         build->kernels = calloc(kernel_count, sizeof *build->kernels);
@@ -529,9 +531,7 @@ static void cuda_read_after(Device *base, uint64_t submission, DeviceBuffer *buf
 
 const DeviceTarget device_target_cuda = {
     .name = "cuda",
-    .prefers_halves = true,
     .compiles = true,
-    .simd_width = LANES,
     .run_ahead = 4,
     .open = cuda_open,
     .close = cuda_close,

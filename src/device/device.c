@@ -45,6 +45,7 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
     if (error_is_set(error)) return NULL;
     static const DeviceOptions defaults;
     if (!options) options = &defaults;
+    if (options->dry) return open_target(&device_target_dry, options, error);
     if (options->metal_device && !name) name = "metal";
     if (options->metal_device && strcmp(name, "metal")) {
         error_set(error, LLM_ERROR_ARGUMENT,
@@ -79,20 +80,8 @@ const char *device_description(const Device *device) {
     return device->description;
 }
 
-uint32_t device_simd_width(const Device *device) {
-    return device->target->simd_width;
-}
-
-uint32_t device_simdgroups(const Device *device) {
-    return device->simdgroups;
-}
-
-bool device_has_byte_products(const Device *device) {
-    return device->byte_products;
-}
-
-bool device_prefers_halves(const Device *device) {
-    return device->target->prefers_halves;
+const DeviceFacts *device_facts(const Device *device) {
+    return &device->facts;
 }
 
 bool device_failed(const Device *device, LLMError *error) {

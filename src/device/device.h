@@ -14,12 +14,30 @@ typedef struct Device Device;
 typedef struct DeviceBuffer DeviceBuffer;
 typedef struct DeviceStep DeviceStep;
 
+/* What decides which kernels suit a device. */
+typedef struct DeviceFacts {
+    uint32_t simd_width; /* lanes of a full simdgroup: 1 on a CPU */
+    uint32_t simdgroups; /* so many keep all of the device busy */
+    bool byte_products;  /* products of bytes, four at a time, are faster than those of floats */
+    bool prefers_halves; /* weights in halves are decoded faster than fewer bytes of blocks */
+} DeviceFacts;
+
+/* Instead of a device: what one of these facts would be given to do, kernel by kernel, is told, and
+ * nothing is run. What is read from its buffers is 0. */
+typedef struct DryRun {
+    DeviceFacts facts;
+    /* `line` ends at NUL: kernel, grid, bytes of the buffers and the values. */
+    void (*trace)(void *context, const char *line);
+    void *context;
+} DryRun;
+
 typedef struct DeviceOptions {
     uint32_t threads;    /* CPU threads, 0: one per core */
     uint64_t seed;       /* simt: order of the threads */
     bool profile;        /* measure every kernel */
     const char *kernels; /* a folder of .metal files instead of those built in; NULL: built in */
     void *metal_device;  /* metal: an id<MTLDevice> to use, NULL: the system's default */
+    const DryRun *dry;   /* not a device but what it would be given to do; NULL: a device */
 } DeviceOptions;
 
 /* Open a target by name ("cpu", "simt", …), or the best one present if `name` is NULL.
@@ -28,14 +46,10 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
 void device_close(Device *device);
 /* One line that names the target and its size: "cpu: 2 threads, AVX-512". */
 const char *device_description(const Device *device);
-/* Lanes of a full simdgroup: 1 on a CPU. */
-uint32_t device_simd_width(const Device *device);
-/* How many simdgroups keep all of the device busy. */
-uint32_t device_simdgroups(const Device *device);
-/* True if products of bytes, four at a time, are faster than those of floats. */
-bool device_has_byte_products(const Device *device);
-/* True if weights in halves are decoded faster than the fewer bytes of block formats. */
-bool device_prefers_halves(const Device *device);
+const DeviceFacts *device_facts(const Device *device);
+/* The facts of a machine by name, "h200", or NULL; `names` of all of them end with NULL. */
+const DeviceFacts *device_facts_named(const char *name);
+extern const char *const device_facts_names[];
 /* Names of the targets this build has, best first; NULL-terminated. */
 const char *const *device_targets(void);
 /* The sticky error: true and *error set if any call has failed since the device was opened. */

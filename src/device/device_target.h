@@ -37,9 +37,7 @@ struct DeviceBuffer {
 /* A target's functions. All may report failure with device_fail. */
 typedef struct DeviceTarget {
     const char *name;
-    bool compiles;       /* the kernels at run time: options.kernels may name a folder */
-    bool prefers_halves; /* see device_prefers_halves */
-    uint32_t simd_width;
+    bool compiles;      /* the kernels at run time: options.kernels may name a folder */
     uint32_t run_ahead; /* see device_run_ahead */
     /* NULL and `error` when the target is absent or cannot be opened; the message says why. */
     Device *(*open)(const DeviceOptions *options, LLMError *error);
@@ -68,8 +66,7 @@ struct Device {
     char description[256];
     LLMError error;
     bool profile;
-    uint32_t simdgroups; /* see device_simdgroups; set by open */
-    bool byte_products;  /* see device_has_byte_products; set by open */
+    DeviceFacts facts; /* set by open */
     CommandList queue;
     DeviceStep *recording;
     uint64_t submission;
@@ -78,7 +75,7 @@ struct Device {
 };
 
 extern const DeviceTarget device_target_metal, device_target_cuda, device_target_cpu,
-    device_target_simt;
+    device_target_simt, device_target_dry;
 
 /* Record the device's first error. Always returns false. */
 bool device_fail(Device *device, LLMStatus status, const char *format, ...)

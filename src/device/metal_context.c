@@ -141,7 +141,7 @@ static bool start(MetalDevice *device, const DeviceOptions *options) {
     LLMError *error = &device->base.error;
     device->queue = send(new_queue, device->device);
     if (!device->queue) return error_set(error, LLM_ERROR_DEVICE, "metal: no command queue");
-    device->base.simdgroups = SIMDGROUPS;
+    device->base.facts = (DeviceFacts){.simd_width = LANES, .simdgroups = SIMDGROUPS};
     device->kernels = calloc(kernel_count, sizeof *device->kernels);
     device->libraries = calloc(kernel_source_count, sizeof *device->libraries);
     if (options->kernels) device->folder = strdup(options->kernels);
@@ -421,7 +421,6 @@ static void metal_read_after(Device *base, uint64_t submission, DeviceBuffer *bu
 const DeviceTarget device_target_metal = {
     .name = "metal",
     .compiles = true,
-    .simd_width = LANES,
     .run_ahead = 4,
     .open = metal_open,
     .close = metal_close,

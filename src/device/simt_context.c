@@ -217,8 +217,9 @@ static Device *open_device(const DeviceOptions *options, LLMError *error) {
         return error_memory(error, sizeof *device);
     }
     device->simt = simt;
-    device->base.simdgroups = SIMDGROUPS;
-    device->base.byte_products = true; /* so that tests see what they bring about */
+    /* With products of bytes, so that tests see what they bring about. */
+    device->base.facts =
+        (DeviceFacts){.simd_width = LANES, .simdgroups = SIMDGROUPS, .byte_products = true};
     device->seed = options->seed << 20;
     snprintf(device->base.description, sizeof device->base.description,
              "simt: threadgroups on fibers, simdgroups of %d, seed %llu", LANES,
@@ -233,7 +234,6 @@ static void close_device(Device *device) {
 
 const DeviceTarget device_target_simt = {
     .name = "simt",
-    .simd_width = LANES,
     .open = open_device,
     .close = close_device,
     .buffer_new = buffer_new,

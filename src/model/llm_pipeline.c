@@ -119,7 +119,7 @@ static bool suits_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t 
 }
 
 static bool suits_integer_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t T) {
-    return llm->integers && device_has_byte_products(llm->device) && T > LINEAR_TOKENS &&
+    return llm->integers && device_facts(llm->device)->byte_products && T > LINEAR_TOKENS &&
            format_kernels[weight->type].integer_matmul;
 }
 
@@ -463,9 +463,9 @@ static void norm_linear(LLMPipeline *llm, DeviceBuffer *norm_weight, DeviceBuffe
                         uint32_t B) {
     uint32_t N = weight->rows, K = weight->columns;
     dispatch(llm->device, format_kernels[weight->type].norm_linear[K > NARROW_CHANNELS][B > 1],
-             grid_simdgroups(even_share(N, device_simdgroups(llm->device))), FLOATS(llm->x, B * K),
-             BUFFER(norm_weight), BUFFER(norm_bias), BUFFER(weight->buffer), FLOATS(bias, N),
-             FLOATS(out, B * N), arg_u32(B), arg_u32(K), arg_u32(N), arg_u32(gelu),
+             grid_simdgroups(even_share(N, device_facts(llm->device)->simdgroups)),
+             FLOATS(llm->x, B * K), BUFFER(norm_weight), BUFFER(norm_bias), BUFFER(weight->buffer),
+             FLOATS(bias, N), FLOATS(out, B * N), arg_u32(B), arg_u32(K), arg_u32(N), arg_u32(gelu),
              arg_f32(llm->checkpoint->config.epsilon));
 }
 
@@ -492,7 +492,7 @@ static void decode_attention(LLMPipeline *llm, uint32_t l, bool halves, uint32_t
     uint32_t C = config->channels;
     DeviceGrid grid = grid_threadgroups(config->heads, B, 1);
     grid.threads = DECODE_THREADS;
-    while (config->heads * B * grid.threads / 32 > device_simdgroups(llm->device) &&
+    while (config->heads * B * grid.threads / 32 > device_facts(llm->device)->simdgroups &&
            grid.threads > LEAST_DECODE_THREADS)
         grid.threads /= 2; /* so that all of them run at once */
     dispatch(llm->device, cache_kernels[llm->cache].decode_hs64[halves], grid,
@@ -541,7 +541,7 @@ static const char *const batch_kernels[3][3] = {
 /* Of threadgroups that take BATCH_ROWS of N weight rows at a time: each as often as the others, and
  * no more than twice as many as run at once. */
 static DeviceGrid batch_grid(const LLMPipeline *llm, uint32_t N, uint32_t threads) {
-    uint32_t most = 2 * device_simdgroups(llm->device) * 32 / threads;
+    uint32_t most = 2 * device_facts(llm->device)->simdgroups * 32 / threads;
     DeviceGrid grid = grid_threadgroups(even_share(divide_up(N, BATCH_ROWS), most), 1, 1);
     grid.threads = threads;
     return grid;

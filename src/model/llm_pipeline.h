@@ -78,6 +78,10 @@ struct LLMPipeline {
     DeviceBuffer *dequantised; /* [out, in] f32, one matrix at a time, for the matrix library */
 };
 
+/* llm_pipeline_open, on a device or, if `dry`, on none. */
+LLMPipeline *pipeline_open(const char *path, const LLMOptions *options, const DryRun *dry,
+                           LLMError *error);
+
 /* What a pass is run for. */
 typedef enum Wanted {
     WANTED_CACHE,       /* only the KV cache: more of the prompt is to come */

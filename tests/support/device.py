@@ -89,6 +89,7 @@ class _Options(ctypes.Structure):
 
     _fields_ = [("threads", ctypes.c_uint32), ("seed", ctypes.c_uint64), ("profile", ctypes.c_bool)]
     _fields_ += [("kernels", ctypes.c_char_p), ("metal_device", ctypes.c_void_p)]
+    _fields_ += [("dry", ctypes.c_void_p)]
 
 
 class _Matmul(ctypes.Structure):

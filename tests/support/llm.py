@@ -88,6 +88,7 @@ def prototypes(library):
     floats = numpy.ctypeslib.ndpointer(numpy.float32, flags="C_CONTIGUOUS")
     signatures = {
         "llm_pipeline_open": (pointer, ctypes.c_char_p, ctypes.POINTER(Options), error),
+        "pipeline_open": (pointer, ctypes.c_char_p, ctypes.POINTER(Options), pointer, error),
         "llm_pipeline_close": (None, pointer),
         "llm_info": (ctypes.POINTER(Info), pointer),
         "llm_encode_bytes": (Tokens, pointer, ctypes.c_char_p, size, error),
@@ -120,7 +121,7 @@ def checked(function, *arguments):
 class LLM:
     """A model on a device. The arguments are those of LLMOptions; None and 0 are its defaults, but for
     `integer_products` and `weights`, off and as stored unless a test is of them: the others compare with exact
-    weights and activations."""
+    weights and activations. `dry`, the address of a DryRun, stands for a device."""
 
     def __init__(
         self,
@@ -134,6 +135,7 @@ class LLM:
         cache=None,
         integer_products="off",
         weights="stored",
+        dry=None,
     ):
         self.handle = None
         self.library = prototypes(load(device))
@@ -151,7 +153,7 @@ class LLM:
             as_bytes(weights),
         )
         self.handle = checked(
-            self.library.llm_pipeline_open, os.fsencode(path), ctypes.byref(options)
+            self.library.pipeline_open, os.fsencode(path), ctypes.byref(options), dry
         )
 
     def close(self):
