@@ -178,7 +178,7 @@ build-clang:
 SECONDS_EACH ?= 15
 CLANG        := $(subst clang++,clang,$(CLANGXX))
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-PARSERS      := src/error.c src/tokens.c $(wildcard src/tokenizer/*.c src/checkpoint/*.c)
+PARSERS      := src/error.c src/output_file.c src/tokens.c $(wildcard src/tokenizer/*.c src/checkpoint/*.c)
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile
 	@mkdir -p $(@D)
@@ -257,7 +257,7 @@ strict: $(names:%=$(BUILD)/kernels/%.strict)
 # --- metal-check: the SIMT target with a checker behind every load and store; for Linux ---
 
 check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) msl/bind.c msl/simt/simt.c \
-    msl/strict/strict.c msl/strict/messages.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
+    msl/strict/strict.c msl/strict/messages.c src/error.c src/output_file.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
 $(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 
 $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind

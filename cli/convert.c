@@ -6,6 +6,9 @@
 #include "options.h"
 #include "units.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,6 +48,39 @@ static size_t count_weights(const Checkpoint *checkpoint) {
     return count;
 }
 
+/* --- IN and OUT --- */
+
+static bool same_file(const struct stat *a, const struct stat *b) {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Whether a folder's file, or what a link in it leads to, is `out`; GGUF files in it are none of a
+ * Hugging Face model's. */
+static bool folder_holds(const char *folder, const struct stat *out) {
+    DIR *directory = opendir(folder);
+    bool found = false;
+    for (struct dirent *entry; directory && !found && (entry = readdir(directory));) {
+        struct stat file;
+        found = fnmatch("*.gguf", entry->d_name, 0) != 0 &&
+                fstatat(dirfd(directory), entry->d_name, &file, 0) == 0 && same_file(&file, out);
+    }
+    if (directory) closedir(directory);
+    return found;
+}
+
+/* OUT may be none of the files that IN consists of. */
+static bool check_output(const char *in, const char *path, LLMError *error) {
+    struct stat model, out;
+    if (stat(path, &out) != 0 || stat(in, &model) != 0 || !S_ISREG(out.st_mode)) return true;
+    bool is_input = S_ISDIR(model.st_mode) ? folder_holds(in, &out) : same_file(&model, &out);
+    return !is_input || error_set(error, LLM_ERROR_ARGUMENT,
+                                  "%s is read by this conversion and would be replaced; choose "
+                                  "another name",
+                                  path);
+}
+
+/* --- the verb --- */
+
 static void show_progress(void *user, size_t count) {
     progress_update(user, count / 1000);
 }
@@ -75,8 +111,10 @@ int verb_convert(Arguments *arguments) {
         return usage_error(arguments->verb, "--type takes f32, f16, q8_0 or q4_0, not '%s'", name);
 
     LLMError error = {0};
-    Checkpoint *checkpoint = model_open_checkpoint(arguments->values[0], &error);
-    if (checkpoint) convert(checkpoint, arguments->values[1], type, &error);
+    const char *in = arguments->values[0], *out = arguments->values[1];
+    Checkpoint *checkpoint =
+        check_output(in, out, &error) ? model_open_checkpoint(in, &error) : NULL;
+    if (checkpoint) convert(checkpoint, out, type, &error);
     checkpoint_close(checkpoint);
     return exit_status(&error);
 }

@@ -2,43 +2,35 @@
 #include "input.h"
 #include "model.h"
 #include "options.h"
+#include "output_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0. */
-static bool write_npy_header(FILE *file, size_t rows, uint32_t columns) {
+static void write_npy_header(OutputFile *file, size_t rows, uint32_t columns, LLMError *error) {
     enum { PREAMBLE = 10, ALIGNMENT = 64 };
-    char header[128];
+    char shape[128], header[PREAMBLE + 2 * ALIGNMENT + 1];
     int size =
-        snprintf(header, sizeof header,
+        snprintf(shape, sizeof shape,
                  "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %u), }", rows, columns);
     int padded = (PREAMBLE + size + ALIGNMENT) / ALIGNMENT * ALIGNMENT - PREAMBLE;
-    const char preamble[PREAMBLE + 1] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, (char)padded, 0};
-    fwrite(preamble, 1, PREAMBLE, file);
-    return fprintf(file, "%-*s\n", padded - 1, header) > 0;
+    const char preamble[PREAMBLE] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, (char)padded, 0};
+    memcpy(header, preamble, PREAMBLE);
+    snprintf(header + PREAMBLE, sizeof header - PREAMBLE, "%-*s\n", padded - 1, shape);
+    output_file_write(file, header, (size_t)(PREAMBLE + padded), error);
 }
 
-static bool write_npy(const char *path, const float *logits, size_t rows, uint32_t columns,
-                      LLMError *error) {
-    FILE *file = fopen(path, "wb");
-    bool written = file && write_npy_header(file, rows, columns) &&
-                   fwrite(logits, columns * sizeof *logits, rows, file) == rows;
-    if (file) written = fclose(file) == 0 && written;
-    if (written) return true;
-    return error_set(error, LLM_ERROR_FILE, "%s: cannot be written: %s", path, strerror(errno));
-}
-
-static void save_logits(LLMPipeline *llm, const LLMTokens *tokens, const char *path,
+static void save_logits(LLMPipeline *llm, const LLMTokens *tokens, OutputFile *file,
                         LLMError *error) {
     if (error_is_set(error)) return;
     uint32_t V = llm_info(llm)->vocabulary;
     float *logits = calloc(tokens->count * V, sizeof *logits);
     if (!logits) error_memory(error, tokens->count * V * sizeof *logits);
     llm_logits(llm, tokens, logits, error);
-    if (!error_is_set(error)) write_npy(path, logits, tokens->count, V, error);
+    write_npy_header(file, tokens->count, V, error);
+    output_file_write(file, logits, tokens->count * V * sizeof *logits, error);
     free(logits);
 }
 
@@ -60,8 +52,10 @@ int verb_logits(Arguments *arguments) {
     LLMTokens tokens = input.data ? parse_ids(input.data, input.size, &error)
                                   : parse_ids(ids, strlen(ids), &error);
     if (tokens.count == 0) error_set(&error, LLM_ERROR_ARGUMENT, "no token ids were given");
+    OutputFile *file = output_file_open(path, &error);
     LLMPipeline *llm = model_open(arguments->values[0], &pipeline, &error);
-    save_logits(llm, &tokens, path, &error);
+    save_logits(llm, &tokens, file, &error);
+    output_file_close(file, &error);
     llm_pipeline_close(llm);
     llm_tokens_free(&tokens);
     free(input.data);

@@ -1,4 +1,5 @@
 /* main.c — metal-llm VERB ARGUMENTS: the table of verbs. */
+#include "output_file.h"
 #include "suggest.h"
 #include "verb.h"
 
@@ -131,6 +132,7 @@ static int run_command(int count, char **values) {
 
 int main(int count, char **values) {
     signal(SIGPIPE, SIG_DFL); /* `metal-llm … | head` ends silently, whatever the parent had set */
+    output_file_catch_signals();
     int status = run_command(count, values);
     errno = 0;
     if ((fflush(stdout) || ferror(stdout)) && status == EXIT_SUCCESS) {

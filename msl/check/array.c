@@ -1,5 +1,7 @@
 #include "array.h"
 
+#include "output_file.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -237,24 +239,33 @@ static bool load_npy(Array *array, FILE *file, const char *path, char error[256]
     return true;
 }
 
-bool array_save(const Array *array, const unsigned char *data, const char *path, char error[256]) {
-    char shape[256] = "", header[512];
+/* The preamble and the header of a .npy file, padded to a multiple of 64 bytes. Returns its size.
+ */
+static size_t write_header(const Array *array, char header[1024]) {
+    char shape[256] = "", text[512];
     size_t used = 0;
     for (unsigned i = 0; i < array->dimensions; i++)
         used += (size_t)snprintf(shape + used, sizeof shape - used, "%zu, ", array->shape[i]);
     int length =
-        snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
+        snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
                  types[array->type].npy, shape);
     int padded = (length + 1 + 10 + 63) / 64 * 64 - 10;
-    FILE *file = fopen(path, "wb");
-    if (!file) return fail(error, "%s cannot be written", path);
-    fwrite("\x93NUMPY\x01\x00", 1, 8, file);
-    fwrite((unsigned char[]){(unsigned char)(padded & 255), (unsigned char)(padded >> 8)}, 1, 2,
-           file);
-    fprintf(file, "%s%*s\n", header, padded - length - 1, "");
-    fwrite(data, 1, array->size, file);
-    bool whole = !ferror(file);
-    return (fclose(file) == 0 && whole) || fail(error, "%s cannot be written", path);
+    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    header[8] = (char)(padded & 255);
+    header[9] = (char)(padded >> 8);
+    snprintf(header + 10, 1024 - 10, "%-*s\n", padded - 1, text);
+    return (size_t)padded + 10;
+}
+
+bool array_save(const Array *array, const unsigned char *data, const char *path, char error[256]) {
+    char header[1024];
+    LLMError reason = {0};
+    OutputFile *file = output_file_open(path, &reason);
+    if (file) {
+        output_file_write(file, header, write_header(array, header), &reason);
+        output_file_write(file, data, array->size, &reason);
+    }
+    return output_file_close(file, &reason) || fail(error, "%s", reason.message);
 }
 
 bool array_parse(Array *array, const char *text, uint64_t *state, char error[256]) {

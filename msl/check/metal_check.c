@@ -1,6 +1,7 @@
 /* metal-check — runs one Metal kernel on this machine, and says what it does wrong. See
  * docs/metal-check.md. */
 #include "array.h"
+#include "output_file.h"
 #include "program.h"
 #include "report.h"
 
@@ -473,6 +474,7 @@ int main(int count, char **arguments) {
     static Options options;
     Program program = {0};
     int status = CANNOT;
+    output_file_catch_signals();
     if (parse_options(&options, count, arguments)) {
         double start = cpu_seconds(CLOCK_MONOTONIC);
         if (program_open(&program, &options.program))

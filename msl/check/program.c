@@ -3,6 +3,7 @@
 
 #include "hash.h"
 #include "messages.h"
+#include "output_file.h"
 #include "strict.h"
 
 #include <dirent.h>
@@ -245,24 +246,33 @@ enum {
     SANITIZER_OPTIONS = sizeof sanitizer_options / sizeof *sanitizer_options,
 };
 
-/* The library appears under its name when it is whole. */
+/* Keep what was compiled in the cache. */
+static bool keep_library(const Program *program, const char *compiled) {
+    size_t size;
+    LLMError error = {0};
+    char *library = bind_load(compiled, &size);
+    if (!library) return report_failure("%s cannot be read", compiled);
+    OutputFile *file = output_file_open(program->library, &error);
+    if (file) output_file_write(file, library, size, &error);
+    free(library);
+    return output_file_close(file, &error) || report_failure("%s", error.message);
+}
+
 static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
     char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], map[PATH_BYTES],
-        output[PATH_BYTES + 16];
+        output[PATH_BYTES];
     snprintf(config, sizeof config, "%s/flags", program->headers);
     snprintf(include, sizeof include, "-I%s", program->headers);
     snprintf(source, sizeof source, "%s/kernel.cpp", program->folder);
     snprintf(map, sizeof map, "-fdebug-prefix-map=%s=" HEADERS, program->headers);
-    snprintf(output, sizeof output, "%s.%d", program->library, (int)getpid());
+    snprintf(output, sizeof output, "%s/kernel.so", program->folder);
     Command command = {.count = 0};
     if (!start_command(&command, wanted, width)) return false;
     ADD(&command, "--config", config, include, map, source, "-o", output);
     add(&command, options, OPTIONS);
     for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
         ADD(&command, "-mllvm", sanitizer_options[i]);
-    return finish_command(&command, wanted->path) &&
-           (rename(output, program->library) == 0 ||
-            report_failure("%s cannot be written", program->library));
+    return finish_command(&command, wanted->path) && keep_library(program, output);
 }
 
 static uint64_t mix(uint64_t key, const char *text) {

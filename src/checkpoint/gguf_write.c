@@ -1,8 +1,8 @@
 #include "gguf_write.h"
 
 #include "gguf_file.h"
+#include "output_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +19,7 @@ typedef struct Bytes {
 typedef struct Writer {
     const Checkpoint *checkpoint;
     const GGUFOptions *options;
-    const char *path; /* of the unfinished file */
-    FILE *file;
+    OutputFile *file;
     Bytes keys, tensors; /* two sections of the header */
     uint64_t key_count, tensor_count;
     uint64_t data_bytes; /* of the tensors so far */
@@ -196,9 +195,7 @@ static bool declare(Writer *writer, const Tensor *source, const char *name, Tens
 /* --- the file --- */
 
 static bool write_bytes(Writer *writer, const void *data, size_t size) {
-    if (size == 0 || fwrite(data, size, 1, writer->file) == 1) return true;
-    return error_set(writer->error, LLM_ERROR_FILE, "%s: cannot be written: %s", writer->path,
-                     strerror(errno));
+    return output_file_write(writer->file, data, size, writer->error);
 }
 
 static bool write_padding(Writer *writer, uint64_t written) {
@@ -257,14 +254,6 @@ static bool write_file(Writer *writer) {
            visit_tensors(writer, write_tensor);
 }
 
-static bool close_file(Writer *writer, bool written, const char *path) {
-    if (fclose(writer->file) != 0 || (written && rename(writer->path, path) != 0))
-        written = error_set(writer->error, LLM_ERROR_FILE, "%s: cannot be written: %s", path,
-                            strerror(errno));
-    if (!written) remove(writer->path);
-    return written;
-}
-
 static bool check_scales(const Checkpoint *checkpoint, const char *path, LLMError *error) {
     if (checkpoint->config.scale_attention && !checkpoint->config.scale_by_layer) return true;
     return error_set(error, LLM_ERROR_FORMAT,
@@ -273,26 +262,16 @@ static bool check_scales(const Checkpoint *checkpoint, const char *path, LLMErro
                      path);
 }
 
-static bool write_and_rename(Writer *writer, const char *path) {
-    writer->file = fopen(writer->path, "wb");
-    if (!writer->file)
-        return error_set(writer->error, LLM_ERROR_FILE, "%s: cannot be written: %s", writer->path,
-                         strerror(errno));
-    return close_file(writer, write_file(writer), path);
-}
-
 bool gguf_write(const char *path, const Checkpoint *checkpoint, const GGUFOptions *options,
                 LLMError *error) {
+    LLMError reason = {0}; /* what ends the writing, even if the caller takes no error */
     if (error_is_set(error) || !check_scales(checkpoint, path, error)) return false;
-    size_t size = strlen(path) + sizeof ".part";
-    char *unfinished = malloc(size);
-    if (!unfinished) return error_memory(error, size);
-    snprintf(unfinished, size, "%s.part", path);
-    Writer writer = {
-        .checkpoint = checkpoint, .options = options, .path = unfinished, .error = error};
-    bool written = write_and_rename(&writer, path);
+    Writer writer = {.checkpoint = checkpoint, .options = options, .error = &reason};
+    writer.file = output_file_open(path, &reason);
+    if (writer.file) write_file(&writer);
+    bool written = output_file_close(writer.file, &reason);
+    if (!written) error_set(error, reason.status, "%s", reason.message);
     free(writer.keys.data);
     free(writer.tensors.data);
-    free(unfinished);
     return written;
 }

@@ -26,7 +26,7 @@ typedef struct GGUFOptions {
     void *user; /* handed to fill */
 } GGUFOptions;
 
-/* Write `checkpoint` to `path`, which is replaced only when everything is written. Norms, biases
+/* Write `checkpoint` to `path`, whole or not at all (see output_file.h). Norms, biases
  * and the position embedding become f32; a matrix whose rows are no whole blocks of its type, f16.
  * Refuses what GGUF has no key for: attention that is scaled in another way than GPT-2's. */
 bool gguf_write(const char *path, const Checkpoint *checkpoint, const GGUFOptions *options,

@@ -1,6 +1,7 @@
 #include "cuda_cache.h"
 
 #include "hash.h"
+#include "output_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -75,16 +76,14 @@ void *cuda_cache_read(CacheKey key, size_t *size) {
     return code;
 }
 
-/* Under another name first: a reader never sees half a file. */
 void cuda_cache_write(CacheKey key, const void *code, size_t size) {
-    char path[PATH_BYTES], unfinished[PATH_BYTES + 32];
-    if (!cache_path(key, path)) return;
-    snprintf(unfinished, sizeof unfinished, "%s.XXXXXX", path);
-    int descriptor = mkstemp(unfinished);
-    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
-    if (!file) return;
+    char path[PATH_BYTES];
+    LLMError error = {0};
     CacheHeader header = {.key = key, .size = size, .hash = hash_bytes(code, size)};
     memcpy(header.magic, cache_magic, sizeof cache_magic);
-    bool written = fwrite(&header, sizeof header, 1, file) == 1 && fwrite(code, size, 1, file) == 1;
-    if (fclose(file) != 0 || !written || rename(unfinished, path) != 0) remove(unfinished);
+    OutputFile *file = cache_path(key, path) ? output_file_open(path, &error) : NULL;
+    if (!file) return;
+    output_file_write(file, &header, sizeof header, &error);
+    output_file_write(file, code, size, &error);
+    output_file_close(file, &error);
 }
