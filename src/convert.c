@@ -6,6 +6,7 @@
 #include "device/thread_pool.h"
 #include "tokenizer/tokenizer_texts.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,8 +62,14 @@ typedef struct Rows {
     uint32_t first, count;
     float *floats;      /* [count, columns]; of packed types they are there already */
     unsigned char *out; /* [count, row bytes] */
-    _Atomic bool failed;
+    _Atomic size_t bad; /* the first of the floats that the type cannot hold */
 } Rows;
+
+static void note_bad(Rows *rows, size_t index) {
+    size_t bad = rows->bad;
+    while (index < bad && !atomic_compare_exchange_weak(&rows->bad, &bad, index))
+        ;
+}
 
 static void convert_squares(void *context, uint32_t job, uint32_t begin, uint32_t end) {
     (void)job;
@@ -73,26 +80,36 @@ static void convert_squares(void *context, uint32_t job, uint32_t begin, uint32_
         float *floats = rows->floats + row * columns;
         if (type_is_float(rows->source->type))
             read_floats(rows->source, rows->first + row, count, floats);
-        if (!values_store(rows->type, floats, count * columns, rows->out + row * row_bytes))
-            rows->failed = true;
+        size_t stored =
+            values_store(rows->type, floats, count * columns, rows->out + row * row_bytes);
+        if (stored < count * columns) note_bad(rows, row * columns + stored);
     }
 }
 
-static bool convert_rows(Converter *converter, Rows *rows, LLMError *error) {
+static bool fail_at(const Rows *rows, const char *name, LLMError *error) {
+    float value = rows->floats[rows->bad];
+    size_t row = rows->first + rows->bad / rows->source->columns;
+    const char *type = tensor_type_name(rows->type);
+    if (!isfinite(value))
+        return error_set(error, LLM_ERROR_NUMERIC,
+                         "%s, row %zu: a weight is %s, which %s cannot hold: the model is damaged",
+                         name, row, isnan(value) ? "not a number" : "infinite", type);
+    return error_set(error, LLM_ERROR_NUMERIC,
+                     "%s, row %zu: the weight %g is too large for %s; f32 holds it (--type f32)",
+                     name, row, (double)value, type);
+}
+
+static bool convert_rows(Converter *converter, const char *name, Rows *rows, LLMError *error) {
     uint32_t squares = (rows->count + SQUARE - 1) / SQUARE;
     if (!type_is_float(rows->source->type) &&
         !dequantise(converter, rows->source, rows->first, rows->count, rows->floats, error))
         return false;
     if (!thread_pool_run(converter->pool, 1, &squares, convert_squares, rows, error)) return false;
-    if (!rows->failed) return true;
-    return error_set(
-        error, LLM_ERROR_NUMERIC,
-        "a weight is infinite or not a number, which %s cannot store: the model is damaged",
-        tensor_type_name(rows->type));
+    return rows->bad == SIZE_MAX || fail_at(rows, name, error);
 }
 
-static bool fill(void *user, const Tensor *source, TensorType type, uint32_t first, uint32_t rows,
-                 void *out, LLMError *error) {
+static bool fill(void *user, const char *name, const Tensor *source, TensorType type,
+                 uint32_t first, uint32_t rows, void *out, LLMError *error) {
     Converter *converter = user;
     size_t row_bytes = tensor_row_bytes(type, source->columns);
     size_t weights = (size_t)rows * source->columns;
@@ -101,8 +118,8 @@ static bool fill(void *user, const Tensor *source, TensorType type, uint32_t fir
     } else {
         float *floats = malloc(weights * sizeof *floats);
         if (!floats) return error_memory(error, weights * sizeof *floats);
-        Rows converted = {source, type, first, rows, floats, out, false};
-        bool done = convert_rows(converter, &converted, error);
+        Rows converted = {source, type, first, rows, floats, out, SIZE_MAX};
+        bool done = convert_rows(converter, name, &converted, error);
         free(floats);
         if (!done) return false;
     }

@@ -17,6 +17,7 @@ TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"]
 Fill = ctypes.CFUNCTYPE(
     ctypes.c_bool,
     ctypes.c_void_p,
+    ctypes.c_char_p,
     ctypes.POINTER(Tensor),
     ctypes.c_int,
     ctypes.c_uint32,
@@ -72,7 +73,7 @@ def quantising(library):
     for."""
     chunks = []
 
-    def fill(user, source, type, first, rows, out, error):
+    def fill(user, name, source, type, first, rows, out, error):
         array = numpy.ascontiguousarray(values(library, source.contents)[first : first + rows])
         data = models.quantise(array, TYPES[type]).tobytes()
         ctypes.memmove(out, data, len(data))
@@ -163,7 +164,7 @@ def test_failures(library, random, tmp_path):
         message = write(library, checkpoint, path, "F32", "F32", fill)
         assert "scale_attn_by_inverse_layer_idx" in message
 
-    def failing(user, source, type, first, rows, out, error):
+    def failing(user, name, source, type, first, rows, out, error):
         error.contents.status, error.contents.message = 4, b"no more"
         return False
 

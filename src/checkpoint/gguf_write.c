@@ -220,12 +220,12 @@ static bool write_header(Writer *writer) {
     return written;
 }
 
-static bool write_rows(Writer *writer, const Tensor *source, TensorType type, void *chunk,
-                       uint32_t chunk_rows, size_t row_bytes) {
+static bool write_rows(Writer *writer, const char *name, const Tensor *source, TensorType type,
+                       void *chunk, uint32_t chunk_rows, size_t row_bytes) {
     const GGUFOptions *options = writer->options;
     for (uint32_t row = 0; row < source->rows; row += chunk_rows) {
         uint32_t left = source->rows - row, rows = left < chunk_rows ? left : chunk_rows;
-        if (!options->fill(options->user, source, type, row, rows, chunk, writer->error) ||
+        if (!options->fill(options->user, name, source, type, row, rows, chunk, writer->error) ||
             !write_bytes(writer, chunk, rows * row_bytes))
             return false;
     }
@@ -234,12 +234,12 @@ static bool write_rows(Writer *writer, const Tensor *source, TensorType type, vo
 
 static bool write_tensor(Writer *writer, const Tensor *source, const char *name, TensorType type,
                          bool vector) {
-    (void)name, (void)vector;
+    (void)vector;
     size_t row_bytes = tensor_row_bytes(type, source->columns);
     uint32_t rows = (uint32_t)(CHUNK_BYTES / row_bytes) + 1;
     void *chunk = malloc(rows * row_bytes);
     if (!chunk) return error_memory(writer->error, rows * row_bytes);
-    bool written = write_rows(writer, source, type, chunk, rows, row_bytes);
+    bool written = write_rows(writer, name, source, type, chunk, rows, row_bytes);
     free(chunk);
     return written;
 }

@@ -4,10 +4,10 @@
 
 #include "checkpoint.h"
 
-/* Write rows `first` to first + rows − 1 of `source` to `out`, row by row as `type` stores them.
- * False and `error` on failure, which ends the writing. */
-typedef bool (*GGUFFill)(void *user, const Tensor *source, TensorType type, uint32_t first,
-                         uint32_t rows, void *out, LLMError *error);
+/* Write rows `first` to first + rows − 1 of `source`, which the file calls `name`, to `out`, row by
+ * row as `type` stores them. False and `error` on failure, which ends the writing. */
+typedef bool (*GGUFFill)(void *user, const char *name, const Tensor *source, TensorType type,
+                         uint32_t first, uint32_t rows, void *out, LLMError *error);
 
 /* Tokens by id and merges by priority, as GGUF stores them. */
 typedef struct GGUFVocabulary {

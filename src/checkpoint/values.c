@@ -62,12 +62,17 @@ float float_from(TensorType type, const unsigned char *stored) {
     return type == TENSOR_F16 ? half_to_float(half) : float_of((uint32_t)half << 16);
 }
 
-static void store_half(float value, unsigned char *stored) {
+/* False if a finite value becomes an infinity. */
+static bool store_half(float value, unsigned char *stored) {
     uint16_t half = float_to_half(value);
     memcpy(stored, &half, sizeof half);
+    return fabsf(value) < 65520.0f || !isfinite(value);
 }
 
 /* --- block formats: kernels/linear_q8_0.metal and its siblings show their layouts --- */
+
+/* Each stores a block of finite values; false if its scale is too large for a half. */
+typedef bool StoreBlock(const float *values, unsigned char *stored);
 
 /* The value furthest from 0, the first of several. */
 static float extreme(const float *values, size_t count) {
@@ -83,11 +88,12 @@ static float inverse(float scale) {
     return isfinite(result) ? result : 0.0f;
 }
 
-static void store_q8_0(const float values[32], unsigned char *stored) {
+static bool store_q8_0(const float values[32], unsigned char *stored) {
     float scale = fabsf(extreme(values, 32)) / 127.0f, multiplier = inverse(scale);
-    store_half(scale, stored);
+    if (!store_half(scale, stored)) return false;
     for (size_t i = 0; i < 32; i++)
         stored[2 + i] = (unsigned char)(int)roundf(values[i] * multiplier);
+    return true;
 }
 
 static unsigned nibble(float value, float multiplier) {
@@ -97,12 +103,13 @@ static unsigned nibble(float value, float multiplier) {
 }
 
 /* The value furthest from 0 becomes −8. */
-static void store_q4_0(const float values[32], unsigned char *stored) {
+static bool store_q4_0(const float values[32], unsigned char *stored) {
     float scale = extreme(values, 32) / -8.0f, multiplier = inverse(scale);
-    store_half(scale, stored);
+    if (!store_half(scale, stored)) return false;
     for (size_t i = 0; i < 16; i++)
         stored[2 + i] = (unsigned char)(nibble(values[i], multiplier) |
                                         nibble(values[16 + i], multiplier) << 4);
+    return true;
 }
 
 /* --- q6_K: scales are sought, not just taken from the largest value --- */
@@ -147,9 +154,13 @@ static void store_multiple(unsigned multiple, size_t i, unsigned char *stored) {
     stored[128 + half * 32 + byte] |= (unsigned char)(multiple >> 4 << 2 * quarter);
 }
 
-static void store_q6_k(const float values[256], unsigned char *stored) {
+/* The scales of larger values, which are about a 31st of them, might be too large. */
+static const float q6_k_most = 30.0f * 128.0f * 65504.0f;
+
+static bool store_q6_k(const float values[256], unsigned char *stored) {
     enum { SCALES = 128 + 64, D = SCALES + 16, BYTES = D + 2 };
     float scales[16];
+    if (fabsf(extreme(values, 256)) > q6_k_most) return false;
     for (size_t group = 0; group < 16; group++)
         scales[group] = best_scale(values + 16 * group);
     float d = extreme(scales, 16) / -128.0f, multiplier = inverse(d);
@@ -164,9 +175,26 @@ static void store_q6_k(const float values[256], unsigned char *stored) {
             store_multiple((unsigned)(multiple + 32.0f), i, stored);
         }
     }
+    return true;
 }
 
 /* --- any type --- */
+
+static size_t store_halves(const float *values, size_t count, unsigned char *out) {
+    for (size_t i = 0; i < count; i++)
+        if (!store_half(values[i], out + 2 * i)) return i;
+    return count;
+}
+
+/* The first value that is not finite, else the one that the scale goes by. */
+static size_t culprit(const float *values, size_t count) {
+    size_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(values[i])) return i;
+        if (fabsf(values[i]) > fabsf(values[largest])) largest = i;
+    }
+    return largest;
+}
 
 static bool all_finite(const float *values, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -174,22 +202,28 @@ static bool all_finite(const float *values, size_t count) {
     return true;
 }
 
-bool values_store(TensorType type, const float *values, size_t count, void *stored) {
-    unsigned char *out = stored;
-    if (type == TENSOR_F32) memcpy(out, values, count * sizeof *values);
-    if (type == TENSOR_F16)
-        for (size_t i = 0; i < count; i++)
-            store_half(values[i], out + 2 * i);
-    if (type_is_float(type)) return true;
-    if (!all_finite(values, count)) return false;
-    if (type == TENSOR_Q8_0)
-        for (size_t i = 0; i < count; i += 32)
-            store_q8_0(values + i, out + i / 32 * 34);
-    if (type == TENSOR_Q4_0)
-        for (size_t i = 0; i < count; i += 32)
-            store_q4_0(values + i, out + i / 32 * 18);
-    if (type == TENSOR_Q6_K)
-        for (size_t i = 0; i < count; i += 256)
-            store_q6_k(values + i, out + i / 256 * 210);
-    return true;
+static size_t store_blocks(StoreBlock *store, size_t block, size_t block_bytes, const float *values,
+                           size_t count, unsigned char *out) {
+    for (size_t i = 0; i < count; i += block)
+        if (!all_finite(values + i, block) || !store(values + i, out + i / block * block_bytes))
+            return i + culprit(values + i, block);
+    return count;
+}
+
+size_t values_store(TensorType type, const float *values, size_t count, void *stored) {
+    switch (type) {
+    case TENSOR_F32:
+        memcpy(stored, values, count * sizeof *values);
+        return count;
+    case TENSOR_F16:
+        return store_halves(values, count, stored);
+    case TENSOR_Q8_0:
+        return store_blocks(store_q8_0, 32, 34, values, count, stored);
+    case TENSOR_Q4_0:
+        return store_blocks(store_q4_0, 32, 18, values, count, stored);
+    case TENSOR_Q6_K:
+        return store_blocks(store_q6_k, 256, 210, values, count, stored);
+    default:
+        return 0;
+    }
 }

@@ -13,7 +13,8 @@ float float_from(TensorType type, const unsigned char *stored);
 
 /* Round `count` values, whole blocks, to what `type` stores: f32, f16 (to nearest, ties to even),
  * q8_0, q4_0 or q6_K. The bytes of q8_0 and q4_0 are those of llama.cpp's reference and of the gguf
- * package. False if a block format is asked to hold what is not a number, or infinite. */
-bool values_store(TensorType type, const float *values, size_t count, void *stored);
+ * package. Returns `count`, or the index of a value that `type` cannot hold: one so large that it,
+ * or its block's scale, would become an infinity, or in a block one that is not finite. */
+size_t values_store(TensorType type, const float *values, size_t count, void *stored);
 
 #endif
