@@ -102,11 +102,9 @@ static void print_kernel(char *text, size_t room, const Command *command) {
 }
 
 static void print_matmul(char *text, size_t room, const DeviceMatmul *m) {
-    int length = snprintf(text, room, "matmul %s %u×%u×%u:", m->type == MATMUL_F16 ? "f16" : "f32",
-                          m->M, m->N, m->K);
-    length += print_buffer(text + length, room - (size_t)length, &m->x);
-    length += print_buffer(text + length, room - (size_t)length, &m->weight);
-    print_buffer(text + length, room - (size_t)length, &m->out);
+    snprintf(text, room, "matmul %s %u×%u×%u: +%zu +%zu +%zu",
+             m->type == MATMUL_F16 ? "f16" : "f32", m->M, m->N, m->K, m->x.offset, m->weight.offset,
+             m->out.offset);
 }
 
 static void dry_execute(Device *base, CommandList *list) {
