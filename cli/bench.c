@@ -131,7 +131,7 @@ static void measure(Bench *bench, uint32_t repetitions, LLMError *error) {
 static double weight_bytes(const LLMPipeline *llm) {
     const Weights *weights = &llm->weights;
     double bytes = (double)weights->bytes - (double)device_buffer_size(weights->position_embedding);
-    if (weights->token_embedding.buffer != weights->output.buffer)
+    if (weights->token_embedding.buffer != weights->output.part[0].buffer)
         bytes -= (double)device_buffer_size(weights->token_embedding.buffer);
     return bytes;
 }

@@ -115,7 +115,7 @@ static bool suits_halves(const LLMPipeline *llm, uint32_t rows) {
 static bool suits_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t T) {
     if (weight->type == TENSOR_F32) return T >= MATMUL_TOKENS_FLOAT;
     return T >= (llm->is_gpu ? MATMUL_TOKENS_GPU : MATMUL_TOKENS) &&
-           weight->buffer != llm->weights.output.buffer;
+           weight->buffer != llm->weights.output.part[0].buffer;
 }
 
 static bool suits_integer_matmul(const LLMPipeline *llm, const Matrix *weight, uint32_t T) {
@@ -321,7 +321,7 @@ static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
     uint32_t C = config->channels, nh = config->heads, hs = C / nh, rows = B * T;
     size_t size = cache_type_size(llm->cache);
     DeviceBuffer *bias =
-        linear(llm, llm->norm, 0, &layer->qkv.weight, layer->qkv.bias, llm->qkv, rows);
+        linear(llm, llm->norm, 0, &layer->qkv.part[0], layer->qkv.bias[0], llm->qkv, rows);
     dispatch(llm->device, cache_kernels[llm->cache].split_heads,
              grid_threads(hs, divide_up(T, share_of(llm)), B * nh), FLOATS(llm->qkv, 3 * rows * C),
              FLOATS(bias, 3 * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
@@ -343,9 +343,9 @@ static DeviceBuffer *as_input(LLMPipeline *llm, DeviceBuffer *attended, uint32_t
 /* norm → gelu. A bias that follows the matrix library costs a pass over memory: GELU takes it
  * along. */
 static void up_and_gelu(LLMPipeline *llm, const LayerWeights *layer, uint32_t rows) {
-    uint32_t N = layer->up.weight.rows, count = rows * N;
+    uint32_t N = layer->up.part[0].rows, count = rows * N;
     DeviceBuffer *bias =
-        linear(llm, llm->norm, 0, &layer->up.weight, layer->up.bias, llm->up, rows);
+        linear(llm, llm->norm, 0, &layer->up.part[0], layer->up.bias[0], llm->up, rows);
     if (bias != llm->zeros)
         dispatch(llm->device, llm->halves ? "bias_gelu_f16" : "bias_gelu",
                  grid_threads(divide_up(N, share_of(llm)), rows, 1), FLOATS(llm->up, count),
@@ -406,12 +406,12 @@ void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t 
             llm->halves = suits_halves(llm, rows);
         }
         attended = as_input(llm, attended, rows);
-        DeviceBuffer *bias = linear(llm, attended, 0, &layer->projection.weight,
-                                    layer->projection.bias, llm->block_out, rows);
+        DeviceBuffer *bias = linear(llm, attended, 0, &layer->projection.part[0],
+                                    layer->projection.bias[0], llm->block_out, rows);
         add_and_norm(llm, x, bias, llm->res, layer->mlp_norm.weight, layer->mlp_norm.bias, rows);
         up_and_gelu(llm, layer, rows);
-        bias =
-            linear(llm, llm->gelu, 0, &layer->down.weight, layer->down.bias, llm->block_out, rows);
+        bias = linear(llm, llm->gelu, 0, &layer->down.part[0], layer->down.bias[0], llm->block_out,
+                      rows);
         add_and_norm(llm, llm->res, bias, llm->x,
                      is_last ? weights->output_norm.weight : layer[1].attention_norm.weight,
                      is_last ? weights->output_norm.bias : layer[1].attention_norm.bias, rows);
@@ -419,7 +419,7 @@ void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t 
 }
 
 void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
-    linear(llm, llm->norm, first, &llm->weights.output, llm->zeros, llm->logits, count);
+    linear(llm, llm->norm, first, &llm->weights.output.part[0], llm->zeros, llm->logits, count);
 }
 
 /* --- decoding by fused kernels: five to a layer --- */
@@ -508,15 +508,15 @@ static void decode_fused(LLMPipeline *llm, uint32_t B) {
     for (uint32_t l = 0; l < weights->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
         norm_linear(llm, layer->attention_norm.weight, layer->attention_norm.bias,
-                    &layer->qkv.weight, layer->qkv.bias, false, llm->qkv, B);
+                    &layer->qkv.part[0], layer->qkv.bias[0], false, llm->qkv, B);
         decode_attention(llm, l, false, B);
-        linear_residual(llm, llm->mixed, &layer->projection.weight, layer->projection.bias, B);
-        norm_linear(llm, layer->mlp_norm.weight, layer->mlp_norm.bias, &layer->up.weight,
-                    layer->up.bias, true, llm->gelu, B);
-        linear_residual(llm, llm->gelu, &layer->down.weight, layer->down.bias, B);
+        linear_residual(llm, llm->mixed, &layer->projection.part[0], layer->projection.bias[0], B);
+        norm_linear(llm, layer->mlp_norm.weight, layer->mlp_norm.bias, &layer->up.part[0],
+                    layer->up.bias[0], true, llm->gelu, B);
+        linear_residual(llm, llm->gelu, &layer->down.part[0], layer->down.bias[0], B);
     }
-    norm_linear(llm, weights->output_norm.weight, weights->output_norm.bias, &weights->output,
-                llm->zeros, false, llm->logits, B);
+    norm_linear(llm, weights->output_norm.weight, weights->output_norm.bias,
+                &weights->output.part[0], llm->zeros, false, llm->logits, B);
 }
 
 /* --- decoding a batch on the matrix units: five or seven kernels to a layer --- */
@@ -597,16 +597,16 @@ static void decode_batch(LLMPipeline *llm, uint32_t B) {
     for (uint32_t l = 0; l < weights->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
         norm_linear_batch(llm, layer->attention_norm.weight, layer->attention_norm.bias,
-                          &layer->qkv.weight, layer->qkv.bias, STORED, llm->qkv, B);
+                          &layer->qkv.part[0], layer->qkv.bias[0], STORED, llm->qkv, B);
         decode_attention(llm, l, true, B);
-        linear_batch(llm, llm->half_attended, &layer->projection.weight, layer->projection.bias,
+        linear_batch(llm, llm->half_attended, &layer->projection.part[0], layer->projection.bias[0],
                      ADDED, llm->x, B);
-        norm_linear_batch(llm, layer->mlp_norm.weight, layer->mlp_norm.bias, &layer->up.weight,
-                          layer->up.bias, GELU, llm->gelu, B);
-        linear_batch(llm, llm->gelu, &layer->down.weight, layer->down.bias, ADDED, llm->x, B);
+        norm_linear_batch(llm, layer->mlp_norm.weight, layer->mlp_norm.bias, &layer->up.part[0],
+                          layer->up.bias[0], GELU, llm->gelu, B);
+        linear_batch(llm, llm->gelu, &layer->down.part[0], layer->down.bias[0], ADDED, llm->x, B);
     }
-    norm_linear_batch(llm, weights->output_norm.weight, weights->output_norm.bias, &weights->output,
-                      llm->zeros, STORED, llm->logits, B);
+    norm_linear_batch(llm, weights->output_norm.weight, weights->output_norm.bias,
+                      &weights->output.part[0], llm->zeros, STORED, llm->logits, B);
 }
 
 void pipeline_decode(LLMPipeline *llm, uint32_t B) {

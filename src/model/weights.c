@@ -13,6 +13,7 @@ typedef struct Loader {
     Device *device;
     ThreadPool *pool; /* started when the first tensor needs converting */
     bool halves;      /* wanted of block formats */
+    float epsilon;    /* of all norms */
     LLMError *error;
 } Loader;
 
@@ -150,13 +151,15 @@ static bool load_floats(Loader *loader, DeviceBuffer **buffer, const Tensor *ten
 }
 
 static bool load_norm(Loader *loader, Norm *norm, const Tensor *weight, const Tensor *bias) {
+    norm->epsilon = loader->epsilon;
     return load_floats(loader, &norm->weight, weight) && load_floats(loader, &norm->bias, bias);
 }
 
 static bool load_product(Loader *loader, Product *product, const Tensor *weight,
                          const Tensor *bias) {
-    return load_matrix(loader, &product->weight, weight) &&
-           load_floats(loader, &product->bias, bias);
+    product->parts = 1;
+    return load_matrix(loader, &product->part[0], weight) &&
+           load_floats(loader, &product->bias[0], bias);
 }
 
 static bool load_layer(Loader *loader, LayerWeights *layer, const LayerTensors *tensors) {
@@ -189,24 +192,30 @@ static bool load_all(Loader *loader, const Checkpoint *checkpoint) {
     if (!load_norm(loader, &weights->output_norm, &checkpoint->output_norm_weight,
                    &checkpoint->output_norm_bias))
         return false;
-    weights->output = weights->token_embedding;
+    weights->output =
+        (Product){.part = {weights->token_embedding}, .parts = 1, .stays_packed = true};
     if (!checkpoint->output.data) return true;
     Tensor output = cropped(checkpoint->output, vocabulary);
-    return load_matrix(loader, &weights->output, &output);
+    return load_matrix(loader, &weights->output.part[0], &output);
 }
 
-static size_t largest_packed(const Weights *weights) {
-    size_t largest = 0;
+/* Call `visit` with every matrix of the layers until it returns false. */
+static bool each_matrix(const Weights *weights, bool (*visit)(const Matrix *, void *),
+                        void *context) {
     for (uint32_t l = 0; l < weights->layers; l++) {
         const LayerWeights *layer = &weights->layer[l];
-        const Matrix *matrices[] = {&layer->qkv.weight, &layer->projection.weight,
-                                    &layer->up.weight, &layer->down.weight};
-        for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
-            size_t count = (size_t)matrices[i]->rows * matrices[i]->columns;
-            if (matrices[i]->type != TENSOR_F32 && count > largest) largest = count;
-        }
+        const Product *products[] = {&layer->qkv, &layer->projection, &layer->up, &layer->down};
+        for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+            for (uint32_t part = 0; part < products[i]->parts; part++)
+                if (!visit(&products[i]->part[part], context)) return false;
     }
-    return largest;
+    return true;
+}
+
+static bool note_packed(const Matrix *matrix, void *largest) {
+    size_t count = (size_t)matrix->rows * matrix->columns;
+    if (matrix->type != TENSOR_F32 && count > *(size_t *)largest) *(size_t *)largest = count;
+    return true;
 }
 
 bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, bool halves,
@@ -215,23 +224,28 @@ bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device
     *weights = (Weights){.layers = config->layers};
     weights->layer = calloc(config->layers, sizeof *weights->layer);
     if (!weights->layer) return error_memory(error, config->layers * sizeof *weights->layer);
-    Loader loader = {.weights = weights, .device = device, .halves = halves, .error = error};
+    Loader loader = {.weights = weights,
+                     .device = device,
+                     .halves = halves,
+                     .epsilon = config->epsilon,
+                     .error = error};
     bool loaded = load_all(&loader, checkpoint);
     thread_pool_free(loader.pool);
-    weights->largest_packed = largest_packed(weights);
+    each_matrix(weights, note_packed, &weights->largest_packed);
     if (!loaded) device_failed(device, error);
     return loaded;
 }
 
+typedef struct Suits {
+    bool (*suits)(const Matrix *matrix);
+} Suits;
+
+static bool ask(const Matrix *matrix, void *context) {
+    return ((const Suits *)context)->suits(matrix);
+}
+
 bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix)) {
-    if (!suits(&weights->output)) return false;
-    for (uint32_t l = 0; l < weights->layers; l++) {
-        const LayerWeights *layer = &weights->layer[l];
-        if (!suits(&layer->qkv.weight) || !suits(&layer->projection.weight) ||
-            !suits(&layer->up.weight) || !suits(&layer->down.weight))
-            return false;
-    }
-    return true;
+    return suits(&weights->output.part[0]) && each_matrix(weights, ask, &(Suits){suits});
 }
 
 static void free_norm(Norm *norm) {
@@ -240,8 +254,10 @@ static void free_norm(Norm *norm) {
 }
 
 static void free_product(Product *product) {
-    device_buffer_free(product->weight.buffer);
-    device_buffer_free(product->bias);
+    for (uint32_t part = 0; part < product->parts; part++) {
+        device_buffer_free(product->part[part].buffer);
+        device_buffer_free(product->bias[part]);
+    }
 }
 
 static void free_layer(LayerWeights *layer) {
@@ -254,8 +270,8 @@ static void free_layer(LayerWeights *layer) {
 }
 
 void weights_free(Weights *weights) {
-    if (weights->output.buffer != weights->token_embedding.buffer)
-        device_buffer_free(weights->output.buffer);
+    if (weights->output.part[0].buffer != weights->token_embedding.buffer)
+        free_product(&weights->output);
     device_buffer_free(weights->token_embedding.buffer);
     device_buffer_free(weights->position_embedding);
     if (weights->layer)

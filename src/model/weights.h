@@ -2,27 +2,7 @@
 #ifndef METAL_LLM_WEIGHTS_H
 #define METAL_LLM_WEIGHTS_H
 
-#include "checkpoint/checkpoint.h"
-#include "device/device.h"
-
-/* weight [rows, columns] = [out, in]. Float32, float16 and block formats stay as the file has them,
- * unless blocks are wanted as halves. */
-typedef struct Matrix {
-    DeviceBuffer *buffer;
-    TensorType type;
-    uint32_t rows, columns;
-} Matrix;
-
-/* What a row is normalised with: vectors [C] in f32, as all vectors are. */
-typedef struct Norm {
-    DeviceBuffer *weight, *bias;
-} Norm;
-
-/* out = x · weightᵀ + bias [rows of weight]. */
-typedef struct Product {
-    Matrix weight;
-    DeviceBuffer *bias;
-} Product;
+#include "ops/product.h"
 
 typedef struct LayerWeights {
     Norm attention_norm;
@@ -44,7 +24,7 @@ typedef struct Weights {
     DeviceBuffer *position_embedding; /* [context, C] f32 */
     LayerWeights *layer;              /* [layers] */
     Norm output_norm;
-    Matrix output; /* [V, C]; tied: token_embedding's buffer */
+    Product output; /* [V, C]; tied: token_embedding's buffer */
     uint32_t layers;
     uint64_t parameters, bytes;
     size_t largest_packed; /* elements of the largest matrix of the layers that is not f32, or 0 */
@@ -52,7 +32,8 @@ typedef struct Weights {
     size_t converted_count;
 } Weights;
 
-/* Tensors that fit are used in place, so the checkpoint must stay open; those stored transposed,
+/* Float32, float16 and block formats stay as the file has them, unless blocks are wanted as halves.
+ * Tensors that fit are used in place, so the checkpoint must stay open; those stored transposed,
  * misaligned or as bf16 are converted once, by all cores; block formats become halves on the
  * device, if wanted. False and `error` on failure, after which weights_free is still due. */
 bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, bool halves,

@@ -1,0 +1,31 @@
+/* product.h — what a model multiplies and normalises rows by. */
+#ifndef METAL_LLM_PRODUCT_H
+#define METAL_LLM_PRODUCT_H
+
+#include "checkpoint/checkpoint.h"
+#include "device/device.h"
+
+/* weight [rows, columns] = [out, in], of float32, float16 or blocks. */
+typedef struct Matrix {
+    DeviceBuffer *buffer;
+    TensorType type;
+    uint32_t rows, columns;
+} Matrix;
+
+/* What a row is normalised with: vectors [C] in f32, as all vectors are. */
+typedef struct Norm {
+    DeviceBuffer *weight, *bias;
+    float epsilon;
+} Norm;
+
+/* Products of the same input, which follow each other: q, k and v, or gate and up. GPT-2 has all in
+ * one part. The types of the parts may differ. */
+enum { PRODUCT_PARTS = 3 };
+typedef struct Product {
+    Matrix part[PRODUCT_PARTS];
+    DeviceBuffer *bias[PRODUCT_PARTS]; /* [rows of the part] f32, NULL: none */
+    uint32_t parts;
+    bool stays_packed; /* a copy as floats would be larger than the model */
+} Product;
+
+#endif
