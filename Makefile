@@ -8,13 +8,13 @@ CC       ?= cc
 HOST_CC  ?= $(CC)
 CLANGXX  ?= $(firstword $(foreach v,-19 -18 -17 -16 -15 ,$(shell command -v clang++$(v))) clang++)
 PREFIX   ?= /usr/local
-VERSION  := 0.1.0
+VERSION  := $(shell sed -n 's/^\#define LLM_VERSION "\(.*\)"/\1/p' include/metal_llm.h)
 ARCH     := $(shell uname -m)
 OS       := $(shell uname -s)
 
 comma := ,
 sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-CPPFLAGS := -D_GNU_SOURCE -DMETAL_LLM_VERSION='"$(VERSION)"' -Iinclude -Isrc -Imsl -Imsl/cpu -Imsl/simt -Imsl/strict -MMD -MP
+CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc -Imsl -Imsl/cpu -Imsl/simt -Imsl/strict -MMD -MP
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=c11 -Wall -Wextra -Werror -fPIC -pthread $(sanitize_flags)
 LDLIBS   := -lcjson -lpcre2-8 -lm -pthread -ldl
@@ -25,10 +25,10 @@ ifneq ($(filter Darwin iOS,$(OS)),)
   # Without it there is no default device for a program without windows.
   LDLIBS   += -framework CoreGraphics
   SHARED   := libmetal-llm.dylib
-  SONAME   := libmetal-llm.0.dylib
+  SONAME   := libmetal-llm.$(basename $(VERSION)).dylib
 else
   SHARED   := libmetal-llm.so
-  SONAME   := libmetal-llm.so.0
+  SONAME   := libmetal-llm.so.$(basename $(VERSION))
 endif
 
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.

@@ -33,7 +33,6 @@ let package = Package(
                 .headerSearchPath("src"),
                 .headerSearchPath("msl"),
                 .define("METAL_LLM_METAL_ONLY"),
-                .define("METAL_LLM_VERSION", to: "\"0.1.0\""),
             ],
             linkerSettings: [
                 .linkedFramework("CoreGraphics"),

@@ -77,7 +77,8 @@ static void fill_prompts(Bench *bench, uint32_t count, LLMError *error) {
 static Pass run_pass(Bench *bench, uint32_t prompt, uint32_t count, LLMError *error) {
     fill_prompts(bench, prompt, error);
     Pass pass = {.rows = bench->rows, .start = clock_seconds(), .checksum = 0xcbf29ce484222325};
-    LLMGeneration generation = {.temperature = bench->temperature,
+    LLMGeneration generation = {.size = sizeof generation,
+                                .temperature = bench->temperature,
                                 .top_k = 40,
                                 .top_p = 0.95f,
                                 .seed = 1,
@@ -276,7 +277,8 @@ int verb_bench(Arguments *arguments) {
     static Bench bench = {.depth = 1, .temperature = 0.8f};
     uint32_t repetitions = 5;
     bool json = false;
-    LLMOptions pipeline = {.batch = 1};
+    LLMOptions pipeline = LLM_OPTIONS;
+    pipeline.batch = 1;
     const Option options[] = {
         option_uint32("p", "N", &bench.prefill.tokens, 1, 1 << 24,
                       "tokens of the prompt (default 512, or what the context holds)"),

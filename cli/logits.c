@@ -36,7 +36,7 @@ static void save_logits(LLMPipeline *llm, const LLMTokens *tokens, OutputFile *f
 
 int verb_logits(Arguments *arguments) {
     const char *ids = NULL, *path = NULL;
-    LLMOptions pipeline = {0};
+    LLMOptions pipeline = LLM_OPTIONS;
     const Option options[] = {
         option_text("tokens", "IDS", &ids, "ids separated by spaces; \"-\": standard input"),
         option_text("o", "FILE", &path, "the .npy file to write"),

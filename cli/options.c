@@ -22,22 +22,32 @@ static Table make_table(const Verb *verb, const Option *options, size_t count,
     Table table = {.verb = verb, .count = count};
     if (count) memcpy(table.options, options, count * sizeof *options);
     if (!pipeline) return table;
+    static const ChoiceName devices[] = {{"metal", LLM_METAL},
+                                         {"cuda", LLM_CUDA},
+                                         {"cpu", LLM_CPU},
+                                         {"simt", LLM_SIMT},
+                                         {0}},
+                            attentions[] = {{"flash", LLM_FLASH}, {"naive", LLM_NAIVE}, {0}},
+                            switches[] = {{"on", LLM_ON}, {"off", LLM_OFF}, {0}},
+                            caches[] = {{"f32", LLM_F32}, {"f16", LLM_F16}, {0}},
+                            forms[] = {{"stored", LLM_STORED}, {"f16", LLM_F16}, {0}};
     const Option shared[] = {
-        option_text("device", "D", &pipeline->device,
-                    "metal, cuda, cpu …: where to run (default: the best that is present)"),
-        option_text("attention", "A", &pipeline->attention, "flash (the default) or naive"),
+        option_choice("device", "D", &pipeline->device, devices,
+                      "metal, cuda, cpu …: where to run (default: the best that is present)"),
+        option_choice("attention", "A", &pipeline->attention, attentions,
+                      "flash (the default) or naive"),
         option_uint32("threads", "N", &pipeline->threads, 1, 4096,
                       "CPU threads (default: one per core)"),
         option_uint32("context", "N", &pipeline->context, 1, UINT32_MAX,
                       "tokens of context (default: the model's own)"),
-        option_text("fusion", "F", &pipeline->fusion,
-                    "on or off: fused kernels for decoding (default: on for GPUs)"),
-        option_text("cache", "TYPE", &pipeline->cache,
-                    "f32 or f16: numbers of the KV cache (default: f32)"),
-        option_text("integer-products", "I", &pipeline->integer_products,
-                    "on or off: block formats in integers (default: on for CPUs)"),
-        option_text("weights", "W", &pipeline->weights,
-                    "stored or f16: what blocks become in memory (default: f16 on cuda)"),
+        option_choice("fusion", "F", &pipeline->fusion, switches,
+                      "on or off: fused kernels for decoding (default: on for GPUs)"),
+        option_choice("cache", "TYPE", &pipeline->cache, caches,
+                      "f32 or f16: numbers of the KV cache (default: f32)"),
+        option_choice("integer-products", "I", &pipeline->integer_products, switches,
+                      "on or off: block formats in integers (default: on for CPUs)"),
+        option_choice("weights", "W", &pipeline->weights, forms,
+                      "stored or f16: what blocks become in memory (default: f16 on cuda)"),
         option_text("kernels", "DIR", &pipeline->kernels,
                     "a folder of .metal files to run instead of those built in (cuda, metal)"),
     };
@@ -112,6 +122,15 @@ static bool append_text(const Option *option, const char *text) {
     return true;
 }
 
+static bool parse_choice(const Option *option, const char *text) {
+    for (const ChoiceName *choice = option->choices; choice->name; choice++)
+        if (!strcmp(choice->name, text)) {
+            *(LLMChoice *)option->target = choice->choice;
+            return true;
+        }
+    return false;
+}
+
 static bool parse_value(const Option *option, const char *text) {
     switch (option->type) {
     case OPTION_FLAG:
@@ -127,8 +146,19 @@ static bool parse_value(const Option *option, const char *text) {
         return parse_uint64(text, option->target);
     case OPTION_FLOAT:
         return parse_float(option, text);
+    case OPTION_CHOICE:
+        return parse_choice(option, text);
     }
     return false;
+}
+
+/* "metal, cuda, cpu or simt" */
+static void list_choices(const ChoiceName *choices, char *text, size_t size) {
+    size_t used = 0;
+    for (const ChoiceName *choice = choices; choice->name && used < size; choice++) {
+        const char *separator = choice == choices ? "" : choice[1].name ? ", " : " or ";
+        used += (size_t)snprintf(text + used, size - used, "%s%s", separator, choice->name);
+    }
 }
 
 static int value_error(const Verb *verb, const Option *option, const char *text) {
@@ -141,6 +171,7 @@ static int value_error(const Verb *verb, const Option *option, const char *text)
     if (option->type == OPTION_TEXTS)
         snprintf(expected, sizeof expected, "a text that is not empty, at most %d times",
                  OPTION_TEXTS_MOST);
+    if (option->type == OPTION_CHOICE) list_choices(option->choices, expected, sizeof expected);
     return usage_error(verb, "%s%s takes %s, not '%s'", dashes(option), option->name, expected,
                        text);
 }

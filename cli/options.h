@@ -11,6 +11,7 @@ typedef enum OptionType {
     OPTION_UINT32, /* uint32_t, from least to most */
     OPTION_UINT64, /* uint64_t, any */
     OPTION_FLOAT,  /* float, from least to most */
+    OPTION_CHOICE, /* LLMChoice, by its name */
 } OptionType;
 
 enum { OPTION_TEXTS_MOST = 16 };
@@ -19,6 +20,12 @@ typedef struct OptionTexts {
     size_t count;
 } OptionTexts;
 
+/* What the command calls a choice; a list of them ends with a NULL. */
+typedef struct ChoiceName {
+    const char *name;
+    LLMChoice choice;
+} ChoiceName;
+
 typedef struct Option {
     const char *name;  /* of one letter: -n; longer: --temp */
     const char *value; /* what --help calls the value; NULL for a flag */
@@ -26,30 +33,35 @@ typedef struct Option {
     OptionType type;
     void *target;       /* holds the default */
     double least, most; /* of a number */
+    const ChoiceName *choices;
 } Option;
 
 static inline Option option_flag(const char *name, bool *target, const char *help) {
-    return (Option){name, NULL, help, OPTION_FLAG, target, 0, 0};
+    return (Option){name, NULL, help, OPTION_FLAG, target, 0, 0, NULL};
 }
 static inline Option option_text(const char *name, const char *value, const char **target,
                                  const char *help) {
-    return (Option){name, value, help, OPTION_TEXT, target, 0, 0};
+    return (Option){name, value, help, OPTION_TEXT, target, 0, 0, NULL};
 }
 static inline Option option_texts(const char *name, const char *value, OptionTexts *target,
                                   const char *help) {
-    return (Option){name, value, help, OPTION_TEXTS, target, 0, 0};
+    return (Option){name, value, help, OPTION_TEXTS, target, 0, 0, NULL};
 }
 static inline Option option_uint32(const char *name, const char *value, uint32_t *target,
                                    uint32_t least, uint32_t most, const char *help) {
-    return (Option){name, value, help, OPTION_UINT32, target, least, most};
+    return (Option){name, value, help, OPTION_UINT32, target, least, most, NULL};
 }
 static inline Option option_uint64(const char *name, const char *value, uint64_t *target,
                                    const char *help) {
-    return (Option){name, value, help, OPTION_UINT64, target, 0, 0};
+    return (Option){name, value, help, OPTION_UINT64, target, 0, 0, NULL};
 }
 static inline Option option_float(const char *name, const char *value, float *target, double least,
                                   double most, const char *help) {
-    return (Option){name, value, help, OPTION_FLOAT, target, least, most};
+    return (Option){name, value, help, OPTION_FLOAT, target, least, most, NULL};
+}
+static inline Option option_choice(const char *name, const char *value, LLMChoice *target,
+                                   const ChoiceName *choices, const char *help) {
+    return (Option){name, value, help, OPTION_CHOICE, target, 0, 0, choices};
 }
 
 /* Parse the options among the arguments into their targets, and leave the other arguments.

@@ -56,7 +56,7 @@ static void print_score(const Score *score, size_t tokens, size_t bytes, uint32_
 }
 
 static void measure(LLMPipeline *llm, const Bytes *text, LLMError *error) {
-    LLMTokens tokens = llm_encode_bytes(llm, text->data, text->size, error);
+    LLMTokens tokens = llm_encode_bytes(llm, text->data, text->size, 0, error);
     if (error_is_set(error)) return;
     uint32_t context = llm_info(llm)->context;
     float *nats = calloc(context, sizeof *nats);
@@ -68,7 +68,7 @@ static void measure(LLMPipeline *llm, const Bytes *text, LLMError *error) {
 }
 
 int verb_perplexity(Arguments *arguments) {
-    LLMOptions pipeline = {0};
+    LLMOptions pipeline = LLM_OPTIONS;
     int status;
     if (!options_parse(arguments, NULL, 0, &pipeline, &status)) return status;
     if (arguments->count == 0) return usage_error(arguments->verb, "FILE is missing");

@@ -59,7 +59,7 @@ static bool write_token(void *user, uint32_t row, uint32_t token) {
 
 /* Prompt and continuation to standard output. */
 static void generate(Run *run, const Bytes *prompt, const OptionTexts *stops, LLMError *error) {
-    run->tokens = llm_encode_bytes(run->llm, prompt->data, prompt->size, error);
+    run->tokens = llm_encode_bytes(run->llm, prompt->data, prompt->size, 0, error);
     llm_generate(run->llm, &run->tokens, 0, &run->generation, error); /* checks, and adds nothing */
     if (error_is_set(error)) return;
     run->prompt = run->tokens.count;
@@ -136,13 +136,14 @@ static Bytes read_prompt(const char *prompt, LLMError *error) {
 int verb_run(Arguments *arguments) {
     Run run = {.wanted = 256, .opened = clock_seconds()};
     LLMGeneration *generation = &run.generation;
-    *generation = (LLMGeneration){.temperature = 0.8f,
+    *generation = (LLMGeneration){.size = sizeof *generation,
+                                  .temperature = 0.8f,
                                   .top_k = 40,
                                   .top_p = 0.95f,
                                   .seed = fresh_seed(),
                                   .on_token = write_token,
                                   .user = &run};
-    LLMOptions pipeline = {0};
+    LLMOptions pipeline = LLM_OPTIONS;
     OptionTexts stops = {0};
     const Option options[] = {
         option_uint32("n", "N", &run.wanted, 1, UINT32_MAX, "most tokens to generate"),

@@ -14,7 +14,7 @@ int verb_tokenize(Arguments *arguments) {
     Checkpoint *checkpoint = model_open_tokenizer(arguments->values[0], &error);
     Bytes text = read_bytes("-", &error);
     if (!error_is_set(&error))
-        tokenizer_encode(checkpoint->tokenizer, text.data, text.size, &tokens, &error);
+        tokenizer_encode(checkpoint->tokenizer, text.data, text.size, 0, &tokens, &error);
     for (size_t i = 0; i < tokens.count; i++)
         printf(i ? " %u" : "%u", tokens.ids[i]);
     if (!error_is_set(&error)) putchar('\n');

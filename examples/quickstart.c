@@ -15,7 +15,7 @@ int main(int count, char **arguments) {
 
     LLMError error = {0};
     LLMPipeline *llm = llm_pipeline_open(arguments[1], NULL, &error);
-    LLMTokens tokens = llm_encode(llm, "The meaning of life is", &error);
+    LLMTokens tokens = llm_encode(llm, "The meaning of life is", 0, &error);
     llm_generate(llm, &tokens, 50, NULL, &error);
     char *text = llm_decode(llm, &tokens, &error);
     if (text)

@@ -2,14 +2,16 @@
  *
  *     LLMError error = {0};
  *     LLMPipeline *llm = llm_pipeline_open("gpt2.gguf", NULL, &error);
- *     LLMTokens tokens = llm_encode(llm, "The meaning of life is", &error);
+ *     LLMTokens tokens = llm_encode(llm, "The meaning of life is", 0, &error);
  *     llm_generate(llm, &tokens, 50, NULL, &error);
  *     char *text = llm_decode(llm, &tokens, &error);
  *     puts(error.status ? error.message : text);
  *
  * Errors are values. Every function takes an LLMError; when it is already set, the function does
- * nothing, so a chain of calls needs one check at its end. The library never prints and never
- * exits. A pipeline belongs to one thread at a time; different pipelines are independent.
+ * nothing, so a chain of calls needs one check at its end. Any pointer may be NULL: where a value
+ * is needed, that is LLM_ERROR_ARGUMENT. The library never prints and never exits. A pipeline
+ * belongs to one thread at a time, and to the process that opened it: a forked child may only close
+ * it. Different pipelines are independent.
  */
 #ifndef METAL_LLM_H
 #define METAL_LLM_H
@@ -18,9 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LLM_VERSION "0.2.0"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* --- errors --- */
 
 typedef enum LLMStatus {
     LLM_OK = 0,
@@ -30,7 +36,8 @@ typedef enum LLMStatus {
     LLM_ERROR_MEMORY,   /* host or device memory is exhausted */
     LLM_ERROR_DEVICE,   /* the device is absent or reported a failure */
     LLM_ERROR_CONTEXT,  /* more tokens than the model's context holds */
-    LLM_ERROR_NUMERIC,  /* the logits contain NaN: the weights are damaged */
+    LLM_ERROR_NUMERIC,  /* the logits contain NaN: damaged weights, or halves that overflow */
+    LLM_ERROR_BUSY,     /* the pipeline is at work: the call came from a callback or a thread */
 } LLMStatus;
 
 /* Zero-initialise. `message` is one line: what is wrong and what to do. */
@@ -40,94 +47,144 @@ typedef struct LLMError {
 } LLMError;
 /* The message as a string: some languages see an array in a structure as something else. */
 static inline const char *llm_error_message(const LLMError *error) {
-    return error->message;
+    return error ? error->message : "";
 }
+
+/* --- open and close --- */
 
 typedef struct LLMPipeline LLMPipeline;
 
-/* All fields may be zero: the best device, flash attention, every core, the model's own context. */
+/* What the fields of LLMOptions choose between; LLM_AUTO, in all of them, is the library's choice.
+ * One type for all, so that LLM_AUTO is of it in every language. */
+typedef enum LLMChoice {
+    LLM_AUTO = 0,
+    LLM_METAL = 1,  /* devices: Apple's GPU */
+    LLM_CUDA,       /* an NVIDIA GPU */
+    LLM_CPU,        /* this machine's cores */
+    LLM_SIMT,       /* threadgroups on fibers, to test kernels: thousands of times slower */
+    LLM_FLASH = 17, /* attention: in one kernel, without the T×S matrix */
+    LLM_NAIVE,      /* scores, softmax and mix, a kernel each */
+    LLM_ON = 33,
+    LLM_OFF,
+    LLM_F32 = 49,
+    LLM_F16,
+    LLM_STORED, /* as the file has it */
+} LLMChoice;
+
+/* Begin with LLM_OPTIONS or llm_options(): every choice is the library's. Later versions add fields
+ * at the end; `size` says which of them the caller knows. */
 typedef struct LLMOptions {
-    const char *device;    /* "metal", "cuda", "cpu", "simt"; NULL picks the best that is present */
-    const char *attention; /* "flash" or "naive"; NULL is "flash" */
-    uint32_t threads;      /* CPU threads; 0 is one per core */
-    uint32_t context;      /* tokens the KV cache holds per row; 0 is the model's context */
-    uint32_t batch;        /* rows generated side by side; 0 is 1 */
-    bool profile;          /* time every kernel; see llm_timings */
-    const char *fusion;    /* "on" or "off": decode with several ideas per kernel (fused_*.metal);
-                              NULL is "on" where a simdgroup has more than one lane */
-    const char *cache;     /* numbers of the KV cache: "f32", or "f16" at half the memory; NULL is
-                              "f32" */
-    const char *integer_products; /* "on": q8_0, q4_0 and q6_K weights are multiplied as integers,
-                                     with activations rounded to 8 bits (integer_linear.metal,
-                                     integer_matmul.metal): twice as fast on a CPU, perplexity
-                                     0.05 % higher. "off": activations stay float, as on every
-                                     other device. NULL: "on" for a CPU */
-    const char *weights; /* of block formats: "stored", as the file has them, or "f16", turned into
-                            halves when the model is opened, twice to four times the memory. NULL is
-                            "f16" on cuda, where the fused kernels for halves decode several times
-                            faster, else "stored" */
-    const char *kernels; /* a folder of .metal files to compile instead of those built in, on
-                            metal and cuda; NULL: those built in */
-    void *metal_device;  /* an id<MTLDevice> to run on, as an app has one; it is retained until the
-                            pipeline is closed. NULL: the system's default, where that is Apple's */
+    size_t size;         /* sizeof(LLMOptions) */
+    LLMChoice device;    /* LLM_METAL, LLM_CUDA, LLM_CPU or LLM_SIMT; LLM_AUTO: the best of the
+                            first three that is present */
+    LLMChoice attention; /* LLM_FLASH or LLM_NAIVE; LLM_AUTO: flash */
+    LLMChoice fusion;    /* LLM_ON or LLM_OFF: decode with several ideas per kernel; LLM_AUTO: on
+                            where a simdgroup has more than one lane */
+    LLMChoice cache;     /* numbers of the KV cache: LLM_F32, or LLM_F16 at half the memory;
+                            LLM_AUTO: f32 */
+    LLMChoice weights;   /* of block formats: LLM_STORED, or LLM_F16, turned into halves when the
+                            model is opened, twice to four times the memory; LLM_AUTO: f16 on an
+                            NVIDIA GPU, where the fused kernels for halves decode several times
+                            faster, else as stored */
+    LLMChoice integer_products; /* LLM_ON: q8_0, q4_0 and q6_K weights are multiplied as integers,
+                                   with activations rounded to 8 bits: twice as fast on a CPU,
+                                   perplexity 0.05 % higher. LLM_OFF: activations stay float, as on
+                                   every other device. LLM_AUTO: on for a CPU */
+    uint32_t threads;           /* CPU threads, at most 4096; 0: one per core */
+    uint32_t context;           /* tokens the KV cache holds per row; 0: the model's context */
+    uint32_t batch;             /* rows generated side by side, at most 1024; 0: 1 */
+    bool profile;               /* time every kernel, see llm_timings */
+    const char *kernels;        /* a folder of .metal files to compile instead of those built in, on
+                                   Apple and NVIDIA GPUs; NULL: those built in */
+    void *metal_device; /* an id<MTLDevice> to run on, as an app has one; it is retained until the
+                           pipeline is closed. NULL: the system's default, where that is Apple's */
 } LLMOptions;
+
+/* Open a model: a GGUF file, a Hugging Face folder, or an llm.c .bin file. The caller closes it.
+ * `options` may be NULL. Returns NULL and sets `error` on failure. The file stays mapped: if it is
+ * cut short while the pipeline is open, reading it ends the program (SIGBUS). */
+LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error);
+/* Everything that the pipeline owns goes with it. From a callback: as soon as the call that it came
+ * from has ended, which fails with LLM_ERROR_BUSY. */
+void llm_pipeline_close(LLMPipeline *llm);
+
+/* Filled by the library; `size` says how much of it this version of the library knows. */
+typedef struct LLMInfo {
+    size_t size;
+    const char *format;  /* "GGUF", "Hugging Face", "llm.c" */
+    const char *name;    /* the model's own name, "" if it has none; any bytes */
+    const char *weights; /* type of the large matrices, such as "f32" or "q8_0" */
+    const char *device;  /* one line: which device runs it, and its size */
+    uint32_t layers, heads, channels, inner, context;
+    uint32_t vocabulary; /* ids are below it; in a padded vocabulary some have no text */
+    uint64_t parameters;
+    uint64_t weight_bytes;  /* of the tensors as the device holds them */
+    uint64_t cache_bytes;   /* of the KV cache, all rows */
+    uint32_t end_of_text;   /* the first of the tokens that end a text, see llm_is_end; UINT32_MAX
+                               if the model has none */
+    uint32_t begin_of_text; /* the token that llm_encode puts first; UINT32_MAX: none */
+} LLMInfo;
+const LLMInfo *llm_info(const LLMPipeline *llm); /* owned by the pipeline */
+
+/* --- text and tokens --- */
 
 /* A growing list of token ids; zero-initialise, release with llm_tokens_free. */
 typedef struct LLMTokens {
     uint32_t *ids;
     size_t count, capacity;
 } LLMTokens;
+void llm_tokens_free(LLMTokens *tokens);
 
-/* Called once per generated token, in order; return false to stop that row's generation. */
+typedef enum LLMEncodeFlags {
+    LLM_NO_BEGIN = 1,   /* without the beginning-of-text token that the model's rules put first */
+    LLM_PLAIN_TEXT = 2, /* what looks like a special token is text as any other */
+} LLMEncodeFlags;
+
+/* Text (UTF-8 or any bytes, NUL-terminated) to token ids. With `flags` of 0 special tokens in the
+ * text are recognised, and the beginning-of-text token is put first where the model wants one
+ * (GPT-2 does not). The caller frees the result with llm_tokens_free. */
+LLMTokens llm_encode(LLMPipeline *llm, const char *text, uint32_t flags, LLMError *error);
+LLMTokens llm_encode_bytes(LLMPipeline *llm, const void *bytes, size_t size, uint32_t flags,
+                           LLMError *error);
+/* Token ids to text; the result is NUL-terminated and freed with llm_free. The beginning-of-text
+ * token is left out where llm_encode puts it. Ids of a padded vocabulary have no text, and add
+ * none. */
+char *llm_decode(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
+void llm_free(void *pointer);
+/* The bytes of one token, owned by the pipeline; *size receives their number, which is 0 for an id
+ * without text. A token may end in the middle of a UTF-8 character. NULL if the id is not in the
+ * vocabulary. */
+const char *llm_token_bytes(const LLMPipeline *llm, uint32_t token, size_t *size);
+/* Whether a token ends a text: the end-of-text token, or another that the model names as such. */
+bool llm_is_end(const LLMPipeline *llm, uint32_t token);
+
+/* --- generation --- */
+
+/* Called once per generated token, in order; return false to stop that row's generation. It may
+ * call what does not compute (llm_token_bytes, llm_encode, …); the rest is LLM_ERROR_BUSY. */
 typedef bool (*LLMTokenCallback)(void *user, uint32_t row, uint32_t token);
 
-/* temperature 0 takes the likeliest token; top_k 0 and top_p 0 or 1 keep every token. */
+/* Begin with LLM_GENERATION or llm_generation(): greedy. */
 typedef struct LLMGeneration {
-    float temperature;
-    uint32_t top_k;
-    float top_p;
-    uint64_t seed;
+    size_t size;               /* sizeof(LLMGeneration) */
+    uint64_t seed;             /* of the random choices */
+    float temperature;         /* 0 takes the likeliest token; at most 10000 */
+    float top_p;               /* among the likeliest that make up this probability; 0 and 1: all */
+    uint32_t top_k;            /* among so many of the likeliest; 0: all */
+    bool ignore_end;           /* go on after a token that ends the text */
     LLMTokenCallback on_token; /* NULL: none */
     void *user;                /* handed to on_token */
-    bool ignore_end;           /* go on after the end-of-text token */
 } LLMGeneration;
 
-typedef struct LLMInfo {
-    const char *format;  /* "GGUF", "Hugging Face", "llm.c" */
-    const char *name;    /* the model's own name, "" if it has none */
-    const char *weights; /* type of the large matrices, such as "f32" or "q8_0" */
-    const char *device;  /* one line: which device runs it, and its size */
-    uint32_t layers, heads, channels, inner, context, vocabulary;
-    uint64_t parameters;
-    uint64_t weight_bytes; /* of the tensors as the device holds them */
-    uint64_t cache_bytes;  /* of the KV cache, all rows */
-    uint32_t end_of_text;  /* token id that ends a text, UINT32_MAX if the model has none */
-} LLMInfo;
-
-/* Open a model: a GGUF file, a Hugging Face folder, or an llm.c .bin file. The caller closes it.
- * `options` may be NULL. Returns NULL and sets `error` on failure. */
-LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error);
-void llm_pipeline_close(LLMPipeline *llm);       /* NULL is fine */
-const LLMInfo *llm_info(const LLMPipeline *llm); /* owned by the pipeline */
-
-/* Text (UTF-8 or any bytes, NUL-terminated) to token ids; special tokens in the text are
- * recognised. The caller frees the result with llm_tokens_free. */
-LLMTokens llm_encode(LLMPipeline *llm, const char *text, LLMError *error);
-LLMTokens llm_encode_bytes(LLMPipeline *llm, const void *bytes, size_t size, LLMError *error);
-/* Token ids to text; the result is NUL-terminated and freed with llm_free. */
-char *llm_decode(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
-/* The bytes of one token, owned by the pipeline; *size receives their number. A token may end in
- * the middle of a UTF-8 character. NULL if the id is not in the vocabulary. */
-const char *llm_token_bytes(const LLMPipeline *llm, uint32_t token, size_t *size);
-
-/* Continue `tokens` by up to `count` tokens, appended to it; stops early after the end-of-text
- * token (which is not appended), at the end of the context, or when the callback says so. An empty
- * list is begun with the end-of-text token, which also stands at the start of every text the model
- * has seen. `generation` may be NULL: greedy. Returns the number of tokens appended. */
+/* Continue `tokens` by up to `count` tokens, appended to it; stops early after a token that ends
+ * the text (which is not appended), at the end of the context, or when the callback says so. An
+ * empty list is begun with the beginning-of-text token, or else with the end-of-text token, which
+ * stands at the start of every text that GPT-2 has seen. `generation` may be NULL: greedy. Returns
+ * the number of tokens appended. */
 size_t llm_generate(LLMPipeline *llm, LLMTokens *tokens, size_t count,
                     const LLMGeneration *generation, LLMError *error);
 /* The same for `rows` prompts of different lengths side by side; rows <= options.batch. Row r draws
- * its random numbers from seed + r. */
+ * its random numbers from seed + r. No two rows may share their ids. */
 size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
                           const LLMGeneration *generation, LLMError *error);
 
@@ -137,20 +194,50 @@ void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMErr
  * before), written to the caller's array. */
 void llm_losses(LLMPipeline *llm, const LLMTokens *tokens, float *nats, LLMError *error);
 
+/* --- measuring --- */
+
 /* What a kernel has cost since llm_timings_reset, if the pipeline was opened with `profile`. */
 typedef struct LLMTiming {
+    size_t size;
     const char *kernel; /* its name, or "matmul" for the vendor's matrix products */
     uint64_t calls;
     double seconds;
     double bytes; /* read and written at least */
 } LLMTiming;
-/* Returns their number; *timings is owned by the pipeline and valid until the next call. */
+/* Returns their number; *timings is owned by the pipeline and valid until the next call. Go through
+ * them with llm_timing, since a later library's are larger. */
 size_t llm_timings(LLMPipeline *llm, const LLMTiming **timings);
+static inline const LLMTiming *llm_timing(const LLMTiming *timings, size_t index) {
+    return (const LLMTiming *)(const void *)((const char *)timings + index * timings->size);
+}
 void llm_timings_reset(LLMPipeline *llm);
 
-void llm_tokens_free(LLMTokens *tokens);
-void llm_free(void *pointer);
-const char *llm_version(void);
+const char *llm_version(void); /* of the library; LLM_VERSION is that of the header */
+
+/* --- initialisers: LLMOptions options = LLM_OPTIONS; or in Swift var options = llm_options() ---
+ */
+
+static inline LLMOptions llm_options(void) {
+    static LLMOptions zero;
+    LLMOptions options = zero;
+    options.size = sizeof options;
+    return options;
+}
+static inline LLMGeneration llm_generation(void) {
+    static LLMGeneration zero;
+    LLMGeneration generation = zero;
+    generation.size = sizeof generation;
+    return generation;
+}
+#ifdef __cplusplus
+#define LLM_OPTIONS    llm_options()
+#define LLM_GENERATION llm_generation()
+#else
+#define LLM_OPTIONS                                                                                \
+    { .size = sizeof(LLMOptions) }
+#define LLM_GENERATION                                                                             \
+    { .size = sizeof(LLMGeneration) }
+#endif
 
 #ifdef __cplusplus
 }

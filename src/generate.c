@@ -1,5 +1,6 @@
 /* generate.c — prefill a prompt, decode token by token, logits and losses of a text. */
 #include "model/llm_pipeline.h"
+#include "sized.h"
 #include "tokens.h"
 
 #include <stdlib.h>
@@ -19,7 +20,9 @@ typedef struct Generation {
 
 /* --- checks --- */
 
-static bool check_ids(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
+bool pipeline_check_ids(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
+    if (!tokens || (tokens->count && !tokens->ids))
+        return error_set(error, LLM_ERROR_ARGUMENT, "there are no tokens: they are NULL");
     for (size_t i = 0; i < tokens->count; i++)
         if (tokens->ids[i] >= llm->info.vocabulary)
             return error_set(error, LLM_ERROR_ARGUMENT, "token %u is not in the vocabulary of %u",
@@ -28,22 +31,32 @@ static bool check_ids(const LLMPipeline *llm, const LLMTokens *tokens, LLMError 
 }
 
 static bool check_tokens(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
-    if (error_is_set(error)) return false;
-    if (!llm || !tokens) return error_set(error, LLM_ERROR_ARGUMENT, "no model is open");
-    if (tokens->count > llm->capacity)
-        return error_set(error, LLM_ERROR_CONTEXT,
-                         "the prompt has %zu tokens, more than the context of %u", tokens->count,
-                         llm->capacity);
-    return check_ids(llm, tokens, error);
+    if (!pipeline_check_ids(llm, tokens, error)) return false;
+    if (tokens->count <= llm->capacity) return true;
+    return error_set(error, LLM_ERROR_CONTEXT,
+                     "the prompt has %zu tokens, more than the context of %u", tokens->count,
+                     llm->capacity);
 }
 
-static bool begin_with_end_of_text(const LLMPipeline *llm, LLMTokens *tokens, LLMError *error) {
+static bool begin_if_empty(const LLMPipeline *llm, LLMTokens *tokens, LLMError *error) {
     if (tokens->count) return true;
-    if (llm->info.end_of_text >= llm->info.vocabulary)
-        return error_set(
-            error, LLM_ERROR_ARGUMENT,
-            "the prompt is empty and the model has no end-of-text token to begin with");
-    return tokens_append(tokens, llm->info.end_of_text, error);
+    uint32_t begin = llm->info.begin_of_text;
+    if (begin >= llm->info.vocabulary) begin = llm->info.end_of_text;
+    if (begin < llm->info.vocabulary) return tokens_append(tokens, begin, error);
+    return error_set(error, LLM_ERROR_ARGUMENT,
+                     "the prompt is empty and the model has no end-of-text token to begin with");
+}
+
+/* Each row's ids are the row's own: they grow. */
+static bool check_apart(const LLMTokens *tokens, uint32_t rows, LLMError *error) {
+    for (uint32_t a = 0; a < rows; a++)
+        for (uint32_t b = 0; tokens[a].ids && b < a; b++)
+            if (tokens[a].ids == tokens[b].ids)
+                return error_set(error, LLM_ERROR_ARGUMENT,
+                                 "rows %u and %u are the same list of tokens: give each row a "
+                                 "copy of its own",
+                                 b, a);
+    return true;
 }
 
 /* --- prefill --- */
@@ -115,6 +128,16 @@ static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, Pi
 
 /* --- generate --- */
 
+const char *pipeline_nan_reason(const LLMPipeline *llm) {
+    if (llm->cache == CACHE_F16)
+        return "its numbers may be too large for the option cache f16 (use f32), or the model's "
+               "weights are damaged";
+    if (llm->halved)
+        return "its numbers may be too large for the option weights f16 (use stored), or the "
+               "model's weights are damaged";
+    return "the model's weights are damaged";
+}
+
 static void finish_row(Generation *generation, uint32_t row) {
     generation->done[row] = true;
     generation->unfinished--;
@@ -124,12 +147,14 @@ static void finish_row(Generation *generation, uint32_t row) {
 static bool accept_token(Generation *generation, uint32_t row, uint32_t id) {
     const LLMGeneration *options = generation->options;
     LLMPipeline *llm = generation->llm;
+    if (llm->closing)
+        return error_set(generation->error, LLM_ERROR_BUSY,
+                         "the model was closed while it was at work");
     if (id == NO_TOKEN)
         return error_set(generation->error, LLM_ERROR_NUMERIC,
-                         "the logits are not numbers (NaN) after %zu tokens: the model's weights "
-                         "are damaged",
-                         generation->tokens[row].count);
-    if (id == llm->info.end_of_text && !options->ignore_end) {
+                         "the logits are not numbers (NaN) after %zu tokens: %s",
+                         generation->tokens[row].count, pipeline_nan_reason(llm));
+    if (llm_is_end(llm, id) && !options->ignore_end) {
         finish_row(generation, row);
         return true;
     }
@@ -207,8 +232,7 @@ static void decode(Generation *generation, size_t count) {
 
 static bool check_generation(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows,
                              const LLMGeneration *options, LLMError *error) {
-    if (error_is_set(error)) return false;
-    if (!llm || !tokens) return error_set(error, LLM_ERROR_ARGUMENT, "no model is open");
+    if (!tokens) return pipeline_check_ids(llm, tokens, error);
     if (rows == 0 || rows > llm->B)
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "%u rows were given; the pipeline was opened for a batch of %u", rows,
@@ -217,20 +241,26 @@ static bool check_generation(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows,
         !(options->top_p <= 1))
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "temperature must be 0 to 10000 and top_p 0 to 1");
+    if (!check_apart(tokens, rows, error)) return false;
     for (uint32_t b = 0; b < rows; b++)
-        if (!begin_with_end_of_text(llm, &tokens[b], error) ||
-            !check_tokens(llm, &tokens[b], error))
+        if (!begin_if_empty(llm, &tokens[b], error) || !check_tokens(llm, &tokens[b], error))
             return false;
     return true;
 }
 
-size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
-                          const LLMGeneration *options, LLMError *error) {
-    static const LLMGeneration greedy;
-    LLMError ignored = {0};
-    if (!error) error = &ignored;
-    if (!options) options = &greedy;
-    if (!check_generation(llm, tokens, rows, options, error) || count == 0) return 0;
+static void generate(Generation *generation, size_t count) {
+    LLMPipeline *llm = generation->llm;
+    for (uint32_t b = 0; b < generation->rows; b++) {
+        generation->prompt[b] = generation->tokens[b].count;
+        if (generation->prompt[b] >= llm->capacity) finish_row(generation, b);
+    }
+    if (generation->unfinished && count &&
+        prefill(llm, generation->tokens, generation->rows, NULL, NULL, generation->error))
+        decode(generation, count);
+}
+
+static size_t generate_checked(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
+                               const LLMGeneration *options, LLMError *error) {
     Generation generation = {.llm = llm,
                              .tokens = tokens,
                              .rows = rows,
@@ -239,19 +269,28 @@ size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, si
                              .done = calloc(rows, sizeof(bool)),
                              .prompt = calloc(rows, sizeof(size_t)),
                              .unfinished = rows};
-    if (!generation.done || !generation.prompt) {
+    if (generation.done && generation.prompt)
+        generate(&generation, count);
+    else
         error_memory(error, rows * sizeof(size_t));
-    } else {
-        for (uint32_t b = 0; b < rows; b++) {
-            generation.prompt[b] = tokens[b].count;
-            if (tokens[b].count >= llm->capacity) finish_row(&generation, b);
-        }
-        if (generation.unfinished && prefill(llm, tokens, rows, NULL, NULL, error))
-            decode(&generation, count);
-    }
     free(generation.done);
     free(generation.prompt);
     return generation.appended;
+}
+
+size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
+                          const LLMGeneration *given, LLMError *error) {
+    LLMError ignored = {0};
+    if (!error) error = &ignored;
+    LLMGeneration options = LLM_GENERATION;
+    if (!pipeline_enter(llm, error)) return 0;
+    size_t appended = 0;
+    if ((!given || sized_copy(&options, sizeof options, given, "LLMGeneration",
+                              "LLM_GENERATION, or llm_generation() in Swift", error)) &&
+        check_generation(llm, tokens, rows, &options, error))
+        appended = generate_checked(llm, tokens, rows, count, &options, error);
+    pipeline_leave(llm);
+    return appended;
 }
 
 size_t llm_generate(LLMPipeline *llm, LLMTokens *tokens, size_t count, const LLMGeneration *options,
@@ -300,9 +339,15 @@ static bool score_piece(void *context, uint32_t tokens) {
 }
 
 static void score(Scoring *scoring) {
-    if (!check_tokens(scoring->llm, scoring->tokens, scoring->error)) return;
-    if (scoring->tokens->count == 0) return;
-    prefill(scoring->llm, scoring->tokens, 1, score_piece, scoring, scoring->error);
+    LLMPipeline *llm = scoring->llm;
+    if (!pipeline_enter(llm, scoring->error)) return;
+    if (check_tokens(llm, scoring->tokens, scoring->error) && scoring->tokens->count) {
+        if (scoring->logits || scoring->nats)
+            prefill(llm, scoring->tokens, 1, score_piece, scoring, scoring->error);
+        else
+            error_set(scoring->error, LLM_ERROR_ARGUMENT, "there is no array to write to");
+    }
+    pipeline_leave(llm);
 }
 
 void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMError *error) {

@@ -1,28 +1,35 @@
 /* metal_llm.c — the public interface: open and close a model, text to tokens and back. */
+#include "checkpoint/values.h"
 #include "model/llm_pipeline.h"
-#include "tokens.h"
+#include "sized.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- open --- */
 
-/* One of two words, or NULL. */
-static bool check_choice(const char *what, const char *value, const char *of, const char *first,
-                         const char *second, LLMError *error) {
-    if (!value || !strcmp(value, first) || !strcmp(value, second)) return true;
-    return error_set(error, LLM_ERROR_ARGUMENT, "unknown %s '%s'%s; use %s or %s", what, value, of,
-                     first, second);
+/* LLM_AUTO or one of two. */
+static bool check_choice(const char *what, LLMChoice choice, LLMChoice first, LLMChoice second,
+                         const char *names, LLMError *error) {
+    if (choice == LLM_AUTO || choice == first || choice == second) return true;
+    return error_set(error, LLM_ERROR_ARGUMENT, "%s cannot be %d: use LLM_AUTO, %s", what,
+                     (int)choice, names);
 }
 
 static bool check_options(const LLMOptions *options, const ModelConfig *config, LLMError *error) {
-    if (!check_choice("attention", options->attention, "", "flash", "naive", error) ||
-        !check_choice("fusion", options->fusion, "", "on", "off", error) ||
-        !check_choice("integer products", options->integer_products, "", "on", "off", error) ||
-        !check_choice("form", options->weights, " of the weights", "stored", "f16", error) ||
-        !check_choice("type", options->cache, " of the KV cache", "f32", "f16", error))
+    if (!check_choice("attention", options->attention, LLM_FLASH, LLM_NAIVE,
+                      "LLM_FLASH or LLM_NAIVE", error) ||
+        !check_choice("fusion", options->fusion, LLM_ON, LLM_OFF, "LLM_ON or LLM_OFF", error) ||
+        !check_choice("integer_products", options->integer_products, LLM_ON, LLM_OFF,
+                      "LLM_ON or LLM_OFF", error) ||
+        !check_choice("weights", options->weights, LLM_STORED, LLM_F16, "LLM_STORED or LLM_F16",
+                      error) ||
+        !check_choice("cache", options->cache, LLM_F32, LLM_F16, "LLM_F32 or LLM_F16", error))
         return false;
+    if (options->threads > 4096)
+        return error_set(error, LLM_ERROR_ARGUMENT, "%u threads are more than 4096",
+                         options->threads);
     if (options->context > config->context)
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "a context of %u tokens was asked for, but the model has %u positions",
@@ -34,14 +41,14 @@ static bool check_options(const LLMOptions *options, const ModelConfig *config, 
 }
 
 /* Asked for in vain it is an error; else it is used where it pays and suits. */
-static bool choose_fusion(LLMPipeline *llm, const char *fusion, LLMError *error) {
+static bool choose_fusion(LLMPipeline *llm, LLMChoice fusion, LLMError *error) {
     bool suits = llm->flash && pipeline_can_fuse(llm);
-    if (fusion && !strcmp(fusion, "on") && !suits)
+    if (fusion == LLM_ON && !suits)
         return error_set(
             error, LLM_ERROR_ARGUMENT,
             "the fused kernels are for flash attention, f32 or f16 weights, heads of 64 "
             "channels and a batch of at most 8, of f16 weights 256; leave out the fusion option");
-    bool wanted = fusion ? !strcmp(fusion, "on") : llm->is_gpu;
+    bool wanted = fusion ? fusion == LLM_ON : llm->is_gpu;
     llm->fused = wanted && suits;
     llm->batched = llm->fused && pipeline_can_batch(llm);
     return true;
@@ -124,6 +131,7 @@ static void describe(LLMPipeline *llm) {
     const Checkpoint *checkpoint = llm->checkpoint;
     const ModelConfig *config = &checkpoint->config;
     llm->info = (LLMInfo){
+        .size = sizeof(LLMInfo),
         .format = checkpoint->format,
         .name = checkpoint->name,
         .weights = tensor_type_name(checkpoint->layer[0].qkv_weight.type),
@@ -139,11 +147,21 @@ static void describe(LLMPipeline *llm) {
         .cache_bytes = 2ull * cache_type_size(llm->cache) * config->layers * llm->B *
                        llm->capacity * config->channels,
         .end_of_text = checkpoint->end_of_text,
+        .begin_of_text =
+            checkpoint->tokenizer ? tokenizer_begin_of_text(checkpoint->tokenizer) : UINT32_MAX,
     };
 }
 
 static bool is_half(const Matrix *matrix) {
     return matrix->type == TENSOR_F16;
+}
+
+/* NULL for LLM_AUTO; a name that no device has for what is no choice of a device. */
+static const char *device_name(LLMChoice choice) {
+    static const char *const names[] = {
+        [LLM_METAL] = "metal", [LLM_CUDA] = "cuda", [LLM_CPU] = "cpu", [LLM_SIMT] = "simt"};
+    if (choice == LLM_AUTO) return NULL;
+    return choice >= LLM_METAL && choice <= LLM_SIMT ? names[choice] : "?";
 }
 
 static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *options,
@@ -157,39 +175,47 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
                             .kernels = options->kernels,
                             .metal_device = options->metal_device,
                             .dry = dry};
-    llm->device = device_open(options->device, &device, error);
+    llm->device = device_open(device_name(options->device), &device, error);
     if (!llm->device) return false;
-    llm->flash = !options->attention || !strcmp(options->attention, "flash");
+    llm->flash = options->attention != LLM_NAIVE;
     llm->profile = options->profile;
     llm->is_gpu = device_facts(llm->device)->simd_width > 1;
-    if (options->cache && !strcmp(options->cache, "f16")) llm->cache = CACHE_F16;
+    if (options->cache == LLM_F16) llm->cache = CACHE_F16;
     llm->B = options->batch ? options->batch : 1;
     llm->capacity = options->context ? options->context : config->context;
     uint32_t tokens = llm->is_gpu ? TOKENS_PER_PASS_GPU : TOKENS_PER_PASS;
     llm->T_max = llm->B < tokens ? tokens / llm->B : 1;
     if (llm->T_max > llm->capacity) llm->T_max = llm->capacity;
-    bool halves = options->weights ? !strcmp(options->weights, "f16")
+    bool halves = options->weights ? options->weights == LLM_F16
                                    : device_facts(llm->device)->prefers_halves;
     if (!weights_load(&llm->weights, llm->checkpoint, llm->device, halves, error)) return false;
+    llm->halved = halves && !type_is_float(llm->checkpoint->layer[0].qkv_weight.type);
     llm->half_products = llm->is_gpu && weights_all(&llm->weights, is_half);
-    llm->integers =
-        options->integer_products ? !strcmp(options->integer_products, "on") : !llm->is_gpu;
+    llm->integers = options->integer_products ? options->integer_products == LLM_ON : !llm->is_gpu;
     if (!choose_fusion(llm, options->fusion, error) || !allocate(llm, error)) return false;
     describe(llm);
     return true;
 }
 
-LLMPipeline *pipeline_open(const char *path, const LLMOptions *options, const DryRun *dry,
+/* The caller's options, or the defaults for NULL. */
+static bool read_options(LLMOptions *options, const LLMOptions *given, LLMError *error) {
+    *options = llm_options();
+    return !given || sized_copy(options, sizeof *options, given, "LLMOptions",
+                                "LLM_OPTIONS, or llm_options() in Swift", error);
+}
+
+LLMPipeline *pipeline_open(const char *path, const LLMOptions *given, const DryRun *dry,
                            LLMError *error) {
-    static const LLMOptions defaults;
-    if (error_is_set(error)) return NULL;
+    LLMOptions options;
+    if (error_is_set(error) || !read_options(&options, given, error)) return NULL;
     if (!path) {
         error_set(error, LLM_ERROR_ARGUMENT, "no model was named");
         return NULL;
     }
     LLMPipeline *llm = calloc(1, sizeof *llm);
     if (!llm) return error_memory(error, sizeof *llm);
-    if (open_parts(llm, path, options ? options : &defaults, dry, error)) return llm;
+    llm->owner = getpid();
+    if (open_parts(llm, path, &options, dry, error)) return llm;
     llm_pipeline_close(llm);
     return NULL;
 }
@@ -240,11 +266,36 @@ static void free_buffers(LLMPipeline *llm) {
 
 void llm_pipeline_close(LLMPipeline *llm) {
     if (!llm) return;
-    free_buffers(llm);
-    weights_free(&llm->weights);
-    device_close(llm->device);
+    llm->closing = true;
+    if (llm->busy) return;        /* pipeline_leave does it */
+    if (llm->owner == getpid()) { /* a forked child has neither the device nor its threads */
+        free_buffers(llm);
+        weights_free(&llm->weights);
+        device_close(llm->device);
+    }
     checkpoint_close(llm->checkpoint);
     free(llm);
+}
+
+/* --- one call at a time --- */
+
+bool pipeline_enter(LLMPipeline *llm, LLMError *error) {
+    if (error_is_set(error)) return false;
+    if (!llm) return error_set(error, LLM_ERROR_ARGUMENT, "no model is open");
+    if (llm->owner != getpid())
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "the model was opened by the process %ld: a forked child opens its own",
+                         (long)llm->owner);
+    if (atomic_exchange(&llm->busy, true))
+        return error_set(error, LLM_ERROR_BUSY,
+                         "the model is at work: a callback, or another thread, calls again when "
+                         "that has ended");
+    return true;
+}
+
+void pipeline_leave(LLMPipeline *llm) {
+    llm->busy = false;
+    if (llm->closing) llm_pipeline_close(llm);
 }
 
 const LLMInfo *llm_info(const LLMPipeline *llm) {
@@ -252,15 +303,18 @@ const LLMInfo *llm_info(const LLMPipeline *llm) {
 }
 
 const char *llm_version(void) {
-    return METAL_LLM_VERSION;
+    return LLM_VERSION;
 }
 
 size_t llm_timings(LLMPipeline *llm, const LLMTiming **timings) {
-    return device_timings(llm->device, timings);
+    const LLMTiming *none;
+    if (!timings) timings = &none;
+    *timings = NULL;
+    return llm ? device_timings(llm->device, timings) : 0;
 }
 
 void llm_timings_reset(LLMPipeline *llm) {
-    device_timings_reset(llm->device);
+    if (llm) device_timings_reset(llm->device);
 }
 
 void llm_free(void *pointer) {
@@ -281,46 +335,65 @@ static const Tokenizer *tokenizer_of(const LLMPipeline *llm, LLMError *error) {
     return llm->checkpoint->tokenizer;
 }
 
-LLMTokens llm_encode_bytes(LLMPipeline *llm, const void *bytes, size_t size, LLMError *error) {
+static bool check_encoding(const void *bytes, size_t size, uint32_t flags, LLMError *error) {
+    if (!bytes && size)
+        return error_set(error, LLM_ERROR_ARGUMENT, "there is no text to encode: it is NULL");
+    if (flags & ~(uint32_t)(LLM_NO_BEGIN | LLM_PLAIN_TEXT))
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "the flags of encoding are LLM_NO_BEGIN and LLM_PLAIN_TEXT, not %#x",
+                         flags);
+    return true;
+}
+
+LLMTokens llm_encode_bytes(LLMPipeline *llm, const void *bytes, size_t size, uint32_t flags,
+                           LLMError *error) {
     LLMTokens tokens = {0};
-    const Tokenizer *tokenizer = error_is_set(error) ? NULL : tokenizer_of(llm, error);
-    if (tokenizer && !tokenizer_encode(tokenizer, bytes, size, &tokens, error))
+    if (error_is_set(error) || !check_encoding(bytes, size, flags, error)) return tokens;
+    const Tokenizer *tokenizer = tokenizer_of(llm, error);
+    if (tokenizer && !tokenizer_encode(tokenizer, bytes ? bytes : "", size, flags, &tokens, error))
         llm_tokens_free(&tokens);
     return tokens;
 }
 
-LLMTokens llm_encode(LLMPipeline *llm, const char *text, LLMError *error) {
-    return llm_encode_bytes(llm, text, strlen(text), error);
+LLMTokens llm_encode(LLMPipeline *llm, const char *text, uint32_t flags, LLMError *error) {
+    return llm_encode_bytes(llm, text, text ? strlen(text) : SIZE_MAX, flags, error);
 }
 
 const char *llm_token_bytes(const LLMPipeline *llm, uint32_t token, size_t *size) {
-    const Tokenizer *tokenizer = llm ? llm->checkpoint->tokenizer : NULL;
-    return tokenizer ? tokenizer_bytes(tokenizer, token, size) : NULL;
+    size_t ignored;
+    if (!size) size = &ignored;
+    *size = 0;
+    if (!llm || !llm->checkpoint->tokenizer || token >= llm->info.vocabulary) return NULL;
+    const char *bytes = tokenizer_bytes(llm->checkpoint->tokenizer, token, size);
+    return bytes ? bytes : "";
+}
+
+bool llm_is_end(const LLMPipeline *llm, uint32_t token) {
+    for (uint32_t i = 0; llm && i < llm->checkpoint->end_count; i++)
+        if (llm->checkpoint->end_tokens[i] == token) return true;
+    return false;
 }
 
 /* The bytes of all tokens to `out`, or only their number if `out` is NULL. */
-static bool join(const Tokenizer *tokenizer, const LLMTokens *tokens, char *out, size_t *total,
-                 LLMError *error) {
-    *total = 0;
-    for (size_t i = 0; i < tokens->count; i++) {
+static size_t join(const LLMPipeline *llm, const LLMTokens *tokens, char *out) {
+    size_t total = 0;
+    bool begins = tokens->count && tokens->ids[0] == llm->info.begin_of_text;
+    for (size_t i = begins; i < tokens->count; i++) {
         size_t size;
-        const char *bytes = tokenizer_bytes(tokenizer, tokens->ids[i], &size);
-        if (!bytes)
-            return error_set(error, LLM_ERROR_ARGUMENT, "token %u is not in the vocabulary of %u",
-                             tokens->ids[i], tokenizer_vocabulary(tokenizer));
-        if (out) memcpy(out + *total, bytes, size);
-        *total += size;
+        const char *bytes = llm_token_bytes(llm, tokens->ids[i], &size);
+        if (out) memcpy(out + total, bytes, size);
+        total += size;
     }
-    return true;
+    return total;
 }
 
 char *llm_decode(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
-    const Tokenizer *tokenizer = error_is_set(error) ? NULL : tokenizer_of(llm, error);
-    size_t total;
-    if (!tokenizer || !join(tokenizer, tokens, NULL, &total, error)) return NULL;
-    char *text = malloc(total + 1);
-    if (!text) return error_memory(error, total + 1);
-    join(tokenizer, tokens, text, &total, error);
-    text[total] = 0;
+    if (error_is_set(error) || !tokenizer_of(llm, error) || !pipeline_check_ids(llm, tokens, error))
+        return NULL;
+    size_t size = join(llm, tokens, NULL);
+    char *text = malloc(size + 1);
+    if (!text) return error_memory(error, size + 1);
+    join(llm, tokens, text);
+    text[size] = 0;
     return text;
 }

@@ -20,6 +20,7 @@ bool tokens_append(LLMTokens *tokens, uint32_t id, LLMError *error) {
 }
 
 void llm_tokens_free(LLMTokens *tokens) {
+    if (!tokens) return;
     free(tokens->ids);
     *tokens = (LLMTokens){0};
 }

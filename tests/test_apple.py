@@ -698,7 +698,7 @@ def test_a_device_of_the_caller(stand_in):
 
 
 def test_a_build_without_metal(stand_in):
-    options = llm_module.Options(device=b"metal")
+    options = llm_module.Options(size=ctypes.sizeof(llm_module.Options), device=llm_module.CHOICES["metal"])
     with pytest.raises(llm_module.Failure, match="Metal is Apple's, and not there; use cuda or cpu"):
         library = llm_module.prototypes(library_module.load())
         llm_module.checked(library.llm_pipeline_open, bytes(MODEL), ctypes.byref(options))

@@ -237,7 +237,7 @@ def test_gguf_tokens_without_types(library, random, tmp_path):
         text, tokens, error = b"<|endoftext|>", Tokens(), Error()
         tokenizer = ctypes.c_void_p(checkpoint.tokenizer)
         size = ctypes.c_size_t(len(text))
-        library.tokenizer_encode(tokenizer, text, size, ctypes.byref(tokens), ctypes.byref(error))
+        library.tokenizer_encode(tokenizer, text, size, 0, ctypes.byref(tokens), ctypes.byref(error))
         assert tokens.ids[: tokens.count] == [279]
         library.llm_tokens_free(ctypes.byref(tokens))
 
@@ -288,7 +288,7 @@ STRING, BOOL = gguf.GGUFValueType.STRING, gguf.GGUFValueType.BOOL
         ("gpt2.vocab_size", 299, UINT32, ["300 tokens", "299"]),
         ("tokenizer.ggml.model", "llama", STRING, ["tokenizer", "llama"]),
         ("tokenizer.ggml.pre", "llama-bpe", STRING, ["llama-bpe", "gpt-2"]),
-        ("tokenizer.ggml.add_bos_token", True, BOOL, ["tokenizer.ggml.add_bos_token"]),
+        ("tokenizer.ggml.add_eos_token", True, BOOL, ["tokenizer.ggml.add_eos_token"]),
         ("tokenizer.ggml.tokens", 7, UINT32, ["tokenizer.ggml.tokens", "texts"]),
         ("general.name", 7, UINT32, ["general.name", "text"]),
     ],

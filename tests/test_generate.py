@@ -125,8 +125,8 @@ def test_fusion_is_refused_where_it_does_not_suit(random, tmp_path):
     for path, options in [(packed, {}), (small, {}), (plain, {"batch": 9}), (plain, {"attention": "naive"})]:
         with pytest.raises(llm.Failure, match="fused kernels are for flash attention, f32 or f16"):
             LLM(path, device="cpu", fusion="on", **options)
-    with pytest.raises(llm.Failure, match="unknown fusion 'maybe'; use on or off"):
-        LLM(path, device="cpu", fusion="maybe")
+    with pytest.raises(llm.Failure, match="fusion cannot be 17: use LLM_AUTO, LLM_ON or LLM_OFF"):
+        LLM(path, device="cpu", fusion="flash")
 
 
 @pytest.mark.parametrize("length", [512, 513, 1050])

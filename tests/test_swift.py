@@ -36,11 +36,6 @@ def test_the_kernels_are_those_of_the_program():
     assert ours.read_text() == packaged.read_text(), "the kernels have changed: run make swift"
 
 
-def test_the_version_is_the_makefiles():
-    version = re.search(r"^VERSION *:= *(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
-    assert f'.define("METAL_LLM_VERSION", to: "\\"{version}\\"")' in PACKAGE
-
-
 def test_the_modules_compile(tmp_path):
     """Clang imports them as Swift's importer does."""
     source = tmp_path / "use.m"

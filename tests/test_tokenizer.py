@@ -65,7 +65,7 @@ def functions():
         "tokenizer_encodes": (ctypes.c_bool, [pointer]),
         "tokenizer_vocabulary": (u32, [pointer]),
         "tokenizer_end_of_text": (u32, [pointer]),
-        "tokenizer_encode": (ctypes.c_bool, [pointer, text, size, tokens, error]),
+        "tokenizer_encode": (ctypes.c_bool, [pointer, text, size, u32, tokens, error]),
         "tokenizer_bytes": (pointer, [pointer, u32, ctypes.POINTER(size)]),
         "split_new": (pointer, [error]),
         "split_free": (None, [pointer]),
@@ -123,7 +123,7 @@ class Tokenizer:
         text = text.encode() if isinstance(text, str) else text
         tokens = library_module.Tokens()
         try:
-            call("tokenizer_encode", self.handle, text, len(text), ctypes.byref(tokens))
+            call("tokenizer_encode", self.handle, text, len(text), 0, ctypes.byref(tokens))
             return tokens.ids[: tokens.count]
         finally:
             functions().llm_tokens_free(ctypes.byref(tokens))
@@ -486,7 +486,7 @@ def test_empty_text():
 def test_encoding_appends():
     tokens = library_module.Tokens()
     for text in [b"The meaning", b" of life"]:
-        call("tokenizer_encode", gpt2().handle, text, len(text), ctypes.byref(tokens))
+        call("tokenizer_encode", gpt2().handle, text, len(text), 0, ctypes.byref(tokens))
     assert tokens.ids[: tokens.count] == [464, 3616, 286, 1204]
     functions().llm_tokens_free(ctypes.byref(tokens))
 

@@ -89,11 +89,19 @@ bool checkpoint_configure(Checkpoint *checkpoint, const char *path, LLMError *er
     return checkpoint->layer != NULL;
 }
 
+void checkpoint_add_end(Checkpoint *checkpoint, uint64_t id) {
+    if (id >= checkpoint->config.vocabulary || checkpoint->end_count == END_TOKENS) return;
+    for (uint32_t i = 0; i < checkpoint->end_count; i++)
+        if (checkpoint->end_tokens[i] == id) return;
+    checkpoint->end_tokens[checkpoint->end_count++] = (uint32_t)id;
+}
+
 void checkpoint_set_end_of_text(Checkpoint *checkpoint, uint64_t id) {
     if (id < checkpoint->config.vocabulary)
         checkpoint->end_of_text = (uint32_t)id;
     else if (checkpoint->tokenizer)
         checkpoint->end_of_text = tokenizer_end_of_text(checkpoint->tokenizer);
+    checkpoint_add_end(checkpoint, checkpoint->end_of_text);
 }
 
 /* --- opening and closing --- */

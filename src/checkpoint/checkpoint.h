@@ -51,6 +51,8 @@ typedef struct LayerTensors {
     Tensor down_weight, down_bias;                     /* [C, inner], [C] */
 } LayerTensors;
 
+enum { END_TOKENS = 16 }; /* more than any model names */
+
 typedef struct Checkpoint {
     const char *format; /* "GGUF", "Hugging Face", "llm.c" */
     char *name;         /* the model's own name, else the name of its file; never NULL */
@@ -62,7 +64,9 @@ typedef struct Checkpoint {
     Tensor output;                               /* [V, C]; data NULL: tied to token_embedding */
     Tokenizer *tokenizer;                        /* NULL: the file brings none */
     uint32_t end_of_text;                        /* token that ends a text, UINT32_MAX: none */
-    struct FileMap *maps;                        /* what the tensors point into */
+    uint32_t end_tokens[END_TOKENS];             /* all that end one, end_of_text the first */
+    uint32_t end_count;
+    struct FileMap *maps; /* what the tensors point into */
     size_t map_count;
 } Checkpoint;
 

@@ -84,8 +84,7 @@ static bool check_split(const GGUFFile *gguf, LLMError *error) {
                          "%s: the tokenizer splits text as \"%.*s\", which is not supported; only "
                          "GPT-2's way (\"gpt-2\") is",
                          gguf->path, TEXT_ARGUMENTS(split));
-    static const char *const additions[] = {"tokenizer.ggml.add_bos_token",
-                                            "tokenizer.ggml.add_eos_token",
+    static const char *const additions[] = {"tokenizer.ggml.add_eos_token",
                                             "tokenizer.ggml.add_sep_token"};
     for (size_t i = 0; i < sizeof additions / sizeof *additions; i++) {
         bool adds = false;
@@ -169,7 +168,9 @@ static bool build_tokenizer(const GGUFFile *gguf, Checkpoint *checkpoint, LLMErr
         !tokenizer_finish(checkpoint->tokenizer, &reason))
         return error_set(error, reason.status, "%s: %s", gguf->path, reason.message);
     checkpoint_set_end_of_text(checkpoint, vocabulary.end);
-    return true;
+    bool begins = false;
+    return gguf_get_bool(gguf, "tokenizer.ggml.add_bos_token", &begins, error) &&
+           (!begins || tokenizer_set_begin_of_text(checkpoint->tokenizer, vocabulary.begin, error));
 }
 
 static bool read_tokenizer(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {

@@ -72,6 +72,11 @@ static void put_u32(Writer *writer, const char *key, uint32_t value) {
     append_u32(&writer->keys, value);
 }
 
+static void put_true(Writer *writer, const char *key) {
+    put_key(writer, key, GGUF_BOOL);
+    append(&writer->keys, &(bool){true}, 1);
+}
+
 static void put_f32(Writer *writer, const char *key, float value) {
     put_key(writer, key, GGUF_F32);
     append(&writer->keys, &value, sizeof value);
@@ -132,6 +137,17 @@ static uint32_t token_type(const GGUFVocabulary *vocabulary, uint32_t id) {
     return vocabulary->special[id] ? GGUF_TOKEN_CONTROL : GGUF_TOKEN_NORMAL;
 }
 
+/* A text begins with its end-of-text token, as GPT-2's do, unless the model names another. */
+static void put_ends(Writer *writer) {
+    const Tokenizer *tokenizer = writer->checkpoint->tokenizer;
+    uint32_t begin = tokenizer ? tokenizer_begin_of_text(tokenizer) : UINT32_MAX;
+    uint32_t end = writer->checkpoint->end_of_text;
+    if (end != UINT32_MAX) put_u32(writer, "tokenizer.ggml.eos_token_id", end);
+    if (begin != UINT32_MAX || end != UINT32_MAX)
+        put_u32(writer, "tokenizer.ggml.bos_token_id", begin != UINT32_MAX ? begin : end);
+    if (begin != UINT32_MAX) put_true(writer, "tokenizer.ggml.add_bos_token");
+}
+
 static void put_tokenizer(Writer *writer, const GGUFVocabulary *vocabulary) {
     uint32_t count = writer->checkpoint->config.vocabulary;
     put_text(writer, "tokenizer.ggml.model", "gpt2");
@@ -145,9 +161,7 @@ static void put_tokenizer(Writer *writer, const GGUFVocabulary *vocabulary) {
     put_array(writer, "tokenizer.ggml.merges", GGUF_STRING, vocabulary->merge_count);
     for (uint32_t i = 0; i < vocabulary->merge_count; i++)
         append_text(&writer->keys, vocabulary->merges[i]);
-    if (writer->checkpoint->end_of_text == UINT32_MAX) return;
-    put_u32(writer, "tokenizer.ggml.bos_token_id", writer->checkpoint->end_of_text);
-    put_u32(writer, "tokenizer.ggml.eos_token_id", writer->checkpoint->end_of_text);
+    put_ends(writer);
 }
 
 /* --- tensors --- */

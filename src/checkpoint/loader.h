@@ -21,7 +21,10 @@ bool checkpoint_name_after(Checkpoint *checkpoint, const char *path, const char 
 /* Check the configuration (sizes in the range where no product of them overflows, head size,
  * epsilon) and allocate the layers. */
 bool checkpoint_configure(Checkpoint *checkpoint, const char *path, LLMError *error);
-/* Settle `end_of_text`: `id` if the vocabulary has it, else the tokenizer's own. */
+/* Add a token that ends a text, unless the vocabulary lacks it or it is there already. */
+void checkpoint_add_end(Checkpoint *checkpoint, uint64_t id);
+/* Settle `end_of_text`, before any other end token: `id` if the vocabulary has it, else the
+ * tokenizer's own. */
 void checkpoint_set_end_of_text(Checkpoint *checkpoint, uint64_t id);
 
 /* --- GPT-2's tensors: one table for all formats, in llm.c's order --- */

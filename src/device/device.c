@@ -247,7 +247,7 @@ static uint32_t find_timing(Device *device, const char *name) {
         return 0;
     }
     device->timings = timings;
-    timings[device->timing_count] = (LLMTiming){.kernel = name};
+    timings[device->timing_count] = (LLMTiming){.size = sizeof(LLMTiming), .kernel = name};
     return (uint32_t)device->timing_count++;
 }
 

@@ -4,6 +4,9 @@
 
 #include "weights.h"
 
+#include <stdatomic.h>
+#include <sys/types.h>
+
 /* What the samplers write when the logits of a row contain NaN; NO_TOKEN in kernels/argmax.metal.
  */
 #define NO_TOKEN UINT32_MAX
@@ -28,6 +31,9 @@ enum { ROUNDED_BLOCK = 32 };
 
 struct LLMPipeline {
     LLMInfo info;
+    pid_t owner;         /* the process that opened it */
+    atomic_bool busy;    /* between pipeline_enter and pipeline_leave */
+    atomic_bool closing; /* it is closed as soon as it is not busy */
     Checkpoint *checkpoint;
     Device *device;
     Weights weights;
@@ -37,6 +43,7 @@ struct LLMPipeline {
     bool integers;      /* block formats by integer_linear.metal and integer_matmul.metal */
     bool is_gpu;        /* simdgroups have more than one lane */
     bool half_products; /* all matrices are halves, and the matrix library takes them as they are */
+    bool halved;        /* block formats were turned into halves */
     bool halves;        /* `norm` and `gelu` hold halves for it, in this part of the pass */
     CacheType cache;
     uint32_t B;        /* rows of the batch, at most */
@@ -81,6 +88,17 @@ struct LLMPipeline {
 /* llm_pipeline_open, on a device or, if `dry`, on none. */
 LLMPipeline *pipeline_open(const char *path, const LLMOptions *options, const DryRun *dry,
                            LLMError *error);
+
+/* Begin and end a call that computes: one at a time, by the process that opened the pipeline. False
+ * if `error` is or becomes set; else pipeline_leave is called at the end, after which the pipeline
+ * may be gone. */
+bool pipeline_enter(LLMPipeline *llm, LLMError *error);
+void pipeline_leave(LLMPipeline *llm);
+/* An error if `tokens` is NULL or has an id that is not in the vocabulary. */
+bool pipeline_check_ids(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
+/* Why the logits may be NaN, as the end of a message: an option that halves numbers, or damaged
+ * weights. */
+const char *pipeline_nan_reason(const LLMPipeline *llm);
 
 /* What a pass is run for. */
 typedef enum Wanted {

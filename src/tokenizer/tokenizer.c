@@ -40,7 +40,7 @@ struct Tokenizer {
     uint32_t merge_count;
 
     SpecialTokens special[ROUNDS];
-    uint32_t end_of_text;
+    uint32_t begin_of_text, end_of_text;
     uint32_t byte_id[256];
     Split *split; /* NULL: decodes only */
 };
@@ -99,7 +99,7 @@ Tokenizer *tokenizer_new(uint32_t vocabulary, LLMError *error) {
     Tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
     if (!tokenizer) return error_memory(error, sizeof *tokenizer);
     tokenizer->vocabulary = vocabulary;
-    tokenizer->end_of_text = NONE;
+    tokenizer->begin_of_text = tokenizer->end_of_text = NONE;
     tokenizer->id_map_mask = map_size - 1;
     tokenizer->tokens = calloc(vocabulary, sizeof *tokenizer->tokens);
     tokenizer->id_map = malloc(map_size * sizeof *tokenizer->id_map);
@@ -408,12 +408,21 @@ static void find_byte_ids(Tokenizer *tokenizer) {
         tokenizer->byte_id[byte] = *id_slot(tokenizer, &(char){(char)byte}, 1);
 }
 
-bool tokenizer_set_end_of_text(Tokenizer *tokenizer, uint32_t id, LLMError *error) {
+static bool name_token(Tokenizer *tokenizer, const char *name, uint32_t id, uint32_t *place,
+                       LLMError *error) {
     if (id >= tokenizer->vocabulary || !tokenizer->tokens[id].present)
-        return error_set(error, LLM_ERROR_FORMAT,
-                         "the end-of-text token, id %u, is not in the vocabulary", id);
-    tokenizer->end_of_text = id;
+        return error_set(error, LLM_ERROR_FORMAT, "the %s token, id %u, is not in the vocabulary",
+                         name, id);
+    *place = id;
     return true;
+}
+
+bool tokenizer_set_begin_of_text(Tokenizer *tokenizer, uint32_t id, LLMError *error) {
+    return name_token(tokenizer, "beginning-of-text", id, &tokenizer->begin_of_text, error);
+}
+
+bool tokenizer_set_end_of_text(Tokenizer *tokenizer, uint32_t id, LLMError *error) {
+    return name_token(tokenizer, "end-of-text", id, &tokenizer->end_of_text, error);
 }
 
 static void find_end_of_text(Tokenizer *tokenizer, const SpecialTokens *specials) {
@@ -481,8 +490,8 @@ static bool encode_text(Encoder *encoder, const char *text, size_t size, int rou
     return done == size || encode_text(encoder, text + done, size - done, round + 1);
 }
 
-bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size, LLMTokens *tokens,
-                      LLMError *error) {
+bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size, uint32_t flags,
+                      LLMTokens *tokens, LLMError *error) {
     if (!tokenizer_encodes(tokenizer))
         return error_set(error, LLM_ERROR_FORMAT,
                          "this model's tokenizer only decodes: its file has no merges and is not "
@@ -492,7 +501,9 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size,
                          "a text of %zu bytes: encode less than 4 GiB at a time", size);
     size_t count = tokens->count;
     Encoder encoder = {.tokenizer = tokenizer, .output = tokens, .error = error};
-    bool encoded = encode_text(&encoder, text, size, 0);
+    bool begins = tokenizer->begin_of_text != NONE && !(flags & LLM_NO_BEGIN);
+    bool encoded = (!begins || tokens_append(tokens, tokenizer->begin_of_text, error)) &&
+                   encode_text(&encoder, text, size, flags & LLM_PLAIN_TEXT ? ROUNDS : 0);
     if (!encoded) tokens->count = count;
     encoder_release(&encoder);
     return encoded;
@@ -504,6 +515,10 @@ bool tokenizer_encodes(const Tokenizer *tokenizer) {
 
 uint32_t tokenizer_vocabulary(const Tokenizer *tokenizer) {
     return tokenizer->vocabulary;
+}
+
+uint32_t tokenizer_begin_of_text(const Tokenizer *tokenizer) {
+    return tokenizer->begin_of_text;
 }
 
 uint32_t tokenizer_end_of_text(const Tokenizer *tokenizer) {

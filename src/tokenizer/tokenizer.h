@@ -47,6 +47,8 @@ bool tokenizer_add_merge_pair(Tokenizer *tokenizer, const char *left, size_t lef
 bool tokenizer_derive_merges(Tokenizer *tokenizer, uint32_t count, LLMError *error);
 /* Name the token that ends a text; without this call it is "<|endoftext|>", if that is special. */
 bool tokenizer_set_end_of_text(Tokenizer *tokenizer, uint32_t id, LLMError *error);
+/* Name the token that encoding puts first; without this call there is none. */
+bool tokenizer_set_begin_of_text(Tokenizer *tokenizer, uint32_t id, LLMError *error);
 /* Check that the parts fit together (all 256 bytes are tokens) and prepare encoding. A tokenizer
  * without merges decodes only: tokenizer_encodes says which. */
 bool tokenizer_finish(Tokenizer *tokenizer, LLMError *error);
@@ -66,12 +68,13 @@ bool tokenizer_encodes(const Tokenizer *tokenizer);
 uint32_t tokenizer_vocabulary(const Tokenizer *tokenizer);
 /* The id of the token that ends a text, UINT32_MAX if there is none. */
 uint32_t tokenizer_end_of_text(const Tokenizer *tokenizer);
-/* Append the ids of `size` bytes of text to `tokens`. Special tokens in the text are recognised.
- * On failure `tokens` is as it was. */
-bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size, LLMTokens *tokens,
-                      LLMError *error);
-/* The bytes of one token, owned by the tokenizer; NULL for an unused id or one outside the
- * vocabulary. */
+/* The id that encoding puts first, UINT32_MAX if there is none. */
+uint32_t tokenizer_begin_of_text(const Tokenizer *tokenizer);
+/* Append the ids of `size` bytes of text to `tokens`; `flags` are LLMEncodeFlags. On failure
+ * `tokens` is as it was. */
+bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size, uint32_t flags,
+                      LLMTokens *tokens, LLMError *error);
+/* The bytes of one token, owned by the tokenizer; NULL for an id that stands for nothing. */
 const char *tokenizer_bytes(const Tokenizer *tokenizer, uint32_t id, size_t *size);
 
 /* --- taking it apart, to write it to a file --- */

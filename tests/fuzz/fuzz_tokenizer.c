@@ -128,7 +128,7 @@ static void encode_and_decode(const Tokenizer *tokenizer, const char *text, size
                               bool exactly) {
     LLMTokens tokens = {0};
     LLMError error = {0};
-    bool encoded = tokenizer_encode(tokenizer, text, size, &tokens, &error);
+    bool encoded = tokenizer_encode(tokenizer, text, size, 0, &tokens, &error);
     require(encoded == tokenizer_encodes(tokenizer), error.message);
     size_t at = 0;
     for (size_t i = 0; i < tokens.count; i++) {

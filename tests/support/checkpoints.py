@@ -75,6 +75,8 @@ class Checkpoint(ctypes.Structure):
         ("output", Tensor),
         ("tokenizer", ctypes.c_void_p),
         ("end_of_text", ctypes.c_uint32),
+        ("end_tokens", ctypes.c_uint32 * 16),
+        ("end_count", ctypes.c_uint32),
         ("maps", ctypes.c_void_p),
         ("map_count", ctypes.c_size_t),
     ]

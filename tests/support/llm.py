@@ -14,7 +14,13 @@ import numpy
 from library import Error, Tokens, load
 
 # LLMStatus
-ARGUMENT, FILE, FORMAT, MEMORY, DEVICE, CONTEXT, NUMERIC = range(1, 8)
+ARGUMENT, FILE, FORMAT, MEMORY, DEVICE, CONTEXT, NUMERIC, BUSY = range(1, 9)
+
+# LLMChoice, by the command's names
+CHOICES = {None: 0, "metal": 1, "cuda": 2, "cpu": 3, "simt": 4, "flash": 17, "naive": 18}
+CHOICES |= {"on": 33, "off": 34, "f32": 49, "f16": 50, "stored": 51}
+
+NO_BEGIN, PLAIN_TEXT = 1, 2  # LLMEncodeFlags
 
 TOKEN_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
 
@@ -23,16 +29,12 @@ class Options(ctypes.Structure):
     """LLMOptions of include/metal_llm.h."""
 
     _fields_ = [
-        ("device", ctypes.c_char_p),
-        ("attention", ctypes.c_char_p),
+        ("size", ctypes.c_size_t),
+        *[(name, ctypes.c_int) for name in ("device", "attention", "fusion", "cache", "weights", "integer_products")],
         ("threads", ctypes.c_uint32),
         ("context", ctypes.c_uint32),
         ("batch", ctypes.c_uint32),
         ("profile", ctypes.c_bool),
-        ("fusion", ctypes.c_char_p),
-        ("cache", ctypes.c_char_p),
-        ("integer_products", ctypes.c_char_p),
-        ("weights", ctypes.c_char_p),
         ("kernels", ctypes.c_char_p),
         ("metal_device", ctypes.c_void_p),
     ]
@@ -42,13 +44,14 @@ class Generation(ctypes.Structure):
     """LLMGeneration of include/metal_llm.h."""
 
     _fields_ = [
-        ("temperature", ctypes.c_float),
-        ("top_k", ctypes.c_uint32),
-        ("top_p", ctypes.c_float),
+        ("size", ctypes.c_size_t),
         ("seed", ctypes.c_uint64),
+        ("temperature", ctypes.c_float),
+        ("top_p", ctypes.c_float),
+        ("top_k", ctypes.c_uint32),
+        ("ignore_end", ctypes.c_bool),
         ("on_token", TOKEN_CALLBACK),
         ("user", ctypes.c_void_p),
-        ("ignore_end", ctypes.c_bool),
     ]
 
 
@@ -56,6 +59,7 @@ class Info(ctypes.Structure):
     """LLMInfo of include/metal_llm.h."""
 
     _fields_ = [
+        ("size", ctypes.c_size_t),
         ("format", ctypes.c_char_p),
         ("name", ctypes.c_char_p),
         ("weights", ctypes.c_char_p),
@@ -70,6 +74,7 @@ class Info(ctypes.Structure):
         ("weight_bytes", ctypes.c_uint64),
         ("cache_bytes", ctypes.c_uint64),
         ("end_of_text", ctypes.c_uint32),
+        ("begin_of_text", ctypes.c_uint32),
     ]
 
 
@@ -91,7 +96,9 @@ def prototypes(library):
         "pipeline_open": (pointer, ctypes.c_char_p, ctypes.POINTER(Options), pointer, error),
         "llm_pipeline_close": (None, pointer),
         "llm_info": (ctypes.POINTER(Info), pointer),
-        "llm_encode_bytes": (Tokens, pointer, ctypes.c_char_p, size, error),
+        "llm_encode": (Tokens, pointer, ctypes.c_char_p, ctypes.c_uint32, error),
+        "llm_encode_bytes": (Tokens, pointer, ctypes.c_char_p, size, ctypes.c_uint32, error),
+        "llm_is_end": (ctypes.c_bool, pointer, ctypes.c_uint32),
         "llm_decode": (pointer, pointer, tokens, error),
         "llm_token_bytes": (pointer, pointer, ctypes.c_uint32, ctypes.POINTER(size)),
         "llm_generate": (size, pointer, tokens, size, generation, error),
@@ -139,18 +146,16 @@ class LLM:
     ):
         self.handle = None
         self.library = prototypes(load(device))
-        as_bytes = lambda text: text.encode() if text else None
+        choices = dict(
+            device=device, attention=attention, fusion=fusion, cache=cache, weights=weights,
+            integer_products=integer_products,
+        )  # fmt: skip
         options = Options(
-            as_bytes(device),
-            as_bytes(attention),
-            threads,
-            context,
-            batch,
-            False,
-            as_bytes(fusion),
-            as_bytes(cache),
-            as_bytes(integer_products),
-            as_bytes(weights),
+            size=ctypes.sizeof(Options),
+            **{name: CHOICES[choice] for name, choice in choices.items()},
+            threads=threads,
+            context=context,
+            batch=batch,
         )
         self.handle = checked(
             self.library.pipeline_open, os.fsencode(path), ctypes.byref(options), dry
@@ -183,10 +188,10 @@ class LLM:
         self.library.llm_tokens_free(ctypes.byref(tokens))
         return ids
 
-    def encode(self, text):
+    def encode(self, text, flags=0):
         """A str or bytes to ids."""
         data = text.encode() if isinstance(text, str) else text
-        return self._taken(checked(self.library.llm_encode_bytes, self.handle, data, len(data)))
+        return self._taken(checked(self.library.llm_encode_bytes, self.handle, data, len(data), flags))
 
     def decode(self, ids):
         """Ids to bytes."""
@@ -204,7 +209,9 @@ class LLM:
         token)` returns whether the row goes on; `options` are the other fields of LLMGeneration."""
         rows = (Tokens * len(prompts))(*map(self._tokens, prompts))
         callback = TOKEN_CALLBACK(lambda _, row, token: on_token(row, token)) if on_token else None
-        generation = Generation(**options, **({"on_token": callback} if callback else {}))
+        generation = Generation(
+            size=ctypes.sizeof(Generation), **options, **({"on_token": callback} if callback else {})
+        )
         try:
             appended = checked(
                 self.library.llm_generate_batch,
