@@ -1,4 +1,5 @@
 #include "options.h"
+#include "device/thread_pool.h"
 #include "suggest.h"
 
 #include <errno.h>
@@ -36,7 +37,7 @@ static Table make_table(const Verb *verb, const Option *options, size_t count,
                       "metal, cuda, cpu …: where to run (default: the best that is present)"),
         option_choice("attention", "A", &pipeline->attention, attentions,
                       "flash (the default) or naive"),
-        option_uint32("threads", "N", &pipeline->threads, 1, 4096,
+        option_uint32("threads", "N", &pipeline->threads, 1, THREADS_MOST,
                       "CPU threads (default: one per core)"),
         option_uint32("context", "N", &pipeline->context, 1, UINT32_MAX,
                       "tokens of context (default: the model's own)"),

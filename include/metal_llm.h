@@ -90,14 +90,16 @@ typedef struct LLMOptions {
                                    with activations rounded to 8 bits: twice as fast on a CPU,
                                    perplexity 0.05 % higher. LLM_OFF: activations stay float, as on
                                    every other device. LLM_AUTO: on for a CPU */
-    uint32_t threads;           /* CPU threads, at most 4096; 0: one per core */
-    uint32_t context;           /* tokens the KV cache holds per row; 0: the model's context */
-    uint32_t batch;             /* rows generated side by side, at most 1024; 0: 1 */
-    bool profile;               /* time every kernel, see llm_timings */
-    const char *kernels;        /* a folder of .metal files to compile instead of those built in, on
-                                   Apple and NVIDIA GPUs; NULL: those built in */
-    void *metal_device; /* an id<MTLDevice> to run on, as an app has one; it is retained until the
-                           pipeline is closed. NULL: the system's default, where that is Apple's */
+    uint32_t threads;    /* CPU threads, at most 4096; 0: one per core that the process may use,
+                            within a container's quota. Where the system gives fewer, these
+                            have to do, and LLMInfo.device says so */
+    uint32_t context;    /* tokens the KV cache holds per row; 0: the model's context */
+    uint32_t batch;      /* rows generated side by side, at most 1024; 0: 1 */
+    bool profile;        /* time every kernel, see llm_timings */
+    const char *kernels; /* a folder of .metal files to compile instead of those built in, on
+                            Apple and NVIDIA GPUs; NULL: those built in */
+    void *metal_device;  /* an id<MTLDevice> to run on, as an app has one; it is retained until the
+                            pipeline is closed. NULL: the system's default, where that is Apple's */
 } LLMOptions;
 
 /* Open a model: a GGUF file, a Hugging Face folder, or an llm.c .bin file. The caller closes it.

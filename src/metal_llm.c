@@ -1,5 +1,6 @@
 /* metal_llm.c — the public interface: open and close a model, text to tokens and back. */
 #include "checkpoint/values.h"
+#include "device/thread_pool.h"
 #include "model/llm_pipeline.h"
 #include "sized.h"
 
@@ -27,9 +28,9 @@ static bool check_options(const LLMOptions *options, const ModelConfig *config, 
                       error) ||
         !check_choice("cache", options->cache, LLM_F32, LLM_F16, "LLM_F32 or LLM_F16", error))
         return false;
-    if (options->threads > 4096)
-        return error_set(error, LLM_ERROR_ARGUMENT, "%u threads are more than 4096",
-                         options->threads);
+    if (options->threads > THREADS_MOST)
+        return error_set(error, LLM_ERROR_ARGUMENT, "%u threads are more than %d", options->threads,
+                         THREADS_MOST);
     if (options->context > config->context)
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "a context of %u tokens was asked for, but the model has %u positions",
@@ -186,8 +187,8 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     uint32_t tokens = llm->is_gpu ? TOKENS_PER_PASS_GPU : TOKENS_PER_PASS;
     llm->T_max = llm->B < tokens ? tokens / llm->B : 1;
     if (llm->T_max > llm->capacity) llm->T_max = llm->capacity;
-    bool halves = options->weights ? options->weights == LLM_F16
-                                   : device_facts(llm->device)->prefers_halves;
+    bool halves =
+        options->weights ? options->weights == LLM_F16 : device_facts(llm->device)->prefers_halves;
     if (!weights_load(&llm->weights, llm->checkpoint, llm->device, halves, error)) return false;
     llm->halved = halves && !type_is_float(llm->checkpoint->layer[0].qkv_weight.type);
     llm->half_products = llm->is_gpu && weights_all(&llm->weights, is_half);

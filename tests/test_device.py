@@ -5,12 +5,16 @@ import ctypes
 import os
 import pathlib
 import platform
+import subprocess
+import sys
 
 import numpy
 import pytest
 
 import device as device_module
+import models
 from device import Device, Error, Grid, Out, threads
+from library import COMMAND
 
 # --- matrix products ---
 
@@ -192,6 +196,65 @@ def test_errors_are_sticky(raw):
     with pytest.raises(Error, match="there is no kernel 'first'"):
         raw.dispatch("second", threads(4))
     assert raw.library.device_buffer_new(raw.handle, 64) is None
+
+
+def open_best(library, **options):
+    """device_open without a name: what opened, or why nothing did."""
+    error = device_module.library_module.Error()
+    library.device_open.restype = ctypes.c_void_p
+    options = device_module._Options(**options)
+    handle = library.device_open(None, ctypes.byref(options), ctypes.byref(error))
+    if not handle:
+        return error.message.decode()
+    library.device_description.restype = ctypes.c_char_p
+    description = library.device_description(ctypes.c_void_p(handle)).decode()
+    library.device_close(ctypes.c_void_p(handle))
+    return description
+
+
+def test_the_emulator_opens_only_by_name(library, tmp_path):
+    """Where nothing else opens, each device says why."""
+    assert not open_best(library).startswith("simt")
+    said = open_best(library, kernels=os.fsencode(tmp_path))
+    assert "cuda: " in said and "; cpu: the kernels of the device 'cpu' are compiled" in said
+    assert "simt" not in said
+
+
+THREE_THREADS = """#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument) {
+    static int left = 3;
+    if (left-- <= 0) return EAGAIN;
+    int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
+    return create(thread, attributes, start, argument);
+}
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or "LD_PRELOAD" in os.environ, reason="pthread_create is another's already"
+)
+def test_fewer_threads_than_were_asked_for(tmp_path, random):
+    """A system that gives three threads and no more, as a container's limit does: the model runs on
+    the CPU with these and the caller's, and says so."""
+    config = models.Config()
+    path = models.write_gguf(tmp_path / "model.gguf", config, models.random_gpt2(config, random))
+    (tmp_path / "three.c").write_text(THREE_THREADS)
+    shim, compiler = tmp_path / "three.so", os.environ.get("CC", "cc").split()
+    subprocess.run(
+        [*compiler, "-D_GNU_SOURCE", "-shared", "-fPIC", tmp_path / "three.c", "-ldl", "-o", shim],
+        check=True,
+    )
+    command = [COMMAND, "logits", path, "--tokens", "1 2", "-o", tmp_path / "x", "--threads", "200"]
+    done = subprocess.run(
+        [*command, "--device", "cpu"],
+        env={**os.environ, "LD_PRELOAD": str(shim)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "cpu: 4 threads (200 were wanted, the system gives no more)" in done.stderr
 
 
 def test_an_unknown_device_is_an_error():

@@ -2,9 +2,21 @@
  * Prints "ok" or what went wrong. Argument: seed. */
 #include "device/thread_pool.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* The pool's threads: no more than are allowed. */
+static int threads_allowed = 1000;
+#undef pthread_create
+int limited_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                           void *(*start)(void *), void *argument) {
+    if (threads_allowed == 0) return EAGAIN;
+    threads_allowed--;
+    return pthread_create(thread, attributes, start, argument);
+}
 
 enum { JOBS = 300, CHUNKS = 70 };
 
@@ -45,6 +57,17 @@ static const char *run_once(ThreadPool *pool, LLMError *error) {
     return NULL;
 }
 
+/* The system gives so many threads besides the caller. */
+static const char *run_with_few(uint32_t given, LLMError *error) {
+    threads_allowed = (int)given;
+    ThreadPool *pool = thread_pool_new(9, error);
+    const char *problem = pool ? run_once(pool, error) : error->message;
+    if (pool && (thread_pool_threads(pool) != given + 1 || thread_pool_wanted(pool) != 9))
+        problem = "the number of threads is wrong";
+    thread_pool_free(pool);
+    return problem;
+}
+
 int main(int count, char **arguments) {
     srand(count > 1 ? (unsigned)strtoul(arguments[1], NULL, 10) : 1);
     LLMError error = {0};
@@ -56,6 +79,8 @@ int main(int count, char **arguments) {
             problem = run_once(pool, &error);
         thread_pool_free(pool);
     }
+    for (uint32_t given = 0; given < 4 && !problem; given++)
+        problem = run_with_few(given, &error);
     puts(problem ? problem : "ok");
     return problem != NULL;
 }

@@ -65,6 +65,15 @@ static bool choose_level(CPULevel *level) {
 }
 #endif
 
+static void describe(CPUDevice *device, const char *level) {
+    uint32_t threads = thread_pool_threads(device->pool), wanted = thread_pool_wanted(device->pool);
+    char fewer[64] = "";
+    if (threads < wanted)
+        snprintf(fewer, sizeof fewer, " (%u were wanted, the system gives no more)", wanted);
+    snprintf(device->base.description, sizeof device->base.description, "cpu: %u thread%s%s, %s",
+             threads, threads == 1 ? "" : "s", fewer, level);
+}
+
 static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
     CPULevel level;
     if (!choose_level(&level)) {
@@ -82,9 +91,7 @@ static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
     /* Any number of simdgroups: items are shared out anyway. */
     device->base.facts = (DeviceFacts){
         .simd_width = 1, .simdgroups = UINT32_MAX, .byte_products = level.byte_products};
-    uint32_t threads = thread_pool_threads(device->pool);
-    snprintf(device->base.description, sizeof device->base.description, "cpu: %u thread%s, %s",
-             threads, threads == 1 ? "" : "s", level.name);
+    describe(device, level.name);
     return &device->base;
 }
 

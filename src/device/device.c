@@ -41,6 +41,36 @@ static Device *open_target(const DeviceTarget *target, const DeviceOptions *opti
     return device;
 }
 
+static Device *open_named(const char *name, const DeviceOptions *options, LLMError *error) {
+    for (size_t i = 0; i < target_count; i++)
+        if (!strcmp(name, targets[i]->name)) return open_target(targets[i], options, error);
+    if (!strcmp(name, "metal"))
+        error_set(error, LLM_ERROR_DEVICE, "Metal is Apple's, and not there; use cuda or cpu");
+    else
+        error_set(error, LLM_ERROR_ARGUMENT, "unknown device '%s'; use metal, cuda, cpu or simt",
+                  name);
+    return NULL;
+}
+
+/* The first that opens, of those that are not meant for tests. */
+static Device *open_best(const DeviceOptions *options, LLMError *error) {
+    char reasons[sizeof error->message] = "";
+    size_t used = 0;
+    LLMStatus status = LLM_OK;
+    for (size_t i = 0; i < target_count; i++) {
+        LLMError reason = {0};
+        if (targets[i]->only_by_name) continue;
+        Device *device = open_target(targets[i], options, &reason);
+        if (device) return device;
+        status = reason.status;
+        if (used < sizeof reasons)
+            used += (size_t)snprintf(reasons + used, sizeof reasons - used, "%s%s: %s",
+                                     used ? "; " : "", targets[i]->name, reason.message);
+    }
+    error_set(error, status, "%s", reasons);
+    return NULL;
+}
+
 Device *device_open(const char *name, const DeviceOptions *options, LLMError *error) {
     if (error_is_set(error)) return NULL;
     static const DeviceOptions defaults;
@@ -53,20 +83,7 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
                   name);
         return NULL;
     }
-    LLMError reason = {0}; /* why the first is not there */
-    for (size_t i = 0; i < target_count; i++) {
-        if (name && strcmp(name, targets[i]->name)) continue;
-        Device *device = open_target(targets[i], options, name ? error : &reason);
-        if (device || name) return device;
-    }
-    if (name && !strcmp(name, "metal"))
-        error_set(error, LLM_ERROR_DEVICE, "Metal is Apple's, and not there; use cuda or cpu");
-    else if (name)
-        error_set(error, LLM_ERROR_ARGUMENT, "unknown device '%s'; use metal, cuda, cpu or simt",
-                  name);
-    else
-        error_set(error, LLM_ERROR_DEVICE, "%s", reason.message);
-    return NULL;
+    return name ? open_named(name, options, error) : open_best(options, error);
 }
 
 void device_close(Device *device) {

@@ -40,8 +40,9 @@ typedef struct DeviceOptions {
     const DryRun *dry;   /* not a device but what it would be given to do; NULL: a device */
 } DeviceOptions;
 
-/* Open a target by name ("cpu", "simt", …), or the best one present if `name` is NULL.
- * `options` may be NULL. NULL and `error` on failure. */
+/* Open a target by name ("cpu", "simt", …), or the best one present if `name` is NULL, which is
+ * never the emulator "simt". `options` may be NULL. NULL and `error` on failure, with the reasons
+ * of every target if none was named. */
 Device *device_open(const char *name, const DeviceOptions *options, LLMError *error);
 void device_close(Device *device);
 /* One line that names the target and its size: "cpu: 2 threads, AVX-512". */

@@ -38,6 +38,7 @@ struct DeviceBuffer {
 typedef struct DeviceTarget {
     const char *name;
     bool compiles;      /* the kernels at run time: options.kernels may name a folder */
+    bool only_by_name;  /* a slow one, for tests: never the best that is present */
     uint32_t run_ahead; /* see device_run_ahead */
     /* NULL and `error` when the target is absent or cannot be opened; the message says why. */
     Device *(*open)(const DeviceOptions *options, LLMError *error);

@@ -234,6 +234,7 @@ static void close_device(Device *device) {
 
 const DeviceTarget device_target_simt = {
     .name = "simt",
+    .only_by_name = true,
     .open = open_device,
     .close = close_device,
     .buffer_new = buffer_new,

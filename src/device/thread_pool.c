@@ -1,10 +1,11 @@
 #include "thread_pool.h"
 
+#include "usable_cores.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Between two runs a thread spins this long, because the next run is near while a text is being
  * generated, and then sleeps. While it waits for the others' last chunks it spins, then yields. */
@@ -35,6 +36,7 @@ typedef struct Worker {
 
 struct ThreadPool {
     uint32_t threads, started; /* with the caller; without */
+    uint32_t wanted;           /* threads; the system may have given fewer */
     Worker *workers;
     Job *jobs;
     Share *shares; /* [capacity][threads] */
@@ -142,19 +144,21 @@ static void *work_until_stopped(void *argument) {
     }
 }
 
-static uint32_t usable_cores(void) {
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return (uint32_t)CPU_COUNT(&set);
-#endif
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > 0 ? (uint32_t)cores : 1;
+/* As many threads as are wanted, or as the system gives. */
+static void start_workers(ThreadPool *pool) {
+    while (pool->started + 1 < pool->threads) {
+        Worker *worker = &pool->workers[pool->started];
+        *worker = (Worker){.pool = pool, .index = pool->started + 1};
+        if (pthread_create(&worker->handle, NULL, work_until_stopped, worker)) break;
+        pool->started++;
+    }
+    pool->threads = pool->started + 1;
 }
 
 ThreadPool *thread_pool_new(uint32_t threads, LLMError *error) {
     ThreadPool *pool = calloc(1, sizeof *pool);
     if (!pool) return error_memory(error, sizeof *pool);
-    pool->threads = threads ? threads : usable_cores();
+    pool->wanted = pool->threads = threads ? threads : usable_cores("");
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pool->workers = calloc(pool->threads, sizeof *pool->workers);
@@ -163,17 +167,7 @@ ThreadPool *thread_pool_new(uint32_t threads, LLMError *error) {
         thread_pool_free(pool);
         return NULL;
     }
-    while (pool->started + 1 < pool->threads) {
-        Worker *worker = &pool->workers[pool->started];
-        *worker = (Worker){.pool = pool, .index = pool->started + 1};
-        if (pthread_create(&worker->handle, NULL, work_until_stopped, worker)) {
-            error_set(error, LLM_ERROR_MEMORY, "could not start thread %u of %u; ask for fewer",
-                      pool->started + 2, pool->threads);
-            thread_pool_free(pool);
-            return NULL;
-        }
-        pool->started++;
-    }
+    start_workers(pool);
     return pool;
 }
 
@@ -195,6 +189,10 @@ void thread_pool_free(ThreadPool *pool) {
 
 uint32_t thread_pool_threads(const ThreadPool *pool) {
     return pool->threads;
+}
+
+uint32_t thread_pool_wanted(const ThreadPool *pool) {
+    return pool->wanted;
 }
 
 static bool replace_jobs(ThreadPool *pool, uint32_t count, LLMError *error) {
