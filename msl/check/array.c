@@ -39,6 +39,43 @@ bool element_is_float(ElementType type) {
     return types[type].is_float;
 }
 
+const char *element_name(ElementType type) {
+    return types[type].name;
+}
+
+typedef struct MetalType {
+    const char *name;
+    size_t size;
+    bool is_float;
+} MetalType;
+
+static const MetalType metal_types[] = {
+    {"float", 4, true},     {"half", 2, true},     {"bfloat", 2, false},   {"int", 4, false},
+    {"uint", 4, false},     {"short", 2, false},   {"ushort", 2, false},   {"long", 8, false},
+    {"ulong", 8, false},    {"int32_t", 4, false}, {"uint32_t", 4, false}, {"int16_t", 2, false},
+    {"uint16_t", 2, false}, {"int64_t", 8, false}, {"uint64_t", 8, false}, {"size_t", 8, false},
+};
+
+static const char *without(const char *name, const char *prefix) {
+    size_t length = strlen(prefix);
+    return strncmp(name, prefix, length) ? name : name + length;
+}
+
+bool element_suits(ElementType element, const char *type) {
+    const char *name = without(without(without(type, "metal::"), "packed_"), "atomic_");
+    size_t length = strlen(name);
+    bool is_vector = length > 1 && name[length - 1] >= '2' && name[length - 1] <= '4';
+    if (is_vector) length--;
+    for (size_t i = 0; i < sizeof metal_types / sizeof *metal_types; i++) {
+        const MetalType *metal = &metal_types[i];
+        if (strlen(metal->name) != length || strncmp(metal->name, name, length) != 0) continue;
+        bool as_bits = !strncmp(metal->name, "bfloat", length);
+        return types[element].size == metal->size &&
+               (types[element].is_float == metal->is_float || as_bits);
+    }
+    return true;
+}
+
 /* --- elements --- */
 
 double element_value(ElementType type, const unsigned char *element) {

@@ -44,5 +44,9 @@ size_t element_size(ElementType type);
 /* An element as a number; integers of 64 bits are rounded. */
 double element_value(ElementType type, const unsigned char *element);
 bool element_is_float(ElementType type);
+const char *element_name(ElementType type); /* "f32" */
+/* Can elements of this type be what Metal calls `type` ("float4", "packed_half2", "uint")? Signs do
+ * not matter; bytes, structures and names that are not known take anything. */
+bool element_suits(ElementType element, const char *type);
 
 #endif

@@ -23,7 +23,15 @@ typedef enum FindingKind {
     FINDING_INACTIVE_LANE, /* a read from a lane that takes no part */
     FINDING_ORDER,         /* another order of the threads, another result */
     FINDING_FAULT,         /* what ended the run: a crash, or no end in time */
+    FINDING_MISALIGNED,    /* an access at an address that its type does not allow */
+    FINDING_NEVER_WRITTEN, /* part of an output that no thread wrote */
+    FINDING_DISPATCH,      /* a launch that Metal would refuse, or that is hardly meant */
+    FINDING_KINDS,
 } FindingKind;
+
+/* An error is wrong on some GPU. A warning works on today's, or may be meant. A note is no finding:
+ * it leaves the exit status as it is. */
+typedef enum Severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE } Severity;
 
 /* An access, or a thread at a place. */
 typedef struct Witness {
@@ -36,14 +44,17 @@ typedef struct Witness {
 
 typedef struct Finding {
     FindingKind kind;
+    Severity severity;
     Witness at, other; /* `other` of a race: the access before */
     Space space;
-    char name[64];    /* of the buffer or variable, empty if there is none */
-    int index;        /* of [[buffer(n)]] or [[threadgroup(n)]], −1: a variable */
-    size_t size;      /* bytes of that memory */
-    ptrdiff_t offset; /* of the access in it: may be negative, or behind its end */
-    size_t bytes;     /* of the access */
-    char detail[256]; /* what the above cannot say, in words */
+    char name[64];     /* of the buffer or variable, empty if there is none */
+    int index;         /* of [[buffer(n)]] or [[threadgroup(n)]], −1: a variable */
+    size_t size;       /* bytes of that memory */
+    ptrdiff_t offset;  /* of the access in it: may be negative, or behind its end */
+    size_t bytes;      /* of the access */
+    bool same_value;   /* of a race of two writes: they wrote the same */
+    bool weak_barrier; /* of a race: a barrier stands between the two, without the mem_flags */
+    char detail[256];  /* what the above cannot say, in words */
 } Finding;
 
 /* One at a time: the compiled kernel calls functions, not objects. */
@@ -59,6 +70,9 @@ unsigned char *checker_buffer(Checker *checker, unsigned index, const char *name
                               Space space, bool writable);
 /* What a buffer holds before a launch: a copy of `data`, or if that is NULL what nobody wrote. */
 void checker_fill(Checker *checker, unsigned index, const void *data);
+
+/* For each byte of a buffer whether anything wrote it since it was filled. */
+bool checker_is_written(const Checker *checker, unsigned index, size_t byte);
 
 /* What [[threadgroup(index)]] is called in findings. */
 void checker_name_scratch(Checker *checker, unsigned index, const char *name);

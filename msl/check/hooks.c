@@ -75,17 +75,38 @@ void __cyg_profile_func_exit(void *function, void *call_site) {
     (void)function, (void)call_site;
 }
 
-/* What clang puts before an index into an array of known size. */
-typedef struct BoundsCheck {
+/* What clang's checks know of their place in the source, and of a type. */
+typedef struct CheckPlace {
     const char *file;
     uint32_t line, column;
-    const struct {
-        uint16_t kind, info;
-        char name[];
-    } * array, *index;
+} CheckPlace;
+
+typedef struct CheckType {
+    uint16_t kind, info;
+    char name[];
+} CheckType;
+
+/* What clang puts before an index into an array of known size. */
+typedef struct BoundsCheck {
+    CheckPlace place;
+    const CheckType *array, *index;
 } BoundsCheck;
 
 void __ubsan_handle_out_of_bounds(const BoundsCheck *bounds, uintptr_t index);
 void __ubsan_handle_out_of_bounds(const BoundsCheck *bounds, uintptr_t index) {
-    watch_index(bounds->file, bounds->line, (long long)index, bounds->array->name);
+    watch_index(bounds->place.file, bounds->place.line, (long long)index, bounds->array->name);
+}
+
+/* What clang puts before a use of a pointer. */
+typedef struct AlignmentCheck {
+    CheckPlace place;
+    const CheckType *type;
+    unsigned char log_alignment,
+        use; /* use 0: a load, 1: a store, others: a reference, a member … */
+} AlignmentCheck;
+
+void __ubsan_handle_type_mismatch_v1(const AlignmentCheck *check, const void *address);
+void __ubsan_handle_type_mismatch_v1(const AlignmentCheck *check, const void *address) {
+    watch_alignment(check->place.file, check->place.line, check->type->name,
+                    1u << check->log_alignment, address);
 }

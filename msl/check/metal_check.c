@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { CLEAN = 0, FOUND = 1, CANNOT = 2, FLAGS = 64, SECONDS = 60 };
+enum { CLEAN = 0, FOUND = 1, CANNOT = 2, FLAGS = 64, SECONDS = 60, RULES = 64, SHOWN_RANGES = 4 };
 
 static const char usage[] =
     "usage: metal-check FILE.metal --kernel NAME --grid X,Y,Z --threads X,Y,Z [options]\n"
@@ -37,6 +37,8 @@ static const char usage[] =
     "  --seeds N                    orders of the threads to try (4)\n"
     "  --seed N                     of the first order, and of random buffers (1)\n"
     "  -o N=FILE.npy                save a buffer as the first run leaves it\n"
+    "  --suppress KIND[=NAME]       leave out such findings, or only those of one buffer or "
+    "variable\n"
     "  --strict                     also report what Apple's compiler would refuse, on stderr\n"
     "  --json                       findings as JSON\n"
     "  --cache FOLDER               keep compiled kernels there\n"
@@ -63,6 +65,8 @@ typedef struct Options {
     const char *constants[SIMT_BUFFERS];
     unsigned seeds, seconds;
     uint64_t seed;
+    const char *suppressed[RULES + 1];
+    size_t suppressed_count;
     bool strict, json;
 } Options;
 
@@ -173,6 +177,15 @@ static bool add_flag(Options *options, const char *flag, const char *value) {
     return true;
 }
 
+static bool add_rule(Options *options, const char *rule) {
+    if (!report_is_rule(rule))
+        return report_failure("--suppress %s: there are no such findings; see docs/metal-check.md",
+                              rule);
+    if (options->suppressed_count == RULES) return report_failure("more than %d --suppress", RULES);
+    options->suppressed[options->suppressed_count++] = rule;
+    return true;
+}
+
 typedef enum Option {
     KERNEL = 256,
     GRID,
@@ -184,6 +197,7 @@ typedef enum Option {
     SIMD_WIDTH,
     SEEDS,
     SEED,
+    SUPPRESS,
     STRICT,
     JSON,
     CACHE,
@@ -202,6 +216,7 @@ static const struct option long_options[] = {
     {"simd-width", required_argument, NULL, SIMD_WIDTH},
     {"seeds", required_argument, NULL, SEEDS},
     {"seed", required_argument, NULL, SEED},
+    {"suppress", required_argument, NULL, SUPPRESS},
     {"strict", no_argument, NULL, STRICT},
     {"json", no_argument, NULL, JSON},
     {"cache", required_argument, NULL, CACHE},
@@ -242,6 +257,8 @@ static bool set_option(Options *options, int option) {
         return parse_number("--seed", optarg, 0, UINT64_MAX, &options->seed);
     case TIME_LIMIT:
         return set_number("--time-limit", 1, 1000000, &options->seconds);
+    case SUPPRESS:
+        return add_rule(options, optarg);
     case STRICT:
         options->strict = true;
         return true;
@@ -308,6 +325,11 @@ static bool bind_parameter(Options *options, Checker *checker, const BoundParame
                          parameter->name, index, parameter->type)
                    : report_failure("'%s' needs a buffer: --buffer %u=CONTENT (it is a %s *)",
                                     parameter->name, index, parameter->type);
+    if (!element_suits(binding->array.type, parameter->type))
+        return report_failure("%s %u=%s: these are elements of type %s, but '%s' is a %s %c",
+                              binding->option, index, binding->content,
+                              element_name(binding->array.type), parameter->name, parameter->type,
+                              parameter->kind == BOUND_CONSTANT ? '&' : '*');
     binding->memory = checker_buffer(checker, index, parameter->name, binding->array.size,
                                      space_of(parameter), parameter->writable);
     return binding->memory ||
@@ -382,6 +404,45 @@ static bool compare(const Binding *binding, size_t *element, double *a, double *
     return false;
 }
 
+/* "3, 5, 7-9, … (32 of 64)": the elements that nothing wrote. Returns how many they are. */
+static size_t list_unwritten(const Checker *checker, unsigned index, const Array *array, char *text,
+                             size_t size) {
+    size_t count = 0, ranges = 0, used = 0, width = element_size(array->type);
+    *text = 0;
+    for (size_t i = 0; i < array->count;) {
+        size_t begin = i;
+        while (i < array->count && !checker_is_written(checker, index, i * width))
+            i++;
+        if (i == begin) {
+            i++;
+            continue;
+        }
+        count += i - begin;
+        if (ranges++ >= SHOWN_RANGES) continue;
+        used += (size_t)snprintf(text + used, size - used, i - begin > 1 ? "%s%zu-%zu" : "%s%zu",
+                                 used ? ", " : "", begin, i - 1);
+    }
+    if (ranges > SHOWN_RANGES) snprintf(text + used, size - used, ", …");
+    return count;
+}
+
+static void report_never_written(Checker *checker, const BoundFile *file, const BoundKernel *kernel,
+                                 const BoundParameter *parameter, const Array *array) {
+    char elements[160];
+    size_t count = list_unwritten(checker, parameter->index, array, elements, sizeof elements);
+    if (!count) return;
+    Finding *finding = checker_report(checker, FINDING_NEVER_WRITTEN,
+                                      &(Witness){.place = {file->path, kernel->line}});
+    if (!finding) return;
+    finding->severity = SEVERITY_WARNING;
+    finding->index = (int)parameter->index;
+    snprintf(finding->name, sizeof finding->name, "%s", parameter->name);
+    snprintf(finding->detail, sizeof finding->detail,
+             "no thread wrote element%s %s of '%s' [[buffer(%u)]] (%zu of %zu)",
+             count > 1 ? "s" : "", elements, parameter->name, parameter->index, count,
+             array->count);
+}
+
 static void compare_all(Options *options, Checker *checker, const Program *program, uint64_t seed) {
     const BoundKernel *kernel = program->kernel;
     uint64_t seeds[2] = {options->seed, seed};
@@ -391,6 +452,9 @@ static void compare_all(Options *options, Checker *checker, const Program *progr
         double a, b;
         if (kernel->parameter[i].kind != BOUND_BUFFER || !kernel->parameter[i].writable) continue;
         if (!binding->first) {
+            if (!binding->array.data)
+                report_never_written(checker, &program->file, kernel, &kernel->parameter[i],
+                                     &binding->array);
             binding->first = malloc(binding->array.size + 1);
             if (binding->first) memcpy(binding->first, binding->memory, binding->array.size);
         } else if (compare(binding, &element, &a, &b)) {
@@ -409,6 +473,21 @@ static bool save_outputs(const Options *options) {
             return report_failure("%s", error);
     }
     return true;
+}
+
+/* Counting threadgroups, as CUDA does, is a common slip. */
+static void note_small_grid(const Options *options, Checker *checker, const BoundFile *file,
+                            const BoundKernel *kernel) {
+    const SimtSize *grid = &options->grid, *threads = &options->threads;
+    if (grid->x >= threads->x && grid->y >= threads->y && grid->z >= threads->z) return;
+    Finding *finding =
+        checker_report(checker, FINDING_DISPATCH, &(Witness){.place = {file->path, kernel->line}});
+    if (!finding) return;
+    finding->severity = SEVERITY_NOTE;
+    snprintf(finding->detail, sizeof finding->detail,
+             "the grid (%u,%u,%u) is smaller than a threadgroup (%u,%u,%u): --grid counts threads, "
+             "not threadgroups",
+             grid->x, grid->y, grid->z, threads->x, threads->y, threads->z);
 }
 
 /* Runs of one order of the threads each; they end with the first that shows a difference. */
@@ -460,7 +539,9 @@ static int check(Options *options, Program *program, double compile_seconds) {
             .seeds = options->seeds,
             .compile_seconds = compile_seconds,
             .run_seconds = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - start,
+            .suppressed = options->suppressed,
         };
+        note_small_grid(options, checker, &program->file, program->kernel);
         report.findings = checker_findings(checker, &report.count);
         size_t shown = options->json ? report_json(&report, stdout) : report_text(&report, stdout);
         status = shown ? FOUND : CLEAN;

@@ -224,7 +224,7 @@ static const char *const options[] = {
     "-fdeclspec",
     "-gdwarf-aranges",
     ("-fdebug-compilation-dir=" SYMBOLS_FOLDER),
-    "-fsanitize=kernel-address,array-bounds",
+    "-fsanitize=kernel-address,array-bounds,alignment",
     "-fno-sanitize-link-runtime",
     "-finstrument-functions-after-inlining",
     "-DMSL_PREFIX=simt",

@@ -8,11 +8,21 @@
 enum { MESSAGE_BYTES = 1024 };
 
 static const char *const kinds[] = {
-    [FINDING_RACE] = "race",           [FINDING_OUT_OF_BOUNDS] = "out-of-bounds",
-    [FINDING_UNWRITTEN] = "unwritten", [FINDING_CONST] = "const",
-    [FINDING_BARRIER] = "barrier",     [FINDING_INACTIVE_LANE] = "inactive-lane",
-    [FINDING_ORDER] = "order",         [FINDING_FAULT] = "fault",
+    [FINDING_RACE] = "race",
+    [FINDING_OUT_OF_BOUNDS] = "out-of-bounds",
+    [FINDING_UNWRITTEN] = "unwritten",
+    [FINDING_CONST] = "const",
+    [FINDING_BARRIER] = "barrier",
+    [FINDING_INACTIVE_LANE] = "inactive-lane",
+    [FINDING_ORDER] = "order",
+    [FINDING_FAULT] = "fault",
+    [FINDING_MISALIGNED] = "misaligned",
+    [FINDING_NEVER_WRITTEN] = "never-written",
+    [FINDING_DISPATCH] = "dispatch",
 };
+_Static_assert(sizeof kinds / sizeof *kinds == FINDING_KINDS, "a name for each kind");
+
+static const char *const severities[] = {"error", "warning", "note"};
 
 static const char *const spaces[] = {
     [SPACE_DEVICE] = "device",
@@ -85,10 +95,14 @@ static void say_race(Message *message, const Finding *finding) {
     else
         say_thread(message, other);
     say(message, " %s in line %d; ", verb(other), other->place.line);
-    if (same_group(at, other))
-        say(message, "no barrier orders the two in %s memory", spaces[finding->space]);
-    else
+    if (!same_group(at, other))
         say(message, "nothing orders threadgroups");
+    else if (finding->weak_barrier)
+        say(message, "the barrier between the two does not name mem_flags::mem_%s",
+            spaces[finding->space]);
+    else
+        say(message, "no barrier orders the two in %s memory", spaces[finding->space]);
+    if (finding->same_value) say(message, "; both write the same value");
 }
 
 static void say_bounds(Message *message, const Finding *finding) {
@@ -140,7 +154,8 @@ static Message describe(const Finding *finding) {
     Message message = {.used = 0};
     if (*finding->detail) {
         if (finding->kind == FINDING_OUT_OF_BOUNDS || finding->kind == FINDING_CONST ||
-            finding->kind == FINDING_INACTIVE_LANE || finding->at.code) {
+            finding->kind == FINDING_INACTIVE_LANE || finding->kind == FINDING_MISALIGNED ||
+            finding->at.code) {
             say_thread(&message, &finding->at);
             say(&message, ": ");
         }
@@ -185,7 +200,17 @@ static bool same_finding(const Finding *a, const Finding *b) {
            (same_place(a->at.place, b->other.place) && same_place(a->other.place, b->at.place));
 }
 
+/* "race" or "race=NAME", of one buffer or variable. */
+static bool suppresses(const char *rule, const Finding *finding) {
+    const char *kind = kinds[finding->kind];
+    size_t length = strlen(kind);
+    if (strncmp(rule, kind, length) != 0) return false;
+    return !rule[length] || (rule[length] == '=' && !strcmp(rule + length + 1, finding->name));
+}
+
 static bool is_shown(const Report *report, size_t i) {
+    for (const char *const *rule = report->suppressed; rule && *rule; rule++)
+        if (suppresses(*rule, &report->findings[i])) return false;
     for (size_t j = 0; j < i; j++)
         if (same_finding(&report->findings[j], &report->findings[i])) return false;
     return true;
@@ -201,9 +226,10 @@ size_t report_text(const Report *report, FILE *out) {
         const Finding *finding = &report->findings[i];
         if (!is_shown(report, i)) continue;
         Message message = describe(finding);
-        fprintf(out, "%s:%d: %s: %s: %s\n", file_of(report, finding->at.place),
-                finding->at.place.line, kinds[finding->kind], report->kernel, message.text);
-        shown++;
+        fprintf(out, "%s:%d: %s: %s: %s: %s\n", file_of(report, finding->at.place),
+                finding->at.place.line, severities[finding->severity], kinds[finding->kind],
+                report->kernel, message.text);
+        shown += finding->severity != SEVERITY_NOTE;
     }
     return shown;
 }
@@ -237,6 +263,7 @@ static cJSON *finding_json(const Report *report, const Finding *finding) {
     cJSON *json = cJSON_CreateObject();
     Message message = describe(finding);
     cJSON_AddStringToObject(json, "kind", kinds[finding->kind]);
+    cJSON_AddStringToObject(json, "severity", severities[finding->severity]);
     cJSON_AddStringToObject(json, "message", message.text);
     cJSON_AddItemToObject(json, "at", witness_json(report, &finding->at));
     if (finding->kind == FINDING_RACE)
@@ -253,10 +280,12 @@ size_t report_json(const Report *report, FILE *out) {
     cJSON_AddNumberToObject(json, "compile_seconds", report->compile_seconds);
     cJSON_AddNumberToObject(json, "run_seconds", report->run_seconds);
     cJSON *findings = cJSON_AddArrayToObject(json, "findings");
-    for (size_t i = 0; i < report->count; i++)
-        if (is_shown(report, i))
-            cJSON_AddItemToArray(findings, finding_json(report, &report->findings[i]));
-    size_t shown = (size_t)cJSON_GetArraySize(findings);
+    size_t shown = 0;
+    for (size_t i = 0; i < report->count; i++) {
+        if (!is_shown(report, i)) continue;
+        cJSON_AddItemToArray(findings, finding_json(report, &report->findings[i]));
+        shown += report->findings[i].severity != SEVERITY_NOTE;
+    }
     char *text = cJSON_Print(json);
     if (text) fprintf(out, "%s\n", text);
     cJSON_free(text);
@@ -271,5 +300,14 @@ bool report_failure(const char *format, ...) {
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
+    return false;
+}
+
+bool report_is_rule(const char *rule) {
+    for (size_t kind = 0; kind < FINDING_KINDS; kind++) {
+        size_t length = strlen(kinds[kind]);
+        if (!strncmp(rule, kinds[kind], length) && (!rule[length] || rule[length] == '='))
+            return true;
+    }
     return false;
 }

@@ -12,12 +12,16 @@ typedef struct Report {
     double compile_seconds, run_seconds;
     const Finding *findings;
     size_t count;
+    const char *const *suppressed; /* rules, NULL-terminated; NULL: none */
 } Report;
 
-/* Both leave out what differs from a finding before only in its instructions. They return how many
- * findings they wrote. */
+/* Both leave out what is suppressed, and what differs from a finding before only in its
+ * instructions. They return how many errors and warnings they wrote. */
 size_t report_text(const Report *report, FILE *out);
 size_t report_json(const Report *report, FILE *out);
+
+/* Is it KIND or KIND=NAME? */
+bool report_is_rule(const char *rule);
 
 /* "metal-check: …" and a line end to stderr: why a kernel cannot be run. Always returns false. */
 bool report_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));

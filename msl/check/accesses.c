@@ -1,0 +1,230 @@
+#include "checker_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* In the SIMT runtime's own memory, which the language's functions use. */
+static bool of_runtime(const Checker *c, const void *address, size_t bytes) {
+    return block_within(address, bytes, c->runtime.threads, c->runtime.thread_bytes) ||
+           block_within(address, bytes, c->arguments, SIMT_BUFFERS * sizeof *c->arguments) ||
+           block_within(address, bytes, &simt_thread, sizeof simt_thread);
+}
+
+static void check_wild(Checker *c, const char *address, size_t bytes, uint32_t code, bool writes) {
+    if (of_runtime(c, address, bytes)) return;
+    bool in_library =
+        block_within(address, bytes, c->library, (size_t)(c->library_end - c->library));
+    if (in_library && !writes) return;
+    if (!in_library) {
+        checker_stop(c, code,
+                     writes ? "writes where no memory of the kernel is: a null or wild pointer"
+                            : "reads where no memory of the kernel is: a null or wild pointer");
+        return;
+    }
+    Witness at = witness_here(code, true, false);
+    Finding *finding = checker_report(c, FINDING_CONST, &at);
+    if (finding)
+        snprintf(finding->detail, sizeof finding->detail, "writes to a program-scope constant");
+    simt_stop("wrote to a program-scope constant");
+}
+
+/* The access goes on, to memory that is there for it. */
+static void report_bounds(Checker *c, const Block *block, const char *address, size_t bytes,
+                          uint32_t code, bool writes) {
+    Witness at = witness_here(code, writes, false);
+    Finding *finding = finding_of_access(c, FINDING_OUT_OF_BOUNDS, block, &at, NULL);
+    if (finding) {
+        finding->offset = address - (const char *)block->start;
+        finding->bytes = bytes;
+    }
+    char *page = (char *)((uintptr_t)address / c->page * c->page);
+    if (mprotect(page, (size_t)(address - page) + bytes, PROT_READ | PROT_WRITE) != 0)
+        checker_stop(c, code, "has made too many accesses out of bounds");
+}
+
+static void report_unwritten(Checker *c, const Block *block, const char *address, size_t bytes,
+                             uint32_t code) {
+    Witness at = witness_here(code, false, false);
+    Finding *finding = finding_of_access(c, FINDING_UNWRITTEN, block, &at, NULL);
+    if (!finding) return;
+    finding->offset = address - (const char *)block->start;
+    finding->bytes = bytes;
+}
+
+static bool any_unwritten(const unsigned char *written, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        if (written[i] == UNWRITTEN) return true;
+    return false;
+}
+
+static void mark_written(unsigned char *written, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        written[i] &= WRITTEN;
+}
+
+/* A copy, and a private struct as an argument, may take along padding that nothing wrote, but not
+ * nothing else. */
+static bool all_unwritten(const unsigned char *written, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        if (written[i] != UNWRITTEN) return false;
+    return bytes > 0;
+}
+
+static void check_block(Checker *c, Block *block, const char *address, size_t bytes, uint32_t code,
+                        unsigned use) {
+    bool writes = use & WRITE;
+    if (!block_within(address, bytes, block->start, block->size)) {
+        report_bounds(c, block, address, bytes, code, writes);
+        return;
+    }
+    size_t offset = (size_t)(address - (const char *)block->start);
+    Witness at = witness_here(code, writes, use & ATOMIC);
+    if (writes && !block->writable) finding_of_access(c, FINDING_CONST, block, &at, NULL);
+    const unsigned char *written = block->written + offset;
+    if (use & READ && (use & COPY ? all_unwritten(written, bytes) : any_unwritten(written, bytes)))
+        report_unwritten(c, block, address, bytes, code);
+    if (writes && !(use & COPY)) mark_written(block->written + offset, bytes);
+    if (block->writable) race_check(c, block, offset, bytes, code, writes, use & ATOMIC);
+}
+
+static void report_private(Checker *c, size_t stack_offset, size_t bytes, uint32_t code,
+                           const char *frame) {
+    const Function *function = symbols_function(c->symbols, code);
+    ptrdiff_t from = c->runtime.stacks + stack_offset - frame;
+    Block block = {.name = "", .index = -1, .space = SPACE_PRIVATE};
+    int line = 0;
+    for (size_t i = 0; function && i < function->count; i++) {
+        const Local *local = &function->locals[i];
+        if (from < local->from || from >= local->from + (ptrdiff_t)local->size) continue;
+        snprintf(block.name, sizeof block.name, "%s", local->name);
+        block.size = local->size;
+        line = local->line;
+        from -= local->from;
+        break;
+    }
+    Witness at = witness_here(code, false, false);
+    Finding *finding = finding_of_access(c, FINDING_UNWRITTEN, &block, &at, NULL);
+    if (!finding) return;
+    finding->offset = line ? from : 0;
+    finding->bytes = bytes;
+    finding->other.place.line = line;
+}
+
+static void check_private(Checker *c, size_t offset, size_t bytes, uint32_t code, unsigned use,
+                          const char *frame) {
+    unsigned char *written = c->private_written + offset;
+    if (use & READ && all_unwritten(written, bytes)) {
+        report_private(c, offset, bytes, code, frame);
+        mark_written(written, bytes); /* once */
+    }
+    if (use & WRITE && !(use & COPY)) mark_written(written, bytes);
+}
+
+void watch_access(const void *pointer, size_t bytes, unsigned use, const void *caller,
+                  const void *frame) {
+    Checker *c = checker;
+    race_finish_overwrite(c);
+    if (!simt_thread || !bytes) return;
+    const char *address = pointer;
+    uint32_t code = (uint32_t)((const char *)caller - c->library) - 1;
+    if (checker_out_of_time) checker_stop(c, code, "has not come to an end in time");
+    if (address == c->atomic) {
+        c->atomic = NULL;
+        return;
+    }
+    size_t offset = (size_t)(address - c->runtime.stacks);
+    Block *block;
+    if (offset < c->runtime.stack_bytes)
+        check_private(c, offset, bytes, code, use, frame);
+    else if ((block = block_find(c, address)))
+        check_block(c, block, address, bytes, code, use);
+    else
+        check_wild(c, address, bytes, code, use & WRITE);
+}
+
+/* Of watched memory, for each byte; NULL if it is not watched. */
+static unsigned char *written_of(Checker *c, const char *address, size_t bytes) {
+    if (block_within(address, bytes, c->runtime.stacks, c->runtime.stack_bytes))
+        return c->private_written + (address - c->runtime.stacks);
+    Block *block = block_find(c, address);
+    if (!block || !block_within(address, bytes, block->start, block->size)) return NULL;
+    return block->written + (address - (const char *)block->start);
+}
+
+void watch_copy(const void *to, const void *from, size_t bytes) {
+    unsigned char *target = written_of(checker, to, bytes);
+    const unsigned char *source = written_of(checker, from, bytes);
+    for (size_t i = 0; target && i < bytes; i++)
+        target[i] = target[i] && source && source[i] == UNWRITTEN ? UNWRITTEN : target[i] & WRITTEN;
+}
+
+void watch_function(const char *low, const char *frame, const void *caller) {
+    Checker *c = checker;
+    if (!simt_thread) return;
+    size_t offset = (size_t)(low - c->runtime.stacks);
+    if (offset >= c->runtime.stack_bytes) return;
+    unsigned char *written = c->private_written + offset;
+    memset(written, 0, (size_t)(frame - low));
+    const Function *function =
+        symbols_function(c->symbols, (uint32_t)((const char *)caller - c->library) - 1);
+    for (size_t i = 0; function && i < function->count; i++) {
+        const Local *local = &function->locals[i];
+        memset(written + (frame - low) + local->from, UNWRITTEN, local->size);
+    }
+}
+
+void watch_atomic(const void *address, size_t bytes, unsigned use, const void *caller,
+                  const void *frame) {
+    checker->atomic = NULL;
+    watch_access(address, bytes, use | ATOMIC, caller, frame);
+    if (use != (READ | WRITE)) checker->atomic = address;
+}
+
+void watch_index(const char *file, unsigned line, long long index, const char *array) {
+    Checker *c = checker;
+    SimtPlace place = {NULL, file, line};
+    if (finding_known_at(c, FINDING_OUT_OF_BOUNDS, place)) return;
+    Witness at = witness_of(simt_thread, place);
+    Finding *finding = checker_report(c, FINDING_OUT_OF_BOUNDS, &at);
+    if (finding)
+        snprintf(finding->detail, sizeof finding->detail, "index %lld of an array of type %s",
+                 index, array);
+}
+
+/* "'const metal::vec<_Float16, 4>'" → "half4" */
+static void metal_type(const char *type, char *name, size_t size) {
+    static const char *const elements[][2] = {
+        {"_Float16", "half"},     {"unsigned char", "uchar"}, {"unsigned short", "ushort"},
+        {"unsigned int", "uint"}, {"unsigned long", "ulong"}, {"signed char", "char"},
+    };
+    char element[64];
+    int count = 0;
+    type += *type == '\'';
+    if (!strncmp(type, "const ", 6)) type += 6;
+    if (sscanf(type, "metal::vec<%63[^,], %d>", element, &count) != 2)
+        snprintf(element, sizeof element, "%.*s", (int)strcspn(type, "'"), type);
+    const char *shown = element;
+    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
+        if (!strcmp(element, elements[i][0])) shown = elements[i][1];
+    snprintf(name, size, count ? "%s%d" : "%s", shown, count);
+}
+
+void watch_alignment(const char *file, unsigned line, const char *type, unsigned alignment,
+                     const void *address) {
+    Checker *c = checker;
+    SimtPlace place = {NULL, file, line};
+    const Block *block = block_find(c, address);
+    if (!simt_thread || !block || finding_known_at(c, FINDING_MISALIGNED, place)) return;
+    Witness at = witness_of(simt_thread, place);
+    Finding *finding = checker_report(c, FINDING_MISALIGNED, &at);
+    if (!finding) return;
+    char name[64];
+    metal_type(type, name, sizeof name);
+    finding->space = block->space;
+    finding->index = block->index;
+    snprintf(finding->name, sizeof finding->name, "%s", block->name);
+    snprintf(finding->detail, sizeof finding->detail,
+             "takes byte %td of '%s' for a %s, which must lie at a multiple of %u bytes",
+             (const char *)address - (const char *)block->start, block->name, name, alignment);
+}

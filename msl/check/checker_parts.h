@@ -1,0 +1,132 @@
+/* checker_parts.h — what the parts of the checker share: findings.c says what was seen, blocks.c
+ * places buffers and threadgroup memory, races.c knows the order of accesses, accesses.c judges
+ * each one, checker.c runs a launch.
+ */
+#ifndef METAL_LLM_MSL_CHECK_PARTS_H
+#define METAL_LLM_MSL_CHECK_PARTS_H
+
+#include "checker.h"
+#include "watch.h"
+
+#include <signal.h>
+
+enum {
+    BUFFER_SLOTS = SIMT_BUFFERS,
+    SLOTS = BUFFER_SLOTS + 65, /* and threadgroup memory */
+    SLOT_SHIFT = 35,           /* 32 GiB: a 32-bit index that wrapped around still hits the slot */
+    FINDINGS = 256,
+    WRITTEN = 1, /* of a byte that is watched; 0: of one that is not */
+    UNWRITTEN = 3,
+    SIGNAL_STACK_BYTES = 65536,
+};
+
+/* Who touched a piece of memory. All zero: nobody. */
+typedef struct Access {
+    uint64_t code : 24; /* offset of the instruction in the library */
+    uint64_t thread : 10;
+    uint64_t atomic : 1;
+    uint64_t stamp : 29; /* Checker.now at that time */
+} Access;
+
+/* The last accesses to a piece of memory that are not in order with one another: two of different
+ * threads, if possible of different simdgroups, stand for all. */
+typedef struct Cell {
+    Access writes[2], reads[2];
+} Cell;
+
+/* A buffer, or threadgroup memory. */
+typedef struct Block {
+    unsigned char *start; /* NULL: free */
+    size_t size;
+    Space space;
+    bool writable;
+    const SimtVariable *variable;
+    int index; /* −1: a variable */
+    char name[64];
+    unsigned char *written; /* [size] WRITTEN or UNWRITTEN */
+    Cell *cells;            /* one for each 1 << shift bytes */
+    unsigned shift;
+} Block;
+
+/* A write that races with another: what was there before says whether both wrote the same. */
+typedef struct Overwrite {
+    Finding *finding; /* NULL: none is under way */
+    const unsigned char *address;
+    size_t bytes;
+    unsigned char before[16];
+} Overwrite;
+
+typedef struct GroupStart {
+    uint32_t stamp;
+    SimtSize group;
+} GroupStart;
+
+struct Checker {
+    const Symbols *symbols;
+    const char *library, *library_end;
+    char *slots; /* [SLOTS] of 1 << SLOT_SHIFT bytes, with the blocks in them */
+    Block blocks[SLOTS];
+    size_t page;
+
+    char scratch_names[SIMT_BUFFERS][64];
+
+    SimtMemory runtime;
+    unsigned char *private_written; /* for each byte of the stacks: 0, WRITTEN or UNWRITTEN */
+    void *const *arguments;
+    unsigned simd_width;
+    const char *atomic; /* here the next access is part of an atomic one that was checked */
+
+    uint32_t now;         /* counts barriers and threadgroups */
+    uint32_t group_stamp; /* when the running threadgroup started */
+    uint32_t barrier[2];  /* the last barrier of the threadgroup, by space */
+    uint32_t any_barrier; /* the last one, whatever it orders */
+    uint32_t simdgroup_barrier[SIMT_THREADS][2];
+    GroupStart *groups; /* of this launch */
+    size_t group_count, group_capacity;
+
+    Overwrite overwrite;
+    Finding findings[FINDINGS];
+    size_t finding_count;
+    char signal_stack[SIGNAL_STACK_BYTES];
+};
+
+extern Checker *checker; /* the running one */
+extern volatile sig_atomic_t checker_out_of_time;
+
+/* --- findings.c --- */
+
+/* The running thread, at an instruction. */
+Witness witness_here(uint32_t code, bool writes, bool atomic);
+Witness witness_earlier(const Checker *checker, Access access, bool writes);
+Witness witness_of(const SimtThread *thread, SimtPlace place);
+/* A pair of instructions is reported once for each memory, in either order. NULL: not yet. */
+Finding *finding_known(Checker *checker, FindingKind kind, uint32_t code, uint32_t other,
+                       const char *name);
+bool finding_known_at(const Checker *checker, FindingKind kind, SimtPlace place);
+/* NULL if it is known, or if there are too many. `other` may be NULL. */
+Finding *finding_of_access(Checker *checker, FindingKind kind, const Block *block,
+                           const Witness *at, const Witness *other);
+/* The run cannot go on after this. */
+void checker_stop(Checker *checker, uint32_t code, const char *detail);
+
+/* --- blocks.c --- */
+
+void *block_reserve(size_t size, int protection);
+size_t block_cell_bytes(const Block *block);
+/* Where a variable, or [[threadgroup(index)]], lies; NULL if there is no room. */
+void *block_place(void *checker, const SimtVariable *variable, unsigned index, size_t size);
+/* NULL if the address is in no slot. */
+Block *block_find(Checker *checker, const char *address);
+bool block_within(const void *address, size_t bytes, const void *start, size_t size);
+
+/* --- races.c --- */
+
+void order_group_starts(void *checker, SimtSize group);
+void order_threadgroup_barrier(void *checker, int mem_flags);
+void order_simdgroup_barrier(void *checker, unsigned simdgroup, int mem_flags);
+void race_check(Checker *checker, Block *block, size_t offset, size_t bytes, uint32_t code,
+                bool writes, bool atomic);
+/* Before anything else is looked at: the write that raced is done. */
+void race_finish_overwrite(Checker *checker);
+
+#endif

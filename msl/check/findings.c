@@ -1,0 +1,108 @@
+#include "checker_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static SimtSize group_at(const Checker *c, uint32_t stamp) {
+    size_t low = 0, high = c->group_count;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (c->groups[middle].stamp <= stamp)
+            low = middle;
+        else
+            high = middle;
+    }
+    return high ? c->groups[low].group : (SimtSize){0, 0, 0};
+}
+
+Witness witness_here(uint32_t code, bool writes, bool atomic) {
+    return (Witness){
+        .code = code,
+        .group = simt_thread->threadgroup_position_in_grid,
+        .thread = simt_thread->thread_index_in_threadgroup,
+        .writes = writes,
+        .atomic = atomic,
+    };
+}
+
+Witness witness_earlier(const Checker *c, Access access, bool writes) {
+    return (Witness){
+        .code = access.code,
+        .group = group_at(c, access.stamp),
+        .thread = access.thread,
+        .writes = writes,
+        .atomic = access.atomic,
+    };
+}
+
+/* A pair of instructions is reported once for each memory, in either order. NULL: not yet. */
+Finding *finding_known(Checker *c, FindingKind kind, uint32_t code, uint32_t other,
+                       const char *name) {
+    for (size_t i = 0; i < c->finding_count; i++) {
+        Finding *f = &c->findings[i];
+        bool same = (f->at.code == code && f->other.code == other) ||
+                    (f->at.code == other && f->other.code == code);
+        if (f->kind == kind && same && !strcmp(f->name, name)) return f;
+    }
+    return NULL;
+}
+
+Finding *checker_report(Checker *c, FindingKind kind, const Witness *at) {
+    if (c->finding_count == FINDINGS) return NULL;
+    Finding *finding = &c->findings[c->finding_count++];
+    *finding = (Finding){.kind = kind, .at = *at, .index = -1};
+    return finding;
+}
+
+/* NULL if it is known. */
+Finding *finding_of_access(Checker *c, FindingKind kind, const Block *block, const Witness *at,
+                           const Witness *other) {
+    if (finding_known(c, kind, at->code, other ? other->code : 0, block->name)) return NULL;
+    Finding *finding = checker_report(c, kind, at);
+    if (!finding) return NULL;
+    if (other) finding->other = *other;
+    finding->space = block->space;
+    finding->index = block->index;
+    finding->size = block->size;
+    snprintf(finding->name, sizeof finding->name, "%s", block->name);
+    return finding;
+}
+
+/* The run cannot go on behind this. */
+void checker_stop(Checker *c, uint32_t code, const char *detail) {
+    Witness at = witness_here(code, false, false);
+    Finding *finding = checker_report(c, FINDING_FAULT, &at);
+    if (finding) snprintf(finding->detail, sizeof finding->detail, "%s", detail);
+    simt_stop(detail);
+}
+
+static void fill_place(const Checker *c, Witness *witness) {
+    if (witness->code && !witness->place.file)
+        witness->place = symbols_place(c->symbols, witness->code);
+}
+
+const Finding *checker_findings(Checker *c, size_t *count) {
+    for (size_t i = 0; i < c->finding_count; i++) {
+        Finding *finding = &c->findings[i];
+        fill_place(c, &finding->at);
+        fill_place(c, &finding->other);
+        if (finding->same_value || finding->weak_barrier) finding->severity = SEVERITY_WARNING;
+    }
+    *count = c->finding_count;
+    return c->findings;
+}
+
+Witness witness_of(const SimtThread *thread, SimtPlace place) {
+    return (Witness){
+        .place = {place.file, (int)place.line},
+        .group = thread->threadgroup_position_in_grid,
+        .thread = thread->thread_index_in_threadgroup,
+    };
+}
+
+bool finding_known_at(const Checker *c, FindingKind kind, SimtPlace place) {
+    for (size_t i = 0; i < c->finding_count; i++)
+        if (c->findings[i].kind == kind && c->findings[i].at.place.line == (int)place.line)
+            return true;
+    return false;
+}
