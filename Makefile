@@ -14,7 +14,7 @@ OS       := $(shell uname -s)
 
 comma := ,
 sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc -Imsl -Imsl/cpu -Imsl/simt -Imsl/strict -MMD -MP
+CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -Imsl -Imsl/cpu -Imsl/simt -Imsl/strict -MMD -MP
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=c11 -Wall -Wextra -Werror -fPIC -pthread $(sanitize_flags)
 LDLIBS   := -lcjson -lpcre2-8 -lm -pthread -ldl
@@ -56,12 +56,14 @@ endif
 METAL_ONLY := $(filter iOS,$(OS))
 CPPFLAGS   += $(if $(METAL_ONLY),-DMETAL_LLM_METAL_ONLY)
 
-KERNELS := $(sort $(wildcard kernels/*.metal))
+KERNELS := $(sort $(wildcard kernels/*.metal)) $(sort $(wildcard kernels/*/*.metal))
+HEADERS := $(sort $(wildcard kernels/*/*.h))
 names   := $(KERNELS:kernels/%.metal=%)
+BIND    := $(filter-out msl/bind/main.c,$(wildcard msl/bind/*.c))
 METAL   := $(addprefix src/device/metal_,context.c compile.c matrix.c objc.c)
 OTHERS  := $(wildcard src/device/cuda_*.c src/device/cpu_*.c src/device/simt_*.c)
 left_out := $(if $(filter Darwin iOS,$(OS)),$(if $(METAL_ONLY),$(OTHERS)),$(METAL))
-SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/*/*.c)) msl/bind.c $(if $(METAL_ONLY),,msl/simt/simt.c)
+SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/*/*.c)) $(BIND) $(if $(METAL_ONLY),,msl/simt/simt.c)
 COMMAND_SOURCES := $(wildcard cli/*.c)
 
 objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o
@@ -71,7 +73,7 @@ ifeq ($(METAL_ONLY),)
 endif
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang c-objects fuzz sanitize cross-check mutate bench examples build-macos build-ios families swift sources install uninstall format clean
+.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang c-objects fuzz sanitize cross-check mutate bench examples build-macos build-ios families swift sources install uninstall format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -180,7 +182,7 @@ CLANG        := $(subst clang++,clang,$(CLANGXX))
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 PARSERS      := src/error.c src/output_file.c src/tokens.c $(wildcard src/tokenizer/*.c src/checkpoint/*.c)
 
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile | $(BUILD)/kernel_constants.h
 	@mkdir -p $(@D)
 	@echo '  FUZZ  $@'
 	@$(CLANG) $(CPPFLAGS) -MF $@.d -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
@@ -204,23 +206,37 @@ build: $(metal_check) $(BUILD)/metal-llm $(BUILD)/libmetal-llm.a $(BUILD)/$(SHAR
 
 # --- the binder and what it writes ---
 
-$(BUILD)/bind: msl/bind.c msl/bind_main.c msl/bind.h src/device/kernel.h
+$(BUILD)/bind: $(BIND) msl/bind/main.c $(wildcard msl/bind/*.h) src/device/kernel.h
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(HOST_CC) $(CFLAGS) -D_GNU_SOURCE -Isrc -Imsl $(filter %.c,$^) -o $@
 
+bind := $(BUILD)/bind -I kernels
+
 $(BUILD)/kernels/%.cpp: kernels/%.metal $(BUILD)/bind
 	@mkdir -p $(@D)
 	@echo '  BIND $@'
-	@$(BUILD)/bind source $< > $@
+	@$(bind) -M $@ source $< > $@
 
-$(BUILD)/kernel_table.c: $(KERNELS) $(BUILD)/bind
-	@echo '  BIND $@'
-	@$(BUILD)/bind table $(KERNELS) > $@
+# What is made of all kernels is made again when one of them has gone, too.
+$(BUILD)/kernel_files: always
+	@mkdir -p $(@D)
+	@echo '$(KERNELS) $(HEADERS)' | cmp -s - $@ || echo '$(KERNELS) $(HEADERS)' > $@
 
-$(BUILD)/%_entries.c: $(KERNELS) $(BUILD)/bind
+$(BUILD)/kernel_table.c: $(KERNELS) $(HEADERS) $(BUILD)/kernel_files $(BUILD)/bind
 	@echo '  BIND $@'
-	@$(BUILD)/bind entries $* $(KERNELS) > $@
+	@$(bind) table $(KERNELS) $(HEADERS) > $@
+
+$(BUILD)/%_entries.c: $(KERNELS) $(HEADERS) $(BUILD)/kernel_files $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(bind) entries $* $(KERNELS) > $@
+
+# The C sources see it through its modification time, which only a change of a constant moves.
+$(BUILD)/kernel_constants.h: $(BUILD)/kernel_constants.made ;
+$(BUILD)/kernel_constants.made: $(KERNELS) $(HEADERS) $(BUILD)/kernel_files $(BUILD)/bind
+	@echo '  BIND $(@:made=h)'
+	@$(bind) constants $(KERNELS) > $@
+	@cmp -s $@ $(@:made=h) || cp $@ $(@:made=h)
 
 define cpu_level
 $(BUILD)/kernels/cpu_$(1)/%.o: $(BUILD)/kernels/%.cpp
@@ -239,24 +255,25 @@ $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
 
 STRICT_HEADERS := $(addprefix msl/strict/,metal_stdlib metal_matrix metal_type_traits flags)
 
-$(BUILD)/strict: $(wildcard msl/strict/*.c) msl/bind.c
-	@mkdir -p $(@D)
-	@echo '  CC   $@'
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
+strict_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/strict/*.c) $(BIND))
 
-$(BUILD)/kernels/%.strict: kernels/%.metal $(STRICT_HEADERS) $(BUILD)/bind $(BUILD)/strict
+$(BUILD)/strict_check: $(strict_objects)
+	@echo '  CC   $@'
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/kernels/%.strict: kernels/%.metal $(STRICT_HEADERS) $(BUILD)/bind $(BUILD)/strict_check
 	@mkdir -p $(@D)
 	@echo '  STRICT $<'
-	@$(BUILD)/bind strict $< > $@.cl
+	@$(bind) -M $@ strict $< > $@.cl
 	@$(CLANGXX) --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json $@.cl > $@.json 2> $@.log || true
-	@$(BUILD)/strict $@.json $@.log
+	@$(BUILD)/strict_check $@.json $@.log
 	@mv $@.json $@
 
 strict: $(names:%=$(BUILD)/kernels/%.strict)
 
 # --- metal-check: the SIMT target with a checker behind every load and store; for Linux ---
 
-check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) msl/bind.c msl/simt/simt.c \
+check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) $(BIND) msl/simt/simt.c \
     msl/strict/strict.c msl/strict/messages.c src/error.c src/output_file.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
 $(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 
@@ -378,8 +395,8 @@ families: $(BUILD)/families
 
 # --- the Swift package: the table of kernels is checked in, since SwiftPM has no binder ---
 
-swift: $(BUILD)/kernel_table.c
-	cp $< swift/kernel_table.c
+swift: $(BUILD)/kernel_table.c $(BUILD)/kernel_constants.h
+	cp $^ swift
 
 sources:
 	@echo $(SOURCES)
@@ -409,11 +426,11 @@ clean:
 	rm -rf $(BUILD)
 
 format:
-	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] msl/*.[ch] msl/*/*.h include/*.h examples/*.c tests/*/*.c tests/*/*/*.c)
+	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] msl/*/*.[ch] include/*.h examples/*.c tests/*/*.c tests/*/*/*.c)
 
-c_objects := $(filter-out $(BUILD)/kernels/%,$(objects)) $(command_objects) $(check_objects) $(METAL:%.c=$(BUILD)/%.o)
+c_objects := $(sort $(filter-out $(BUILD)/kernels/%,$(objects)) $(command_objects) $(check_objects) $(strict_objects)) $(METAL:%.c=$(BUILD)/%.o)
 c-objects: $(c_objects)
 
-$(objects) $(command_objects) $(check_objects) $(stand_in_objects): Makefile
+$(objects) $(command_objects) $(check_objects) $(strict_objects) $(stand_in_objects): Makefile | $(BUILD)/kernel_constants.h
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,7 +1,8 @@
 // swift-tools-version:5.7
 // For apps: import MetalLLM calls the C interface of include/metal_llm.h, on the GPU alone.
 //
-// The kernels' sources and signatures are in swift/kernel_table.c, which `make swift` writes. cJSON and
+// The kernels' sources, signatures and constants are in swift/kernel_table.c and swift/kernel_constants.h,
+// which `make swift` writes. cJSON and
 // PCRE2 come from Homebrew on a Mac; an app for iOS brings both, built for it.
 
 import PackageDescription
@@ -26,12 +27,15 @@ let package = Package(
                 "src/device/cuda_context.c",
                 "src/device/cuda_library.c",
                 "src/device/simt_context.c",
+                // the binder as a program of its own
+                "msl/bind/main.c",
             ],
-            sources: ["src", "msl/bind.c", "swift/kernel_table.c"],
+            sources: ["src", "msl/bind", "swift/kernel_table.c"],
             publicHeadersPath: "include",
             cSettings: [
                 .headerSearchPath("src"),
                 .headerSearchPath("msl"),
+                .headerSearchPath("swift"),
                 .define("METAL_LLM_METAL_ONLY"),
             ],
             linkerSettings: [

@@ -3,6 +3,7 @@
 #include "options.h"
 #include "suggest.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +40,10 @@ static const char *file_of(const char *name) {
     return name;
 }
 
-/* "layernorm.metal" or "layernorm" */
+/* "fast/linear_tile.metal" is also called linear_tile.metal, fast/linear_tile and linear_tile. */
 static bool is_file(const char *file, const char *name) {
+    const char *slash = strrchr(file, '/');
+    if (slash && !strchr(name, '/')) file = slash + 1;
     size_t size = strlen(name);
     return !strncmp(file, name, size) && (!file[size] || !strcmp(file + size, ".metal"));
 }

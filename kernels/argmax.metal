@@ -9,7 +9,7 @@ using namespace metal;
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
-constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;
+constant constexpr uint NO_TOKEN = 0xFFFFFFFFu; // host: the sentinel
 // Reads that are on their way at once: 1,024 threads take two turns for GPT-2's 50,257 logits.
 constant constexpr uint AHEAD = SIMD_WIDTH == 1 ? 1 : 25;
 

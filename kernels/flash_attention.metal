@@ -11,7 +11,7 @@
 using namespace metal;
 
 constant constexpr uint TILE = 32;           // keys per tile
-constant constexpr uint MAX_HS = 128;        // largest head size
+constant constexpr uint MAX_HS = 128;        // host: largest head size
 constant constexpr uint MAX_SIMDGROUPS = 32; // of a threadgroup
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32

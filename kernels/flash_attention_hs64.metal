@@ -13,8 +13,8 @@ using namespace metal;
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
-constant constexpr uint HS = 64;            // head size
-constant constexpr uint QUERIES = 4;        // per threadgroup
+constant constexpr uint HS = 64;            // host: head size
+constant constexpr uint QUERIES = 4;        // host: per threadgroup
 constant constexpr uint TILE = 64;          // keys per tile
 constant constexpr uint MAX_SIMDGROUPS = 8; // that take part; more of them rest
 constant constexpr uint SLOTS = MAX_SIMDGROUPS * QUERIES;

@@ -13,8 +13,8 @@ using namespace metal;
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
-constant constexpr uint HS = 64;      // head size
-constant constexpr uint QUERIES = 32; // per threadgroup
+constant constexpr uint HS = 64;      // host: head size
+constant constexpr uint QUERIES = 32; // host: per threadgroup
 constant constexpr uint SHARE = QUERIES / SIMD_WIDTH;
 constant constexpr uint TILE = 32; // keys
 constant constexpr uint KEYS = 8;  // of a tile, whose sums stay in registers

@@ -15,11 +15,13 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers
-constant constexpr uint HS = 64, VECTORS = HS / 4; // head size, and in vectors of four
-constant constexpr uint BLOCKS = 4, QUERIES = 16 * BLOCKS, KEYS = 64;
+constant constexpr uint HS = 64; // host: head size
+constant constexpr uint VECTORS = HS / 4;
+constant constexpr uint BLOCKS = 4, KEYS = 64;
+constant constexpr uint QUERIES = 16 * BLOCKS, THREADS = 64 * BLOCKS; // host: of a threadgroup
 constant constexpr uint STRIDE = VECTORS + 2;             // rows of a tile begin in different banks
 constant constexpr uint HALF = KEYS / 2;
-constant constexpr uint AHEAD = KEYS * VECTORS / 256;     // vectors of a tile that a thread fetches early
+constant constexpr uint AHEAD = KEYS * VECTORS / THREADS; // vectors of a tile that a thread fetches early
 constant constexpr uint COLUMNS = SIMD_WIDTH < 8 ? 8 : 2; // neighbours that a lane has of a row of a matrix,
 constant constexpr uint LANE_ROWS = 64 / COLUMNS / SIMD_WIDTH; // and in so many rows
 constant constexpr float LOG2_E = 1.44269504f;

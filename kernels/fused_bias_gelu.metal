@@ -12,7 +12,8 @@ using namespace metal;
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
-constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : 4; // elements of a thread
+constant constexpr uint GPU_SHARE = 4; // host: elements of a thread
+constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : GPU_SHARE;
 
 template <typename Out>
 kernel void add_bias_then_gelu(

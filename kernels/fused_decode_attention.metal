@@ -19,7 +19,7 @@ constant constexpr uint SHARE = 8;    // lanes of a team
 constant constexpr uint PARTS = VECTORS / SHARE;
 constant constexpr uint KEYS = 4;                                             // that a team reads at once
 constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup
-constant constexpr uint MAX_SIMDGROUPS = 16; // that take part
+constant constexpr uint MAX_SIMDGROUPS = 16; // host: that take part
 constant constexpr float LOG2_E = 1.44269504f;
 
 // The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a

@@ -17,7 +17,7 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers
-constant constexpr uint ROWS = 16, PART = 32;
+constant constexpr uint ROWS = 16, PART = 32; // host: rows of the weight at once, and their columns
 constant constexpr uint AHEAD = 3; // parts that are on their way at once
 
 // Weights never change, so they are read before the kernel that makes x has ended, on targets that start a

@@ -8,8 +8,8 @@
 #include <metal_stdlib>
 using namespace metal;
 
-constant constexpr uint ROWS = 2;
-constant constexpr uint AHEAD = 7; // vectors of each row that a thread has on their way at once
+constant constexpr uint ROWS = 2;  // host: of the weight, per threadgroup
+constant constexpr uint AHEAD = 7; // host: vectors of each row that a thread has on their way at once
 
 // Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
 // kernel that early.

@@ -14,8 +14,8 @@ using namespace metal;
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
-constant constexpr uint MAX_VECTORS = 416; // of four channels
-constant constexpr uint WIDE = MAX_VECTORS / SIMD_WIDTH, NARROW = 256 / SIMD_WIDTH;
+constant constexpr uint MAX_VECTORS = 416, NARROW_VECTORS = 256; // host: of four channels
+constant constexpr uint WIDE = MAX_VECTORS / SIMD_WIDTH, NARROW = NARROW_VECTORS / SIMD_WIDTH;
 constant constexpr uint AHEAD = 4; // vectors that a thread has on their way at once
 
 // Weights never change, so they are read before the kernel that makes x has ended, on targets that start a

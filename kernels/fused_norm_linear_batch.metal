@@ -17,7 +17,8 @@ constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lie
 constant constexpr uint ROWS = 16, PART = 32;
 constant constexpr uint AHEAD = 3;          // parts that are on their way at once
 constant constexpr uint MAX_SIMDGROUPS = 8; // that take part
-constant constexpr uint MAX_CHANNELS = 1024, STRIDE = MAX_CHANNELS + PART; // rows begin in different banks
+constant constexpr uint MAX_CHANNELS = 1024, MAX_TOKENS = 8; // host: of x
+constant constexpr uint STRIDE = MAX_CHANNELS + PART; // rows begin in different banks
 constant constexpr uint SHARE = (MAX_CHANNELS / 4 + SIMD_WIDTH - 1) / SIMD_WIDTH; // a lane's vectors of a row
 
 // Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
@@ -127,7 +128,7 @@ kernel void norm_linear_batch(
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]])
 {
-    threadgroup half normal[8][STRIDE];
+    threadgroup half normal[MAX_TOKENS][STRIDE];
     threadgroup float4 scales[MAX_CHANNELS / 4], shifts[MAX_CHANNELS / 4]; // of layernorm
     threadgroup float sums[MAX_SIMDGROUPS][2][64];
     threadgroup float shift[ROWS]; // the bias
@@ -145,7 +146,7 @@ kernel void norm_linear_batch(
         for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];
         if (block == group) {
             wait_for_previous_kernel();
-            for (uint t = simdgroup; takes_part && t < 8; t += simdgroups) // behind the last row the last one again
+            for (uint t = simdgroup; takes_part && t < MAX_TOKENS; t += simdgroups) // behind the last row the last one again
                 normalise(x + ulong(min(t, T - 1)) * (K / 4), scales, shifts, normal[t], K / 4, epsilon, lane);
         }
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal, shift: the writes above → the reads below

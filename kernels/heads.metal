@@ -6,7 +6,8 @@ using namespace metal;
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
-constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : 4; // tokens of a thread
+constant constexpr uint GPU_SHARE = 4; // host: tokens of a thread
+constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : GPU_SHARE;
 
 // Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:
 //

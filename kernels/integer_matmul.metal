@@ -16,7 +16,7 @@ using namespace metal;
 #endif
 constant constexpr uint BLOCK = 32;     // values that share a scale
 constant constexpr uint WORDS = 8;      // of a block
-constant constexpr uint COLUMNS = 32;   // of out, per threadgroup
+constant constexpr uint COLUMNS = 32;   // host: of out, per threadgroup
 constant constexpr uint TOKENS = 6;     // whose sums stay in registers
 constant constexpr uint PART = 24;      // blocks of each row in threadgroup memory
 

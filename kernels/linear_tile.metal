@@ -9,7 +9,7 @@
 #include <metal_stdlib>
 using namespace metal;
 
-constant constexpr uint ROWS = 4;
+constant constexpr uint ROWS = 4; // host: of the weight, per simdgroup
 
 // ROWS weight rows × COUNT tokens, both known to the compiler, so that the sums stay in registers.
 template <uint COUNT, typename Weight>

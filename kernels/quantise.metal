@@ -8,7 +8,7 @@
 #include <metal_stdlib>
 using namespace metal;
 
-constant constexpr uint BLOCK = 32;
+constant constexpr uint BLOCK = 32; // host: neighbours that share a scale
 
 kernel void quantise_activations(
     device const float *x [[buffer(0)]], // [N]

@@ -150,7 +150,7 @@ static bool accept_token(Generation *generation, uint32_t row, uint32_t id) {
     if (llm->closing)
         return error_set(generation->error, LLM_ERROR_BUSY,
                          "the model was closed while it was at work");
-    if (id == NO_TOKEN)
+    if (id == ARGMAX_NO_TOKEN)
         return error_set(generation->error, LLM_ERROR_NUMERIC,
                          "the logits are not numbers (NaN) after %zu tokens: %s",
                          generation->tokens[row].count, pipeline_nan_reason(llm));
@@ -172,7 +172,7 @@ static bool collect(Generation *generation, size_t step, uint64_t submission) {
     for (uint32_t b = 0; b < generation->rows; b++) {
         if (generation->done[b]) continue;
         size_t position = generation->prompt[b] + step;
-        uint32_t id = NO_TOKEN;
+        uint32_t id = ARGMAX_NO_TOKEN;
         device_read_after(llm->device, submission, llm->history,
                           (b * (llm->capacity + (size_t)1) + position) * sizeof id, &id, sizeof id);
         if (device_failed(llm->device, generation->error)) return false;

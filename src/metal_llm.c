@@ -119,8 +119,8 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
         size_t inputs = rows * (config->inner > C ? config->inner : C);
         llm->rounded = device_buffer_new(llm->device, inputs);
         llm->rounded_offsets = device_buffer_new(llm->device, inputs / 4 * sizeof(int32_t));
-        llm->rounded_scales = floats(llm, inputs / ROUNDED_BLOCK + 1, 1);
-        llm->rounded_block_offsets = floats(llm, inputs / ROUNDED_BLOCK + 1, 1);
+        llm->rounded_scales = floats(llm, inputs / QUANTISE_BLOCK + 1, 1);
+        llm->rounded_block_offsets = floats(llm, inputs / QUANTISE_BLOCK + 1, 1);
     }
     if (llm->weights.largest_packed && !llm->half_products)
         llm->dequantised = floats(llm, llm->weights.largest_packed, 1);

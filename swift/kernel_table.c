@@ -1000,12 +1000,12 @@ const Kernel kernel_table[] = {
     {"flash_attention_hs64_f16", "flash_attention_hs64.metal", 60, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
     {"flash_attention_prompt_f32", "flash_attention_prompt.metal", 102, flash_attention_prompt_f32_count, flash_attention_prompt_f32_parameters},
     {"flash_attention_prompt_f16", "flash_attention_prompt.metal", 102, flash_attention_prompt_f16_count, flash_attention_prompt_f16_parameters},
-    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 190, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
-    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 190, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
-    {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 190, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
-    {"flash_attention_tiles_halves_f16", "flash_attention_tiles.metal", 190, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
-    {"bias_gelu", "fused_bias_gelu.metal", 18, bias_gelu_count, bias_gelu_parameters},
-    {"bias_gelu_f16", "fused_bias_gelu.metal", 18, bias_gelu_f16_count, bias_gelu_f16_parameters},
+    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 191, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
+    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 191, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
+    {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 191, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
+    {"flash_attention_tiles_halves_f16", "flash_attention_tiles.metal", 191, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
+    {"bias_gelu", "fused_bias_gelu.metal", 19, bias_gelu_count, bias_gelu_parameters},
+    {"bias_gelu_f16", "fused_bias_gelu.metal", 19, bias_gelu_f16_count, bias_gelu_f16_parameters},
     {"decode_attention_hs64_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
     {"decode_attention_hs64_f16", "fused_decode_attention.metal", 131, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
     {"decode_attention_hs64_halves_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
@@ -1027,11 +1027,11 @@ const Kernel kernel_table[] = {
     {"norm_linear_wide_f16", "fused_norm_linear.metal", 78, norm_linear_wide_f16_count, norm_linear_wide_f16_parameters},
     {"norm_linear_pair_f32", "fused_norm_linear.metal", 78, norm_linear_pair_f32_count, norm_linear_pair_f32_parameters},
     {"norm_linear_pair_wide_f32", "fused_norm_linear.metal", 78, norm_linear_pair_wide_f32_count, norm_linear_pair_wide_f32_parameters},
-    {"norm_linear_batch", "fused_norm_linear_batch.metal", 112, norm_linear_batch_count, norm_linear_batch_parameters},
-    {"norm_linear_batch_gelu", "fused_norm_linear_batch.metal", 112, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
-    {"split_heads_f32", "heads.metal", 22, split_heads_f32_count, split_heads_f32_parameters},
-    {"split_heads_f16", "heads.metal", 22, split_heads_f16_count, split_heads_f16_parameters},
-    {"merge_heads", "heads.metal", 56, merge_heads_count, merge_heads_parameters},
+    {"norm_linear_batch", "fused_norm_linear_batch.metal", 113, norm_linear_batch_count, norm_linear_batch_parameters},
+    {"norm_linear_batch_gelu", "fused_norm_linear_batch.metal", 113, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
+    {"split_heads_f32", "heads.metal", 23, split_heads_f32_count, split_heads_f32_parameters},
+    {"split_heads_f16", "heads.metal", 23, split_heads_f16_count, split_heads_f16_parameters},
+    {"merge_heads", "heads.metal", 57, merge_heads_count, merge_heads_parameters},
     {"integer_linear_q8_0", "integer_linear.metal", 142, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
     {"integer_linear_q4_0", "integer_linear.metal", 165, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
     {"integer_linear_q6_K", "integer_linear.metal", 188, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
@@ -1108,7 +1108,7 @@ const KernelSource kernel_sources[] = {
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
-    "constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;\n"
+    "constant constexpr uint NO_TOKEN = 0xFFFFFFFFu; // host: the sentinel\n"
     "// Reads that are on their way at once: 1,024 threads take two turns for GPT-2's 50,257 logits.\n"
     "constant constexpr uint AHEAD = SIMD_WIDTH == 1 ? 1 : 25;\n"
     "\n"
@@ -1385,7 +1385,7 @@ const KernelSource kernel_sources[] = {
     "using namespace metal;\n"
     "\n"
     "constant constexpr uint TILE = 32;           // keys per tile\n"
-    "constant constexpr uint MAX_HS = 128;        // largest head size\n"
+    "constant constexpr uint MAX_HS = 128;        // host: largest head size\n"
     "constant constexpr uint MAX_SIMDGROUPS = 32; // of a threadgroup\n"
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
@@ -1494,8 +1494,8 @@ const KernelSource kernel_sources[] = {
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
-    "constant constexpr uint HS = 64;            // head size\n"
-    "constant constexpr uint QUERIES = 4;        // per threadgroup\n"
+    "constant constexpr uint HS = 64;            // host: head size\n"
+    "constant constexpr uint QUERIES = 4;        // host: per threadgroup\n"
     "constant constexpr uint TILE = 64;          // keys per tile\n"
     "constant constexpr uint MAX_SIMDGROUPS = 8; // that take part; more of them rest\n"
     "constant constexpr uint SLOTS = MAX_SIMDGROUPS * QUERIES;\n"
@@ -1643,8 +1643,8 @@ const KernelSource kernel_sources[] = {
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
-    "constant constexpr uint HS = 64;      // head size\n"
-    "constant constexpr uint QUERIES = 32; // per threadgroup\n"
+    "constant constexpr uint HS = 64;      // host: head size\n"
+    "constant constexpr uint QUERIES = 32; // host: per threadgroup\n"
     "constant constexpr uint SHARE = QUERIES / SIMD_WIDTH;\n"
     "constant constexpr uint TILE = 32; // keys\n"
     "constant constexpr uint KEYS = 8;  // of a tile, whose sums stay in registers\n"
@@ -1790,10 +1790,11 @@ const KernelSource kernel_sources[] = {
     "#endif\n"
     "constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers\n"
     "constant constexpr uint HS = 64, VECTORS = HS / 4; // head size, and in vectors of four\n"
-    "constant constexpr uint BLOCKS = 4, QUERIES = 16 * BLOCKS, KEYS = 64;\n"
+    "constant constexpr uint BLOCKS = 4, KEYS = 64;\n"
+    "constant constexpr uint QUERIES = 16 * BLOCKS, THREADS = 64 * BLOCKS; // host: of a threadgroup\n"
     "constant constexpr uint STRIDE = VECTORS + 2;             // rows of a tile begin in different banks\n"
     "constant constexpr uint HALF = KEYS / 2;\n"
-    "constant constexpr uint AHEAD = KEYS * VECTORS / 256;     // vectors of a tile that a thread fetches early\n"
+    "constant constexpr uint AHEAD = KEYS * VECTORS / THREADS; // vectors of a tile that a thread fetches early\n"
     "constant constexpr uint COLUMNS = SIMD_WIDTH < 8 ? 8 : 2; // neighbours that a lane has of a row of a matrix,\n"
     "constant constexpr uint LANE_ROWS = 64 / COLUMNS / SIMD_WIDTH; // and in so many rows\n"
     "constant constexpr float LOG2_E = 1.44269504f;\n"
@@ -2086,7 +2087,8 @@ const KernelSource kernel_sources[] = {
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
-    "constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : 4; // elements of a thread\n"
+    "constant constexpr uint GPU_SHARE = 4; // host: elements of a thread\n"
+    "constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : GPU_SHARE;\n"
     "\n"
     "template <typename Out>\n"
     "kernel void add_bias_then_gelu(\n"
@@ -2132,7 +2134,7 @@ const KernelSource kernel_sources[] = {
     "constant constexpr uint PARTS = VECTORS / SHARE;\n"
     "constant constexpr uint KEYS = 4;                                             // that a team reads at once\n"
     "constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup\n"
-    "constant constexpr uint MAX_SIMDGROUPS = 16; // that take part\n"
+    "constant constexpr uint MAX_SIMDGROUPS = 16; // host: that take part\n"
     "constant constexpr float LOG2_E = 1.44269504f;\n"
     "\n"
     "// The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a\n"
@@ -2333,7 +2335,7 @@ const KernelSource kernel_sources[] = {
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
     "constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers\n"
-    "constant constexpr uint ROWS = 16, PART = 32;\n"
+    "constant constexpr uint ROWS = 16, PART = 32; // host: rows of the weight at once, and their columns\n"
     "constant constexpr uint AHEAD = 3; // parts that are on their way at once\n"
     "\n"
     "// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a\n"
@@ -2476,8 +2478,8 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
-    "constant constexpr uint ROWS = 2;\n"
-    "constant constexpr uint AHEAD = 7; // vectors of each row that a thread has on their way at once\n"
+    "constant constexpr uint ROWS = 2;  // host: of the weight, per threadgroup\n"
+    "constant constexpr uint AHEAD = 7; // host: vectors of each row that a thread has on their way at once\n"
     "\n"
     "// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a\n"
     "// kernel that early.\n"
@@ -2586,8 +2588,8 @@ const KernelSource kernel_sources[] = {
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
-    "constant constexpr uint MAX_VECTORS = 416; // of four channels\n"
-    "constant constexpr uint WIDE = MAX_VECTORS / SIMD_WIDTH, NARROW = 256 / SIMD_WIDTH;\n"
+    "constant constexpr uint MAX_VECTORS = 416, NARROW_VECTORS = 256; // host: of four channels\n"
+    "constant constexpr uint WIDE = MAX_VECTORS / SIMD_WIDTH, NARROW = NARROW_VECTORS / SIMD_WIDTH;\n"
     "constant constexpr uint AHEAD = 4; // vectors that a thread has on their way at once\n"
     "\n"
     "// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a\n"
@@ -2752,7 +2754,8 @@ const KernelSource kernel_sources[] = {
     "constant constexpr uint ROWS = 16, PART = 32;\n"
     "constant constexpr uint AHEAD = 3;          // parts that are on their way at once\n"
     "constant constexpr uint MAX_SIMDGROUPS = 8; // that take part\n"
-    "constant constexpr uint MAX_CHANNELS = 1024, STRIDE = MAX_CHANNELS + PART; // rows begin in different banks\n"
+    "constant constexpr uint MAX_CHANNELS = 1024, MAX_TOKENS = 8; // host: of x\n"
+    "constant constexpr uint STRIDE = MAX_CHANNELS + PART; // rows begin in different banks\n"
     "constant constexpr uint SHARE = (MAX_CHANNELS / 4 + SIMD_WIDTH - 1) / SIMD_WIDTH; // a lane's vectors of a row\n"
     "\n"
     "// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a\n"
@@ -2862,7 +2865,7 @@ const KernelSource kernel_sources[] = {
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]])\n"
     "{\n"
-    "    threadgroup half normal[8][STRIDE];\n"
+    "    threadgroup half normal[MAX_TOKENS][STRIDE];\n"
     "    threadgroup float4 scales[MAX_CHANNELS / 4], shifts[MAX_CHANNELS / 4]; // of layernorm\n"
     "    threadgroup float sums[MAX_SIMDGROUPS][2][64];\n"
     "    threadgroup float shift[ROWS]; // the bias\n"
@@ -2880,7 +2883,7 @@ const KernelSource kernel_sources[] = {
     "        for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];\n"
     "        if (block == group) {\n"
     "            wait_for_previous_kernel();\n"
-    "            for (uint t = simdgroup; takes_part && t < 8; t += simdgroups) // behind the last row the last one again\n"
+    "            for (uint t = simdgroup; takes_part && t < MAX_TOKENS; t += simdgroups) // behind the last row the last one again\n"
     "                normalise(x + ulong(min(t, T - 1)) * (K / 4), scales, shifts, normal[t], K / 4, epsilon, lane);\n"
     "        }\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal, shift: the writes above → the reads below\n"
@@ -2914,7 +2917,8 @@ const KernelSource kernel_sources[] = {
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
-    "constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : 4; // tokens of a thread\n"
+    "constant constexpr uint GPU_SHARE = 4; // host: tokens of a thread\n"
+    "constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : GPU_SHARE;\n"
     "\n"
     "// Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:\n"
     "//\n"
@@ -3202,7 +3206,7 @@ const KernelSource kernel_sources[] = {
     "#endif\n"
     "constant constexpr uint BLOCK = 32;     // values that share a scale\n"
     "constant constexpr uint WORDS = 8;      // of a block\n"
-    "constant constexpr uint COLUMNS = 32;   // of out, per threadgroup\n"
+    "constant constexpr uint COLUMNS = 32;   // host: of out, per threadgroup\n"
     "constant constexpr uint TOKENS = 6;     // whose sums stay in registers\n"
     "constant constexpr uint PART = 24;      // blocks of each row in threadgroup memory\n"
     "\n"
@@ -4429,7 +4433,7 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
-    "constant constexpr uint ROWS = 4;\n"
+    "constant constexpr uint ROWS = 4; // host: of the weight, per simdgroup\n"
     "\n"
     "// ROWS weight rows × COUNT tokens, both known to the compiler, so that the sums stay in registers.\n"
     "template <uint COUNT, typename Weight>\n"
@@ -4520,7 +4524,7 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
-    "constant constexpr uint BLOCK = 32;\n"
+    "constant constexpr uint BLOCK = 32; // host: neighbours that share a scale\n"
     "\n"
     "kernel void quantise_activations(\n"
     "    device const float *x [[buffer(0)]], // [N]\n"

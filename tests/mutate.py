@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 import checker
 import launches
 from library import BUILD, ROOT
-from toolchain import bind, clangxx, kernels_of
+from toolchain import bind, clangxx, kernel_files, kernels_of
 
 PASS = 0.95
 PROOFS = ROOT / "tests/mutants.txt"
@@ -260,7 +260,7 @@ def main():
     options = parser.parse_args()
     seed = int(os.environ.get("SEED", secrets.randbits(32)))
     print(f"SEED={seed}")
-    paths = [Path(file) for file in options.files] or sorted(ROOT.glob("kernels/*.metal"))
+    paths = [Path(file) for file in options.files] or kernel_files()
     proofs, total = read_proofs(), collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for path in paths:

@@ -679,7 +679,8 @@ def test_a_folder_of_kernels(stand_in, tmp_path):
     device.close()
     with (tmp_path / "kernels/activation.metal").open("a") as file:
         file.write("static float half_of(float x) { return x / 2 }\n")
-    expected = "Metal cannot compile activation.metal:1:1: error: only the program's own kernels are there"
+    path = tmp_path / "kernels/activation.metal"
+    expected = f"Metal cannot compile {path}:1:1: error: only the program's own kernels are there"
     assert failure(kernels=tmp_path / "kernels") == expected
     assert "fifty/activation.metal cannot be read" in failure(kernels=tmp_path / "fifty")
 

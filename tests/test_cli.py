@@ -23,7 +23,7 @@ import models
 import reference
 from library import BUILD, COMMAND, ROOT
 from models import Config
-from toolchain import kernels_of
+from toolchain import KERNELS, kernel_files, kernels_of
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 VERBS = ["run", "tokenize", "detokenize", "logits", "perplexity", "info", "kernels", "bench"]
@@ -618,13 +618,15 @@ def test_info(tmp_path, random, format):
 
 def test_kernels():
     listing = succeed("kernels").decode()
-    for file in sorted((ROOT / "kernels").glob("*.metal")):
+    for file in kernel_files():
         source = file.read_text()
+        path = str(file.relative_to(KERNELS))
+        assert succeed("kernels", path).decode() == source
         assert succeed("kernels", file.name).decode() == source
         assert succeed("kernels", file.stem).decode() == source
         for name, _, line in kernels_of(file):
             signature = source.split("\n", line - 1)[-1].split("{")[0]
-            head = f"{name}  kernels/{file.name}:{line}\n"
+            head = f"{name}  kernels/{path}:{line}\n"
             assert listing.count(f"\n{head}") + listing.startswith(head) == 1
             parameters = listing.split(head, 1)[1].split("\n\n")[0]
             buffers = re.findall(r"(\w+)\s*\[\[buffer\((\d+)\)\]\]", signature)

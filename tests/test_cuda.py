@@ -15,9 +15,16 @@ import pytest
 import library as library_module
 import nvrtc
 from library import BUILD, COMMAND, ROOT
+from toolchain import KERNELS as FOLDER, kernel_files
 
-KERNELS = sorted((ROOT / "kernels").glob("*.metal"))
+KERNELS = kernel_files()
+
 HAS_DRIVER = pathlib.Path("/dev/nvidia0").exists()
+
+
+def name_of(path):
+    """As the program calls a file of kernels/."""
+    return str(path.relative_to(FOLDER))
 
 
 @pytest.fixture(scope="session")
@@ -27,13 +34,13 @@ def loaded_nvrtc():
 
 
 @pytest.fixture
-def compile(loaded_nvrtc, library, tmp_path, monkeypatch):
+def compile(loaded_nvrtc, library, source_text, tmp_path, monkeypatch):
     """compile(path, architecture) → machine code; a failure is raised as its message. The cache is a
     folder of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def run(path, architecture=90, text=None, partial=False):
-        text = path.read_bytes() if text is None else text
+        text = source_text(None, name_of(path)) if text is None else text
         return nvrtc.compile(library, path.name, text, architecture, partial)
 
     return run
@@ -56,7 +63,7 @@ def test_every_kernel_compiles(path, architecture, partial, compile, library):
     assert code.startswith(b"\x7fELF")
     table = library_module.kernel_table(library)
     for kernel in table.values():
-        if kernel.file.decode() == path.name:
+        if kernel.file.decode() == name_of(path):
             assert b".text.metal_" + kernel.name + b"\0" in code
 
 
@@ -180,7 +187,11 @@ def source_text(library):
 
 @pytest.mark.parametrize("path", KERNELS, ids=lambda path: path.stem)
 def test_folder_of_the_same_kernels(path, source_text):
-    assert source_text(ROOT / "kernels", path.name) == source_text(None, path.name) == path.read_bytes()
+    """Each text begins with the file that it is from."""
+    built_in, own = source_text(None, name_of(path)), source_text(FOLDER, name_of(path))
+    assert own.startswith(f'#line 1 "{path}"\n'.encode())
+    assert built_in == own.replace(f'"{FOLDER}/'.encode(), b'"')
+    assert path.read_bytes().splitlines()[-1] in built_in.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -190,6 +201,7 @@ def test_folder_of_the_same_kernels(path, source_text):
         (("device float *out", "device const float *out"), "is not there with the parameters"),
         (("buffer(0)", "buffer(7)"), "is not there with the parameters"),
         (("constant uint &N [[buffer(2)]],", ""), "is not there with the parameters"),
+        (("using namespace", '#include "parts/none.h"\nusing namespace'), r"activation.metal:8: .parts/none.h. is not there"),
         (("[[buffer(0)]]", "[[sampler(0)]]"), r"activation.metal:\d+: attribute ..sampler.. is not supported"),
     ],
     ids=str,
@@ -202,3 +214,14 @@ def test_folder_with_another_signature(change, message, source_text, tmp_path):
         source_text(tmp_path, "activation.metal")
     with pytest.raises(RuntimeError, match="linear.metal cannot be read"):
         source_text(tmp_path, "linear.metal")
+
+
+def test_folder_with_another_constant(source_text, tmp_path):
+    """What the host knows of the kernels stays as the program was built with it; the rest may change."""
+    path = tmp_path / "quantise.metal"
+    text = (FOLDER / "quantise.metal").read_text()
+    path.write_text(text.replace("BLOCK = 32; // host:", "BLOCK = 64; // host:"))
+    with pytest.raises(RuntimeError, match="quantise.metal: the program was built with BLOCK = 32; run make"):
+        source_text(tmp_path, "quantise.metal")
+    path.write_text(text.replace("BLOCK = 32; //", "BLOCK = 16 + 0x10u; //"))
+    assert b"0x10u" in source_text(tmp_path, "quantise.metal")

@@ -13,14 +13,16 @@ import models
 import reference
 from device import InOut, Out, simdgroups, threadgroups, threads
 from library import BUILD, kernel_table
+from toolchain import constants
 
 TOLERANCE = 1e-5
 HALF_TOLERANCE = 6e-4  # of a result that is rounded to half: 2⁻¹¹
 MATRIX_TOLERANCE = 3e-5  # of sums that matrix units make: NVIDIA's cut off what does not fit
-NO_TOKEN = 0xFFFFFFFF
-FLASH_QUERIES = 4  # QUERIES of kernels/flash_attention_hs64.metal
-PROMPT_QUERIES = 32  # QUERIES of kernels/flash_attention_prompt.metal
-TILE_QUERIES = 64  # QUERIES of kernels/flash_attention_tiles.metal
+SHARED = constants()
+NO_TOKEN = SHARED["ARGMAX_NO_TOKEN"]
+FLASH_QUERIES = SHARED["FLASH_ATTENTION_HS64_QUERIES"]
+PROMPT_QUERIES = SHARED["FLASH_ATTENTION_PROMPT_QUERIES"]
+TILE_QUERIES = SHARED["FLASH_ATTENTION_TILES_QUERIES"]
 THREADS = [0, 1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 1000, 1024]  # of a threadgroup; 0: any
 if BUILD.name == "asan":  # which looks at memory, not at results
     THREADS = [0, 1, 33, 256, 1024]
@@ -190,7 +192,7 @@ def test_integer_linear(thread_count, format, device, random):
 @pytest.mark.parametrize("format", ["Q8_0", "Q4_0"])
 @each_thread_count
 def test_integer_matmul(thread_count, format, device, random):
-    columns = 32  # COLUMNS of kernels/integer_matmul.metal
+    columns = SHARED["INTEGER_MATMUL_COLUMNS"]
     # More than one tile of tokens and of columns, and more blocks than one part has.
     sizes = [(1, 32, 1), (5, 64, 33), (6, 96, 32), (8, 32, 31), (9, 256, 7), (14, 23 * 32, 65), (33, 24 * 32, 3)]
     for T, K, N in [*sizes, (11, 25 * 32, 40), (4, 50 * 32, 5)]:
@@ -234,7 +236,7 @@ def test_the_largest_integer_products(value, device):
 @pytest.mark.parametrize("format", ["F32", "F16"])
 @each_thread_count
 def test_linear_tile(thread_count, format, device, random):
-    rows = 4  # ROWS of kernels/linear_tile.metal
+    rows = SHARED["LINEAR_TILE_ROWS"]
     sizes = [(1, 1, 9), (1, 100, 1), (2, 70, 33), (3, 133, 3), (4, 64, 8), (7, 100, 5), (15, 31, 9)]
     for T, K, N in sizes:
         x, bias = normal(random, T, K, mean=2), normal(random, N, mean=3)
@@ -387,7 +389,7 @@ def test_layernorm_keeps_nan_to_its_row(device, random):
 CACHE_TYPES = {"f32": numpy.float32, "f16": numpy.float16}
 each_cache_type = pytest.mark.parametrize("type", CACHE_TYPES)
 
-RESIDUAL_ROWS = 2  # ROWS of kernels/fused_linear_residual.metal
+RESIDUAL_ROWS = SHARED["FUSED_LINEAR_RESIDUAL_ROWS"]
 NORM_LINEAR = {  # each kernel, and the most columns that it takes
     "norm_linear_f32": 1024,
     "norm_linear_f16": 1024,
@@ -449,7 +451,7 @@ def test_linear_residual(thread_count, kernel, device, random):
         check_rows(out, stream + x.astype(numpy.float64) @ exact.T + bias)
 
 
-BATCH_ROWS = 16  # ROWS of kernels/fused_linear_batch.metal
+BATCH_ROWS = SHARED["FUSED_LINEAR_BATCH_ROWS"]
 each_batch_tokens = pytest.mark.parametrize("tokens", [8, 16, 32])  # of a threadgroup
 each_batch_shape = pytest.mark.parametrize(
     "T, K, N", [(1, 32, 16), (2, 96, 17), (8, 768, 33), (9, 416, 31), (17, 3072, 16), (33, 64, 100)]

@@ -4,8 +4,9 @@ import numpy
 import pytest
 
 from device import Out, threadgroups
+from toolchain import constants
 
-NO_TOKEN = 0xFFFFFFFF
+NO_TOKEN = constants()["ARGMAX_NO_TOKEN"]
 LARGEST_U = [(8, 8456504), (9, 10455336)]  # (position, seed) that give u = 1 − 2⁻²⁴
 
 

@@ -8,9 +8,9 @@ from functools import cache
 import pytest
 
 from library import ROOT
-from toolchain import strict_errors
+from toolchain import kernel_files, strict_errors
 
-RIGHT = sorted(ROOT.glob("kernels/*.metal")) + sorted(ROOT.glob("tests/strict/right/*.metal"))
+RIGHT = kernel_files() + sorted(ROOT.glob("tests/strict/right/*.metal"))
 WRONG = sorted(ROOT.glob("tests/strict/wrong/*.metal"))
 
 

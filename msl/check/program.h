@@ -2,7 +2,7 @@
 #ifndef METAL_LLM_MSL_CHECK_PROGRAM_H
 #define METAL_LLM_MSL_CHECK_PROGRAM_H
 
-#include "bind.h"
+#include "bind/bind.h"
 #include "simt.h"
 #include "symbols.h"
 

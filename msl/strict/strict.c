@@ -1,6 +1,6 @@
 #include "strict.h"
 
-#include "bind.h"
+#include "bind/bind.h"
 
 #include <cjson/cJSON.h>
 #include <ctype.h>

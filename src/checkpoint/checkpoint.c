@@ -1,3 +1,4 @@
+#include "kernel_constants.h"
 #include "loader.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 
 _Static_assert(sizeof(size_t) == 8, "the limits of checkpoint_configure assume 64-bit sizes");
 
-enum { LLMC_MAGIC = 20240326, MAX_HEAD_SIZE = 128 };
+enum { LLMC_MAGIC = 20240326, MAX_HEAD_SIZE = FLASH_ATTENTION_MAX_HS };
 
 /* --- element types --- */
 

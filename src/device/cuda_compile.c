@@ -1,6 +1,6 @@
 #include "cuda_compile.h"
 
-#include "bind.h"
+#include "bind/bind.h"
 #include "cuda_cache.h"
 #include "cuda_library.h"
 #include "hash.h"

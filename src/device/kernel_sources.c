@@ -1,19 +1,35 @@
 #include "kernel_sources.h"
 
-#include "bind.h"
+#include "bind/bind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char *built_in_text(const char *file, LLMError *error) {
-    for (size_t i = 0; i < kernel_source_count; i++) {
-        if (strcmp(kernel_sources[i].file, file)) continue;
-        char *text = strdup(kernel_sources[i].text);
-        return text ? text : error_memory(error, strlen(kernel_sources[i].text));
+/* BindLoads of what is built in, and of a folder. */
+static char *load_built_in(void *unused, const char *name, unsigned skip, size_t *size,
+                           char **path) {
+    (void)unused;
+    for (size_t i = 0; i < kernel_source_count && !skip; i++) {
+        if (strcmp(kernel_sources[i].file, name)) continue;
+        *size = strlen(kernel_sources[i].text);
+        *path = strdup(name);
+        return strdup(kernel_sources[i].text);
     }
-    error_set(error, LLM_ERROR_DEVICE, "there is no kernel file %s", file);
     return NULL;
+}
+
+static char *load_from_folder(void *folder, const char *name, unsigned skip, size_t *size,
+                              char **path) {
+    const char *only = folder;
+    return bind_load_from(&(BindFolders){&only, 1}, name, skip, size, path);
+}
+
+static char *built_in_text(const char *file, size_t *size, LLMError *error) {
+    char message[256];
+    char *text = bind_expand(load_built_in, NULL, file, size, message);
+    if (!text) error_set(error, LLM_ERROR_DEVICE, "of the kernels built in, %s", message);
+    return text;
 }
 
 static const BoundParameter *find_parameter(const BoundKernel *kernel,
@@ -58,8 +74,54 @@ static bool check_signatures(const BoundFile *bound, const char *file, LLMError 
     return true;
 }
 
+/* The constant of a file that is called `name` in the folder of kernels. */
+static const BoundValue *find_value(const BoundFile *bound, const BoundValue *wanted) {
+    for (size_t i = 0; i < bound->value_count; i++) {
+        const BoundValue *value = &bound->values[i];
+        int longer = value->place.path_length - wanted->place.path_length;
+        if (longer > 0 && value->place.path[longer - 1] == '/' &&
+            !strncmp(value->place.path + longer, wanted->place.path,
+                     (size_t)wanted->place.path_length) &&
+            !strcmp(value->name, wanted->name))
+            return value;
+    }
+    return NULL;
+}
+
+/* What the host shares with the kernels of this file must be as the program was built with it. */
+static bool check_values(const BoundFile *bound, const BoundFile *built_in, LLMError *error) {
+    for (size_t i = 0; i < built_in->value_count; i++) {
+        const BoundValue *wanted = &built_in->values[i];
+        if (!wanted->is_shared) continue;
+        const BoundValue *value = find_value(bound, wanted);
+        if (!value || value->value != wanted->value)
+            return error_set(error, LLM_ERROR_DEVICE,
+                             "%s: the program was built with %s = %lld; run make to change it",
+                             bound->path, wanted->name, wanted->value);
+    }
+    return true;
+}
+
+/* `text`, of a folder, has the kernels and the shared constants that the program knows? */
+static bool fits_program(const char *file, const char *path, const char *text, size_t size,
+                         LLMError *error) {
+    size_t built_in_size;
+    BoundFile bound = {0}, built_in = {0};
+    char *own = built_in_text(file, &built_in_size, error);
+    bool fits = own != NULL;
+    if (fits && !bind_read(&bound, path, text, size))
+        fits = error_set(error, LLM_ERROR_DEVICE, "%s", bound.error);
+    if (fits && !bind_read(&built_in, file, own, built_in_size))
+        fits = error_set(error, LLM_ERROR_DEVICE, "%s", built_in.error);
+    fits = fits && check_signatures(&bound, file, error) && check_values(&bound, &built_in, error);
+    bind_free(&bound);
+    bind_free(&built_in);
+    free(own);
+    return fits;
+}
+
 static char *folder_text(const char *folder, const char *file, LLMError *error) {
-    char path[4096];
+    char path[4096], message[256];
     size_t size;
     snprintf(path, sizeof path, "%s/%s", folder, file);
     char *text = bind_load(path, &size);
@@ -68,16 +130,15 @@ static char *folder_text(const char *folder, const char *file, LLMError *error) 
                   path);
         return NULL;
     }
-    BoundFile bound;
-    bool fits = bind_read(&bound, path, text, size);
-    if (!fits) error_set(error, LLM_ERROR_DEVICE, "%s", bound.error);
-    fits = fits && check_signatures(&bound, file, error);
-    bind_free(&bound);
-    if (fits) return text;
+    free(text);
+    text = bind_expand(load_from_folder, (void *)(uintptr_t)folder, file, &size, message);
+    if (!text) error_set(error, LLM_ERROR_FILE, "%s", message);
+    if (text && fits_program(file, path, text, size, error)) return text;
     free(text);
     return NULL;
 }
 
 char *kernel_source_text(const char *folder, const char *file, LLMError *error) {
-    return folder ? folder_text(folder, file, error) : built_in_text(file, error);
+    size_t size;
+    return folder ? folder_text(folder, file, error) : built_in_text(file, &size, error);
 }

@@ -5,9 +5,10 @@
 #include "error.h"
 #include "kernel.h"
 
-/* The text of kernels/`file`: the one built in, or with `folder` not NULL that of folder/file, if
- * the kernels in it still have the signatures that the program was built with. To be freed by the
- * caller; NULL and `error` if there is none. */
+/* The text of kernels/`file` with what it includes, marked by #line: the one built in, or with
+ * `folder` not NULL that of folder/file, if its kernels still have the signatures and the shared
+ * constants that the program was built with. To be freed by the caller; NULL and `error` if there
+ * is none. */
 char *kernel_source_text(const char *folder, const char *file, LLMError *error);
 
 #endif

@@ -19,17 +19,15 @@ static void set_safe_math(id options) {
     }
 }
 
-/* "program_source:12:5: error: …", one of many lines → "activation.metal:12:5: error: …" */
+/* Of many lines the first with an error: "activation.metal:12:5: error: …". */
 static void report(const char *file, const char *log, LLMError *error) {
-    static const char unnamed[] = "program_source";
-    const char *line = strstr(log, "error:");
-    if (!line) line = log;
+    const char *line = strstr(log, ": error:");
+    bool has_place = line != NULL;
+    if (!has_place) line = log;
     while (line > log && line[-1] != '\n')
         line--;
-    bool is_unnamed = !strncmp(line, unnamed, sizeof unnamed - 1);
-    if (is_unnamed) line += sizeof unnamed - 1;
-    error_set(error, LLM_ERROR_DEVICE, "Metal cannot compile %s%s%.*s", file,
-              is_unnamed ? "" : ": ", (int)strcspn(line, "\n"), line);
+    error_set(error, LLM_ERROR_DEVICE, "Metal cannot compile %s%s%.*s", has_place ? "" : file,
+              has_place ? "" : ": ", (int)strcspn(line, "\n"), line);
 }
 
 id metal_compile(id device, const char *file, const char *text, LLMError *error) {

@@ -11,21 +11,15 @@
 
 /* From how many inputs on a tile of rows shares what a GPU reads of them: they fill most of the
  * first-level cache. */
-enum { TILE_INPUTS = 8192, TILE_ROWS = 4 }; /* ROWS of kernels/linear_tile.metal */
+enum { TILE_INPUTS = 8192 };
 /* From how many tokens on the matrix library is faster, float weights first; of other formats it
  * needs a float copy. See docs/speed.md. */
 enum { MATMUL_TOKENS_FLOAT = 17, MATMUL_TOKENS = 97, MATMUL_TOKENS_GPU = 33 };
-enum { INTEGER_MATMUL_COLUMNS = 32 }; /* COLUMNS of kernels/integer_matmul.metal */
-enum { FUSED_TOKENS = 8 };            /* rows that the fused kernels decode at once */
+enum { FUSED_TOKENS = 8 }; /* rows that the fused kernels decode at once */
 /* From how many rows on a batch is decoded by fused_linear_batch.metal, up to how many. */
 enum { BATCH_LEAST = 2, BATCH_MOST = 256 };
-enum { FLASH_QUERIES = 4 }; /* QUERIES of kernels/flash_attention_hs64.metal */
-/* QUERIES of kernels/flash_attention_prompt.metal, and from how many on it is faster on a CPU. */
-enum { PROMPT_QUERIES = 32, PROMPT_LEAST = 64 };
-/* QUERIES of kernels/flash_attention_tiles.metal, and the threads of its eight simdgroups. */
-enum { TILE_QUERIES = 64, TILE_THREADS = 256 };
-/* SHARE of kernels/heads.metal and kernels/fused_bias_gelu.metal on a GPU; on a CPU it is 1. */
-enum { GPU_SHARE = 4 };
+/* From how many queries on flash_attention_prompt.metal is faster on a CPU. */
+enum { PROMPT_LEAST = 64 };
 
 /* A buffer that a kernel moves whole, as it does weights; one of which it moves `count` floats. */
 #define BUFFER(buffer)        arg_buffer(buffer, 0)
@@ -36,8 +30,9 @@ static DeviceArgument floats_at(DeviceBuffer *buffer, size_t first, size_t count
     return arg_part(buffer, first * sizeof(float), count * sizeof(float));
 }
 
-static uint32_t share_of(const LLMPipeline *llm) {
-    return llm->is_gpu ? GPU_SHARE : 1;
+/* What a thread takes: the kernel's GPU_SHARE, or one on a CPU. */
+static uint32_t share_of(const LLMPipeline *llm, uint32_t gpu_share) {
+    return llm->is_gpu ? gpu_share : 1;
 }
 
 /* What the next matrix product reads: floats, or halves in the same place. */
@@ -154,7 +149,7 @@ static void multiply_halves(LLMPipeline *llm, DeviceArgument x, const Matrix *we
 
 /* x rounded to 8 bits, into `rounded` and what belongs to it. */
 static void round_activations(LLMPipeline *llm, DeviceArgument x, uint32_t count) {
-    uint32_t blocks = count / ROUNDED_BLOCK;
+    uint32_t blocks = count / QUANTISE_BLOCK;
     dispatch(llm->device, "quantise_activations", grid_simdgroups(blocks), x,
              arg_part(llm->rounded, 0, count), FLOATS(llm->rounded_offsets, count / 4),
              FLOATS(llm->rounded_scales, blocks), FLOATS(llm->rounded_block_offsets, blocks),
@@ -164,7 +159,7 @@ static void round_activations(LLMPipeline *llm, DeviceArgument x, uint32_t count
 /* out[T,N] = x[T,K] · weightᵀ in integers, `weight` being packed. */
 static void integer_multiply(LLMPipeline *llm, DeviceArgument x, const Matrix *weight,
                              DeviceBuffer *out, uint32_t T) {
-    uint32_t N = weight->rows, K = weight->columns, blocks = T * K / ROUNDED_BLOCK;
+    uint32_t N = weight->rows, K = weight->columns, blocks = T * K / QUANTISE_BLOCK;
     round_activations(llm, x, T * K);
     dispatch(llm->device, format_kernels[weight->type].integer_matmul,
              grid_threadgroups(divide_up(N, INTEGER_MATMUL_COLUMNS), 1, 1),
@@ -180,7 +175,7 @@ static void integer_linear_tokens(LLMPipeline *llm, DeviceArgument x, uint32_t c
     round_activations(llm, x, inputs);
     dispatch(llm->device, format_kernels[weight->type].integer_linear, grid_simdgroups(N),
              arg_part(llm->rounded, 0, inputs), FLOATS(llm->rounded_offsets, inputs / 4),
-             FLOATS(llm->rounded_scales, inputs / ROUNDED_BLOCK), BUFFER(weight->buffer),
+             FLOATS(llm->rounded_scales, inputs / QUANTISE_BLOCK), BUFFER(weight->buffer),
              FLOATS(bias, N), out, arg_u32(count), arg_u32(K), arg_u32(N));
 }
 
@@ -198,8 +193,9 @@ static void linear_tokens(LLMPipeline *llm, DeviceBuffer *x, uint32_t first, uin
         integer_linear_tokens(llm, in, count, weight, bias, result);
     else
         dispatch(llm->device, tiled ? tile : linear,
-                 grid_simdgroups(tiled ? divide_up(N, TILE_ROWS) : N), in, BUFFER(weight->buffer),
-                 FLOATS(bias, N), result, arg_u32(count), arg_u32(K), arg_u32(N));
+                 grid_simdgroups(tiled ? divide_up(N, LINEAR_TILE_ROWS) : N), in,
+                 BUFFER(weight->buffer), FLOATS(bias, N), result, arg_u32(count), arg_u32(K),
+                 arg_u32(N));
 }
 
 /* out[T,N] = x[T,K] · weightᵀ, and + bias where that costs no pass over memory. x starts at row
@@ -270,7 +266,8 @@ static void naive_attention(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
 /* The matrix units make attention where they make the products. */
 static bool suits_tiles(const LLMPipeline *llm, uint32_t T) {
     const ModelConfig *config = &llm->checkpoint->config;
-    return llm->halves && config->channels == 64 * config->heads && T > FLASH_QUERIES;
+    return llm->halves && config->channels == FLASH_ATTENTION_TILES_HS * config->heads &&
+           T > FLASH_ATTENTION_HS64_QUERIES;
 }
 
 /* To `mixed` as floats or, by tiles that are followed by a product, to `half_attended`. */
@@ -283,19 +280,20 @@ static DeviceBuffer *flash_attention(LLMPipeline *llm, uint32_t l, uint32_t B, u
     DeviceBuffer *out = to_halves ? llm->half_attended : llm->mixed;
     if (tiles) {
         kernel = cache_kernels[llm->cache].flash_tiles[to_halves];
-        grid = grid_threadgroups(divide_up(T, TILE_QUERIES), nh, B);
-        grid.threads = TILE_THREADS;
-    } else if (hs == 64 && T >= PROMPT_LEAST && !llm->is_gpu) {
+        grid = grid_threadgroups(divide_up(T, FLASH_ATTENTION_TILES_QUERIES), nh, B);
+        grid.threads = FLASH_ATTENTION_TILES_THREADS;
+    } else if (hs == FLASH_ATTENTION_PROMPT_HS && T >= PROMPT_LEAST && !llm->is_gpu) {
         kernel = cache_kernels[llm->cache].flash_prompt;
-        grid = grid_threadgroups(divide_up(T, PROMPT_QUERIES), nh, B);
-    } else if (hs == 64) {
+        grid = grid_threadgroups(divide_up(T, FLASH_ATTENTION_PROMPT_QUERIES), nh, B);
+    } else if (hs == FLASH_ATTENTION_HS64_HS) {
         kernel = cache_kernels[llm->cache].flash_hs64;
-        grid = grid_threadgroups(divide_up(T, FLASH_QUERIES), nh, B);
+        grid = grid_threadgroups(divide_up(T, FLASH_ATTENTION_HS64_QUERIES), nh, B);
     }
     dispatch(llm->device, kernel, grid, FLOATS(llm->q, B * T * C), cached(llm, llm->keys[l], B),
              cached(llm, llm->values[l], B), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
              to_halves ? HALVES(out, B * T * C) : FLOATS(out, B * T * C),
-             arg_u32(hs == 64 ? T : hs), arg_u32(llm->capacity), arg_f32(scale));
+             arg_u32(hs == FLASH_ATTENTION_HS64_HS ? T : hs), arg_u32(llm->capacity),
+             arg_f32(scale));
     return out;
 }
 
@@ -323,9 +321,10 @@ static DeviceBuffer *attend(LLMPipeline *llm, uint32_t l, uint32_t B, uint32_t T
     DeviceBuffer *bias =
         linear(llm, llm->norm, 0, &layer->qkv.part[0], layer->qkv.bias[0], llm->qkv, rows);
     dispatch(llm->device, cache_kernels[llm->cache].split_heads,
-             grid_threads(hs, divide_up(T, share_of(llm)), B * nh), FLOATS(llm->qkv, 3 * rows * C),
-             FLOATS(bias, 3 * C), FLOATS(llm->lengths, B), FLOATS(llm->counts, B),
-             FLOATS(llm->q, rows * C), arg_part(llm->keys[l], 0, rows * C * size),
+             grid_threads(hs, divide_up(T, share_of(llm, HEADS_GPU_SHARE)), B * nh),
+             FLOATS(llm->qkv, 3 * rows * C), FLOATS(bias, 3 * C), FLOATS(llm->lengths, B),
+             FLOATS(llm->counts, B), FLOATS(llm->q, rows * C),
+             arg_part(llm->keys[l], 0, rows * C * size),
              arg_part(llm->values[l], 0, rows * C * size), arg_u32(T), arg_u32(nh), arg_u32(hs),
              arg_u32(llm->capacity));
     return attention(llm, l, B, T, to_product);
@@ -348,8 +347,9 @@ static void up_and_gelu(LLMPipeline *llm, const LayerWeights *layer, uint32_t ro
         linear(llm, llm->norm, 0, &layer->up.part[0], layer->up.bias[0], llm->up, rows);
     if (bias != llm->zeros)
         dispatch(llm->device, llm->halves ? "bias_gelu_f16" : "bias_gelu",
-                 grid_threads(divide_up(N, share_of(llm)), rows, 1), FLOATS(llm->up, count),
-                 BUFFER(bias), activations(llm, llm->gelu, count), arg_u32(rows), arg_u32(N));
+                 grid_threads(divide_up(N, share_of(llm, FUSED_BIAS_GELU_GPU_SHARE)), rows, 1),
+                 FLOATS(llm->up, count), BUFFER(bias), activations(llm, llm->gelu, count),
+                 arg_u32(rows), arg_u32(N));
     else
         dispatch(llm->device, "gelu_forward", grid_threads(count, 1, 1), FLOATS(llm->up, count),
                  FLOATS(llm->gelu, count), arg_u32(count));
@@ -424,20 +424,20 @@ void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
 
 /* --- decoding by fused kernels: five to a layer --- */
 
-/* Of kernels/fused_norm_linear.metal: channels of its narrow instances and of all. */
-enum { NARROW_CHANNELS = 1024, FUSED_CHANNELS = 1664 };
-enum { RESIDUAL_ROWS = 2, RESIDUAL_AHEAD = 7 }; /* of kernels/fused_linear_residual.metal */
-/* The first of MAX_SIMDGROUPS in kernels/fused_decode_attention.metal. */
-enum { DECODE_THREADS = 512, LEAST_DECODE_THREADS = 128 };
+/* Channels of the narrow instances of kernels/fused_norm_linear.metal, and of all. */
+enum {
+    NARROW_CHANNELS = 4 * FUSED_NORM_LINEAR_NARROW_VECTORS,
+    FUSED_CHANNELS = 4 * FUSED_NORM_LINEAR_MAX_VECTORS
+};
+enum { DECODE_THREADS = 32 * FUSED_DECODE_ATTENTION_MAX_SIMDGROUPS, LEAST_DECODE_THREADS = 128 };
 
 static bool suits_fusion(const Matrix *weight) {
     return format_kernels[weight->type].linear_residual[0] && weight->columns % 4 == 0;
 }
 
-enum { BATCH_ROWS = 16, BATCH_COLUMNS = 32 }; /* ROWS, PART of kernels/fused_linear_batch.metal */
-
 static bool suits_batch(const Matrix *weight) {
-    return weight->rows >= BATCH_ROWS && weight->columns % BATCH_COLUMNS == 0;
+    return weight->rows >= FUSED_LINEAR_BATCH_ROWS &&
+           weight->columns % FUSED_LINEAR_BATCH_PART == 0;
 }
 
 bool pipeline_can_batch(const LLMPipeline *llm) {
@@ -471,8 +471,9 @@ static void norm_linear(LLMPipeline *llm, DeviceBuffer *norm_weight, DeviceBuffe
 
 /* As many threads as have a row on its way at once. */
 static DeviceGrid residual_grid(uint32_t N, uint32_t K) {
-    DeviceGrid grid = grid_threadgroups(divide_up(N, RESIDUAL_ROWS), 1, 1);
-    for (grid.threads = 32; grid.threads < 256 && grid.threads * RESIDUAL_AHEAD * 4 < K;)
+    DeviceGrid grid = grid_threadgroups(divide_up(N, FUSED_LINEAR_RESIDUAL_ROWS), 1, 1);
+    for (grid.threads = 32;
+         grid.threads < 256 && grid.threads * FUSED_LINEAR_RESIDUAL_AHEAD * 4 < K;)
         grid.threads *= 2;
     return grid;
 }
@@ -521,10 +522,6 @@ static void decode_fused(LLMPipeline *llm, uint32_t B) {
 
 /* --- decoding a batch on the matrix units: five or seven kernels to a layer --- */
 
-enum {
-    NORM_BATCH_MOST = 8,
-    NORM_BATCH_CHANNELS = 1024
-}; /* of kernels/fused_norm_linear_batch.metal */
 enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
 enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
 
@@ -538,11 +535,12 @@ static const char *const batch_kernels[3][3] = {
     [ADDED] = {"linear_batch_residual_8", "linear_batch_residual_16"},
 };
 
-/* Of threadgroups that take BATCH_ROWS of N weight rows at a time: each as often as the others, and
- * no more than twice as many as run at once. */
+/* Of threadgroups that take FUSED_LINEAR_BATCH_ROWS of N weight rows at a time: each as often as
+ * the others, and no more than twice as many as run at once. */
 static DeviceGrid batch_grid(const LLMPipeline *llm, uint32_t N, uint32_t threads) {
     uint32_t most = 2 * device_facts(llm->device)->simdgroups * 32 / threads;
-    DeviceGrid grid = grid_threadgroups(even_share(divide_up(N, BATCH_ROWS), most), 1, 1);
+    DeviceGrid grid =
+        grid_threadgroups(even_share(divide_up(N, FUSED_LINEAR_BATCH_ROWS), most), 1, 1);
     grid.threads = threads;
     return grid;
 }
@@ -579,7 +577,7 @@ static void norm_linear_batch(LLMPipeline *llm, DeviceBuffer *norm_weight, Devic
                               const Matrix *weight, DeviceBuffer *bias, Epilogue epilogue,
                               DeviceBuffer *out, uint32_t B) {
     uint32_t N = weight->rows, C = weight->columns;
-    if (B > NORM_BATCH_MOST || C > NORM_BATCH_CHANNELS) {
+    if (B > FUSED_NORM_LINEAR_BATCH_MAX_TOKENS || C > FUSED_NORM_LINEAR_BATCH_MAX_CHANNELS) {
         norm_batch(llm, norm_weight, norm_bias, B);
         linear_batch(llm, llm->norm, weight, bias, epilogue, out, B);
     } else {

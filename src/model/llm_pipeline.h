@@ -2,14 +2,11 @@
 #ifndef METAL_LLM_PIPELINE_H
 #define METAL_LLM_PIPELINE_H
 
+#include "kernel_constants.h"
 #include "weights.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
-
-/* What the samplers write when the logits of a row contain NaN; NO_TOKEN in kernels/argmax.metal.
- */
-#define NO_TOKEN UINT32_MAX
 
 /* A pass takes at most this many tokens, all rows together: longer prompts come in pieces, so that
  * memory does not grow with the prompt. */
@@ -25,9 +22,6 @@ static inline size_t cache_type_size(CacheType type) {
 /* The linear kernels take so many tokens at a time: each weight is read once for all of them, and
  * their inputs stay in the first-level cache. */
 enum { LINEAR_TOKENS = 8 };
-/* So many neighbours share a scale when activations are rounded: BLOCK of kernels/quantise.metal.
- */
-enum { ROUNDED_BLOCK = 32 };
 
 struct LLMPipeline {
     LLMInfo info;
@@ -80,8 +74,8 @@ struct LLMPipeline {
     DeviceBuffer *zeros;                  /* [V] the bias of the logits */
     DeviceBuffer *rounded;         /* [B,T,in] int8, what quantise.metal makes of activations */
     DeviceBuffer *rounded_offsets; /* [B,T, in / 4] int32 */
-    DeviceBuffer *rounded_scales;  /* [B,T, in / ROUNDED_BLOCK] */
-    DeviceBuffer *rounded_block_offsets; /* [B,T, in / ROUNDED_BLOCK] int32 */
+    DeviceBuffer *rounded_scales;  /* [B,T, in / QUANTISE_BLOCK] */
+    DeviceBuffer *rounded_block_offsets; /* [B,T, in / QUANTISE_BLOCK] int32 */
     DeviceBuffer *dequantised; /* [out, in] f32, one matrix at a time, for the matrix library */
 };
 

@@ -14,10 +14,10 @@ import gguf
 import numpy
 
 import reference
-from library import ROOT
-from toolchain import kernels_of
+import toolchain
+from toolchain import KERNELS, constants, kernels_of
 
-NO_TOKEN = 0xFFFFFFFF
+NO_TOKEN = constants()["ARGMAX_NO_TOKEN"]
 LANES = 32
 THREADS = [1, 1, 2, 31, 32, 32, 33, 48, 64, 65, 96, 130, 256]
 
@@ -45,8 +45,7 @@ class Launch:
 
 def kernel_files():
     """The file of each kernel, by the kernel's name."""
-    paths = sorted(ROOT.glob("kernels/*.metal"))
-    return {name: ROOT / "kernels" / file for name, file, _ in kernels_of(*paths)}
+    return {name: KERNELS / file for name, file, _ in kernels_of(*toolchain.kernel_files())}
 
 
 # --- grids, as device.h counts them ---

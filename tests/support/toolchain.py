@@ -9,8 +9,9 @@ from pathlib import Path
 
 from library import BUILD, ROOT
 
+KERNELS = ROOT / "kernels"
 BIND = BUILD / "bind"
-STRICT = BUILD / "strict"
+STRICT = BUILD / "strict_check"
 
 
 def clangxx():
@@ -23,8 +24,19 @@ def clangxx():
 
 def bind(*arguments):
     """The binder's output; raises CalledProcessError with its message in stderr."""
-    command = [BIND, *arguments]
+    command = [BIND, "-I", KERNELS, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def kernel_files():
+    """All .metal files of kernels/, in the program's order: those of the learning path first."""
+    return sorted(KERNELS.glob("*.metal")) + sorted(KERNELS.glob("*/*.metal"))
+
+
+def constants():
+    """What host and kernels share: {"LINEAR_TILE_ROWS": 4, …}."""
+    header = (BUILD / "kernel_constants.h").read_text()
+    return {name: int(value) for name, value in re.findall(r"#define (\w+) (\d+)", header)}
 
 
 def kernels_of(*paths):
@@ -36,7 +48,7 @@ def kernels_of(*paths):
 
 def strict_errors(path):
     """What the binder, clang and the strict check find wrong with a .metal file, as text."""
-    bound = subprocess.run([BIND, "strict", path], capture_output=True, text=True)
+    bound = subprocess.run([BIND, "-I", KERNELS, "strict", path], capture_output=True, text=True)
     if bound.returncode:
         return bound.stderr
     msl = ROOT / "msl/strict"

@@ -7,7 +7,7 @@
 #define STAND_IN_METAL_H
 
 #include "Foundation.h"
-#include "bind.h"
+#include "bind/bind.h"
 #include "simt.h"
 
 typedef struct MTLSize {

@@ -1,6 +1,7 @@
 #include "Metal.h"
 
 #include "device/kernel.h"
+#include "device/kernel_sources.h"
 #include "stand_in.h"
 
 #include <stdio.h>
@@ -126,10 +127,45 @@ static void fail(NSError **error, const char *format, const char *detail) {
     if (error) *error = [NSError errorWithText:text];
 }
 
+/* Behind the lines that only say where the next one is from. */
+static const char *behind_marks(const char *text) {
+    while (!strncmp(text, "#line ", 6))
+        text += strcspn(text, "\n") + 1;
+    return text;
+}
+
+/* The same but for the files that the lines are from. */
+static BOOL is_same(const char *text, const char *other) {
+    for (;;) {
+        text = behind_marks(text);
+        other = behind_marks(other);
+        size_t length = strcspn(text, "\n") + 1;
+        if (strncmp(text, other, length)) return NO;
+        if (!text[length - 1]) return YES;
+        text += length;
+        other += length;
+    }
+}
+
 static BOOL is_known(const char *text) {
-    for (size_t i = 0; i < kernel_source_count; i++)
-        if (!strcmp(kernel_sources[i].text, text)) return YES;
-    return NO;
+    BOOL known = NO;
+    for (size_t i = 0; i < kernel_count && !known; i++) {
+        if (i && !strcmp(kernel_table[i].file, kernel_table[i - 1].file)) continue;
+        char *own = kernel_source_text(NULL, kernel_table[i].file, NULL);
+        known = own && is_same(text, own);
+        free(own);
+    }
+    return known;
+}
+
+/* "file:1:1:", as the first #line says. */
+static const char *first_place(const char *text) {
+    static char place[4200];
+    static const char mark[] = "#line 1 \"";
+    bool is_marked = !strncmp(text, mark, sizeof mark - 1);
+    const char *path = is_marked ? text + sizeof mark - 1 : "program_source";
+    snprintf(place, sizeof place, "%.*s:1:1:", (int)strcspn(path, "\"\n"), path);
+    return place;
 }
 
 - (id)newLibraryWithSource:(NSString *)source options:(id)given error:(NSError **)error {
@@ -147,7 +183,7 @@ static BOOL is_known(const char *text) {
         fail(error, "Compilation failed: \n\n%s error: cannot be read\n", library->bound.error);
     else if (!is_known(library->text))
         fail(error, "Compilation failed: \n\n%s error: only the program's own kernels are there\n",
-             "program_source:1:1:");
+             first_place(library->text));
     else
         return library;
     [library release];

@@ -1,4 +1,5 @@
-/* bind.h — reads the signatures of Metal kernels, and writes what other targets need to call them.
+/* bind.h — the binder reads the signatures of Metal kernels, and writes what other targets need to
+ * call them.
  *
  * The binder is the twin of Metal's own reflection. It reads `kernel void name(…)` and the
  * [[attributes]] of the parameters, nothing else of the language; what it cannot read it refuses,
@@ -72,6 +73,7 @@ typedef struct BoundInstance {
  * semicolon. */
 typedef struct BoundVariable {
     size_t begin, end;
+    int line;
     char type[64], name[64], dimensions[64];
 } BoundVariable;
 
@@ -83,10 +85,21 @@ typedef struct BoundFunctionConstant {
     int line;
 } BoundFunctionConstant;
 
-/* text[begin, end) is replaced by `insert`, for all targets. */
+/* constant constexpr uint NAME = 4; */
+typedef struct BoundValue {
+    char name[64];
+    long long value;
+    bool is_shared; /* with the host: a comment that begins with `host:` follows in its line */
+    BoundPlace place;
+} BoundValue;
+
+/* What text[begin, end) is replaced by, for all targets: one of three. */
 typedef struct BoundEdit {
     size_t begin, end;
+    int line;
     const char *insert;
+    const BoundVariable *variable;
+    const BoundFunctionConstant *constant;
 } BoundEdit;
 
 typedef struct BoundFile {
@@ -103,7 +116,9 @@ typedef struct BoundFile {
     size_t variable_count;
     BoundFunctionConstant *constants;
     size_t constant_count;
-    BoundEdit *edits;
+    BoundValue *values; /* of constants that are whole numbers and known here */
+    size_t value_count;
+    BoundEdit *edits; /* in order; none overlaps another */
     size_t edit_count;
     int last_line;   /* the largest number of a line */
     char error[256]; /* "file:line: what is wrong", empty if all was read */
@@ -111,10 +126,36 @@ typedef struct BoundFile {
 
 /* A file's content and a 0, to be freed by the caller. NULL if it cannot be read. */
 char *bind_load(const char *path, size_t *size);
-/* Read a file's text, as it is or as clang++ -E leaves it. False, with file->error set, for what
- * the binder does not take. */
+
+/* Where a file of this name is read from: its content and a 0, and in `path` what messages call it,
+ * both to be freed by the binder. Where several have the name, `skip` of them are left out: a
+ * target that has its own parts/x.h includes the kernels' "parts/x.h" from it. NULL if there is
+ * none. */
+typedef char *BindLoad(void *context, const char *name, unsigned skip, size_t *size, char **path);
+
+/* Folders to look for a name in, in this order. */
+typedef struct BindFolders {
+    const char *const *folder;
+    size_t count;
+} BindFolders;
+/* A BindLoad. */
+char *bind_load_from(void *folders, const char *name, unsigned skip, size_t *size, char **path);
+
+/* The text of `name`, which begins with a #line that says what it is called, with #include "…"
+ * replaced by what it names, once each; to be freed by the caller. NULL, with `error` set, if a
+ * file is missing or includes itself. */
+char *bind_expand(BindLoad *load, void *context, const char *name, size_t *size, char error[256]);
+
+/* Read a file's text, as it is, expanded, or as clang++ -E leaves it. False, with file->error set,
+ * for what the binder does not take. */
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size);
 void bind_free(BoundFile *file);
+
+/* A file as it is. */
+typedef struct BoundText {
+    const char *name, *text;
+    size_t size;
+} BoundText;
 
 /* The file as C++ for one target: threadgroup variables as MSL_THREADGROUP(type, name, dimensions),
  * MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out, and behind the text one
@@ -125,10 +166,13 @@ void bind_write_source(const BoundFile *file, FILE *out);
  * `kernel` where [[kernel]] is. #line keeps every line and column. False, with file->error set, for
  * a template that it cannot write out. */
 bool bind_write_strict(BoundFile *file, FILE *out);
-/* C: the files' names and texts as KernelSource NAME[], and NAME_count. */
-void bind_write_texts(const BoundFile *files, size_t count, const char *name, FILE *out);
-/* C: kernel_table[] and kernel_sources[] (see kernel.h) of all files. */
-void bind_write_table(const BoundFile *files, size_t count, FILE *out);
+/* C: the texts as KernelSource NAMEs[], and NAME_count. */
+void bind_write_texts(const BoundText *texts, size_t count, const char *name, FILE *out);
+/* C: kernel_table[] (see kernel.h) of all files; a file's name is `names[i]`. */
+void bind_write_table(const BoundFile *files, const char *const *names, size_t count, FILE *out);
+/* C: a macro for each constant that host and kernels share, as LINEAR_TILE_ROWS is for the ROWS of
+ * linear_tile.metal. False, with `error` set, if two have the same name. */
+bool bind_write_constants(const BoundFile *files, size_t count, FILE *out, char error[256]);
 /* C: PREFIX_entries[], the entry points of one target in the order of kernel_table[]. */
 void bind_write_entries(const BoundFile *files, size_t count, const char *prefix, FILE *out);
 

@@ -1,0 +1,192 @@
+#include "reader.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- function constants --- */
+
+bool take_function_constant(Reader *reader) {
+    Reader start = *reader;
+    BoundFunctionConstant constant = {.begin = reader_offset(reader, &reader->token),
+                                      .line = reader->line};
+    Token last = {0};
+    reader_next(reader);
+    while (token_is_word(&reader->token)) {
+        if (last.text && !reader_append(reader, constant.type, sizeof constant.type, &last))
+            return false;
+        last = reader->token;
+        reader_next(reader);
+    }
+    BoundParameter attribute = {0};
+    if (last.text && token_is(&reader->token, "[") && *reader->at == '[' &&
+        read_attribute(reader, &attribute) && !strcmp(attribute.attribute, "function_constant") &&
+        token_is(&reader->token, ";")) {
+        reader_append(reader, constant.name, sizeof constant.name, &last);
+        constant.index = attribute.index;
+        constant.end = reader_offset(reader, &reader->token) + 1;
+        BoundFile *file = reader->file;
+        if (!reader_grow(reader, &file->constants, file->constant_count, sizeof constant))
+            return false;
+        file->constants[file->constant_count++] = constant;
+        return true;
+    }
+    *reader = start;
+    return false;
+}
+
+/* --- values of constants --- */
+
+enum { DEEPEST = 32 }; /* parentheses within each other */
+
+/* What a sum of numbers and known constants is. */
+typedef struct Evaluation {
+    Reader *reader;
+    bool is_known;
+    int depth;
+} Evaluation;
+
+static long long unknown(Evaluation *evaluation) {
+    evaluation->is_known = false;
+    return 0;
+}
+
+static long long named_value(Evaluation *evaluation) {
+    const BoundFile *file = evaluation->reader->file;
+    for (size_t i = file->value_count; i-- > 0;)
+        if (token_is(&evaluation->reader->token, file->values[i].name))
+            return file->values[i].value;
+    return unknown(evaluation);
+}
+
+/* 32, 0x20u; what is no number is unknown. */
+static long long number_value(Evaluation *evaluation) {
+    const Token *token = &evaluation->reader->token;
+    char *end;
+    unsigned long long value = strtoull(token->text, &end, 0);
+    while (end < token->text + token->length && strchr("uUlL", *end))
+        end++;
+    bool is_whole = end == token->text + token->length && evaluation->reader->at[0] != '.';
+    return is_whole && value <= UINT32_MAX ? (long long)value : unknown(evaluation);
+}
+
+static long long sum_value(Evaluation *evaluation);
+
+static long long factor_value(Evaluation *evaluation) {
+    Reader *reader = evaluation->reader;
+    const Token *token = &reader->token;
+    long long value;
+    if (token_is(token, "(") && evaluation->depth < DEEPEST) {
+        reader_next(reader);
+        evaluation->depth++;
+        value = sum_value(evaluation);
+        evaluation->depth--;
+        if (!token_is(token, ")")) return unknown(evaluation);
+    } else if (!token->text || !is_word_character(*token->text)) {
+        return unknown(evaluation);
+    } else {
+        value = token_is_word(token) ? named_value(evaluation) : number_value(evaluation);
+    }
+    reader_next(reader);
+    return value;
+}
+
+static long long product_value(Evaluation *evaluation) {
+    Reader *reader = evaluation->reader;
+    long long value = factor_value(evaluation);
+    while (evaluation->is_known) {
+        bool times = token_is(&reader->token, "*"), over = token_is(&reader->token, "/");
+        if (!times && !over && !token_is(&reader->token, "%")) return value;
+        reader_next(reader);
+        long long other = factor_value(evaluation);
+        if (times ? __builtin_mul_overflow(value, other, &value) : other <= 0)
+            return unknown(evaluation);
+        if (!times) value = over ? value / other : value % other;
+    }
+    return 0;
+}
+
+static long long sum_value(Evaluation *evaluation) {
+    Reader *reader = evaluation->reader;
+    long long value = product_value(evaluation);
+    while (evaluation->is_known) {
+        bool plus = token_is(&reader->token, "+");
+        if (!plus && !token_is(&reader->token, "-")) return value;
+        reader_next(reader);
+        long long other = product_value(evaluation);
+        if (plus ? __builtin_add_overflow(value, other, &value)
+                 : __builtin_sub_overflow(value, other, &value))
+            return unknown(evaluation);
+    }
+    return 0;
+}
+
+static bool ends_value(const Token *token) {
+    return !token->text || token_is(token, ",") || token_is(token, ";");
+}
+
+/* Behind the value of one name; the current token is the one behind its '='. */
+static bool read_value_of(Reader *reader, BoundValue *value) {
+    Evaluation evaluation = {.reader = reader, .is_known = true};
+    value->value = sum_value(&evaluation);
+    bool is_known = evaluation.is_known && ends_value(&reader->token) && value->value >= 0 &&
+                    value->value <= UINT32_MAX;
+    for (Depth depth = {0}; reader->token.text; reader_next(reader)) {
+        if (depth.parenthesis <= 0 && ends_value(&reader->token)) break;
+        depth_count(&depth, &reader->token);
+    }
+    return is_known;
+}
+
+/* Does the line go on with a comment that begins with `host:`? The current token is its ';'. */
+static bool is_shared(const Reader *reader) {
+    size_t left = (size_t)(reader->end - reader->at), blanks = 0;
+    while (blanks < left && isblank((unsigned char)reader->at[blanks]))
+        blanks++;
+    const char *comment = reader->at + blanks;
+    left -= blanks;
+    if (left < 2 || comment[0] != '/' || comment[1] != '/') return false;
+    for (comment += 2, left -= 2; left && isblank((unsigned char)*comment); comment++)
+        left--;
+    return left >= 5 && !memcmp(comment, "host:", 5);
+}
+
+static bool is_whole_type(const Token *token) {
+    static const char *const types[] = {"uint", "int", "ushort", "short", "uchar", "char"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (token_is(token, types[i])) return true;
+    return false;
+}
+
+bool read_values(Reader *outer) {
+    Reader copy = *outer, *reader = &copy;
+    BoundFile *file = reader->file;
+    reader_next(reader);
+    if (!token_is(&reader->token, "constexpr")) return true;
+    reader_next(reader);
+    bool is_whole = is_whole_type(&reader->token), all_known = is_whole;
+    size_t first = file->value_count;
+    do {
+        reader_next(reader);
+        BoundValue value = {.place = reader_place(reader)};
+        if (!token_is_word(&reader->token) ||
+            !reader_append(reader, value.name, sizeof value.name, &reader->token))
+            return !file->error[0];
+        reader_next(reader);
+        if (!token_is(&reader->token, "=")) return true;
+        reader_next(reader);
+        bool is_known = read_value_of(reader, &value);
+        if (is_known && is_whole) {
+            if (!reader_grow(reader, &file->values, file->value_count, sizeof value)) return false;
+            file->values[file->value_count++] = value;
+        }
+        all_known = all_known && is_known;
+    } while (token_is(&reader->token, ","));
+    if (!token_is(&reader->token, ";") || !is_shared(reader)) return true;
+    for (size_t i = first; i < file->value_count; i++)
+        file->values[i].is_shared = true;
+    return all_known || reader_refuse(reader, reader->line,
+                                      "what the host shares must be a whole number whose value "
+                                      "does not depend on the target");
+}
