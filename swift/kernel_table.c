@@ -1000,10 +1000,10 @@ const Kernel kernel_table[] = {
     {"flash_attention_hs64_f16", "flash_attention_hs64.metal", 60, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
     {"flash_attention_prompt_f32", "flash_attention_prompt.metal", 102, flash_attention_prompt_f32_count, flash_attention_prompt_f32_parameters},
     {"flash_attention_prompt_f16", "flash_attention_prompt.metal", 102, flash_attention_prompt_f16_count, flash_attention_prompt_f16_parameters},
-    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 191, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
-    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 191, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
-    {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 191, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
-    {"flash_attention_tiles_halves_f16", "flash_attention_tiles.metal", 191, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
+    {"flash_attention_tiles_f32", "flash_attention_tiles.metal", 192, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
+    {"flash_attention_tiles_f16", "flash_attention_tiles.metal", 192, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
+    {"flash_attention_tiles_halves_f32", "flash_attention_tiles.metal", 192, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
+    {"flash_attention_tiles_halves_f16", "flash_attention_tiles.metal", 192, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
     {"bias_gelu", "fused_bias_gelu.metal", 19, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fused_bias_gelu.metal", 19, bias_gelu_f16_count, bias_gelu_f16_parameters},
     {"decode_attention_hs64_f32", "fused_decode_attention.metal", 131, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
@@ -1789,7 +1789,8 @@ const KernelSource kernel_sources[] = {
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
     "constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers\n"
-    "constant constexpr uint HS = 64, VECTORS = HS / 4; // head size, and in vectors of four\n"
+    "constant constexpr uint HS = 64; // host: head size\n"
+    "constant constexpr uint VECTORS = HS / 4;\n"
     "constant constexpr uint BLOCKS = 4, KEYS = 64;\n"
     "constant constexpr uint QUERIES = 16 * BLOCKS, THREADS = 64 * BLOCKS; // host: of a threadgroup\n"
     "constant constexpr uint STRIDE = VECTORS + 2;             // rows of a tile begin in different banks\n"

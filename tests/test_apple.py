@@ -588,7 +588,7 @@ def test_a_program_that_leaves_something_fails():
     """Whatever it prints, its exit status says so."""
     code = "import stand_in; it = stand_in.StandIn(); it.device()('fly')"
     run = subprocess.run(
-        ["python3", "-c", code], cwd=ROOT / "tests", capture_output=True, text=True
+        ["python3", "-c", code], cwd=ROOT / "tests/support", capture_output=True, text=True
     )
     assert run.returncode == FAILED
     assert run.stderr.splitlines()[-2:] == [
