@@ -1,7 +1,6 @@
 /* convert.c — a model of any format as a GGUF file of another type. */
 #include "convert.h"
 #include "bar.h"
-#include "checkpoint/values.h"
 #include "model.h"
 #include "options.h"
 #include "units.h"
@@ -26,25 +25,17 @@ static bool find_type(const char *name, TensorType *type) {
 }
 
 /* Rounding what was rounded before costs more than it would from the original weights. */
-static void warn_of_rounding_again(const Checkpoint *checkpoint, TensorType type) {
-    TensorType stored = checkpoint->layer[0].qkv_weight.type;
+static void warn_of_rounding_again(const ModelFile *model, TensorType type) {
+    TensorType stored = model_file_type(model);
     if (type_is_float(stored) || type_is_float(type) || stored == type) return;
     fprintf(stderr, "metal-llm: the weights are %s already; from the original model %s is better\n",
             tensor_type_name(stored), tensor_type_name(type));
 }
 
-static size_t count_weights(const Checkpoint *checkpoint) {
-    const Tensor *outer[] = {&checkpoint->token_embedding, &checkpoint->position_embedding,
-                             &checkpoint->output_norm_weight, &checkpoint->output_norm_bias,
-                             &checkpoint->output};
+static size_t count_weights(const ModelFile *model) {
     size_t count = 0;
-    for (size_t i = 0; i < COUNT(outer); i++)
-        count += tensor_count(outer[i]);
-    for (uint32_t l = 0; l < checkpoint->config.layers; l++) {
-        const Tensor *tensors = (const Tensor *)&checkpoint->layer[l];
-        for (size_t i = 0; i < sizeof(LayerTensors) / sizeof(Tensor); i++)
-            count += tensor_count(&tensors[i]);
-    }
+    for (size_t i = 0; i < model->tensor_count; i++)
+        count += tensor_count(&model->tensors[i].tensor);
     return count;
 }
 
@@ -85,12 +76,11 @@ static void show_progress(void *user, size_t count) {
     progress_update(user, count / 1000);
 }
 
-static void convert(const Checkpoint *checkpoint, const char *path, TensorType type,
-                    LLMError *error) {
-    warn_of_rounding_again(checkpoint, type);
-    Progress progress = progress_begin(count_weights(checkpoint) / 1000 + 1, "k weights");
+static void convert(const ModelFile *model, const char *path, TensorType type, LLMError *error) {
+    warn_of_rounding_again(model, type);
+    Progress progress = progress_begin(count_weights(model) / 1000 + 1, "k weights");
     const ConvertOptions options = {type, show_progress, &progress};
-    convert_to_gguf(checkpoint, path, &options, error);
+    convert_to_gguf(model, path, &options, error);
     progress_end(&progress);
     struct stat file;
     if (!error_is_set(error) && stat(path, &file) == 0)
@@ -112,9 +102,8 @@ int verb_convert(Arguments *arguments) {
 
     LLMError error = {0};
     const char *in = arguments->values[0], *out = arguments->values[1];
-    Checkpoint *checkpoint =
-        check_output(in, out, &error) ? model_open_checkpoint(in, &error) : NULL;
-    if (checkpoint) convert(checkpoint, out, type, &error);
-    checkpoint_close(checkpoint);
+    ModelFile *model = check_output(in, out, &error) ? model_open_file(in, &error) : NULL;
+    if (model) convert(model, out, type, &error);
+    model_file_close(model);
     return exit_status(&error);
 }

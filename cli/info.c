@@ -12,7 +12,7 @@ typedef struct Group {
     const char *name;
     uint32_t rows, columns;
     uint32_t tensors;
-    bool types[TENSOR_Q6_K + 1]; /* which occur */
+    bool types[TENSOR_TYPES]; /* which occur */
     double parameters, bytes;
 } Group;
 
@@ -46,102 +46,75 @@ static void print_group(const Group *group) {
     putchar('\n');
 }
 
-#define TENSOR_GROUP(member, name)                                                                 \
-    { name, offsetof(LayerTensors, member) }
-static const struct {
-    const char *name;
-    size_t offset;
-} layer_groups[] = {
-    TENSOR_GROUP(attention_norm_weight, "attention norm"),
-    TENSOR_GROUP(attention_norm_bias, "  bias"),
-    TENSOR_GROUP(qkv_weight, "QKV"),
-    TENSOR_GROUP(qkv_bias, "  bias"),
-    TENSOR_GROUP(projection_weight, "projection"),
-    TENSOR_GROUP(projection_bias, "  bias"),
-    TENSOR_GROUP(mlp_norm_weight, "MLP norm"),
-    TENSOR_GROUP(mlp_norm_bias, "  bias"),
-    TENSOR_GROUP(up_weight, "up"),
-    TENSOR_GROUP(up_bias, "  bias"),
-    TENSOR_GROUP(down_weight, "down"),
-    TENSOR_GROUP(down_bias, "  bias"),
-};
-
-/* All groups in the order of the forward pass, at most this many. */
-enum { GROUPS_MOST = COUNT(layer_groups) + 5 };
-
-static size_t list_groups(const Checkpoint *checkpoint, Group groups[GROUPS_MOST]) {
+/* The rows of the table that have tensors, in the order of the forward pass. Returns their number;
+ * `groups` has room for one a tensor. */
+static size_t list_groups(const ModelFile *model, Group *groups) {
     size_t count = 0;
-    groups[count].name = "token embedding";
-    add_tensor(&groups[count++], &checkpoint->token_embedding);
-    groups[count].name = "position embedding";
-    add_tensor(&groups[count++], &checkpoint->position_embedding);
-    for (size_t i = 0; i < COUNT(layer_groups); i++, count++) {
-        groups[count].name = layer_groups[i].name;
-        for (uint32_t l = 0; l < checkpoint->config.layers; l++) {
-            const char *layer = (const char *)&checkpoint->layer[l];
-            add_tensor(&groups[count], (const Tensor *)(layer + layer_groups[i].offset));
-        }
-    }
-    groups[count].name = "output norm";
-    add_tensor(&groups[count++], &checkpoint->output_norm_weight);
-    groups[count].name = "  bias";
-    add_tensor(&groups[count++], &checkpoint->output_norm_bias);
-    if (checkpoint->output.data) {
-        groups[count].name = "output";
-        add_tensor(&groups[count++], &checkpoint->output);
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        const ModelTensor *tensor = &model->tensors[i];
+        if (i == 0 || tensor->row != model->tensors[i - 1].row)
+            groups[count++].name = tensor->row->what;
+        add_tensor(&groups[count - 1], &tensor->tensor);
     }
     return count;
 }
 
-static void print_architecture(const ModelConfig *config) {
-    printf("architecture  GPT-2: %u layers, %u channels, %u heads of %u, feed-forward %u\n",
-           config->layers, config->channels, config->heads, config->channels / config->heads,
-           config->inner);
+static void print_architecture(const ModelFile *model) {
+    const ModelConfig *config = &model->config;
+    printf("architecture  %s: %u layers, %u channels, %u heads of %u, feed-forward %u\n",
+           model->architecture->title, config->layers, config->channels, config->heads,
+           config->channels / config->heads, config->inner);
     printf("vocabulary    %u tokens\n", config->vocabulary);
     printf("context       %u tokens\n", config->context);
 }
 
-static void print_tokenizer(const Checkpoint *checkpoint) {
-    const Tokenizer *tokenizer = checkpoint->tokenizer;
+static void print_tokenizer(const ModelFile *model) {
+    const Tokenizer *tokenizer = model->tokenizer;
     if (!tokenizer) {
-        puts("tokenizer     none");
+        const LLMError *problem = model->tokenizer_problem;
+        printf("tokenizer     %s\n", problem->status ? problem->message : "none");
         return;
     }
     printf("tokenizer     byte-level BPE%s, %u tokens",
            tokenizer_encodes(tokenizer) ? "" : " without merges (decodes only)",
            tokenizer_vocabulary(tokenizer));
     size_t size;
-    uint32_t id = checkpoint->end_of_text;
+    uint32_t id = model->end_of_text;
     const char *text = tokenizer_bytes(tokenizer, id, &size);
     if (text) printf(", end of text %u \"%.*s\"", id, (int)size, text);
     putchar('\n');
 }
 
-static void print_info(const Checkpoint *checkpoint) {
-    Group groups[GROUPS_MOST] = {0};
-    size_t count = list_groups(checkpoint, groups);
+static void print_info(const ModelFile *model, LLMError *error) {
+    Group *groups = calloc(model->tensor_count, sizeof *groups);
+    if (!groups) {
+        error_memory(error, model->tensor_count * sizeof *groups);
+        return;
+    }
+    size_t count = list_groups(model, groups);
     double parameters = 0, bytes = 0;
     for (size_t i = 0; i < count; i++) {
         parameters += groups[i].parameters;
         bytes += groups[i].bytes;
     }
-    printf("name          %s\n", *checkpoint->name ? checkpoint->name : "(none)");
-    printf("format        %s\n", checkpoint->format);
-    print_architecture(&checkpoint->config);
-    print_tokenizer(checkpoint);
+    printf("name          %s\n", *model->name ? model->name : "(none)");
+    printf("format        %s\n", model->format);
+    print_architecture(model);
+    print_tokenizer(model);
     printf("parameters    %s (%.0f)%s\n", scaled_text(parameters, "").text, parameters,
-           checkpoint->output.data ? "" : ", output tied to the token embedding");
+           model->config.tied ? ", output tied to the token embedding" : "");
     printf("tensors       %s\n", scaled_text(bytes, "B").text);
     for (size_t i = 0; i < count; i++)
         print_group(&groups[i]);
+    free(groups);
 }
 
 int verb_info(Arguments *arguments) {
     int status;
     if (!options_parse(arguments, NULL, 0, NULL, &status)) return status;
     LLMError error = {0};
-    Checkpoint *checkpoint = model_open_checkpoint(arguments->values[0], &error);
-    if (checkpoint) print_info(checkpoint);
-    checkpoint_close(checkpoint);
+    ModelFile *model = model_open_file(arguments->values[0], &error);
+    if (model) print_info(model, &error);
+    model_file_close(model);
     return exit_status(&error);
 }

@@ -67,16 +67,21 @@ LLMPipeline *model_open(const char *named, const LLMOptions *options, LLMError *
     return llm;
 }
 
-Checkpoint *model_open_checkpoint(const char *named, LLMError *error) {
+ModelFile *model_open_file(const char *named, LLMError *error) {
     const char *path = model_path(named, error);
-    return path ? checkpoint_open(path, error) : NULL;
+    return path ? model_file_open(path, error) : NULL;
 }
 
 Checkpoint *model_open_tokenizer(const char *named, LLMError *error) {
-    Checkpoint *checkpoint = model_open_checkpoint(named, error);
+    const char *path = model_path(named, error);
+    Checkpoint *checkpoint = path ? checkpoint_open(path, USE_TOKENIZER, error) : NULL;
     if (!checkpoint || checkpoint->tokenizer) return checkpoint;
-    error_set(error, LLM_ERROR_FORMAT, "%s: the model brings no tokenizer; put its files beside it",
-              model_path(named, error));
+    const LLMError *problem = &checkpoint->tokenizer_problem;
+    if (problem->status)
+        error_set(error, problem->status, "%s", problem->message);
+    else
+        error_set(error, LLM_ERROR_FORMAT,
+                  "%s: the model brings no tokenizer; put its files beside it", path);
     checkpoint_close(checkpoint);
     return NULL;
 }

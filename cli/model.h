@@ -2,7 +2,8 @@
 #ifndef METAL_LLM_MODEL_H
 #define METAL_LLM_MODEL_H
 
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/open.h"
+#include "model/model_file.h"
 
 /* Whether an argument can only mean a model: it exists, or is written like a path to one. */
 bool names_a_model(const char *argument);
@@ -13,8 +14,8 @@ const char *model_path(const char *named, LLMError *error);
 /* llm_pipeline_open of model_path(named); says on stderr which device was chosen. */
 LLMPipeline *model_open(const char *named, const LLMOptions *options, LLMError *error);
 /* Only the file's contents, for what needs no device. */
-Checkpoint *model_open_checkpoint(const char *named, LLMError *error);
-/* The same for what needs nothing but the tokenizer: an error if there is none. */
+ModelFile *model_open_file(const char *named, LLMError *error);
+/* For what needs nothing but the tokenizer, not even weights: an error if there is none. */
 Checkpoint *model_open_tokenizer(const char *named, LLMError *error);
 
 #endif

@@ -1,9 +1,9 @@
 #include "convert.h"
 
-#include "checkpoint/gguf_write.h"
 #include "checkpoint/values.h"
 #include "device/device.h"
 #include "device/thread_pool.h"
+#include "model/gguf_write.h"
 #include "tokenizer/tokenizer_texts.h"
 
 #include <math.h>
@@ -131,28 +131,30 @@ static bool fill(void *user, const char *name, const Tensor *source, TensorType 
 
 /* --- the whole model --- */
 
-static TensorType embedding_type(const Checkpoint *checkpoint, TensorType type) {
+static TensorType embedding_type(const ModelFile *model, TensorType type) {
     if (type != TENSOR_Q4_0) return type;
-    return tensor_row_bytes(TENSOR_Q6_K, checkpoint->config.channels) ? TENSOR_Q6_K : TENSOR_Q8_0;
+    return tensor_row_bytes(TENSOR_Q6_K, model->config.channels) ? TENSOR_Q6_K : TENSOR_Q8_0;
 }
 
-bool convert_to_gguf(const Checkpoint *checkpoint, const char *path, const ConvertOptions *options,
+bool convert_to_gguf(const ModelFile *model, const char *path, const ConvertOptions *options,
                      LLMError *error) {
     Converter converter = {.options = options};
     TokenizerTexts texts = {0};
-    bool done = !checkpoint->tokenizer || tokenizer_texts(checkpoint->tokenizer, &texts, error);
+    const LLMError *problem = model->tokenizer_problem;
+    if (problem->status) return error_set(error, problem->status, "%s", problem->message);
+    bool done = !model->tokenizer || tokenizer_texts(model->tokenizer, &texts, error);
     const GGUFVocabulary vocabulary = {.tokens = texts.tokens,
                                        .special = texts.special,
                                        .token_count = texts.token_count,
                                        .merges = texts.merges,
                                        .merge_count = texts.merge_count};
     const GGUFOptions writer = {.matrices = options->type,
-                                .embeddings = embedding_type(checkpoint, options->type),
-                                .vocabulary = checkpoint->tokenizer ? &vocabulary : NULL,
+                                .embeddings = embedding_type(model, options->type),
+                                .vocabulary = model->tokenizer ? &vocabulary : NULL,
                                 .fill = fill,
                                 .user = &converter};
     converter.pool = done ? thread_pool_new(0, error) : NULL;
-    done = converter.pool && gguf_write(path, checkpoint, &writer, error);
+    done = converter.pool && gguf_write(path, model, &writer, error);
     tokenizer_texts_free(&texts);
     device_close(converter.device);
     thread_pool_free(converter.pool);

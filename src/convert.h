@@ -2,7 +2,7 @@
 #ifndef METAL_LLM_CONVERT_H
 #define METAL_LLM_CONVERT_H
 
-#include "checkpoint/checkpoint.h"
+#include "model/model_file.h"
 
 typedef struct ConvertOptions {
     TensorType type;                            /* f32, f16, q8_0 or q4_0 */
@@ -10,12 +10,12 @@ typedef struct ConvertOptions {
     void *user;                                 /* handed to progress */
 } ConvertOptions;
 
-/* Write `checkpoint`, its tokenizer included, to the GGUF file `path`. Matrices become
+/* Write `model`, its tokenizer included, to the GGUF file `path`. Matrices become
  * options->type, vectors and the position embedding f32; the token embedding and an output of its
  * own are q6_K in a q4_0 file, as llama.cpp has them, or q8_0 where a row is no multiple of 256. A
  * matrix that has its type already is copied. False and `error` on failure; `path` is then as it
  * was. */
-bool convert_to_gguf(const Checkpoint *checkpoint, const char *path, const ConvertOptions *options,
+bool convert_to_gguf(const ModelFile *model, const char *path, const ConvertOptions *options,
                      LLMError *error);
 
 #endif

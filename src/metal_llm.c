@@ -129,13 +129,13 @@ static bool allocate(LLMPipeline *llm, LLMError *error) {
 }
 
 static void describe(LLMPipeline *llm) {
-    const Checkpoint *checkpoint = llm->checkpoint;
+    const ModelFile *checkpoint = llm->checkpoint;
     const ModelConfig *config = &checkpoint->config;
     llm->info = (LLMInfo){
         .size = sizeof(LLMInfo),
         .format = checkpoint->format,
         .name = checkpoint->name,
-        .weights = tensor_type_name(checkpoint->layer[0].qkv_weight.type),
+        .weights = tensor_type_name(model_file_type(checkpoint)),
         .device = device_description(llm->device),
         .layers = config->layers,
         .heads = config->heads,
@@ -167,7 +167,7 @@ static const char *device_name(LLMChoice choice) {
 
 static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *options,
                        const DryRun *dry, LLMError *error) {
-    llm->checkpoint = checkpoint_open(path, error);
+    llm->checkpoint = model_file_open(path, error);
     if (!llm->checkpoint) return false;
     const ModelConfig *config = &llm->checkpoint->config;
     if (!check_options(options, config, error)) return false;
@@ -190,7 +190,7 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     bool halves =
         options->weights ? options->weights == LLM_F16 : device_facts(llm->device)->prefers_halves;
     if (!weights_load(&llm->weights, llm->checkpoint, llm->device, halves, error)) return false;
-    llm->halved = halves && !type_is_float(llm->checkpoint->layer[0].qkv_weight.type);
+    llm->halved = halves && !type_is_float(model_file_type(llm->checkpoint));
     llm->half_products = llm->is_gpu && weights_all(&llm->weights, is_half);
     llm->integers = options->integer_products ? options->integer_products == LLM_ON : !llm->is_gpu;
     if (!choose_fusion(llm, options->fusion, error) || !allocate(llm, error)) return false;
@@ -274,7 +274,7 @@ void llm_pipeline_close(LLMPipeline *llm) {
         weights_free(&llm->weights);
         device_close(llm->device);
     }
-    checkpoint_close(llm->checkpoint);
+    model_file_close(llm->checkpoint);
     free(llm);
 }
 
@@ -329,7 +329,10 @@ static const Tokenizer *tokenizer_of(const LLMPipeline *llm, LLMError *error) {
         error_set(error, LLM_ERROR_ARGUMENT, "no model is open");
         return NULL;
     }
-    if (!llm->checkpoint->tokenizer)
+    const LLMError *problem = llm->checkpoint->tokenizer_problem;
+    if (problem->status)
+        error_set(error, problem->status, "%s", problem->message);
+    else if (!llm->checkpoint->tokenizer)
         error_set(error, LLM_ERROR_FORMAT,
                   "the model brings no tokenizer; work with token ids, or put its tokenizer files "
                   "beside it");
@@ -370,8 +373,8 @@ const char *llm_token_bytes(const LLMPipeline *llm, uint32_t token, size_t *size
 }
 
 bool llm_is_end(const LLMPipeline *llm, uint32_t token) {
-    for (uint32_t i = 0; llm && i < llm->checkpoint->end_count; i++)
-        if (llm->checkpoint->end_tokens[i] == token) return true;
+    for (size_t i = 0; llm && i < llm->checkpoint->ends.count; i++)
+        if (llm->checkpoint->ends.ids[i] == token) return true;
     return false;
 }
 

@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 import models
-from checkpoints import check, declare, fields, opened, refusal
+from checkpoints import check, declare, fields, opened, refusal, tokenizer_refusal
 from library import Error, Tokens
 from models import Config
 
@@ -279,16 +279,14 @@ STRING, BOOL = gguf.GGUFValueType.STRING, gguf.GGUFValueType.BOOL
         ("gpt2.attention.layer_norm_epsilon", 0.0, FLOAT32, ["epsilon"]),
         ("gpt2.attention.layer_norm_epsilon", float("nan"), FLOAT32, ["epsilon"]),
         ("gpt2.attention.layer_norm_epsilon", float("inf"), FLOAT32, ["epsilon"]),
-        ("gpt2.attention.layer_norm_epsilon", "1e-5", STRING, ["epsilon", "float"]),
+        ("gpt2.attention.layer_norm_epsilon", "1e-5", STRING, ["epsilon", "number"]),
         ("gpt2.context_length", 0, UINT32, ["0 positions"]),
         ("gpt2.context_length", 31, UINT32, ["position_embd.weight", "[32, 64]", "[31, 64]"]),
         ("gpt2.embedding_length", 2**32 - 1, UINT32, ["4294967295 channels"]),
         ("gpt2.feed_forward_length", 255, UINT32, ["blk.0.ffn_up.weight", "[256, 64]"]),
         ("gpt2.vocab_size", 301, UINT32, ["token_embd.weight", "[300, 64]", "[301, 64]"]),
-        ("gpt2.vocab_size", 299, UINT32, ["300 tokens", "299"]),
-        ("tokenizer.ggml.model", "llama", STRING, ["tokenizer", "llama"]),
-        ("tokenizer.ggml.pre", "llama-bpe", STRING, ["llama-bpe", "gpt-2"]),
-        ("tokenizer.ggml.add_eos_token", True, BOOL, ["tokenizer.ggml.add_eos_token"]),
+        ("gpt2.attention.causal", False, BOOL, ["gpt2.attention.causal", "false"]),
+        ("gpt2.rope.freq_base", 1e4, FLOAT32, ["gpt2.rope.freq_base", "10000", "not known"]),
         ("tokenizer.ggml.tokens", 7, UINT32, ["tokenizer.ggml.tokens", "texts"]),
         ("general.name", 7, UINT32, ["general.name", "text"]),
     ],
@@ -300,6 +298,24 @@ def test_gguf_keys_refused(library, random, tmp_path, key, value, type, words):
     keys = replace_key(key, value, type)
     models.write_gguf(path, config, tensors, tokenizer=tokenizer, keys=keys)
     message = refusal(library, path)
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize(
+    "key, value, type, words",
+    [
+        ("tokenizer.ggml.model", "llama", STRING, ["tokenizer", "llama"]),
+        ("tokenizer.ggml.pre", "llama-bpe", STRING, ["llama-bpe", "gpt-2"]),
+        ("tokenizer.ggml.add_eos_token", True, BOOL, ["tokenizer.ggml.add_eos_token"]),
+    ],
+)
+def test_gguf_tokenizer_refused(library, random, tmp_path, key, value, type, words):
+    """The model can still be run, on token ids."""
+    tensors = models.random_gpt2(Config(), random)
+    path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(300)
+    keys = replace_key(key, value, type)
+    models.write_gguf(path, Config(), tensors, tokenizer=tokenizer, keys=keys)
+    message = tokenizer_refusal(library, path)
     assert all(word in message for word in words), message
 
 
@@ -322,7 +338,8 @@ def test_gguf_key_missing(library, random, tmp_path, key):
     path, tokenizer = tmp_path / "model.gguf", models.small_tokenizer(258)
     drop = lambda writer: writer.kv_data[0].pop(key)
     models.write_gguf(path, config, tensors, tokenizer=tokenizer, keys=drop)
-    message = refusal(library, path)
+    refused = tokenizer_refusal if key.startswith("tokenizer.") else refusal
+    message = refused(library, path)
     assert key in message and "missing" in message
 
 
@@ -385,7 +402,7 @@ def test_gguf_extra_tensor_refused(library, random, tmp_path):
     tensors = models.random_gpt2(config, random)
     path = tmp_path / "model.gguf"
     models.write_gguf(path, config, tensors | {"h.1.ln_1.weight": tensors["ln_f.weight"]})
-    assert "blk.1.attn_norm.weight is not part of GPT-2" in refusal(library, path)
+    assert "blk.1.attn_norm.weight is not part of the GPT-2 model" in refusal(library, path)
 
 
 def test_huggingface_adapter_refused(library, random, tmp_path):
@@ -712,7 +729,7 @@ def test_flipped_bytes(library, random, tmp_path, format):
     for place in random.integers(0, min(header, 4096), 1500):
         patched(file, int(place), "B", int(random.integers(256)))
         error = Error()
-        checkpoint = library.checkpoint_open(os.fsencode(path), ctypes.byref(error))
+        checkpoint = library.model_file_open(os.fsencode(path), ctypes.byref(error))
         patched(file, int(place), "B", data[place])
         if not checkpoint:
             assert error.status and error.message and b"\n" not in error.message
@@ -720,7 +737,7 @@ def test_flipped_bytes(library, random, tmp_path, format):
         for tensor in fields(checkpoint.contents).values():
             size = library.tensor_bytes(ctypes.byref(tensor))
             ctypes.string_at(tensor.data, 1), ctypes.string_at(tensor.data + size - 1, 1)
-        library.checkpoint_close(checkpoint)
+        library.model_file_close(checkpoint)
 
 
 def test_longer_llmc(library, random, tmp_path):

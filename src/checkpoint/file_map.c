@@ -26,7 +26,8 @@ static bool map_descriptor(FileMap *map, int descriptor, const char *path, LLMEr
 
 bool file_map_open(FileMap *map, const char *path, LLMError *error) {
     *map = (FileMap){0};
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    /* Not to wait for the other end of a FIFO, which is refused. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
         return error_set(error, LLM_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
     bool mapped = map_descriptor(map, descriptor, path, error);

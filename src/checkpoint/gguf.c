@@ -1,6 +1,8 @@
-/* GPT-2 models in GGUF files, with the keys and tensor names that llama.cpp writes for the
- * architecture "gpt2". */
+/* GGUF files: their settings, tensors and tokenizer, with the keys that llama.cpp writes. */
+#include "gguf.h"
+
 #include "gguf_file.h"
+#include "loader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,60 +13,106 @@ static bool missing(const GGUFFile *gguf, const char *key, LLMError *error) {
                      gguf->path, key);
 }
 
-/* --- configuration --- */
+/* --- settings: every key but the tokenizer's --- */
 
-static bool check_architecture(const GGUFFile *gguf, LLMError *error) {
+/* Longer lists say nothing of a model: they are kept empty. */
+enum { LONGEST_LIST = 1 << 16 };
+
+static SettingType setting_type(GGUFType type) {
+    switch (type) {
+    case GGUF_STRING:
+        return SETTING_TEXT;
+    case GGUF_BOOL:
+        return SETTING_BOOL;
+    case GGUF_F32:
+    case GGUF_F64:
+        return SETTING_NUMBER;
+    default:
+        return SETTING_INTEGER;
+    }
+}
+
+static double read_number(Reader *values, GGUFType type) {
+    if (type == GGUF_F64) {
+        double number = 0;
+        uint64_t bits = reader_u64(values);
+        memcpy(&number, &bits, sizeof number);
+        return number;
+    }
+    float number = 0;
+    uint32_t bits = reader_u32(values);
+    memcpy(&number, &bits, sizeof number);
+    return (double)number;
+}
+
+static int64_t read_integer(Reader *values, GGUFType type) {
+    switch (type) {
+    case GGUF_U8:
+        return reader_u8(values);
+    case GGUF_I8:
+        return (int8_t)reader_u8(values);
+    case GGUF_U16:
+        return reader_u16(values);
+    case GGUF_I16:
+        return (int16_t)reader_u16(values);
+    case GGUF_U32:
+        return reader_u32(values);
+    case GGUF_I32:
+        return (int32_t)reader_u32(values);
+    default: {
+        uint64_t integer = reader_u64(values);
+        return type == GGUF_U64 && integer > INT64_MAX ? INT64_MAX : (int64_t)integer;
+    }
+    }
+}
+
+static bool read_value(Settings *settings, Setting *setting, size_t i, const GGUFEntry *entry,
+                       Reader *values, LLMError *error) {
+    if (setting->type == SETTING_TEXT) {
+        Text text = reader_text(values);
+        return settings_set_text(settings, i, text.data, text.size, error);
+    }
+    SettingValue *value = &setting->values[i];
+    if (setting->type == SETTING_BOOL)
+        value->truth = reader_u8(values) != 0;
+    else if (setting->type == SETTING_NUMBER)
+        value->number = read_number(values, entry->type);
+    else
+        value->integer = read_integer(values, entry->type);
+    return true;
+}
+
+static bool read_settings(const GGUFFile *gguf, Settings *settings, LLMError *error) {
+    static const char tokenizer[] = "tokenizer.";
+    if (!settings_begin(settings, gguf->path, error)) return false;
+    for (size_t e = 0; e < gguf->entry_count; e++) {
+        const GGUFEntry *entry = &gguf->entries[e];
+        Reader values = entry->values;
+        size_t count = entry->count <= LONGEST_LIST ? (size_t)entry->count : 0;
+        if (entry->key.size >= strlen(tokenizer) &&
+            memcmp(entry->key.data, tokenizer, strlen(tokenizer)) == 0)
+            continue;
+        Setting *setting = settings_add(settings, entry->key.data, entry->key.size,
+                                        setting_type(entry->type), entry->array, count, error);
+        if (!setting) return false;
+        for (size_t i = 0; i < count; i++)
+            if (!read_value(settings, setting, i, entry, &values, error)) return false;
+    }
+    settings_sort(settings);
+    return true;
+}
+
+static bool read_architecture(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
     Text architecture = {"", 0};
-    if (!gguf_get_text(gguf, "general.architecture", &architecture, error)) return false;
-    if (!text_is(architecture, "gpt2"))
-        return error_set(error, LLM_ERROR_FORMAT,
-                         "%s: the architecture is \"%.*s\"; only models of the architecture "
-                         "\"gpt2\" are opened",
-                         gguf->path, TEXT_ARGUMENTS(architecture));
     uint32_t parts = 1;
-    if (!gguf_get_integer(gguf, "split.count", &parts, error)) return false;
+    if (!gguf_get_text(gguf, "general.architecture", &architecture, error) ||
+        !gguf_get_integer(gguf, "split.count", &parts, error))
+        return false;
     if (parts > 1)
         return error_set(error, LLM_ERROR_FORMAT,
                          "%s: this file is one of %u; join them with llama-gguf-split --merge",
                          gguf->path, parts);
-    return true;
-}
-
-/* The number of token texts, else the rows of the embedding. */
-static bool read_vocabulary_size(const GGUFFile *gguf, uint32_t *vocabulary, LLMError *error) {
-    const GGUFEntry *tokens;
-    const StoredTensor *embedding = index_find(&gguf->tensors, "token_embd.weight");
-    if (!gguf_get_array(gguf, "tokenizer.ggml.tokens", GGUF_STRING, &tokens, error)) return false;
-    uint64_t count = tokens ? tokens->count : embedding ? embedding->shape[0] : 0;
-    *vocabulary = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
-    return gguf_get_integer(gguf, "gpt2.vocab_size", vocabulary, error);
-}
-
-static bool read_config(const GGUFFile *gguf, ModelConfig *config, LLMError *error) {
-    const struct {
-        const char *key;
-        uint32_t *value;
-    } sizes[] = {
-        {"gpt2.block_count", &config->layers},        {"gpt2.attention.head_count", &config->heads},
-        {"gpt2.embedding_length", &config->channels}, {"gpt2.feed_forward_length", &config->inner},
-        {"gpt2.context_length", &config->context},
-    };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        if (!gguf_find(gguf, sizes[i].key)) return missing(gguf, sizes[i].key, error);
-        if (!gguf_get_integer(gguf, sizes[i].key, sizes[i].value, error)) return false;
-    }
-    const char *epsilon = "gpt2.attention.layer_norm_epsilon";
-    if (!gguf_find(gguf, epsilon)) return missing(gguf, epsilon, error);
-    if (!gguf_get_float(gguf, epsilon, &config->epsilon, error)) return false;
-    uint32_t kv_heads = config->heads;
-    if (!gguf_get_integer(gguf, "gpt2.attention.head_count_kv", &kv_heads, error)) return false;
-    if (kv_heads != config->heads)
-        return error_set(error, LLM_ERROR_FORMAT,
-                         "%s: %u heads of keys for %u heads of queries are not supported; GPT-2 "
-                         "has as many of both",
-                         gguf->path, kv_heads, config->heads);
-    config->scale_attention = true;
-    return read_vocabulary_size(gguf, &config->vocabulary, error);
+    return checkpoint_set_architecture(checkpoint, architecture.data, architecture.size, error);
 }
 
 /* --- tokenizer --- */
@@ -137,8 +185,7 @@ static bool add_merges(Tokenizer *tokenizer, const Vocabulary *vocabulary, LLMEr
     return true;
 }
 
-static bool read_vocabulary(const GGUFFile *gguf, Vocabulary *vocabulary, uint32_t size,
-                            LLMError *error) {
+static bool read_vocabulary(const GGUFFile *gguf, Vocabulary *vocabulary, LLMError *error) {
     *vocabulary = (Vocabulary){.begin = UINT32_MAX, .end = UINT32_MAX};
     if (!gguf_get_array(gguf, "tokenizer.ggml.tokens", GGUF_STRING, &vocabulary->tokens, error) ||
         !gguf_get_array(gguf, "tokenizer.ggml.token_type", GGUF_I32, &vocabulary->types, error) ||
@@ -150,39 +197,82 @@ static bool read_vocabulary(const GGUFFile *gguf, Vocabulary *vocabulary, uint32
     if (!vocabulary->merges) return missing(gguf, "tokenizer.ggml.merges", error);
     uint64_t tokens = vocabulary->tokens->count;
     uint64_t types = vocabulary->types ? vocabulary->types->count : tokens;
-    if (tokens > size || types != tokens)
+    if (tokens > MOST_TOKENS || types != tokens)
         return error_set(error, LLM_ERROR_FORMAT,
-                         "%s: %llu tokens with %llu types do not fit a vocabulary of %u; the file "
-                         "is corrupt",
-                         gguf->path, (unsigned long long)tokens, (unsigned long long)types, size);
+                         "%s: %llu tokens with %llu types, where as many types as tokens are due, "
+                         "at most %d; the file is corrupt",
+                         gguf->path, (unsigned long long)tokens, (unsigned long long)types,
+                         MOST_TOKENS);
     return true;
 }
 
-static bool build_tokenizer(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
-    Vocabulary vocabulary;
-    if (!read_vocabulary(gguf, &vocabulary, checkpoint->config.vocabulary, error)) return false;
-    LLMError reason = {0};
-    checkpoint->tokenizer = tokenizer_new(checkpoint->config.vocabulary, &reason);
-    if (!checkpoint->tokenizer || !add_tokens(checkpoint->tokenizer, &vocabulary, &reason) ||
-        !add_merges(checkpoint->tokenizer, &vocabulary, &reason) ||
-        !tokenizer_finish(checkpoint->tokenizer, &reason))
-        return error_set(error, reason.status, "%s: %s", gguf->path, reason.message);
-    checkpoint_set_end_of_text(checkpoint, vocabulary.end);
+/* The token that every text begins with, where there is one. */
+static bool set_begin(const GGUFFile *gguf, Tokenizer *tokenizer, uint32_t id, LLMError *error) {
     bool begins = false;
     return gguf_get_bool(gguf, "tokenizer.ggml.add_bos_token", &begins, error) &&
-           (!begins || tokenizer_set_begin_of_text(checkpoint->tokenizer, vocabulary.begin, error));
+           (!begins || tokenizer_set_begin_of_text(tokenizer, id, error));
+}
+
+/* NULL and `error` on failure. */
+static Tokenizer *build_tokenizer(const GGUFFile *gguf, LLMError *error) {
+    Vocabulary vocabulary;
+    LLMError reason = {0};
+    if (!read_vocabulary(gguf, &vocabulary, error)) return NULL;
+    Tokenizer *tokenizer = tokenizer_new((uint32_t)vocabulary.tokens->count, &reason);
+    if (tokenizer && add_tokens(tokenizer, &vocabulary, &reason) &&
+        add_merges(tokenizer, &vocabulary, &reason) && tokenizer_finish(tokenizer, &reason) &&
+        set_begin(gguf, tokenizer, vocabulary.begin, &reason))
+        return tokenizer;
+    tokenizer_free(tokenizer);
+    error_set(error, reason.status, "%s: %s", gguf->path, reason.message);
+    return NULL;
+}
+
+static bool has_tokenizer(const GGUFFile *gguf, Text *model, LLMError *error) {
+    *model = (Text){"none", 4};
+    return gguf_get_text(gguf, "tokenizer.ggml.model", model, error) && !text_is(*model, "none") &&
+           !text_is(*model, "no_vocab");
+}
+
+static Tokenizer *open_tokenizer(const GGUFFile *gguf, LLMError *error) {
+    Text model;
+    if (!has_tokenizer(gguf, &model, error)) return NULL;
+    if (text_is(model, "gpt2"))
+        return check_split(gguf, error) ? build_tokenizer(gguf, error) : NULL;
+    error_set(error, LLM_ERROR_FORMAT,
+              "%s: the tokenizer is of the kind \"%.*s\", which is not supported; only \"gpt2\" is",
+              gguf->path, TEXT_ARGUMENTS(model));
+    return NULL;
+}
+
+/* A text ends with any of these. */
+static bool read_ends(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
+    static const char *const keys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                                       "tokenizer.ggml.eom_token_id"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        uint32_t id;
+        if (!gguf_find(gguf, keys[i])) continue;
+        if (!gguf_get_integer(gguf, keys[i], &id, error) ||
+            !checkpoint_add_end(checkpoint, id, error))
+            return false;
+    }
+    const GGUFEntry *more;
+    if (!gguf_get_array(gguf, GGUF_END_TOKENS, GGUF_U32, &more, error)) return false;
+    Reader ids = more ? more->values : (Reader){0};
+    for (uint64_t i = 0; more && i < more->count; i++)
+        if (!checkpoint_add_end(checkpoint, reader_u32(&ids), error)) return false;
+    return true;
 }
 
 static bool read_tokenizer(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
-    Text model = {"none", 4};
-    if (!gguf_get_text(gguf, "tokenizer.ggml.model", &model, error)) return false;
-    if (text_is(model, "none") || text_is(model, "no_vocab")) return true;
-    if (!text_is(model, "gpt2"))
-        return error_set(error, LLM_ERROR_FORMAT,
-                         "%s: the tokenizer is of the kind \"%.*s\", which is not supported; only "
-                         "\"gpt2\" is",
-                         gguf->path, TEXT_ARGUMENTS(model));
-    return check_split(gguf, error) && build_tokenizer(gguf, checkpoint, error);
+    const GGUFEntry *tokens;
+    LLMError problem = {0};
+    if (!gguf_get_array(gguf, "tokenizer.ggml.tokens", GGUF_STRING, &tokens, error)) return false;
+    if (tokens)
+        checkpoint->token_count = tokens->count > UINT32_MAX ? UINT32_MAX : (uint32_t)tokens->count;
+    Tokenizer *tokenizer = open_tokenizer(gguf, &problem);
+    return checkpoint_set_tokenizer(checkpoint, tokenizer, &problem, error) &&
+           read_ends(gguf, checkpoint, error);
 }
 
 /* --- the whole file --- */
@@ -192,37 +282,32 @@ static bool read_name(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *er
     if (!gguf_get_text(gguf, "general.name", &name, error)) return false;
     if (name.size == 0) return checkpoint_name_after(checkpoint, gguf->path, ".gguf", error);
     checkpoint->name = strndup(name.data, name.size);
-    if (!checkpoint->name) error_memory(error, name.size);
-    return checkpoint->name != NULL;
+    return checkpoint->name || error_memory(error, name.size);
 }
 
-/* llama.cpp refuses a tensor that the architecture has not; so do we, rather than ignore it. */
-static bool check_unused(const GGUFFile *gguf, LLMError *error) {
-    for (size_t i = 0; i < gguf->tensors.count; i++)
-        if (!gguf->tensors.tensors[i].used)
-            return error_set(error, LLM_ERROR_FORMAT,
-                             "%s: the tensor %.80s is not part of GPT-2; the file is of another "
-                             "model",
-                             gguf->path, gguf->tensors.tensors[i].name);
+/* The checkpoint takes the tensors over. */
+static bool read_tensors(GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
+    if (!gguf_read_tensors(gguf, error)) return false;
+    checkpoint->tensors = gguf->tensors;
+    gguf->tensors = (TensorIndex){0};
     return true;
 }
 
-static bool load(GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
-    Naming naming = {.gguf = true, .prefix = ""};
-    return check_architecture(gguf, error) && gguf_read_tensors(gguf, error) &&
-           read_config(gguf, &checkpoint->config, error) &&
-           checkpoint_configure(checkpoint, gguf->path, error) &&
-           index_attach(&gguf->tensors, checkpoint, naming, gguf->path, error) &&
-           check_unused(gguf, error) && read_name(gguf, checkpoint, error) &&
+static bool load(GGUFFile *gguf, Checkpoint *checkpoint, bool tensors, LLMError *error) {
+    return read_architecture(gguf, checkpoint, error) && read_name(gguf, checkpoint, error) &&
+           read_settings(gguf, &checkpoint->settings, error) &&
+           (!tensors || read_tensors(gguf, checkpoint, error)) &&
            read_tokenizer(gguf, checkpoint, error);
 }
 
-bool gguf_load(Checkpoint *checkpoint, const char *path, LLMError *error) {
+bool gguf_load(Checkpoint *checkpoint, bool tensors, LLMError *error) {
     FileMap map;
-    if (!checkpoint_map(checkpoint, path, &map, error)) return false;
-    checkpoint->format = "GGUF";
     GGUFFile gguf;
-    bool loaded = gguf_open(&gguf, map, path, error) && load(&gguf, checkpoint, error);
+    checkpoint->format = "GGUF";
+    checkpoint->naming = GGUF_NAMES;
+    if (!checkpoint_map(checkpoint, checkpoint->path, &map, error)) return false;
+    bool loaded =
+        gguf_open(&gguf, map, checkpoint->path, error) && load(&gguf, checkpoint, tensors, error);
     gguf_close(&gguf);
     return loaded;
 }

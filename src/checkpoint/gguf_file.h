@@ -5,8 +5,9 @@
 #ifndef METAL_LLM_GGUF_FILE_H
 #define METAL_LLM_GGUF_FILE_H
 
-#include "loader.h"
+#include "file_map.h"
 #include "reader.h"
+#include "tensor_index.h"
 
 /* Types of metadata values. */
 typedef enum GGUFType {
@@ -34,6 +35,10 @@ enum {
     GGUF_TOKEN_USER_DEFINED,
     GGUF_TOKEN_UNUSED,
 };
+
+/* A key of our own: all tokens that end a text, where the three keys of llama.cpp do not suffice.
+ */
+#define GGUF_END_TOKENS "tokenizer.metal_llm.end_token_ids"
 
 /* The number that stands for a tensor's type in a file. */
 uint32_t gguf_type_number(TensorType type);

@@ -1,13 +1,19 @@
-/* A Hugging Face folder of a GPT-2 model: config.json, its weights in one .safetensors file or in
- * several with an index, and its tokenizer. */
+/* A Hugging Face folder: config.json, the weights in one .safetensors file or in several with an
+ * index, and the tokenizer's files. */
+#include "huggingface.h"
+
 #include "json.h"
 #include "loader.h"
 #include "safetensors.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { MAX_KEY = 256 };
 
 /* "folder/name", to be freed; NULL and `error` if memory is out. */
 static char *join(const char *folder, const char *name, LLMError *error) {
@@ -20,107 +26,155 @@ static char *join(const char *folder, const char *name, LLMError *error) {
 }
 
 static bool exists(const char *folder, const char *name) {
-    char *path = join(folder, name, NULL);
-    bool found = path && access(path, F_OK) == 0;
-    free(path);
-    return found;
+    char path[PATH_MAX];
+    int size = snprintf(path, sizeof path, "%s/%s", folder, name);
+    return size < PATH_MAX && access(path, F_OK) == 0;
 }
 
-/* --- config.json --- */
+/* --- config.json as settings --- */
 
-static bool refuse(const char *path, const char *key, const char *value, const char *advice,
-                   LLMError *error) {
-    return error_set(error, LLM_ERROR_FORMAT, "%s: \"%s\" is %.80s, which is not supported; %s",
-                     path, key, value, advice);
-}
+typedef struct Flattener {
+    Settings *settings;
+    char key[MAX_KEY]; /* of the object that is being read, with a dot at its end */
+    LLMError *error;
+} Flattener;
 
-/* Old configurations name no model_type, only the class. */
-static bool check_architecture(const cJSON *json, const char *path, LLMError *error) {
-    const char *model = NULL;
-    if (!json_get_text(json, "model_type", &model, path, error)) return false;
-    if (!model) {
-        const cJSON *classes = cJSON_GetObjectItemCaseSensitive(json, "architectures");
-        const cJSON *class = cJSON_IsArray(classes) ? cJSON_GetArrayItem(classes, 0) : NULL;
-        bool gpt2 = cJSON_IsString(class) && strncmp(class->valuestring, "GPT2", 4) == 0;
-        model = gpt2 ? "gpt2" : "absent";
-    }
-    return strcmp(model, "gpt2") == 0 ||
-           refuse(path, "model_type", model, "only \"gpt2\" models are opened", error);
-}
-
-/* What would change the computation is honoured or refused, never ignored. */
-static bool check_supported(const cJSON *json, const char *path, LLMError *error) {
-    const char *activation = "gelu_new";
-    bool cross_attention = false;
-    if (!json_get_text(json, "activation_function", &activation, path, error)) return false;
-    if (strcmp(activation, "gelu_new") != 0 && strcmp(activation, "gelu_pytorch_tanh") != 0)
-        return refuse(path, "activation_function", activation,
-                      "only gelu_new and gelu_pytorch_tanh are", error);
-    if (!json_get_bool(json, "add_cross_attention", &cross_attention, path, error)) return false;
-    if (cross_attention)
-        return refuse(path, "add_cross_attention", "true",
-                      "use a model that reads one text, not two", error);
-    const cJSON *quantisation = cJSON_GetObjectItemCaseSensitive(json, "quantization_config");
-    if (quantisation && !cJSON_IsNull(quantisation))
-        return refuse(path, "quantization_config", "set", "save the model without quantisation",
-                      error);
+static bool type_of(const cJSON *value, SettingType *type) {
+    uint64_t size;
+    if (cJSON_IsBool(value))
+        *type = SETTING_BOOL;
+    else if (cJSON_IsString(value))
+        *type = SETTING_TEXT;
+    else if (cJSON_IsNumber(value))
+        *type = json_size(value, &size) ? SETTING_INTEGER : SETTING_NUMBER;
+    else
+        return false;
     return true;
 }
 
-/* The defaults, and the other names of the same settings, are those of transformers' GPT2Config. */
-static bool read_config(ModelConfig *config, bool *tied, const cJSON *json, const char *path,
-                        LLMError *error) {
-    *config = (ModelConfig){.layers = 12,
-                            .heads = 12,
-                            .channels = 768,
-                            .context = 1024,
-                            .vocabulary = 50257,
-                            .epsilon = 1e-5f,
-                            .scale_attention = true};
-    const struct {
-        const char *key;
-        uint32_t *value;
-    } sizes[] = {
-        {"vocab_size", &config->vocabulary},
-        {"num_hidden_layers", &config->layers},
-        {"n_layer", &config->layers},
-        {"num_attention_heads", &config->heads},
-        {"n_head", &config->heads},
-        {"hidden_size", &config->channels},
-        {"n_embd", &config->channels},
-        {"n_ctx", &config->context},
-        {"max_position_embeddings", &config->context},
-        {"n_positions", &config->context},
-    };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        if (!json_get_integer(json, sizes[i].key, sizes[i].value, path, error)) return false;
-    config->inner = 4 * config->channels;
-    *tied = true;
-    return json_get_integer(json, "n_inner", &config->inner, path, error) &&
-           json_get_float(json, "layer_norm_epsilon", &config->epsilon, path, error) &&
-           json_get_bool(json, "scale_attn_weights", &config->scale_attention, path, error) &&
-           json_get_bool(json, "scale_attn_by_inverse_layer_idx", &config->scale_by_layer, path,
-                         error) &&
-           json_get_bool(json, "tie_word_embeddings", tied, path, error);
+static bool set_value(Settings *settings, Setting *setting, size_t i, const cJSON *value,
+                      LLMError *error) {
+    if (setting->type == SETTING_TEXT)
+        return settings_set_text(settings, i, value->valuestring, strlen(value->valuestring),
+                                 error);
+    if (setting->type == SETTING_BOOL)
+        setting->values[i].truth = cJSON_IsTrue(value);
+    else if (setting->type == SETTING_INTEGER)
+        setting->values[i].integer = (int64_t)value->valuedouble;
+    else
+        setting->values[i].number = value->valuedouble;
+    return true;
 }
 
-/* The token that ends a text; a list of such tokens is read as its first. */
-static uint64_t read_end_of_text(const cJSON *json) {
-    const cJSON *id = cJSON_GetObjectItemCaseSensitive(json, "eos_token_id");
-    uint64_t token;
-    if (cJSON_IsArray(id)) id = cJSON_GetArrayItem(id, 0);
-    return json_size(id, &token) ? token : UINT64_MAX;
+/* A list of one type, integers among numbers being numbers; any other list is kept empty. */
+static bool list_type(const cJSON *list, SettingType *type) {
+    const cJSON *item;
+    bool begun = false;
+    *type = SETTING_INTEGER;
+    cJSON_ArrayForEach(item, list) {
+        SettingType own;
+        if (!type_of(item, &own)) return false;
+        bool mixed = begun && *type + own == SETTING_INTEGER + SETTING_NUMBER;
+        if (begun && own != *type && !mixed) return false;
+        *type = mixed ? SETTING_NUMBER : own;
+        begun = true;
+    }
+    return true;
 }
 
-static bool load_config(Checkpoint *checkpoint, bool *tied, uint64_t *end_of_text,
-                        const char *folder, LLMError *error) {
+static bool add_list(Flattener *flattener, const char *key, const cJSON *list) {
+    SettingType type;
+    size_t i = 0, count = list_type(list, &type) ? (size_t)cJSON_GetArraySize(list) : 0;
+    Setting *setting =
+        settings_add(flattener->settings, key, strlen(key), type, true, count, flattener->error);
+    if (!setting) return false;
+    for (const cJSON *item = list->child; i < count; i++, item = item->next)
+        if (!set_value(flattener->settings, setting, i, item, flattener->error)) return false;
+    return true;
+}
+
+static bool add_object(Flattener *flattener, const cJSON *object);
+
+/* Null is what an absent key is. */
+static bool add_item(Flattener *flattener, const char *key, const cJSON *item) {
+    SettingType type;
+    if (cJSON_IsNull(item)) return true;
+    if (cJSON_IsArray(item)) return add_list(flattener, key, item);
+    if (!type_of(item, &type)) return add_object(flattener, item);
+    Setting *setting =
+        settings_add(flattener->settings, key, strlen(key), type, false, 1, flattener->error);
+    return setting && set_value(flattener->settings, setting, 0, item, flattener->error);
+}
+
+static bool add_object(Flattener *flattener, const cJSON *object) {
+    size_t size = strlen(flattener->key);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object) {
+        char *end = flattener->key + size;
+        size_t left = sizeof flattener->key - size, length = strlen(item->string);
+        if (length + 2 > left)
+            return error_set(flattener->error, LLM_ERROR_FORMAT,
+                             "%s: the key \"%.40s\" is too long, or nested too deeply; correct the "
+                             "file",
+                             flattener->settings->path, item->string);
+        memcpy(end, item->string, length + 1);
+        char key[MAX_KEY];
+        memcpy(key, flattener->key, size + length + 1);
+        memcpy(end + length, ".", 2);
+        if (!add_item(flattener, key, item)) return false;
+        *end = 0;
+    }
+    return true;
+}
+
+static bool read_settings(Settings *settings, const cJSON *json, const char *path,
+                          LLMError *error) {
+    Flattener flattener = {.settings = settings, .error = error};
+    if (!settings_begin(settings, path, error) || !add_object(&flattener, json)) return false;
+    settings_sort(settings);
+    return true;
+}
+
+/* Old configurations name no model_type, only the class: "GPT2LMHeadModel". */
+static bool read_architecture(Checkpoint *checkpoint, const cJSON *json, LLMError *error) {
+    const char *model = NULL;
+    if (!settings_get_text(&checkpoint->settings, "model_type", &model, error)) return false;
+    const cJSON *classes = cJSON_GetObjectItemCaseSensitive(json, "architectures");
+    const char *class = cJSON_GetStringValue(cJSON_GetArrayItem(classes, 0));
+    if (!model) model = class && strncmp(class, "GPT2", 4) == 0 ? "gpt2" : "";
+    return checkpoint_set_architecture(checkpoint, model, strlen(model), error);
+}
+
+/* "eos_token_id": one id, or a list of them; negative ones stand for none. */
+static bool read_ends(Checkpoint *checkpoint, const cJSON *json, LLMError *error) {
+    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(json, "eos_token_id");
+    const cJSON *id = cJSON_IsArray(ids) ? ids->child : ids;
+    for (; id; id = cJSON_IsArray(ids) ? id->next : NULL) {
+        uint64_t number;
+        if (json_size(id, &number) && number < UINT32_MAX &&
+            !checkpoint_add_end(checkpoint, (uint32_t)number, error))
+            return false;
+    }
+    return true;
+}
+
+static bool load_config(Checkpoint *checkpoint, const char *folder, LLMError *error) {
     char *path = join(folder, "config.json", error);
     cJSON *json = path ? json_open_object(path, error) : NULL;
-    bool loaded = json && check_architecture(json, path, error) &&
-                  check_supported(json, path, error) &&
-                  read_config(&checkpoint->config, tied, json, path, error) &&
-                  checkpoint_configure(checkpoint, path, error);
-    if (loaded) *end_of_text = read_end_of_text(json);
+    bool loaded = json && read_settings(&checkpoint->settings, json, path, error) &&
+                  read_architecture(checkpoint, json, error) && read_ends(checkpoint, json, error);
+    cJSON_Delete(json);
+    free(path);
+    return loaded;
+}
+
+/* generation_config.json, where there is one, may name more tokens that end a text. */
+static bool load_generation_config(Checkpoint *checkpoint, const char *folder, LLMError *error) {
+    static const char name[] = "generation_config.json";
+    if (!exists(folder, name)) return true;
+    char *path = join(folder, name, error);
+    cJSON *json = path ? json_open_object(path, error) : NULL;
+    bool loaded = json && read_ends(checkpoint, json, error);
     cJSON_Delete(json);
     free(path);
     return loaded;
@@ -128,12 +182,12 @@ static bool load_config(Checkpoint *checkpoint, bool *tied, uint64_t *end_of_tex
 
 /* --- weights --- */
 
-static bool load_shard(TensorIndex *index, Checkpoint *checkpoint, const char *folder,
-                       const char *name, LLMError *error) {
+static bool load_shard(Checkpoint *checkpoint, const char *folder, const char *name,
+                       LLMError *error) {
     FileMap map;
     char *path = join(folder, name, error);
     bool loaded = path && checkpoint_map(checkpoint, path, &map, error) &&
-                  safetensors_read(index, map, path, error);
+                  safetensors_read(&checkpoint->tensors, map, path, error);
     free(path);
     return loaded;
 }
@@ -143,8 +197,8 @@ static int compare_strings(const void *a, const void *b) {
 }
 
 /* Open each file that the index's map from tensors to files names, once. */
-static bool load_mapped_shards(TensorIndex *index, Checkpoint *checkpoint, const char *folder,
-                               const cJSON *weight_map, const char *path, LLMError *error) {
+static bool load_mapped_shards(Checkpoint *checkpoint, const char *folder, const cJSON *weight_map,
+                               const char *path, LLMError *error) {
     size_t count = 0;
     const cJSON *file;
     const char **names = calloc((size_t)cJSON_GetArraySize(weight_map) + 1, sizeof *names);
@@ -164,13 +218,12 @@ static bool load_mapped_shards(TensorIndex *index, Checkpoint *checkpoint, const
     qsort(names, count, sizeof *names, compare_strings);
     for (size_t i = 0; i < count && loaded; i++)
         if (i == 0 || strcmp(names[i - 1], names[i]) != 0)
-            loaded = load_shard(index, checkpoint, folder, names[i], error);
+            loaded = load_shard(checkpoint, folder, names[i], error);
     free(names);
     return loaded;
 }
 
-static bool load_shards(TensorIndex *index, Checkpoint *checkpoint, const char *folder,
-                        LLMError *error) {
+static bool load_shards(Checkpoint *checkpoint, const char *folder, LLMError *error) {
     char *path = join(folder, "model.safetensors.index.json", error);
     cJSON *json = path ? json_open_object(path, error) : NULL;
     const cJSON *weight_map = cJSON_GetObjectItemCaseSensitive(json, "weight_map");
@@ -179,18 +232,17 @@ static bool load_shards(TensorIndex *index, Checkpoint *checkpoint, const char *
         error_set(error, LLM_ERROR_FORMAT, "%s: there is no \"weight_map\"; the index is corrupt",
                   path);
     else if (json)
-        loaded = load_mapped_shards(index, checkpoint, folder, weight_map, path, error);
+        loaded = load_mapped_shards(checkpoint, folder, weight_map, path, error);
     cJSON_Delete(json);
     free(path);
     return loaded;
 }
 
-static bool load_files(TensorIndex *index, Checkpoint *checkpoint, const char *folder,
-                       LLMError *error) {
+static bool load_files(Checkpoint *checkpoint, const char *folder, LLMError *error) {
     if (exists(folder, "model.safetensors"))
-        return load_shard(index, checkpoint, folder, "model.safetensors", error);
+        return load_shard(checkpoint, folder, "model.safetensors", error);
     if (exists(folder, "model.safetensors.index.json"))
-        return load_shards(index, checkpoint, folder, error);
+        return load_shards(checkpoint, folder, error);
     if (exists(folder, "pytorch_model.bin") || exists(folder, "pytorch_model.bin.index.json"))
         return error_set(error, LLM_ERROR_FILE,
                          "%s: the weights are only there as pytorch_model.bin, which is not "
@@ -201,73 +253,60 @@ static bool load_files(TensorIndex *index, Checkpoint *checkpoint, const char *f
                      "%s: there is no model.safetensors in this folder; download it too", folder);
 }
 
-/* Heads for other tasks are no part of the text model, but an unknown tensor inside a layer, of an
- * adapter for instance, would change it. */
-static bool check_unused(const TensorIndex *index, Naming naming, const char *folder,
-                         LLMError *error) {
-    char layers[32];
-    snprintf(layers, sizeof layers, "%sh.", naming.prefix);
-    for (size_t i = 0; i < index->count; i++)
-        if (!index->tensors[i].used && strncmp(index->tensors[i].name, layers, strlen(layers)) == 0)
-            return error_set(error, LLM_ERROR_FORMAT,
-                             "%s: the tensor %.80s is not part of the GPT-2 model that config.json "
-                             "describes",
-                             folder, index->tensors[i].name);
-    return true;
+/* Wrappers of a model, for several GPUs or to compile it, put a prefix before its names. */
+static void remove_wrappers(TensorIndex *index) {
+    static const char *const wrappers[] = {"_orig_mod.", "module."};
+    for (size_t i = 0; i < index->count; i++) {
+        char *name = index->tensors[i].name;
+        for (size_t w = 0; w < sizeof wrappers / sizeof *wrappers; w++) {
+            size_t size = strlen(wrappers[w]);
+            if (strncmp(name, wrappers[w], size) != 0) continue;
+            memmove(name, name + size, strlen(name + size) + 1);
+            w = (size_t)-1; /* one may be within the other */
+        }
+    }
 }
 
-/* GPT2LMHeadModel puts "transformer." before the names of GPT2Model. */
-static bool attach(TensorIndex *index, Checkpoint *checkpoint, bool tied, const char *folder,
-                   LLMError *error) {
-    Naming naming = {.prefix = index_find(index, "wte.weight") ? "" : "transformer."};
-    if (!index_attach(index, checkpoint, naming, folder, error)) return false;
-    if (tied) checkpoint->output.data = NULL;
-    if (!tied && !checkpoint->output.data)
-        return error_set(error, LLM_ERROR_FORMAT,
-                         "%s: config.json says \"tie_word_embeddings\": false, but the tensor "
-                         "lm_head.weight is missing; save the model as GPT2LMHeadModel",
-                         folder);
-    return check_unused(index, naming, folder, error);
-}
-
-static bool load_weights(Checkpoint *checkpoint, bool tied, const char *folder, LLMError *error) {
-    TensorIndex index = {0};
-    bool loaded = load_files(&index, checkpoint, folder, error) &&
-                  index_sort(&index, folder, error) &&
-                  attach(&index, checkpoint, tied, folder, error);
-    index_free(&index);
-    return loaded;
+static bool load_weights(Checkpoint *checkpoint, const char *folder, LLMError *error) {
+    if (!load_files(checkpoint, folder, error)) return false;
+    remove_wrappers(&checkpoint->tensors);
+    return index_sort(&checkpoint->tensors, folder, error);
 }
 
 /* --- the whole folder --- */
 
 static bool load_tokenizer(Checkpoint *checkpoint, const char *folder, LLMError *error) {
-    if (!exists(folder, "tokenizer.json") && !exists(folder, "vocab.json")) return true;
-    checkpoint->tokenizer = tokenizer_open_folder(folder, checkpoint->config.vocabulary, error);
-    return checkpoint->tokenizer != NULL;
+    uint32_t vocabulary = 0; /* the ids that the tokenizer has, where the model does not say */
+    LLMError problem = {0};
+    Tokenizer *tokenizer = NULL;
+    settings_get_integer(&checkpoint->settings, "vocab_size", &vocabulary, &problem);
+    if (exists(folder, "tokenizer.json") || exists(folder, "vocab.json"))
+        tokenizer = tokenizer_open_folder(folder, vocabulary, &problem);
+    return checkpoint_set_tokenizer(checkpoint, tokenizer, &problem, error);
 }
 
 /* The folder's own name, also where it is given as "." or through a link. */
 static bool read_name(Checkpoint *checkpoint, const char *folder, LLMError *error) {
     char *resolved = realpath(folder, NULL);
+    if (!resolved && errno == ENOMEM) return error_memory(error, PATH_MAX);
     bool named = checkpoint_name_after(checkpoint, resolved ? resolved : folder, "", error);
     free(resolved);
     return named;
 }
 
-bool huggingface_load(Checkpoint *checkpoint, const char *folder, LLMError *error) {
-    bool tied;
-    uint64_t end_of_text;
+static bool load_model(Checkpoint *checkpoint, const char *folder, LLMError *error) {
+    return load_config(checkpoint, folder, error) && load_weights(checkpoint, folder, error) &&
+           load_generation_config(checkpoint, folder, error);
+}
+
+bool huggingface_load(Checkpoint *checkpoint, const char *folder, bool tensors, LLMError *error) {
     checkpoint->format = "Hugging Face";
-    if (!exists(folder, "config.json"))
+    checkpoint->naming = HUGGINGFACE_NAMES;
+    if (tensors && !exists(folder, "config.json"))
         return error_set(error, LLM_ERROR_FILE,
                          "%s: there is no config.json in this folder; give the folder of a Hugging "
                          "Face model",
                          folder);
-    if (!load_config(checkpoint, &tied, &end_of_text, folder, error) ||
-        !load_weights(checkpoint, tied, folder, error) || !read_name(checkpoint, folder, error) ||
-        !load_tokenizer(checkpoint, folder, error))
-        return false;
-    checkpoint_set_end_of_text(checkpoint, end_of_text);
-    return true;
+    return (!tensors || load_model(checkpoint, folder, error)) &&
+           read_name(checkpoint, folder, error) && load_tokenizer(checkpoint, folder, error);
 }

@@ -2,6 +2,7 @@
 
 #include "file_map.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +47,9 @@ cJSON *json_parse_object(const char *text, size_t size, const char *path, LLMErr
         return NULL;
     }
     const char *end = text;
+    errno = 0; /* the only sign by which cJSON tells that memory was out */
     cJSON *object = cJSON_ParseWithLengthOpts(text, size, &end, false);
+    if (!object && errno == ENOMEM) return error_memory(error, size);
     if (!object || !only_space(end, text + size) || !cJSON_IsObject(object))
         error_set(error, LLM_ERROR_FORMAT,
                   "%s: not a JSON object (error near byte %zu); the file is corrupt: download it "
@@ -69,60 +72,11 @@ cJSON *json_open_object(const char *path, LLMError *error) {
 
 /* --- values --- */
 
-/* NULL where the key is absent or null. */
-static const cJSON *find(const cJSON *object, const char *key) {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsNull(item) ? NULL : item;
-}
-
-static bool wrong_kind(const char *key, const char *wanted, const char *path, LLMError *error) {
-    return error_set(error, LLM_ERROR_FORMAT, "%s: \"%s\" is not %s; correct the file", path, key,
-                     wanted);
-}
-
 bool json_size(const cJSON *number, uint64_t *value) {
     const double limit = 9007199254740992.0; /* 2^53 */
     if (!cJSON_IsNumber(number)) return false;
     double size = number->valuedouble;
     if (!(size >= 0 && size <= limit) || size != (double)(uint64_t)size) return false;
     *value = (uint64_t)size;
-    return true;
-}
-
-bool json_get_integer(const cJSON *object, const char *key, uint32_t *value, const char *path,
-                      LLMError *error) {
-    const cJSON *item = find(object, key);
-    uint64_t number;
-    if (!item) return true;
-    if (!json_size(item, &number) || number > UINT32_MAX)
-        return wrong_kind(key, "a whole number from 0 to 2^32 - 1", path, error);
-    *value = (uint32_t)number;
-    return true;
-}
-
-bool json_get_float(const cJSON *object, const char *key, float *value, const char *path,
-                    LLMError *error) {
-    const cJSON *item = find(object, key);
-    if (!item) return true;
-    if (!cJSON_IsNumber(item)) return wrong_kind(key, "a number", path, error);
-    *value = (float)item->valuedouble;
-    return true;
-}
-
-bool json_get_bool(const cJSON *object, const char *key, bool *value, const char *path,
-                   LLMError *error) {
-    const cJSON *item = find(object, key);
-    if (!item) return true;
-    if (!cJSON_IsBool(item)) return wrong_kind(key, "true or false", path, error);
-    *value = cJSON_IsTrue(item);
-    return true;
-}
-
-bool json_get_text(const cJSON *object, const char *key, const char **value, const char *path,
-                   LLMError *error) {
-    const cJSON *item = find(object, key);
-    if (!item) return true;
-    if (!cJSON_IsString(item)) return wrong_kind(key, "text", path, error);
-    *value = item->valuestring;
     return true;
 }

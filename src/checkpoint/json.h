@@ -12,16 +12,6 @@ cJSON *json_parse_object(const char *text, size_t size, const char *path, LLMErr
 /* The same for a whole file. */
 cJSON *json_open_object(const char *path, LLMError *error);
 
-/* The values of an object's keys. An absent key, or null, leaves *value alone; a value of another
- * kind is an error. Whole numbers are exact up to 2^53. */
-bool json_get_integer(const cJSON *object, const char *key, uint32_t *value, const char *path,
-                      LLMError *error);
-bool json_get_float(const cJSON *object, const char *key, float *value, const char *path,
-                    LLMError *error);
-bool json_get_bool(const cJSON *object, const char *key, bool *value, const char *path,
-                   LLMError *error);
-bool json_get_text(const cJSON *object, const char *key, const char **value, const char *path,
-                   LLMError *error);
 /* A number as a size: whole, from 0 to 2^53. */
 bool json_size(const cJSON *number, uint64_t *value);
 

@@ -41,6 +41,18 @@ static inline const void *reader_take(Reader *reader, uint64_t size) {
     return taken;
 }
 
+static inline uint8_t reader_u8(Reader *reader) {
+    const uint8_t *byte = reader_take(reader, 1);
+    return byte ? *byte : 0;
+}
+
+static inline uint16_t reader_u16(Reader *reader) {
+    uint16_t value = 0;
+    const void *bytes = reader_take(reader, sizeof value);
+    if (bytes) memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
 static inline uint32_t reader_u32(Reader *reader) {
     uint32_t value = 0;
     const void *bytes = reader_take(reader, sizeof value);

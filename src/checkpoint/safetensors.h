@@ -2,7 +2,8 @@
 #ifndef METAL_LLM_SAFETENSORS_H
 #define METAL_LLM_SAFETENSORS_H
 
-#include "loader.h"
+#include "file_map.h"
+#include "tensor_index.h"
 
 /* Add every tensor of the mapped file to `index`, each checked to lie inside the file. `path` names
  * the file in errors. */

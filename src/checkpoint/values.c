@@ -40,10 +40,6 @@ static uint16_t float_to_half(float value) {
 
 /* --- floats as stored --- */
 
-bool type_is_float(TensorType type) {
-    return type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16;
-}
-
 const unsigned char *tensor_element(const Tensor *tensor, size_t row, size_t column) {
     size_t size = tensor->type == TENSOR_F32 ? 4 : 2;
     size_t index =

@@ -2,13 +2,11 @@
 #ifndef METAL_LLM_VALUES_H
 #define METAL_LLM_VALUES_H
 
-#include "checkpoint.h"
+#include "tensor.h"
 
-/* Whether elements are stored one by one: f32, f16, bf16. */
-bool type_is_float(TensorType type);
-/* Where the element of a tensor of such a type is stored, perhaps misaligned. */
+/* Where the element of a tensor of a float type is stored, perhaps misaligned. */
 const unsigned char *tensor_element(const Tensor *tensor, size_t row, size_t column);
-/* One stored element of such a type. */
+/* One stored element of a float type. */
 float float_from(TensorType type, const unsigned char *stored);
 
 /* Round `count` values, whole blocks, to what `type` stores: f32, f16 (to nearest, ties to even),

@@ -28,7 +28,7 @@ struct LLMPipeline {
     pid_t owner;         /* the process that opened it */
     atomic_bool busy;    /* between pipeline_enter and pipeline_leave */
     atomic_bool closing; /* it is closed as soon as it is not busy */
-    Checkpoint *checkpoint;
+    ModelFile *checkpoint;
     Device *device;
     Weights weights;
     bool flash, profile;

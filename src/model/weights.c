@@ -67,6 +67,16 @@ static void *keep(Loader *loader, size_t bytes) {
     return data;
 }
 
+/* Room to keep one more buffer, so that taking it in cannot fail. */
+static bool reserve_buffer(Loader *loader) {
+    Weights *weights = loader->weights;
+    size_t bytes = (weights->buffer_count + 1) * sizeof *weights->buffers;
+    DeviceBuffer **buffers = realloc(weights->buffers, bytes);
+    if (!buffers) return error_memory(loader->error, bytes);
+    weights->buffers = buffers;
+    return true;
+}
+
 static DeviceBuffer *convert(Loader *loader, const Tensor *tensor, TensorType type) {
     size_t bytes = tensor_row_bytes(type, tensor->columns) * tensor->rows;
     Conversion conversion = {tensor, type, keep(loader, bytes)};
@@ -150,53 +160,56 @@ static bool load_floats(Loader *loader, DeviceBuffer **buffer, const Tensor *ten
     return *buffer != NULL;
 }
 
-static bool load_norm(Loader *loader, Norm *norm, const Tensor *weight, const Tensor *bias) {
-    norm->epsilon = loader->epsilon;
-    return load_floats(loader, &norm->weight, weight) && load_floats(loader, &norm->bias, bias);
+/* Where the table puts a tensor: one of the two. */
+typedef struct Place {
+    Matrix *matrix;
+    DeviceBuffer **floats;
+} Place;
+
+static Place place_of(const Loader *loader, const ModelTensor *tensor) {
+    const Weights *weights = loader->weights;
+    const TensorRow *row = tensor->row;
+    char *base = row_is_per_layer(row) ? (char *)&weights->layer[tensor->layer] : (char *)weights;
+    void *into = base + row->into;
+    Norm *norm = into;
+    Product *product = into;
+    switch (row->form) {
+    case FORM_MATRIX:
+        return (Place){.matrix = into};
+    case FORM_FLOATS:
+        return (Place){.floats = into};
+    case FORM_NORM:
+        norm->epsilon = loader->epsilon;
+        return (Place){.floats = &norm->weight};
+    case FORM_NORM_BIAS:
+        return (Place){.floats = &norm->bias};
+    case FORM_PRODUCT:
+        if (product->parts <= row->part) product->parts = row->part + 1;
+        return (Place){.matrix = &product->part[row->part]};
+    case FORM_PRODUCT_BIAS:
+        return (Place){.floats = &product->bias[row->part]};
+    }
+    return (Place){0};
 }
 
-static bool load_product(Loader *loader, Product *product, const Tensor *weight,
-                         const Tensor *bias) {
-    product->parts = 1;
-    return load_matrix(loader, &product->part[0], weight) &&
-           load_floats(loader, &product->bias[0], bias);
-}
-
-static bool load_layer(Loader *loader, LayerWeights *layer, const LayerTensors *tensors) {
-    return load_norm(loader, &layer->attention_norm, &tensors->attention_norm_weight,
-                     &tensors->attention_norm_bias) &&
-           load_product(loader, &layer->qkv, &tensors->qkv_weight, &tensors->qkv_bias) &&
-           load_product(loader, &layer->projection, &tensors->projection_weight,
-                        &tensors->projection_bias) &&
-           load_norm(loader, &layer->mlp_norm, &tensors->mlp_norm_weight,
-                     &tensors->mlp_norm_bias) &&
-           load_product(loader, &layer->up, &tensors->up_weight, &tensors->up_bias) &&
-           load_product(loader, &layer->down, &tensors->down_weight, &tensors->down_bias);
-}
-
-/* The rows beyond the vocabulary are padding (llm.c): they are never looked at. */
-static Tensor cropped(Tensor tensor, uint32_t vocabulary) {
-    if (!tensor.transposed && tensor.rows > vocabulary) tensor.rows = vocabulary;
-    return tensor;
-}
-
-static bool load_all(Loader *loader, const Checkpoint *checkpoint) {
+static bool load_tensor(Loader *loader, const ModelTensor *tensor) {
     Weights *weights = loader->weights;
-    uint32_t vocabulary = checkpoint->config.vocabulary;
-    Tensor embedding = cropped(checkpoint->token_embedding, vocabulary);
-    if (!load_matrix(loader, &weights->token_embedding, &embedding) ||
-        !load_floats(loader, &weights->position_embedding, &checkpoint->position_embedding))
-        return false;
-    for (uint32_t l = 0; l < weights->layers; l++)
-        if (!load_layer(loader, &weights->layer[l], &checkpoint->layer[l])) return false;
-    if (!load_norm(loader, &weights->output_norm, &checkpoint->output_norm_weight,
-                   &checkpoint->output_norm_bias))
-        return false;
-    weights->output =
-        (Product){.part = {weights->token_embedding}, .parts = 1, .stays_packed = true};
-    if (!checkpoint->output.data) return true;
-    Tensor output = cropped(checkpoint->output, vocabulary);
-    return load_matrix(loader, &weights->output.part[0], &output);
+    Place place = place_of(loader, tensor);
+    if (!reserve_buffer(loader)) return false;
+    bool loaded = place.matrix ? load_matrix(loader, place.matrix, &tensor->tensor)
+                               : load_floats(loader, place.floats, &tensor->tensor);
+    weights->buffers[weights->buffer_count++] = place.matrix ? place.matrix->buffer : *place.floats;
+    return loaded;
+}
+
+static bool load_all(Loader *loader, const ModelFile *file) {
+    Weights *weights = loader->weights;
+    for (size_t i = 0; i < file->tensor_count; i++)
+        if (!load_tensor(loader, &file->tensors[i])) return false;
+    if (file->config.tied)
+        weights->output = (Product){.part = {weights->token_embedding}, .parts = 1};
+    weights->output.stays_packed = true;
+    return true;
 }
 
 /* Call `visit` with every matrix of the layers until it returns false. */
@@ -218,9 +231,9 @@ static bool note_packed(const Matrix *matrix, void *largest) {
     return true;
 }
 
-bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, bool halves,
+bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool halves,
                   LLMError *error) {
-    const ModelConfig *config = &checkpoint->config;
+    const ModelConfig *config = &file->config;
     *weights = (Weights){.layers = config->layers};
     weights->layer = calloc(config->layers, sizeof *weights->layer);
     if (!weights->layer) return error_memory(error, config->layers * sizeof *weights->layer);
@@ -229,7 +242,7 @@ bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device
                      .halves = halves,
                      .epsilon = config->epsilon,
                      .error = error};
-    bool loaded = load_all(&loader, checkpoint);
+    bool loaded = load_all(&loader, file);
     thread_pool_free(loader.pool);
     each_matrix(weights, note_packed, &weights->largest_packed);
     if (!loaded) device_failed(device, error);
@@ -248,36 +261,10 @@ bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix)) {
     return suits(&weights->output.part[0]) && each_matrix(weights, ask, &(Suits){suits});
 }
 
-static void free_norm(Norm *norm) {
-    device_buffer_free(norm->weight);
-    device_buffer_free(norm->bias);
-}
-
-static void free_product(Product *product) {
-    for (uint32_t part = 0; part < product->parts; part++) {
-        device_buffer_free(product->part[part].buffer);
-        device_buffer_free(product->bias[part]);
-    }
-}
-
-static void free_layer(LayerWeights *layer) {
-    free_norm(&layer->attention_norm);
-    free_product(&layer->qkv);
-    free_product(&layer->projection);
-    free_norm(&layer->mlp_norm);
-    free_product(&layer->up);
-    free_product(&layer->down);
-}
-
 void weights_free(Weights *weights) {
-    if (weights->output.part[0].buffer != weights->token_embedding.buffer)
-        free_product(&weights->output);
-    device_buffer_free(weights->token_embedding.buffer);
-    device_buffer_free(weights->position_embedding);
-    if (weights->layer)
-        for (uint32_t l = 0; l < weights->layers; l++)
-            free_layer(&weights->layer[l]);
-    free_norm(&weights->output_norm);
+    for (size_t i = 0; i < weights->buffer_count; i++)
+        device_buffer_free(weights->buffers[i]);
+    free(weights->buffers);
     for (size_t i = 0; i < weights->converted_count; i++)
         munmap(weights->converted[i].data, weights->converted[i].size);
     free(weights->converted);

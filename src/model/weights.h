@@ -1,7 +1,8 @@
-/* weights.h — a checkpoint's tensors as device buffers, in the layout that the kernels read. */
+/* weights.h — a model's tensors as device buffers, in the layout that the kernels read. */
 #ifndef METAL_LLM_WEIGHTS_H
 #define METAL_LLM_WEIGHTS_H
 
+#include "model_file.h"
 #include "ops/product.h"
 
 typedef struct LayerWeights {
@@ -27,16 +28,19 @@ typedef struct Weights {
     Product output; /* [V, C]; tied: token_embedding's buffer */
     uint32_t layers;
     uint64_t parameters, bytes;
-    size_t largest_packed; /* elements of the largest matrix of the layers that is not f32, or 0 */
+    size_t largest_packed;  /* elements of the largest matrix of the layers that is not f32, or 0 */
+    DeviceBuffer **buffers; /* [buffer_count] all of them, each once */
+    size_t buffer_count;
     ConvertedTensor *converted;
     size_t converted_count;
 } Weights;
 
-/* Float32, float16 and block formats stay as the file has them, unless blocks are wanted as halves.
- * Tensors that fit are used in place, so the checkpoint must stay open; those stored transposed,
+/* Walk the table of the file's architecture and put every tensor in its place.
+ * Float32, float16 and block formats stay as the file has them, unless blocks are wanted as halves.
+ * Tensors that fit are used in place, so the file must stay open; those stored transposed,
  * misaligned or as bf16 are converted once, by all cores; block formats become halves on the
  * device, if wanted. False and `error` on failure, after which weights_free is still due. */
-bool weights_load(Weights *weights, const Checkpoint *checkpoint, Device *device, bool halves,
+bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool halves,
                   LLMError *error);
 void weights_free(Weights *weights);
 /* Queue what writes a matrix, of any type but f32, to `floats` [rows, columns]. */

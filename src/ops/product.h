@@ -2,7 +2,7 @@
 #ifndef METAL_LLM_PRODUCT_H
 #define METAL_LLM_PRODUCT_H
 
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/tensor.h"
 #include "device/device.h"
 
 /* weight [rows, columns] = [out, in], of float32, float16 or blocks. */

@@ -1,4 +1,4 @@
-"""The checkpoints that the loaders hand out, as ctypes sees them (src/checkpoint/checkpoint.h)."""
+"""The model files that the loaders hand out, as ctypes sees them (src/model/model_file.h)."""
 
 import contextlib
 import ctypes
@@ -7,7 +7,7 @@ import os
 import numpy
 
 import models
-from library import Error
+from library import Error, Tokens
 
 
 class Tensor(ctypes.Structure):
@@ -24,6 +24,7 @@ class ModelConfig(ctypes.Structure):
     _fields_ = [
         ("layers", ctypes.c_uint32),
         ("heads", ctypes.c_uint32),
+        ("kv_heads", ctypes.c_uint32),
         ("channels", ctypes.c_uint32),
         ("inner", ctypes.c_uint32),
         ("context", ctypes.c_uint32),
@@ -31,61 +32,51 @@ class ModelConfig(ctypes.Structure):
         ("epsilon", ctypes.c_float),
         ("scale_attention", ctypes.c_bool),
         ("scale_by_layer", ctypes.c_bool),
+        ("tied", ctypes.c_bool),
     ]
 
 
-# The fields of LayerTensors and Checkpoint that are tensors, by Hugging Face's names.
-LAYER = {
-    "ln_1.weight": "attention_norm_weight",
-    "ln_1.bias": "attention_norm_bias",
-    "attn.c_attn.weight": "qkv_weight",
-    "attn.c_attn.bias": "qkv_bias",
-    "attn.c_proj.weight": "projection_weight",
-    "attn.c_proj.bias": "projection_bias",
-    "ln_2.weight": "mlp_norm_weight",
-    "ln_2.bias": "mlp_norm_bias",
-    "mlp.c_fc.weight": "up_weight",
-    "mlp.c_fc.bias": "up_bias",
-    "mlp.c_proj.weight": "down_weight",
-    "mlp.c_proj.bias": "down_bias",
-}
-MODEL = {
-    "wte.weight": "token_embedding",
-    "wpe.weight": "position_embedding",
-    "ln_f.weight": "output_norm_weight",
-    "ln_f.bias": "output_norm_bias",
-    "lm_head.weight": "output",
-}
-
-
-class LayerTensors(ctypes.Structure):
-    _fields_ = [(field, Tensor) for field in LAYER.values()]
-
-
-class Checkpoint(ctypes.Structure):
+class TensorRow(ctypes.Structure):
     _fields_ = [
+        ("what", ctypes.c_char_p),
+        ("gguf", ctypes.c_char_p),
+        ("huggingface", ctypes.c_char_p),
+        ("shape", ctypes.c_char_p),
+        ("form", ctypes.c_int),
+        ("flags", ctypes.c_uint),
+        ("into", ctypes.c_size_t),
+        ("part", ctypes.c_uint32),
+    ]
+
+
+class ModelTensor(ctypes.Structure):
+    _fields_ = [
+        ("row", ctypes.POINTER(TensorRow)),
+        ("layer", ctypes.c_uint32),
+        ("tensor", Tensor),
+    ]
+
+
+class ModelFile(ctypes.Structure):
+    _fields_ = [
+        ("architecture", ctypes.c_void_p),
+        ("config", ModelConfig),
+        ("tensors", ctypes.POINTER(ModelTensor)),
+        ("tensor_count", ctypes.c_size_t),
+        ("end_of_text", ctypes.c_uint32),
+        ("ends", Tokens),
         ("format", ctypes.c_char_p),
         ("name", ctypes.c_char_p),
-        ("config", ModelConfig),
-        ("token_embedding", Tensor),
-        ("position_embedding", Tensor),
-        ("layer", ctypes.POINTER(LayerTensors)),
-        ("output_norm_weight", Tensor),
-        ("output_norm_bias", Tensor),
-        ("output", Tensor),
         ("tokenizer", ctypes.c_void_p),
-        ("end_of_text", ctypes.c_uint32),
-        ("end_tokens", ctypes.c_uint32 * 16),
-        ("end_count", ctypes.c_uint32),
-        ("maps", ctypes.c_void_p),
-        ("map_count", ctypes.c_size_t),
+        ("tokenizer_problem", ctypes.POINTER(Error)),
+        ("checkpoint", ctypes.c_void_p),
     ]
 
 
 def declare(library):
     """Tell ctypes the signatures of the functions used here and in the tests."""
-    library.checkpoint_open.restype = ctypes.POINTER(Checkpoint)
-    library.checkpoint_close.argtypes = [ctypes.POINTER(Checkpoint)]
+    library.model_file_open.restype = ctypes.POINTER(ModelFile)
+    library.model_file_close.argtypes = [ctypes.POINTER(ModelFile)]
     library.tensor_row_bytes.restype = ctypes.c_size_t
     library.tensor_bytes.restype = ctypes.c_size_t
     library.tensor_count.restype = ctypes.c_size_t
@@ -99,26 +90,37 @@ def declare(library):
 
 @contextlib.contextmanager
 def opened(library, path):
-    """The checkpoint at `path`; closed on leaving."""
+    """The model at `path`; closed on leaving."""
     error = Error()
-    checkpoint = library.checkpoint_open(os.fsencode(path), ctypes.byref(error))
-    assert checkpoint, error.message.decode()
+    model = library.model_file_open(os.fsencode(path), ctypes.byref(error))
+    assert model, error.message.decode()
     assert error.status == 0 and error.message == b""
     try:
-        yield checkpoint.contents
+        yield model.contents
     finally:
-        library.checkpoint_close(checkpoint)
+        library.model_file_close(model)
 
 
-def refusal(library, path):
-    """The message with which `path` is refused: one line that begins with the path."""
-    error = Error()
-    checkpoint = library.checkpoint_open(os.fsencode(path), ctypes.byref(error))
-    assert not checkpoint, f"{path} was opened"
+def one_line(error, path):
+    """The message of an error: one line that begins with the path."""
     message = error.message.decode(errors="replace")
     assert error.status != 0 and "\n" not in message
     assert message.startswith(str(path)), message
     return message
+
+
+def refusal(library, path):
+    """The message with which `path` is refused."""
+    error = Error()
+    assert not library.model_file_open(os.fsencode(path), ctypes.byref(error)), f"{path} was opened"
+    return one_line(error, path)
+
+
+def tokenizer_refusal(library, path):
+    """Why the tokenizer of a model that can be opened cannot be used."""
+    with opened(library, path) as model:
+        assert not model.tokenizer
+        return one_line(model.tokenizer_problem.contents, path)
 
 
 def values(library, tensor):
@@ -132,20 +134,19 @@ def values(library, tensor):
     return array.T if tensor.transposed else array
 
 
-def fields(checkpoint):
-    """Every tensor of a checkpoint by Hugging Face's name; without lm_head where it is tied."""
-    tensors = {name: getattr(checkpoint, field) for name, field in MODEL.items()}
-    if not checkpoint.output.data:
-        del tensors["lm_head.weight"]
-    for i in range(checkpoint.config.layers):
-        layer = checkpoint.layer[i]
-        tensors |= {f"h.{i}.{name}": getattr(layer, field) for name, field in LAYER.items()}
-    return tensors
+def fields(model):
+    """Every tensor of a model by the name that Hugging Face's GPT2Model has for it."""
+    result = {}
+    for placed in model.tensors[: model.tensor_count]:
+        name = placed.row.contents.huggingface.decode()
+        name = name.removeprefix("transformer.").replace("{layer}", str(placed.layer))
+        result[name] = placed.tensor
+    return result
 
 
-def check(library, checkpoint, config, tensors):
-    """The checkpoint says what `config` says and holds exactly `tensors`."""
-    found = checkpoint.config
+def check(library, model, config, tensors):
+    """The model file says what `config` says and holds exactly `tensors`."""
+    found = model.config
     assert (found.layers, found.heads, found.channels) == (
         config.layers,
         config.heads,
@@ -156,7 +157,7 @@ def check(library, checkpoint, config, tensors):
     assert found.epsilon == numpy.float32(config.epsilon)
     assert found.scale_attention == config.scale_attention
     assert found.scale_by_layer == config.scale_by_layer
-    held = fields(checkpoint)
+    held = fields(model)
     assert held.keys() == tensors.keys()
     for name, tensor in held.items():
         expected = models.out_in(name, tensors[name])

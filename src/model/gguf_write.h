@@ -2,7 +2,7 @@
 #ifndef METAL_LLM_GGUF_WRITE_H
 #define METAL_LLM_GGUF_WRITE_H
 
-#include "checkpoint.h"
+#include "model_file.h"
 
 /* Write rows `first` to first + rows − 1 of `source`, which the file calls `name`, to `out`, row by
  * row as `type` stores them. False and `error` on failure, which ends the writing. */
@@ -26,10 +26,11 @@ typedef struct GGUFOptions {
     void *user; /* handed to fill */
 } GGUFOptions;
 
-/* Write `checkpoint` to `path`, whole or not at all (see output_file.h). Norms, biases
- * and the position embedding become f32; a matrix whose rows are no whole blocks of its type, f16.
- * Refuses what GGUF has no key for: attention that is scaled in another way than GPT-2's. */
-bool gguf_write(const char *path, const Checkpoint *checkpoint, const GGUFOptions *options,
+/* Write `model` to `path`, under the keys and names of its architecture's table, whole or not at
+ * all (see output_file.h). Norms, biases and the position embedding become f32; a matrix whose rows
+ * are no whole blocks of its type, f16. Refuses a setting that GGUF has no key for: attention that
+ * is scaled in another way than GPT-2's. */
+bool gguf_write(const char *path, const ModelFile *model, const GGUFOptions *options,
                 LLMError *error);
 
 #endif

@@ -1,6 +1,6 @@
 #include "gguf_write.h"
 
-#include "gguf_file.h"
+#include "checkpoint/gguf_file.h"
 #include "output_file.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ typedef struct Bytes {
 } Bytes;
 
 typedef struct Writer {
-    const Checkpoint *checkpoint;
+    const ModelFile *model;
     const GGUFOptions *options;
     OutputFile *file;
     Bytes keys, tensors; /* two sections of the header */
@@ -72,14 +72,14 @@ static void put_u32(Writer *writer, const char *key, uint32_t value) {
     append_u32(&writer->keys, value);
 }
 
-static void put_true(Writer *writer, const char *key) {
-    put_key(writer, key, GGUF_BOOL);
-    append(&writer->keys, &(bool){true}, 1);
-}
-
 static void put_f32(Writer *writer, const char *key, float value) {
     put_key(writer, key, GGUF_F32);
     append(&writer->keys, &value, sizeof value);
+}
+
+static void put_bool(Writer *writer, const char *key, bool value) {
+    put_key(writer, key, GGUF_BOOL);
+    append(&writer->keys, &(uint8_t){value}, 1);
 }
 
 static void put_text(Writer *writer, const char *key, const char *text) {
@@ -104,18 +104,43 @@ static uint32_t file_type(TensorType type) {
     return numbers[type];
 }
 
+/* GGUF has no key for some settings: it means what they usually are. */
+static bool check_keyless(const SettingRow *row, const void *value, const char *path,
+                          LLMError *error) {
+    bool usual = row->kind != KIND_SWITCH || *(const bool *)value == (row->fallback != 0);
+    return usual || error_set(error, LLM_ERROR_FORMAT,
+                              "%s: cannot be written: GGUF has no key for the %s of this model (%s "
+                              "in its config.json); use it as it is",
+                              path, row->what, row->huggingface[0]);
+}
+
+static bool check_settings(const ModelFile *model, const char *path, LLMError *error) {
+    for (const SettingRow *row = model->architecture->settings; row->what; row++)
+        if (!row->gguf &&
+            !check_keyless(row, (const char *)&model->config + row->into, path, error))
+            return false;
+    return true;
+}
+
+static void put_setting(Writer *writer, const SettingRow *row) {
+    const void *value = (const char *)&writer->model->config + row->into;
+    char key[128];
+    snprintf(key, sizeof key, "%s.%s", writer->model->architecture->name, row->gguf);
+    if (row->kind == KIND_SIZE)
+        put_u32(writer, key, *(const uint32_t *)value);
+    else if (row->kind == KIND_NUMBER)
+        put_f32(writer, key, *(const float *)value);
+    else
+        put_bool(writer, key, *(const bool *)value);
+}
+
 static void put_config(Writer *writer) {
-    const ModelConfig *config = &writer->checkpoint->config;
-    put_text(writer, "general.architecture", "gpt2");
+    const Architecture *architecture = writer->model->architecture;
+    put_text(writer, "general.architecture", architecture->name);
     put_text(writer, "general.type", "model");
-    put_text(writer, "general.name", writer->checkpoint->name);
-    put_u32(writer, "gpt2.block_count", config->layers);
-    put_u32(writer, "gpt2.context_length", config->context);
-    put_u32(writer, "gpt2.embedding_length", config->channels);
-    put_u32(writer, "gpt2.feed_forward_length", config->inner);
-    put_u32(writer, "gpt2.attention.head_count", config->heads);
-    put_f32(writer, "gpt2.attention.layer_norm_epsilon", config->epsilon);
-    put_u32(writer, "gpt2.vocab_size", config->vocabulary);
+    put_text(writer, "general.name", writer->model->name);
+    for (const SettingRow *row = architecture->settings; row->what; row++)
+        if (row->gguf && *row->gguf) put_setting(writer, row);
     put_u32(writer, "general.file_type", file_type(writer->options->matrices));
     put_u32(writer, "general.quantization_version", QUANTISATION_VERSION);
 }
@@ -137,19 +162,28 @@ static uint32_t token_type(const GGUFVocabulary *vocabulary, uint32_t id) {
     return vocabulary->special[id] ? GGUF_TOKEN_CONTROL : GGUF_TOKEN_NORMAL;
 }
 
-/* A text begins with its end-of-text token, as GPT-2's do, unless the model names another. */
+/* A text begins with its end-of-text token, as GPT-2's do, unless the model names another. llama.cpp
+ * has keys for three tokens that end one. */
 static void put_ends(Writer *writer) {
-    const Tokenizer *tokenizer = writer->checkpoint->tokenizer;
+    static const char *const keys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                                       "tokenizer.ggml.eom_token_id"};
+    enum { KEYS = sizeof keys / sizeof *keys };
+    const Tokenizer *tokenizer = writer->model->tokenizer;
+    const LLMTokens *ends = &writer->model->ends;
     uint32_t begin = tokenizer ? tokenizer_begin_of_text(tokenizer) : UINT32_MAX;
-    uint32_t end = writer->checkpoint->end_of_text;
-    if (end != UINT32_MAX) put_u32(writer, "tokenizer.ggml.eos_token_id", end);
-    if (begin != UINT32_MAX || end != UINT32_MAX)
-        put_u32(writer, "tokenizer.ggml.bos_token_id", begin != UINT32_MAX ? begin : end);
-    if (begin != UINT32_MAX) put_true(writer, "tokenizer.ggml.add_bos_token");
+    if (begin != UINT32_MAX || ends->count > 0)
+        put_u32(writer, "tokenizer.ggml.bos_token_id", begin != UINT32_MAX ? begin : ends->ids[0]);
+    if (begin != UINT32_MAX) put_bool(writer, "tokenizer.ggml.add_bos_token", true);
+    for (size_t i = 0; i < KEYS && i < ends->count; i++)
+        put_u32(writer, keys[i], ends->ids[i]);
+    if (ends->count <= KEYS) return;
+    put_array(writer, GGUF_END_TOKENS, GGUF_U32, ends->count);
+    for (size_t i = 0; i < ends->count; i++)
+        append_u32(&writer->keys, ends->ids[i]);
 }
 
 static void put_tokenizer(Writer *writer, const GGUFVocabulary *vocabulary) {
-    uint32_t count = writer->checkpoint->config.vocabulary;
+    uint32_t count = writer->model->config.vocabulary;
     put_text(writer, "tokenizer.ggml.model", "gpt2");
     put_text(writer, "tokenizer.ggml.pre", "gpt-2");
     put_array(writer, "tokenizer.ggml.tokens", GGUF_STRING, count);
@@ -166,29 +200,25 @@ static void put_tokenizer(Writer *writer, const GGUFVocabulary *vocabulary) {
 
 /* --- tensors --- */
 
-static TensorType stored_type(const Writer *writer, const TensorSlot *slot, uint32_t columns) {
-    if (slot->rows == ONE || slot->rows == CONTEXT) return TENSOR_F32;
+static TensorType stored_type(const Writer *writer, const ModelTensor *tensor) {
+    if (!row_is_matrix(tensor->row)) return TENSOR_F32;
     TensorType type =
-        slot->rows == VOCABULARY ? writer->options->embeddings : writer->options->matrices;
-    return tensor_row_bytes(type, columns) ? type : TENSOR_F16;
+        tensor->row->shape[0] == 'V' ? writer->options->embeddings : writer->options->matrices;
+    return tensor_row_bytes(type, tensor->tensor.columns) ? type : TENSOR_F16;
 }
 
 typedef bool (*Visit)(Writer *writer, const Tensor *source, const char *name, TensorType type,
                       bool vector);
 
 static bool visit_tensors(Writer *writer, Visit visit) {
-    for (size_t i = 0; i < tensor_slot_count; i++) {
-        const TensorSlot *slot = &tensor_slots[i];
-        uint32_t copies = slot->per_layer ? writer->checkpoint->config.layers : 1;
-        for (uint32_t layer = 0; layer < copies; layer++) {
-            const Tensor *source = slot_tensor(slot, writer->checkpoint, layer);
-            char name[MAX_NAME];
-            slot_name(name, slot, layer, (Naming){.gguf = true, .prefix = ""});
-            if (source->data &&
-                !visit(writer, source, name, stored_type(writer, slot, source->columns),
-                       slot->rows == ONE))
-                return false;
-        }
+    const ModelFile *model = writer->model;
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        const ModelTensor *tensor = &model->tensors[i];
+        char name[MAX_NAME];
+        tensor_name(name, tensor->row->gguf, tensor->layer);
+        if (!visit(writer, &tensor->tensor, name, stored_type(writer, tensor),
+                   shape_is_vector(tensor->row->shape)))
+            return false;
     }
     return true;
 }
@@ -268,19 +298,11 @@ static bool write_file(Writer *writer) {
            visit_tensors(writer, write_tensor);
 }
 
-static bool check_scales(const Checkpoint *checkpoint, const char *path, LLMError *error) {
-    if (checkpoint->config.scale_attention && !checkpoint->config.scale_by_layer) return true;
-    return error_set(error, LLM_ERROR_FORMAT,
-                     "%s: cannot be written: GGUF has no key for the attention scale of this model "
-                     "(scale_attn_weights, scale_attn_by_inverse_layer_idx); use it as it is",
-                     path);
-}
-
-bool gguf_write(const char *path, const Checkpoint *checkpoint, const GGUFOptions *options,
+bool gguf_write(const char *path, const ModelFile *model, const GGUFOptions *options,
                 LLMError *error) {
     LLMError reason = {0}; /* what ends the writing, even if the caller takes no error */
-    if (error_is_set(error) || !check_scales(checkpoint, path, error)) return false;
-    Writer writer = {.checkpoint = checkpoint, .options = options, .error = &reason};
+    if (error_is_set(error) || !check_settings(model, path, error)) return false;
+    Writer writer = {.model = model, .options = options, .error = &reason};
     writer.file = output_file_open(path, &reason);
     if (writer.file) write_file(&writer);
     bool written = output_file_close(writer.file, &reason);

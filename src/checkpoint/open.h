@@ -1,0 +1,13 @@
+/* open.h — open a model file of any format. */
+#ifndef METAL_LLM_OPEN_H
+#define METAL_LLM_OPEN_H
+
+#include "checkpoint.h"
+
+/* What a checkpoint is opened for: with the tokenizer alone, no weights need be there. */
+typedef enum CheckpointUse { USE_MODEL, USE_TOKENIZER } CheckpointUse;
+
+/* Open whatever `path` is. NULL and `error` on failure; release with checkpoint_close. */
+Checkpoint *checkpoint_open(const char *path, CheckpointUse use, LLMError *error);
+
+#endif

@@ -1,0 +1,125 @@
+/* architecture.h — an architecture as data: its settings and its tensors, under the names that GGUF
+ * files and Hugging Face folders have for them, and where they go.
+ */
+#ifndef METAL_LLM_ARCHITECTURE_H
+#define METAL_LLM_ARCHITECTURE_H
+
+#include "checkpoint/checkpoint.h"
+
+#include <string.h>
+
+/* The largest sizes of a model: no product of two of them overflows 64 bits, nor three times
+ * one 32. MOST_TOKENS, of checkpoint.h, is the vocabulary's. */
+enum {
+    MOST_LAYERS = 1 << 10,
+    MOST_HEADS = 1 << 16,
+    MOST_CHANNELS = 1 << 20,
+    MOST_INNER = 1 << 22,
+    MOST_CONTEXT = 1 << 24,
+};
+
+/* The sizes and switches of a model. */
+typedef struct ModelConfig {
+    uint32_t layers;
+    uint32_t heads;       /* nh */
+    uint32_t kv_heads;    /* nkv; GPT-2: nh */
+    uint32_t channels;    /* C; GPT-2: nh * hs */
+    uint32_t inner;       /* width of the feed-forward layer, usually 4 C */
+    uint32_t context;     /* positions the model was trained for */
+    uint32_t vocabulary;  /* V, without padding */
+    float epsilon;        /* of the norms */
+    bool scale_attention; /* divide scores by sqrt(hs) (GPT-2: true) */
+    bool scale_by_layer;  /* divide scores by layer + 1 too (GPT-2: false) */
+    bool tied;            /* the output is the token embedding */
+} ModelConfig;
+
+/* --- settings --- */
+
+typedef enum SettingKind { KIND_SIZE, KIND_NUMBER, KIND_SWITCH } SettingKind;
+
+enum { SPELLINGS = 4 };
+
+/* A setting that is honoured. */
+typedef struct SettingRow {
+    const char *what;                   /* for messages: "layers" */
+    const char *gguf;                   /* the key behind "ARCHITECTURE."; NULL: GGUF has none and
+                                           means the fallback; "": its tensors say it */
+    const char *huggingface[SPELLINGS]; /* in config.json: the first one that is there counts */
+    SettingKind kind;                   /* uint32_t, float or bool */
+    size_t into;                        /* offset in ModelConfig */
+    bool required;                      /* in GGUF files; config.json always has a default */
+    double fallback;                    /* where absent; 0 for a size that `settle` derives */
+    double most;                        /* sizes are from 1 to this; numbers above 0 to this */
+} SettingRow;
+
+/* A setting that must have one of these values where it is there, since others are not supported.
+ */
+typedef struct FixedSetting {
+    const char *gguf, *huggingface; /* one of the two is NULL */
+    const char *values;             /* "gelu_new|gelu_pytorch_tanh"; "": it must be absent */
+    const char *advice;             /* the end of the message */
+} FixedSetting;
+
+/* --- tensors --- */
+
+/* What a tensor becomes on the device: a matrix, stored as any type, or floats, stored as f32, f16
+ * or bf16. */
+typedef enum TensorForm {
+    FORM_MATRIX,       /* a Matrix */
+    FORM_FLOATS,       /* a DeviceBuffer of f32 */
+    FORM_NORM,         /* the weight of a Norm */
+    FORM_NORM_BIAS,    /* the bias of a Norm */
+    FORM_PRODUCT,      /* a part of a Product */
+    FORM_PRODUCT_BIAS, /* the bias of a part of a Product */
+} TensorForm;
+
+typedef enum TensorFlags {
+    TENSOR_CONV1D = 1,   /* Hugging Face stores it transposed, [in, out] */
+    TENSOR_OPTIONAL = 2, /* may be absent */
+    TENSOR_OUTPUT = 4,   /* only there, and then required, where the output is not tied */
+} TensorFlags;
+
+/* "{layer}" stands for the layer's number, and makes a row one of every layer. */
+typedef struct TensorRow {
+    const char *what;        /* for people: "attention norm" */
+    const char *gguf;        /* "blk.{layer}.attn_norm.weight" */
+    const char *huggingface; /* "transformer.h.{layer}.ln_1.weight" */
+    const char *shape;       /* in letters, outermost first: "3C C", or "C" for a vector */
+    TensorForm form;
+    unsigned flags;
+    size_t into;   /* offset in Weights, or in LayerWeights for a row of every layer */
+    uint32_t part; /* of the Product */
+} TensorRow;
+
+/* Rows and columns of a shape: C channels, I inner, T context, V vocabulary, each perhaps behind a
+ * factor of one digit. A vector has one row. */
+void shape_sizes(const char *shape, const ModelConfig *config, uint32_t *rows, uint32_t *columns);
+static inline bool shape_is_vector(const char *shape) {
+    return strchr(shape, ' ') == NULL;
+}
+static inline bool row_is_matrix(const TensorRow *row) {
+    return row->form == FORM_MATRIX || row->form == FORM_PRODUCT;
+}
+static inline bool row_is_per_layer(const TensorRow *row) {
+    return strstr(row->gguf, "{layer}") != NULL;
+}
+
+typedef struct Architecture {
+    const char *name;        /* in general.architecture and in model_type */
+    const char *title;       /* for people: "GPT-2" */
+    const char *base_prefix; /* which a model without its output head leaves out: "transformer." */
+    const SettingRow *settings; /* each list ends with a row of NULLs */
+    const FixedSetting *fixed;
+    const char *const *ignored; /* keys of config.json that change no logits */
+    const TensorRow *tensors;
+    const char *const *ignored_tensors; /* Hugging Face's names of buffers that are no weights */
+    /* Derive what is not given, and refuse what does not fit together. */
+    bool (*settle)(ModelConfig *config, const char *path, LLMError *error);
+} Architecture;
+
+extern const Architecture gpt2_architecture;
+
+/* The architecture that `path` says it has; NULL, and `error` with the names that there are. */
+const Architecture *architecture_find(const char *name, const char *path, LLMError *error);
+
+#endif
