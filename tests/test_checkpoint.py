@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import struct
+import subprocess
 
 import gguf
 import numpy
@@ -11,7 +12,7 @@ import pytest
 
 import models
 from checkpoints import check, declare, fields, opened, refusal, tokenizer_refusal
-from library import Error, Tokens
+from library import COMMAND, Error, Tokens
 from models import Config
 
 TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"]
@@ -774,3 +775,56 @@ def test_malformed_json(library, random, tmp_path, text):
         struct.pack("<Q", len(text)) + text.encode() + weights
     )
     refusal(library, folder)
+
+
+# --- what a verb does not use need not be there ---
+
+
+def command(*arguments, text=""):
+    """The standard output of metal-llm, which must succeed."""
+    return subprocess.run(
+        [COMMAND, *map(str, arguments)], input=text, capture_output=True, text=True, check=True
+    ).stdout
+
+
+@pytest.mark.parametrize("config", [True, False])
+def test_tokenize_without_weights(library, random, tmp_path, config):
+    tokenizer = models.small_tokenizer(300)
+    tensors = models.random_gpt2(Config(), random)
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors, tokenizer=tokenizer)
+    ids = command("tokenize", folder, text="the people<|endoftext|>").split()
+    assert ids[-1] == "299"
+    (folder / "model.safetensors").unlink()
+    if not config:
+        (folder / "config.json").unlink()
+    assert command("tokenize", folder, text="the people<|endoftext|>").split() == ids
+    assert command("detokenize", folder, text=" ".join(ids)) == "the people<|endoftext|>"
+    assert "in this folder" in refusal(library, folder)
+
+
+def test_gguf_with_a_vocabulary_only(library, tmp_path):
+    """As llama.cpp's ggml-vocab-gpt-2.gguf: keys and tokens, but no tensors."""
+    tokenizer, config = models.small_tokenizer(300), Config()
+    embedding = {"wte.weight": numpy.zeros((300, 64), numpy.float32)}
+    path = models.write_gguf(tmp_path / "vocab.gguf", config, embedding, tokenizer=tokenizer)
+    data = path.read_bytes()
+    start = data.index(struct.pack("<Q", 17) + b"token_embd.weight")
+    path.write_bytes(data[:8] + struct.pack("<Q", 0) + data[16:start])
+    ids = command("tokenize", path, text="the people").split()
+    assert command("detokenize", path, text=" ".join(ids)) == "the people"
+    assert "no weights" in refusal(library, path)
+
+
+def test_unusable_tokenizer(library, random, tmp_path):
+    """A model runs on token ids, and says what it is, whatever its tokenizer is."""
+    tokenizer, config = models.small_tokenizer(300), Config()
+    path = tmp_path / "model.gguf"
+    keys = replace_key("tokenizer.ggml.pre", "no-such-split", STRING)
+    tensors = models.random_gpt2(config, random)
+    models.write_gguf(path, config, tensors, tokenizer=tokenizer, keys=keys)
+    assert "no-such-split" in tokenizer_refusal(library, path)
+    assert "no-such-split" in command("info", path)
+    command("logits", path, "--tokens", "1,2,3", "-o", tmp_path / "out.npy")
+    for arguments in [("run", path, "the"), ("convert", path, tmp_path / "out.gguf")]:
+        result = subprocess.run([COMMAND, *arguments], capture_output=True, text=True)
+        assert result.returncode and "no-such-split" in result.stderr

@@ -299,6 +299,14 @@ static bool load_model(Checkpoint *checkpoint, const char *folder, LLMError *err
            load_generation_config(checkpoint, folder, error);
 }
 
+/* A tokenizer needs no config.json, but where there is one it tells how many ids the model has. */
+static bool load_vocabulary(Checkpoint *checkpoint, const char *folder, LLMError *error) {
+    LLMError problem = {0};
+    if (exists(folder, "config.json")) load_config(checkpoint, folder, &problem);
+    return problem.status != LLM_ERROR_MEMORY ||
+           error_set(error, LLM_ERROR_MEMORY, "%s", problem.message);
+}
+
 bool huggingface_load(Checkpoint *checkpoint, const char *folder, bool tensors, LLMError *error) {
     checkpoint->format = "Hugging Face";
     checkpoint->naming = HUGGINGFACE_NAMES;
@@ -307,6 +315,8 @@ bool huggingface_load(Checkpoint *checkpoint, const char *folder, bool tensors, 
                          "%s: there is no config.json in this folder; give the folder of a Hugging "
                          "Face model",
                          folder);
-    return (!tensors || load_model(checkpoint, folder, error)) &&
-           read_name(checkpoint, folder, error) && load_tokenizer(checkpoint, folder, error);
+    bool loaded = tensors ? load_model(checkpoint, folder, error)
+                          : load_vocabulary(checkpoint, folder, error);
+    return loaded && read_name(checkpoint, folder, error) &&
+           load_tokenizer(checkpoint, folder, error);
 }

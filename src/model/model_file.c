@@ -421,11 +421,6 @@ static bool read_tensors(Opening *opening) {
     const TensorIndex *index = &opening->checkpoint->tensors;
     const TensorRow *rows = opening->architecture->tensors;
     char name[MAX_NAME];
-    if (index->count == 0)
-        return error_set(opening->error, LLM_ERROR_FORMAT,
-                         "%s: there are no weights in it, only a vocabulary or less; it is no "
-                         "model that can be run",
-                         opening->checkpoint->path);
     opening->unprefixed = true;
     opening->unprefixed = !opening->gguf && find_row(opening, &rows[0], 0, name);
     if (opening->gguf) opening->file->config.tied = !index_find(index, "output.weight");
@@ -451,6 +446,14 @@ static bool read_ends(ModelFile *file, LLMError *error) {
     return true;
 }
 
+static bool check_weights(const Checkpoint *checkpoint, LLMError *error) {
+    return checkpoint->tensors.count > 0 ||
+           error_set(error, LLM_ERROR_FORMAT,
+                     "%s: there are no weights in it, only a vocabulary or less; it is no model "
+                     "that can be run",
+                     checkpoint->path);
+}
+
 static bool open_file(ModelFile *file, const char *path, LLMError *error) {
     file->checkpoint = checkpoint_open(path, USE_MODEL, error);
     if (!file->checkpoint) return false;
@@ -465,8 +468,8 @@ static bool open_file(ModelFile *file, const char *path, LLMError *error) {
                        .architecture = file->architecture,
                        .gguf = file->checkpoint->naming == GGUF_NAMES,
                        .error = error};
-    return file->architecture && read_config(&opening) && read_tensors(&opening) &&
-           read_ends(file, error);
+    return file->architecture && check_weights(file->checkpoint, error) && read_config(&opening) &&
+           read_tensors(&opening) && read_ends(file, error);
 }
 
 ModelFile *model_file_open(const char *path, LLMError *error) {

@@ -57,7 +57,8 @@ void tokenizer_free(Tokenizer *tokenizer); /* NULL is fine */
 /* --- from files: each returns a finished tokenizer, or NULL and `error` --- */
 
 /* A Hugging Face folder: tokenizer.json, or vocab.json with merges.txt (and added_tokens.json,
- * special_tokens_map.json, tokenizer_config.json where present). */
+ * special_tokens_map.json, tokenizer_config.json where present). A vocabulary of 0 is as many ids as
+ * the files have. */
 Tokenizer *tokenizer_open_folder(const char *folder, uint32_t vocabulary, LLMError *error);
 /* llm.c's gpt2_tokenizer.bin. It encodes too when it is GPT-2's own vocabulary. */
 Tokenizer *tokenizer_open_llmc(const char *path, LLMError *error);

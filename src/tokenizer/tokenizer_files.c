@@ -428,6 +428,23 @@ static bool build(FolderParser *parser) {
            tokenizer_finish(parser->tokenizer, &parser->problem);
 }
 
+/* One more than the highest id that the vocabulary or tokenizer.json's added tokens have, those
+ * aside that are far beyond the number of tokens: they are refused where they are added. */
+static uint32_t count_ids(const FolderParser *parser) {
+    const cJSON *json = parser->json[TOKENIZER_JSON], *record, *id;
+    const cJSON *vocabulary =
+        json ? member(member(json, "model"), "vocab") : parser->json[VOCAB_JSON];
+    double next = 1, most = 65536.0 + cJSON_GetArraySize(vocabulary);
+    cJSON_ArrayForEach(id, vocabulary) {
+        if (id->valuedouble >= next && id->valuedouble < most) next = id->valuedouble + 1;
+    }
+    cJSON_ArrayForEach(record, member(json, "added_tokens")) {
+        id = member(record, "id");
+        if (id && id->valuedouble >= next && id->valuedouble < most) next = id->valuedouble + 1;
+    }
+    return (uint32_t)next;
+}
+
 static bool parse_folder(FolderParser *parser) {
     bool is_single_file = parser->files[TOKENIZER_JSON].present;
     parser->reading = parser->files[VOCAB_JSON].present ? MERGES_TXT : VOCAB_JSON;
@@ -438,6 +455,7 @@ static bool parse_folder(FolderParser *parser) {
         bool is_json = which != MERGES_TXT && !(is_single_file && which == VOCAB_JSON);
         if (is_json && !parse_json(parser, which)) return false;
     }
+    if (parser->vocabulary == 0) parser->vocabulary = count_ids(parser);
     return check_tokenizer_json(parser, parser->json[TOKENIZER_JSON]) &&
            check_config(parser, parser->json[TOKENIZER_CONFIG_JSON]) &&
            collect_added_tokens(parser) && build(parser);
