@@ -46,17 +46,14 @@ static void print_group(const Group *group) {
     putchar('\n');
 }
 
-/* The rows of the table that have tensors, in the order of the forward pass. Returns their number;
- * `groups` has room for one a tensor. */
-static size_t list_groups(const ModelFile *model, Group *groups) {
-    size_t count = 0;
+/* groups[row of the table]; those of rows without tensors stay empty. */
+static void fill_groups(const ModelFile *model, Group *groups) {
     for (size_t i = 0; i < model->tensor_count; i++) {
         const ModelTensor *tensor = &model->tensors[i];
-        if (i == 0 || tensor->row != model->tensors[i - 1].row)
-            groups[count++].name = tensor->row->what;
-        add_tensor(&groups[count - 1], &tensor->tensor);
+        Group *group = &groups[tensor->row - model->architecture->tensors];
+        group->name = tensor->row->what;
+        add_tensor(group, &tensor->tensor);
     }
-    return count;
 }
 
 static void print_architecture(const ModelFile *model) {
@@ -86,12 +83,15 @@ static void print_tokenizer(const ModelFile *model) {
 }
 
 static void print_info(const ModelFile *model, LLMError *error) {
-    Group *groups = calloc(model->tensor_count, sizeof *groups);
+    size_t count = 0;
+    while (model->architecture->tensors[count].what)
+        count++;
+    Group *groups = calloc(count, sizeof *groups);
     if (!groups) {
-        error_memory(error, model->tensor_count * sizeof *groups);
+        error_memory(error, count * sizeof *groups);
         return;
     }
-    size_t count = list_groups(model, groups);
+    fill_groups(model, groups);
     double parameters = 0, bytes = 0;
     for (size_t i = 0; i < count; i++) {
         parameters += groups[i].parameters;
@@ -105,7 +105,7 @@ static void print_info(const ModelFile *model, LLMError *error) {
            model->config.tied ? ", output tied to the token embedding" : "");
     printf("tensors       %s\n", scaled_text(bytes, "B").text);
     for (size_t i = 0; i < count; i++)
-        print_group(&groups[i]);
+        if (groups[i].tensors > 0) print_group(&groups[i]);
     free(groups);
 }
 

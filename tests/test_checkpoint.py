@@ -824,7 +824,7 @@ def test_unusable_tokenizer(library, random, tmp_path):
     models.write_gguf(path, config, tensors, tokenizer=tokenizer, keys=keys)
     assert "no-such-split" in tokenizer_refusal(library, path)
     assert "no-such-split" in command("info", path)
-    command("logits", path, "--tokens", "1,2,3", "-o", tmp_path / "out.npy")
+    command("logits", path, "--tokens", "1 2 3", "-o", tmp_path / "out.npy")
     for arguments in [("run", path, "the"), ("convert", path, tmp_path / "out.gguf")]:
         result = subprocess.run([COMMAND, *arguments], capture_output=True, text=True)
         assert result.returncode and "no-such-split" in result.stderr

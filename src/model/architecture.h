@@ -79,7 +79,8 @@ typedef enum TensorFlags {
     TENSOR_OUTPUT = 4,   /* only there, and then required, where the output is not tied */
 } TensorFlags;
 
-/* "{layer}" stands for the layer's number, and makes a row one of every layer. */
+/* "{layer}" stands for the layer's number, and makes a row one of every layer; these rows follow
+ * each other. */
 typedef struct TensorRow {
     const char *what;        /* for people: "attention norm" */
     const char *gguf;        /* "blk.{layer}.attn_norm.weight" */

@@ -366,22 +366,30 @@ static bool place(Opening *opening, const TensorRow *row, uint32_t layer) {
     return true;
 }
 
-static uint32_t copies(const TensorRow *row, const ModelConfig *config) {
-    return row_is_per_layer(row) ? config->layers : 1;
+/* Layer by layer, each row of the layers in turn: `first` to before `end`. */
+static bool place_layers(Opening *opening, const TensorRow *first, const TensorRow *end) {
+    for (uint32_t layer = 0; layer < opening->file->config.layers; layer++)
+        for (const TensorRow *row = first; row < end; row++)
+            if (!place(opening, row, layer)) return false;
+    return true;
 }
 
 static bool place_all(Opening *opening) {
-    const ModelConfig *config = &opening->file->config;
-    const TensorRow *rows = opening->architecture->tensors;
-    size_t most = 0;
-    for (const TensorRow *row = rows; row->what; row++)
-        most += copies(row, config);
+    const TensorRow *row = opening->architecture->tensors, *end = row;
+    while (end->what)
+        end++;
+    size_t most = (size_t)(end - row) * opening->file->config.layers;
     opening->file->tensors = calloc(most, sizeof *opening->file->tensors);
     if (!opening->file->tensors)
         return error_memory(opening->error, most * sizeof *opening->file->tensors);
-    for (const TensorRow *row = rows; row->what; row++)
-        for (uint32_t layer = 0; layer < copies(row, config); layer++)
-            if (!place(opening, row, layer)) return false;
+    while (row < end) {
+        const TensorRow *next = row + 1;
+        while (row_is_per_layer(row) && next < end && row_is_per_layer(next))
+            next++;
+        if (row_is_per_layer(row) ? !place_layers(opening, row, next) : !place(opening, row, 0))
+            return false;
+        row = next;
+    }
     return true;
 }
 

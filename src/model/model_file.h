@@ -15,7 +15,8 @@ typedef struct ModelTensor {
 typedef struct ModelFile {
     const Architecture *architecture;
     ModelConfig config;
-    ModelTensor *tensors; /* [tensor_count], in the table's order, layer by layer of each row */
+    ModelTensor
+        *tensors; /* [tensor_count], in the table's order, its rows for layers layer by layer */
     size_t tensor_count;
     uint32_t end_of_text; /* the first of `ends`, UINT32_MAX where there is none */
     LLMTokens ends;       /* all tokens that end a text */
