@@ -329,6 +329,7 @@ def test_closed_pipe(tmp_path, ignored):
     path = write_reciter(tmp_path / "reciter.gguf", byte_tokens(b"x" * 120))
     previous = signal.signal(signal.SIGPIPE, signal.SIG_IGN if ignored else signal.SIG_DFL)
     read, write = os.pipe()
+    os.close(read)
     try:
         process = subprocess.Popen(
             [COMMAND, "run", path, "a"],
@@ -339,7 +340,6 @@ def test_closed_pipe(tmp_path, ignored):
         )
     finally:
         signal.signal(signal.SIGPIPE, previous)
-        os.close(read)
         os.close(write)
     err = process.communicate(timeout=60)[1].decode()
     assert process.returncode == -signal.SIGPIPE
