@@ -173,6 +173,7 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     if (!check_options(options, config, error)) return false;
     DeviceOptions device = {.threads = options->threads,
                             .profile = options->profile,
+                            .matmul = true,
                             .kernels = options->kernels,
                             .metal_device = options->metal_device,
                             .dry = dry};

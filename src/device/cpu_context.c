@@ -2,7 +2,7 @@
  * cores.
  *
  * A list of commands is one run of the thread pool, its commands the jobs. Matrix products go to
- * OpenBLAS, single-threaded, one panel of columns per chunk.
+ * OpenBLAS, one panel of columns per chunk.
  */
 #include "device_target.h"
 #include "thread_pool.h"
@@ -25,6 +25,7 @@ typedef struct CPUDevice {
     Device base;
     ThreadPool *pool;
     cpu_entry *const *entries; /* in the order of kernel_table */
+    bool multiplies;           /* cpu_matmul is open */
     uint32_t *chunks;          /* per command of the list being executed */
     uint32_t capacity;
 } CPUDevice;
@@ -74,6 +75,20 @@ static void describe(CPUDevice *device, const char *level) {
              threads, threads == 1 ? "" : "s", fewer, level);
 }
 
+static bool open_matmul(CPUDevice *device, LLMError *error) {
+    if (!device->multiplies)
+        device->multiplies = cpu_matmul_open(thread_pool_threads(device->pool), error);
+    return device->multiplies;
+}
+
+static void cpu_close(Device *base) {
+    CPUDevice *device = (CPUDevice *)base;
+    if (device->multiplies) cpu_matmul_close(thread_pool_threads(device->pool));
+    thread_pool_free(device->pool);
+    free(device->chunks);
+    free(device);
+}
+
 static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
     CPULevel level;
     if (!choose_level(&level)) {
@@ -92,14 +107,9 @@ static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
     device->base.facts = (DeviceFacts){
         .simd_width = 1, .simdgroups = UINT32_MAX, .byte_products = level.byte_products};
     describe(device, level.name);
-    return &device->base;
-}
-
-static void cpu_close(Device *base) {
-    CPUDevice *device = (CPUDevice *)base;
-    thread_pool_free(device->pool);
-    free(device->chunks);
-    free(device);
+    if (!options->matmul || open_matmul(device, error)) return &device->base;
+    cpu_close(&device->base);
+    return NULL;
 }
 
 /* --- memory --- */
@@ -243,7 +253,7 @@ static uint32_t kernel_chunks(const CPUDevice *device, const Command *command) {
 }
 
 static bool check_matmul(CPUDevice *device, const DeviceMatmul *matmul) {
-    if (matmul->type == MATMUL_F32) return cpu_matmul_open(&device->base.error);
+    if (matmul->type == MATMUL_F32) return open_matmul(device, &device->base.error);
     return device_fail(&device->base, LLM_ERROR_ARGUMENT,
                        "matmul: the CPU's library takes floats; dequantise first");
 }

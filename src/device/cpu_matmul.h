@@ -4,9 +4,11 @@
 
 #include "error.h"
 
-/* Open the library, for one thread per product; once per process, at the first product: opening
- * takes longer than the first token of a short prompt. False and `error` if it is missing. */
-bool cpu_matmul_open(LLMError *error);
+/* So many more threads will call cpu_matmul, one thread per product. The first call opens the
+ * library; a host program's own copy of it stays as it is. False and `error` if it is missing or
+ * there is no memory for its buffers. Close with the same number. */
+bool cpu_matmul_open(uint32_t threads, LLMError *error);
+void cpu_matmul_close(uint32_t threads);
 
 /* A product and its extents: out[M,N] = x[M,K] · weight[N,K]ᵀ, rows of `out` `stride` floats apart.
  */
@@ -16,7 +18,7 @@ typedef struct CPUMatmul {
     size_t M, N, K, stride;
 } CPUMatmul;
 
-/* Threads may call this side by side, after cpu_matmul_open. */
+/* Threads may call this side by side, between cpu_matmul_open and cpu_matmul_close. */
 void cpu_matmul(const CPUMatmul *product);
 
 #endif

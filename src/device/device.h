@@ -32,9 +32,11 @@ typedef struct DryRun {
 } DryRun;
 
 typedef struct DeviceOptions {
-    uint32_t threads;    /* CPU threads, 0: one per core */
-    uint64_t seed;       /* simt: order of the threads */
-    bool profile;        /* measure every kernel */
+    uint32_t threads; /* CPU threads, 0: one per core */
+    uint64_t seed;    /* simt: order of the threads */
+    bool profile;     /* measure every kernel */
+    bool matmul;      /* device_matmul will be called: what it needs is opened at once, not by the
+                         first of them */
     const char *kernels; /* a folder of .metal files instead of those built in; NULL: built in */
     void *metal_device;  /* metal: an id<MTLDevice> to use, NULL: the system's default */
     const DryRun *dry;   /* not a device but what it would be given to do; NULL: a device */

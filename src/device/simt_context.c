@@ -172,7 +172,7 @@ static void multiply(const DeviceMatmul *m, const float *x, const float *weight)
 }
 
 static void run_matmul(Device *device, const DeviceMatmul *m) {
-    if (!cpu_matmul_open(&device->error)) return;
+    if (!cpu_matmul_open(1, &device->error)) return;
     if (m->type == MATMUL_F32) {
         multiply(m, matrix(&m->x), matrix(&m->weight));
     } else {
@@ -185,6 +185,7 @@ static void run_matmul(Device *device, const DeviceMatmul *m) {
         free(x);
         free(weight);
     }
+    cpu_matmul_close(1);
     check_fences(m->out.buffer, "matmul", "out");
 }
 

@@ -88,6 +88,7 @@ class _Options(ctypes.Structure):
     """DeviceOptions of src/device/device.h."""
 
     _fields_ = [("threads", ctypes.c_uint32), ("seed", ctypes.c_uint64), ("profile", ctypes.c_bool)]
+    _fields_ += [("matmul", ctypes.c_bool)]
     _fields_ += [("kernels", ctypes.c_char_p), ("metal_device", ctypes.c_void_p)]
     _fields_ += [("dry", ctypes.c_void_p)]
 
@@ -169,7 +170,7 @@ class Device:
         self.name = name
         self.library = _load(name)
         kernels = kernels and str(kernels).encode()
-        self.options = _Options(thread_count, seed, profile, kernels, metal_device)
+        self.options = _Options(thread_count, seed, profile, False, kernels, metal_device)
         self.handle = None
         self._open()
 

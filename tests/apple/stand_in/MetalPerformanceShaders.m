@@ -196,7 +196,7 @@ static BOOL check(MPSMatrix *matrix, NSUInteger rows, NSUInteger columns, BOOL t
     const MPSMatrixMultiplication *m = multiplication;
     if (m->device != device) return [NSError errorWithText:"a product of another device"];
     LLMError error = {0};
-    if (!cpu_matmul_open(&error)) return [NSError errorWithText:error.message];
+    if (!cpu_matmul_open(1, &error)) return [NSError errorWithText:error.message];
     float *x = [left floatsTransposed:m->transposeLeft];
     float *weight = [right floatsTransposed:!m->transposeRight];
     cpu_matmul(&(CPUMatmul){
@@ -208,6 +208,7 @@ static BOOL check(MPSMatrix *matrix, NSUInteger rows, NSUInteger columns, BOOL t
         .K = m->interior,
         .stride = result->descriptor->rowBytes / sizeof(float),
     });
+    cpu_matmul_close(1);
     free(x);
     free(weight);
     if (![result->buffer isWhole]) stand_in_complain("a product wrote outside of its buffer");
