@@ -3,6 +3,7 @@
 #include "machine.h"
 #include "model.h"
 #include "options.h"
+#include "print.h"
 #include "profile.h"
 #include "tokens.h"
 #include "units.h"
@@ -172,8 +173,9 @@ static void print_table(const Bench *bench) {
     const LLMInfo *info = llm_info(bench->llm);
     double flops = prefill_flop(bench) * median(&bench->prefill);
     double bytes = decode_bytes(bench) * median(&bench->decode);
-    printf("model    %s, %s, %s parameters, %s of weights\n",
-           *info->name ? info->name : info->format, info->weights,
+    fputs("model    ", stdout);
+    print_name(stdout, *info->name ? info->name : info->format);
+    printf(", %s, %s parameters, %s of weights\n", info->weights,
            scaled_text((double)info->parameters, "").text,
            scaled_text((double)info->weight_bytes, "B").text);
     if (bench->rows > 1) printf("batch    %u rows\n", bench->rows);
@@ -242,7 +244,8 @@ static bool fit_context(Bench *bench, LLMError *error) {
     uint32_t depth = bench->depth;
     if (context < 3)
         return error_set(error, LLM_ERROR_CONTEXT,
-                         "a context of %u tokens leaves nothing to measure", context);
+                         "a context of %u token%s leaves nothing to measure", context,
+                         plural(context));
     if (!*prefill) *prefill = context > 512 ? 512 : context - 1;
     if (depth > context - 2)
         return error_set(error, LLM_ERROR_CONTEXT,
@@ -298,7 +301,7 @@ int verb_bench(Arguments *arguments) {
 
     LLMError error = {0};
     bench.rows = pipeline.batch;
-    bench.llm = model_open(arguments->values[0], &pipeline, &error);
+    bench.llm = model_open(arguments->model, &pipeline, &error);
     bench.tokens = calloc(bench.rows, sizeof *bench.tokens);
     if (!bench.tokens) error_memory(&error, bench.rows * sizeof *bench.tokens);
     if (!error_is_set(&error) && fit_context(&bench, &error)) measure(&bench, repetitions, &error);

@@ -3,6 +3,7 @@
 #include "bar.h"
 #include "model.h"
 #include "options.h"
+#include "print.h"
 #include "units.h"
 
 #include <dirent.h>
@@ -83,9 +84,10 @@ static void convert(const ModelFile *model, const char *path, TensorType type, L
     convert_to_gguf(model, path, &options, error);
     progress_end(&progress);
     struct stat file;
-    if (!error_is_set(error) && stat(path, &file) == 0)
-        printf("%s  %s, %s\n", path, tensor_type_name(type),
-               scaled_text((double)file.st_size, "B").text);
+    if (!error_is_set(error) && stat(path, &file) == 0) {
+        print_name(stdout, path);
+        printf("  %s, %s\n", tensor_type_name(type), scaled_text((double)file.st_size, "B").text);
+    }
 }
 
 int verb_convert(Arguments *arguments) {
@@ -96,13 +98,14 @@ int verb_convert(Arguments *arguments) {
     int status;
     TensorType type;
     if (!options_parse(arguments, options, COUNT(options), NULL, &status)) return status;
-    if (arguments->count < 2) return usage_error(arguments->verb, "IN and OUT.gguf are needed");
+    if (!arguments->model || !arguments->count)
+        return usage_error(arguments->verb, "IN and OUT.gguf are needed");
     if (!find_type(name, &type))
         return usage_error(arguments->verb, "--type takes f32, f16, q8_0 or q4_0, not '%s'", name);
 
     LLMError error = {0};
-    const char *in = arguments->values[0], *out = arguments->values[1];
-    ModelFile *model = check_output(in, out, &error) ? model_open_file(in, &error) : NULL;
+    const char *in = model_path(arguments->model, &error), *out = arguments->values[0];
+    ModelFile *model = in && check_output(in, out, &error) ? model_open_file(in, &error) : NULL;
     if (model) convert(model, out, type, &error);
     model_file_close(model);
     return exit_status(&error);

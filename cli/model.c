@@ -1,5 +1,5 @@
 #include "model.h"
-#include "verb.h"
+#include "print.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -15,13 +15,44 @@ static bool ends_with(const char *text, const char *end) {
     return size >= end_size && !strcmp(text + size - end_size, end);
 }
 
-bool names_a_model(const char *argument) {
-    if (access(argument, F_OK) == 0) return true;
+static bool is_written_as_path(const char *argument) {
     if (ends_with(argument, ".gguf") || ends_with(argument, ".bin") ||
         ends_with(argument, ".safetensors"))
         return true;
     bool is_path = argument[0] == '/' || argument[0] == '.';
     return strchr(argument, '/') && (is_path || !strpbrk(argument, " \t\n"));
+}
+
+static bool exists(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+/* --- models that have a name --- */
+
+const char *models_folder(LLMError *error) {
+    static char path[PATH_MAX];
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    int size = -1;
+    if (data && data[0] == '/') /* others are to be ignored, as the XDG rules say */
+        size = snprintf(path, sizeof path, "%s/metal-llm/models", data);
+    else if (home && *home)
+        size = snprintf(path, sizeof path, "%s/.local/share/metal-llm/models", home);
+    if (size > 0 && (size_t)size < sizeof path) return path;
+    error_set(error, LLM_ERROR_FILE,
+              "there is no folder for models: neither XDG_DATA_HOME nor HOME names one");
+    return NULL;
+}
+
+/* NAME.gguf or the folder NAME in the models folder; NULL if there is neither. */
+static const char *named_model(const char *name) {
+    static char path[PATH_MAX + 64];
+    const char *folder = models_folder(NULL);
+    if (!folder || !*name || strlen(name) > NAME_MAX || strchr(name, '/') || name[0] == '.')
+        return NULL;
+    snprintf(path, sizeof path, "%s/%s.gguf", folder, name);
+    if (exists(path)) return path;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return exists(path) ? path : NULL;
 }
 
 /* --- the default model --- */
@@ -55,7 +86,45 @@ static const char *default_model(LLMError *error) {
 }
 
 const char *model_path(const char *named, LLMError *error) {
-    return named ? named : default_model(error);
+    if (!named) return default_model(error);
+    if (exists(named) || is_written_as_path(named)) return named;
+    const char *path = named_model(named);
+    if (path) return path;
+    const char *folder = models_folder(error);
+    if (folder)
+        error_set(error, LLM_ERROR_FILE,
+                  "there is no model '%s': neither a file or folder, nor a name in %s (see "
+                  "metal-llm get)",
+                  named, folder);
+    return NULL;
+}
+
+/* A line on stderr, in the form of the statistics. */
+static void say(const char *name, const char *value, const char *rest) {
+    fprintf(stderr, "%-8s ", name);
+    print_name(stderr, value);
+    fprintf(stderr, "%s\n", rest);
+}
+
+const char *text_argument(Arguments *arguments, LLMError *error) {
+    const char *argument = arguments->count ? arguments->values[0] : NULL;
+    if (!argument || arguments->model) return argument;
+    if (!exists(argument) && is_written_as_path(argument)) {
+        error_set(error, LLM_ERROR_FILE,
+                  "%s: No such file or directory; if it is a text and not a model, give it on "
+                  "standard input",
+                  argument);
+        return NULL;
+    }
+    const char *path = exists(argument) ? argument : named_model(argument);
+    if (path) {
+        arguments->model = argument;
+        if (!is_written_as_path(argument)) say("model", path, "");
+        return NULL;
+    }
+    if (*argument && !strpbrk(argument, " \t\n"))
+        say("text", argument, ", which is no model's name");
+    return argument;
 }
 
 /* --- open --- */

@@ -4,12 +4,21 @@
 
 #include "checkpoint/open.h"
 #include "model/model_file.h"
+#include "verb.h"
 
-/* Whether an argument can only mean a model: it exists, or is written like a path to one. */
-bool names_a_model(const char *argument);
-/* `named`, or if that is NULL the default model, sought beside the program and where it is
- * installed. NULL and `error` if there is none. The result is valid until the next call. */
+/* The folder of models that have a name: $XDG_DATA_HOME/metal-llm/models, of the user. The result
+ * is valid until the next call; NULL and `error` where there is no home. */
+const char *models_folder(LLMError *error);
+
+/* The path that a name stands for: that of a file or folder, else of a model in the models folder;
+ * for NULL the default model, sought beside the program and where it is installed. NULL and `error`
+ * if there is none. The result is valid until the next call. */
 const char *model_path(const char *named, LLMError *error);
+
+/* For a verb whose text can be left out: the text, NULL if it is. A single argument is a model if
+ * it exists, is written as a path or is a name in the models folder, and the text if not; where
+ * that may surprise, it is said on stderr. */
+const char *text_argument(Arguments *arguments, LLMError *error);
 
 /* llm_pipeline_open of model_path(named); says on stderr which device was chosen. */
 LLMPipeline *model_open(const char *named, const LLMOptions *options, LLMError *error);

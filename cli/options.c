@@ -18,10 +18,14 @@ typedef struct Table {
     size_t count;
 } Table;
 
-static Table make_table(const Verb *verb, const Option *options, size_t count,
+static Table make_table(Arguments *arguments, const Option *options, size_t count,
                         LLMOptions *pipeline) {
-    Table table = {.verb = verb, .count = count};
-    if (count) memcpy(table.options, options, count * sizeof *options);
+    Table table = {.verb = arguments->verb};
+    if (arguments->verb->takes_model)
+        table.options[table.count++] = option_text(
+            "m", "MODEL", &arguments->model, "a file, a folder, or a name in the models folder");
+    if (count) memcpy(table.options + table.count, options, count * sizeof *options);
+    table.count += count;
     if (!pipeline) return table;
     static const ChoiceName devices[] = {{"metal", LLM_METAL},
                                          {"cuda", LLM_CUDA},
@@ -52,7 +56,7 @@ static Table make_table(const Verb *verb, const Option *options, size_t count,
         option_text("kernels", "DIR", &pipeline->kernels,
                     "a folder of .metal files to run instead of those built in (cuda, metal)"),
     };
-    memcpy(table.options + count, shared, sizeof shared);
+    memcpy(table.options + table.count, shared, sizeof shared);
     table.count += COUNT(shared);
     return table;
 }
@@ -238,7 +242,7 @@ static int accept_option(const Table *table, int code, const char *text) {
 
 bool options_parse(Arguments *arguments, const Option *options, size_t count, LLMOptions *pipeline,
                    int *status) {
-    const Table table = make_table(arguments->verb, options, count, pipeline);
+    const Table table = make_table(arguments, options, count, pipeline);
     const Getopt tables = getopt_tables(&table);
     int code;
     opterr = 0;
@@ -254,6 +258,10 @@ bool options_parse(Arguments *arguments, const Option *options, size_t count, LL
     }
     arguments->count -= optind;
     arguments->values += optind;
+    if (table.verb->takes_model && !arguments->model && arguments->count > table.verb->most) {
+        arguments->model = *arguments->values++;
+        arguments->count--;
+    }
     if (arguments->count <= table.verb->most) return true;
     *status = usage_error(table.verb, "there is no use for '%s'; put quotes round a text",
                           arguments->values[table.verb->most]);

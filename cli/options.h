@@ -39,6 +39,10 @@ typedef struct Option {
 static inline Option option_flag(const char *name, bool *target, const char *help) {
     return (Option){name, NULL, help, OPTION_FLAG, target, 0, 0, NULL};
 }
+static inline Option option_no_special(bool *target) {
+    return option_flag("no-special", target,
+                       "<|endoftext|> and the like in the text are text as any other");
+}
 static inline Option option_text(const char *name, const char *value, const char **target,
                                  const char *help) {
     return (Option){name, value, help, OPTION_TEXT, target, 0, 0, NULL};
@@ -64,8 +68,9 @@ static inline Option option_choice(const char *name, const char *value, LLMChoic
     return (Option){name, value, help, OPTION_CHOICE, target, 0, 0, choices};
 }
 
-/* Parse the options among the arguments into their targets, and leave the other arguments.
- * `pipeline`, unless NULL, adds the options of every verb that runs a model. True to go on; false
+/* Parse the options among the arguments into their targets, take the model out where there is one
+ * argument more than the verb has use for, and leave the others. `pipeline`, unless NULL, adds the
+ * options of every verb that runs a model. True to go on; false
  * if the verb is done, because of --help or of a mistake that has been reported, with the exit code
  * in *status. */
 bool options_parse(Arguments *arguments, const Option *options, size_t count, LLMOptions *pipeline,

@@ -1,8 +1,10 @@
 /* perplexity.c — how well a model predicts a text. */
+#include "model/llm_pipeline.h"
 #include "bar.h"
 #include "input.h"
 #include "model.h"
 #include "options.h"
+#include "print.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,15 +35,16 @@ static Score score_windows(LLMPipeline *llm, const LLMTokens *tokens, float *nat
     return score;
 }
 
-static bool check_score(const Score *score, const LLMTokens *tokens, LLMError *error) {
+static bool check_score(const LLMPipeline *llm, const Score *score, const LLMTokens *tokens,
+                        LLMError *error) {
     if (error_is_set(error)) return false;
     if (score->tokens == 0)
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "the text has %zu token%s, and no window of at least 2 to predict in",
-                         tokens->count, tokens->count == 1 ? "" : "s");
+                         tokens->count, plural(tokens->count));
     if (!isfinite(score->nats))
-        return error_set(error, LLM_ERROR_NUMERIC,
-                         "the loss is not a number: the model's weights are damaged");
+        return error_set(error, LLM_ERROR_NUMERIC, "the loss is not a number: %s",
+                         pipeline_nan_reason(llm));
     return true;
 }
 
@@ -55,14 +58,15 @@ static void print_score(const Score *score, size_t tokens, size_t bytes, uint32_
     printf("bits/byte   %.6f\n", score->nats / log(2) / (double)bytes);
 }
 
-static void measure(LLMPipeline *llm, const Bytes *text, LLMError *error) {
-    LLMTokens tokens = llm_encode_bytes(llm, text->data, text->size, 0, error);
+static void measure(LLMPipeline *llm, const Bytes *text, uint32_t flags, LLMError *error) {
+    LLMTokens tokens = llm_encode_bytes(llm, text->data, text->size, flags, error);
     if (error_is_set(error)) return;
     uint32_t context = llm_info(llm)->context;
     float *nats = calloc(context, sizeof *nats);
     if (!nats) error_memory(error, context * sizeof *nats);
     Score score = score_windows(llm, &tokens, nats, error);
-    if (check_score(&score, &tokens, error)) print_score(&score, tokens.count, text->size, context);
+    if (check_score(llm, &score, &tokens, error))
+        print_score(&score, tokens.count, text->size, context);
     free(nats);
     llm_tokens_free(&tokens);
 }
@@ -70,14 +74,15 @@ static void measure(LLMPipeline *llm, const Bytes *text, LLMError *error) {
 int verb_perplexity(Arguments *arguments) {
     LLMOptions pipeline = LLM_OPTIONS;
     int status;
-    if (!options_parse(arguments, NULL, 0, &pipeline, &status)) return status;
+    bool no_special = false;
+    const Option options[] = {option_no_special(&no_special)};
+    if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
     if (arguments->count == 0) return usage_error(arguments->verb, "FILE is missing");
 
     LLMError error = {0};
-    const char *model = arguments->count == 2 ? arguments->values[0] : NULL;
-    Bytes text = read_bytes(arguments->values[arguments->count - 1], &error);
-    LLMPipeline *llm = model_open(model, &pipeline, &error);
-    measure(llm, &text, &error);
+    Bytes text = read_bytes(arguments->values[0], &error);
+    LLMPipeline *llm = model_open(arguments->model, &pipeline, &error);
+    measure(llm, &text, no_special ? LLM_PLAIN_TEXT : 0, &error);
     llm_pipeline_close(llm);
     free(text.data);
     return exit_status(&error);

@@ -2,6 +2,7 @@
 #include "input.h"
 #include "model.h"
 #include "options.h"
+#include "print.h"
 #include "profile.h"
 #include "text_stream.h"
 #include "units.h"
@@ -18,6 +19,7 @@ typedef struct Run {
     LLMGeneration generation;
     LLMTokens tokens;
     TextStream stream;
+    uint32_t flags; /* of the prompt's encoding */
     uint32_t wanted;
     size_t prompt;        /* tokens */
     size_t generated;     /* tokens */
@@ -32,8 +34,11 @@ static void interrupt(int signal) {
     interrupted = 1;
 }
 
-/* The first Ctrl-C ends the text, a second one the program. */
+/* The first Ctrl-C ends the text, a second one the program; where the parent has it ignored, as
+ * nohup does, none. */
 static void catch_interrupts(void) {
+    struct sigaction before;
+    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler == SIG_IGN) return;
     sigaction(SIGINT,
               &(struct sigaction){.sa_handler = interrupt, .sa_flags = SA_RESTART | SA_RESETHAND},
               NULL);
@@ -59,18 +64,18 @@ static bool write_token(void *user, uint32_t row, uint32_t token) {
 
 /* Prompt and continuation to standard output. */
 static void generate(Run *run, const Bytes *prompt, const OptionTexts *stops, LLMError *error) {
-    run->tokens = llm_encode_bytes(run->llm, prompt->data, prompt->size, 0, error);
+    run->tokens = llm_encode_bytes(run->llm, prompt->data, prompt->size, run->flags, error);
     llm_generate(run->llm, &run->tokens, 0, &run->generation, error); /* checks, and adds nothing */
     if (error_is_set(error)) return;
     run->prompt = run->tokens.count;
-    run->stream = (TextStream){.error = error};
+    run->stream = text_stream_begin(error);
     text_stream_write(&run->stream, prompt->data, prompt->size);
     run->stream.stops = stops->texts;
     run->stream.stop_count = stops->count;
     run->begun = clock_seconds();
     catch_interrupts();
     llm_generate(run->llm, &run->tokens, run->wanted, &run->generation, error);
-    text_stream_end(&run->stream);
+    text_stream_end(&run->stream, "\n");
 }
 
 /* --- statistics --- */
@@ -82,15 +87,15 @@ static void print_end(const Run *run) {
     else if (run->stream.stopped)
         fputs("at a stop text\n", stderr);
     else if (run->tokens.count >= context)
-        fprintf(stderr, "the context of %u tokens is full\n", context);
+        fprintf(stderr, "the context of %u token%s is full\n", context, plural(context));
     else if (run->generated == run->wanted)
-        fprintf(stderr, "after %u tokens, see -n\n", run->wanted);
+        fprintf(stderr, "after %u token%s, see -n\n", run->wanted, plural(run->wanted));
     else
         fputs("end of text\n", stderr);
 }
 
 static void print_rate(const char *name, size_t tokens, double seconds) {
-    fprintf(stderr, "%-8s %zu token%s in %s", name, tokens, tokens == 1 ? "" : "s",
+    fprintf(stderr, "%-8s %zu token%s in %s", name, tokens, plural(tokens),
             duration_text(seconds).text);
     if (seconds > 0) fprintf(stderr, ", %s tokens/s", number_text((double)tokens / seconds).text);
     fputc('\n', stderr);
@@ -111,24 +116,11 @@ static void print_statistics(const Run *run) {
 
 /* --- the verb --- */
 
-/* MODEL PROMPT, or one of the two, or none. */
-static void sort_arguments(const Arguments *arguments, const char **model, const char **prompt) {
-    *model = NULL;
-    *prompt = "";
-    bool begins_with_model =
-        arguments->count == 2 || (arguments->count == 1 && names_a_model(arguments->values[0]));
-    if (begins_with_model) *model = arguments->values[0];
-    if (arguments->count > begins_with_model) *prompt = arguments->values[begins_with_model];
-}
-
+/* Standard input is taken for "-", and where there is no prompt if something is piped in. */
 static Bytes read_prompt(const char *prompt, LLMError *error) {
-    Bytes bytes;
-    if (strcmp(prompt, "-")) {
-        bytes = (Bytes){strdup(prompt), strlen(prompt)};
-        if (!bytes.data) error_memory(error, bytes.size);
-        return bytes;
-    }
-    bytes = read_bytes("-", error);
+    bool is_piped = prompt ? !strcmp(prompt, "-") : stdin_is_piped();
+    if (!is_piped) return copy_bytes(prompt ? prompt : "", error);
+    Bytes bytes = read_bytes("-", error);
     if (bytes.size && bytes.data[bytes.size - 1] == '\n') bytes.size--;
     return bytes;
 }
@@ -144,6 +136,7 @@ int verb_run(Arguments *arguments) {
                                   .on_token = write_token,
                                   .user = &run};
     LLMOptions pipeline = LLM_OPTIONS;
+    bool no_special = false;
     OptionTexts stops = {0};
     const Option options[] = {
         option_uint32("n", "N", &run.wanted, 1, UINT32_MAX, "most tokens to generate"),
@@ -152,21 +145,23 @@ int verb_run(Arguments *arguments) {
         option_uint32("top-k", "K", &generation->top_k, 0, UINT32_MAX,
                       "choose among the K likeliest tokens; 0: all"),
         option_float("top-p", "P", &generation->top_p, 0, 1,
-                     "of those, the likeliest that make up P of the probability"),
+                     "of those, the likeliest that make up P of the probability; 0: one"),
         option_uint64("seed", "S", &generation->seed,
                       "of the random choices (default: a fresh one, which is printed)"),
         option_texts("stop", "TEXT", &stops, "end before this text; may be given several times"),
+        option_no_special(&no_special),
         option_flag("ignore-eos", &generation->ignore_end, "go on after the end-of-text token"),
         option_flag("profile", &pipeline.profile, "time every kernel"),
     };
     int status;
     if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
+    if (generation->top_p == 0) generation->temperature = 0;
 
     LLMError error = {0};
-    const char *model, *prompt;
-    sort_arguments(arguments, &model, &prompt);
+    const char *prompt = text_argument(arguments, &error);
     Bytes bytes = read_prompt(prompt, &error);
-    run.llm = model_open(model, &pipeline, &error);
+    run.flags = no_special ? LLM_PLAIN_TEXT : 0;
+    run.llm = model_open(arguments->model, &pipeline, &error);
     generate(&run, &bytes, &stops, &error);
     if (!error_is_set(&error)) {
         print_statistics(&run);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Bytes at the end of the text that begin a UTF-8 character without completing it. */
 static size_t unfinished_character(const char *text, size_t size) {
@@ -56,12 +57,17 @@ static bool append(TextStream *stream, const char *bytes, size_t size) {
 
 static bool write_first(TextStream *stream, size_t size) {
     if (size == 0) return true;
+    if (stream->is_terminal) make_printable(stream->waiting, size, "\n\t");
     if (fwrite(stream->waiting, 1, size, stdout) != size || fflush(stdout))
         return error_set(stream->error, LLM_ERROR_FILE, "the text cannot be written: %s",
                          strerror(errno));
     stream->count -= size;
     memmove(stream->waiting, stream->waiting + size, stream->count);
     return true;
+}
+
+TextStream text_stream_begin(LLMError *error) {
+    return (TextStream){.error = error, .is_terminal = isatty(STDOUT_FILENO)};
 }
 
 bool text_stream_write(TextStream *stream, const char *bytes, size_t size) {
@@ -77,7 +83,7 @@ bool text_stream_write(TextStream *stream, const char *bytes, size_t size) {
     return write_first(stream, ready - unfinished_character(stream->waiting, ready));
 }
 
-void text_stream_end(TextStream *stream) {
-    if (append(stream, "\n", 1)) write_first(stream, stream->count);
+void text_stream_end(TextStream *stream, const char *tail) {
+    if (append(stream, tail, strlen(tail))) write_first(stream, stream->count);
     free(stream->waiting);
 }

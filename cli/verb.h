@@ -11,25 +11,29 @@ enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 typedef struct Verb Verb;
 
-/* What follows the verb, NULL at its end; after options_parse, those of it that are not options. */
+/* What follows the verb, NULL at its end; after options_parse, those of it that are neither options
+ * nor the model. */
 typedef struct Arguments {
     const Verb *verb;
     int count;
     char **values;
+    const char *model; /* as it was named, by -m or as the first argument; NULL: the default */
 } Arguments;
 
 struct Verb {
     const char *name;
-    const char *synopsis;             /* its arguments, "[MODEL] FILE" */
+    const char *synopsis;             /* its arguments, "[-m MODEL] FILE" */
     const char *summary;              /* half a line */
     const char *help;                 /* a paragraph, for --help */
-    int most;                         /* arguments that are not options */
+    bool takes_model;                 /* -m MODEL, or MODEL as the first argument */
+    int most;                         /* other arguments that are not options */
     int (*run)(Arguments *arguments); /* returns the exit code */
 };
 
 int verb_bench(Arguments *arguments);
 int verb_convert(Arguments *arguments);
 int verb_detokenize(Arguments *arguments);
+int verb_get(Arguments *arguments);
 int verb_info(Arguments *arguments);
 int verb_kernels(Arguments *arguments);
 int verb_logits(Arguments *arguments);

@@ -2,16 +2,51 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+static bool is_kept(char c, const char *kept) {
+    return c && strchr(kept, c);
+}
+
+void make_printable(char *text, size_t size, const char *kept) {
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool is_control = c < ' ' || c == 0x7F;
+        if (is_control && !is_kept(text[i], kept)) text[i] = '?';
+        /* U+0080 to U+009F: a terminal takes U+009B for an escape and '[' */
+        bool is_c1 = c == 0xC2 && i + 1 < size && (unsigned char)text[i + 1] >= 0x80 &&
+                     (unsigned char)text[i + 1] < 0xA0;
+        if (is_c1) text[i] = text[i + 1] = '?';
+    }
+}
+
+/* Copy a message that may be too long: what is cut out is its middle, since a long path stands
+ * before the reason. */
+static void copy_shortened(char *out, size_t size, const char *message) {
+    static const char gap[] = "...";
+    size_t length = strlen(message), head = size / 3;
+    if (length < size) {
+        memcpy(out, message, length + 1);
+        return;
+    }
+    while (((unsigned char)message[head] & 0xC0) == 0x80) /* inside a character */
+        head--;
+    const char *tail = message + length - (size - 1 - strlen(gap) - head);
+    while (((unsigned char)*tail & 0xC0) == 0x80)
+        tail++;
+    snprintf(out, size, "%.*s%s%s", (int)head, message, gap, tail);
+}
 
 bool error_set(LLMError *error, LLMStatus status, const char *format, ...) {
+    char message[8192]; /* with a path or two of PATH_MAX */
     if (!error || error->status != LLM_OK) return false;
     error->status = status;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    for (char *c = error->message; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
+    make_printable(message, strlen(message), "");
+    copy_shortened(error->message, sizeof error->message, message);
     return false;
 }
 

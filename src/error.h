@@ -6,9 +6,14 @@
 
 /* Record the first error; later ones are consequences and are dropped. Always returns false, so a
  * function can `return error_set(...)`. `error` may be NULL. Control characters in the message
- * (a hostile file's names) are replaced by '?', so that it stays one line. */
+ * (a hostile file's names) are replaced by '?', so that it stays one line; of one that is too long
+ * the middle is left out. */
 bool error_set(LLMError *error, LLMStatus status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Replace the control characters among `size` bytes, UTF-8 or not, by '?': on a terminal they could
+ * clear the screen, or pretend to be another line. Those of `kept`, such as "\n\t", stay. */
+void make_printable(char *text, size_t size, const char *kept);
 
 /* error_set for an allocation of `bytes` that failed. Returns NULL. */
 void *error_memory(LLMError *error, size_t bytes);

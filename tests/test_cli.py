@@ -26,11 +26,14 @@ from models import Config
 from toolchain import KERNELS, kernel_files, kernels_of
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
-VERBS = ["run", "tokenize", "detokenize", "logits", "perplexity", "info", "kernels", "bench"]
+MODEL_VERBS = ["run", "tokenize", "detokenize", "logits", "perplexity", "info", "bench"]
+VERBS = [*MODEL_VERBS, "convert", "kernels", "get"]
 
 # The sanitizers' run of the tests preloads its runtime into Python and lets Python leak; the command
 # has its own runtime, and may not.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "ASAN_OPTIONS")}
+
+SAID = ("device ", "model ", "text ")  # lines on stderr about what was chosen
 
 Result = collections.namedtuple("Result", "code out err")
 
@@ -61,7 +64,7 @@ def fail(*arguments, code=FAILURE, **options):
     result = run(*arguments, **options)
     assert result.code == code, result
     assert not result.out
-    (line,) = [line for line in result.err.splitlines() if not line.startswith("device ")]
+    (line,) = [line for line in result.err.splitlines() if not line.startswith(SAID)]
     assert line.startswith("metal-llm"), line
     return line
 
@@ -441,7 +444,74 @@ def test_path_is_a_model(program, tmp_path, name):
 
 def test_existing_file_is_a_model(tmp_path, model):
     model.path.rename(tmp_path / "gpt")
-    assert run("run", "gpt", "-n", 1, cwd=tmp_path).code == 0
+    result = run("run", "gpt", "-n", 1, cwd=tmp_path)
+    assert result.code == 0 and statistics(result.err)["model"] == "gpt"
+
+
+def test_word_is_a_text(program, tmp_path):
+    """Which may surprise, and is said; of a sentence it is clear."""
+    command = program(tmp_path / "bin" / "metal-llm", tmp_path / "models" / "tales.gguf")
+    for text, said in [("Once", True), ("Once upon", False)]:
+        result = run("run", text, "--temp", 0, "-n", 2, command=command)
+        assert result.out == text.encode() + b"xx\n"
+        assert ("text" in statistics(result.err)) == said
+    assert "Once, which is no model" in run("run", "Once", "-n", 1, command=command).err
+
+
+def test_text_that_looks_like_a_path(program, tmp_path):
+    command = program(tmp_path / "bin" / "metal-llm", tmp_path / "models" / "tales.gguf")
+    line = fail("run", "and/or", command=command)
+    assert "and/or: No such file" in line and "if it is a text" in line and "standard input" in line
+    assert generate("--temp", 0, "-n", 2, input=b"and/or", command=command) == b"and/orxx"
+
+
+def test_piped_prompt(model, tmp_path):
+    """Is taken where there is no other; /dev/null is none."""
+    path = write_reciter(tmp_path / "reciter.gguf", byte_tokens(b"xyz"), prompt="Once")
+    arguments = ["run", path, "--temp", 0, "-n", 2]
+    assert succeed(*arguments, input=b"Once\n") == b"Oncexy\n"
+    assert succeed(*arguments[:1], "-m", *arguments[1:], input=b"Once\n") == b"Oncexy\n"
+    (tmp_path / "prompt").write_bytes(b"Once\n")
+    with open(tmp_path / "prompt", "rb") as file:
+        assert succeed(*arguments, input=None, stdin=file) == b"Oncexy\n"
+    assert succeed("run", path, "Ones", *arguments[2:], input=b"Once\n").startswith(b"Ones")
+    assert b"Once" not in succeed(*arguments, input=None, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def models_folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(ENVIRONMENT, "XDG_DATA_HOME", str(tmp_path / "data"))
+    folder = tmp_path / "data" / "metal-llm" / "models"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("verb", [*MODEL_VERBS, "convert"])
+def test_named_model(model, models_folder, tmp_path, verb):
+    """By -m and as the first argument; a file of that name comes first."""
+    model.path.rename(models_folder / "small.gguf")
+    arguments = {"logits": ["--tokens", "1", "-o", "x"], "perplexity": ["text"], "convert": ["out.gguf"]}
+    arguments |= {"run": ["text", "-n", "1"], "tokenize": ["text"], "bench": ["-r", "1", "-n", "2", "-p", "2"]}
+    (tmp_path / "text").write_text("The river went down to the hills.")
+    for named in (["-m", "small"], ["small"]):
+        succeed(verb, *named, *arguments.get(verb, []), input=b"1 2", cwd=tmp_path)
+    (tmp_path / "small").write_text("no model")
+    line = fail(verb, "small", *arguments.get(verb, []), input=b"1 2", cwd=tmp_path)
+    assert "small: not a model" in line
+
+
+def test_named_folder(models_folder, tmp_path, random):
+    models.write_huggingface(models_folder / "tiny", Config(), models.random_gpt2(Config(), random))
+    assert b"Hugging Face" in succeed("info", "tiny")
+    for name in ["", ".", "..", "tiny/.", "x" * 300]:
+        assert "there is no model" in fail("info", "-m", name, cwd=models_folder.parent) or name in (".", "..", "tiny/.")
+
+
+def test_single_name_is_a_model(models_folder):
+    write_reciter(models_folder / "small.gguf", byte_tokens(b"xyz"))
+    result = run("run", "small", "--temp", 0, "-n", 2)
+    assert result.out == b"xy\n" and statistics(result.err)["model"].endswith("models/small.gguf")
+    assert run("run", "small talk", "-m", "small", "--temp", 0, "-n", 1).out.startswith(b"small talk")
 
 
 # --- tokenize, detokenize ---
@@ -756,11 +826,18 @@ def test_wrong_choices(model):
     assert "'abacus'" in fail("run", model.path, "a", "--device", "abacus", code=USAGE)
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "kernels"])
+OTHER_ARGUMENTS = {"logits": ["--tokens", "1", "-o", "x"], "perplexity": [__file__], "convert": ["out.gguf"]}
+
+
+@pytest.mark.parametrize("verb", [*MODEL_VERBS, "convert"])
 def test_missing_model(tmp_path, verb):
-    arguments = {"logits": ["--tokens", "1", "-o", "x"], "perplexity": [__file__]}.get(verb, [])
-    line = fail(verb, tmp_path / "absent.gguf", *arguments)
-    assert "absent.gguf" in line and "No such file" in line
+    arguments = OTHER_ARGUMENTS.get(verb, [])
+    for named in ([tmp_path / "absent.gguf"], ["-m", tmp_path / "absent.gguf"]):
+        line = fail(verb, *named, *arguments, cwd=tmp_path)
+        assert "absent.gguf" in line and "No such file" in line
+    line = fail(verb, "-m", "absent", *arguments, cwd=tmp_path)
+    assert "there is no model 'absent'" in line and "metal-llm/models" in line
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("verb", ["run", "info", "tokenize", "bench"])
