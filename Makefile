@@ -322,12 +322,27 @@ $(BUILD)/%.o: $(BUILD)/%.c
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
-$(BUILD)/libmetal-llm.a: $(objects)
+# Only the functions of metal_llm.h are visible, in the shared library and in the static one, which
+# is a single object for that. (From another system, an archive for Apple's is what ar makes of it.)
+native  := $(filter $(OS),$(shell uname -s))
+OBJCOPY ?= objcopy
+
+$(BUILD)/whole/metal-llm.o: $(objects)
+	@mkdir -p $(@D)
+	@echo '  LD   $@'
+ifeq ($(OS),Darwin)
+	@echo '_llm_*' > $(@D)/exports.list
+	@ld -r -exported_symbols_list $(@D)/exports.list $^ -o $@
+else
+	@$(CC) -r -nostdlib $^ -o $@
+	@$(OBJCOPY) --wildcard --keep-global-symbol='llm_*' $@
+endif
+
+$(BUILD)/libmetal-llm.a: $(if $(native),$(BUILD)/whole/metal-llm.o,$(objects))
 	@rm -f $@
 	@echo '  AR   $@'
 	@$(AR) rcs $@ $^
 
-# Only the functions of metal_llm.h are visible.
 $(BUILD)/libmetal-llm.so: $(objects)
 	@echo '{ global: llm_*; local: *; };' > $(BUILD)/exports.map
 	@echo '  CC   $@'
@@ -344,7 +359,7 @@ $(BUILD)/libmetal_llm_internal.so: $(objects)
 	@echo '  CC   $@'
 	@$(CC) $(CFLAGS) -shared $^ $(LDLIBS) -o $@
 
-$(BUILD)/metal-llm: $(command_objects) $(BUILD)/libmetal-llm.a
+$(BUILD)/metal-llm: $(command_objects) $(objects)
 	@echo '  CC   $@'
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
@@ -386,7 +401,7 @@ build-ios: $(APPLE)/done
 	@+$(call for_apple,iOS,ios,ios.16.0,ios16.0) build/ios/libmetal-llm.a
 	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/ios/libmetal-llm.a tests/apple/symbols.txt
 
-$(BUILD)/families: tests/apple/families.c $(BUILD)/libmetal-llm.a
+$(BUILD)/families: tests/apple/families.c $(objects)
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
 
@@ -406,6 +421,14 @@ sources:
 
 root := $(DESTDIR)$(PREFIX)
 
+# A program finds the shared library where it was installed, unless every program looks there anyway.
+# pkg-config --static links the static one first, so that nothing is wanted of the shared one.
+rpath     := $(if $(filter Darwin,$(OS))$(filter /usr /usr/local,$(PREFIX)),,-Wl$(comma)-rpath$(comma)$${libdir})
+as_needed := -Wl,$(if $(filter Darwin,$(OS)),-dead_strip_dylibs,--as-needed)
+pc_files  := metal-llm.pc metal-llm-shared.pc
+fill_pc    = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@AS_NEEDED@|$(as_needed)|' \
+    -e 's|@RPATH@|$(rpath)|' -e 's|@LIBS@|$(filter-out -lcjson -lpcre2-8,$(LDLIBS))|'
+
 install: build
 	install -d $(addprefix $(root)/,bin include lib/pkgconfig share/metal-llm)
 	install -m 755 $(BUILD)/metal-llm $(metal_check) $(root)/bin
@@ -413,14 +436,13 @@ install: build
 	install -m 644 $(BUILD)/libmetal-llm.a $(root)/lib
 	install -m 755 $(BUILD)/$(SHARED) $(root)/lib/$(SONAME)
 	ln -sf $(SONAME) $(root)/lib/$(SHARED)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
-	    -e 's|@LIBS@|$(filter-out -lcjson -lpcre2-8,$(LDLIBS))|' metal-llm.pc.in > $(root)/lib/pkgconfig/metal-llm.pc
+	$(foreach pc,$(pc_files),$(fill_pc) $(pc).in > $(root)/lib/pkgconfig/$(pc);)
 	$(foreach model,$(wildcard models/tales.gguf),install -m 644 $(model) $(root)/share/metal-llm)
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true # where there is one, and we may
 
 uninstall:
 	rm -f $(addprefix $(root)/,bin/metal-llm bin/metal-check include/metal_llm.h lib/libmetal-llm.a lib/$(SONAME) lib/$(SHARED) \
-	    lib/pkgconfig/metal-llm.pc share/metal-llm/tales.gguf)
+	    $(addprefix lib/pkgconfig/,$(pc_files)) share/metal-llm/tales.gguf)
 	-rmdir $(root)/share/metal-llm
 
 clean:

@@ -78,31 +78,31 @@ def test_shared(prefix, tmp_path):
     build(prefix, tmp_path / "quickstart", *pkg_config(prefix, "--libs"))
     needed = run("readelf", "-d", tmp_path / "quickstart")
     assert f"[libmetal-llm.so.{SERIES}]" in needed and "openblas" not in needed
-    check(tmp_path / "quickstart", tmp_path, LD_LIBRARY_PATH=prefix / "lib")
+    check(tmp_path / "quickstart", tmp_path)  # it finds the library where it was installed
 
 
-def test_static(tmp_path):
-    prefix = tmp_path / "static"
-    make("install", prefix)
-    for shared in (prefix / "lib").glob("*.so*"):
-        shared.unlink()
+def test_static(prefix, tmp_path):
     build(prefix, tmp_path / "quickstart", *pkg_config(prefix, "--static", "--libs"))
+    assert "libmetal-llm" not in run("readelf", "-d", tmp_path / "quickstart")
     check(tmp_path / "quickstart", tmp_path)
 
 
-def test_only_the_interface_is_exported(prefix):
-    symbols = run("nm", "-D", "--defined-only", prefix / "lib" / "libmetal-llm.so").splitlines()
-    names = {line.split()[2] for line in symbols}
-    assert "llm_generate" in names
-    assert all(name.startswith("llm_") for name in names), names
+@pytest.mark.parametrize("library, options", [("libmetal-llm.so", ["-D"]), ("libmetal-llm.a", ["--extern-only"])])
+def test_only_the_interface_is_exported(prefix, library, options):
+    symbols = run("nm", *options, "--defined-only", prefix / "lib" / library).splitlines()
+    names = {line.split()[2] for line in symbols if len(line.split()) == 3}
+    header = re.sub(r"static inline.*?\n}", "", HEADER, flags=re.DOTALL)
+    assert names == set(re.findall(r"\b(llm_\w+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL))) - {
+        "llm_options",
+        "llm_generation",
+    }
 
 
 def test_wrong_use(prefix, tmp_path):
     build(prefix, tmp_path / "quickstart", *pkg_config(prefix, "--libs"))
-    environment = ENVIRONMENT | {"LD_LIBRARY_PATH": str(prefix / "lib")}
     for arguments, code, words in [([], 2, "usage"), (["absent.gguf"], 1, "absent.gguf")]:
         command = [tmp_path / "quickstart", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True)
+        done = subprocess.run(command, env=ENVIRONMENT, capture_output=True)
         assert done.returncode == code and not done.stdout
         assert words in done.stderr.decode() and done.stderr.count(b"\n") == 1
 
@@ -118,9 +118,11 @@ def test_install_and_uninstall(tmp_path):
         "lib/libmetal-llm.a",
         "lib/libmetal-llm.so",
         f"lib/libmetal-llm.so.{SERIES}",
+        "lib/pkgconfig/metal-llm-shared.pc",
         "lib/pkgconfig/metal-llm.pc",
     }
     description = (tmp_path / "opt/llm/lib/pkgconfig/metal-llm.pc").read_text()
     assert "prefix=/opt/llm\n" in description and str(tmp_path) not in description
+    assert "-rpath,${libdir}" in (tmp_path / "opt/llm/lib/pkgconfig/metal-llm-shared.pc").read_text()
     make("uninstall", "/opt/llm", tmp_path)
     assert not files(tmp_path)
