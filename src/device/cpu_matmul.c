@@ -32,14 +32,15 @@ void cpu_matmul(const CPUMatmul *p) {
 
 /* Where OpenBLAS may be, and how many threads may call it at a time: it prints if there are more
  * than it was built for. Debian's serial build first: it starts no threads of its own, and a host
- * program that has OpenBLAS too has another copy. */
+ * program that has OpenBLAS too has another copy; but it locks nothing, and two threads that begin
+ * a product at the same moment take the same buffer. */
 typedef struct Library {
     const char *path;
     uint32_t callers;
 } Library;
 static const Library libraries[] = {
-    {"/usr/lib/x86_64-linux-gnu/openblas-serial/libopenblas.so.0", 128},
-    {"/usr/lib/aarch64-linux-gnu/openblas-serial/libopenblas.so.0", 128},
+    {"/usr/lib/x86_64-linux-gnu/openblas-serial/libopenblas.so.0", 1},
+    {"/usr/lib/aarch64-linux-gnu/openblas-serial/libopenblas.so.0", 1},
     {"libopenblas.so.0", 48},
 };
 enum { SERIAL_LIBRARIES = 2, LIBRARIES = sizeof libraries / sizeof *libraries };
