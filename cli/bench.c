@@ -1,5 +1,5 @@
 /* bench.c — tokens per second of prefill and decode, on the path that `run` takes. */
-#include "model/llm_pipeline.h"
+#include "model/pipeline.h"
 #include "machine.h"
 #include "model.h"
 #include "options.h"
@@ -35,11 +35,11 @@ typedef struct Bench {
 } Bench;
 
 /* One call of llm_generate_batch. */
-typedef struct Pass {
+typedef struct Lap {
     uint32_t rows;
     double start, first, last; /* moments: the call, the first and the last token of all rows */
     uint64_t checksum;
-} Pass;
+} Lap;
 
 /* --- measuring --- */
 
@@ -51,7 +51,7 @@ static uint64_t hash_token(uint64_t hash, uint32_t token) {
 }
 
 static bool note_token(void *user, uint32_t row, uint32_t token) {
-    Pass *pass = user;
+    Lap *pass = user;
     pass->checksum = hash_token(pass->checksum, token);
     if (row + 1 < pass->rows) return true;
     pass->last = clock_seconds();
@@ -75,9 +75,9 @@ static void fill_prompts(Bench *bench, uint32_t count, LLMError *error) {
 }
 
 /* A prompt of random tokens, and `count` tokens after it. */
-static Pass run_pass(Bench *bench, uint32_t prompt, uint32_t count, LLMError *error) {
+static Lap run_pass(Bench *bench, uint32_t prompt, uint32_t count, LLMError *error) {
     fill_prompts(bench, prompt, error);
-    Pass pass = {.rows = bench->rows, .start = clock_seconds(), .checksum = 0xcbf29ce484222325};
+    Lap pass = {.rows = bench->rows, .start = clock_seconds(), .checksum = 0xcbf29ce484222325};
     LLMGeneration generation = {.size = sizeof generation,
                                 .temperature = bench->temperature,
                                 .top_k = 40,
@@ -117,9 +117,9 @@ static void measure(Bench *bench, uint32_t repetitions, LLMError *error) {
     run_pass(bench, bench->prefill.tokens, 2, error); /* warms up */
     llm_timings_reset(bench->llm);
     for (uint32_t i = 0; i < repetitions && !error_is_set(error); i++) {
-        Pass prefill = run_pass(bench, bench->prefill.tokens, 1, error);
+        Lap prefill = run_pass(bench, bench->prefill.tokens, 1, error);
         add_rate(&bench->prefill, rows * bench->prefill.tokens, prefill.first - prefill.start);
-        Pass decode = run_pass(bench, bench->depth, bench->decode.tokens + 1, error);
+        Lap decode = run_pass(bench, bench->depth, bench->decode.tokens + 1, error);
         check_repeats(bench, decode.checksum, error);
         add_rate(&bench->decode, rows * bench->decode.tokens, decode.last - decode.first);
     }

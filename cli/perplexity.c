@@ -1,5 +1,5 @@
 /* perplexity.c — how well a model predicts a text. */
-#include "model/llm_pipeline.h"
+#include "model/pipeline.h"
 #include "bar.h"
 #include "input.h"
 #include "model.h"

@@ -1,5 +1,6 @@
 /* generate.c — prefill a prompt, decode token by token, logits and losses of a text. */
-#include "model/llm_pipeline.h"
+#include "kernel_constants.h"
+#include "model/pipeline.h"
 #include "sized.h"
 #include "tokens.h"
 
@@ -32,10 +33,10 @@ bool pipeline_check_ids(const LLMPipeline *llm, const LLMTokens *tokens, LLMErro
 
 static bool check_tokens(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
     if (!pipeline_check_ids(llm, tokens, error)) return false;
-    if (tokens->count <= llm->capacity) return true;
+    if (tokens->count <= llm->run.sizes.capacity) return true;
     return error_set(error, LLM_ERROR_CONTEXT,
                      "the prompt has %zu tokens, more than the context of %u", tokens->count,
-                     llm->capacity);
+                     llm->run.sizes.capacity);
 }
 
 static bool begin_if_empty(const LLMPipeline *llm, LLMTokens *tokens, LLMError *error) {
@@ -78,8 +79,8 @@ static void write_piece(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows
         for (uint32_t t = 0; t < T; t++)
             ids[(size_t)b * T + t] = t < counts[b] ? tokens[b].ids[begin + t] : 0;
     }
-    device_write(llm->prompt, 0, ids, (size_t)rows * T * sizeof *ids);
-    device_write(llm->counts, 0, counts, rows * sizeof *counts);
+    device_write(llm->run.buffers.prompt, 0, ids, (size_t)rows * T * sizeof *ids);
+    device_write(llm->run.buffers.counts, 0, counts, rows * sizeof *counts);
 }
 
 static size_t longest(const LLMTokens *tokens, uint32_t rows) {
@@ -94,7 +95,7 @@ static void advance_lengths(LLMPipeline *llm, uint32_t *lengths, const uint32_t 
                             uint32_t rows) {
     for (uint32_t b = 0; b < rows; b++)
         lengths[b] += counts[b];
-    device_write(llm->lengths, 0, lengths, rows * sizeof *lengths);
+    device_write(llm->run.buffers.lengths, 0, lengths, rows * sizeof *lengths);
 }
 
 /* Called after the forward pass of each piece of one row's text, `count` tokens; false ends the
@@ -102,23 +103,24 @@ static void advance_lengths(LLMPipeline *llm, uint32_t *lengths, const uint32_t 
 typedef bool PieceCallback(void *context, uint32_t count);
 
 /* Run all prompts through the model, in pieces of equal length. With `each`, all of a piece's rows
- * of `norm` are made and it is called behind each piece; without, only the last tokens' rows of the
+ * are made and it is called behind each piece; without, only the last tokens' rows of the
  * last piece. The last piece's `lengths` and `counts` stay as the step kernels expect them:
  * advance_step adds the one to the other. */
 static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, PieceCallback *each,
                     void *context, LLMError *error) {
-    size_t most = longest(tokens, rows), pieces = (most + llm->T_max - 1) / llm->T_max;
+    size_t most = longest(tokens, rows),
+           pieces = (most + llm->run.sizes.tokens - 1) / llm->run.sizes.tokens;
     uint32_t T = (uint32_t)((most + pieces - 1) / pieces);
     uint32_t *ids = calloc((size_t)rows * T + 2 * (size_t)rows, sizeof *ids);
     if (!ids) return error_memory(error, (size_t)rows * T * sizeof *ids);
     uint32_t *counts = ids + (size_t)rows * T, *lengths = counts + rows;
-    device_write(llm->lengths, 0, lengths, rows * sizeof *lengths);
+    device_write(llm->run.buffers.lengths, 0, lengths, rows * sizeof *lengths);
     bool going = true;
     for (size_t left = pieces; going && left-- > 0;) {
         write_piece(llm, tokens, rows, T, left, ids, counts);
-        llm->visible = (uint32_t)row_end(most, left, T);
-        Wanted last = left ? WANTED_CACHE : WANTED_LAST_TOKENS;
-        pipeline_forward(llm, llm->prompt, rows, T, each ? WANTED_ALL_TOKENS : last);
+        llm->run.visible = (uint32_t)row_end(most, left, T);
+        Wanted last = left ? WANTED_CACHE : WANTED_NEXT;
+        pipeline_forward(llm, llm->run.buffers.prompt, rows, T, each ? WANTED_ALL : last);
         if (each) going = each(context, counts[0]);
         if (left) advance_lengths(llm, lengths, counts, rows);
     }
@@ -129,7 +131,7 @@ static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, Pi
 /* --- generate --- */
 
 const char *pipeline_nan_reason(const LLMPipeline *llm) {
-    if (llm->cache == CACHE_F16)
+    if (llm->run.setup.cache == ELEMENT_F16)
         return "its numbers may be too large for the option cache f16 (use f32), or the model's "
                "weights are damaged";
     if (llm->halved)
@@ -161,7 +163,8 @@ static bool accept_token(Generation *generation, uint32_t row, uint32_t id) {
     if (!tokens_append(&generation->tokens[row], id, generation->error)) return false;
     generation->appended++;
     bool wanted = !options->on_token || options->on_token(options->user, row, id);
-    if (!wanted || generation->tokens[row].count >= llm->capacity) finish_row(generation, row);
+    if (!wanted || generation->tokens[row].count >= llm->run.sizes.capacity)
+        finish_row(generation, row);
     return true;
 }
 
@@ -173,8 +176,9 @@ static bool collect(Generation *generation, size_t step, uint64_t submission) {
         if (generation->done[b]) continue;
         size_t position = generation->prompt[b] + step;
         uint32_t id = ARGMAX_NO_TOKEN;
-        device_read_after(llm->device, submission, llm->history,
-                          (b * (llm->capacity + (size_t)1) + position) * sizeof id, &id, sizeof id);
+        device_read_after(llm->device, submission, llm->run.buffers.history,
+                          (b * (llm->run.sizes.capacity + (size_t)1) + position) * sizeof id, &id,
+                          sizeof id);
         if (device_failed(llm->device, generation->error)) return false;
         if (!accept_token(generation, b, id)) return false;
     }
@@ -184,7 +188,7 @@ static bool collect(Generation *generation, size_t step, uint64_t submission) {
 /* From the last tokens' ids to the next ones and to the state of the next step. */
 static void decode_step(Generation *generation) {
     pipeline_decode(generation->llm, generation->rows);
-    pipeline_sample(generation->llm, generation->options, generation->rows);
+    sample(&generation->llm->run, generation->options, generation->rows);
 }
 
 /* The step is the same every time, so it is recorded once; when profiling, the bytes it moves are
@@ -199,7 +203,7 @@ static DeviceStep *record_step(Generation *generation) {
 
 static uint64_t queue_step(Generation *generation, DeviceStep *step) {
     LLMPipeline *llm = generation->llm;
-    if (llm->visible < llm->capacity) llm->visible++;
+    if (llm->run.visible < llm->run.sizes.capacity) llm->run.visible++;
     if (step)
         device_replay(llm->device, step);
     else
@@ -212,8 +216,7 @@ static uint64_t queue_step(Generation *generation, DeviceStep *step) {
 static void decode(Generation *generation, size_t count) {
     LLMPipeline *llm = generation->llm;
     enum { MOST_AHEAD = 8 };
-    pipeline_logits(llm, 0, generation->rows);
-    pipeline_sample(llm, generation->options, generation->rows);
+    sample(&llm->run, generation->options, generation->rows);
     uint64_t submissions[MOST_AHEAD] = {device_submit(llm->device)};
     uint32_t ahead = device_run_ahead(llm->device);
     if (ahead >= MOST_AHEAD) ahead = MOST_AHEAD - 1;
@@ -233,10 +236,10 @@ static void decode(Generation *generation, size_t count) {
 static bool check_generation(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows,
                              const LLMGeneration *options, LLMError *error) {
     if (!tokens) return pipeline_check_ids(llm, tokens, error);
-    if (rows == 0 || rows > llm->B)
+    if (rows == 0 || rows > llm->run.sizes.batch)
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "%u rows were given; the pipeline was opened for a batch of %u", rows,
-                         llm->B);
+                         llm->run.sizes.batch);
     if (!(options->temperature >= 0) || !(options->temperature <= 1e4f) || !(options->top_p >= 0) ||
         !(options->top_p <= 1))
         return error_set(error, LLM_ERROR_ARGUMENT,
@@ -252,7 +255,7 @@ static void generate(Generation *generation, size_t count) {
     LLMPipeline *llm = generation->llm;
     for (uint32_t b = 0; b < generation->rows; b++) {
         generation->prompt[b] = generation->tokens[b].count;
-        if (generation->prompt[b] >= llm->capacity) finish_row(generation, b);
+        if (generation->prompt[b] >= llm->run.sizes.capacity) finish_row(generation, b);
     }
     if (generation->unfinished && count &&
         prefill(llm, generation->tokens, generation->rows, NULL, NULL, generation->error))
@@ -313,12 +316,10 @@ static void score_losses(Scoring *scoring, uint32_t count) {
     LLMPipeline *llm = scoring->llm;
     if (scoring->position + count == scoring->tokens->count) count--; /* nothing follows the last */
     if (!count) return;
-    device_write(llm->targets, 0, scoring->tokens->ids + scoring->position + 1,
+    device_write(llm->run.buffers.targets, 0, scoring->tokens->ids + scoring->position + 1,
                  count * sizeof(uint32_t));
-    dispatch(llm->device, "cross_entropy_forward", grid_threadgroups(count, 1, 1),
-             arg_buffer(llm->logits, 0), arg_buffer(llm->targets, 0), arg_buffer(llm->nats, 0),
-             arg_u32(llm->info.vocabulary));
-    device_read(llm->nats, 0, scoring->nats + scoring->position, count * sizeof(float));
+    losses(&llm->run, count);
+    device_read(llm->run.buffers.nats, 0, scoring->nats + scoring->position, count * sizeof(float));
 }
 
 static bool score_piece(void *context, uint32_t tokens) {
@@ -330,7 +331,7 @@ static bool score_piece(void *context, uint32_t tokens) {
         if (count > LOGITS_PER_PASS) count = LOGITS_PER_PASS;
         pipeline_logits(llm, first, count);
         if (scoring->logits)
-            device_read(llm->logits, 0, scoring->logits + scoring->position * V,
+            device_read(llm->run.buffers.logits, 0, scoring->logits + scoring->position * V,
                         count * V * sizeof(float));
         if (scoring->nats) score_losses(scoring, count);
         scoring->position += count;

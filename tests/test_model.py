@@ -11,7 +11,7 @@ from models import Config
 
 TOLERANCE = 1e-4  # of reference.logit_error
 HALF_TOLERANCE = 1e-2  # the same where activations are rounded to halves: 2⁻¹¹ at a time
-TOKENS_PER_PASS, TOKENS_PER_PASS_GPU = 512, 1024  # of src/model/llm_pipeline.h
+TOKENS_PER_PASS, TOKENS_PER_PASS_GPU = 512, 1024  # of src/ops/choose.c
 
 
 def random_ids(random, config, count):

@@ -251,6 +251,8 @@ static Command *append(Device *device) {
     }
     Command *command = &list->commands[list->count++];
     memset(command, 0, sizeof *command);
+    command->step = device->step;
+    command->why = device->why;
     return command;
 }
 
@@ -266,6 +268,11 @@ static uint32_t find_timing(Device *device, const char *name) {
     device->timings = timings;
     timings[device->timing_count] = (LLMTiming){.size = sizeof(LLMTiming), .kernel = name};
     return (uint32_t)device->timing_count++;
+}
+
+void device_note(Device *device, const char *step, const char *why) {
+    device->step = step;
+    device->why = why;
 }
 
 void device_dispatch(Device *device, const char *name, DeviceGrid grid,

@@ -22,12 +22,19 @@ typedef struct DeviceFacts {
     bool prefers_halves; /* weights in halves are decoded faster than fewer bytes of blocks */
 } DeviceFacts;
 
+/* One kernel or matrix product that would be run. */
+typedef struct DryCommand {
+    const char *step, *why;    /* of device_note */
+    const char *kernel, *file; /* "matmul" and "" for the vendor's matrix library */
+    const char *shape;         /* its values of type uint: "B=1 K=768 N=2304" */
+    const char *line;          /* kernel, grid, bytes of the buffers and the values */
+} DryCommand;
+
 /* Instead of a device: what one of these facts would be given to do, kernel by kernel, is told, and
  * nothing is run. What is read from its buffers is 0. */
 typedef struct DryRun {
     DeviceFacts facts;
-    /* `line` ends at NUL: kernel, grid, bytes of the buffers and the values. */
-    void (*trace)(void *context, const char *line);
+    void (*trace)(void *context, const DryCommand *command);
     void *context;
 } DryRun;
 
@@ -130,6 +137,10 @@ void device_dispatch(Device *device, const char *kernel, DeviceGrid grid,
 #define dispatch(device, kernel, grid, ...)                                                        \
     device_dispatch(device, kernel, grid, (const DeviceArgument[]){__VA_ARGS__},                   \
                     sizeof((const DeviceArgument[]){__VA_ARGS__}) / sizeof(DeviceArgument))
+
+/* What is queued from now on belongs to this step, and why it is this kernel: for those who watch.
+ * Both texts outlive the device. */
+void device_note(Device *device, const char *step, const char *why);
 
 typedef enum MatmulType { MATMUL_F32, MATMUL_F16 } MatmulType;
 

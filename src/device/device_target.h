@@ -13,8 +13,9 @@ typedef struct Command {
     uint32_t argument_count;
     DeviceArgument arguments[COMMAND_ARGUMENTS]; /* in the order of kernel->parameters */
     DeviceMatmul matmul;
-    float item_seconds; /* the target's own measure of one item's cost, 0 until known */
-    uint32_t timing;    /* index into the device's timings, when profiling */
+    float item_seconds;     /* the target's own measure of one item's cost, 0 until known */
+    const char *step, *why; /* see device_note */
+    uint32_t timing;        /* index into the device's timings, when profiling */
 } Command;
 
 typedef struct CommandList {
@@ -67,7 +68,8 @@ struct Device {
     char description[256];
     LLMError error;
     bool profile;
-    DeviceFacts facts; /* set by open */
+    DeviceFacts facts;      /* set by open */
+    const char *step, *why; /* see device_note */
     CommandList queue;
     DeviceStep *recording;
     uint64_t submission;

@@ -3,7 +3,6 @@
 #include "checkpoint/values.h"
 #include "device/thread_pool.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -101,22 +100,13 @@ static bool usable_in_place(const Tensor *tensor) {
            (uintptr_t)tensor->data % alignment(tensor->type) == 0;
 }
 
-void weights_dequantise(Device *device, const Matrix *matrix, DeviceBuffer *floats) {
-    uint32_t count = matrix->rows * matrix->columns, block = tensor_type_block(matrix->type);
-    char kernel[32];
-    snprintf(kernel, sizeof kernel, "dequantise_%s", tensor_type_name(matrix->type));
-    dispatch(device, kernel, block > 1 ? grid_simdgroups(count / block) : grid_threads(count, 1, 1),
-             arg_buffer(matrix->buffer, 0), arg_part(floats, 0, count * sizeof(float)),
-             arg_u32(count));
-}
-
 /* Blocks to halves, on the device and by its kernels. */
 static bool to_halves(Loader *loader, Matrix *matrix) {
     Device *device = loader->device;
     uint32_t count = matrix->rows * matrix->columns;
     DeviceBuffer *floats = device_buffer_new(device, count * sizeof(float)),
                  *halves = device_buffer_new(device, count * (size_t)2);
-    weights_dequantise(device, matrix, floats);
+    matrix_unpack(device, matrix, floats);
     dispatch(device, "convert_f16", grid_threads(count, 1, 1), arg_buffer(floats, 0),
              arg_buffer(halves, 0), arg_u32(count));
     device_wait(device, device_submit(device));
@@ -185,6 +175,7 @@ static Place place_of(const Loader *loader, const ModelTensor *tensor) {
         return (Place){.floats = &norm->bias};
     case FORM_PRODUCT:
         if (product->parts <= row->part) product->parts = row->part + 1;
+        if (row->part == 0) product->name = row->what;
         return (Place){.matrix = &product->part[row->part]};
     case FORM_PRODUCT_BIAS:
         return (Place){.floats = &product->bias[row->part]};
@@ -208,6 +199,7 @@ static bool load_all(Loader *loader, const ModelFile *file) {
         if (!load_tensor(loader, &file->tensors[i])) return false;
     if (file->config.tied)
         weights->output = (Product){.part = {weights->token_embedding}, .parts = 1};
+    weights->output.name = "logits";
     weights->output.stays_packed = true;
     return true;
 }

@@ -43,8 +43,6 @@ typedef struct Weights {
 bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool halves,
                   LLMError *error);
 void weights_free(Weights *weights);
-/* Queue what writes a matrix, of any type but f32, to `floats` [rows, columns]. */
-void weights_dequantise(Device *device, const Matrix *matrix, DeviceBuffer *floats);
 /* True if every matrix that is multiplied by suits. */
 bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix));
 

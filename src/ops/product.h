@@ -22,10 +22,14 @@ typedef struct Norm {
  * one part. The types of the parts may differ. */
 enum { PRODUCT_PARTS = 3 };
 typedef struct Product {
+    const char *name; /* of the step, for those who watch */
     Matrix part[PRODUCT_PARTS];
     DeviceBuffer *bias[PRODUCT_PARTS]; /* [rows of the part] f32, NULL: none */
     uint32_t parts;
     bool stays_packed; /* a copy as floats would be larger than the model */
 } Product;
+
+/* Queue what writes a matrix, of any type but f32, to `floats` [rows, columns]. */
+void matrix_unpack(Device *device, const Matrix *matrix, DeviceBuffer *floats);
 
 #endif

@@ -25,7 +25,15 @@ from llm import LLM
 from models import Config
 
 RECORD = ROOT / "tests/data/dispatches.xz"
-TRACE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
+
+
+class Command(ctypes.Structure):
+    """DryCommand of src/device/device.h."""
+
+    _fields_ = [(name, ctypes.c_char_p) for name in ("step", "why", "kernel", "file", "shape", "line")]
+
+
+TRACE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(Command))
 
 
 class Facts(ctypes.Structure):
@@ -118,7 +126,7 @@ class Recorder:
 
     def __init__(self):
         self.lines = []
-        self.trace = TRACE(lambda _, line: self.lines.append(line.decode()))
+        self.trace = TRACE(lambda _, command: self.lines.append(command.contents.line.decode()))
 
     def machine(self, name):
         return DryRun(facts_named(name), self.trace)

@@ -1,0 +1,177 @@
+#include "pipeline.h"
+
+#include "checkpoint/values.h"
+#include "device/thread_pool.h"
+#include "sized.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- open and free --- */
+
+/* LLM_AUTO or one of two. */
+static bool check_choice(const char *what, LLMChoice choice, LLMChoice first, LLMChoice second,
+                         const char *names, LLMError *error) {
+    if (choice == LLM_AUTO || choice == first || choice == second) return true;
+    return error_set(error, LLM_ERROR_ARGUMENT, "%s cannot be %d: use LLM_AUTO, %s", what,
+                     (int)choice, names);
+}
+
+static bool check_options(const LLMOptions *options, const ModelConfig *config, LLMError *error) {
+    if (!check_choice("attention", options->attention, LLM_FLASH, LLM_NAIVE,
+                      "LLM_FLASH or LLM_NAIVE", error) ||
+        !check_choice("fusion", options->fusion, LLM_ON, LLM_OFF, "LLM_ON or LLM_OFF", error) ||
+        !check_choice("integer_products", options->integer_products, LLM_ON, LLM_OFF,
+                      "LLM_ON or LLM_OFF", error) ||
+        !check_choice("weights", options->weights, LLM_STORED, LLM_F16, "LLM_STORED or LLM_F16",
+                      error) ||
+        !check_choice("cache", options->cache, LLM_F32, LLM_F16, "LLM_F32 or LLM_F16", error))
+        return false;
+    if (options->threads > THREADS_MOST)
+        return error_set(error, LLM_ERROR_ARGUMENT, "%u threads are more than %d", options->threads,
+                         THREADS_MOST);
+    if (options->context > config->context)
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "a context of %u tokens was asked for, but the model has %u positions",
+                         options->context, config->context);
+    if (options->batch > 1024)
+        return error_set(error, LLM_ERROR_ARGUMENT, "a batch of %u rows is more than 1024",
+                         options->batch);
+    return true;
+}
+
+/* NULL for LLM_AUTO; a name that no device has for what is no choice of a device. */
+static const char *device_name(LLMChoice choice) {
+    static const char *const names[] = {
+        [LLM_METAL] = "metal", [LLM_CUDA] = "cuda", [LLM_CPU] = "cpu", [LLM_SIMT] = "simt"};
+    if (choice == LLM_AUTO) return NULL;
+    return choice >= LLM_METAL && choice <= LLM_SIMT ? names[choice] : "?";
+}
+
+Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMError *error) {
+    return device_open(device_name(options->device),
+                       &(DeviceOptions){.threads = options->threads,
+                                        .profile = options->profile,
+                                        .matmul = !dry,
+                                        .kernels = options->kernels,
+                                        .metal_device = options->metal_device,
+                                        .dry = dry},
+                       error);
+}
+
+static ModelFacts model_facts(const LLMPipeline *llm) {
+    const ModelConfig *config = &llm->checkpoint->config;
+    return (ModelFacts){.channels = config->channels,
+                        .head_size = config->channels / config->heads,
+                        .halves = weights_all(&llm->weights, matrix_is_half),
+                        .fuses = weights_all(&llm->weights, matrix_fuses),
+                        .batches = weights_all(&llm->weights, matrix_batches)};
+}
+
+static Sizes sizes_of(const LLMPipeline *llm, const LLMOptions *options) {
+    const ModelConfig *config = &llm->checkpoint->config;
+    Sizes sizes = {.batch = options->batch ? options->batch : 1,
+                   .capacity = options->context ? options->context : config->context,
+                   .layers = config->layers,
+                   .channels = config->channels,
+                   .heads = config->heads,
+                   .inner = config->inner,
+                   .vocabulary = config->vocabulary,
+                   .unpacked = llm->weights.largest_packed};
+    uint32_t tokens = choose_pass_tokens(device_facts(llm->device));
+    sizes.tokens = sizes.batch < tokens ? tokens / sizes.batch : 1;
+    if (sizes.tokens > sizes.capacity) sizes.tokens = sizes.capacity;
+    return sizes;
+}
+
+static void describe(LLMPipeline *llm) {
+    const ModelFile *checkpoint = llm->checkpoint;
+    const ModelConfig *config = &checkpoint->config;
+    llm->info = (LLMInfo){
+        .size = sizeof(LLMInfo),
+        .format = checkpoint->format,
+        .name = checkpoint->name,
+        .weights = tensor_type_name(model_file_type(checkpoint)),
+        .device = device_description(llm->device),
+        .layers = config->layers,
+        .heads = config->heads,
+        .channels = config->channels,
+        .inner = config->inner,
+        .context = llm->run.sizes.capacity,
+        .vocabulary = config->vocabulary,
+        .parameters = llm->weights.parameters,
+        .weight_bytes = llm->weights.bytes,
+        .cache_bytes = cache_bytes(&llm->run.setup, &llm->run.sizes),
+        .end_of_text = checkpoint->end_of_text,
+        .begin_of_text =
+            checkpoint->tokenizer ? tokenizer_begin_of_text(checkpoint->tokenizer) : UINT32_MAX,
+    };
+}
+
+static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *options,
+                       const DryRun *dry, LLMError *error) {
+    Run *run = &llm->run;
+    llm->profile = options->profile;
+    llm->checkpoint = model_file_open(path, error);
+    if (!llm->checkpoint || !check_options(options, &llm->checkpoint->config, error)) return false;
+    llm->device = run->device = pipeline_open_device(options, dry, error);
+    if (!llm->device) return false;
+    const DeviceFacts *facts = device_facts(llm->device);
+    bool halves = choose_halves(facts, options);
+    if (!weights_load(&llm->weights, llm->checkpoint, llm->device, halves, error)) return false;
+    llm->halved = halves && !type_is_float(model_file_type(llm->checkpoint));
+    ModelFacts model = model_facts(llm);
+    run->sizes = sizes_of(llm, options);
+    if (!choose_setup(&run->setup, facts, &model, options, error) ||
+        !buffers_allocate(&run->buffers, llm->device, &run->setup, &run->sizes, error))
+        return false;
+    describe(llm);
+    return true;
+}
+
+bool pipeline_options(LLMOptions *options, const LLMOptions *given, LLMError *error) {
+    *options = llm_options();
+    return !given || sized_copy(options, sizeof *options, given, "LLMOptions",
+                                "LLM_OPTIONS, or llm_options() in Swift", error);
+}
+
+LLMPipeline *pipeline_open(const char *path, const LLMOptions *given, const DryRun *dry,
+                           LLMError *error) {
+    LLMOptions options;
+    if (error_is_set(error) || !pipeline_options(&options, given, error)) return NULL;
+    if (!path) {
+        error_set(error, LLM_ERROR_ARGUMENT, "no model was named");
+        return NULL;
+    }
+    LLMPipeline *llm = calloc(1, sizeof *llm);
+    if (!llm) return error_memory(error, sizeof *llm);
+    llm->owner = getpid();
+    if (open_parts(llm, path, &options, dry, error)) return llm;
+    pipeline_free(llm);
+    return NULL;
+}
+
+void pipeline_free(LLMPipeline *llm) {
+    if (llm->owner == getpid()) { /* a forked child has neither the device nor its threads */
+        buffers_free(&llm->run.buffers, &llm->run.sizes);
+        weights_free(&llm->weights);
+        device_close(llm->device);
+    }
+    model_file_close(llm->checkpoint);
+    free(llm);
+}
+
+/* --- passes --- */
+
+void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted) {
+    begin_pass(&llm->run, ids, B, T);
+    gpt2_forward(&llm->run, &llm->checkpoint->config, &llm->weights, wanted);
+}
+
+void pipeline_decode(LLMPipeline *llm, uint32_t B) {
+    pipeline_forward(llm, llm->run.buffers.ids, B, 1, WANTED_NEXT);
+}
+
+void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count) {
+    logits(&llm->run, &llm->weights.output, first, count);
+}

@@ -1,0 +1,52 @@
+/* pipeline.h — a model on a device, and the passes that run through it. */
+#ifndef METAL_LLM_PIPELINE_H
+#define METAL_LLM_PIPELINE_H
+
+#include "gpt2.h"
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+struct LLMPipeline {
+    LLMInfo info;
+    pid_t owner;         /* the process that opened it */
+    atomic_bool busy;    /* between pipeline_enter and pipeline_leave */
+    atomic_bool closing; /* it is closed as soon as it is not busy */
+    ModelFile *checkpoint;
+    Device *device;
+    Weights weights;
+    Run run;
+    bool profile;
+    bool halved; /* block formats were turned into halves */
+};
+
+/* The caller's options, or the defaults for NULL. */
+bool pipeline_options(LLMOptions *options, const LLMOptions *given, LLMError *error);
+/* The device that options choose. */
+Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMError *error);
+/* llm_pipeline_open, on a device or, if `dry`, on none. */
+LLMPipeline *pipeline_open(const char *path, const LLMOptions *options, const DryRun *dry,
+                           LLMError *error);
+
+/* Whatever it is at, and whatever has been opened of it. */
+void pipeline_free(LLMPipeline *llm);
+
+/* Begin and end a call that computes: one at a time, by the process that opened the pipeline. False
+ * if `error` is or becomes set; else pipeline_leave is called at the end, after which the pipeline
+ * may be gone. */
+bool pipeline_enter(LLMPipeline *llm, LLMError *error);
+void pipeline_leave(LLMPipeline *llm);
+/* An error if `tokens` is NULL or has an id that is not in the vocabulary. */
+bool pipeline_check_ids(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
+/* Why the logits may be NaN, as the end of a message: an option that halves numbers, or damaged
+ * weights. */
+const char *pipeline_nan_reason(const LLMPipeline *llm);
+
+/* One pass over T tokens of B rows, ids [B,T]. */
+void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted);
+/* One token of each row, from the ids of the step before to logits [B,V]. */
+void pipeline_decode(LLMPipeline *llm, uint32_t B);
+/* After a pass for WANTED_ALL: from its rows first … first + count − 1 to logits [count,V]. */
+void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count);
+
+#endif

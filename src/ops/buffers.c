@@ -1,0 +1,121 @@
+#include "buffers.h"
+
+#include "kernel_constants.h"
+
+#include <stdlib.h>
+
+typedef struct Slot {
+    DeviceBuffer **buffer;
+    size_t bytes; /* 0: not needed */
+} Slot;
+
+enum { SLOTS_MOST = 32 };
+
+static size_t floats(size_t rows, size_t columns) {
+    return rows * columns * sizeof(float);
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* Every buffer but the KV cache and its size; returns their number. */
+static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *sizes,
+                         Slot slots[SLOTS_MOST]) {
+    size_t B = sizes->batch, BT = B * sizes->tokens, C = sizes->channels, V = sizes->vocabulary;
+    size_t capacity = sizes->capacity, inner = sizes->inner;
+    size_t tiles = (BT + 7) / 8 * 8; /* the matrix units read tiles of eight rows */
+    size_t inputs = larger(BT, LOGITS_PER_PASS) * larger(inner, C);
+    bool naive = !setup->flash, integers = setup->integers;
+    const Slot all[] = {
+        {&buffers->prompt, floats(BT, 1)},
+        {&buffers->ids, floats(B, 1)},
+        {&buffers->lengths, floats(B, 1)},
+        {&buffers->counts, floats(B, 1)},
+        {&buffers->history, floats(B, capacity + 1)},
+        {&buffers->x[0], floats(BT, C)},
+        {&buffers->x[1], floats(BT, C)},
+        {&buffers->norm, floats(tiles, C)},
+        {&buffers->qkv, floats(BT, 3 * C)},
+        {&buffers->q, floats(BT, C)},
+        {&buffers->att, naive ? floats(BT * sizes->heads, capacity) : 0},
+        {&buffers->mixed, floats(tiles, C)},
+        {&buffers->merged, naive ? floats(BT, C) : 0},
+        {&buffers->halves, setup->half_products ? tiles * C * 2 : 0},
+        {&buffers->block_out, floats(BT, C)},
+        {&buffers->up, floats(BT, inner)},
+        {&buffers->activated, floats(tiles, inner)},
+        {&buffers->last_x, floats(B, C)},
+        {&buffers->last_mixed, floats(B, C)},
+        {&buffers->logits, floats(larger(B, LOGITS_PER_PASS), V)},
+        {&buffers->p, floats(B, V)},
+        {&buffers->targets, floats(LOGITS_PER_PASS, 1)},
+        {&buffers->nats, floats(LOGITS_PER_PASS, 1)},
+        {&buffers->zeros, floats(larger(larger(inner, 3 * C), V), 1)},
+        {&buffers->rounded, integers ? inputs : 0},
+        {&buffers->rounded_offsets, integers ? inputs / 4 * sizeof(int32_t) : 0},
+        {&buffers->rounded_scales, integers ? floats(inputs / QUANTISE_BLOCK + 1, 1) : 0},
+        {&buffers->rounded_block_offsets, integers ? floats(inputs / QUANTISE_BLOCK + 1, 1) : 0},
+        {&buffers->unpacked, setup->half_products ? 0 : floats(sizes->unpacked, 1)},
+    };
+    size_t count = sizeof all / sizeof *all;
+    _Static_assert(sizeof all / sizeof *all <= SLOTS_MOST, "room for all buffers");
+    for (size_t i = 0; i < count; i++)
+        slots[i] = all[i];
+    return count;
+}
+
+static bool write_zeros(DeviceBuffer *buffer, size_t bytes, LLMError *error) {
+    void *zeros = calloc(bytes, 1);
+    if (!zeros) return error_memory(error, bytes);
+    device_write(buffer, 0, zeros, bytes);
+    free(zeros);
+    return true;
+}
+
+/* Of one layer: the keys, or the values. */
+static size_t layer_bytes(const Setup *setup, const Sizes *sizes) {
+    return (size_t)sizes->batch * sizes->capacity * sizes->channels * element_size(setup->cache);
+}
+
+size_t cache_bytes(const Setup *setup, const Sizes *sizes) {
+    return 2 * layer_bytes(setup, sizes) * sizes->layers;
+}
+
+static bool allocate_cache(Buffers *buffers, Device *device, const Setup *setup, const Sizes *sizes,
+                           LLMError *error) {
+    buffers->keys = calloc(sizes->layers, sizeof *buffers->keys);
+    buffers->values = calloc(sizes->layers, sizeof *buffers->values);
+    if (!buffers->keys || !buffers->values)
+        return error_memory(error, sizes->layers * sizeof *buffers->keys);
+    for (uint32_t l = 0; l < sizes->layers; l++) {
+        buffers->keys[l] = device_buffer_new(device, layer_bytes(setup, sizes));
+        buffers->values[l] = device_buffer_new(device, layer_bytes(setup, sizes));
+    }
+    return true;
+}
+
+bool buffers_allocate(Buffers *buffers, Device *device, const Setup *setup, const Sizes *sizes,
+                      LLMError *error) {
+    Slot slots[SLOTS_MOST];
+    size_t count = list_slots(buffers, setup, sizes, slots), zeros = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (slots[i].bytes) *slots[i].buffer = device_buffer_new(device, slots[i].bytes);
+        if (slots[i].buffer == &buffers->zeros) zeros = slots[i].bytes;
+    }
+    return !device_failed(device, error) && write_zeros(buffers->zeros, zeros, error) &&
+           allocate_cache(buffers, device, setup, sizes, error) && !device_failed(device, error);
+}
+
+void buffers_free(Buffers *buffers, const Sizes *sizes) {
+    Slot slots[SLOTS_MOST];
+    size_t count = list_slots(buffers, &(Setup){0}, sizes, slots);
+    for (size_t i = 0; i < count; i++)
+        device_buffer_free(*slots[i].buffer);
+    for (uint32_t l = 0; l < sizes->layers; l++) {
+        if (buffers->keys) device_buffer_free(buffers->keys[l]);
+        if (buffers->values) device_buffer_free(buffers->values[l]);
+    }
+    free(buffers->keys);
+    free(buffers->values);
+}

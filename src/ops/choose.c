@@ -1,0 +1,445 @@
+#include "choose.h"
+
+#include "kernel_constants.h"
+
+/* Channels of the narrow instances of fused_norm_linear.metal, and of all; the most and the fewest
+ * threads of fused_decode_attention.metal. */
+enum {
+    NARROW_CHANNELS = 4 * FUSED_NORM_LINEAR_NARROW_VECTORS,
+    FUSED_CHANNELS = 4 * FUSED_NORM_LINEAR_MAX_VECTORS,
+    DECODE_THREADS = 32 * FUSED_DECODE_ATTENTION_MAX_SIMDGROUPS,
+    LEAST_DECODE_THREADS = 128
+};
+
+/* Measured: see docs/speed.md. */
+enum { TOKENS_PER_PASS = 512, TOKENS_PER_PASS_GPU = 1024 };
+/* From so many inputs on a tile of rows shares what a GPU reads of them: they fill most of the
+ * first-level cache. */
+enum { TILE_INPUTS = 8192 };
+/* From how many rows on the matrix library is faster; of packed weights it needs a float copy. */
+enum { LIBRARY_LEAST = 17, LIBRARY_LEAST_PACKED = 97, LIBRARY_LEAST_GPU = 33 };
+enum { FUSED_TOKENS = 8 };                  /* rows that the fused kernels decode at once */
+enum { BATCH_LEAST = 2, BATCH_MOST = 256 }; /* rows that the matrix units decode */
+enum { PROMPT_LEAST = 64 }; /* tokens from which on flash_attention_prompt.metal is faster */
+enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
+enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
+
+/* The kernels of each weight format. */
+static const struct {
+    const char *linear, *tile, *embedding, *unpack, *integer_linear, *integer_matmul;
+    const char *norm_linear[2][2];  /* [wide][two tokens at a time] */
+    const char *linear_residual[2]; /* [two tokens at a time] */
+} format_kernels[] = {
+    [TENSOR_F32] = {.linear = "linear_f32",
+                    .tile = "linear_tile_f32",
+                    .embedding = "embedding_forward",
+                    .norm_linear = {{"norm_linear_f32", "norm_linear_pair_f32"},
+                                    {"norm_linear_wide_f32", "norm_linear_pair_wide_f32"}},
+                    .linear_residual = {"linear_residual_f32", "linear_residual_pair_f32"}},
+    [TENSOR_F16] = {.linear = "linear_f16",
+                    .tile = "linear_tile_f16",
+                    .embedding = "embedding_forward_f16",
+                    .unpack = "dequantise_f16",
+                    .norm_linear = {{"norm_linear_f16", "norm_linear_f16"},
+                                    {"norm_linear_wide_f16", "norm_linear_wide_f16"}},
+                    .linear_residual = {"linear_residual_f16", "linear_residual_f16"}},
+    [TENSOR_Q4_0] = {.linear = "linear_q4_0",
+                     .embedding = "embedding_forward_q4_0",
+                     .unpack = "dequantise_q4_0",
+                     .integer_linear = "integer_linear_q4_0",
+                     .integer_matmul = "integer_matmul_q4_0"},
+    [TENSOR_Q4_1] = {.linear = "linear_q4_1",
+                     .embedding = "embedding_forward_q4_1",
+                     .unpack = "dequantise_q4_1"},
+    [TENSOR_Q5_0] = {.linear = "linear_q5_0",
+                     .embedding = "embedding_forward_q5_0",
+                     .unpack = "dequantise_q5_0"},
+    [TENSOR_Q5_1] = {.linear = "linear_q5_1",
+                     .embedding = "embedding_forward_q5_1",
+                     .unpack = "dequantise_q5_1"},
+    [TENSOR_Q8_0] = {.linear = "linear_q8_0",
+                     .embedding = "embedding_forward_q8_0",
+                     .unpack = "dequantise_q8_0",
+                     .integer_linear = "integer_linear_q8_0",
+                     .integer_matmul = "integer_matmul_q8_0"},
+    [TENSOR_Q6_K] = {.linear = "linear_q6_K",
+                     .embedding = "embedding_forward_q6_K",
+                     .unpack = "dequantise_q6_K",
+                     .integer_linear = "integer_linear_q6_K"},
+};
+
+/* The kernels of each type of the KV cache. */
+static const struct {
+    const char *split_heads, *scores, *mix, *flash, *flash_hs64, *flash_prompt, *flash_tiles;
+    const char *decode_hs64[2]; /* [to halves] */
+} cache_kernels[] = {
+    [ELEMENT_F32] = {.split_heads = "split_heads_f32",
+                     .scores = "attention_scores_f32",
+                     .mix = "attention_mix_f32",
+                     .flash = "flash_attention_f32",
+                     .flash_hs64 = "flash_attention_hs64_f32",
+                     .flash_prompt = "flash_attention_prompt_f32",
+                     .flash_tiles = "flash_attention_tiles_halves_f32",
+                     .decode_hs64 = {"decode_attention_hs64_f32",
+                                     "decode_attention_hs64_halves_f32"}},
+    [ELEMENT_F16] = {.split_heads = "split_heads_f16",
+                     .scores = "attention_scores_f16",
+                     .mix = "attention_mix_f16",
+                     .flash = "flash_attention_f16",
+                     .flash_hs64 = "flash_attention_hs64_f16",
+                     .flash_prompt = "flash_attention_prompt_f16",
+                     .flash_tiles = "flash_attention_tiles_halves_f16",
+                     .decode_hs64 = {"decode_attention_hs64_f16",
+                                     "decode_attention_hs64_halves_f16"}},
+};
+
+/* How many share out `all` so that each takes as many turns as the others, if `most` run at once.
+ */
+static uint32_t even_share(uint32_t all, uint32_t most) {
+    return divide_up(all, divide_up(all, most));
+}
+
+static DeviceGrid with_threads(DeviceGrid grid, uint32_t threads) {
+    grid.threads = threads;
+    return grid;
+}
+
+/* --- when a model is opened --- */
+
+bool matrix_is_half(const Matrix *matrix) {
+    return matrix->type == TENSOR_F16;
+}
+
+bool matrix_fuses(const Matrix *matrix) {
+    return format_kernels[matrix->type].linear_residual[0] && matrix->columns % 4 == 0;
+}
+
+bool matrix_batches(const Matrix *matrix) {
+    return matrix->rows >= FUSED_LINEAR_BATCH_ROWS &&
+           matrix->columns % FUSED_LINEAR_BATCH_PART == 0;
+}
+
+bool choose_halves(const DeviceFacts *facts, const LLMOptions *options) {
+    return options->weights ? options->weights == LLM_F16 : facts->prefers_halves;
+}
+
+/* Asked for in vain it is an error; else it is used where it pays and suits. */
+static bool choose_fusion(Setup *setup, const ModelFacts *model, LLMChoice fusion,
+                          LLMError *error) {
+    bool can_batch = setup->half_products && model->batches;
+    bool suits = setup->flash && model->fuses && model->head_size == FLASH_ATTENTION_HS64_HS &&
+                 model->channels <= FUSED_CHANNELS &&
+                 setup->batch <= (can_batch ? BATCH_MOST : FUSED_TOKENS);
+    if (fusion == LLM_ON && !suits)
+        return error_set(
+            error, LLM_ERROR_ARGUMENT,
+            "the fused kernels are for flash attention, f32 or f16 weights, heads of 64 "
+            "channels and a batch of at most 8, of f16 weights 256; leave out the fusion option");
+    setup->fused = suits && (fusion ? fusion == LLM_ON : is_gpu(setup));
+    setup->batched = setup->fused && can_batch;
+    return true;
+}
+
+bool choose_setup(Setup *setup, const DeviceFacts *facts, const ModelFacts *model,
+                  const LLMOptions *options, LLMError *error) {
+    bool gpu = facts->simd_width > 1;
+    *setup = (Setup){
+        .facts = *facts,
+        .cache = options->cache == LLM_F16 ? ELEMENT_F16 : ELEMENT_F32,
+        .batch = options->batch ? options->batch : 1,
+        .flash = options->attention != LLM_NAIVE,
+        .half_products = gpu && model->halves,
+        .integers = options->integer_products ? options->integer_products == LLM_ON : !gpu,
+    };
+    return choose_fusion(setup, model, options->fusion, error);
+}
+
+uint32_t choose_pass_tokens(const DeviceFacts *facts) {
+    return facts->simd_width > 1 ? TOKENS_PER_PASS_GPU : TOKENS_PER_PASS;
+}
+
+/* --- a pass --- */
+
+/* The matrix library multiplies halves from fewer rows on where many rows are decoded. */
+static bool suits_halves(const Setup *setup, uint32_t rows) {
+    uint32_t from = setup->batch > FUSED_TOKENS ? FUSED_TOKENS + 1 : LIBRARY_LEAST_GPU;
+    return setup->half_products && rows >= from;
+}
+
+Pass choose_pass(const Setup *setup, uint32_t B, uint32_t T) {
+    if (T == 1 && setup->batched && B >= BATCH_LEAST)
+        return (Pass){B, T, STYLE_BATCHED, ELEMENT_F16,
+                      "a token of several rows, all weights halves: fused, on the matrix units"};
+    if (T == 1 && setup->fused)
+        return (Pass){B, T, STYLE_FUSED, ELEMENT_F32,
+                      "a token of each row: several ideas to a kernel"};
+    if (suits_halves(setup, B * T))
+        return (Pass){B, T, STYLE_PLAIN, ELEMENT_F16,
+                      "rows enough for the matrix units, all weights halves: activations, too"};
+    return (Pass){B, T, STYLE_PLAIN, ELEMENT_F32, "one idea to a kernel, activations in floats"};
+}
+
+Choice choose_embedding(TensorType type, uint32_t C, const Pass *pass) {
+    return (Choice){format_kernels[type].embedding, grid_threads(C, pass->T, pass->B),
+                    "a row of the table, unpacked, and that of the position"};
+}
+
+Choice choose_norm(const Pass *pass, uint32_t rows, bool adds) {
+    bool halves = pass->type == ELEMENT_F16;
+    Choice choice = {.grid = grid_threadgroups(rows, 1, 1)};
+    if (adds) {
+        choice.kernel = halves ? "residual_layernorm_f16" : "residual_layernorm";
+        choice.why = "the addition that is owed to the stream costs no pass over memory here";
+    } else {
+        choice.kernel = halves ? "layernorm_forward_f16" : "layernorm_forward";
+        choice.why = "nothing is to be added to the stream";
+    }
+    return choice;
+}
+
+/* --- products --- */
+
+ProductChoice choose_product(const Setup *setup, ElementType in, const Matrix *weight,
+                             bool stays_packed, uint32_t rows) {
+    bool packed = weight->type != TENSOR_F32;
+    uint32_t from = is_gpu(setup) ? LIBRARY_LEAST_GPU : LIBRARY_LEAST_PACKED;
+    if (in == ELEMENT_F16)
+        return (ProductChoice){METHOD_LIBRARY_HALVES, false,
+                               "rows enough for the matrix units, and all weights are halves"};
+    if (setup->integers && setup->facts.byte_products && rows > LINEAR_TOKENS &&
+        format_kernels[weight->type].integer_matmul)
+        return (ProductChoice){METHOD_INTEGER_MATMUL, false,
+                               "products of bytes are faster than those of floats here"};
+    if (rows >= (packed ? from : LIBRARY_LEAST) && !(packed && stays_packed))
+        return (ProductChoice){METHOD_LIBRARY_FLOATS, false,
+                               packed ? "so many rows pay for unpacking the weights as floats"
+                                      : "from 17 rows on the matrix library is faster"};
+    if (setup->integers && format_kernels[weight->type].integer_linear)
+        return (ProductChoice){
+            METHOD_INTEGER_LINEAR, true,
+            "few rows: reading the weights is the work, integers unpack fastest"};
+    return (ProductChoice){METHOD_LINEAR, true, "few rows: reading the weights is the work"};
+}
+
+static Choice choose_linear(const Setup *setup, const Matrix *weight, uint32_t rows) {
+    uint32_t N = weight->rows;
+    const char *tile = format_kernels[weight->type].tile;
+    if (tile && !is_gpu(setup))
+        return (Choice){tile, grid_simdgroups(divide_up(N, LINEAR_TILE_ROWS)),
+                        "a CPU multiplies four rows of weights by what it has loaded of x"};
+    if (tile && (size_t)rows * weight->columns >= TILE_INPUTS)
+        return (Choice){tile, grid_simdgroups(divide_up(N, LINEAR_TILE_ROWS)),
+                        "the inputs fill most of the first-level cache: four rows share them"};
+    return (Choice){format_kernels[weight->type].linear, grid_simdgroups(N),
+                    tile ? "few inputs: a simdgroup for each row of weights"
+                         : "blocks are unpacked as they are multiplied"};
+}
+
+Choice choose_product_kernel(const Setup *setup, const ProductChoice *product, const Matrix *weight,
+                             uint32_t rows) {
+    if (product->method == METHOD_LINEAR) return choose_linear(setup, weight, rows);
+    if (product->method == METHOD_INTEGER_LINEAR)
+        return (Choice){format_kernels[weight->type].integer_linear, grid_simdgroups(weight->rows),
+                        product->why};
+    return (Choice){format_kernels[weight->type].integer_matmul,
+                    grid_threadgroups(divide_up(weight->rows, INTEGER_MATMUL_COLUMNS), 1, 1),
+                    product->why};
+}
+
+Choice choose_rounding(size_t count) {
+    return (Choice){"quantise_activations", grid_simdgroups((uint32_t)(count / QUANTISE_BLOCK)),
+                    "products of integers read activations of 8 bits"};
+}
+
+Choice choose_unpacking(const Matrix *weight) {
+    uint32_t count = weight->rows * weight->columns, block = tensor_type_block(weight->type);
+    return (Choice){format_kernels[weight->type].unpack,
+                    block > 1 ? grid_simdgroups(count / block) : grid_threads(count, 1, 1),
+                    "the matrix library reads floats"};
+}
+
+Choice choose_halving(size_t count) {
+    return (Choice){"convert_f16", grid_threads((uint32_t)count, 1, 1),
+                    "the matrix library reads halves"};
+}
+
+Choice choose_gelu(const Setup *setup, const Pass *pass, uint32_t rows, uint32_t columns,
+                   bool adds_bias) {
+    uint32_t share = is_gpu(setup) ? FUSED_BIAS_GELU_GPU_SHARE : 1;
+    if (!adds_bias)
+        return (Choice){"gelu_forward", grid_threads(rows * columns, 1, 1),
+                        "the product has added its bias"};
+    return (Choice){pass->type == ELEMENT_F16 ? "bias_gelu_f16" : "bias_gelu",
+                    grid_threads(divide_up(columns, share), rows, 1),
+                    "it takes the bias along, which the product has left"};
+}
+
+/* --- fused steps --- */
+
+/* Of threadgroups that take FUSED_LINEAR_BATCH_ROWS of N weight rows at a time: each as often as
+ * the others, and no more than twice as many as run at once. */
+static DeviceGrid batch_grid(const Setup *setup, uint32_t N, uint32_t threads) {
+    uint32_t most = 2 * setup->facts.simdgroups * 32 / threads;
+    DeviceGrid grid =
+        grid_threadgroups(even_share(divide_up(N, FUSED_LINEAR_BATCH_ROWS), most), 1, 1);
+    return with_threads(grid, threads);
+}
+
+/* What becomes of a product and its bias. */
+typedef enum Epilogue { STORED, GELU, ADDED } Epilogue;
+
+/* For 8, 16 and 32 tokens to a threadgroup. */
+static const char *const batch_kernels[3][3] = {
+    [STORED] = {"linear_batch_8", "linear_batch_16", "linear_batch_32"},
+    [GELU] = {"linear_batch_gelu_8", "linear_batch_gelu_16", "linear_batch_gelu_32"},
+    [ADDED] = {"linear_batch_residual_8", "linear_batch_residual_16"},
+};
+
+/* What is added to the stream has few rows of weights: more threadgroups, each of fewer tokens. */
+static Choice choose_linear_batch(const Setup *setup, uint32_t B, const Matrix *weight,
+                                  Epilogue epilogue) {
+    uint32_t size = B <= 8 ? 0 : B <= 16 || epilogue == ADDED ? 1 : 2, tokens = 8u << size;
+    uint32_t threads = weight->columns > LONG_ROW ? LONG_ROW_THREADS : BATCH_THREADS;
+    Choice choice = {batch_kernels[epilogue][size], batch_grid(setup, weight->rows, threads),
+                     "a batch of halves goes through the matrix units"};
+    choice.grid.y = divide_up(B, tokens);
+    return choice;
+}
+
+static FusedRead choose_batch_read(const Setup *setup, uint32_t B, const Matrix *weight,
+                                   bool gelu) {
+    FusedRead read = {.norm_apart = B > FUSED_NORM_LINEAR_BATCH_MAX_TOKENS ||
+                                    weight->columns > FUSED_NORM_LINEAR_BATCH_MAX_CHANNELS};
+    if (read.norm_apart) {
+        read.norm = (Choice){"layernorm_forward_f16",
+                             with_threads(grid_threadgroups(B, 1, 1), BATCH_NORM_THREADS),
+                             "too many rows, or too wide ones, for each threadgroup to normalise"};
+        read.product = choose_linear_batch(setup, B, weight, gelu ? GELU : STORED);
+    } else {
+        read.product = (Choice){gelu ? "norm_linear_batch_gelu" : "norm_linear_batch",
+                                batch_grid(setup, weight->rows, BATCH_THREADS),
+                                "each threadgroup normalises the few rows of the batch itself"};
+    }
+    return read;
+}
+
+FusedRead choose_fused_read(const Setup *setup, const Pass *pass, const Matrix *weight, bool gelu) {
+    if (pass->style == STYLE_BATCHED) return choose_batch_read(setup, pass->B, weight, gelu);
+    bool wide = weight->columns > NARROW_CHANNELS;
+    const char *kernel = format_kernels[weight->type].norm_linear[wide][pass->B > 1];
+    return (FusedRead){
+        .product = {kernel, grid_simdgroups(even_share(weight->rows, setup->facts.simdgroups)),
+                    "few rows: normalising them again is cheaper than a kernel of its own"}};
+}
+
+/* As many threads as have a row of K on its way at once. */
+static uint32_t residual_threads(uint32_t K) {
+    uint32_t threads = 32;
+    while (threads < 256 && threads * FUSED_LINEAR_RESIDUAL_AHEAD * 4 < K)
+        threads *= 2;
+    return threads;
+}
+
+Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *weight) {
+    if (pass->style == STYLE_BATCHED) return choose_linear_batch(setup, pass->B, weight, ADDED);
+    DeviceGrid grid = grid_threadgroups(divide_up(weight->rows, FUSED_LINEAR_RESIDUAL_ROWS), 1, 1);
+    return (Choice){format_kernels[weight->type].linear_residual[pass->B > 1],
+                    with_threads(grid, residual_threads(weight->columns)),
+                    "the product adds itself to the stream"};
+}
+
+/* --- the end of a pass --- */
+
+Choice choose_last_tokens(uint32_t words, uint32_t B) {
+    return (Choice){"last_token_rows", grid_threads(words, B, 1),
+                    "the other tokens have done their part: their keys and values are kept"};
+}
+
+Choice choose_sampling(uint32_t B, bool random) {
+    return (Choice){random ? "top_k_top_p_sample" : "argmax_sample", grid_threadgroups(B, 1, 1),
+                    random ? "a temperature was asked for" : "the likeliest token is taken"};
+}
+
+Choice choose_step(uint32_t B) {
+    return (Choice){"advance_step", grid_threads(B, 1, 1),
+                    "what changes from step to step lies on the device: steps are replayed"};
+}
+
+Choice choose_losses(uint32_t rows) {
+    return (Choice){"cross_entropy_forward", grid_threadgroups(rows, 1, 1), "a row of logits each"};
+}
+
+/* --- attention --- */
+
+/* So that all of them run at once. */
+static uint32_t decode_threads(const Setup *setup, uint32_t groups) {
+    uint32_t threads = DECODE_THREADS;
+    while (groups * threads / 32 > setup->facts.simdgroups && threads > LEAST_DECODE_THREADS)
+        threads /= 2;
+    return threads;
+}
+
+static Choice choose_decode(const Setup *setup, const Pass *pass, uint32_t heads) {
+    DeviceGrid grid = grid_threadgroups(heads, pass->B, 1);
+    return (Choice){cache_kernels[setup->cache].decode_hs64[pass->type == ELEMENT_F16],
+                    with_threads(grid, decode_threads(setup, heads * pass->B)),
+                    "one new token to a row: it goes to the cache and attends in one kernel"};
+}
+
+/* `queries` of them to a threadgroup. */
+static DeviceGrid query_grid(const Pass *pass, uint32_t heads, uint32_t queries) {
+    return grid_threadgroups(divide_up(pass->T, queries), heads, pass->B);
+}
+
+static Choice choose_flash(const Setup *setup, const Pass *pass, uint32_t heads,
+                           uint32_t head_size) {
+    if (head_size != FLASH_ATTENTION_HS64_HS)
+        return (Choice){cache_kernels[setup->cache].flash, query_grid(pass, heads, 1),
+                        "heads of any size, a query to a threadgroup"};
+    if (pass->type == ELEMENT_F16 && pass->T > FLASH_ATTENTION_HS64_QUERIES)
+        return (Choice){cache_kernels[setup->cache].flash_tiles,
+                        with_threads(query_grid(pass, heads, FLASH_ATTENTION_TILES_QUERIES),
+                                     FLASH_ATTENTION_TILES_THREADS),
+                        "the matrix units make attention where they make the products"};
+    if (pass->T >= PROMPT_LEAST && !is_gpu(setup))
+        return (Choice){cache_kernels[setup->cache].flash_prompt,
+                        query_grid(pass, heads, FLASH_ATTENTION_PROMPT_QUERIES),
+                        "on a CPU many queries share what is read of keys and values"};
+    return (Choice){cache_kernels[setup->cache].flash_hs64,
+                    query_grid(pass, heads, FLASH_ATTENTION_HS64_QUERIES),
+                    "heads of 64 channels, four queries to a threadgroup"};
+}
+
+static void choose_naive(AttentionChoice *choice, const Setup *setup, const Pass *pass,
+                         uint32_t heads, uint32_t head_size, uint32_t capacity) {
+    const char *why = "naive attention was asked for";
+    uint32_t T = pass->T, rows = pass->B * heads;
+    choice->scores =
+        (Choice){cache_kernels[setup->cache].scores, grid_threads(capacity, T, rows), why};
+    choice->softmax = (Choice){"softmax_inplace", grid_threadgroups(rows * T, 1, 1), why};
+    choice->mix = (Choice){cache_kernels[setup->cache].mix, grid_threads(head_size, T, rows), why};
+    choice->merge = (Choice){"merge_heads", grid_threads(head_size, T, rows), why};
+}
+
+AttentionChoice choose_attention(const Setup *setup, const Pass *pass, uint32_t heads,
+                                 uint32_t head_size, uint32_t capacity) {
+    AttentionChoice choice = {.takes_head_size = head_size != FLASH_ATTENTION_HS64_HS};
+    uint32_t share = is_gpu(setup) ? HEADS_GPU_SHARE : 1;
+    choice.split = (Choice){cache_kernels[setup->cache].split_heads,
+                            grid_threads(head_size, divide_up(pass->T, share), pass->B * heads),
+                            "keys and values go into the cache, queries head by head"};
+    if (pass->style != STYLE_PLAIN) {
+        choice.method = ATTENTION_DECODE;
+        choice.out = pass->type;
+        choice.flash = choose_decode(setup, pass, heads);
+    } else if (setup->flash) {
+        choice.method = ATTENTION_FLASH;
+        choice.flash = choose_flash(setup, pass, heads, head_size);
+        bool tiles = choice.flash.kernel == cache_kernels[setup->cache].flash_tiles;
+        choice.out = tiles ? ELEMENT_F16 : ELEMENT_F32;
+    } else {
+        choice.method = ATTENTION_NAIVE;
+        choose_naive(&choice, setup, pass, heads, head_size, capacity);
+    }
+    return choice;
+}

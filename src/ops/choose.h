@@ -1,0 +1,147 @@
+/* choose.h — which kernels do a step, and why: decided here and nowhere else.
+ *
+ * Pure functions of facts: the device's, the options', types and shapes. So they can be asked about
+ * machines that are not there (`metal-llm explain --facts`), and tests do.
+ */
+#ifndef METAL_LLM_CHOOSE_H
+#define METAL_LLM_CHOOSE_H
+
+#include "product.h"
+
+/* Numbers of activations, and of the KV cache. */
+typedef enum ElementType { ELEMENT_F32, ELEMENT_F16 } ElementType;
+static inline size_t element_size(ElementType type) {
+    return type == ELEMENT_F16 ? 2 : sizeof(float);
+}
+
+/* One kernel, how many of its items run, and one sentence why it is this one. */
+typedef struct Choice {
+    const char *kernel;
+    DeviceGrid grid;
+    const char *why;
+} Choice;
+
+/* --- when a model is opened --- */
+
+typedef struct ModelFacts {
+    uint32_t channels, head_size;
+    bool halves;  /* all matrices are halves */
+    bool fuses;   /* and suit fused_*.metal, see matrix_fuses */
+    bool batches; /* and suit fused_linear_batch.metal, see matrix_batches */
+} ModelFacts;
+
+bool matrix_is_half(const Matrix *matrix);
+bool matrix_fuses(const Matrix *matrix);
+bool matrix_batches(const Matrix *matrix);
+
+/* What holds for all passes. */
+typedef struct Setup {
+    DeviceFacts facts;
+    ElementType cache;  /* keys and values */
+    uint32_t batch;     /* rows, at most */
+    bool flash;         /* attention without the T×S matrix in memory */
+    bool half_products; /* all matrices are halves, and the matrix library takes them as they are */
+    bool integers;      /* block formats are multiplied as integers */
+    bool fused;         /* tokens are decoded with several ideas to a kernel */
+    bool batched;       /* and several rows of them on the matrix units */
+} Setup;
+
+static inline bool is_gpu(const Setup *setup) {
+    return setup->facts.simd_width > 1;
+}
+
+/* Whether blocks become halves when the weights are loaded. */
+bool choose_halves(const DeviceFacts *facts, const LLMOptions *options);
+/* False and `error` if the options ask for what does not suit the model. */
+bool choose_setup(Setup *setup, const DeviceFacts *facts, const ModelFacts *model,
+                  const LLMOptions *options, LLMError *error);
+/* Tokens of all rows that a pass takes at most: longer prompts come in pieces, so that memory does
+ * not grow with the prompt. */
+uint32_t choose_pass_tokens(const DeviceFacts *facts);
+
+/* --- a pass: T tokens of each of B rows --- */
+
+typedef enum Style {
+    STYLE_PLAIN,   /* one idea to a kernel, and the matrix library */
+    STYLE_FUSED,   /* norm + product, attention with its cache, product + addition */
+    STYLE_BATCHED, /* the same on the matrix units */
+} Style;
+
+typedef struct Pass {
+    uint32_t B, T;
+    Style style;
+    ElementType type; /* of the activations that products read */
+    const char *why;
+} Pass;
+
+Pass choose_pass(const Setup *setup, uint32_t B, uint32_t T);
+
+/* --- its steps --- */
+
+Choice choose_embedding(TensorType type, uint32_t C, const Pass *pass);
+
+/* A layernorm by itself, or with the addition that is owed to the stream before it. */
+Choice choose_norm(const Pass *pass, uint32_t rows, bool adds);
+
+typedef enum ProductMethod {
+    METHOD_LIBRARY_HALVES, /* the vendor's matrix library */
+    METHOD_LIBRARY_FLOATS, /* the same, of floats: a packed matrix is unpacked first */
+    METHOD_INTEGER_MATMUL, /* rows rounded to 8 bits, then integer_matmul.metal */
+    METHOD_INTEGER_LINEAR, /* the same, then integer_linear.metal, LINEAR_TOKENS rows at a time */
+    METHOD_LINEAR,         /* linear_*.metal, LINEAR_TOKENS rows at a time */
+} ProductMethod;
+
+/* Each weight is read once for so many rows, whose inputs stay in the first-level cache. */
+enum { LINEAR_TOKENS = 8 };
+typedef struct ProductChoice {
+    ProductMethod method;
+    bool adds_bias; /* else it is still to be added: that would cost a pass over memory here */
+    const char *why;
+} ProductChoice;
+
+/* Of `rows` rows of type `in`. */
+ProductChoice choose_product(const Setup *setup, ElementType in, const Matrix *weight,
+                             bool stays_packed, uint32_t rows);
+/* The kernel of a method that has one, for `rows` rows. */
+Choice choose_product_kernel(const Setup *setup, const ProductChoice *product, const Matrix *weight,
+                             uint32_t rows);
+/* Floats of a packed matrix; halves of floats. */
+Choice choose_unpacking(const Matrix *weight);
+Choice choose_halving(size_t count);
+Choice choose_rounding(size_t count);
+
+/* norm → product → bias, and GELU, in one kernel, or in two (`norm_apart`). */
+typedef struct FusedRead {
+    bool norm_apart;
+    Choice norm, product;
+} FusedRead;
+FusedRead choose_fused_read(const Setup *setup, const Pass *pass, const Matrix *weight, bool gelu);
+/* product + bias + the stream. */
+Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *weight);
+
+Choice choose_gelu(const Setup *setup, const Pass *pass, uint32_t rows, uint32_t columns,
+                   bool adds_bias);
+
+/* Each row's last of T tokens; a row's sampling; the state of the next step; losses. */
+Choice choose_last_tokens(uint32_t words, uint32_t B);
+Choice choose_sampling(uint32_t B, bool random);
+Choice choose_step(uint32_t B);
+Choice choose_losses(uint32_t rows);
+
+typedef enum AttentionMethod {
+    ATTENTION_DECODE, /* one kernel from q, k and v to the result, writing the cache */
+    ATTENTION_FLASH,  /* split_heads, then one kernel */
+    ATTENTION_NAIVE,  /* split_heads, scores, softmax, mix, merge_heads */
+} AttentionMethod;
+
+typedef struct AttentionChoice {
+    AttentionMethod method;
+    bool takes_head_size; /* a kernel for any head size */
+    ElementType out;
+    Choice split, flash; /* `flash` also of ATTENTION_DECODE */
+    Choice scores, softmax, mix, merge;
+} AttentionChoice;
+AttentionChoice choose_attention(const Setup *setup, const Pass *pass, uint32_t heads,
+                                 uint32_t head_size, uint32_t capacity);
+
+#endif

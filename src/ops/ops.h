@@ -1,0 +1,99 @@
+/* ops.h — the steps of a forward pass. Every block of a transformer reads the residual stream
+ * through a norm, and adds its result back:
+ *
+ *   embed → [ read_stream → attend → write_stream, read_stream → write_stream ] × L → read_out
+ *
+ * A step asks choose.h for its kernels and queues them, whatever the device. In shapes: B rows of T
+ * tokens, C channels, nh heads of hs channels, V vocabulary.
+ */
+#ifndef METAL_LLM_OPS_H
+#define METAL_LLM_OPS_H
+
+#include "buffers.h"
+
+/* Rows of numbers on the device: [rows, columns] from row `first` of the buffer on. Of a product in
+ * parts the parts follow each other, each [rows, columns of the part]. */
+typedef struct Value {
+    DeviceBuffer *buffer;
+    ElementType type;
+    uint32_t first, rows, columns;
+    DeviceBuffer *bias[PRODUCT_PARTS]; /* f32, still to be added to each row; NULL: none */
+} Value;
+
+/* The residual stream is x + owed. What is owed is settled by the next norm, in the same kernel; a
+ * pass ends with nothing owed. */
+typedef struct Stream {
+    Value x;    /* [rows, C] f32 */
+    Value owed; /* [rows, C] f32; without a buffer: nothing is owed */
+} Stream;
+
+/* A model's passes on a device: what they share, and the one that is going on. */
+typedef struct Run {
+    Device *device;
+    Setup setup;
+    Sizes sizes;
+    Buffers buffers;
+    uint32_t visible; /* tokens of the longest row with those of this pass, for the timings */
+    Pass pass;
+    DeviceBuffer *ids; /* [B,T] of the pass */
+    Stream stream;
+    Value normed; /* [rows, C] of all tokens, if they were wanted */
+} Run;
+
+typedef enum Activation { ACTIVATION_NONE, ACTIVATION_GELU } Activation;
+
+typedef struct Attention {
+    uint32_t heads, head_size;
+    float scale; /* of the scores */
+} Attention;
+
+/* What a pass is run for. */
+typedef enum Wanted {
+    WANTED_CACHE, /* only the KV cache: more of the prompt is to come */
+    WANTED_NEXT,  /* the logits [B,V] of each row's last new token */
+    WANTED_ALL,   /* every token's, by `logits` after the pass */
+} Wanted;
+
+/* Begin a pass over ids [B,T]. */
+void begin_pass(Run *run, DeviceBuffer *ids, uint32_t B, uint32_t T);
+/* The pass's rows of the tables [V,C] and [context,C] → the stream. */
+void embed(Run *run, const Matrix *tokens, DeviceBuffer *positions, uint32_t context);
+/* The stream, settled → norm → product → activation. */
+Value read_stream(Run *run, const Norm *norm, const Product *product, Activation activation);
+/* q, k and v [B·T, 3C] of a layer → the cache, and attention to all that is in it: [B·T, C]. */
+Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention);
+/* Value → product → added to the stream, or owed to it. */
+void write_stream(Run *run, Value value, const Product *product);
+/* In the last layer, whose keys and values are in the cache: go on with those rows of the stream
+ * and of `value` that are wanted. True if none are. */
+bool cut_to_wanted(Run *run, Value *value, Wanted wanted);
+/* The end of a pass: the last norm, and for the next token the logits. */
+void read_out(Run *run, const Norm *norm, const Product *output, Wanted wanted);
+
+/* After a pass for all tokens: the logits [count,V] of `count` of its rows from `first` on. */
+void logits(Run *run, const Product *output, uint32_t first, uint32_t count);
+/* From logits [count,V] and the ids that follow, `targets`, to `nats`. */
+void losses(Run *run, uint32_t count);
+/* From logits [B,V] to the next ids, and to the state of the next step. */
+void sample(Run *run, const LLMGeneration *generation, uint32_t B);
+
+/* --- for the steps --- */
+
+/* `in` times each part, to `out`; what is returned tells which biases are still to be added. */
+Value multiply(Run *run, Value in, const Product *product, DeviceBuffer *out);
+
+/* A buffer that a kernel moves whole, as it does weights; one of which it moves `count` numbers. */
+#define BUFFER(buffer)        arg_buffer(buffer, 0)
+#define FLOATS(buffer, count) arg_part(buffer, 0, (size_t)(count) * sizeof(float))
+
+static inline DeviceArgument value_argument(Value value) {
+    size_t size = element_size(value.type), columns = value.columns;
+    return arg_part(value.buffer, value.first * columns * size, value.rows * columns * size);
+}
+
+/* Queue the kernel of a choice, for a step of this name. */
+#define run_choice(run, step, choice, ...)                                                         \
+    (device_note((run)->device, step, (choice).why),                                               \
+     dispatch((run)->device, (choice).kernel, (choice).grid, __VA_ARGS__))
+
+#endif

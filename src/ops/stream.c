@@ -1,0 +1,167 @@
+/* stream.c — the residual stream: filled, read through a norm, added to, cut, read out. */
+#include "ops.h"
+
+/* The bias of a product in one part. */
+static DeviceBuffer *bias_or_zeros(const Run *run, const Product *product) {
+    return product->bias[0] ? product->bias[0] : run->buffers.zeros;
+}
+
+static DeviceBuffer *owed_bias(const Run *run, Value value) {
+    return value.bias[0] ? value.bias[0] : run->buffers.zeros;
+}
+
+void begin_pass(Run *run, DeviceBuffer *ids, uint32_t B, uint32_t T) {
+    run->pass = choose_pass(&run->setup, B, T);
+    run->ids = ids;
+}
+
+void embed(Run *run, const Matrix *tokens, DeviceBuffer *positions, uint32_t context) {
+    uint32_t B = run->pass.B, T = run->pass.T, C = tokens->columns, rows = B * T;
+    run->stream = (Stream){.x = {.buffer = run->buffers.x[0], .rows = rows, .columns = C}};
+    Choice choice = choose_embedding(tokens->type, C, &run->pass);
+    size_t bytes = rows < tokens->rows ? rows * tensor_row_bytes(tokens->type, C) : 0;
+    run_choice(run, "embedding", choice, FLOATS(run->ids, rows), FLOATS(run->buffers.lengths, B),
+               arg_part(tokens->buffer, 0, bytes), FLOATS(positions, T * C),
+               value_argument(run->stream.x), arg_u32(T), arg_u32(C), arg_u32(tokens->rows),
+               arg_u32(context));
+}
+
+/* --- read --- */
+
+/* What is owed becomes part of the stream, whose norm is returned. */
+static Value settle(Run *run, const Norm *norm) {
+    Stream *stream = &run->stream;
+    Value x = stream->x, owed = stream->owed;
+    Value out = {
+        .buffer = run->buffers.norm, .type = run->pass.type, .rows = x.rows, .columns = x.columns};
+    Choice choice = choose_norm(&run->pass, x.rows, owed.buffer);
+    if (owed.buffer) {
+        DeviceBuffer **places = run->buffers.x;
+        stream->x.buffer = places[x.buffer == places[0]];
+        run_choice(run, "addition, norm", choice, value_argument(x), value_argument(owed),
+                   FLOATS(owed_bias(run, owed), x.columns), BUFFER(norm->weight),
+                   BUFFER(norm->bias), value_argument(stream->x), value_argument(out),
+                   arg_u32(x.columns), arg_f32(norm->epsilon));
+        stream->owed = (Value){0};
+    } else {
+        run_choice(run, "norm", choice, value_argument(x), BUFFER(norm->weight), BUFFER(norm->bias),
+                   value_argument(out), arg_u32(x.columns), arg_f32(norm->epsilon));
+    }
+    return out;
+}
+
+static Value activate(Run *run, Value in, Activation activation) {
+    if (activation == ACTIVATION_NONE) return in;
+    Value out = {.buffer = run->buffers.activated,
+                 .type = run->pass.type,
+                 .rows = in.rows,
+                 .columns = in.columns};
+    Choice choice = choose_gelu(&run->setup, &run->pass, in.rows, in.columns, in.bias[0]);
+    if (in.bias[0])
+        run_choice(run, "gelu", choice, value_argument(in), BUFFER(in.bias[0]), value_argument(out),
+                   arg_u32(in.rows), arg_u32(in.columns));
+    else
+        run_choice(run, "gelu", choice, value_argument(in), value_argument(out),
+                   arg_u32(in.rows * in.columns));
+    return out;
+}
+
+/* norm → product → bias, and GELU, of what is no more than the tokens of a batch. */
+static void read_fused(Run *run, const Norm *norm, const Product *product, bool gelu, Value out) {
+    const Matrix *weight = &product->part[0];
+    Value x = run->stream.x;
+    Value normed = {.buffer = run->buffers.norm, .type = ELEMENT_F16};
+    normed.rows = x.rows, normed.columns = x.columns;
+    DeviceArgument bias = FLOATS(bias_or_zeros(run, product), weight->rows);
+    DeviceArgument B = arg_u32(x.rows), K = arg_u32(x.columns), N = arg_u32(weight->rows);
+    FusedRead read = choose_fused_read(&run->setup, &run->pass, weight, gelu);
+    if (read.norm_apart) {
+        run_choice(run, "norm", read.norm, value_argument(x), BUFFER(norm->weight),
+                   BUFFER(norm->bias), value_argument(normed), K, arg_f32(norm->epsilon));
+        run_choice(run, product->name, read.product, value_argument(normed), BUFFER(weight->buffer),
+                   bias, value_argument(out), B, K, N);
+    } else if (run->pass.style == STYLE_BATCHED) {
+        run_choice(run, product->name, read.product, value_argument(x), BUFFER(norm->weight),
+                   BUFFER(norm->bias), BUFFER(weight->buffer), bias, value_argument(out), B, K, N,
+                   arg_f32(norm->epsilon));
+    } else {
+        run_choice(run, product->name, read.product, value_argument(x), BUFFER(norm->weight),
+                   BUFFER(norm->bias), BUFFER(weight->buffer), bias, value_argument(out), B, K, N,
+                   arg_u32(gelu), arg_f32(norm->epsilon));
+    }
+}
+
+/* The same as read_stream, to a place that the caller chooses. */
+static Value read_to(Run *run, const Norm *norm, const Product *product, Activation activation,
+                     DeviceBuffer *out) {
+    bool fused = run->pass.style != STYLE_PLAIN, gelu = activation == ACTIVATION_GELU;
+    if (!fused) return activate(run, multiply(run, settle(run, norm), product, out), activation);
+    Value result = {.buffer = gelu ? run->buffers.activated : out,
+                    .type = gelu ? run->pass.type : ELEMENT_F32,
+                    .rows = run->stream.x.rows,
+                    .columns = product->part[0].rows};
+    read_fused(run, norm, product, gelu, result);
+    return result;
+}
+
+Value read_stream(Run *run, const Norm *norm, const Product *product, Activation activation) {
+    bool to_mlp = activation != ACTIVATION_NONE;
+    return read_to(run, norm, product, activation, to_mlp ? run->buffers.up : run->buffers.qkv);
+}
+
+/* --- write --- */
+
+/* Of the type that the pass's products read. */
+static Value as_input(Run *run, Value value) {
+    if (value.type == run->pass.type) return value;
+    size_t count = (size_t)value.rows * value.columns;
+    Value out = value;
+    out.buffer = run->buffers.halves;
+    out.type = ELEMENT_F16;
+    Choice choice = choose_halving(count);
+    run_choice(run, "halves", choice, value_argument(value), value_argument(out),
+               arg_u32((uint32_t)count));
+    return out;
+}
+
+void write_stream(Run *run, Value value, const Product *product) {
+    if (run->pass.style == STYLE_PLAIN) {
+        run->stream.owed = multiply(run, as_input(run, value), product, run->buffers.block_out);
+        return;
+    }
+    const Matrix *weight = &product->part[0];
+    DeviceBuffer *bias = bias_or_zeros(run, product);
+    bool batched = run->pass.style == STYLE_BATCHED;
+    Choice choice = choose_fused_write(&run->setup, &run->pass, weight);
+    run_choice(run, product->name, choice, value_argument(value), BUFFER(weight->buffer),
+               batched ? FLOATS(bias, weight->rows) : BUFFER(bias), value_argument(run->stream.x),
+               arg_u32(value.rows), arg_u32(weight->columns), arg_u32(weight->rows));
+}
+
+/* --- the end of a pass --- */
+
+/* Of [B·T, columns], each row's last new token: [B, columns]. Halves move in pairs. */
+static Value last_tokens(Run *run, Value from, DeviceBuffer *to) {
+    uint32_t B = run->pass.B, words = from.columns * (uint32_t)element_size(from.type) / 4;
+    Value out = {.buffer = to, .type = from.type, .rows = B, .columns = from.columns};
+    Choice choice = choose_last_tokens(words, B);
+    run_choice(run, "last tokens", choice, FLOATS(from.buffer, B * words),
+               FLOATS(run->buffers.counts, B), value_argument(out), arg_u32(B),
+               arg_u32(run->pass.T), arg_u32(words));
+    return out;
+}
+
+bool cut_to_wanted(Run *run, Value *value, Wanted wanted) {
+    if (wanted == WANTED_NEXT && run->pass.T > 1) {
+        *value = last_tokens(run, *value, run->buffers.last_mixed);
+        run->stream.x = last_tokens(run, run->stream.x, run->buffers.last_x);
+    }
+    return wanted == WANTED_CACHE;
+}
+
+void read_out(Run *run, const Norm *norm, const Product *output, Wanted wanted) {
+    if (wanted == WANTED_ALL)
+        run->normed = settle(run, norm);
+    else if (wanted == WANTED_NEXT)
+        read_to(run, norm, output, ACTIVATION_NONE, run->buffers.logits);
+}
