@@ -43,6 +43,11 @@ static const Verb verbs[] = {
      true, 1, verb_perplexity},
     {"info", "[MODEL]", "what a model consists of",
      "Print a model's architecture, tokenizer and tensors. Nothing is run.", true, 0, verb_info},
+    {"explain", "[MODEL]", "which kernels run, and why",
+     "Print the kernels of a prompt and of a token that is decoded, in their order, with the\n"
+     "sizes they are given and the reason why each was chosen: for this machine and these\n"
+     "options, or by --facts for another machine. Nothing is computed.",
+     true, 0, verb_explain},
     {"convert", "IN OUT.gguf", "write a model as GGUF, smaller or not",
      "Write a model of any format as a GGUF file, its tokenizer included. --type says what its\n"
      "matrices become: f32, f16, q8_0 (8 bits) or q4_0 (4 bits; its embedding q6_K). An\n"

@@ -33,6 +33,7 @@ struct Verb {
 int verb_bench(Arguments *arguments);
 int verb_convert(Arguments *arguments);
 int verb_detokenize(Arguments *arguments);
+int verb_explain(Arguments *arguments);
 int verb_get(Arguments *arguments);
 int verb_info(Arguments *arguments);
 int verb_kernels(Arguments *arguments);

@@ -214,6 +214,33 @@ static inline const LLMTiming *llm_timing(const LLMTiming *timings, size_t index
 }
 void llm_timings_reset(LLMPipeline *llm);
 
+/* A kernel of a pass, and why it is this one. Its texts but `shape` last as long as the program. */
+typedef struct LLMPlanStep {
+    size_t size;
+    const char *step;   /* what it does: "norm", "qkv", "attention" */
+    char shape[64];     /* its sizes, by the names of the kernel's parameters: "T=1 K=768 N=2304" */
+    const char *kernel; /* its name, or "matmul" for the vendor's matrix products */
+    const char *file;   /* of kernels/, or "" */
+    const char *why;    /* in a sentence */
+    uint32_t calls;     /* in one pass, all layers together */
+} LLMPlanStep;
+typedef struct LLMPlan {
+    LLMPlanStep *steps; /* in the order of their first calls; go through them with llm_plan_step */
+    size_t count;
+    uint32_t tokens; /* of a row in one pass: long prompts take several */
+    const char *why; /* of the whole pass */
+} LLMPlan;
+/* The kernels of a pass over `tokens` new tokens of each of options.batch rows, and of the sampling
+ * behind it: on the device that `options` choose, or if `machine` is not NULL on "cpu", "cpu-vnni",
+ * "simt", "m1" or "h200". Nothing is computed. The caller releases the plan with llm_plan_free. */
+LLMPlan llm_explain(const char *path, const LLMOptions *options, const char *machine,
+                    uint32_t tokens, LLMError *error);
+static inline const LLMPlanStep *llm_plan_step(const LLMPlan *plan, size_t index) {
+    return (const LLMPlanStep *)(const void *)((const char *)plan->steps +
+                                               index * plan->steps->size);
+}
+void llm_plan_free(LLMPlan *plan);
+
 const char *llm_version(void); /* of the library; LLM_VERSION is that of the header */
 
 /* --- initialisers: LLMOptions options = LLM_OPTIONS; or in Swift var options = llm_options() ---

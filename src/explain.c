@@ -1,0 +1,108 @@
+/* explain.c — which kernels a pass would run, and why: the pass itself, on a device that runs
+ * nothing. */
+#include "model/pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Collection {
+    LLMPlan plan;
+    size_t capacity;
+    LLMError *error;
+} Collection;
+
+static bool is_same(const LLMPlanStep *step, const DryCommand *command) {
+    return !strcmp(step->step, command->step) && !strcmp(step->kernel, command->kernel) &&
+           !strcmp(step->shape, command->shape) && !strcmp(step->why, command->why);
+}
+
+static LLMPlanStep *add_step(Collection *collection) {
+    LLMPlan *plan = &collection->plan;
+    if (plan->count == collection->capacity) {
+        size_t capacity = collection->capacity ? 2 * collection->capacity : 32;
+        LLMPlanStep *steps = realloc(plan->steps, capacity * sizeof *steps);
+        if (!steps) return error_memory(collection->error, capacity * sizeof *steps);
+        plan->steps = steps;
+        collection->capacity = capacity;
+    }
+    return &plan->steps[plan->count++];
+}
+
+/* The layers do the same: what has been seen is only counted. */
+static void collect(void *context, const DryCommand *command) {
+    Collection *collection = context;
+    for (size_t i = 0; i < collection->plan.count; i++)
+        if (is_same(&collection->plan.steps[i], command)) {
+            collection->plan.steps[i].calls++;
+            return;
+        }
+    LLMPlanStep *step = add_step(collection);
+    if (!step) return;
+    *step = (LLMPlanStep){.size = sizeof *step,
+                          .step = command->step,
+                          .kernel = command->kernel,
+                          .file = command->file,
+                          .why = command->why,
+                          .calls = 1};
+    snprintf(step->shape, sizeof step->shape, "%s", command->shape);
+}
+
+/* Of the machine that is named, or of the device that `options` choose. */
+static bool find_facts(const char *machine, const LLMOptions *options, DeviceFacts *facts,
+                       LLMError *error) {
+    if (machine) {
+        const DeviceFacts *named = device_facts_named(machine);
+        if (!named)
+            return error_set(error, LLM_ERROR_ARGUMENT,
+                             "unknown machine '%s'; use cpu, cpu-vnni, simt, m1 or h200", machine);
+        *facts = *named;
+        return true;
+    }
+    Device *device = pipeline_open_device(options, NULL, error);
+    if (!device) return false;
+    *facts = *device_facts(device);
+    device_close(device);
+    return true;
+}
+
+/* A pass over `tokens` more of each row; of a prompt that takes several, the last. */
+static void run_pass(LLMPipeline *llm, uint32_t tokens, Collection *collection) {
+    Run *run = &llm->run;
+    uint32_t pieces = divide_up(tokens, run->sizes.tokens), B = run->sizes.batch;
+    collection->plan.count = 0; /* what opening the model has run */
+    run->visible = tokens;
+    pipeline_forward(llm, run->buffers.prompt, B, divide_up(tokens, pieces), WANTED_NEXT);
+    sample(run, &(LLMGeneration){0}, B);
+    device_wait(llm->device, device_submit(llm->device));
+    collection->plan.tokens = run->pass.T;
+    collection->plan.why = run->pass.why;
+}
+
+LLMPlan llm_explain(const char *path, const LLMOptions *given, const char *machine, uint32_t tokens,
+                    LLMError *error) {
+    LLMError ignored = {0};
+    if (!error) error = &ignored;
+    LLMOptions options;
+    Collection collection = {.error = error};
+    DryRun dry = {.trace = collect, .context = &collection};
+    if (error_is_set(error) || !pipeline_options(&options, given, error) ||
+        !find_facts(machine, &options, &dry.facts, error))
+        return collection.plan;
+    LLMPipeline *llm = pipeline_open(path, &options, &dry, error);
+    if (!llm) return collection.plan;
+    if (tokens == 0 || tokens > llm->run.sizes.capacity)
+        error_set(error, LLM_ERROR_CONTEXT, "a pass of %u tokens does not fit the context of %u",
+                  tokens, llm->run.sizes.capacity);
+    else
+        run_pass(llm, tokens, &collection);
+    device_failed(llm->device, error);
+    pipeline_free(llm);
+    return collection.plan;
+}
+
+void llm_plan_free(LLMPlan *plan) {
+    if (!plan) return;
+    free(plan->steps);
+    *plan = (LLMPlan){0};
+}
