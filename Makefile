@@ -294,7 +294,7 @@ $(BUILD)/strict_headers.c: $(STRICT_HEADERS) $(BUILD)/bind
 # The kernels that it loads call back into it.
 $(BUILD)/metal-check: $(check_objects)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) -rdynamic $^ -ldw -lcjson -lm -ldl -o $@
+	@$(CC) $(CFLAGS) -rdynamic $^ -ldw -lseccomp -lcjson -lm -ldl -o $@
 
 # SHAPES= random shapes of each kernel, ONLY= these kernels.
 sanitize: $(BUILD)/metal-check $(VENV)/done

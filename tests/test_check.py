@@ -1,7 +1,10 @@
 """metal-check: wrong kernels are caught in the right line, right ones pass, and the tool is a tool."""
 
+import os
 import re
+import signal
 import subprocess
+import time
 
 import numpy
 import pytest
@@ -236,6 +239,89 @@ def test_suppressed(shift):
     assert "race" in kinds("--suppress", "race=other")
     with pytest.raises(checker.Failed, match="no such findings"):
         checker.run(shift, *SHIFT, "--suppress", "races")
+
+
+ATTACK = """#include <metal_stdlib>
+using namespace metal;
+extern "C" int system(const char *);
+extern "C" int open(const char *, int, ...);
+extern "C" int socket(int, int, int);
+extern "C" int connect(int, const void *, uint);
+extern "C" int fork();
+extern "C" int kill(int, int);
+extern "C" int unlink(const char *);
+static int results[6];
+__attribute__((constructor)) static void attack()
+{
+    system("touch FOLDER/by_system");
+    uint address[4] = {0x50000002, 0x0100007f, 0, 0};
+    int attempts[6] = {open("FOLDER/by_open", 0101, 0600), socket(2, 1, 0), connect(0, address, 16),
+                       fork(), kill(1, 0), unlink("FOLDER/victim")};
+    for (int i = 0; i < 6; i++) results[i] = attempts[i];
+}
+kernel void attacks(device int *out [[buffer(0)]], uint i [[thread_position_in_grid]]) { out[i] = results[i]; }
+"""
+
+
+def test_a_kernel_can_do_no_harm(tmp_path):
+    """A constructor runs before any check; it may neither write, nor start a process, nor reach the network."""
+    (tmp_path / "kernel.metal").write_text(ATTACK.replace("FOLDER", str(tmp_path)))
+    (tmp_path / "victim").write_text("still here")
+    output = tmp_path / "out.npy"
+    arguments = ["--kernel", "attacks", "--grid", 6, "--threads", 6, "--buffer", "0=empty:i32:6"]
+    checker.run(tmp_path / "kernel.metal", *arguments, "-o", f"0={output}")
+    assert numpy.load(output).tolist() == [-1] * 6
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kernel.metal", "out.npy", "victim"]
+
+
+@pytest.mark.parametrize("call", ["_exit(0)", "_exit(7)", "abort()"])
+def test_an_exit_is_a_finding(call, tmp_path):
+    path = tmp_path / "kernel.metal"
+    path.write_text(f"""#include <metal_stdlib>
+using namespace metal;
+extern "C" void _exit(int);
+extern "C" void abort();
+kernel void leaves(device int *out [[buffer(0)]], uint i [[thread_position_in_grid]])
+{{
+    if (i == 3) {call};
+    out[i] = 1;
+}}
+""")
+    report = checker.run(path, "--kernel", "leaves", "--grid", 8, "--threads", 8, "--buffer", "0=empty:i32:8")
+    (finding,) = report["findings"]
+    assert finding["kind"] == "fault" and "ended the process" in finding["message"]
+    assert finding["at"]["line"] == 5
+
+
+def test_a_foreign_cache_is_not_loaded(shift, tmp_path):
+    """What others could have written is compiled anew."""
+    cache = tmp_path / "cache"
+    checker.run(shift, *SHIFT, "--cache", cache)
+    (library,) = cache.iterdir()
+    assert cache.stat().st_mode & 0o077 == 0
+    library.write_bytes(b"not a library")
+    library.chmod(0o666)
+    checker.run(shift, *SHIFT, "--cache", cache)
+    assert library.read_bytes()[:4] == b"\x7fELF" and library.stat().st_mode & 0o022 == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing(number, tmp_path):
+    path = tmp_path / "kernel.metal"
+    path.write_text("""#include <metal_stdlib>
+using namespace metal;
+kernel void spins(device int *out [[buffer(0)]]) { for (;;) out[0] += 1; }
+""")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    command = [METAL_CHECK, path, "--kernel", "spins", "--grid", "1", "--threads", "1", "--buffer", "0=zeros:i32:1"]
+    process = subprocess.Popen(command, env=os.environ | {"TMPDIR": str(folder)})
+    while not any(folder.glob("*/*.so")):  # it is compiled
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(number)
+    assert process.wait(20) == -number
+    assert list(folder.iterdir()) == []
 
 
 def test_one_seed_is_one_order(shift):

@@ -23,7 +23,7 @@ static void check_wild(Checker *c, const char *address, size_t bytes, uint32_t c
         return;
     }
     Witness at = witness_here(code, true, false);
-    Finding *finding = checker_report(c, FINDING_CONST, &at);
+    Finding *finding = findings_add(c->findings, FINDING_CONST, &at);
     if (finding)
         snprintf(finding->detail, sizeof finding->detail, "writes to a program-scope constant");
     simt_stop("wrote to a program-scope constant");
@@ -124,8 +124,8 @@ static void check_private(Checker *c, size_t offset, size_t bytes, uint32_t code
 void watch_access(const void *pointer, size_t bytes, unsigned use, const void *caller,
                   const void *frame) {
     Checker *c = checker;
-    race_finish_overwrite(c);
     if (!simt_thread || !bytes) return;
+    race_finish_overwrite(c);
     const char *address = pointer;
     uint32_t code = (uint32_t)((const char *)caller - c->library) - 1;
     if (checker_out_of_time) checker_stop(c, code, "has not come to an end in time");
@@ -153,6 +153,7 @@ static unsigned char *written_of(Checker *c, const char *address, size_t bytes) 
 }
 
 void watch_copy(const void *to, const void *from, size_t bytes) {
+    if (!simt_thread) return;
     unsigned char *target = written_of(checker, to, bytes);
     const unsigned char *source = written_of(checker, from, bytes);
     for (size_t i = 0; target && i < bytes; i++)
@@ -176,6 +177,7 @@ void watch_function(const char *low, const char *frame, const void *caller) {
 
 void watch_atomic(const void *address, size_t bytes, unsigned use, const void *caller,
                   const void *frame) {
+    if (!simt_thread) return;
     checker->atomic = NULL;
     watch_access(address, bytes, use | ATOMIC, caller, frame);
     if (use != (READ | WRITE)) checker->atomic = address;
@@ -184,9 +186,9 @@ void watch_atomic(const void *address, size_t bytes, unsigned use, const void *c
 void watch_index(const char *file, unsigned line, long long index, const char *array) {
     Checker *c = checker;
     SimtPlace place = {NULL, file, line};
-    if (finding_known_at(c, FINDING_OUT_OF_BOUNDS, place)) return;
-    Witness at = witness_of(simt_thread, place);
-    Finding *finding = checker_report(c, FINDING_OUT_OF_BOUNDS, &at);
+    if (!simt_thread || finding_known_at(c, FINDING_OUT_OF_BOUNDS, place)) return;
+    Witness at = witness_of(c, simt_thread, place);
+    Finding *finding = findings_add(c->findings, FINDING_OUT_OF_BOUNDS, &at);
     if (finding)
         snprintf(finding->detail, sizeof finding->detail, "index %lld of an array of type %s",
                  index, array);
@@ -214,10 +216,10 @@ void watch_alignment(const char *file, unsigned line, const char *type, unsigned
                      const void *address) {
     Checker *c = checker;
     SimtPlace place = {NULL, file, line};
-    const Block *block = block_find(c, address);
-    if (!simt_thread || !block || finding_known_at(c, FINDING_MISALIGNED, place)) return;
-    Witness at = witness_of(simt_thread, place);
-    Finding *finding = checker_report(c, FINDING_MISALIGNED, &at);
+    const Block *block = simt_thread ? block_find(c, address) : NULL;
+    if (!block || finding_known_at(c, FINDING_MISALIGNED, place)) return;
+    Witness at = witness_of(c, simt_thread, place);
+    Finding *finding = findings_add(c->findings, FINDING_MISALIGNED, &at);
     if (!finding) return;
     char name[64];
     metal_type(type, name, sizeof name);

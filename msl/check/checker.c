@@ -14,8 +14,8 @@ volatile sig_atomic_t checker_out_of_time;
 static void inactive_lane(void *self, const SimtThread *thread, SimtPlace place, unsigned source) {
     Checker *c = self;
     if (finding_known_at(c, FINDING_INACTIVE_LANE, place)) return;
-    Witness at = witness_of(thread, place);
-    Finding *finding = checker_report(c, FINDING_INACTIVE_LANE, &at);
+    Witness at = witness_of(c, thread, place);
+    Finding *finding = findings_add(c->findings, FINDING_INACTIVE_LANE, &at);
     if (finding)
         snprintf(finding->detail, sizeof finding->detail,
                  "lane %u of simdgroup %u reads from lane %u, which takes no part in this %s",
@@ -26,8 +26,8 @@ static void inactive_lane(void *self, const SimtThread *thread, SimtPlace place,
 static void stuck(void *self, const SimtThread *thread, SimtPlace place, const char *message) {
     Checker *c = self;
     if (finding_known_at(c, FINDING_BARRIER, place)) return;
-    Witness at = witness_of(thread, place);
-    Finding *finding = checker_report(c, FINDING_BARRIER, &at);
+    Witness at = witness_of(c, thread, place);
+    Finding *finding = findings_add(c->findings, FINDING_BARRIER, &at);
     if (finding) snprintf(finding->detail, sizeof finding->detail, "%s", message);
 }
 
@@ -54,12 +54,17 @@ static void on_fault(int number, siginfo_t *info, void *context) {
                                   : "needs more stack than a thread has, or crashed");
 }
 
-/* The next access ends the run. A kernel without one is beyond that. */
+static void report_end(Checker *c, const char *error) {
+    Finding *finding = findings_add(c->findings, FINDING_FAULT, &(Witness){0});
+    if (finding) snprintf(finding->detail, sizeof finding->detail, "%s", error);
+}
+
+/* The next access ends the run. A kernel without one ends here, and its process with it. */
 static void on_time(int number) {
     (void)number;
-    static const char message[] = "metal-check: the kernel has not come to an end in time\n";
     if (checker_out_of_time) {
-        if (write(STDERR_FILENO, message, sizeof message - 1) < 0) _exit(2);
+        report_end(checker, "has not come to an end in time");
+        checker->findings->stopped = true;
         _exit(1);
     }
     checker_out_of_time = 1;
@@ -99,11 +104,6 @@ static void forget(Checker *c) {
     memset(c->simdgroup_barrier, 0, sizeof c->simdgroup_barrier);
 }
 
-static void report_end(Checker *c, const char *error) {
-    Finding *finding = checker_report(c, FINDING_FAULT, &(Witness){0});
-    if (finding) snprintf(finding->detail, sizeof finding->detail, "%s", error);
-}
-
 bool checker_run(Checker *c, Simt *simt, SimtLaunch *launch, unsigned seconds, bool *ended,
                  char *error, size_t error_size) {
     SimtWatcher watcher = {c,
@@ -125,7 +125,7 @@ bool checker_run(Checker *c, Simt *simt, SimtLaunch *launch, unsigned seconds, b
     c->simd_width = launch->simd_width ? launch->simd_width : 32;
     launch->watcher = &watcher;
     struct sigaction old[FAULTS + 1];
-    size_t before = c->finding_count;
+    size_t before = c->findings->count;
     checker = c;
     watch_signals(c, seconds, old);
     bool ran = simt_run(simt, launch, error, error_size);
@@ -135,13 +135,15 @@ bool checker_run(Checker *c, Simt *simt, SimtLaunch *launch, unsigned seconds, b
     launch->watcher = NULL;
     *ended = !ran;
     if (ran || !c->group_count) return ran;
-    if (c->finding_count == before) report_end(c, error);
+    if (c->findings->count == before) report_end(c, error);
     return true;
 }
 
-Checker *checker_new(const Symbols *symbols, const char *library, const char *library_end) {
+Checker *checker_new(Findings *findings, const Symbols *symbols, const char *library,
+                     const char *library_end) {
     Checker *c = calloc(1, sizeof *c);
     if (!c) return NULL;
+    c->findings = findings;
     c->symbols = symbols;
     c->library = library;
     c->library_end = library_end;

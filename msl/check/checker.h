@@ -57,12 +57,30 @@ typedef struct Finding {
     char detail[256];  /* what the above cannot say, in words */
 } Finding;
 
+enum { FINDINGS = 256, FINDING_FILES = 16384 };
+
+/* All that was seen, in isolated_memory(): they outlive the process that the kernel runs in. Zeros:
+ * none. */
+typedef struct Findings {
+    Finding list[FINDINGS];
+    size_t count;
+    char files[FINDING_FILES]; /* names that places point to */
+    size_t files_used;
+    bool stopped; /* the checker itself ended the process */
+} Findings;
+
+/* One more, NULL if there are too many already. */
+Finding *findings_add(Findings *findings, FindingKind kind, const Witness *at);
+/* Fill in places and severities; what has no place of its own is at the kernel's. */
+void findings_resolve(Findings *findings, const Symbols *symbols, Place kernel);
+
 /* One at a time: the compiled kernel calls functions, not objects. */
 typedef struct Checker Checker;
 
-/* `library`: the dlopened kernel's lowest and highest address. Symbols are kept by the caller. NULL
- * when there is no room for the address space that it reserves. */
-Checker *checker_new(const Symbols *symbols, const char *library, const char *library_end);
+/* `library`: the dlopened kernel's lowest and highest address. Symbols and findings are kept by the
+ * caller. NULL when there is no room for the address space that it reserves. */
+Checker *checker_new(Findings *findings, const Symbols *symbols, const char *library,
+                     const char *library_end);
 void checker_free(Checker *checker); /* NULL is fine */
 
 /* Memory for [[buffer(index)]], between wide margins. */
@@ -82,10 +100,5 @@ void checker_name_scratch(Checker *checker, unsigned index, const char *name);
  * finding, and *ended says whether it kept the launch from its end. */
 bool checker_run(Checker *checker, Simt *simt, SimtLaunch *launch, unsigned seconds, bool *ended,
                  char *error, size_t error_size);
-
-/* For what is seen from outside. NULL if there are too many already. */
-Finding *checker_report(Checker *checker, FindingKind kind, const Witness *at);
-/* All so far, of all launches, each pair of instructions once. Places are filled in. */
-const Finding *checker_findings(Checker *checker, size_t *count);
 
 #endif

@@ -14,8 +14,7 @@ enum {
     BUFFER_SLOTS = SIMT_BUFFERS,
     SLOTS = BUFFER_SLOTS + 65, /* and threadgroup memory */
     SLOT_SHIFT = 35,           /* 32 GiB: a 32-bit index that wrapped around still hits the slot */
-    FINDINGS = 256,
-    WRITTEN = 1, /* of a byte that is watched; 0: of one that is not */
+    WRITTEN = 1,               /* of a byte that is watched; 0: of one that is not */
     UNWRITTEN = 3,
     SIGNAL_STACK_BYTES = 65536,
 };
@@ -85,8 +84,7 @@ struct Checker {
     size_t group_count, group_capacity;
 
     Overwrite overwrite;
-    Finding findings[FINDINGS];
-    size_t finding_count;
+    Findings *findings;
     char signal_stack[SIGNAL_STACK_BYTES];
 };
 
@@ -98,7 +96,7 @@ extern volatile sig_atomic_t checker_out_of_time;
 /* The running thread, at an instruction. */
 Witness witness_here(uint32_t code, bool writes, bool atomic);
 Witness witness_earlier(const Checker *checker, Access access, bool writes);
-Witness witness_of(const SimtThread *thread, SimtPlace place);
+Witness witness_of(const Checker *checker, const SimtThread *thread, SimtPlace place);
 /* A pair of instructions is reported once for each memory, in either order. NULL: not yet. */
 Finding *finding_known(Checker *checker, FindingKind kind, uint32_t code, uint32_t other,
                        const char *name);

@@ -38,8 +38,8 @@ Witness witness_earlier(const Checker *c, Access access, bool writes) {
 /* A pair of instructions is reported once for each memory, in either order. NULL: not yet. */
 Finding *finding_known(Checker *c, FindingKind kind, uint32_t code, uint32_t other,
                        const char *name) {
-    for (size_t i = 0; i < c->finding_count; i++) {
-        Finding *f = &c->findings[i];
+    for (size_t i = 0; i < c->findings->count; i++) {
+        Finding *f = &c->findings->list[i];
         bool same = (f->at.code == code && f->other.code == other) ||
                     (f->at.code == other && f->other.code == code);
         if (f->kind == kind && same && !strcmp(f->name, name)) return f;
@@ -47,9 +47,9 @@ Finding *finding_known(Checker *c, FindingKind kind, uint32_t code, uint32_t oth
     return NULL;
 }
 
-Finding *checker_report(Checker *c, FindingKind kind, const Witness *at) {
-    if (c->finding_count == FINDINGS) return NULL;
-    Finding *finding = &c->findings[c->finding_count++];
+Finding *findings_add(Findings *findings, FindingKind kind, const Witness *at) {
+    if (findings->count == FINDINGS) return NULL;
+    Finding *finding = &findings->list[findings->count++];
     *finding = (Finding){.kind = kind, .at = *at, .index = -1};
     return finding;
 }
@@ -58,7 +58,7 @@ Finding *checker_report(Checker *c, FindingKind kind, const Witness *at) {
 Finding *finding_of_access(Checker *c, FindingKind kind, const Block *block, const Witness *at,
                            const Witness *other) {
     if (finding_known(c, kind, at->code, other ? other->code : 0, block->name)) return NULL;
-    Finding *finding = checker_report(c, kind, at);
+    Finding *finding = findings_add(c->findings, kind, at);
     if (!finding) return NULL;
     if (other) finding->other = *other;
     finding->space = block->space;
@@ -71,38 +71,50 @@ Finding *finding_of_access(Checker *c, FindingKind kind, const Block *block, con
 /* The run cannot go on behind this. */
 void checker_stop(Checker *c, uint32_t code, const char *detail) {
     Witness at = witness_here(code, false, false);
-    Finding *finding = checker_report(c, FINDING_FAULT, &at);
+    Finding *finding = findings_add(c->findings, FINDING_FAULT, &at);
     if (finding) snprintf(finding->detail, sizeof finding->detail, "%s", detail);
     simt_stop(detail);
 }
 
-static void fill_place(const Checker *c, Witness *witness) {
+static void fill_place(const Symbols *symbols, Witness *witness) {
     if (witness->code && !witness->place.file)
-        witness->place = symbols_place(c->symbols, witness->code);
+        witness->place = symbols_place(symbols, witness->code);
 }
 
-const Finding *checker_findings(Checker *c, size_t *count) {
-    for (size_t i = 0; i < c->finding_count; i++) {
-        Finding *finding = &c->findings[i];
-        fill_place(c, &finding->at);
-        fill_place(c, &finding->other);
+void findings_resolve(Findings *findings, const Symbols *symbols, Place kernel) {
+    for (size_t i = 0; i < findings->count; i++) {
+        Finding *finding = &findings->list[i];
+        fill_place(symbols, &finding->at);
+        fill_place(symbols, &finding->other);
+        if (!finding->at.place.line) finding->at.place = kernel;
         if (finding->same_value || finding->weak_barrier) finding->severity = SEVERITY_WARNING;
     }
-    *count = c->finding_count;
-    return c->findings;
 }
 
-Witness witness_of(const SimtThread *thread, SimtPlace place) {
+/* The kernel's own strings go with its process. NULL, the file that is checked, if there is no
+ * room. */
+static const char *keep_file(Findings *findings, const char *file) {
+    size_t bytes = file ? strlen(file) + 1 : 0;
+    for (size_t at = 0; bytes && at < findings->files_used; at += strlen(findings->files + at) + 1)
+        if (!strcmp(findings->files + at, file)) return findings->files + at;
+    if (!bytes || bytes > FINDING_FILES - findings->files_used) return NULL;
+    char *kept = memcpy(findings->files + findings->files_used, file, bytes);
+    findings->files_used += bytes;
+    return kept;
+}
+
+Witness witness_of(const Checker *c, const SimtThread *thread, SimtPlace place) {
     return (Witness){
-        .place = {place.file, (int)place.line},
+        .place = {keep_file(c->findings, place.file), (int)place.line},
         .group = thread->threadgroup_position_in_grid,
         .thread = thread->thread_index_in_threadgroup,
     };
 }
 
 bool finding_known_at(const Checker *c, FindingKind kind, SimtPlace place) {
-    for (size_t i = 0; i < c->finding_count; i++)
-        if (c->findings[i].kind == kind && c->findings[i].at.place.line == (int)place.line)
+    for (size_t i = 0; i < c->findings->count; i++)
+        if (c->findings->list[i].kind == kind &&
+            c->findings->list[i].at.place.line == (int)place.line)
             return true;
     return false;
 }

@@ -8,8 +8,10 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +120,12 @@ static bool write_source(const Program *program, const ProgramOptions *wanted) {
     return fclose(file) == 0 || report_failure("%s cannot be written", path);
 }
 
+static volatile sig_atomic_t compiler; /* the running one, 0: none */
+
+void program_interrupt(void) {
+    if (compiler) kill((pid_t)compiler, SIGTERM);
+}
+
 /* Run a command, its output and its messages into files that are not NULL. Returns its exit status,
  * -1 if it cannot be run. */
 static int run(char *const *command, const char *output, const char *messages) {
@@ -133,7 +141,11 @@ static int run(char *const *command, const char *output, const char *messages) {
     int error = posix_spawnp(&process, command[0], &actions, NULL, command, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error) return -1;
-    if (waitpid(process, &status, 0) != process || !WIFEXITED(status)) return -1;
+    compiler = (sig_atomic_t)process;
+    while (waitpid(process, &status, 0) < 0)
+        if (errno != EINTR) return -1;
+    compiler = 0;
+    if (!WIFEXITED(status)) return -1;
     return WEXITSTATUS(status);
 }
 
@@ -292,6 +304,13 @@ static uint64_t cache_key(const char *source, const char *width) {
     return key;
 }
 
+/* Code is loaded only if nobody else could have written it. */
+static bool is_own(const char *path) {
+    struct stat file;
+    return lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid == geteuid() &&
+           !(file.st_mode & (S_IWGRP | S_IWOTH));
+}
+
 /* Compile, unless it is in the cache. */
 static bool find_library(Program *program, const ProgramOptions *wanted, const char *width) {
     char path[PATH_BYTES];
@@ -303,9 +322,9 @@ static bool find_library(Program *program, const ProgramOptions *wanted, const c
              wanted->cache ? wanted->cache : program->folder,
              (unsigned long long)cache_key(source, width));
     free(source);
-    if (wanted->cache && mkdir(wanted->cache, 0777) != 0 && access(wanted->cache, W_OK) != 0)
+    if (wanted->cache && mkdir(wanted->cache, 0700) != 0 && access(wanted->cache, W_OK) != 0)
         return report_failure("%s cannot be written", wanted->cache);
-    return access(program->library, R_OK) == 0 || compile(program, wanted, width);
+    return is_own(program->library) || compile(program, wanted, width);
 }
 
 static bool write_strict_source(Program *program, const char *path) {
@@ -359,7 +378,7 @@ static int find_extent(struct dl_phdr_info *info, size_t size, void *argument) {
     return 1;
 }
 
-static bool load(Program *program) {
+bool program_load(Program *program) {
     char name[PATH_BYTES];
     const char *path = program->library;
     program->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -374,10 +393,13 @@ static bool load(Program *program) {
     dl_iterate_phdr(find_extent, &extent);
     program->begin = info.dli_fbase;
     program->end = program->begin + (extent.end - extent.base);
-    if (program->end - program->begin > 1 << 24)
-        return report_failure("%s: too much code", program->file.path);
-    program->symbols = symbols_open(path, HEADERS "/");
-    return program->symbols || report_failure("%s: no debug information", path);
+    return program->end - program->begin <= 1 << 24 ||
+           report_failure("%s: too much code", program->file.path);
+}
+
+static bool read_symbols(Program *program) {
+    program->symbols = symbols_open(program->library, HEADERS "/");
+    return program->symbols || report_failure("%s: no debug information", program->library);
 }
 
 static bool choose_kernel(Program *program, const char *name) {
@@ -420,7 +442,8 @@ bool program_open(Program *program, const ProgramOptions *wanted) {
     if (access(wanted->path, R_OK) != 0) return report_failure("%s cannot be read", wanted->path);
     return make_folder(program) && read_kernels(program, wanted, width) &&
            choose_kernel(program, wanted->kernel) && check_constants(program, wanted) &&
-           write_source(program, wanted) && find_library(program, wanted, width) && load(program);
+           write_source(program, wanted) && find_library(program, wanted, width) &&
+           read_symbols(program);
 }
 
 void program_close(Program *program) {

@@ -28,9 +28,14 @@ typedef struct Program {
     char *text;
 } Program;
 
-/* What is wrong with the file goes to stderr, each with file and line. False if it cannot be
- * run. */
+/* Compile. What is wrong with the file goes to stderr, each with file and line. False if it cannot
+ * be run. */
 bool program_open(Program *program, const ProgramOptions *options);
+/* Bring the compiled kernel into memory, and with it the constructors of its file: for a process
+ * that can do no harm. */
+bool program_load(Program *program);
+/* For signal handlers: end a compiler that is running. */
+void program_interrupt(void);
 /* The language check of an open program's file: what Apple's compiler would refuse goes to stderr,
  * each with file and line. False if there is anything. */
 bool program_strict(Program *program, const ProgramOptions *options);

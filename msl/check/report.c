@@ -293,9 +293,22 @@ size_t report_json(const Report *report, FILE *out) {
     return shown;
 }
 
+static char *failure_text;
+static size_t failure_size;
+
+void report_failures_to(char *text, size_t size) {
+    failure_text = text;
+    failure_size = size;
+}
+
 bool report_failure(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
+    if (failure_text) {
+        vsnprintf(failure_text, failure_size, format, arguments);
+        va_end(arguments);
+        return false;
+    }
     fputs("metal-check: ", stderr);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);

@@ -23,6 +23,8 @@ size_t report_json(const Report *report, FILE *out);
 /* Is it KIND or KIND=NAME? */
 bool report_is_rule(const char *rule);
 
+/* From now on failures go there, one line without its end: for a process that may not write. */
+void report_failures_to(char *text, size_t size);
 /* "metal-check: …" and a line end to stderr: why a kernel cannot be run. Always returns false. */
 bool report_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

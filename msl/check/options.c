@@ -1,0 +1,287 @@
+#include "options.h"
+#include "report.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SECONDS = 60 };
+
+static const char usage[] =
+    "usage: metal-check FILE.metal --kernel NAME --grid X,Y,Z --threads X,Y,Z [options]\n"
+    "\n"
+    "Runs a kernel on this machine and reports data races, accesses out of bounds, reads of memory "
+    "that\n"
+    "nothing wrote, barriers that not all threads reach, reads from lanes that take no part, "
+    "writes\n"
+    "through const, and results that depend on the order of the threads.\n"
+    "\n"
+    "  --kernel NAME                the kernel\n"
+    "  --grid X,Y,Z                 threads of the whole grid, as dispatchThreads counts\n"
+    "  --threads X,Y,Z              threads of a threadgroup\n"
+    "  --buffer N=CONTENT           [[buffer(N)]]: a .npy file, zeros:TYPE:COUNT, ones, random, "
+    "range or\n"
+    "                               empty (nothing written there) likewise, or values, u32:4,5,6;\n"
+    "                               TYPE is f32 f16 i8 u8 i16 u16 i32 u32 i64 or u64\n"
+    "  --bytes N=TYPE:VALUE,…       [[buffer(N)]] as setBytes would set it, a number or a struct\n"
+    "  --constant N=VALUE           [[function_constant(N)]]: a number, true or false\n"
+    "  --threadgroup-memory N=BYTES [[threadgroup(N)]]\n"
+    "  --simd-width N               lanes of a simdgroup (32)\n"
+    "  --seeds N                    orders of the threads to try (4)\n"
+    "  --seed N                     of the first order, and of random buffers (1)\n"
+    "  -o N=FILE.npy                save a buffer as the first run leaves it\n"
+    "  --suppress KIND[=NAME]       leave out such findings, or only those of one buffer or "
+    "variable\n"
+    "  --strict                     also report what Apple's compiler would refuse, on stderr\n"
+    "  --json                       findings as JSON\n"
+    "  --no-isolation               let the kernel do what this program may: where seccomp is "
+    "missing\n"
+    "  --cache FOLDER               keep compiled kernels there\n"
+    "  --time-limit SECONDS         of one run (60)\n"
+    "  -D NAME=VALUE, -I FOLDER     for the compiler\n"
+    "\n"
+    "Exit status: 0 nothing found, 1 something found, 2 the kernel could not be run.\n";
+
+/* --- options --- */
+
+static bool parse_number(const char *option, const char *text, uint64_t low, uint64_t high,
+                         uint64_t *number) {
+    char *end;
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    if (end != text && !*end && *text != '-' && !errno && *number >= low && *number <= high)
+        return true;
+    return report_failure("%s %s: a number from %llu to %llu is needed", option, text,
+                          (unsigned long long)low, (unsigned long long)high);
+}
+
+static bool parse_size(const char *option, const char *text, SimtSize *size) {
+    unsigned *const axes[] = {&size->x, &size->y, &size->z};
+    *size = (SimtSize){1, 1, 1};
+    const char *at = text;
+    for (int i = 0; i < 3; i++) {
+        char *end;
+        unsigned long extent = strtoul(at, &end, 10);
+        if (end == at || *at == '-' || !extent || extent > UINT32_MAX) break;
+        *axes[i] = (unsigned)extent;
+        if (!*end) return true;
+        if (*end != ',') break;
+        at = end + 1;
+    }
+    return report_failure("%s %s: write it as X or X,Y or X,Y,Z, each at least 1", option, text);
+}
+
+/* "N=rest" */
+static bool parse_index(const char *option, const char *text, unsigned *index, const char **rest) {
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    if (end == text || *end != '=' || number >= SIMT_BUFFERS)
+        return report_failure("%s %s: write it as INDEX=…, with an index from 0 to %d", option,
+                              text, SIMT_BUFFERS - 1);
+    *index = (unsigned)number;
+    *rest = end + 1;
+    return true;
+}
+
+static bool parse_binding(Options *options, const char *option, const char *text) {
+    unsigned index;
+    const char *content;
+    if (!parse_index(option, text, &index, &content)) return false;
+    Binding *binding = &options->bindings[index];
+    if (binding->content) return report_failure("buffer %u is given twice", index);
+    binding->option = option;
+    binding->content = content;
+    return true;
+}
+
+/* When the seed is known. */
+static bool read_contents(Options *options) {
+    uint64_t random = options->seed;
+    char error[256];
+    for (unsigned i = 0; i < SIMT_BUFFERS; i++) {
+        Binding *binding = &options->bindings[i];
+        if (!binding->content) continue;
+        bool bytes = !strcmp(binding->option, "--bytes");
+        if (bytes ? !array_parse_values(&binding->array, binding->content, error)
+                  : !array_parse(&binding->array, binding->content, &random, error))
+            return report_failure("%s %u=%s: %s", binding->option, i, binding->content, error);
+    }
+    return true;
+}
+
+static bool parse_scratch(Options *options, const char *text) {
+    unsigned index;
+    const char *rest;
+    uint64_t bytes;
+    if (!parse_index("--threadgroup-memory", text, &index, &rest) ||
+        !parse_number("--threadgroup-memory", rest, 1, SIMT_THREADGROUP_BYTES, &bytes))
+        return false;
+    options->scratch[index] = bytes;
+    return true;
+}
+
+static bool parse_output(Options *options, const char *text) {
+    unsigned index;
+    const char *path;
+    if (!parse_index("-o", text, &index, &path)) return false;
+    options->bindings[index].output = path;
+    return true;
+}
+
+static bool parse_constant(Options *options, const char *text) {
+    unsigned index;
+    const char *value;
+    char *end;
+    if (!parse_index("--constant", text, &index, &value)) return false;
+    strtod(value, &end);
+    bool number = end != value && (!*end || !strcmp(end, "f") || !strcmp(end, "u"));
+    if (!number && strcmp(value, "true") && strcmp(value, "false"))
+        return report_failure("--constant %s: the value must be a number, true or false", text);
+    options->constants[index] = value;
+    return true;
+}
+
+static bool add_flag(Options *options, const char *flag, const char *value) {
+    if (options->flag_count + 2 > FLAGS)
+        return report_failure("more than %d options for the compiler", FLAGS / 2);
+    options->flags[options->flag_count++] = (char *)(uintptr_t)flag;
+    options->flags[options->flag_count++] = (char *)(uintptr_t)value;
+    return true;
+}
+
+static bool add_rule(Options *options, const char *rule) {
+    if (!report_is_rule(rule))
+        return report_failure("--suppress %s: there are no such findings; see docs/metal-check.md",
+                              rule);
+    if (options->suppressed_count == RULES) return report_failure("more than %d --suppress", RULES);
+    options->suppressed[options->suppressed_count++] = rule;
+    return true;
+}
+
+typedef enum Option {
+    KERNEL = 256,
+    GRID,
+    THREADS,
+    BUFFER,
+    BYTES,
+    CONSTANT,
+    SCRATCH,
+    SIMD_WIDTH,
+    SEEDS,
+    SEED,
+    SUPPRESS,
+    STRICT,
+    JSON,
+    NO_ISOLATION,
+    CACHE,
+    TIME_LIMIT,
+    HELP,
+} Option;
+
+static const struct option long_options[] = {
+    {"kernel", required_argument, NULL, KERNEL},
+    {"grid", required_argument, NULL, GRID},
+    {"threads", required_argument, NULL, THREADS},
+    {"buffer", required_argument, NULL, BUFFER},
+    {"bytes", required_argument, NULL, BYTES},
+    {"constant", required_argument, NULL, CONSTANT},
+    {"threadgroup-memory", required_argument, NULL, SCRATCH},
+    {"simd-width", required_argument, NULL, SIMD_WIDTH},
+    {"seeds", required_argument, NULL, SEEDS},
+    {"seed", required_argument, NULL, SEED},
+    {"suppress", required_argument, NULL, SUPPRESS},
+    {"strict", no_argument, NULL, STRICT},
+    {"json", no_argument, NULL, JSON},
+    {"no-isolation", no_argument, NULL, NO_ISOLATION},
+    {"cache", required_argument, NULL, CACHE},
+    {"time-limit", required_argument, NULL, TIME_LIMIT},
+    {"help", no_argument, NULL, HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static bool set_number(const char *option, uint64_t low, uint64_t high, unsigned *number) {
+    uint64_t value;
+    if (!parse_number(option, optarg, low, high, &value)) return false;
+    *number = (unsigned)value;
+    return true;
+}
+
+static bool set_option(Options *options, int option) {
+    switch (option) {
+    case KERNEL:
+        options->program.kernel = optarg;
+        return true;
+    case GRID:
+        return parse_size("--grid", optarg, &options->grid);
+    case THREADS:
+        return parse_size("--threads", optarg, &options->threads);
+    case BUFFER:
+        return parse_binding(options, "--buffer", optarg);
+    case BYTES:
+        return parse_binding(options, "--bytes", optarg);
+    case CONSTANT:
+        return parse_constant(options, optarg);
+    case SCRATCH:
+        return parse_scratch(options, optarg);
+    case SIMD_WIDTH:
+        return set_number("--simd-width", 1, SIMT_LANES, &options->program.simd_width);
+    case SEEDS:
+        return set_number("--seeds", 1, 1000000, &options->seeds);
+    case SEED:
+        return parse_number("--seed", optarg, 0, UINT64_MAX, &options->seed);
+    case TIME_LIMIT:
+        return set_number("--time-limit", 1, 1000000, &options->seconds);
+    case SUPPRESS:
+        return add_rule(options, optarg);
+    case STRICT:
+        options->strict = true;
+        return true;
+    case NO_ISOLATION:
+        options->isolated = false;
+        return true;
+    case CACHE:
+        options->program.cache = optarg;
+        return true;
+    case JSON:
+        options->json = true;
+        return true;
+    case 'D':
+        return add_flag(options, "-D", optarg);
+    case 'I':
+        return add_flag(options, "-I", optarg);
+    case 'o':
+        return parse_output(options, optarg);
+    default:
+        return report_failure("see metal-check --help");
+    }
+}
+
+bool options_parse(Options *options, int count, char **arguments) {
+    *options = (Options){
+        .program = {.simd_width = 32}, .seeds = 4, .seconds = SECONDS, .seed = 1, .isolated = true};
+    options->program.flags = options->flags;
+    options->program.constants = options->constants;
+    for (int option;
+         (option = getopt_long(count, arguments, "D:I:o:", long_options, NULL)) != -1;) {
+        if (option == HELP) {
+            fputs(usage, stdout);
+            exit(CLEAN);
+        }
+        if (!set_option(options, option)) return false;
+    }
+    if (optind + 1 != count)
+        return report_failure("one .metal file is needed; see metal-check --help");
+    options->program.path = arguments[optind];
+    if (!options->program.kernel) return report_failure("--kernel NAME is needed");
+    if (!options->grid.x)
+        return report_failure("--grid X,Y,Z is needed: the threads of the whole grid");
+    if (!options->threads.x)
+        return report_failure("--threads X,Y,Z is needed: the threads of a threadgroup");
+    return read_contents(options);
+}
+
+void options_free(Options *options) {
+    for (unsigned i = 0; i < SIMT_BUFFERS; i++)
+        free(options->bindings[i].array.data);
+}
