@@ -267,7 +267,9 @@ static bool keep_library(const Program *program, const char *compiled) {
     OutputFile *file = output_file_open(program->library, &error);
     if (file) output_file_write(file, library, size, &error);
     free(library);
-    return output_file_close(file, &error) || report_failure("%s", error.message);
+    if (!output_file_close(file, &error)) return report_failure("%s", error.message);
+    return chmod(program->library, S_IRUSR | S_IWUSR) == 0 ||
+           report_failure("%s: its permissions cannot be set", program->library);
 }
 
 static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
@@ -324,7 +326,9 @@ static bool find_library(Program *program, const ProgramOptions *wanted, const c
     free(source);
     if (wanted->cache && mkdir(wanted->cache, 0700) != 0 && access(wanted->cache, W_OK) != 0)
         return report_failure("%s cannot be written", wanted->cache);
-    return is_own(program->library) || compile(program, wanted, width);
+    if (is_own(program->library)) return true;
+    unlink(program->library);
+    return compile(program, wanted, width);
 }
 
 static bool write_strict_source(Program *program, const char *path) {
