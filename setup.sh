@@ -35,7 +35,7 @@ missing_packages() {
 }
 
 setup_apt() {
-    wanted="gcc make libc6-dev libcjson-dev libpcre2-dev libopenblas-serial-dev libdw-dev libseccomp-dev pkg-config"
+    wanted="gcc make libc6-dev libcjson-dev libpcre2-dev libopenblas-pthread-dev libdw-dev libseccomp-dev pkg-config"
     [ "$1" = build ] || wanted="$wanted python3 python3-venv gobjc"
     [ "$1" != torch ] || wanted="$wanted python3-torch python3-numpy"
     missing=$(missing_packages $wanted)

@@ -18,7 +18,6 @@ from library import BUILD, COMMAND, ROOT
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Accelerate multiplies on a Mac")
 
 SANITIZED = "LD_PRELOAD" in os.environ
-SERIAL = list(pathlib.Path("/usr/lib").glob("*/openblas-serial/libopenblas.so.0"))
 
 
 @pytest.fixture
@@ -62,19 +61,14 @@ assert (own.openblas_get_num_threads(), threads()) == before, "the host's copy w
 assert not libc.getenv(b"OPENBLAS_NUM_THREADS") and not libc.getenv(b"OPENBLAS_CORETYPE")
 libc.setenv(b"AFTER", b"1", 1)
 assert libc.getenv(b"AFTER") == b"1"
-paths = {line.split()[-1] for line in open("/proc/self/maps") if "/libopenblas" in line}
-print(before[0], len(paths))
+print(before[0])
 """
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer wants one set of symbols")
-@pytest.mark.skipif(not SERIAL, reason="no serial build of OpenBLAS")
 def test_the_hosts_copy_is_left_alone():
     """Even where its symbols are for all to see."""
-    host_threads, copies = map(int, run_python(HOST).split())
-    own = pathlib.Path("/usr/lib").glob("*/libopenblas.so.0")
-    assert copies == (2 if {path.resolve() for path in own}.isdisjoint({p.resolve() for p in SERIAL}) else 1)
-    assert host_threads in (1, 2)
+    assert run_python(HOST) in ("1", "2")
 
 
 def test_more_threads_than_openblas_was_built_for(capfd, random):
@@ -85,6 +79,16 @@ def test_more_threads_than_openblas_was_built_for(capfd, random):
     assert numpy.all(numpy.abs(device.matmul(x, weight) - expected) <= 1e-5 * expected)
     device.close()
     assert capfd.readouterr() == ("", "")
+
+
+def test_threads_do_not_share_a_buffer(random):
+    """Products of several threads at a time, again and again."""
+    device = Device("cpu", thread_count=4)
+    x, weight = (random.uniform(0.5, 1.5, shape).astype(numpy.float32) for shape in [(40, 48), (900, 48)])
+    expected = x.astype(numpy.float64) @ weight.T.astype(numpy.float64)
+    for _ in range(3000):
+        assert numpy.all(numpy.abs(device.matmul(x, weight) - expected) <= 1e-5 * expected)
+    device.close()
 
 
 LITTLE_MEMORY = """
@@ -153,9 +157,9 @@ print(ours.openblas_get_num_threads(), ours.openblas_get_corename().decode(), pa
 
 @pytest.mark.skipif(SANITIZED, reason="dlopen is the sanitizer's")
 @pytest.mark.parametrize("core", [None, "Nehalem"])
-def test_a_build_with_threads(core, tmp_path):
-    """Where there is no other, it starts none; what the user has set counts."""
-    environment = hide("openblas-serial", tmp_path) | ({"OPENBLAS_CORETYPE": core} if core else {})
+def test_it_starts_no_threads(core):
+    """What the user has set counts."""
+    environment = {"OPENBLAS_CORETYPE": core} if core else {}
     threads, type, path = run_python(SHARED, environment=environment).split()
     assert threads == "1" and "serial" not in path
     flags = pathlib.Path("/proc/cpuinfo").read_text().split()
@@ -172,5 +176,5 @@ def test_no_openblas(model, tmp_path):
     )
     done = run("logits", model, "--tokens", "1", "-o", tmp_path / "x", "--device", "cpu")
     assert done.returncode == 1
-    assert re.fullmatch(r"metal-llm: OpenBLAS.* libopenblas0-serial\n", done.stderr), done.stderr
+    assert re.fullmatch(r"metal-llm: OpenBLAS.* libopenblas0-pthread\n", done.stderr), done.stderr
     assert run("convert", model, tmp_path / "out.gguf").returncode == 0

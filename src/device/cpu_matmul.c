@@ -30,27 +30,22 @@ void cpu_matmul(const CPUMatmul *p) {
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Where OpenBLAS may be, and how many threads may call it at a time: it prints if there are more
- * than it was built for. Debian's serial build first: it starts no threads of its own, and a host
- * program that has OpenBLAS too has another copy; but it locks nothing, and two threads that begin
- * a product at the same moment take the same buffer. */
-typedef struct Library {
-    const char *path;
-    uint32_t callers;
-} Library;
-static const Library libraries[] = {
-    {"/usr/lib/x86_64-linux-gnu/openblas-serial/libopenblas.so.0", 1},
-    {"/usr/lib/aarch64-linux-gnu/openblas-serial/libopenblas.so.0", 1},
-    {"libopenblas.so.0", 48},
+/* Where OpenBLAS may be. Debian's build with threads first: its other one, the serial build, hands
+ * one buffer to two threads that call it at the same time. */
+static const char *const libraries[] = {
+    "/usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.so.0",
+    "/usr/lib/aarch64-linux-gnu/openblas-pthread/libopenblas.so.0",
+    "libopenblas.so.0",
 };
-enum { SERIAL_LIBRARIES = 2, LIBRARIES = sizeof libraries / sizeof *libraries };
+enum { LIBRARIES = sizeof libraries / sizeof *libraries };
+/* Threads that may call it at a time: it prints if there are more than it was built for. */
+enum { CALLERS_MOST = 48 };
 
 static pthread_mutex_t opening =
     PTHREAD_MUTEX_INITIALIZER; /* for all of these but `free_buffers` */
 static void *library;
-static uint32_t callers_most; /* see Library */
-static uint32_t callers;      /* threads of all devices */
-static uint32_t buffers;      /* that OpenBLAS has */
+static uint32_t callers; /* threads of all devices */
+static uint32_t buffers; /* that OpenBLAS has */
 static sem_t free_buffers;
 static __typeof__(cblas_sgemm) *sgemm;
 
@@ -103,37 +98,21 @@ static void *open_with(const char *path, const char *core_type) {
     return opened;
 }
 
-static const char *core_type_of(void *opened) {
-    char *(*corename)(void) = NULL;
-    *(void **)&corename = dlsym(opened, "openblas_get_corename");
-    return corename ? corename() : "unknown";
-}
-
-static void *open_serial(const char *path) {
-    void *opened = open_alone(path);
-    const char *type = opened ? better_core_type(core_type_of(opened)) : NULL;
-    if (!type || getenv("OPENBLAS_CORETYPE")) return opened;
-    dlclose(opened);
-    return open_with(path, type);
-}
-
 /* A copy that the host program has already stays as it is. */
-static void *open_shared(const char *path) {
+static void *open_library_at(const char *path) {
     void *opened = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
     return opened ? opened : open_with(path, better_core_type("unknown"));
 }
 
 static bool open_library(LLMError *error) {
-    for (size_t i = 0; i < LIBRARIES && !library; i++) {
-        library = (i < SERIAL_LIBRARIES ? open_serial : open_shared)(libraries[i].path);
-        callers_most = libraries[i].callers;
-    }
+    for (size_t i = 0; i < LIBRARIES && !library; i++)
+        library = open_library_at(libraries[i]);
     if (library) *(void **)&sgemm = dlsym(library, "cblas_sgemm");
     if (sgemm && sem_init(&free_buffers, 0, 0) == 0) return true;
     const char *reason = dlerror();
     return error_set(error, LLM_ERROR_DEVICE,
                      "OpenBLAS, which multiplies the matrices of a prompt, cannot be opened (%s); "
-                     "on Debian and Ubuntu it is in libopenblas0-serial",
+                     "on Debian and Ubuntu it is in libopenblas0-pthread",
                      reason ? reason : "no cblas_sgemm in it");
 }
 
@@ -171,7 +150,7 @@ static void map_buffers(uint32_t count) {
 
 /* A buffer for every caller, or for as many as there is memory for: then the others wait. */
 static bool reserve_buffers(LLMError *error) {
-    uint32_t wanted = callers < callers_most ? callers : callers_most;
+    uint32_t wanted = callers < CALLERS_MOST ? callers : CALLERS_MOST;
     if (wanted <= buffers) return true;
     uint32_t more = buffers_possible(wanted - buffers);
     if (buffers + more == 0) return error_memory(error, (size_t)128 << 20);
