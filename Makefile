@@ -181,7 +181,7 @@ SECONDS_EACH ?= 15
 CLANG        := $(subst clang++,clang,$(CLANGXX))
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 PARSERS      := src/error.c src/output_file.c src/tokens.c $(addprefix src/model/,architecture.c gpt2_table.c model_file.c) \
-    $(wildcard src/tokenizer/*.c src/checkpoint/*.c)
+    $(wildcard src/tokenizer/*.c src/checkpoint/*.c) $(BIND)
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile | $(BUILD)/kernel_constants.h
 	@mkdir -p $(@D)

@@ -1,0 +1,1 @@
+kernel void a(device s x*[[buffer(0)]],)
