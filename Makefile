@@ -214,7 +214,13 @@ $(BUILD)/bind: $(BIND) msl/bind/main.c $(wildcard msl/bind/*.h) src/device/kerne
 
 bind := $(BUILD)/bind -I kernels
 
-$(BUILD)/kernels/%.cpp: kernels/%.metal $(BUILD)/bind
+# A target's own parts/ stand in for those of kernels/.
+$(BUILD)/kernels/cpu/%.cpp: kernels/%.metal $(BUILD)/bind
+	@mkdir -p $(@D)
+	@echo '  BIND $@'
+	@$(BUILD)/bind -I msl/cpu -I kernels -M $@ source $< > $@
+
+$(BUILD)/kernels/simt/%.cpp: kernels/%.metal $(BUILD)/bind
 	@mkdir -p $(@D)
 	@echo '  BIND $@'
 	@$(bind) -M $@ source $< > $@
@@ -240,14 +246,14 @@ $(BUILD)/kernel_constants.made: $(KERNELS) $(HEADERS) $(BUILD)/kernel_files $(BU
 	@cmp -s $@ $(@:made=h) || cp $@ $(@:made=h)
 
 define cpu_level
-$(BUILD)/kernels/cpu_$(1)/%.o: $(BUILD)/kernels/%.cpp
+$(BUILD)/kernels/cpu_$(1)/%.o: $(BUILD)/kernels/cpu/%.cpp
 	@mkdir -p $$(@D)
 	@echo '  CXX  $$@'
 	@$$(CLANGXX) $$(KERNEL_FLAGS) $$(CPU_FLAGS) $(call level_flags,$(1)) -DMSL_PREFIX=cpu_$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach level,$(LEVELS),$(eval $(call cpu_level,$(level))))
 
-$(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/%.cpp
+$(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/simt/%.cpp
 	@mkdir -p $(@D)
 	@echo '  CXX  $@'
 	@$(CLANGXX) $(KERNEL_FLAGS) $(SIMT_FLAGS) -DMSL_PREFIX=simt -MMD -MP -c $< -o $@

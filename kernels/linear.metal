@@ -2,32 +2,33 @@
 //
 //   out[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]
 //
-// One simdgroup per weight row n: its lanes stride over the K inputs and add up their parts. Every
-// weight is read once, whatever T is; decoding is bound by those bytes. linear_f16.metal and its
-// siblings do the same for other weight formats.
+// One simdgroup per weight row n: its lanes stride over the K inputs and add up their parts. Every weight is read once,
+// whatever T is; decoding is bound by those bytes. The weights are of type Weight, float or half; linear_blocks.metal
+// does the same for packed ones.
 #include <metal_stdlib>
 using namespace metal;
 
 // COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
-template <uint COUNT>
-static void row_times_tokens(device const float *weight, device const float *x, float bias,
-                             device float *out, uint K, uint N, uint lane, uint lanes)
+template <uint COUNT, typename Weight>
+static void row_times_tokens(device const Weight *weight, device const float *x, float bias, device float *out, uint K,
+                             uint N, uint lane, uint lanes)
 {
     float sum[COUNT];
     for (uint t = 0; t < COUNT; t++) sum[t] = 0.0f;
     for (uint k = lane; k < K; k += lanes)
-        for (uint t = 0; t < COUNT; t++) sum[t] += weight[k] * x[ulong(t) * K + k];
+        for (uint t = 0; t < COUNT; t++) sum[t] += float(weight[k]) * x[ulong(t) * K + k];
     for (uint t = 0; t < COUNT; t++) {
         float total = simd_sum(sum[t]);
         if (lane == 0) out[ulong(t) * N] = total + bias;
     }
 }
 
-kernel void linear_f32(
-    device const float *x [[buffer(0)]],      // [T,K]
-    device const float *weight [[buffer(1)]], // [N,K]
-    device const float *bias [[buffer(2)]],   // [N]
-    device float *out [[buffer(3)]],          // [T,N]
+template <typename Weight>
+kernel void linear(
+    device const float *x [[buffer(0)]],       // [T,K]
+    device const Weight *weight [[buffer(1)]], // [N,K]
+    device const float *bias [[buffer(2)]],    // [N]
+    device float *out [[buffer(3)]],           // [T,N]
     constant uint &T [[buffer(4)]],
     constant uint &K [[buffer(5)]],
     constant uint &N [[buffer(6)]],
@@ -38,18 +39,19 @@ kernel void linear_f32(
     uint threads [[threads_per_threadgroup]],
     uint simd_width [[threads_per_simdgroup]])
 {
-    uint n = group * simdgroups + simdgroup;
+    uint n = group * simdgroups + simdgroup, t = 0;
     if (n >= N) return;
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
-    device const float *row = weight + ulong(n) * K;
-    device float *column = out + n;
-    uint t = 0;
+    device const Weight *row = weight + ulong(n) * K;
     for (; t + 8 <= T; t += 8)
-        row_times_tokens<8>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<8>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
     for (; t + 4 <= T; t += 4)
-        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
     for (; t + 2 <= T; t += 2)
-        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
     for (; t < T; t++)
-        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], column + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
 }
+
+template [[host_name("linear_f32")]] kernel decltype(linear<float>) linear<float>;
+template [[host_name("linear_f16")]] kernel decltype(linear<half>) linear<half>;

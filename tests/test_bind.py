@@ -178,7 +178,7 @@ def test_a_kernel_that_goes_leaves_nothing(tmp_path):
     part.write_text("constant constexpr uint PART = 1; // host: x\n")
     second.write_text('#include "parts/part.h"\n' + second.read_text())
     targets = ["build/kernel_table.c", "build/simt_entries.c", "build/kernel_constants.h"]
-    objects = lambda: [f"build/kernels/{path.stem}.cpp" for path in (tmp_path / "kernels").glob("*.metal")]
+    objects = lambda: [f"build/kernels/simt/{path.stem}.cpp" for path in (tmp_path / "kernels").glob("*.metal")]
 
     def made():
         command = ["make", "-s", "BUILD=build", *targets, *objects()]
@@ -192,7 +192,7 @@ def test_a_kernel_that_goes_leaves_nothing(tmp_path):
     text = made()
     assert '"renamed.metal"' in text and f'"{first.name}"' not in text and f'"{third.name}"' not in text
     part.write_text("constant constexpr uint PART = 2; // host: x\n")
-    assert "PART_PART 2" in made() and "PART = 2" in (tmp_path / f"build/kernels/{second.stem}.cpp").read_text()
+    assert "PART_PART 2" in made() and "PART = 2" in (tmp_path / f"build/kernels/simt/{second.stem}.cpp").read_text()
     part.unlink()
     second.write_text(second.read_text().replace('#include "parts/part.h"\n', ""))
     assert "PART_PART" not in made()

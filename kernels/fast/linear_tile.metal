@@ -34,13 +34,26 @@ static void tile(device const Weight *weight, device const float *x, device cons
         }
 }
 
-// All T tokens, four at a time: the second four find the weights in the cache.
 template <typename Weight>
-static void tiles(device const Weight *weight, device const float *x, device const float *bias,
-                  device float *out, uint first, uint T, uint K, uint N, uint lane, uint lanes)
+kernel void linear_tile(
+    device const float *x [[buffer(0)]],       // [T,K]
+    device const Weight *weight [[buffer(1)]], // [N,K]
+    device const float *bias [[buffer(2)]],    // [N]
+    device float *out [[buffer(3)]],           // [T,N]
+    constant uint &T [[buffer(4)]],
+    constant uint &K [[buffer(5)]],
+    constant uint &N [[buffer(6)]],
+    uint group [[threadgroup_position_in_grid]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint simd_width [[threads_per_simdgroup]])
 {
-    uint t = 0;
-    for (; t + 4 <= T; t += 4)
+    uint first = group * simdgroups + simdgroup, t = 0;
+    if (first >= (N + ROWS - 1) / ROWS) return;
+    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
+    for (; t + 4 <= T; t += 4) // the second four find the weights in the cache
         tile<4>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);
     for (; t + 2 <= T; t += 2)
         tile<2>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);
@@ -48,44 +61,5 @@ static void tiles(device const Weight *weight, device const float *x, device con
         tile<1>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);
 }
 
-kernel void linear_tile_f32(
-    device const float *x [[buffer(0)]],      // [T,K]
-    device const float *weight [[buffer(1)]], // [N,K]
-    device const float *bias [[buffer(2)]],   // [N]
-    device float *out [[buffer(3)]],          // [T,N]
-    constant uint &T [[buffer(4)]],
-    constant uint &K [[buffer(5)]],
-    constant uint &N [[buffer(6)]],
-    uint group [[threadgroup_position_in_grid]],
-    uint lane [[thread_index_in_simdgroup]],
-    uint simdgroup [[simdgroup_index_in_threadgroup]],
-    uint simdgroups [[simdgroups_per_threadgroup]],
-    uint threads [[threads_per_threadgroup]],
-    uint simd_width [[threads_per_simdgroup]])
-{
-    uint first = group * simdgroups + simdgroup;
-    if (first >= (N + ROWS - 1) / ROWS) return;
-    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
-    tiles(weight, x, bias, out, first, T, K, N, lane, lanes);
-}
-
-kernel void linear_tile_f16(
-    device const float *x [[buffer(0)]],     // [T,K]
-    device const half *weight [[buffer(1)]], // [N,K]
-    device const float *bias [[buffer(2)]],  // [N]
-    device float *out [[buffer(3)]],         // [T,N]
-    constant uint &T [[buffer(4)]],
-    constant uint &K [[buffer(5)]],
-    constant uint &N [[buffer(6)]],
-    uint group [[threadgroup_position_in_grid]],
-    uint lane [[thread_index_in_simdgroup]],
-    uint simdgroup [[simdgroup_index_in_threadgroup]],
-    uint simdgroups [[simdgroups_per_threadgroup]],
-    uint threads [[threads_per_threadgroup]],
-    uint simd_width [[threads_per_simdgroup]])
-{
-    uint first = group * simdgroups + simdgroup;
-    if (first >= (N + ROWS - 1) / ROWS) return;
-    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
-    tiles(weight, x, bias, out, first, T, K, N, lane, lanes);
-}
+template [[host_name("linear_tile_f32")]] kernel decltype(linear_tile<float>) linear_tile<float>;
+template [[host_name("linear_tile_f16")]] kernel decltype(linear_tile<half>) linear_tile<half>;

@@ -1,40 +1,13 @@
-/* products.h — the products of integer_linear.metal by vectors of 32 neighbours, and those of
- * integer_matmul.metal by vectors of 32 columns.
+/* products.h — kernels/parts/products.h by vectors of 32 neighbours
  *
  * A lane of a CPU has all of a block. Its sums come in eight parts, a register of AVX2: wider ones
  * would leave one of three ports idle. Four neighbouring products and their sum are one instruction
  * where there is VNNI.
  */
-#ifndef METAL_LLM_MSL_CPU_PRODUCTS_H
-#define METAL_LLM_MSL_CPU_PRODUCTS_H
-
-#define MSL_OWN_PRODUCTS
-#define MSL_OWN_COLUMNS
-
-#pragma clang diagnostic ignored "-Wpsabi" /* all of it is inlined: no vector crosses a call */
-
-namespace metal {
-
-#define MSL_LANES(n) __attribute__((ext_vector_type(n)))
 typedef float Parts MSL_LANES(8);
-typedef int Int8 MSL_LANES(8);
-typedef uint Uint8 MSL_LANES(8);
-typedef short Short16 MSL_LANES(16);
-typedef short Short32 MSL_LANES(32);
-typedef char Char8 MSL_LANES(8);
-typedef char Char32 MSL_LANES(32);
-typedef uchar Uchar16 MSL_LANES(16);
-typedef uchar Uchar32 MSL_LANES(32);
-
-/* From any address. */
-template <typename Vector> MSL_INLINE Vector load(const void *from) {
-    Vector vector;
-    __builtin_memcpy(&vector, from, sizeof vector);
-    return vector;
-}
 
 /* sum[i] + a[4i] · b[4i] + … + a[4i+3] · b[4i+3], a up to 128 */
-MSL_INLINE Int8 add_products(Int8 sum, Uchar32 a, Char32 b) {
+static Int8 add_products(Int8 sum, Uchar32 a, Char32 b) {
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__)
     return __builtin_ia32_vpdpbusd256(sum, (Int8)a, (Int8)b);
 #elif defined(__AVX2__)
@@ -49,7 +22,7 @@ MSL_INLINE Int8 add_products(Int8 sum, Uchar32 a, Char32 b) {
 }
 
 /* b, or −b where a is negative */
-MSL_INLINE Char32 with_sign_of(Char32 a, Char32 b) {
+static Char32 with_sign_of(Char32 a, Char32 b) {
 #if defined(__AVX2__)
     return __builtin_ia32_psignb256(b, a);
 #else
@@ -57,7 +30,7 @@ MSL_INLINE Char32 with_sign_of(Char32 a, Char32 b) {
 #endif
 }
 
-MSL_INLINE float sum_of(Parts parts) {
+static float sum_of(Parts parts) {
     typedef float Parts4 MSL_LANES(4);
     Parts4 four = parts.lo + parts.hi;
     return (four[0] + four[2]) + (four[1] + four[3]);
@@ -65,7 +38,7 @@ MSL_INLINE float sum_of(Parts parts) {
 
 /* The scale of a block whose weights follow it: four halves are converted by fewer instructions
  * than one. */
-MSL_INLINE Parts scale_before(const half *scale) {
+static Parts scale_before(const half *scale) {
 #if defined(__F16C__)
     typedef half Half4 MSL_LANES(4);
     typedef float Float4 MSL_LANES(4);
@@ -78,20 +51,20 @@ MSL_INLINE Parts scale_before(const half *scale) {
 
 /* The memory that is read a while after `row`: the hardware's own reading ahead ends with a page.
  */
-MSL_INLINE void read_ahead(const void *row, uint bytes) {
+static void read_ahead(const void *row, uint bytes) {
     enum { AHEAD = 4096, LINE = 64 };
     for (uint i = 0; i < bytes; i += LINE)
         __builtin_prefetch((const char *)row + AHEAD + i, 0, 2);
 }
 
-MSL_INLINE Parts products_8(const char *values, const char *x, uint, uint) {
+static Parts products_8(const char *values, const char *x, uint, uint) {
     Char32 weights = load<Char32>(values);
     Uchar32 sizes = (Uchar32)__builtin_elementwise_abs(weights);
     Int8 sums = add_products(Int8(0), sizes, with_sign_of(weights, load<Char32>(x)));
     return __builtin_convertvector(sums, Parts);
 }
 
-MSL_INLINE Parts products_4(const uchar *nibbles, const char *x, const int *offset, uint, uint) {
+static Parts products_4(const uchar *nibbles, const char *x, const int *offset, uint, uint) {
     Uchar16 bytes = load<Uchar16>(nibbles);
     Uchar32 twice =
         __builtin_shufflevector(bytes, bytes, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
@@ -103,7 +76,7 @@ MSL_INLINE Parts products_4(const uchar *nibbles, const char *x, const int *offs
 
 /* The scales of a quarter's first 16 weights and of the others, four times each, of those of a
  * half. */
-MSL_INLINE Parts scales_of_quarter(Parts all, uint quarter) {
+static Parts scales_of_quarter(Parts all, uint quarter) {
     switch (quarter) {
     case 0:
         return __builtin_shufflevector(all, all, 0, 0, 0, 0, 1, 1, 1, 1);
@@ -116,7 +89,7 @@ MSL_INLINE Parts scales_of_quarter(Parts all, uint quarter) {
     }
 }
 
-MSL_INLINE Parts products_6(const uchar *low, const uchar *high, const char *scale, half d,
+static Parts products_6(const uchar *low, const uchar *high, const char *scale, half d,
                             uint quarter, const char *x, const int *offset, uint, uint) {
     Uchar32 bits = load<Uchar32>(low + quarter % 2 * 32) >> uchar(quarter / 2 * 4) & uchar(15);
     bits |= (load<Uchar32>(high) >> uchar(quarter * 2) & uchar(3)) << uchar(4);
@@ -125,44 +98,3 @@ MSL_INLINE Parts products_6(const uchar *low, const uchar *high, const char *sca
     return scales_of_quarter(scales, quarter) * __builtin_convertvector(sums, Parts);
 }
 
-/* --- columns --- */
-
-typedef int IntColumns MSL_LANES(32);
-typedef float FloatColumns MSL_LANES(32);
-
-/* sum[n] + Σ_i byte i of word[n] · x[i] */
-MSL_INLINE IntColumns add_products(IntColumns sum, const uint *word, const char *x) {
-    IntColumns words = load<IntColumns>(word);
-#if defined(__AVX512VNNI__)
-    typedef int Int16 MSL_LANES(16);
-    Int16 four = Int16(load<int>(x));
-    sum.lo = __builtin_ia32_vpdpbusd512(sum.lo, words.lo, four);
-    sum.hi = __builtin_ia32_vpdpbusd512(sum.hi, words.hi, four);
-#else
-    for (uint i = 0; i < 4; i++)
-        sum += (words >> int(8 * i) & 255) * int(x[i]);
-#endif
-    return sum;
-}
-
-MSL_INLINE FloatColumns scaled(IntColumns sum, const float *scale, float factor) {
-    return __builtin_convertvector(sum, FloatColumns) * (load<FloatColumns>(scale) * factor);
-}
-
-MSL_INLINE void store(float *out, FloatColumns total, uint count, bool add) {
-    if (count >= 32) {
-        if (add) total += load<FloatColumns>(out);
-        __builtin_memcpy(out, &total, sizeof total);
-        return;
-    }
-    float each[32];
-    __builtin_memcpy(each, &total, sizeof each);
-    for (uint n = 0; n < count; n++)
-        out[n] = add ? out[n] + each[n] : each[n];
-}
-
-#undef MSL_LANES
-
-} // namespace metal
-
-#endif

@@ -10,6 +10,9 @@
 // Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.
 #include <metal_stdlib>
 using namespace metal;
+#include "formats/q4_0.h"
+#include "formats/q8_0.h"
+#include "parts/columns.h"
 
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
@@ -19,38 +22,6 @@ constant constexpr uint WORDS = 8;      // of a block
 constant constexpr uint COLUMNS = 32;   // host: of out, per threadgroup
 constant constexpr uint TOKENS = 6;     // whose sums stay in registers
 constant constexpr uint PART = 24;      // blocks of each row in threadgroup memory
-
-struct block_q8_0 {
-    half scale;
-    char values[BLOCK];
-};
-
-struct block_q4_0 {
-    half scale;
-    uchar nibbles[BLOCK / 2]; // byte i: values i and i + 16
-};
-
-// What a lane has of COLUMNS sums: one, if there are 32 lanes. A target may bring its own, with these functions.
-#ifndef MSL_OWN_COLUMNS
-typedef int IntColumns;
-typedef float FloatColumns;
-
-// sum + Σ_i byte i of word · x[i]
-static IntColumns add_products(IntColumns sum, threadgroup const uint *word, device const char *x)
-{
-    for (uint i = 0; i < 4; i++) sum += int(*word >> 8 * i & 255) * int(x[i]);
-    return sum;
-}
-static FloatColumns scaled(IntColumns sum, threadgroup const float *scale, float factor)
-{
-    return float(sum) * (*scale * factor);
-}
-// The first `count` columns.
-static void store(device float *out, FloatColumns total, uint count, bool add)
-{
-    if (count > 0) *out = add ? *out + total : total;
-}
-#endif
 
 // Four bytes, which may lie at any address.
 static uint word_at(device const uchar *four)

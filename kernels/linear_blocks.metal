@@ -1,0 +1,96 @@
+// linear_blocks.metal — weights × vector with packed weights: linear.metal for the block formats
+//
+//   out[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]
+//
+// One simdgroup per weight row n, 1 to 8 tokens at a time. How a block is packed, and what its parts and pieces are,
+// is in its page of formats/. A team of up to PIECES lanes shares a part: a lane of 32 owns one piece of each, the only
+// lane of a CPU all of them, in as many sums, which the compiler turns into vectors. If a part has fewer pieces than
+// the simdgroup has lanes, several teams work at a time.
+#include <metal_stdlib>
+using namespace metal;
+#include "formats/q4_0.h"
+#include "formats/q4_1.h"
+#include "formats/q5_0.h"
+#include "formats/q5_1.h"
+#include "formats/q6_K.h"
+#include "formats/q8_0.h"
+
+#ifndef SIMD_WIDTH
+#define SIMD_WIDTH 32
+#endif
+
+// sum[t] += part number `part` of a row · x[t] for COUNT tokens, as far as this one of the team's `lanes` is concerned.
+template <uint COUNT, uint SUMS, typename Block>
+static void add_part(device const Block *row, uint part, device const float *x, uint K, uint lane, uint lanes,
+                     thread float (&sum)[COUNT][SUMS])
+{
+    device const Block *block = row + part / Block::PARTS;
+    float scale = scale_of(block);
+    x += part * (Block::VALUES / Block::PARTS);
+    for (uint i = lane; i < Block::PIECES; i += lanes) {
+        auto piece = unpack(block, part % Block::PARTS, i);
+        for (uint t = 0; t < COUNT; t++)
+            sum[t][i / lanes % SUMS] += scale * piece_times(piece, x + ulong(t) * K + i, Block::PIECES);
+    }
+}
+
+// COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
+// Parts go into two sets of sums in turn: an addition need not wait for the one before it.
+template <uint COUNT, typename Block>
+static void row_times_tokens(device const Block *row, device const float *x, float bias, device float *out, uint K,
+                             uint N, uint lane, uint lanes)
+{
+    constexpr bool IN_TEAMS = Block::PIECES < SIMD_WIDTH;
+    constexpr uint SUMS = (Block::PIECES + SIMD_WIDTH - 1) / SIMD_WIDTH; // per lane and token
+    float even[COUNT][SUMS] = {}, odd[COUNT][SUMS] = {};
+    uint team = IN_TEAMS ? min(lanes, Block::PIECES) : lanes, teams = IN_TEAMS ? lanes / team : 1;
+    uint parts = K / Block::VALUES * Block::PARTS, begin = IN_TEAMS ? lane / team : 0;
+    if (begin == teams) begin = parts; // lanes that make no whole team rest
+    lane = IN_TEAMS ? lane % team : lane;
+    for (uint part = begin; part < parts; part += 2 * teams) {
+        add_part(row, part, x, K, lane, team, even);
+        if (part + teams >= parts) break;
+        add_part(row, part + teams, x, K, lane, team, odd);
+    }
+    for (uint t = 0; t < COUNT; t++) {
+        float total = 0.0f;
+        for (uint i = 0; i < SUMS; i++) total += even[t][i] + odd[t][i];
+        total = simd_sum(total);
+        if (begin == 0 && lane == 0) out[ulong(t) * N] = total + bias;
+    }
+}
+
+template <typename Block>
+kernel void linear_blocks(
+    device const float *x [[buffer(0)]],      // [T,K]
+    device const Block *weight [[buffer(1)]], // [N,K/VALUES]
+    device const float *bias [[buffer(2)]],   // [N]
+    device float *out [[buffer(3)]],          // [T,N]
+    constant uint &T [[buffer(4)]],
+    constant uint &K [[buffer(5)]], // a multiple of VALUES
+    constant uint &N [[buffer(6)]],
+    uint group [[threadgroup_position_in_grid]],
+    uint lane [[thread_index_in_simdgroup]],
+    uint simdgroup [[simdgroup_index_in_threadgroup]],
+    uint simdgroups [[simdgroups_per_threadgroup]],
+    uint threads [[threads_per_threadgroup]],
+    uint simd_width [[threads_per_simdgroup]])
+{
+    uint n = group * simdgroups + simdgroup, t = 0;
+    if (n >= N) return;
+    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
+    device const Block *row = weight + ulong(n) * (K / Block::VALUES);
+    for (; t + 4 <= T; t += 4)
+        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
+    for (; t + 2 <= T; t += 2)
+        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
+    for (; t < T; t++)
+        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
+}
+
+template [[host_name("linear_q4_0")]] kernel decltype(linear_blocks<block_q4_0>) linear_blocks<block_q4_0>;
+template [[host_name("linear_q4_1")]] kernel decltype(linear_blocks<block_q4_1>) linear_blocks<block_q4_1>;
+template [[host_name("linear_q5_0")]] kernel decltype(linear_blocks<block_q5_0>) linear_blocks<block_q5_0>;
+template [[host_name("linear_q5_1")]] kernel decltype(linear_blocks<block_q5_1>) linear_blocks<block_q5_1>;
+template [[host_name("linear_q6_K")]] kernel decltype(linear_blocks<block_q6_K>) linear_blocks<block_q6_K>;
+template [[host_name("linear_q8_0")]] kernel decltype(linear_blocks<block_q8_0>) linear_blocks<block_q8_0>;
