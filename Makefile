@@ -68,7 +68,7 @@ COMMAND_SOURCES := $(wildcard cli/*.c)
 
 objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o
 ifeq ($(METAL_ONLY),)
-  objects += $(BUILD)/cuda_headers.o \
+  objects += $(BUILD)/cuda_headers.o $(BUILD)/cuda_parts.o \
       $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 endif
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
@@ -289,9 +289,13 @@ $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h simdgroup_mat
 	@$(BUILD)/bind texts simt_header $(filter-out %/bind,$^) > $@
 
 # msl/cuda/ replaces the atomics of msl/common/.
-$(BUILD)/cuda_headers.c: $(wildcard msl/cuda/*) $(filter-out %/atomic.h %/swizzles.h %/traits.h,$(wildcard msl/common/*.h)) $(BUILD)/bind
+$(BUILD)/cuda_headers.c: $(wildcard msl/cuda/*.h) msl/cuda/metal_stdlib $(filter-out %/atomic.h %/swizzles.h %/traits.h,$(wildcard msl/common/*.h)) $(BUILD)/bind
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts cuda_header $(filter-out %/bind,$^) > $@
+
+$(BUILD)/cuda_parts.c: $(wildcard msl/cuda/parts/*.h) $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(BUILD)/bind -I msl/cuda texts cuda_part $(filter-out %/bind,$^) > $@
 
 $(BUILD)/strict_headers.c: $(STRICT_HEADERS) $(BUILD)/bind
 	@echo '  BIND $@'

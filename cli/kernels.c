@@ -48,7 +48,25 @@ static bool is_file(const char *file, const char *name) {
     return !strncmp(file, name, size) && (!file[size] || !strcmp(file + size, ".metal"));
 }
 
+/* Where what stood in a file is now, or NULL; others have only moved to a folder. */
+static const char *moved_to(const char *name) {
+    static const struct {
+        const char *before, *now;
+    } moved[] = {{"linear_f16.metal", "linear.metal and dequantise.metal"},
+                 {"linear_q4_0.metal", "linear_blocks.metal and formats/q4_0.h"},
+                 {"linear_q4_1.metal", "linear_blocks.metal and formats/q4_1.h"},
+                 {"linear_q5_0.metal", "linear_blocks.metal and formats/q5_0.h"},
+                 {"linear_q5_1.metal", "linear_blocks.metal and formats/q5_1.h"},
+                 {"linear_q6_K.metal", "linear_blocks.metal and formats/q6_K.h"},
+                 {"linear_q8_0.metal", "linear_blocks.metal and formats/q8_0.h"}};
+    for (size_t i = 0; i < COUNT(moved); i++)
+        if (!strcmp(moved[i].before, name)) return moved[i].now;
+    return NULL;
+}
+
 static int unknown_kernel(const Verb *verb, const char *name) {
+    const char *now = moved_to(name);
+    if (now) return usage_error(verb, "what was in %s is now in %s", name, now);
     const char *names[256];
     size_t count = kernel_count < COUNT(names) ? kernel_count : COUNT(names);
     for (size_t i = 0; i < count; i++)

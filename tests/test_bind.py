@@ -110,6 +110,19 @@ def test_dependencies(run, tmp_path):
         assert f"{tmp_path}/target: {tmp_path}/{name}\n{tmp_path}/{name}:\n" in written
 
 
+@pytest.mark.parametrize("kind", ["", "template <uint N>\n"])
+@pytest.mark.parametrize("call", ["", "wait_for_previous_kernel();"])
+def test_a_kernel_that_waits_itself(run, call, kind):
+    """The binder sees the call, in the kernel alone."""
+    text = f"static void help() {{ wait_for_previous_kernel(); }}\n{kind}kernel void f(device int *x [[buffer(0)]]) "
+    text += f"{{ if (true) {{ help(); {call} }} }}\nstatic void other() {{ wait_for_previous_kernel(); }}\n"
+    if kind:
+        text += 'template [[host_name("f_1")]] kernel decltype(f<1>) f<1>;'
+    out = run("source", {"one/a.metal": text})[1]
+    entry = f"MSL_INSTANCE(f_1, (MSL_ANY_BUFFER(0)), {{}}, f<1>)" if kind else "MSL_ENTRY(f, (MSL_BUFFER(0, int)), {})"
+    assert entry.format("true" if call else "false") in out
+
+
 # --- constants ---
 
 

@@ -706,6 +706,16 @@ def test_kernels():
             assert succeed("kernels", name).decode() == source
 
 
+def test_files_that_have_moved():
+    """A file is found by its name alone; what was divided up says where it is."""
+    assert succeed("kernels", "quantise.metal") == succeed("kernels", "fast/quantise.metal")
+    assert succeed("kernels", "q8_0.h") == (KERNELS / "formats/q8_0.h").read_bytes()
+    for format in ["q4_0", "q4_1", "q5_0", "q5_1", "q6_K", "q8_0"]:
+        message = fail("kernels", f"linear_{format}.metal", code=USAGE)
+        assert f"is now in linear_blocks.metal and formats/{format}.h" in message
+        assert (KERNELS / f"formats/{format}.h").exists()
+
+
 def test_unknown_kernel():
     assert "gelu_forward?" in fail("kernels", "gelu_forwad", code=USAGE)
 

@@ -168,14 +168,14 @@ def test_kernels_need_a_device_that_compiles():
 @pytest.fixture
 def source_text(library):
     """source_text(folder, file) → the text; a failure is raised as its message."""
-    library.kernel_source_text.restype = ctypes.c_void_p
+    library.cuda_source_text.restype = ctypes.c_void_p
     free = ctypes.CDLL(None).free
     free.argtypes = [ctypes.c_void_p]
 
     def run(folder, file):
         error = library_module.Error()
         folder = folder and str(folder).encode()
-        text = library.kernel_source_text(folder, file.encode(), ctypes.byref(error))
+        text = library.cuda_source_text(folder, file.encode(), ctypes.byref(error))
         if not text:
             raise RuntimeError(error.message.decode())
         data = ctypes.string_at(text)
@@ -218,10 +218,19 @@ def test_folder_with_another_signature(change, message, source_text, tmp_path):
 
 def test_folder_with_another_constant(source_text, tmp_path):
     """What the host knows of the kernels stays as the program was built with it; the rest may change."""
-    path = tmp_path / "quantise.metal"
-    text = (FOLDER / "quantise.metal").read_text()
+    path = tmp_path / "fast/quantise.metal"
+    path.parent.mkdir()
+    text = (FOLDER / "fast/quantise.metal").read_text()
     path.write_text(text.replace("BLOCK = 32; // host:", "BLOCK = 64; // host:"))
     with pytest.raises(RuntimeError, match="quantise.metal: the program was built with BLOCK = 32; run make"):
-        source_text(tmp_path, "quantise.metal")
+        source_text(tmp_path, "fast/quantise.metal")
     path.write_text(text.replace("BLOCK = 32; //", "BLOCK = 16 + 0x10u; //"))
-    assert b"0x10u" in source_text(tmp_path, "quantise.metal")
+    assert b"0x10u" in source_text(tmp_path, "fast/quantise.metal")
+
+
+def test_parts_are_those_of_cuda(source_text):
+    """Also with a folder of kernels; where an older GPU lacks an instruction, the kernels' own come behind."""
+    for folder in (None, FOLDER):
+        text = source_text(folder, "fast/flash_attention_tiles.metal")
+        assert text.count(b"ldmatrix.sync") == 2 and text.count(b"simdgroup_load(factor") == 1
+        assert b"cuda::wait_for_previous_kernel();" in source_text(folder, "fast/fused_norm_linear.metal")

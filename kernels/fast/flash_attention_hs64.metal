@@ -9,10 +9,8 @@
 // KV, float or half.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/simd_width.h"
 
-#ifndef SIMD_WIDTH
-#define SIMD_WIDTH 32
-#endif
 constant constexpr uint HS = 64;            // host: head size
 constant constexpr uint QUERIES = 4;        // host: per threadgroup
 constant constexpr uint TILE = 64;          // keys per tile

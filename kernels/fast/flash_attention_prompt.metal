@@ -9,10 +9,8 @@
 // sum of V. Query t of row b sees the keys s < lengths[b] + min(t + 1, counts[b]). The KV cache is of type KV.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/simd_width.h"
 
-#ifndef SIMD_WIDTH
-#define SIMD_WIDTH 32
-#endif
 constant constexpr uint HS = 64;      // host: head size
 constant constexpr uint QUERIES = 32; // host: per threadgroup
 constant constexpr uint SHARE = QUERIES / SIMD_WIDTH;

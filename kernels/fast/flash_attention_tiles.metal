@@ -10,11 +10,9 @@
 // such. Only whole simdgroups take part, so there must be one.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/matrix_products.h"
+#include "parts/matrix_softmax.h"
 
-#ifndef SIMD_WIDTH
-#define SIMD_WIDTH 32
-#endif
-constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers
 constant constexpr uint HS = 64; // host: head size
 constant constexpr uint VECTORS = HS / 4;
 constant constexpr uint BLOCKS = 4, KEYS = 64;
@@ -22,8 +20,6 @@ constant constexpr uint QUERIES = 16 * BLOCKS, THREADS = 64 * BLOCKS; // host: o
 constant constexpr uint STRIDE = VECTORS + 2;             // rows of a tile begin in different banks
 constant constexpr uint HALF = KEYS / 2;
 constant constexpr uint AHEAD = KEYS * VECTORS / THREADS; // vectors of a tile that a thread fetches early
-constant constexpr uint COLUMNS = SIMD_WIDTH < 8 ? 8 : 2; // neighbours that a lane has of a row of a matrix,
-constant constexpr uint LANE_ROWS = 64 / COLUMNS / SIMD_WIDTH; // and in so many rows
 constant constexpr float LOG2_E = 1.44269504f;
 
 typedef half4 Tile[KEYS][STRIDE];
@@ -32,48 +28,8 @@ typedef simdgroup_half8x8 Query[2][HS / 8];
 typedef simdgroup_float8x8 Scores[2][HALF / 8]; // of half a tile's keys
 typedef simdgroup_half8x8 Weights[2][HALF / 8];
 
-// Where a lane's elements of an 8×8 matrix begin, and what the lanes of a row have together. Targets that share
-// out matrices in another way than Apple's GPUs bring their own.
-#ifndef MATRIX_LAYOUT
-static uint matrix_row(uint lane) { return lane / 16 * 4 + lane / 2 % 4; }
-static uint matrix_column(uint lane) { return lane / 8 % 2 * 4 + lane % 2 * 2; }
-static float row_max(float x)
-{
-    x = max(x, simd_shuffle_xor(x, 1));
-    return max(x, simd_shuffle_xor(x, 8));
-}
-static float row_sum(float x)
-{
-    x += simd_shuffle_xor(x, 1);
-    return x + simd_shuffle_xor(x, 8);
-}
-#endif
-
-// 16 columns of sum, from 16 n on, += 16 columns of a, from 16 k on, · b [16,16], which lies in threadgroup memory
-// by rows or, `transposed`, by columns. A target may have one instruction for it.
-#ifndef MULTIPLY_16X16
-template <uint N, uint K>
-static void multiply_16x16(thread simdgroup_float8x8 (&sum)[2][N], uint n, thread simdgroup_half8x8 (&a)[2][K], uint k,
-                           threadgroup const half *b, uint stride, bool transposed)
-{
-    for (uint i = 0; i < 2; i++)
-        for (uint j = 0; j < 2; j++) {
-            simdgroup_half8x8 factor;
-            simdgroup_load(factor, b + (transposed ? j * stride + i : i * stride + j) * 8, stride, 0, transposed);
-            for (uint r = 0; r < 2; r++)
-                simdgroup_multiply_accumulate(sum[r][2 * n + j], a[r][2 * k + i], factor, sum[r][2 * n + j]);
-        }
-}
-#endif
-
 static void store(device float2 *to, float2 value) { *to = value; }
 static void store(device half2 *to, float2 value) { *to = half2(value); }
-
-template <uint N> static void clear(thread simdgroup_float8x8 (&floats)[2][N])
-{
-#pragma unroll(UNROLL)
-    for (uint i = 0; i < 2 * N; i++) floats[i / N][i % N] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
-}
 
 // Vector n of `count` rows, and behind them the last one: nobody will see it.
 template <typename Vector> static Vector fetch(device const Vector *from, uint n, uint count)
@@ -107,85 +63,6 @@ static void place_all(device const Vector *from, uint count, thread const Vector
     }
     for (uint n = thread_index + AHEAD * threads; n < KEYS * VECTORS; n += threads)
         place(float4(fetch(from, n, count)) * scale, tile, n);
-}
-
-// Row t sees `before` + min(t + 1, count) of these keys: the scores of the others become −∞.
-static void hide(thread Scores &score, uint first_row, int before, uint count, uint lane)
-{
-#pragma unroll(UNROLL)
-    for (uint i = 0; i < HALF / 4; i++) {
-        thread auto &elements = score[i / (HALF / 8)][i % (HALF / 8)].thread_elements();
-        for (uint e = 0; e < LANE_ROWS * COLUMNS; e++) {
-            uint t = first_row + i / (HALF / 8) * 8 + matrix_row(lane) + e / COLUMNS;
-            uint s = i % (HALF / 8) * 8 + matrix_column(lane) + e % COLUMNS;
-            if (int(s) >= before + int(min(t + 1, count))) elements[e] = -INFINITY;
-        }
-    }
-}
-
-// Of a lane's rows the largest score so far, and of its own elements the sum of 2^(score − m).
-struct Softmax {
-    float m[2 * LANE_ROWS], l[2 * LANE_ROWS];
-};
-
-// weights = 2^(score − m). What was summed before a larger score came shrinks.
-static void weigh(thread Scores &score, thread Softmax &softmax, thread Weights &weights, thread Sums &sum)
-{
-#pragma unroll(UNROLL)
-    for (uint i = 0; i < 2 * LANE_ROWS; i++) {
-        uint r = i / LANE_ROWS, first = i % LANE_ROWS * COLUMNS;
-        thread float &m = softmax.m[i], &l = softmax.l[i];
-        float largest = m;
-#pragma unroll(UNROLL)
-        for (uint k = 0; k < HALF / 8; k++)
-            for (uint e = first; e < first + COLUMNS; e++) largest = max(largest, score[r][k].thread_elements()[e]);
-        largest = row_max(largest);
-        float shrink = fast::exp2(m - largest);
-        m = largest;
-        l *= shrink;
-#pragma unroll(UNROLL)
-        for (uint k = 0; k < HALF / 8; k++)
-            for (uint e = first; e < first + COLUMNS; e++) {
-                float weight = fast::exp2(score[r][k].thread_elements()[e] - largest);
-                l += weight;
-                weights[r][k].thread_elements()[e] = half(weight);
-            }
-#pragma unroll(UNROLL)
-        for (uint c = 0; c < HS / 8; c++)
-            for (uint e = first; e < first + COLUMNS; e++) sum[r][c].thread_elements()[e] *= shrink;
-    }
-}
-
-// What a lane has of a block's sums and softmax, to and from threadgroup memory.
-constant constexpr uint ELEMENTS = LANE_ROWS * COLUMNS, SUMS = HS / 4 * ELEMENTS, HANDED_OVER = SUMS + 4 * LANE_ROWS;
-
-static void hand_over(thread Sums &sum, thread Softmax &softmax, threadgroup float *other)
-{
-#pragma unroll(UNROLL)
-    for (uint i = 0; i < HS / 4; i++)
-        for (uint e = 0; e < ELEMENTS; e++)
-            other[(i * ELEMENTS + e) * SIMD_WIDTH] = sum[i / 8][i % 8].thread_elements()[e];
-    for (uint i = 0; i < 2 * LANE_ROWS; i++) {
-        other[(SUMS + i) * SIMD_WIDTH] = softmax.m[i];
-        other[(SUMS + 2 * LANE_ROWS + i) * SIMD_WIDTH] = softmax.l[i];
-    }
-}
-
-static void merge(thread Sums &sum, thread Softmax &softmax, threadgroup const float *other)
-{
-#pragma unroll(UNROLL)
-    for (uint i = 0; i < 2 * LANE_ROWS; i++) {
-        uint r = i / LANE_ROWS, first = i % LANE_ROWS * COLUMNS;
-        float m = softmax.m[i], other_m = other[(SUMS + i) * SIMD_WIDTH], largest = max(m, other_m);
-        float shrink = fast::exp2(m - largest), other_shrink = fast::exp2(other_m - largest);
-        softmax.l[i] = softmax.l[i] * shrink + other[(SUMS + 2 * LANE_ROWS + i) * SIMD_WIDTH] * other_shrink;
-#pragma unroll(UNROLL)
-        for (uint c = 0; c < HS / 8; c++)
-            for (uint e = first; e < first + COLUMNS; e++) {
-                float part = other[((r * 8 + c) * ELEMENTS + e) * SIMD_WIDTH];
-                sum[r][c].thread_elements()[e] = sum[r][c].thread_elements()[e] * shrink + part * other_shrink;
-            }
-    }
 }
 
 template <typename KV4, typename Out2>
@@ -271,7 +148,7 @@ kernel void flash_attention_tiles(
         }
 
         // A simdgroup of the second half hands over to that of the first: each lane to the one with the same elements.
-        threadgroup float *other = (threadgroup float *)tiles + block * HANDED_OVER * SIMD_WIDTH + lane;
+        threadgroup float *other = (threadgroup float *)tiles + block * handed_over(HS / 8) * SIMD_WIDTH + lane;
         if (takes_part && part == 1) hand_over(sum, softmax, other);
         threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below
         if (takes_part && part == 0) {

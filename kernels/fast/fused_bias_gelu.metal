@@ -8,10 +8,9 @@
 // where the next matrix product takes halves.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/gelu.h"
+#include "parts/simd_width.h"
 
-#ifndef SIMD_WIDTH
-#define SIMD_WIDTH 32
-#endif
 constant constexpr uint GPU_SHARE = 4; // host: elements of a thread
 constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : GPU_SHARE;
 
@@ -29,9 +28,7 @@ kernel void add_bias_then_gelu(
     for (uint i = 0; i < SHARE; i++) {
         uint n = id.x + i * distance;
         if (n >= N) break;
-        float x = in[ulong(t) * N + n] + bias[n];
-        float inner = 0.7978845608f * (x + 0.044715f * x * x * x);
-        out[ulong(t) * N + n] = Out(0.5f * x * (1.0f + precise::tanh(inner)));
+        out[ulong(t) * N + n] = Out(gelu_of(in[ulong(t) * N + n] + bias[n]));
     }
 }
 

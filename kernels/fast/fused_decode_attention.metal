@@ -10,10 +10,8 @@
 // them.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/simd_width.h"
 
-#ifndef SIMD_WIDTH
-#define SIMD_WIDTH 32
-#endif
 constant constexpr uint VECTORS = 16; // of four channels, per head
 constant constexpr uint SHARE = 8;    // lanes of a team
 constant constexpr uint PARTS = VECTORS / SHARE;

@@ -12,37 +12,13 @@
 // multiply, so there must be one.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/gelu.h"
+#include "parts/matrix_products.h"
+#include "parts/simd_width.h"
+#include "parts/wait.h"
 
-#ifndef SIMD_WIDTH
-#define SIMD_WIDTH 32
-#endif
-constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers
 constant constexpr uint ROWS = 16, PART = 32; // host: rows of the weight at once, and their columns
 constant constexpr uint AHEAD = 3; // parts that are on their way at once
-
-// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
-// kernel that early.
-constant constexpr bool WAITS_ITSELF = true;
-#ifndef KERNELS_OVERLAP
-#define wait_for_previous_kernel()
-#endif
-
-#ifndef MULTIPLY_PART
-// Eight rows of a part as four matrices. Which columns go to which of them is the target's choice, the same for both
-// factors: a sum over all columns does not mind.
-static void load_part(thread simdgroup_half8x8 (&part)[4], device const half *from, ulong stride, bool transposed)
-{
-    for (uint i = 0; i < 4; i++) simdgroup_load(part[i], from + 8 * i, stride, 0, transposed);
-}
-
-// sum[r] += Σ_i a[r][i] · b[i]
-static void multiply_part(thread simdgroup_float8x8 (&sum)[2], thread simdgroup_half8x8 (&a)[2][4],
-                          thread simdgroup_half8x8 (&b)[4])
-{
-    for (uint i = 0; i < 4; i++)
-        for (uint r = 0; r < 2; r++) simdgroup_multiply_accumulate(sum[r], a[r][i], b[i], sum[r]);
-}
-#endif
 
 // Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.
 static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }
@@ -87,12 +63,6 @@ static void multiply(device const half *rows, device const half *x, uint first_t
     }
 }
 
-static float gelu_of(float x)
-{
-    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);
-    return 0.5f * x * (1.0f + precise::tanh(inner));
-}
-
 template <uint TILES, typename Out, bool GELU, bool ADD>
 kernel void linear_batch(
     device const half *x [[buffer(0)]],      // [⌈T/8⌉·8,K]
@@ -115,6 +85,7 @@ kernel void linear_batch(
     uint first_tile = group.y * TILES, last_tile = (T - 1) / 8;
     bool takes_part = simdgroup < simdgroups;
     simdgroup_half8x8 ahead[AHEAD][2][4];
+    // Weights never change: the first of them are read before the kernel that makes x has ended.
     if (takes_part) read_ahead(weight + ulong(begin_of(group.x, N)) * K, simdgroup, simdgroups, K, ahead);
     for (uint block = group.x; block * ROWS < N; block += groups.x) {
         uint first_row = begin_of(block, N), next = block + groups.x;

@@ -7,16 +7,10 @@
 // the columns, in vectors of four. K is a multiple of 4. Grid ⌈N / ROWS⌉ threadgroups.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/wait.h"
 
 constant constexpr uint ROWS = 2;  // host: of the weight, per threadgroup
 constant constexpr uint AHEAD = 7; // host: vectors of each row that a thread has on their way at once
-
-// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
-// kernel that early.
-constant constexpr bool WAITS_ITSELF = true;
-#ifndef KERNELS_OVERLAP
-#define wait_for_previous_kernel()
-#endif
 
 // A thread's next vectors of each row; behind the end the last one, which x has zeros for.
 template <typename Vector>
@@ -63,6 +57,7 @@ kernel void linear_residual(
     threadgroup float partial[ROWS][COUNT][32];
     uint n = group * ROWS, vectors = K / 4;
     Vector part[ROWS][AHEAD];
+    // Weights never change: they are read before the kernel that makes x has ended.
     read_part(part, weight, n, N, vectors, thread_index, threads);
     float row_bias[ROWS];
     for (uint r = 0; r < ROWS; r++) row_bias[r] = bias[min(n + r, N - 1)];

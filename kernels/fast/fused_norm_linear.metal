@@ -10,20 +10,14 @@
 // be one. The grid has as many simdgroups as the device runs at once, or N if that is less.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/gelu.h"
+#include "parts/simd_width.h"
+#include "parts/sums.h"
+#include "parts/wait.h"
 
-#ifndef SIMD_WIDTH
-#define SIMD_WIDTH 32
-#endif
 constant constexpr uint MAX_VECTORS = 416, NARROW_VECTORS = 256; // host: of four channels
 constant constexpr uint WIDE = MAX_VECTORS / SIMD_WIDTH, NARROW = NARROW_VECTORS / SIMD_WIDTH;
 constant constexpr uint AHEAD = 4; // vectors that a thread has on their way at once
-
-// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
-// kernel that early.
-constant constexpr bool WAITS_ITSELF = true;
-#ifndef KERNELS_OVERLAP
-#define wait_for_previous_kernel()
-#endif
 
 // The threads share out the vectors, always in the same way: each reads back only what it wrote.
 static void copy(device const float4 *from, threadgroup float4 *to, uint vectors, uint thread_index, uint threads)
@@ -34,28 +28,6 @@ static void copy(device const float4 *from, threadgroup float4 *to, uint vectors
         for (uint i = 0; i < AHEAD; i++)
             if (first + i * threads < vectors) to[first + i * threads] = value[i];
     }
-}
-
-// The sums of `value` over the threadgroup, by way of `partial`, which is used once.
-template <uint COUNT>
-static void threadgroup_sums(thread float (&value)[COUNT], threadgroup float (*partial)[32], uint lane, uint simdgroup,
-                             uint simdgroups)
-{
-    for (uint i = 0; i < COUNT; i++) {
-        value[i] = simd_sum(value[i]);
-        if (lane == 0) partial[i][simdgroup] = value[i];
-    }
-    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below
-    for (uint i = 0; i < COUNT; i++) {
-        value[i] = 0.0f;
-        for (uint s = 0; s < simdgroups; s++) value[i] += partial[i][s];
-    }
-}
-
-static float gelu_of(float x)
-{
-    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);
-    return 0.5f * x * (1.0f + precise::tanh(inner));
 }
 
 // A lane's vectors of a weight row; those behind its end keep what they have, zeros.
@@ -101,6 +73,7 @@ kernel void norm_linear(
     uint first = simdgroup < whole ? group * whole + simdgroup : N, step = groups * whole;
     float share = 1.0f / float(K);
     Row<Vector, LANE_VECTORS> rows[ROWS] = {};
+    // Weights never change: they are read before the kernel that makes x has ended.
     for (uint r = 0; r < ROWS; r++) read_row(rows[r], weight, bias, first + r * step, N, vectors, lane);
     copy(norm_weight, scale, vectors, thread_index, threads);
     copy(norm_bias, shift, vectors, thread_index, threads);

@@ -9,42 +9,17 @@
 // PART and at most MAX_CHANNELS, N at least ROWS. Grid at most ⌈N / ROWS⌉ threadgroups, of at least one simdgroup.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/gelu.h"
+#include "parts/matrix_products.h"
+#include "parts/simd_width.h"
+#include "parts/wait.h"
 
-#ifndef SIMD_WIDTH
-#define SIMD_WIDTH 32
-#endif
-constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers
 constant constexpr uint ROWS = 16, PART = 32;
 constant constexpr uint AHEAD = 3;          // parts that are on their way at once
 constant constexpr uint MAX_SIMDGROUPS = 8; // that take part
 constant constexpr uint MAX_CHANNELS = 1024, MAX_TOKENS = 8; // host: of x
 constant constexpr uint STRIDE = MAX_CHANNELS + PART; // rows begin in different banks
 constant constexpr uint SHARE = (MAX_CHANNELS / 4 + SIMD_WIDTH - 1) / SIMD_WIDTH; // a lane's vectors of a row
-
-// Weights never change, so they are read before the kernel that makes x has ended, on targets that start a
-// kernel that early.
-constant constexpr bool WAITS_ITSELF = true;
-#ifndef KERNELS_OVERLAP
-#define wait_for_previous_kernel()
-#endif
-
-#ifndef MULTIPLY_PART
-// Eight rows of a part as four matrices. Which columns go to which of them is the target's choice, the same for both
-// factors: a sum over all columns does not mind.
-template <typename Pointer>
-static void load_part(thread simdgroup_half8x8 (&part)[4], Pointer from, ulong stride, bool transposed)
-{
-    for (uint i = 0; i < 4; i++) simdgroup_load(part[i], from + 8 * i, stride, 0, transposed);
-}
-
-// sum[r] += Σ_i a[r][i] · b[i]
-static void multiply_part(thread simdgroup_float8x8 (&sum)[2], thread simdgroup_half8x8 (&a)[2][4],
-                          thread simdgroup_half8x8 (&b)[4])
-{
-    for (uint i = 0; i < 4; i++)
-        for (uint r = 0; r < 2; r++) simdgroup_multiply_accumulate(sum[r], a[r][i], b[i], sum[r]);
-}
-#endif
 
 // Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.
 static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }
@@ -103,12 +78,6 @@ static void multiply(device const half *rows, threadgroup const half (*normal)[S
     }
 }
 
-static float gelu_of(float x)
-{
-    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);
-    return 0.5f * x * (1.0f + precise::tanh(inner));
-}
-
 template <typename Out, bool GELU>
 kernel void norm_linear_batch(
     device const float4 *x [[buffer(0)]],           // [T,K/4]
@@ -135,6 +104,7 @@ kernel void norm_linear_batch(
     uint simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS);
     bool takes_part = simdgroup < simdgroups;
     simdgroup_half8x8 ahead[AHEAD][2][4];
+    // Weights never change: the first of them are read before the kernel that makes x has ended.
     if (takes_part) read_ahead(weight + ulong(begin_of(group, N)) * K, simdgroup, simdgroups, K, ahead);
     for (uint k = thread_index; k < MAX_CHANNELS / 4; k += threads) {
         scales[k] = norm_weight[min(k, K / 4 - 1)];

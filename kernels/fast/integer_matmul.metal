@@ -13,10 +13,8 @@ using namespace metal;
 #include "formats/q4_0.h"
 #include "formats/q8_0.h"
 #include "parts/columns.h"
+#include "parts/simd_width.h"
 
-#ifndef SIMD_WIDTH
-#define SIMD_WIDTH 32
-#endif
 constant constexpr uint BLOCK = 32;     // values that share a scale
 constant constexpr uint WORDS = 8;      // of a block
 constant constexpr uint COLUMNS = 32;   // host: of out, per threadgroup

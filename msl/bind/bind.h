@@ -42,6 +42,7 @@ typedef struct BoundKernel {
     char name[128];     /* of an instance of a template: its [[host_name]] */
     char instance[128]; /* "scale<float, 4>" in the source's words; empty if it is no template's */
     int line;
+    bool waits; /* calls wait_for_previous_kernel() itself, see kernels/parts/wait.h */
     unsigned count;
     BoundParameter parameter[BIND_PARAMETERS]; /* in the order of the signature */
 } BoundKernel;
@@ -159,7 +160,7 @@ typedef struct BoundText {
 
 /* The file as C++ for one target: threadgroup variables as MSL_THREADGROUP(type, name, dimensions),
  * MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out, and behind the text one
- * MSL_ENTRY(kernel, (arguments)) per kernel, and MSL_END. */
+ * MSL_ENTRY(kernel, (arguments), waits) per kernel, and MSL_END. */
 void bind_write_source(const BoundFile *file, FILE *out);
 /* The file for the strict check: each kernel template's instances written out as kernels of their
  * own, in the place of the lines that name them, since C++ for OpenCL has no kernel templates;

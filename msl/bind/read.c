@@ -102,6 +102,20 @@ static bool read_declaration(Reader *reader, bool *read) {
     return !reader->file->error[0] && (*read || read_values(reader));
 }
 
+/* The current token is the call, in a function's body. */
+static void note_waiting(Reader *reader) {
+    BoundFile *file = reader->file;
+    if (reader->body == KERNEL_BODY) file->kernels[file->kernel_count - 1].waits = true;
+    if (reader->body == TEMPLATE_BODY)
+        file->templates[file->template_count - 1].kernel.waits = true;
+}
+
+/* The current token is outside of all braces, or the '}' in front of that. */
+static void end_declaration(Reader *reader) {
+    end_template(reader);
+    if (token_is(&reader->token, "}") || token_is(&reader->token, ";")) reader->body = NO_BODY;
+}
+
 static int compare_edits(const void *a, const void *b) {
     const BoundEdit *left = a, *right = b;
     if (left->begin != right->begin) return left->begin < right->begin ? -1 : 1;
@@ -162,7 +176,8 @@ bool bind_read(BoundFile *file, const char *path, const char *text, size_t size)
             return false;
         braces += token_is(token, "{") - token_is(token, "}");
         parentheses += token_is(token, "(") - token_is(token, ")");
-        if (braces == 0 && parentheses == 0) end_template(&reader);
+        if (braces > 0 && token_is(token, "wait_for_previous_kernel")) note_waiting(&reader);
+        if (braces == 0 && parentheses == 0) end_declaration(&reader);
         if (token->line > file->last_line) file->last_line = token->line;
         reader_next(&reader);
     }

@@ -21,6 +21,11 @@ typedef struct Reader {
     const char *path; /* of the line, which is another file's where that was included */
     int path_length;
     Token token; /* the current one */
+    enum {
+        NO_BODY,
+        KERNEL_BODY,
+        TEMPLATE_BODY
+    } body; /* of the last kernel or template: we are in it */
 } Reader;
 
 /* At the first token of a part of the file's text, which was read at `place`. */

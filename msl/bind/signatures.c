@@ -273,6 +273,7 @@ bool read_kernel(Reader *reader, BoundTemplate *template) {
     reader_next(reader);
     if (!reader_expect(reader, "(") || !read_parameters(reader, &kernel)) return false;
     if (!edit_parameters(reader, &kernel)) return false;
+    reader->body = template ? TEMPLATE_BODY : KERNEL_BODY;
     if (!template) return add_kernel(reader, &kernel);
     template->kernel = kernel;
     template->name = name;

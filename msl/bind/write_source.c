@@ -81,7 +81,8 @@ static void write_entry(const BoundKernel *kernel, FILE *out) {
         else
             write_argument(&kernel->parameter[p], out);
     }
-    fprintf(out, ")%s%s)\n", instance ? ", " : "", kernel->instance);
+    fprintf(out, "), %s%s%s)\n", kernel->waits ? "true" : "false", instance ? ", " : "",
+            kernel->instance);
 }
 
 void bind_write_source(const BoundFile *file, FILE *out) {

@@ -5,9 +5,6 @@
 #ifndef METAL_LLM_MSL_CPU_SIMDGROUP_MATRIX_H
 #define METAL_LLM_MSL_CPU_SIMDGROUP_MATRIX_H
 
-/* Where a lane's elements begin, and what the lanes of a row have together: see kernels/flash_attention_tiles.metal. */
-#define MATRIX_LAYOUT
-
 namespace metal {
 
 template <typename T> struct matrix_elements {
@@ -26,11 +23,6 @@ template <typename T, int C, int R> struct simdgroup_matrix {
     }
     matrix_elements<T> &thread_elements() { return elements; }
 };
-
-inline uint matrix_row(uint) { return 0; }
-inline uint matrix_column(uint) { return 0; }
-inline float row_max(float x) { return x; }
-inline float row_sum(float x) { return x; }
 
 typedef simdgroup_matrix<float, 8, 8> simdgroup_float8x8;
 typedef simdgroup_matrix<half, 8, 8> simdgroup_half8x8;

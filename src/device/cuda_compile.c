@@ -4,6 +4,7 @@
 #include "cuda_cache.h"
 #include "cuda_library.h"
 #include "hash.h"
+#include "kernel_sources.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,9 @@
 /* msl/cuda/ and msl/common/, embedded by the binder. */
 extern const KernelSource cuda_headers[];
 extern const size_t cuda_header_count;
+/* msl/cuda/parts/ */
+extern const KernelSource cuda_parts[];
+extern const size_t cuda_part_count;
 
 enum { MAX_HEADERS = 32 };
 
@@ -34,6 +38,10 @@ typedef struct Compilation {
     bool is_ptx;
     LLMError *error;
 } Compilation;
+
+char *cuda_source_text(const char *folder, const char *file, LLMError *error) {
+    return kernel_source_text(folder, file, &(KernelParts){cuda_parts, cuda_part_count}, error);
+}
 
 /* The source that NVRTC takes, to be freed by the caller. */
 static char *bound_source(const char *file, const char *text, LLMError *error) {

@@ -4,6 +4,9 @@
 
 #include "error.h"
 
+/* kernel_source_text() with what CUDA has in msl/cuda/parts/ instead of the kernels' own. */
+char *cuda_source_text(const char *folder, const char *file, LLMError *error);
+
 /* Device code of all kernels of a file, named metal_<kernel> each (see MSL_ENTRY in
  * msl/cuda/metal_stdlib), from the cache if it is there. `file` names it in messages.
  * `architecture` is 90 for sm_90; for one that NVRTC doesn't know yet, PTX of the newest that it

@@ -252,7 +252,7 @@ static CUmodule load_module(CUDADevice *device, const char *file, bool partial) 
     CUmodule *module = &device->builds[partial].modules[i];
     if (*module) return *module;
     LLMError *error = &device->base.error;
-    char *text = kernel_source_text(device->folder, file, error);
+    char *text = cuda_source_text(device->folder, file, error);
     if (!text) return NULL;
     void *code = cuda_compile(file, text, device->architecture, partial, &size, error);
     free(text);

@@ -6,28 +6,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* BindLoads of what is built in, and of a folder. */
-static char *load_built_in(void *unused, const char *name, unsigned skip, size_t *size,
-                           char **path) {
-    (void)unused;
-    for (size_t i = 0; i < kernel_source_count && !skip; i++) {
-        if (strcmp(kernel_sources[i].file, name)) continue;
-        *size = strlen(kernel_sources[i].text);
+/* Where kernels come from: a target's own parts first, then a folder, or what is built in. */
+typedef struct Origin {
+    const KernelParts *parts; /* may be NULL */
+    const char *folder;       /* NULL: built in */
+} Origin;
+
+static char *find_source(const KernelSource *sources, size_t count, const char *name, size_t *size,
+                         char **path) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(sources[i].file, name)) continue;
+        *size = strlen(sources[i].text);
         *path = strdup(name);
-        return strdup(kernel_sources[i].text);
+        return strdup(sources[i].text);
     }
     return NULL;
 }
 
-static char *load_from_folder(void *folder, const char *name, unsigned skip, size_t *size,
-                              char **path) {
-    const char *only = folder;
-    return bind_load_from(&(BindFolders){&only, 1}, name, skip, size, path);
+/* A BindLoad. */
+static char *load(void *context, const char *name, unsigned skip, size_t *size, char **path) {
+    const Origin *origin = context;
+    const KernelParts *parts = origin->parts;
+    char *own = parts ? find_source(parts->part, parts->count, name, size, path) : NULL;
+    if (own && skip-- == 0) return own;
+    if (own) free(*path);
+    free(own);
+    if (origin->folder)
+        return bind_load_from(&(BindFolders){&origin->folder, 1}, name, skip, size, path);
+    return skip ? NULL : find_source(kernel_sources, kernel_source_count, name, size, path);
 }
 
-static char *built_in_text(const char *file, size_t *size, LLMError *error) {
+static char *built_in_text(const char *file, const KernelParts *parts, size_t *size,
+                           LLMError *error) {
     char message[256];
-    char *text = bind_expand(load_built_in, NULL, file, size, message);
+    Origin origin = {.parts = parts};
+    char *text = bind_expand(load, &origin, file, size, message);
     if (!text) error_set(error, LLM_ERROR_DEVICE, "of the kernels built in, %s", message);
     return text;
 }
@@ -107,7 +120,7 @@ static bool fits_program(const char *file, const char *path, const char *text, s
                          LLMError *error) {
     size_t built_in_size;
     BoundFile bound = {0}, built_in = {0};
-    char *own = built_in_text(file, &built_in_size, error);
+    char *own = built_in_text(file, NULL, &built_in_size, error);
     bool fits = own != NULL;
     if (fits && !bind_read(&bound, path, text, size))
         fits = error_set(error, LLM_ERROR_DEVICE, "%s", bound.error);
@@ -120,7 +133,8 @@ static bool fits_program(const char *file, const char *path, const char *text, s
     return fits;
 }
 
-static char *folder_text(const char *folder, const char *file, LLMError *error) {
+static char *folder_text(const char *folder, const char *file, const KernelParts *parts,
+                         LLMError *error) {
     char path[4096], message[256];
     size_t size;
     snprintf(path, sizeof path, "%s/%s", folder, file);
@@ -131,14 +145,17 @@ static char *folder_text(const char *folder, const char *file, LLMError *error) 
         return NULL;
     }
     free(text);
-    text = bind_expand(load_from_folder, (void *)(uintptr_t)folder, file, &size, message);
+    Origin origin = {parts, folder};
+    text = bind_expand(load, &origin, file, &size, message);
     if (!text) error_set(error, LLM_ERROR_FILE, "%s", message);
     if (text && fits_program(file, path, text, size, error)) return text;
     free(text);
     return NULL;
 }
 
-char *kernel_source_text(const char *folder, const char *file, LLMError *error) {
+char *kernel_source_text(const char *folder, const char *file, const KernelParts *parts,
+                         LLMError *error) {
     size_t size;
-    return folder ? folder_text(folder, file, error) : built_in_text(file, &size, error);
+    return folder ? folder_text(folder, file, parts, error)
+                  : built_in_text(file, parts, &size, error);
 }

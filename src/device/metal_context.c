@@ -285,7 +285,7 @@ static id load_library(MetalDevice *device, const char *file) {
     id *library = &device->libraries[i];
     if (*library) return *library;
     LLMError *error = &device->base.error;
-    char *text = kernel_source_text(device->folder, file, error);
+    char *text = kernel_source_text(device->folder, file, NULL, error);
     if (text) *library = metal_compile(device->device, file, text, error);
     free(text);
     return *library;

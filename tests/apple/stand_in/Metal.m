@@ -151,7 +151,7 @@ static BOOL is_known(const char *text) {
     BOOL known = NO;
     for (size_t i = 0; i < kernel_count && !known; i++) {
         if (i && !strcmp(kernel_table[i].file, kernel_table[i - 1].file)) continue;
-        char *own = kernel_source_text(NULL, kernel_table[i].file, NULL);
+        char *own = kernel_source_text(NULL, kernel_table[i].file, NULL, NULL);
         known = own && is_same(text, own);
         free(own);
     }

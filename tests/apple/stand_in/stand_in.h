@@ -1,11 +1,11 @@
 /* stand_in.h — Metal without a Mac: what a test asks of it, and what its parts share.
  *
  * The classes in this folder take the place of the part of Foundation, Metal and Metal Performance
- * Shaders that src/device/metal_*.c calls, as real Objective-C classes under GCC's runtime. They compile
- * nothing: a library finds the kernels that the SIMT target already has, a matrix product goes to
- * OpenBLAS. They are strict: what Metal's own validation refuses, and what it would let pass but
- * this program has no business to do, is noted as a complaint, and a test with a complaint fails.
- * Not for several threads at once.
+ * Shaders that src/device/metal_*.c calls, as real Objective-C classes under GCC's runtime. They
+ * compile nothing: a library finds the kernels that the SIMT target already has, a matrix product
+ * goes to OpenBLAS. They are strict: what Metal's own validation refuses, and what it would let
+ * pass but this program has no business to do, is noted as a complaint, and a test with a complaint
+ * fails. Not for several threads at once.
  */
 #ifndef STAND_IN_H
 #define STAND_IN_H
