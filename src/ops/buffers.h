@@ -44,7 +44,7 @@ typedef struct Buffers {
     DeviceBuffer *targets, *nats;      /* [LOGITS_PER_PASS] */
     DeviceBuffer *zeros;               /* a bias that adds nothing */
 
-    /* Rows rounded to 8 bits, see kernels/quantise.metal. */
+    /* Rows rounded to 8 bits, see kernels/fast/quantise.metal. */
     DeviceBuffer *rounded;               /* [rows, in] int8 */
     DeviceBuffer *rounded_offsets;       /* [rows, in / 4] int32 */
     DeviceBuffer *rounded_scales;        /* [rows, in / QUANTISE_BLOCK] */

@@ -88,7 +88,7 @@ typedef enum ProductMethod {
     METHOD_LIBRARY_FLOATS, /* the same, of floats: a packed matrix is unpacked first */
     METHOD_INTEGER_MATMUL, /* rows rounded to 8 bits, then integer_matmul.metal */
     METHOD_INTEGER_LINEAR, /* the same, then integer_linear.metal, LINEAR_TOKENS rows at a time */
-    METHOD_LINEAR,         /* linear_*.metal, LINEAR_TOKENS rows at a time */
+    METHOD_LINEAR,         /* linear.metal or linear_blocks.metal, LINEAR_TOKENS rows at a time */
 } ProductMethod;
 
 /* Each weight is read once for so many rows, whose inputs stay in the first-level cache. */
