@@ -17,11 +17,11 @@ sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sani
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -Imsl -Imsl/cpu -Imsl/simt -Imsl/strict -MMD -MP
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=c11 -Wall -Wextra -Werror -fPIC -pthread $(sanitize_flags)
-LDLIBS   := -lcjson -lpcre2-8 -lm -pthread -ldl
+LDLIBS   := -lcjson -lpcre2-8 -lutf8proc -lm -pthread -ldl
 ifneq ($(filter Darwin iOS,$(OS)),)
   brew     := $(shell brew --prefix 2>/dev/null)
   CPPFLAGS += -I$(brew)/include -DACCELERATE_NEW_LAPACK
-  LDLIBS   := -L$(brew)/lib -lcjson -lpcre2-8 $(addprefix -framework ,Accelerate Foundation Metal MetalPerformanceShaders)
+  LDLIBS   := -L$(brew)/lib -lcjson -lpcre2-8 -lutf8proc $(addprefix -framework ,Accelerate Foundation Metal MetalPerformanceShaders)
   # Without it there is no default device for a program without windows.
   LDLIBS   += -framework CoreGraphics
   SHARED   := libmetal-llm.dylib
@@ -187,7 +187,7 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile | $(BUILD)/kernel_
 	@mkdir -p $(@D)
 	@echo '  FUZZ  $@'
 	@$(CLANG) $(CPPFLAGS) -MF $@.d -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined $< $(PARSERS) -lcjson -lpcre2-8 -lm -o $@
+	    -fno-sanitize-recover=undefined $< $(PARSERS) -lcjson -lpcre2-8 -lutf8proc -lm -o $@
 
 $(BUILD)/fuzz/seeds: tests/fuzz/seeds.py tests/support/models.py $(VENV)/done
 	@$(VENV)/bin/python $< $@ && touch $@
@@ -389,13 +389,14 @@ zig_headers = $(firstword $(wildcard $(CURDIR)/$(APPLE)/venv/lib/python3*/site-p
 export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/$(APPLE)/cache
 export ZIG_LOCAL_CACHE_DIR  := $(CURDIR)/$(APPLE)/cache
 
-# The headers of cJSON and PCRE2 are the same everywhere.
+# The headers of cJSON, PCRE2 and utf8proc are the same everywhere.
 $(APPLE)/done: tests/apple/requirements.txt $(shell find $(SDK) -type f)
 	@echo "  VENV  $(APPLE)/venv"
 	@$(SYSTEM_PYTHON) -m venv $(APPLE)/venv
 	@$(APPLE)/venv/bin/pip install -q --disable-pip-version-check -r $<
 	@cp -R $(SDK) $(APPLE)
-	@ln -sf $$(pkg-config --variable=includedir libcjson)/cjson $$(pkg-config --variable=includedir libpcre2-8)/pcre2.h $(APPLE)/sdk/include
+	@ln -sf $$(pkg-config --variable=includedir libcjson)/cjson $$(pkg-config --variable=includedir libpcre2-8)/pcre2.h \
+	    $$(pkg-config --variable=includedir libutf8proc)/utf8proc.h $(APPLE)/sdk/include
 	@touch $@
 
 # $(1) system, $(2) folder, $(3) target of zig, $(4) of clang
@@ -437,7 +438,7 @@ rpath     := $(if $(filter Darwin,$(OS))$(filter /usr /usr/local,$(PREFIX)),,-Wl
 as_needed := -Wl,$(if $(filter Darwin,$(OS)),-dead_strip_dylibs,--as-needed)
 pc_files  := metal-llm.pc metal-llm-shared.pc
 fill_pc    = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@AS_NEEDED@|$(as_needed)|' \
-    -e 's|@RPATH@|$(rpath)|' -e 's|@LIBS@|$(filter-out -lcjson -lpcre2-8,$(LDLIBS))|'
+    -e 's|@RPATH@|$(rpath)|' -e 's|@LIBS@|$(filter-out -lcjson -lpcre2-8 -lutf8proc,$(LDLIBS))|'
 
 install: build
 	install -d $(addprefix $(root)/,bin include lib/pkgconfig share/metal-llm)

@@ -2,8 +2,8 @@
 // For apps: import MetalLLM calls the C interface of include/metal_llm.h, on the GPU alone.
 //
 // The kernels' sources, signatures and constants are in swift/kernel_table.c and swift/kernel_constants.h,
-// which `make swift` writes. cJSON and
-// PCRE2 come from Homebrew on a Mac; an app for iOS brings both, built for it.
+// which `make swift` writes. cJSON,
+// PCRE2 and utf8proc come from Homebrew on a Mac; an app for iOS brings them, built for it.
 
 import PackageDescription
 
@@ -14,9 +14,10 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CJSON", path: "swift/CJSON", pkgConfig: "libcjson", providers: [.brew(["cjson"])]),
         .systemLibrary(name: "PCRE2", path: "swift/PCRE2", pkgConfig: "libpcre2-8", providers: [.brew(["pcre2"])]),
+        .systemLibrary(name: "UTF8Proc", path: "swift/UTF8Proc", pkgConfig: "libutf8proc", providers: [.brew(["utf8proc"])]),
         .target(
             name: "MetalLLM",
-            dependencies: ["CJSON", "PCRE2"],
+            dependencies: ["CJSON", "PCRE2", "UTF8Proc"],
             path: ".",
             exclude: [
                 // other devices

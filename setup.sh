@@ -35,7 +35,7 @@ missing_packages() {
 }
 
 setup_apt() {
-    wanted="gcc make libc6-dev libcjson-dev libpcre2-dev libopenblas-pthread-dev libdw-dev libseccomp-dev pkg-config"
+    wanted="gcc make libc6-dev libcjson-dev libpcre2-dev libutf8proc-dev libopenblas-pthread-dev libdw-dev libseccomp-dev pkg-config"
     [ "$1" = build ] || wanted="$wanted python3 python3-venv gobjc"
     [ "$1" != torch ] || wanted="$wanted python3-torch python3-numpy"
     missing=$(missing_packages $wanted)
@@ -54,7 +54,7 @@ setup_apt() {
 }
 
 setup_brew() {
-    for package in cjson pcre2 pkg-config; do
+    for package in cjson pcre2 utf8proc pkg-config; do
         brew list "$package" >/dev/null 2>&1 && continue
         say "brew install $package"
         brew install "$package"
@@ -68,6 +68,6 @@ if [ "$(uname)" = Darwin ]; then
 elif command -v apt-get >/dev/null; then
     setup_apt "$what"
 else
-    say "neither apt-get nor Homebrew here; needed: clang from 15 on, a C compiler, make, cJSON, PCRE2, OpenBLAS"
+    say "neither apt-get nor Homebrew here; needed: clang from 15 on, a C compiler, make, cJSON, PCRE2, utf8proc, OpenBLAS"
     exit 1
 fi

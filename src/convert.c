@@ -4,7 +4,6 @@
 #include "device/device.h"
 #include "device/thread_pool.h"
 #include "model/gguf_write.h"
-#include "tokenizer/tokenizer_texts.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -139,23 +138,18 @@ static TensorType embedding_type(const ModelFile *model, TensorType type) {
 bool convert_to_gguf(const ModelFile *model, const char *path, const ConvertOptions *options,
                      LLMError *error) {
     Converter converter = {.options = options};
-    TokenizerTexts texts = {0};
+    GGUFTokenizer tokenizer = {0};
     const LLMError *problem = model->tokenizer_problem;
     if (problem->status) return error_set(error, problem->status, "%s", problem->message);
-    bool done = !model->tokenizer || tokenizer_texts(model->tokenizer, &texts, error);
-    const GGUFVocabulary vocabulary = {.tokens = texts.tokens,
-                                       .special = texts.special,
-                                       .token_count = texts.token_count,
-                                       .merges = texts.merges,
-                                       .merge_count = texts.merge_count};
+    bool done = !model->tokenizer || tokenizer_to_gguf(model->tokenizer, &tokenizer, error);
     const GGUFOptions writer = {.matrices = options->type,
                                 .embeddings = embedding_type(model, options->type),
-                                .vocabulary = model->tokenizer ? &vocabulary : NULL,
+                                .tokenizer = model->tokenizer ? &tokenizer : NULL,
                                 .fill = fill,
                                 .user = &converter};
     converter.pool = done ? thread_pool_new(0, error) : NULL;
     done = converter.pool && gguf_write(path, model, &writer, error);
-    tokenizer_texts_free(&texts);
+    gguf_tokenizer_free(&tokenizer);
     device_close(converter.device);
     thread_pool_free(converter.pool);
     return done;

@@ -215,14 +215,15 @@ def test_tokenizer(library, random, tmp_path, format, unused):
         assert checkpoint.end_of_text == tokenizer.end_of_text
         assert checkpoint.config.vocabulary == 280 + unused
         assert library.tokenizer_encodes(checkpoint.tokenizer) == (format != "llmc")
-        texts = models.token_bytes(tokenizer) + [None] * unused
+        nothing = None if format == "llmc" else b""  # its tokenizer knows no more ids
+        texts = models.token_bytes(tokenizer) + [nothing] * unused
         assert [token_text(library, checkpoint, id) for id in range(280 + unused)] == texts
 
 
 def token_text(library, checkpoint, id):
     size = ctypes.c_size_t()
     data = library.tokenizer_bytes(checkpoint.tokenizer, id, ctypes.byref(size))
-    return ctypes.string_at(data, size.value) if data else None
+    return ctypes.string_at(data, size.value) if data is not None else None
 
 
 def test_gguf_tokens_without_types(library, random, tmp_path):
@@ -305,9 +306,11 @@ def test_gguf_keys_refused(library, random, tmp_path, key, value, type, words):
 @pytest.mark.parametrize(
     "key, value, type, words",
     [
-        ("tokenizer.ggml.model", "llama", STRING, ["tokenizer", "llama"]),
-        ("tokenizer.ggml.pre", "llama-bpe", STRING, ["llama-bpe", "gpt-2"]),
-        ("tokenizer.ggml.add_eos_token", True, BOOL, ["tokenizer.ggml.add_eos_token"]),
+        ("tokenizer.ggml.model", "bert", STRING, ["tokenizer", "bert"]),
+        ("tokenizer.ggml.model", "llama", STRING, ["tokenizer.ggml.scores"]),
+        ("tokenizer.ggml.pre", "bloom", STRING, ["bloom", "gpt-2"]),
+        ("tokenizer.ggml.add_sep_token", True, BOOL, ["tokenizer.ggml.add_sep_token"]),
+        ("tokenizer.ggml.add_space_prefix", True, BOOL, ["tokenizer.ggml.add_space_prefix"]),
     ],
 )
 def test_gguf_tokenizer_refused(library, random, tmp_path, key, value, type, words):

@@ -27,13 +27,26 @@ Fill = ctypes.CFUNCTYPE(
 )
 
 
-class Vocabulary(ctypes.Structure):
+class Tokenizer(ctypes.Structure):
+    """GGUFTokenizer of src/tokenizer/to_gguf.h."""
+
     _fields_ = [
+        ("model", ctypes.c_char_p),
+        ("pre", ctypes.c_char_p),
         ("tokens", ctypes.POINTER(ctypes.c_char_p)),
-        ("special", ctypes.POINTER(ctypes.c_bool)),
+        ("types", ctypes.POINTER(ctypes.c_uint32)),
         ("token_count", ctypes.c_uint32),
+        ("scores", ctypes.POINTER(ctypes.c_float)),
         ("merges", ctypes.POINTER(ctypes.c_char_p)),
         ("merge_count", ctypes.c_uint32),
+        ("added", ctypes.POINTER(ctypes.c_uint32)),
+        ("added_count", ctypes.c_uint32),
+        ("adds_begin", ctypes.c_bool),
+        ("adds_end", ctypes.c_bool),
+        ("adds_space", ctypes.c_bool),
+        ("prefix", ctypes.c_char_p),
+        ("unknown", ctypes.c_uint32),
+        ("text", ctypes.c_char_p),
     ]
 
 
@@ -41,7 +54,7 @@ class Options(ctypes.Structure):
     _fields_ = [
         ("matrices", ctypes.c_int),
         ("embeddings", ctypes.c_int),
-        ("vocabulary", ctypes.POINTER(Vocabulary)),
+        ("tokenizer", ctypes.POINTER(Tokenizer)),
         ("fill", Fill),
         ("user", ctypes.c_void_p),
     ]
@@ -57,14 +70,17 @@ def texts(strings):
     return (ctypes.c_char_p * len(strings))(*(string.encode() for string in strings))
 
 
-def vocabulary(tokenizer):
-    special = [False] * tokenizer.end_of_text + [True]
-    return Vocabulary(
-        texts(tokenizer.tokens),
-        (ctypes.c_bool * len(special))(*special),
-        len(special),
-        texts([f"{left} {right}" for left, right in tokenizer.merges]),
-        len(tokenizer.merges),
+def as_gguf(tokenizer):
+    types = [1] * tokenizer.end_of_text + [3]  # normal, control
+    return Tokenizer(
+        model=b"gpt2",
+        pre=b"gpt-2",
+        tokens=texts(tokenizer.tokens),
+        types=(ctypes.c_uint32 * len(types))(*types),
+        token_count=len(types),
+        merges=texts([f"{left} {right}" for left, right in tokenizer.merges]),
+        merge_count=len(tokenizer.merges),
+        unknown=2**32 - 1,
     )
 
 
@@ -85,7 +101,7 @@ def quantising(library):
 
 def write(library, checkpoint, path, matrices, embeddings, fill, tokenizer=None):
     """gguf_write; returns its error, None if it succeeded."""
-    words = ctypes.pointer(vocabulary(tokenizer)) if tokenizer else None
+    words = ctypes.pointer(as_gguf(tokenizer)) if tokenizer else None
     options = Options(TYPES.index(matrices), TYPES.index(embeddings), words, fill, None)
     error = Error()
     done = library.gguf_write(

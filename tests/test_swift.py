@@ -8,7 +8,7 @@ from toolchain import clangxx
 
 PACKAGE = (ROOT / "Package.swift").read_text()
 HEADER = (ROOT / "include/metal_llm.h").read_text()
-MODULES = ["include", "swift/CJSON", "swift/PCRE2"]
+MODULES = ["include", "swift/CJSON", "swift/PCRE2", "swift/UTF8Proc"]
 
 
 def strings(argument):
@@ -41,8 +41,9 @@ def test_the_modules_compile(tmp_path):
     source = tmp_path / "use.m"
     names = set(re.findall(r"\b(llm_\w+)\(", HEADER))
     uses = "".join(f"    used += (void *){name} != 0;\n" for name in sorted(names))
-    imports = "@import MetalLLM;\n@import CJSON;\n@import PCRE2;\n"
+    imports = "@import MetalLLM;\n@import CJSON;\n@import PCRE2;\n@import UTF8Proc;\n"
     uses += "    used += (void *)cJSON_Delete != 0;\n    used += (void *)pcre2_match != 0;\n"
+    uses += "    used += (void *)utf8proc_encode_char != 0;\n"
     source.write_text(f"{imports}int main(void) {{\n    int used = 0;\n{uses}    return used;\n}}\n")
     maps = [f"-fmodule-map-file={ROOT / folder}/module.modulemap" for folder in MODULES]
     clang = clangxx().replace("clang++", "clang")

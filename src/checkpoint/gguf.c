@@ -3,15 +3,10 @@
 
 #include "gguf_file.h"
 #include "loader.h"
+#include "tokenizer/from_gguf.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static bool missing(const GGUFFile *gguf, const char *key, LLMError *error) {
-    return error_set(error, LLM_ERROR_FORMAT,
-                     "%s: the key %s is missing; the file is incomplete, convert the model again",
-                     gguf->path, key);
-}
 
 /* --- settings: every key but the tokenizer's --- */
 
@@ -117,134 +112,6 @@ static bool read_architecture(const GGUFFile *gguf, Checkpoint *checkpoint, LLME
 
 /* --- tokenizer --- */
 
-/* Refuse what would split or frame a text in another way than GPT-2's tokenizer does. llama.cpp
- * calls the same split by the names below; "default" stands for a converter that did not know. */
-static bool check_split(const GGUFFile *gguf, LLMError *error) {
-    static const char *const same[] = {"gpt-2", "default", "phi-2",  "mpt",
-                                       "olmo",  "jais",    "exaone4"};
-    Text split = {"default", 7};
-    if (!gguf_get_text(gguf, "tokenizer.ggml.pre", &split, error)) return false;
-    bool known = false;
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        known |= text_is(split, same[i]);
-    if (!known)
-        return error_set(error, LLM_ERROR_FORMAT,
-                         "%s: the tokenizer splits text as \"%.*s\", which is not supported; only "
-                         "GPT-2's way (\"gpt-2\") is",
-                         gguf->path, TEXT_ARGUMENTS(split));
-    static const char *const additions[] = {"tokenizer.ggml.add_eos_token",
-                                            "tokenizer.ggml.add_sep_token"};
-    for (size_t i = 0; i < sizeof additions / sizeof *additions; i++) {
-        bool adds = false;
-        if (!gguf_get_bool(gguf, additions[i], &adds, error)) return false;
-        if (adds)
-            return error_set(error, LLM_ERROR_FORMAT,
-                             "%s: %s is true, which is not supported; set it to false with "
-                             "gguf-set-metadata",
-                             gguf->path, additions[i]);
-    }
-    return true;
-}
-
-/* The tokenizer's part of the metadata. Old files bring no types (NULL). */
-typedef struct Vocabulary {
-    const GGUFEntry *tokens, *types, *merges;
-    uint32_t begin, end; /* the special tokens, where there are no types */
-} Vocabulary;
-
-static bool add_tokens(Tokenizer *tokenizer, const Vocabulary *vocabulary, LLMError *error) {
-    Reader texts = vocabulary->tokens->values;
-    Reader types = vocabulary->types ? vocabulary->types->values : (Reader){0};
-    for (uint32_t id = 0; id < vocabulary->tokens->count; id++) {
-        Text text = reader_text(&texts);
-        uint32_t type = GGUF_TOKEN_NORMAL;
-        if (vocabulary->types)
-            type = reader_u32(&types);
-        else if (id == vocabulary->begin || id == vocabulary->end)
-            type = GGUF_TOKEN_CONTROL;
-        if (type == GGUF_TOKEN_UNUSED) continue;
-        if (type < GGUF_TOKEN_NORMAL || type > GGUF_TOKEN_UNUSED)
-            return error_set(error, LLM_ERROR_FORMAT,
-                             "token %u is of the type %u, which GPT-2's tokenizer has not; "
-                             "convert the model again",
-                             id, type);
-        if (!tokenizer_add_token(tokenizer, id, text.data, text.size,
-                                 type == GGUF_TOKEN_NORMAL ? TOKEN_PRINTABLE : TOKEN_SPECIAL,
-                                 error))
-            return false;
-    }
-    return true;
-}
-
-static bool add_merges(Tokenizer *tokenizer, const Vocabulary *vocabulary, LLMError *error) {
-    Reader texts = vocabulary->merges->values;
-    for (uint64_t i = 0; i < vocabulary->merges->count; i++) {
-        Text merge = reader_text(&texts);
-        if (!tokenizer_add_merge(tokenizer, merge.data, merge.size, error)) return false;
-    }
-    return true;
-}
-
-static bool read_vocabulary(const GGUFFile *gguf, Vocabulary *vocabulary, LLMError *error) {
-    *vocabulary = (Vocabulary){.begin = UINT32_MAX, .end = UINT32_MAX};
-    if (!gguf_get_array(gguf, "tokenizer.ggml.tokens", GGUF_STRING, &vocabulary->tokens, error) ||
-        !gguf_get_array(gguf, "tokenizer.ggml.token_type", GGUF_I32, &vocabulary->types, error) ||
-        !gguf_get_array(gguf, "tokenizer.ggml.merges", GGUF_STRING, &vocabulary->merges, error) ||
-        !gguf_get_integer(gguf, "tokenizer.ggml.bos_token_id", &vocabulary->begin, error) ||
-        !gguf_get_integer(gguf, "tokenizer.ggml.eos_token_id", &vocabulary->end, error))
-        return false;
-    if (!vocabulary->tokens) return missing(gguf, "tokenizer.ggml.tokens", error);
-    if (!vocabulary->merges) return missing(gguf, "tokenizer.ggml.merges", error);
-    uint64_t tokens = vocabulary->tokens->count;
-    uint64_t types = vocabulary->types ? vocabulary->types->count : tokens;
-    if (tokens > MOST_TOKENS || types != tokens)
-        return error_set(error, LLM_ERROR_FORMAT,
-                         "%s: %llu tokens with %llu types, where as many types as tokens are due, "
-                         "at most %d; the file is corrupt",
-                         gguf->path, (unsigned long long)tokens, (unsigned long long)types,
-                         MOST_TOKENS);
-    return true;
-}
-
-/* The token that every text begins with, where there is one. */
-static bool set_begin(const GGUFFile *gguf, Tokenizer *tokenizer, uint32_t id, LLMError *error) {
-    bool begins = false;
-    return gguf_get_bool(gguf, "tokenizer.ggml.add_bos_token", &begins, error) &&
-           (!begins || tokenizer_set_begin_of_text(tokenizer, id, error));
-}
-
-/* NULL and `error` on failure. */
-static Tokenizer *build_tokenizer(const GGUFFile *gguf, LLMError *error) {
-    Vocabulary vocabulary;
-    LLMError reason = {0};
-    if (!read_vocabulary(gguf, &vocabulary, error)) return NULL;
-    Tokenizer *tokenizer = tokenizer_new((uint32_t)vocabulary.tokens->count, &reason);
-    if (tokenizer && add_tokens(tokenizer, &vocabulary, &reason) &&
-        add_merges(tokenizer, &vocabulary, &reason) && tokenizer_finish(tokenizer, &reason) &&
-        set_begin(gguf, tokenizer, vocabulary.begin, &reason))
-        return tokenizer;
-    tokenizer_free(tokenizer);
-    error_set(error, reason.status, "%s: %s", gguf->path, reason.message);
-    return NULL;
-}
-
-static bool has_tokenizer(const GGUFFile *gguf, Text *model, LLMError *error) {
-    *model = (Text){"none", 4};
-    return gguf_get_text(gguf, "tokenizer.ggml.model", model, error) && !text_is(*model, "none") &&
-           !text_is(*model, "no_vocab");
-}
-
-static Tokenizer *open_tokenizer(const GGUFFile *gguf, LLMError *error) {
-    Text model;
-    if (!has_tokenizer(gguf, &model, error)) return NULL;
-    if (text_is(model, "gpt2"))
-        return check_split(gguf, error) ? build_tokenizer(gguf, error) : NULL;
-    error_set(error, LLM_ERROR_FORMAT,
-              "%s: the tokenizer is of the kind \"%.*s\", which is not supported; only \"gpt2\" is",
-              gguf->path, TEXT_ARGUMENTS(model));
-    return NULL;
-}
-
 /* A text ends with any of these. */
 static bool read_ends(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
     static const char *const keys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
@@ -270,7 +137,7 @@ static bool read_tokenizer(const GGUFFile *gguf, Checkpoint *checkpoint, LLMErro
     if (!gguf_get_array(gguf, "tokenizer.ggml.tokens", GGUF_STRING, &tokens, error)) return false;
     if (tokens)
         checkpoint->token_count = tokens->count > UINT32_MAX ? UINT32_MAX : (uint32_t)tokens->count;
-    Tokenizer *tokenizer = open_tokenizer(gguf, &problem);
+    Tokenizer *tokenizer = tokenizer_from_gguf(gguf, &problem);
     return checkpoint_set_tokenizer(checkpoint, tokenizer, &problem, error) &&
            read_ends(gguf, checkpoint, error);
 }

@@ -34,6 +34,7 @@ enum {
     GGUF_TOKEN_CONTROL,
     GGUF_TOKEN_USER_DEFINED,
     GGUF_TOKEN_UNUSED,
+    GGUF_TOKEN_BYTE,
 };
 
 /* A key of our own: all tokens that end a text, where the three keys of llama.cpp do not suffice.

@@ -2,6 +2,7 @@
 
 #include "checkpoint/gguf_file.h"
 #include "output_file.h"
+#include "tokenizer/from_gguf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,25 +146,52 @@ static void put_config(Writer *writer) {
     put_u32(writer, "general.quantization_version", QUANTISATION_VERSION);
 }
 
-static const char *token_text(const GGUFVocabulary *vocabulary, uint32_t id) {
-    return id < vocabulary->token_count ? vocabulary->tokens[id] : NULL;
-}
-
 /* Every id needs a text of its own, those without a token too. */
-static void append_token(Writer *writer, const GGUFVocabulary *vocabulary, uint32_t id) {
-    const char *text = token_text(vocabulary, id);
+static void append_token(Writer *writer, const GGUFTokenizer *tokenizer, uint32_t id) {
+    const char *text = id < tokenizer->token_count ? tokenizer->tokens[id] : NULL;
     char unused[32];
     snprintf(unused, sizeof unused, "[PAD%u]", id);
     append_text(&writer->keys, text ? text : unused);
 }
 
-static uint32_t token_type(const GGUFVocabulary *vocabulary, uint32_t id) {
-    if (!token_text(vocabulary, id)) return GGUF_TOKEN_UNUSED;
-    return vocabulary->special[id] ? GGUF_TOKEN_CONTROL : GGUF_TOKEN_NORMAL;
+static void put_tokens(Writer *writer, const GGUFTokenizer *tokenizer, uint32_t count) {
+    put_array(writer, "tokenizer.ggml.tokens", GGUF_STRING, count);
+    for (uint32_t id = 0; id < count; id++)
+        append_token(writer, tokenizer, id);
+    put_array(writer, "tokenizer.ggml.token_type", GGUF_I32, count);
+    for (uint32_t id = 0; id < count; id++)
+        append_u32(&writer->keys,
+                   id < tokenizer->token_count ? tokenizer->types[id] : GGUF_TOKEN_UNUSED);
 }
 
-/* A text begins with its end-of-text token, as GPT-2's do, unless the model names another. llama.cpp
- * has keys for three tokens that end one. */
+static void put_scores(Writer *writer, const GGUFTokenizer *tokenizer, uint32_t count) {
+    put_array(writer, "tokenizer.ggml.scores", GGUF_F32, count);
+    for (uint32_t id = 0; id < count; id++) {
+        float score = id < tokenizer->token_count ? tokenizer->scores[id] : 0;
+        append(&writer->keys, &score, sizeof score);
+    }
+    put_bool(writer, "tokenizer.ggml.add_space_prefix", tokenizer->adds_space);
+}
+
+static void put_merges(Writer *writer, const GGUFTokenizer *tokenizer) {
+    put_array(writer, "tokenizer.ggml.merges", GGUF_STRING, tokenizer->merge_count);
+    for (uint32_t i = 0; i < tokenizer->merge_count; i++)
+        append_text(&writer->keys, tokenizer->merges[i]);
+}
+
+/* What GGUF has no key for goes under keys of our own. */
+static void put_own(Writer *writer, const GGUFTokenizer *tokenizer, uint32_t count) {
+    uint32_t added = 0;
+    while (added < tokenizer->added_count && tokenizer->added[added] < count)
+        added += 2;
+    if (added > 0) put_array(writer, GGUF_ADDED_TOKENS, GGUF_U32, added);
+    for (uint32_t i = 0; i < added; i++)
+        append_u32(&writer->keys, tokenizer->added[i]);
+    if (tokenizer->prefix) put_text(writer, GGUF_PREFIX_SPACE, tokenizer->prefix);
+}
+
+/* A text begins with its end-of-text token, as GPT-2's do, unless the model names another.
+ * llama.cpp has keys for three tokens that end one. */
 static void put_ends(Writer *writer) {
     static const char *const keys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
                                        "tokenizer.ggml.eom_token_id"};
@@ -173,7 +201,6 @@ static void put_ends(Writer *writer) {
     uint32_t begin = tokenizer ? tokenizer_begin_of_text(tokenizer) : UINT32_MAX;
     if (begin != UINT32_MAX || ends->count > 0)
         put_u32(writer, "tokenizer.ggml.bos_token_id", begin != UINT32_MAX ? begin : ends->ids[0]);
-    if (begin != UINT32_MAX) put_bool(writer, "tokenizer.ggml.add_bos_token", true);
     for (size_t i = 0; i < KEYS && i < ends->count; i++)
         put_u32(writer, keys[i], ends->ids[i]);
     if (ends->count <= KEYS) return;
@@ -182,19 +209,20 @@ static void put_ends(Writer *writer) {
         append_u32(&writer->keys, ends->ids[i]);
 }
 
-static void put_tokenizer(Writer *writer, const GGUFVocabulary *vocabulary) {
+static void put_tokenizer(Writer *writer, const GGUFTokenizer *tokenizer) {
     uint32_t count = writer->model->config.vocabulary;
-    put_text(writer, "tokenizer.ggml.model", "gpt2");
-    put_text(writer, "tokenizer.ggml.pre", "gpt-2");
-    put_array(writer, "tokenizer.ggml.tokens", GGUF_STRING, count);
-    for (uint32_t id = 0; id < count; id++)
-        append_token(writer, vocabulary, id);
-    put_array(writer, "tokenizer.ggml.token_type", GGUF_I32, count);
-    for (uint32_t id = 0; id < count; id++)
-        append_u32(&writer->keys, token_type(vocabulary, id));
-    put_array(writer, "tokenizer.ggml.merges", GGUF_STRING, vocabulary->merge_count);
-    for (uint32_t i = 0; i < vocabulary->merge_count; i++)
-        append_text(&writer->keys, vocabulary->merges[i]);
+    put_text(writer, "tokenizer.ggml.model", tokenizer->model);
+    if (tokenizer->pre) put_text(writer, "tokenizer.ggml.pre", tokenizer->pre);
+    put_tokens(writer, tokenizer, count);
+    if (tokenizer->scores)
+        put_scores(writer, tokenizer, count);
+    else
+        put_merges(writer, tokenizer);
+    put_bool(writer, "tokenizer.ggml.add_bos_token", tokenizer->adds_begin);
+    put_bool(writer, "tokenizer.ggml.add_eos_token", tokenizer->adds_end);
+    if (tokenizer->unknown < count)
+        put_u32(writer, "tokenizer.ggml.unknown_token_id", tokenizer->unknown);
+    put_own(writer, tokenizer, count);
     put_ends(writer);
 }
 
@@ -290,8 +318,8 @@ static bool write_tensor(Writer *writer, const Tensor *source, const char *name,
 
 static bool write_file(Writer *writer) {
     put_config(writer);
-    if (writer->options->vocabulary)
-        put_tokenizer(writer, writer->options->vocabulary);
+    if (writer->options->tokenizer)
+        put_tokenizer(writer, writer->options->tokenizer);
     else
         put_text(writer, "tokenizer.ggml.model", "no_vocab");
     return visit_tensors(writer, declare) && write_header(writer) &&

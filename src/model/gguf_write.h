@@ -3,25 +3,17 @@
 #define METAL_LLM_GGUF_WRITE_H
 
 #include "model_file.h"
+#include "tokenizer/to_gguf.h"
 
 /* Write rows `first` to first + rows − 1 of `source`, which the file calls `name`, to `out`, row by
  * row as `type` stores them. False and `error` on failure, which ends the writing. */
 typedef bool (*GGUFFill)(void *user, const char *name, const Tensor *source, TensorType type,
                          uint32_t first, uint32_t rows, void *out, LLMError *error);
 
-/* Tokens by id and merges by priority, as GGUF stores them. */
-typedef struct GGUFVocabulary {
-    const char *const *tokens; /* [token_count], printable or literal; NULL: the id is unused */
-    const bool *special;       /* [token_count] */
-    uint32_t token_count;      /* at most the model's vocabulary */
-    const char *const *merges; /* [merge_count], "left right" */
-    uint32_t merge_count;
-} GGUFVocabulary;
-
 typedef struct GGUFOptions {
     TensorType matrices;   /* of the layers' matrices */
     TensorType embeddings; /* of the token embedding, and of the output where it is untied */
-    const GGUFVocabulary *vocabulary; /* NULL: the file brings no tokenizer */
+    const GGUFTokenizer *tokenizer; /* NULL: the file brings none */
     GGUFFill fill;
     void *user; /* handed to fill */
 } GGUFOptions;

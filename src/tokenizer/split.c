@@ -1,70 +1,150 @@
 #include "split.h"
 
+#include "split_patterns.h"
 #include "utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* The pattern of openai/gpt-2, src/encoder.py. White space is spelt out as Unicode's White_Space:
- * PCRE2's \s has U+180E too. Letters and numbers are \p{L} and \p{N} with what Unicode 15 and 16
- * added to them, so that the PCRE2 of 2022 splits as today's tokenizers do. */
-#define SPACE                                                                                      \
-    "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}"       \
-    "\\x{3000}"
-#define LETTER                                                                                     \
-    "\\p{L}\\x{1C89}-\\x{1C8A}\\x{A7CB}-\\x{A7CD}\\x{A7DA}-\\x{A7DC}\\x{105C0}-\\x{105F3}"         \
-    "\\x{10D4A}-\\x{10D65}\\x{10D6F}-\\x{10D85}\\x{10EC2}-\\x{10EC4}\\x{1123F}-\\x{11240}"         \
-    "\\x{11380}-\\x{11389}\\x{1138B}\\x{1138E}\\x{11390}-\\x{113B5}\\x{113B7}\\x{113D1}"           \
-    "\\x{113D3}\\x{11BC0}-\\x{11BE0}\\x{11F02}\\x{11F04}-\\x{11F10}\\x{11F12}-\\x{11F33}"          \
-    "\\x{1342F}\\x{13441}-\\x{13446}\\x{13460}-\\x{143FA}\\x{16100}-\\x{1611D}"                    \
-    "\\x{16D40}-\\x{16D6C}\\x{18CFF}\\x{1B132}\\x{1B155}\\x{1DF25}-\\x{1DF2A}"                     \
-    "\\x{1E030}-\\x{1E06D}\\x{1E4D0}-\\x{1E4EB}\\x{1E5D0}-\\x{1E5ED}\\x{1E5F0}\\x{2B739}"          \
-    "\\x{2EBF0}-\\x{2EE5D}\\x{31350}-\\x{323AF}"
-#define NUMBER                                                                                     \
-    "\\p{N}\\x{10D40}-\\x{10D49}\\x{116D0}-\\x{116E3}\\x{11BF0}-\\x{11BF9}\\x{11F50}-\\x{11F59}"   \
-    "\\x{16130}-\\x{16139}\\x{16D70}-\\x{16D79}\\x{1CCF0}-\\x{1CCF9}\\x{1D2C0}-\\x{1D2D3}"         \
-    "\\x{1E4F0}-\\x{1E4F9}\\x{1E5F1}-\\x{1E5FA}"
+typedef struct CompiledStep {
+    pcre2_code *code;
+    SplitBehaviour behaviour;
+    bool invert;
+} CompiledStep;
 
-static const char pattern[] =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?[" LETTER "]+| ?[" NUMBER "]+| ?[^" SPACE LETTER NUMBER "]+"
-    "|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]+";
+struct Split {
+    CompiledStep steps[SPLIT_MOST_STEPS];
+    uint32_t count;
+};
 
-/* A Split is the compiled pattern. */
-static const pcre2_code *code_of(const Split *split) {
-    return (const pcre2_code *)split;
-}
+/* --- compiling --- */
 
-Split *split_new(LLMError *error) {
+static pcre2_code *compile(const SplitStep *step, LLMError *error) {
+    char *text = step->literal ? NULL : pattern_for_pcre2(step->pattern, error);
+    const char *pattern = step->literal ? step->pattern : text;
+    if (!pattern) return NULL;
     int status;
     size_t offset;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                                     PCRE2_UTF | PCRE2_ANCHORED, &status, &offset, NULL);
+    uint32_t options = PCRE2_UTF | (step->literal ? PCRE2_LITERAL : 0);
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &status, &offset, NULL);
+    free(text);
+    if (!code && status == PCRE2_ERROR_HEAP_FAILED)
+        return error_memory(error, strlen(step->pattern));
     if (!code)
         error_set(error, LLM_ERROR_DEVICE,
                   "PCRE2 refuses the tokenizer's pattern (error %d): install one with Unicode",
                   status);
     else
         pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* without JIT it is slower, not different */
-    return (Split *)code;
+    return code;
+}
+
+Split *split_new(const SplitStep *steps, uint32_t count, LLMError *error) {
+    Split *split = calloc(1, sizeof *split);
+    if (!split) return error_memory(error, sizeof *split);
+    for (; split->count < count; split->count++) {
+        const SplitStep *step = &steps[split->count];
+        pcre2_code *code = compile(step, error);
+        split->steps[split->count] = (CompiledStep){code, step->behaviour, step->invert};
+        if (code) continue;
+        split_free(split);
+        return NULL;
+    }
+    return split;
 }
 
 void split_free(Split *split) {
-    pcre2_code_free((pcre2_code *)split);
+    if (!split) return;
+    for (uint32_t i = 0; i < split->count; i++)
+        pcre2_code_free(split->steps[i].code);
+    free(split);
 }
 
-static bool split_characters(const Split *split, pcre2_match_data *match, const char *text,
-                             size_t size, SplitPiece on_piece, void *user, LLMError *error) {
+bool split_is_whole(const Split *split) {
+    return split->count == 0;
+}
+
+/* --- splitting --- */
+
+typedef struct Splitter {
+    const Split *split;
+    pcre2_match_data *match[SPLIT_MOST_STEPS]; /* of each step */
+    SplitPiece on_piece;
+    void *user;
+    LLMError *error;
+} Splitter;
+
+/* A part of the text that a step makes. */
+typedef struct Part {
+    const char *text;
+    size_t size;
+    bool is_match, present;
+} Part;
+
+static bool split_part(Splitter *splitter, uint32_t step, const char *text, size_t size);
+
+/* Hand a part on to the next step. */
+static bool emit(Splitter *splitter, uint32_t step, Part *part) {
+    bool present = part->present;
+    part->present = false;
+    return !present || split_part(splitter, step + 1, part->text, part->size);
+}
+
+/* Whether `next` goes to the part before it. */
+static bool joins(SplitBehaviour behaviour, const Part *before, const Part *next) {
+    if (!before->present) return false;
+    switch (behaviour) {
+    case SPLIT_CONTIGUOUS:
+        return before->is_match == next->is_match;
+    case SPLIT_MERGED_WITH_PREVIOUS:
+        return next->is_match && !before->is_match;
+    case SPLIT_MERGED_WITH_NEXT:
+        return before->is_match && !next->is_match;
+    default:
+        return false;
+    }
+}
+
+static bool add_part(Splitter *splitter, uint32_t step, Part *pending, const char *text,
+                     size_t size, bool is_match) {
+    const CompiledStep *compiled = &splitter->split->steps[step];
+    Part part = {text, size, is_match != compiled->invert, true};
+    if (size == 0) return true;
+    if (joins(compiled->behaviour, pending, &part)) {
+        /* With what was joined to it, a part takes no more than its neighbours do. */
+        pending->is_match = part.is_match;
+        pending->size += size;
+        return true;
+    }
+    if (!emit(splitter, step, pending)) return false;
+    if (compiled->behaviour == SPLIT_REMOVED && part.is_match) return true;
+    *pending = part;
+    return true;
+}
+
+static bool split_part(Splitter *splitter, uint32_t step, const char *text, size_t size) {
+    if (step == splitter->split->count) return splitter->on_piece(splitter->user, text, size);
+    const pcre2_code *code = splitter->split->steps[step].code;
+    pcre2_match_data *match = splitter->match[step];
+    const size_t *found = pcre2_get_ovector_pointer(match);
+    Part pending = {0};
     for (size_t at = 0; at < size;) {
-        int status = pcre2_match(code_of(split), (PCRE2_SPTR)text, size, at, PCRE2_NO_UTF_CHECK,
-                                 match, NULL);
-        if (status < 0)
-            return error_set(error, LLM_ERROR_ARGUMENT,
+        int status = pcre2_match(code, (PCRE2_SPTR)text, size, at,
+                                 PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, match, NULL);
+        if (status == PCRE2_ERROR_NOMEMORY) return error_memory(splitter->error, size);
+        if (status < 0 && status != PCRE2_ERROR_NOMATCH)
+            return error_set(splitter->error, LLM_ERROR_ARGUMENT,
                              "PCRE2 cannot split the text at byte %zu (error %d)", at, status);
-        size_t end = pcre2_get_ovector_pointer(match)[1];
-        if (!on_piece(user, text + at, end - at)) return false;
+        size_t start = status < 0 ? size : found[0], end = status < 0 ? size : found[1];
+        if (!add_part(splitter, step, &pending, text + at, start - at, false) ||
+            !add_part(splitter, step, &pending, text + start, end - start, true))
+            return false;
         at = end;
     }
-    return true;
+    return emit(splitter, step, &pending);
 }
 
 /* How many bytes the text's first run of characters, or of bytes that are none, has. */
@@ -79,18 +159,28 @@ static size_t run_length(const char *text, size_t size, bool *characters) {
     return end;
 }
 
-bool split_text(const Split *split, const char *text, size_t size, SplitPiece on_piece, void *user,
-                LLMError *error) {
-    pcre2_match_data *match = pcre2_match_data_create_from_pattern(code_of(split), NULL);
-    if (!match) return error_memory(error, size);
+static bool split_runs(Splitter *splitter, const char *text, size_t size) {
     bool going_on = true;
     for (size_t at = 0, length; going_on && at < size; at += length) {
         bool characters;
         length = run_length(text + at, size - at, &characters);
-        going_on = characters
-                       ? split_characters(split, match, text + at, length, on_piece, user, error)
-                       : on_piece(user, text + at, length);
+        going_on = characters ? split_part(splitter, 0, text + at, length)
+                              : splitter->on_piece(splitter->user, text + at, length);
     }
-    pcre2_match_data_free(match);
     return going_on;
+}
+
+bool split_text(const Split *split, const char *text, size_t size, SplitPiece on_piece, void *user,
+                LLMError *error) {
+    Splitter splitter = {.split = split, .on_piece = on_piece, .user = user, .error = error};
+    bool done = true;
+    for (uint32_t i = 0; i < split->count && done; i++) {
+        splitter.match[i] = pcre2_match_data_create_from_pattern(split->steps[i].code, NULL);
+        done = splitter.match[i] != NULL;
+        if (!done) error_memory(error, size);
+    }
+    done = done && split_runs(&splitter, text, size);
+    for (uint32_t i = 0; i < split->count; i++)
+        pcre2_match_data_free(splitter.match[i]);
+    return done;
 }

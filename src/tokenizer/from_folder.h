@@ -1,6 +1,6 @@
-/* tokenizer_files.h — the files that hold a tokenizer, read from memory. */
-#ifndef METAL_LLM_TOKENIZER_FILES_H
-#define METAL_LLM_TOKENIZER_FILES_H
+/* from_folder.h — the files that hold a tokenizer, read from memory. */
+#ifndef METAL_LLM_FROM_FOLDER_H
+#define METAL_LLM_FROM_FOLDER_H
 
 #include "tokenizer.h"
 
