@@ -73,13 +73,14 @@ ifeq ($(METAL_ONLY),)
 endif
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test run-tests test-transformers run-transformers build-clang c-objects fuzz sanitize cross-check mutate bench examples build-macos build-ios families swift sources install uninstall format clean always
+.PHONY: help setup build demo test test-long run-tests test-transformers run-transformers build-clang c-objects fuzz sanitize cross-check mutate bench examples build-macos build-ios families swift sources install uninstall format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 help:
 	@echo 'make demo     install what is missing, build, and let the embedded model tell a story'
 	@echo 'make test     install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)'
+	@echo 'make test-long  the same with many more cases (tokenizers: 10,000 texts of each vocabulary)'
 	@echo 'make build    build the command $(BUILD)/metal-llm and the library'
 	@echo 'make setup    install what is missing (says what it runs)'
 	@echo 'make strict   check that the kernels keep to what Apple'"'"'s compiler takes'
@@ -148,6 +149,10 @@ $(BUILD)/stand_in/metal-llm: $(command_objects) $(stand_in_objects)
 test:
 	@./setup.sh test
 	@$(MAKE) --no-print-directory run-tests
+
+# As many cases as take minutes.
+test-long:
+	@LONG=1 $(MAKE) --no-print-directory test
 
 # The whole suite runs in two processes, a file of tests in one of them.
 workers := $(if $(filter tests,$(TESTS)),-n 2 --dist loadfile)

@@ -73,7 +73,7 @@ static void print_tokenizer(const ModelFile *model) {
         printf("tokenizer     %s\n", problem->status ? problem->message : "none");
         return;
     }
-    printf("tokenizer     byte-level BPE%s, %u tokens",
+    printf("tokenizer     %s%s, %u tokens", tokenizer_kind(tokenizer),
            tokenizer_encodes(tokenizer) ? "" : " without merges (decodes only)",
            tokenizer_vocabulary(tokenizer));
     size_t size;

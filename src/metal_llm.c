@@ -118,26 +118,9 @@ bool llm_is_end(const LLMPipeline *llm, uint32_t token) {
     return false;
 }
 
-/* The bytes of all tokens to `out`, or only their number if `out` is NULL. */
-static size_t join(const LLMPipeline *llm, const LLMTokens *tokens, char *out) {
-    size_t total = 0;
-    bool begins = tokens->count && tokens->ids[0] == llm->info.begin_of_text;
-    for (size_t i = begins; i < tokens->count; i++) {
-        size_t size;
-        const char *bytes = llm_token_bytes(llm, tokens->ids[i], &size);
-        if (out) memcpy(out + total, bytes, size);
-        total += size;
-    }
-    return total;
-}
-
 char *llm_decode(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
     if (error_is_set(error) || !tokenizer_of(llm, error) || !pipeline_check_ids(llm, tokens, error))
         return NULL;
-    size_t size = join(llm, tokens, NULL);
-    char *text = malloc(size + 1);
-    if (!text) return error_memory(error, size + 1);
-    join(llm, tokens, text);
-    text[size] = 0;
-    return text;
+    size_t size;
+    return tokenizer_decode(llm->checkpoint->tokenizer, tokens->ids, tokens->count, &size, error);
 }

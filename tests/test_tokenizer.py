@@ -6,6 +6,7 @@ import functools
 import json
 import pathlib
 import struct
+import time
 
 import pytest
 import tokenizers
@@ -1273,3 +1274,84 @@ def test_merges_that_cannot_be_derived(token):
         builder.add(257, token)
     with pytest.raises(TokenizerError, match="merge 2 cannot be told"):
         call("tokenizer_derive_merges", builder.handle, 2)
+
+
+# --- hostile sizes ---
+
+
+def test_many_special_tokens_and_a_text_of_their_beginnings():
+    """100,000 of them, and one that every place of the text begins but none ends."""
+    content = small_json()
+    flags = {"normalized": False, "special": True}
+    names = [f"<{i}>" for i in range(50_000)] + ["a" * 50_000 + "b", "aaa"]
+    for i, name in enumerate(names):
+        content["added_tokens"].append({"id": 300 + i, "content": name, **flags})
+    start = time.process_time()
+    tokenizer = Tokenizer.parse({"tokenizer.json": content}, 300 + len(names))
+    assert tokenizer.encode("a" * 300_000) == [300 + len(names) - 1] * 100_000
+    assert tokenizer.encode("a" * 59_999 + "b") == [300 + len(names) - 1] * 3_333 + [
+        300 + len(names) - 2
+    ]
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (b'{"a": [' + b"0," * 5_000_000 + b"0]}", "more than 4194304 values"),
+        (b'{"a": "' + b"x" * (65 << 20) + b'"}', "no tokenizer has more than 67108864"),
+    ],
+)
+def test_size_of_json_is_limited(data, message):
+    with pytest.raises(TokenizerError, match=f"tokenizer.json: .*{message}"):
+        Tokenizer.parse({"tokenizer.json": data}, 300)
+
+
+def test_more_tokens_than_the_model():
+    """A special token that was added without resizing the model has its id all the same."""
+    content = small_json()
+    content["added_tokens"].append({"id": 267, "content": "[PAD]", "special": True})
+    tokenizer = Tokenizer.parse({"tokenizer.json": content}, 267)
+    assert tokenizer.vocabulary == 268
+    assert tokenizer.encode("a[PAD]") == [content["model"]["vocab"]["a"], 267]
+    content["added_tokens"][-1]["id"] = 2**31
+    with pytest.raises(TokenizerError, match="id 2147483648, but the model has only 267"):
+        Tokenizer.parse({"tokenizer.json": content}, 267)
+
+
+PLAIN_TEXT = 2  # LLMEncodeFlags
+
+
+def test_plain_text():
+    """Control tokens are text then; those that are text anyway are found."""
+    content = small_json()
+    content["added_tokens"].append({"id": 267, "content": "<x>", "special": False})
+    tokenizer = Tokenizer.parse({"tokenizer.json": content}, 300)
+    reference = tokenizers.Tokenizer.from_str(
+        json.dumps({**content, "added_tokens": [{**c, **PLAIN} for c in content["added_tokens"]]})
+    )
+    reference.encode_special_tokens = True
+    text = "a<|endoftext|>b<x>"
+    assert tokenizer.encode(text, PLAIN_TEXT) == reference.encode(text).ids
+    assert 266 not in tokenizer.encode(text, PLAIN_TEXT)
+
+
+PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+
+
+# --- splitting ---
+
+
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize("pattern", [r"\p{N}", r"\p{N}+", " "])
+def test_behaviours(pattern, invert, random):
+    """What becomes of the matches, against the reference."""
+    names = ["isolated", "removed", "merged_with_previous", "merged_with_next", "contiguous"]
+    regex = pattern if pattern == " " else tokenizers.Regex(pattern)
+    for behaviour, name in enumerate(names):
+        reference = tokenizers.pre_tokenizers.Split(regex, name, invert)
+        for _ in range(50):
+            text = "".join(random.choice(["1", "2", " ", "a", "bc"], 12))
+            expected = [text[begin:end].encode() for _, (begin, end) in reference.pre_tokenize_str(text)]
+            step = (pattern, pattern == " ", behaviour, invert)
+            assert split(text.encode(), step) == expected, (text, name)

@@ -421,11 +421,7 @@ char *tokenizer_decode(const Tokenizer *tokenizer, const uint32_t *ids, size_t c
     const TokenizerRules *rules = &tokenizer->rules;
     size_t length, capacity = 1;
     for (size_t i = 0; i < count; i++) {
-        if (!tokenizer_bytes(tokenizer, ids[i], &length)) {
-            error_set(error, LLM_ERROR_ARGUMENT, "%u is no token: the vocabulary has %u, from 0 on",
-                      ids[i], tokenizer_vocabulary(tokenizer));
-            return NULL;
-        }
+        tokenizer_bytes(tokenizer, ids[i], &length);
         capacity += length;
     }
     char *text = malloc(capacity), *out = text;
@@ -439,7 +435,7 @@ char *tokenizer_decode(const Tokenizer *tokenizer, const uint32_t *ids, size_t c
     for (size_t i = first; i < count; i++) {
         const char *bytes = tokenizer_bytes(tokenizer, ids[i], &length);
         bool skip = i == first && length > 0 && *bytes == ' ' && has_prefix(rules);
-        memcpy(out, bytes + skip, length - skip);
+        if (length > 0) memcpy(out, bytes + skip, length - skip);
         out += length - skip;
     }
     *out = '\0';

@@ -123,8 +123,8 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size,
  * outside the vocabulary. */
 const char *tokenizer_bytes(const Tokenizer *tokenizer, uint32_t id, size_t *size);
 /* The text that these ids encode, *size bytes and a NUL, to be released with free: without what
- * tokenizer_encode put round it and the space that it put before it. NULL and `error` if memory is
- * out or an id is outside the vocabulary. */
+ * tokenizer_encode put round it and the space that it put before it. Ids without text, or outside
+ * the vocabulary, add nothing. NULL and `error` if memory is out. */
 char *tokenizer_decode(const Tokenizer *tokenizer, const uint32_t *ids, size_t count, size_t *size,
                        LLMError *error);
 
