@@ -64,6 +64,7 @@ typedef enum LLMChoice {
     LLM_SIMT,       /* threadgroups on fibers, to test kernels: thousands of times slower */
     LLM_FLASH = 17, /* attention: in one kernel, without the T×S matrix */
     LLM_NAIVE,      /* scores, softmax and mix, a kernel each */
+    LLM_PLAIN,      /* like flash, by the kernel that a reader begins with; slower */
     LLM_ON = 33,
     LLM_OFF,
     LLM_F32 = 49,
@@ -77,7 +78,7 @@ typedef struct LLMOptions {
     size_t size;         /* sizeof(LLMOptions) */
     LLMChoice device;    /* LLM_METAL, LLM_CUDA, LLM_CPU or LLM_SIMT; LLM_AUTO: the best of the
                             first three that is present */
-    LLMChoice attention; /* LLM_FLASH or LLM_NAIVE; LLM_AUTO: flash */
+    LLMChoice attention; /* LLM_FLASH, LLM_NAIVE or LLM_PLAIN; LLM_AUTO: flash */
     LLMChoice fusion;    /* LLM_ON or LLM_OFF: decode with several ideas per kernel; LLM_AUTO: on
                             where a simdgroup has more than one lane */
     LLMChoice cache;     /* numbers of the KV cache: LLM_F32, or LLM_F16 at half the memory;

@@ -2,11 +2,10 @@
 //
 //   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h
 //
-// One threadgroup per query, grid (T, nh, B). Its simdgroups stride over tiles of keys. Each keeps a
-// running maximum m, the sum l of exp(score − m), and the weighted sum of V so far; when a tile raises
-// the maximum, what was summed before is scaled down by exp(old m − new m). At the end the simdgroups'
-// results are merged the same way. Query t sees the keys s < lengths[b] + min(t + 1, counts[b]). The heads'
-// results lie side by side. The KV cache is of type KV, float or half.
+// One threadgroup per query, grid (T, nh, B). Its simdgroups stride over tiles of keys. Each keeps a running maximum m,
+// the sum l of exp(score − m), and the weighted sum of V so far; when a tile raises the maximum, what was summed before
+// is scaled down by exp(old m − new m). At the end the simdgroups' results are merged the same way. Query t sees the keys
+// s < lengths[b] + min(t + 1, counts[b]). The heads' results lie side by side. The KV cache is of type KV, float or half.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -39,14 +38,11 @@ kernel void flash_attention(
 {
     threadgroup float weights[MAX_SIMDGROUPS][TILE];
     threadgroup float sums[MAX_SIMDGROUPS][MAX_HS];
-    threadgroup float maxima[MAX_SIMDGROUPS];
-    threadgroup float totals[MAX_SIMDGROUPS];
-    uint threads = group_size.x, t = group.x, b = group.z;
+    threadgroup float maxima[MAX_SIMDGROUPS], totals[MAX_SIMDGROUPS];
+    uint threads = group_size.x, t = group.x, b = group.z, visible = lengths[b] + min(t + 1, counts[b]);
     ulong head = ulong(b) * groups.y + group.y;
     device const float *query = q + (head * groups.x + t) * hs;
-    device const KV *head_keys = keys + head * capacity * hs;
-    device const KV *head_values = values + head * capacity * hs;
-    uint visible = lengths[b] + min(t + 1, counts[b]);
+    device const KV *head_keys = keys + head * capacity * hs, *head_values = values + head * capacity * hs;
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
 
     for (uint d = lane; d < hs; d += lanes) sums[simdgroup][d] = 0.0f;
@@ -58,13 +54,11 @@ kernel void flash_attention(
             device const KV *key = head_keys + ulong(first + s) * hs;
             float score = 0.0f;
             for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);
-            score *= scale;
-            weights[simdgroup][s] = score;
-            tile_max = max(tile_max, score);
+            weights[simdgroup][s] = score * scale;
+            tile_max = max(tile_max, score * scale);
         }
         float new_m = max(m, simd_max(tile_max));
-        float correction = exp(m - new_m); // 0 for the first tile: exp(−∞)
-        float tile_sum = 0.0f;
+        float correction = exp(m - new_m), tile_sum = 0.0f; // the first 0 for the first tile: exp(−∞)
         for (uint s = lane; s < tile; s += lanes) {
             float weight = exp(weights[simdgroup][s] - new_m);
             weights[simdgroup][s] = weight;

@@ -4,27 +4,46 @@
 //   keep the top_k largest p, of these the largest that make up top_p of their sum
 //   id   = the first kept v whose running sum exceeds u · Σ p, u uniform in [0, 1)
 //
-// in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of
-// logits[B,V]. No sort: a cut is the largest threshold for which enough is kept, found bit by bit, since
-// non-negative floats order like the integers of their bits. u is Philox4x32-10 (Salmon et al. 2011) of
-// (seed + row, position of the new token): one seed gives one text. A NaN or +∞ gives NO_TOKEN, which
-// the host reports.
+// in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of logits[B,V]. No
+// sort: a cut is the largest threshold for which enough is kept, found bit by bit, since non-negative floats order like
+// the integers of their bits. u is Philox4x32-10 (Salmon et al. 2011) of (seed + row, position of the new token): one
+// seed gives one text. A NaN or +∞ gives NO_TOKEN, which the host reports.
 #include <metal_stdlib>
 using namespace metal;
 
 constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;
 
-// The sum of `value` over all threads of the threadgroup, returned to each of them.
-static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup,
-                             uint simdgroups)
+// Where a thread's share of a row is, and what it needs to add up with the others.
+struct Share {
+    device float *weight;
+    uint begin, end;
+    threadgroup float *partial;
+    uint lane, simdgroup, simdgroups;
+};
+
+// What the threads of the threadgroup keep by a cut, all together: how many weights, or the sum of them.
+static float kept_by(Share share, uint cut, bool counts)
 {
-    value = simd_sum(value);
+    float kept = 0.0f;
+    for (uint v = share.begin; v < share.end; v++)
+        kept += as_type<uint>(share.weight[v]) < cut ? 0.0f : counts ? 1.0f : share.weight[v];
+    kept = simd_sum(kept);
     threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write
-    if (lane == 0) partial[simdgroup] = value;
+    if (share.lane == 0) share.partial[share.simdgroup] = kept;
     threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below
-    float sum = 0.0f;
-    for (uint i = 0; i < simdgroups; i++) sum += partial[i];
-    return sum;
+    kept = 0.0f;
+    for (uint i = 0; i < share.simdgroups; i++) kept += share.partial[i];
+    return kept;
+}
+
+// The largest cut that keeps as much as is wanted. The largest weight is 1: bit pattern 0x3F800000, so 30 bits reach
+// every threshold.
+static uint find_cut(Share share, float wanted, bool counts)
+{
+    uint cut = 0;
+    for (uint bit = 1u << 29; bit; bit >>= 1)
+        if (kept_by(share, cut | bit, counts) >= wanted) cut |= bit;
+    return cut;
 }
 
 // The first of Philox's four words for this counter and key, as a float in [0, 1).
@@ -62,15 +81,14 @@ kernel void top_k_top_p_sample(
     uint simdgroup [[simdgroup_index_in_threadgroup]],
     uint simdgroups [[simdgroups_per_threadgroup]])
 {
-    threadgroup float partial[32];
-    threadgroup float maxima[32];
-    threadgroup float sums[1024]; // one per thread
+    threadgroup float partial[32], maxima[32], sums[1024]; // the sums one per thread
     device const float *row = logits + ulong(b) * V;
-    device float *weight = p + ulong(b) * V;
     uint share = (V + threads - 1) / threads; // each thread owns `share` neighbours
     uint begin = min(V, thread_index * share), end = min(V, begin + share);
+    Share own = {p + ulong(b) * V, begin, end, partial, lane, simdgroup, simdgroups};
+    device float *weight = own.weight;
 
-    float largest = -INFINITY;
+    float largest = -INFINITY, sum = 0.0f;
     for (uint v = begin; v < end; v++) largest = max(largest, row[v]);
     largest = simd_max(largest);
     if (lane == 0) maxima[simdgroup] = largest;
@@ -78,28 +96,9 @@ kernel void top_k_top_p_sample(
     for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);
     for (uint v = begin; v < end; v++) weight[v] = exp((row[v] - largest) / temperature);
 
-    // From here on a thread reads only the weights that it wrote. The largest weight is 1: bit pattern
-    // 0x3F800000, so 30 bits reach every threshold.
-    uint cut = 0;
-    for (uint bit = top_k < V ? 1u << 29 : 0; bit; bit >>= 1) {
-        float count = 0.0f;
-        for (uint v = begin; v < end; v++) count += as_type<uint>(weight[v]) >= (cut | bit) ? 1.0f : 0.0f;
-        if (threadgroup_sum(count, partial, lane, simdgroup, simdgroups) >= float(top_k)) cut |= bit;
-    }
-    float sum = 0.0f;
-    for (uint v = begin; v < end; v++) sum += as_type<uint>(weight[v]) >= cut ? weight[v] : 0.0f;
-    float wanted = top_p * threadgroup_sum(sum, partial, lane, simdgroup, simdgroups);
-    uint kept = cut;
-    cut = 0;
-    for (uint bit = top_p < 1.0f ? 1u << 29 : 0; bit; bit >>= 1) {
-        float mass = 0.0f;
-        for (uint v = begin; v < end; v++)
-            mass += as_type<uint>(weight[v]) >= (cut | bit) ? weight[v] : 0.0f;
-        if (threadgroup_sum(mass, partial, lane, simdgroup, simdgroups) >= wanted) cut |= bit;
-    }
-    cut = max(kept, cut);
-
-    sum = 0.0f;
+    // From here on a thread reads only the weights that it wrote.
+    uint cut = top_k < V ? find_cut(own, float(top_k), true) : 0;
+    if (top_p < 1.0f) cut = max(cut, find_cut(own, top_p * kept_by(own, cut, false), false));
     for (uint v = begin; v < end; v++) sum += as_type<uint>(weight[v]) >= cut ? weight[v] : 0.0f;
     sums[thread_index] = sum;
     // sums: the write above → the reads below. weight: all writes → the reads of thread 0.

@@ -831,7 +831,7 @@ def test_wrong_numbers(option, values):
 
 
 def test_wrong_choices(model):
-    assert "flash or naive" in fail("run", model.path, "a", "--attention", "x", code=USAGE)
+    assert "flash, naive or plain" in fail("run", model.path, "a", "--attention", "x", code=USAGE)
     assert "64" in fail("run", model.path, "a", "--context", "65", code=USAGE)
     assert "'abacus'" in fail("run", model.path, "a", "--device", "abacus", code=USAGE)
 

@@ -545,3 +545,56 @@ def test_commands_print_what_the_page_shows(command, shown):
     lines = iter(output.splitlines())
     for line in shown.splitlines():
         assert line == "…" or line in lines
+
+
+# --- what runs where ---
+
+AT_WORK = re.findall(r"^\| `(\w+\.metal)` \| `(\w+)` \| `(-.*)` \|$", PAGE, re.M)
+
+
+@pytest.mark.parametrize("file, kernel, options", AT_WORK)
+def test_a_file_at_work(file, kernel, options, library):
+    """Each row's command, on the model in the program."""
+    assert kernel_table(library)[kernel].file.decode() == file
+    command = [BUILD / "metal-llm", "run", "Once upon a time", "-n", "2", "--profile", *options.split()]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert result.returncode == 0, result.stderr
+    assert re.search(rf"^{kernel} +\d+ ", result.stderr, re.M), result.stderr
+
+
+def test_a_prompt_that_is_dequantised():
+    prompt = "Once upon a time there was a little girl. " * 20
+    command = [BUILD / "metal-llm", "run", prompt, "-n", "1", "--profile", "--device", "cpu", "--integer-products", "off"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert re.search(r"^dequantise_q8_0 +\d+ ", result.stderr, re.M), result.stderr
+
+
+def test_every_file_of_the_learning_path_is_at_work():
+    files = {path.name for path in (ROOT / "kernels").glob("*.metal")}
+    assert {file for file, _, _ in AT_WORK} | {"cross_entropy.metal", "dequantise.metal"} == files
+
+
+def test_every_primitive_that_a_target_replaces_is_on_the_page():
+    """With the functions that its plain definition has, and whose they are."""
+    replaced = {}
+    for path in ROOT.glob("msl/*/parts/*.h"):
+        replaced.setdefault(path.name, set()).add(str(path.relative_to(ROOT)))
+    rows = re.findall(r"^\| \[parts/(\w+\.h)\]\(\.\./kernels/parts/\1\) \| (.*?): .* \| (.*) \|$", PAGE, re.M)
+    assert {name for name, _, _ in rows} == set(replaced)
+    for name, functions, targets in rows:
+        plain = (ROOT / "kernels/parts" / name).read_text()
+        assert set(re.findall(r"\]\(\.\./(msl/[^)]*)\)", targets)) == replaced[name]
+        assert set(re.findall(r"`(\w+)`", functions)) == set(re.findall(r"\bstatic \w+ (\w+)\(", plain))
+
+
+def test_kernels_name_no_target():
+    words = r"\b(CUDA|NVRTC|WAITS_ITSELF|KERNELS_OVERLAP|MSL_\w+|__\w+__)\b"
+    for path in [*(ROOT / "kernels").rglob("*.metal"), *(ROOT / "kernels").rglob("*.h")]:
+        assert not re.search(words, path.read_text()), path
+
+
+def test_how_long_kernels_are():
+    """A file of the learning path is read in five minutes; sampling takes a little longer."""
+    long = {path.name for path in (ROOT / "kernels").glob("*.metal") if len(path.read_text().splitlines()) > 100}
+    assert long <= {"sampling.metal"}
+    assert not {p.name for p in (ROOT / "kernels/fast").glob("*") if len(p.read_text().splitlines()) > 200}

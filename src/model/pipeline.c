@@ -18,8 +18,9 @@ static bool check_choice(const char *what, LLMChoice choice, LLMChoice first, LL
 }
 
 static bool check_options(const LLMOptions *options, const ModelConfig *config, LLMError *error) {
-    if (!check_choice("attention", options->attention, LLM_FLASH, LLM_NAIVE,
-                      "LLM_FLASH or LLM_NAIVE", error) ||
+    if ((options->attention != LLM_PLAIN &&
+         !check_choice("attention", options->attention, LLM_FLASH, LLM_NAIVE,
+                       "LLM_FLASH, LLM_NAIVE or LLM_PLAIN", error)) ||
         !check_choice("fusion", options->fusion, LLM_ON, LLM_OFF, "LLM_ON or LLM_OFF", error) ||
         !check_choice("integer_products", options->integer_products, LLM_ON, LLM_OFF,
                       "LLM_ON or LLM_OFF", error) ||

@@ -127,8 +127,8 @@ bool choose_halves(const DeviceFacts *facts, const LLMOptions *options) {
 static bool choose_fusion(Setup *setup, const ModelFacts *model, LLMChoice fusion,
                           LLMError *error) {
     bool can_batch = setup->half_products && model->batches;
-    bool suits = setup->flash && model->fuses && model->head_size == FLASH_ATTENTION_HS64_HS &&
-                 model->channels <= FUSED_CHANNELS &&
+    bool suits = setup->flash && !setup->plain && model->fuses &&
+                 model->head_size == FLASH_ATTENTION_HS64_HS && model->channels <= FUSED_CHANNELS &&
                  setup->batch <= (can_batch ? BATCH_MOST : FUSED_TOKENS);
     if (fusion == LLM_ON && !suits)
         return error_set(
@@ -148,6 +148,7 @@ bool choose_setup(Setup *setup, const DeviceFacts *facts, const ModelFacts *mode
         .cache = options->cache == LLM_F16 ? ELEMENT_F16 : ELEMENT_F32,
         .batch = options->batch ? options->batch : 1,
         .flash = options->attention != LLM_NAIVE,
+        .plain = options->attention == LLM_PLAIN,
         .half_products = gpu && model->halves,
         .integers = options->integer_products ? options->integer_products == LLM_ON : !gpu,
     };
@@ -393,9 +394,10 @@ static DeviceGrid query_grid(const Pass *pass, uint32_t heads, uint32_t queries)
 
 static Choice choose_flash(const Setup *setup, const Pass *pass, uint32_t heads,
                            uint32_t head_size) {
-    if (head_size != FLASH_ATTENTION_HS64_HS)
+    if (setup->plain || head_size != FLASH_ATTENTION_HS64_HS)
         return (Choice){cache_kernels[setup->cache].flash, query_grid(pass, heads, 1),
-                        "heads of any size, a query to a threadgroup"};
+                        setup->plain ? "plain attention was asked for"
+                                     : "heads of any size, a query to a threadgroup"};
     if (pass->type == ELEMENT_F16 && pass->T > FLASH_ATTENTION_HS64_QUERIES)
         return (Choice){cache_kernels[setup->cache].flash_tiles,
                         with_threads(query_grid(pass, heads, FLASH_ATTENTION_TILES_QUERIES),
@@ -423,7 +425,8 @@ static void choose_naive(AttentionChoice *choice, const Setup *setup, const Pass
 
 AttentionChoice choose_attention(const Setup *setup, const Pass *pass, uint32_t heads,
                                  uint32_t head_size, uint32_t capacity) {
-    AttentionChoice choice = {.takes_head_size = head_size != FLASH_ATTENTION_HS64_HS};
+    AttentionChoice choice = {.takes_head_size =
+                                  setup->plain || head_size != FLASH_ATTENTION_HS64_HS};
     uint32_t share = is_gpu(setup) ? HEADS_GPU_SHARE : 1;
     choice.split = (Choice){cache_kernels[setup->cache].split_heads,
                             grid_threads(head_size, divide_up(pass->T, share), pass->B * heads),

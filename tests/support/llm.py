@@ -17,7 +17,7 @@ from library import Error, Tokens, load
 ARGUMENT, FILE, FORMAT, MEMORY, DEVICE, CONTEXT, NUMERIC, BUSY = range(1, 9)
 
 # LLMChoice, by the command's names
-CHOICES = {None: 0, "metal": 1, "cuda": 2, "cpu": 3, "simt": 4, "flash": 17, "naive": 18}
+CHOICES = {None: 0, "metal": 1, "cuda": 2, "cpu": 3, "simt": 4, "flash": 17, "naive": 18, "plain": 19}
 CHOICES |= {"on": 33, "off": 34, "f32": 49, "f16": 50, "stored": 51}
 
 NO_BEGIN, PLAIN_TEXT = 1, 2  # LLMEncodeFlags
