@@ -549,7 +549,7 @@ def test_commands_print_what_the_page_shows(command, shown):
 
 # --- what runs where ---
 
-AT_WORK = re.findall(r"^\| `(\w+\.metal)` \| `(\w+)` \| `(-.*)` \|$", PAGE, re.M)
+AT_WORK = re.findall(r"^\| `(\w+\.metal)`: `(\w+)` \| `(-.*)` \|$", PAGE, re.M)
 
 
 @pytest.mark.parametrize("file, kernel, options", AT_WORK)
