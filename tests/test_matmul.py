@@ -126,6 +126,27 @@ void *dlopen(const char *path, int flags) {
 """
 
 
+SIDE_BY_SIDE = """
+import numpy
+from device import Device
+
+device = Device("cpu", thread_count=4)
+x, weight = (numpy.random.default_rng(1).normal(0, 1, shape).astype("f4") for shape in [(40, 48), (900, 48)])
+first = device.matmul(x, weight)
+print(all(numpy.array_equal(device.matmul(x, weight), first) for _ in range(2000)))
+"""
+
+
+@pytest.mark.skipif(SANITIZED, reason="dlopen is the sanitizer's")
+def test_a_build_without_locks(tmp_path):
+    """Debian's serial build, where there is no other: one thread at a time calls it."""
+    serial = list(pathlib.Path("/usr/lib").glob("*/openblas-serial"))
+    if not serial:
+        pytest.skip("no serial build of OpenBLAS")
+    environment = {"LD_LIBRARY_PATH": str(serial[0]), **hide("openblas-pthread", tmp_path)}
+    assert run_python(SIDE_BY_SIDE, environment) == "True"
+
+
 def hide(name, folder):
     """The environment of a program that cannot open libraries of this name."""
     (folder / "hide.c").write_text(HIDE % name)

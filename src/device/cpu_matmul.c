@@ -38,14 +38,14 @@ static const char *const libraries[] = {
     "libopenblas.so.0",
 };
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
-/* Threads that may call it at a time: it prints if there are more than it was built for. */
-enum { CALLERS_MOST = 48 };
+enum { CALLERS_MOST = 128 };
 
 static pthread_mutex_t opening =
     PTHREAD_MUTEX_INITIALIZER; /* for all of these but `free_buffers` */
 static void *library;
-static uint32_t callers; /* threads of all devices */
-static uint32_t buffers; /* that OpenBLAS has */
+static uint32_t callers_most; /* threads that may call it at a time */
+static uint32_t callers;      /* threads of all devices */
+static uint32_t buffers;      /* that OpenBLAS has */
 static sem_t free_buffers;
 static __typeof__(cblas_sgemm) *sgemm;
 
@@ -104,11 +104,28 @@ static void *open_library_at(const char *path) {
     return opened ? opened : open_with(path, better_core_type("unknown"));
 }
 
+/* As many threads as it was built for: it prints if there are more. A build without threads has no
+ * locks either. */
+static uint32_t callers_allowed(void) {
+    const char *(*config)(void) = NULL;
+    int (*parallel)(void) = NULL;
+    *(void **)&config = dlsym(library, "openblas_get_config");
+    *(void **)&parallel = dlsym(library, "openblas_get_parallel");
+    if (!config || !parallel || !parallel()) return 1;
+    const char *most = strstr(config(), "MAX_THREADS=");
+    unsigned count = 0;
+    if (!most || sscanf(most, "MAX_THREADS=%u", &count) != 1 || count == 0) return 1;
+    return count < CALLERS_MOST ? count : CALLERS_MOST;
+}
+
 static bool open_library(LLMError *error) {
     for (size_t i = 0; i < LIBRARIES && !library; i++)
         library = open_library_at(libraries[i]);
     if (library) *(void **)&sgemm = dlsym(library, "cblas_sgemm");
-    if (sgemm && sem_init(&free_buffers, 0, 0) == 0) return true;
+    if (sgemm && sem_init(&free_buffers, 0, 0) == 0) {
+        callers_most = callers_allowed();
+        return true;
+    }
     const char *reason = dlerror();
     return error_set(error, LLM_ERROR_DEVICE,
                      "OpenBLAS, which multiplies the matrices of a prompt, cannot be opened (%s); "
@@ -122,7 +139,7 @@ static bool open_library(LLMError *error) {
  * end. */
 static uint32_t buffers_possible(uint32_t wanted) {
     enum { BUFFER_BYTES = 129 << 20 };
-    void *pages[128];
+    void *pages[CALLERS_MOST];
     uint32_t count = 0;
     while (count < wanted) {
         pages[count] =
@@ -137,7 +154,7 @@ static uint32_t buffers_possible(uint32_t wanted) {
 
 /* Let OpenBLAS map so many buffers, which it keeps: it looks for a free one at each call. */
 static void map_buffers(uint32_t count) {
-    void *(*allocate)(int) = NULL, *taken[128];
+    void *(*allocate)(int) = NULL, *taken[CALLERS_MOST];
     void (*release)(void *) = NULL;
     *(void **)&allocate = dlsym(library, "blas_memory_alloc");
     *(void **)&release = dlsym(library, "blas_memory_free");
@@ -150,7 +167,7 @@ static void map_buffers(uint32_t count) {
 
 /* A buffer for every caller, or for as many as there is memory for: then the others wait. */
 static bool reserve_buffers(LLMError *error) {
-    uint32_t wanted = callers < CALLERS_MOST ? callers : CALLERS_MOST;
+    uint32_t wanted = callers < callers_most ? callers : callers_most;
     if (wanted <= buffers) return true;
     uint32_t more = buffers_possible(wanted - buffers);
     if (buffers + more == 0) return error_memory(error, (size_t)128 << 20);
