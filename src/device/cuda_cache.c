@@ -3,11 +3,14 @@
 #include "hash.h"
 #include "output_file.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct CacheHeader {
@@ -19,21 +22,27 @@ typedef struct CacheHeader {
 static const char cache_magic[8] = "MLLMCODE";
 enum { PATH_BYTES = 4096 };
 
+/* A folder of ours that nobody else can look into: code that is loaded comes from it. */
 static bool make_folder(const char *path) {
-    return mkdir(path, 0777) == 0 || errno == EEXIST;
+    struct stat status;
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) return false;
+    if (lstat(path, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != geteuid())
+        return false;
+    return (status.st_mode & 077) == 0 || chmod(path, 0700) == 0;
 }
 
-/* False if there is no place for a cache. */
+/* False if there is no place for a cache. The XDG rules: a variable that is no absolute path does
+ * not count, and folders that are missing are made for their owner alone. */
 static bool cache_folder(char folder[PATH_BYTES]) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     int length = 0;
-    if (cache && *cache)
+    if (cache && *cache == '/')
         length = snprintf(folder, PATH_BYTES, "%s", cache);
-    else if (home && *home)
+    else if (home && *home == '/')
         length = snprintf(folder, PATH_BYTES, "%s/.cache", home);
     const char name[] = "/metal-llm";
     if (length <= 0 || (size_t)length + sizeof name > PATH_BYTES / 2) return false;
-    if (!make_folder(folder)) return false;
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) return false;
     strcpy(folder + length, name);
     return make_folder(folder);
 }
@@ -67,13 +76,77 @@ static void *read_code(FILE *file, CacheKey key, size_t *size) {
     return NULL;
 }
 
+/* A regular file, and not what a link leads to; reading marks it as used. */
+static FILE *open_code(const char *path) {
+    static const struct timespec used_now[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
+    struct stat status;
+    int descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0) return NULL;
+    bool usable = fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) &&
+                  status.st_uid == geteuid() && futimens(descriptor, used_now) == 0;
+    FILE *file = usable ? fdopen(descriptor, "rb") : NULL;
+    if (!file) close(descriptor);
+    return file;
+}
+
 void *cuda_cache_read(CacheKey key, size_t *size) {
     char path[PATH_BYTES];
-    FILE *file = cache_path(key, path) ? fopen(path, "rb") : NULL;
+    FILE *file = cache_path(key, path) ? open_code(path) : NULL;
     if (!file) return NULL;
     void *code = read_code(file, key, size);
     fclose(file);
     return code;
+}
+
+/* --- eviction --- */
+
+enum { FILES_MOST = 1024, DAYS_MOST = 90, SECONDS_PER_DAY = 86400 };
+static const uint64_t bytes_most = 256u << 20;
+
+typedef struct CachedFile {
+    char name[64];
+    time_t used;
+    uint64_t size;
+} CachedFile;
+
+static int by_last_use(const void *a, const void *b) {
+    time_t left = ((const CachedFile *)a)->used, right = ((const CachedFile *)b)->used;
+    return (left < right) - (left > right);
+}
+
+/* The regular files of the cache's folder. */
+static size_t list_files(DIR *directory, CachedFile files[FILES_MOST]) {
+    size_t count = 0;
+    for (struct dirent *entry; count < FILES_MOST && (entry = readdir(directory));) {
+        struct stat status;
+        CachedFile *file = &files[count];
+        if (strlen(entry->d_name) >= sizeof file->name ||
+            fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(status.st_mode))
+            continue;
+        *file = (CachedFile){.used = status.st_atime, .size = (uint64_t)status.st_size};
+        strcpy(file->name, entry->d_name);
+        count++;
+    }
+    return count;
+}
+
+/* Remove what has not been used for long, and the least recently used beyond a sum of sizes. */
+static void evict(void) {
+    char folder[PATH_BYTES];
+    CachedFile *files = malloc(FILES_MOST * sizeof *files);
+    DIR *directory = files && cache_folder(folder) ? opendir(folder) : NULL;
+    size_t count = directory ? list_files(directory, files) : 0;
+    if (count) qsort(files, count, sizeof *files, by_last_use);
+    time_t oldest = time(NULL) - (time_t)DAYS_MOST * SECONDS_PER_DAY;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += files[i].size;
+        if (files[i].used < oldest || bytes > bytes_most)
+            unlinkat(dirfd(directory), files[i].name, 0);
+    }
+    if (directory) closedir(directory);
+    free(files);
 }
 
 void cuda_cache_write(CacheKey key, const void *code, size_t size) {
@@ -85,5 +158,5 @@ void cuda_cache_write(CacheKey key, const void *code, size_t size) {
     if (!file) return;
     output_file_write(file, &header, sizeof header, &error);
     output_file_write(file, code, size, &error);
-    output_file_close(file, &error);
+    if (output_file_close(file, &error)) evict();
 }

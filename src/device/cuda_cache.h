@@ -1,7 +1,8 @@
 /* cuda_cache.h — compiled kernels on disk, so that the second start need not compile.
  *
  * One file per key in $XDG_CACHE_HOME/metal-llm, by default ~/.cache/metal-llm. A file appears
- * whole or not at all, whichever of two processes writes it; one that is damaged is not used.
+ * whole or not at all, whichever of two processes writes it; one that is damaged is not used. The
+ * folder is its owner's alone; what was not used for 90 days, and beyond 256 MiB, is removed.
  */
 #ifndef METAL_LLM_CUDA_CACHE_H
 #define METAL_LLM_CUDA_CACHE_H

@@ -74,8 +74,9 @@ static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
         const Symbol symbols[] = {FUNCTIONS(CUDA_SYMBOL){NULL, NULL}};                             \
         pthread_mutex_lock(&loading);                                                              \
         if (!loaded) loaded = load(&library, symbols, error);                                      \
+        const Table *result = loaded ? &table : NULL;                                              \
         pthread_mutex_unlock(&loading);                                                            \
-        return loaded ? &table : NULL;                                                             \
+        return result;                                                                             \
     }
 CUDA_LOADER(CUDADriver, cuda_driver, driver_library, CUDA_DRIVER_FUNCTIONS)
 CUDA_LOADER(CUDACompiler, cuda_compiler, compiler_library, CUDA_NVRTC_FUNCTIONS)
