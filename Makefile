@@ -16,6 +16,12 @@ comma := ,
 sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -Imsl -Imsl/cpu -Imsl/simt -Imsl/strict -MMD -MP
 CFLAGS   ?= -O2 -g
+# What distributions harden programs with; the sanitizers have checks of their own.
+ifeq ($(OS),Linux)
+  fortify  := $(if $(SANITIZE)$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+  CFLAGS   += $(fortify) -fstack-protector-strong
+  LDFLAGS  += -Wl,-z,relro,-z,now
+endif
 CFLAGS   += -std=c11 -Wall -Wextra -Werror -fPIC -pthread $(sanitize_flags)
 LDLIBS   := -lcjson -lpcre2-8 -lutf8proc -lm -pthread -ldl
 ifneq ($(filter Darwin iOS,$(OS)),)
@@ -140,11 +146,11 @@ $(BUILD)/$(STAND_IN)/%.o: $(STAND_IN)/%.m
 
 $(BUILD)/stand_in/libmetal_llm_internal.so: $(stand_in_objects)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) -shared $^ $(LDLIBS) $(stand_in_libs) -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ $(LDLIBS) $(stand_in_libs) -o $@
 
 $(BUILD)/stand_in/metal-llm: $(command_objects) $(stand_in_objects)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) $^ $(LDLIBS) $(stand_in_libs) -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) $(stand_in_libs) -o $@
 
 test:
 	@./setup.sh test
@@ -271,7 +277,7 @@ strict_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/strict/*.c) $(BIND)
 
 $(BUILD)/strict_check: $(strict_objects)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/kernels/%.strict: kernels/%.metal $(STRICT_HEADERS) $(BUILD)/bind $(BUILD)/strict_check
 	@mkdir -p $(@D)
@@ -309,7 +315,7 @@ $(BUILD)/strict_headers.c: $(STRICT_HEADERS) $(BUILD)/bind
 # The kernels that it loads call back into it.
 $(BUILD)/metal-check: $(check_objects)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) -rdynamic $^ -ldw -lseccomp -lcjson -lm -ldl -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic $^ -ldw -lseccomp -lcjson -lm -ldl -o $@
 
 # SHAPES= random shapes of each kernel, ONLY= these kernels.
 sanitize: $(BUILD)/metal-check $(VENV)/done
@@ -361,22 +367,22 @@ $(BUILD)/libmetal-llm.a: $(if $(native),$(BUILD)/whole/metal-llm.o,$(objects))
 $(BUILD)/libmetal-llm.so: $(objects)
 	@echo '{ global: llm_*; local: *; };' > $(BUILD)/exports.map
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(BUILD)/exports.map $^ $(LDLIBS) -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(BUILD)/exports.map $^ $(LDLIBS) -o $@
 
 $(BUILD)/libmetal-llm.dylib: $(objects)
 	@echo '_llm_*' > $(BUILD)/exports.list
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) -shared -Wl,-install_name,$(PREFIX)/lib/$(SONAME) \
+	@$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-install_name,$(PREFIX)/lib/$(SONAME) \
 	    -Wl,-exported_symbols_list,$(BUILD)/exports.list $^ $(LDLIBS) -o $@
 
 # For the tests: every internal function.
 $(BUILD)/libmetal_llm_internal.so: $(objects)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) -shared $^ $(LDLIBS) -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ $(LDLIBS) -o $@
 
 $(BUILD)/metal-llm: $(command_objects) $(objects)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 examples: $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 

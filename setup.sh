@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what is missing to build and test metal-llm: with apt-get on Debian and Ubuntu, with Homebrew
-# on a Mac. Says what it runs; does nothing when all is there.
+# on a Mac. Says what it runs, asks before sudo on a terminal (YES=1: does not); does nothing when all is there.
 #
 #   setup.sh            compiler and libraries
 #   setup.sh test       also what the tests need
@@ -28,6 +28,14 @@ apt_clang() {
     exit 1
 }
 
+# Before sudo, where somebody can answer; YES=1 goes on without.
+confirm() {
+    [ -z "${YES:-}" ] && [ -t 0 ] && [ -t 2 ] || return 0
+    printf 'setup: go on? [Y/n] ' >&2
+    read -r answer
+    case $answer in [nN]*) exit 1 ;; esac
+}
+
 missing_packages() {
     for package in "$@"; do
         dpkg -s "$package" >/dev/null 2>&1 || echo "$package"
@@ -42,14 +50,14 @@ setup_apt() {
     have_clang && [ -z "$missing" ] && return
     root=""
     [ "$(id -u)" = 0 ] || root=sudo
-    say "$root apt-get update"
-    $root apt-get update -qq
     have_clang || missing="$missing $(apt_clang)"
     if [ "$1" != build ]; then # the fuzzer's and sanitizers' runtime comes apart from clang
         clang=$(apt_clang)
         missing="$missing $(missing_packages "libclang-rt-${clang#clang-}-dev")"
     fi
-    say "$root apt-get install -y" $missing
+    say "$root apt-get update && $root apt-get install -y --no-install-recommends" $missing
+    [ -z "$root" ] || confirm
+    $root apt-get update -qq
     DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
