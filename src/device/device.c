@@ -172,6 +172,10 @@ void device_read(DeviceBuffer *buffer, size_t offset, void *data, size_t bytes) 
 /* --- checks --- */
 
 static const Kernel *find_kernel(Device *device, const char *name) {
+    if (!name) {
+        device_fail(device, LLM_ERROR_ARGUMENT, "there is no kernel for this type of weights");
+        return NULL;
+    }
     for (size_t i = 0; i < kernel_count; i++)
         if (!strcmp(kernel_table[i].name, name)) return &kernel_table[i];
     device_fail(device, LLM_ERROR_ARGUMENT, "there is no kernel '%s'", name);

@@ -102,6 +102,7 @@ static uint32_t file_type(TensorType type) {
         [TENSOR_Q4_0] = 2, [TENSOR_Q4_1] = 3, [TENSOR_Q5_0] = 8,
         [TENSOR_Q5_1] = 9, [TENSOR_Q8_0] = 7, [TENSOR_Q6_K] = 18,
     };
+    _Static_assert(sizeof numbers / sizeof *numbers == TENSOR_TYPES, "a type is missing");
     return numbers[type];
 }
 
