@@ -13,6 +13,7 @@ import pytest
 import models
 from checkpoints import check, declare, fields, opened, refusal, tokenizer_refusal
 from library import COMMAND, Error, Tokens
+from llm import LLM
 from models import Config
 
 TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"]
@@ -831,3 +832,197 @@ def test_unusable_tokenizer(library, random, tmp_path):
     for arguments in [("run", path, "the"), ("convert", path, tmp_path / "out.gguf")]:
         result = subprocess.run([COMMAND, *arguments], capture_output=True, text=True)
         assert result.returncode and "no-such-split" in result.stderr
+
+
+# --- tokens that end a text ---
+
+
+def ends(model):
+    return model.ends.ids[: model.ends.count]
+
+
+@pytest.mark.parametrize(
+    "config, generation, expected",
+    [
+        ([7, 5], None, [7, 5]),
+        (7, {"eos_token_id": [5, 7, 9]}, [7, 5, 9]),
+        (None, {"eos_token_id": 5}, [5]),
+        ([7, 300, -1, 7], {"eos_token_id": None}, [7]),
+        (None, None, [299]),
+        (4000, {"eos_token_id": []}, [299]),
+    ],
+)
+def test_huggingface_end_tokens(library, random, tmp_path, config, generation, expected):
+    """Those of config.json, then those of generation_config.json; else the tokenizer's."""
+    tensors, tokenizer = models.random_gpt2(Config(), random), models.small_tokenizer(300)
+    settings = {"eos_token_id": config}
+    folder = models.write_huggingface(
+        tmp_path / "model", Config(), tensors, tokenizer=tokenizer, settings=settings
+    )
+    if generation:
+        (folder / "generation_config.json").write_text(json.dumps(generation))
+    with opened(library, folder) as model:
+        assert ends(model) == expected and model.end_of_text == expected[0]
+
+
+def test_gguf_end_tokens(library, random, tmp_path):
+    """End of text, of a turn, of a message; a conversion keeps any number of them."""
+    tensors, tokenizer = models.random_gpt2(Config(), random), models.small_tokenizer(300)
+
+    def keys(writer):
+        writer.add_uint32("tokenizer.ggml.eot_token_id", 33)
+        writer.add_uint32("tokenizer.ggml.eom_token_id", 299)
+
+    path = tmp_path / "model.gguf"
+    models.write_gguf(path, Config(), tensors, tokenizer=tokenizer, keys=keys)
+    with opened(library, path) as model:
+        assert ends(model) == [299, 33]
+    for count in [1, 3, 5]:
+        settings = {"eos_token_id": list(range(40, 40 + count))}
+        folder = models.write_huggingface(
+            tmp_path / "model", Config(), tensors, tokenizer=tokenizer, settings=settings
+        )
+        command("convert", folder, path, "--type", "f32")
+        with opened(library, path) as model:
+            assert ends(model) == list(range(40, 40 + count))
+
+
+@pytest.mark.parametrize("place", ["config", "generation"])
+def test_every_end_token_ends_a_text(random, tmp_path, place):
+    """A model that says 33 for ever, the second of its end tokens."""
+    tensors = {name: 0 * array for name, array in models.random_gpt2(Config(), random).items()}
+    tensors["ln_f.bias"][0] = 1
+    tensors["wte.weight"][33, 0] = 5
+    both = {"eos_token_id": [299, 33]}
+    settings = both if place == "config" else {"eos_token_id": 299}
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors, settings=settings)
+    if place == "generation":
+        (folder / "generation_config.json").write_text(json.dumps(both))
+    with LLM(folder, device="cpu") as model:
+        assert model.generate([1, 2], 8) == []
+        assert model.generate([1, 2], 8, ignore_end=True) == [33] * 8
+
+
+# --- folders that Hugging Face opens ---
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "_orig_mod.module."])
+@pytest.mark.parametrize("prefix", [True, False])
+def test_wrapped_models(library, random, tmp_path, wrapper, prefix):
+    """DistributedDataParallel and torch.compile put a prefix before every name."""
+    tensors = models.random_gpt2(Config(tied=False), random)
+    config = Config(tied=False)
+    folder = models.write_huggingface(tmp_path / "model", config, {}, prefix=prefix)
+    long = lambda name: name if not prefix or name == "lm_head.weight" else f"transformer.{name}"
+    wrapped = {wrapper + long(name): array for name, array in tensors.items()}
+    models.write_safetensors(folder / "model.safetensors", wrapped)
+    with opened(library, folder) as model:
+        check(library, model, config, tensors)
+
+
+def test_tied_model_with_an_output_only(library, random, tmp_path):
+    """safetensors keeps one name of two tensors that are one."""
+    tensors = models.random_gpt2(Config(), random)
+    renamed = dict(tensors)
+    renamed["lm_head.weight"] = renamed.pop("wte.weight")
+    folder = models.write_huggingface(tmp_path / "model", Config(), renamed)
+    with opened(library, folder) as model:
+        check(library, model, Config(), tensors)
+    folder = models.write_huggingface(tmp_path / "model", Config(tied=False), renamed)
+    assert "transformer.wte.weight is missing" in refusal(library, folder)
+
+
+def test_unknown_settings(library, random, tmp_path):
+    """What may change the model is refused by name; notes and what is off are none of that."""
+    tensors = models.random_gpt2(Config(), random)
+    harmless = {
+        "_name_or_path": "x",
+        "transformers_version": "5.0.0",
+        "task_specific_params": {"text-generation": {"max_length": 50}},
+        "n_ctx": 32,
+        "dtype": "float32",
+        "some_new_switch": False,
+        "pruned_heads": {},
+        "another": None,
+        "labels": [],
+    }
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors, settings=harmless)
+    with opened(library, folder) as model:
+        check(library, model, Config(), tensors)
+    for key, value in [
+        ("sliding_window", 16),
+        ("rope_parameters", {"rope_theta": 1e4}),
+        ("pruned_heads", {"0": [1]}),
+        ("quantization", {"bits": 4}),
+        ("is_encoder_decoder", True),
+    ]:
+        models.write_huggingface(folder, Config(), tensors, settings={key: value})
+        message = refusal(library, folder)
+        assert key in message and "config.json" in message
+
+
+# --- safetensors: every byte belongs to one tensor ---
+
+
+def rewrite_header(path, change):
+    data = path.read_bytes()
+    (size,) = struct.unpack_from("<Q", data)
+    header, rest = json.loads(data[8 : 8 + size]), data[8 + size :]
+    header, rest = change(header, rest)
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + rest)
+
+
+def test_safetensors_extents(library, random, tmp_path):
+    tensors = models.random_gpt2(Config(), random)
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors)
+    path = folder / "model.safetensors"
+    whole = path.read_bytes()
+    spare = {"dtype": "F32", "shape": [64, 256]}
+
+    def overlapping(header, data):
+        one = header["transformer.h.1.mlp.c_fc.weight"]["data_offsets"]
+        return header | {"spare": spare | {"data_offsets": one}}, data
+
+    def partly(header, data):
+        begin, end = header["transformer.h.1.mlp.c_fc.weight"]["data_offsets"]
+        return header | {"spare": spare | {"data_offsets": [begin + 4, end + 4]}}, data
+
+    def trailing(header, data):
+        return header, data + b"\0"
+
+    def hole(header, data):
+        begin, end = len(data) + 4, len(data) + 4 + 4 * 64 * 256
+        return header | {"spare": spare | {"data_offsets": [begin, end]}}, data + bytes(end - begin + 4)
+
+    for change, words in [
+        (overlapping, "overlap"),
+        (partly, "overlap"),
+        (trailing, "1 bytes follow"),
+        (hole, "leave holes"),
+    ]:
+        path.write_bytes(whole)
+        rewrite_header(path, change)
+        assert words in refusal(library, folder), change
+    path.write_bytes(whole)
+    end = lambda header, data: (
+        header | {"spare": {"dtype": "I64", "shape": [2], "data_offsets": [len(data), len(data) + 16]}},
+        data + bytes(16),
+    )
+    rewrite_header(path, end)
+    with opened(library, folder) as model:  # a type that we do not read, of a tensor that is not used
+        check(library, model, Config(), tensors)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["config.json", "model.safetensors", "generation_config.json", "tokenizer.json", "merges.txt"],
+)
+def test_pipe_in_a_folder(random, tmp_path, name):
+    """A FIFO is refused; opening it for reading would wait for a writer."""
+    tensors, tokenizer = models.random_gpt2(Config(), random), models.small_tokenizer(300)
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors, tokenizer=tokenizer)
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    result = subprocess.run([COMMAND, "run", folder, "the"], capture_output=True, text=True, timeout=20)
+    assert result.returncode and name in result.stderr and "regular file" in result.stderr
