@@ -86,7 +86,7 @@ command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 help:
 	@echo 'make demo     install what is missing, build, and let the embedded model tell a story'
 	@echo 'make test     install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)'
-	@echo 'make test-long  the same with many more cases (tokenizers: 10,000 texts of each vocabulary)'
+	@echo 'make test-long  the same with more: 10,000 texts of each vocabulary, models of more than 2^32 weights'
 	@echo 'make build    build the command $(BUILD)/metal-llm and the library'
 	@echo 'make setup    install what is missing (says what it runs)'
 	@echo 'make strict   check that the kernels keep to what Apple'"'"'s compiler takes'

@@ -2,6 +2,8 @@
 the gguf package's quantisers make of the same tensors. (The kernels: test_kernels.py.)"""
 
 import ctypes
+import os
+import struct
 import subprocess
 
 import gguf
@@ -124,6 +126,73 @@ def test_weights_as_halves(type, device_name, random, tmp_path):
     assert reference.logit_error(expected["f16"], expected["stored"]) > TOLERANCE or type == "Q8_0"
     with pytest.raises(llm.Failure, match="unknown form 'q8' of the weights; use stored or f16"):
         LLM(path, device=device_name, weights="q8")
+
+
+@pytest.mark.parametrize("type", BLOCK_TYPES)
+def test_weights_that_no_half_holds(type, device_name, random, tmp_path):
+    """Blocks of values beyond 65519 stay blocks, those of this matrix alone."""
+    tensors = models.random_gpt2(CONFIG, random, std=0.1)
+    tensors["h.0.mlp.c_proj.weight"][3, 5] = 1e5
+    path = models.write_gguf(tmp_path / "model.gguf", CONFIG, tensors, type=type)
+    stored = models.gguf_rounded(tensors, type)
+    halves = {
+        name: array if array.ndim < 2 or "wpe" in name or name == "h.0.mlp.c_proj.weight"
+        else array.astype(numpy.float16).astype(array.dtype)
+        for name, array in stored.items()
+    }  # fmt: skip
+    for count in (1, 5, CONFIG.context):
+        ids = random_ids(random, CONFIG, count)
+        with LLM(path, device=device_name, weights="f16") as model:
+            error = reference.logit_error(model.logits(ids), reference.logits(CONFIG, halves, ids))
+        assert error <= 10 * TOLERANCE  # next to so large a weight the others lose digits
+    cropped = numpy.isinf(stored["h.0.mlp.c_proj.weight"].astype(numpy.float16)).any()
+    assert cropped  # else this test would say nothing
+
+
+def sparse_embedding(path, rows, random):
+    """A model with a q4_0 embedding of [rows, 288] that is zeros but for its last row, in a sparse file;
+    and the logit of that row after its own token."""
+    config = Config(layers=1, heads=4, channels=288, inner=288, context=4, vocabulary=1)
+    tensors = models.random_gpt2(config, random)
+    tensors["wte.weight"] = tensors.pop("wte.weight")  # now the last in the file
+    data = models.write_gguf(path, config, tensors, "Q4_0").read_bytes()
+    row = models.quantise(tensors["wte.weight"], "Q4_0").tobytes()
+    name = b"token_embd.weight"
+    shape = data.index(struct.pack("<Q", len(name)) + name) + 8 + len(name) + 4
+    place = data.rindex(row)
+    with open(path, "r+b") as file:
+        file.seek(shape + 8)
+        file.write(struct.pack("<Q", rows))
+        file.seek(place)
+        file.write(bytes(len(row)))
+        file.seek(place + (rows - 1) * len(row))
+        file.write(row)
+    return reference.logits(config, models.gguf_rounded(tensors, "Q4_0"), [0])[0, 0]
+
+
+def check_last_row(path, rows, expected, **options):
+    with LLM(path, device="cpu", **options) as model:
+        logits = model.logits([rows - 1])[0]
+    assert abs(logits[-1] / expected - 1) <= 1e-3 and not logits[:-1].any()
+
+
+def test_weights_as_halves_in_slices(random, tmp_path):
+    """A matrix of more weights than are turned at a time."""
+    rows = 2**26 // 288 + 1001
+    expected = sparse_embedding(tmp_path / "model.gguf", rows, random)
+    check_last_row(tmp_path / "model.gguf", rows, expected, weights="f16")
+
+
+@pytest.mark.skipif("LONG" not in os.environ, reason="reads 2.4 GB of zeros: make test-long")
+def test_more_than_2_to_the_32_weights(random, tmp_path):
+    rows = 14913481
+    assert rows * 288 > 2**32
+    path = tmp_path / "model.gguf"
+    check_last_row(path, rows, sparse_embedding(path, rows, random))
+    halves = f"{COMMAND} logits {path} --tokens 1 -o {tmp_path}/x.npy --weights f16"
+    command = ["bash", "-c", f"ulimit -v {6 << 20}; exec {halves}"]  # those alone need 8.6 GB
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1 and "out of memory" in result.stderr
 
 
 # --- convert ---

@@ -28,7 +28,7 @@ static uint16_t float_to_half(float value) {
     uint16_t sign = (uint16_t)(bits_of(value) >> 16 & 0x8000);
     float size = fabsf(value);
     if (isnan(value)) return sign | 0x7E00;
-    if (size >= 65520.0f) return sign | 0x7C00;
+    if (size >= HALF_LIMIT) return sign | 0x7C00;
     /* Next to this power of two, floats are as far apart as halves next to `size`: adding rounds.
      */
     uint32_t exponent = bits_of(size) >> 23;
@@ -58,11 +58,49 @@ float float_from(TensorType type, const unsigned char *stored) {
     return type == TENSOR_F16 ? half_to_float(half) : float_of((uint32_t)half << 16);
 }
 
+static float half_at(const unsigned char *stored) {
+    return float_from(TENSOR_F16, stored);
+}
+
+/* The largest multiple of a block's scale, which values are, perhaps added to its minimum. */
+static float block_bound(TensorType type, const unsigned char *block) {
+    float scale = fabsf(half_at(block)), minimum = fabsf(half_at(block + 2));
+    switch (type) {
+    case TENSOR_Q4_0:
+        return scale * 8.0f;
+    case TENSOR_Q4_1:
+        return scale * 15.0f + minimum;
+    case TENSOR_Q5_0:
+        return scale * 16.0f;
+    case TENSOR_Q5_1:
+        return scale * 31.0f + minimum;
+    case TENSOR_Q8_0:
+        return scale * 128.0f;
+    default: /* q6_K: 16 scales of 8 bits behind 192 bytes, and theirs */
+        scale = 0.0f;
+        for (size_t i = 0; i < 16; i++)
+            scale = fmaxf(scale, fabsf((float)(int8_t)block[192 + i]));
+        return scale * 32.0f * fabsf(half_at(block + 208));
+    }
+}
+
+float row_bound(const Tensor *tensor, uint32_t row) {
+    size_t bytes = tensor_row_bytes(tensor->type, tensor->columns);
+    size_t block_bytes = tensor_row_bytes(tensor->type, tensor_type_block(tensor->type));
+    const unsigned char *blocks = (const unsigned char *)tensor->data + row * bytes;
+    float bound = 0.0f;
+    for (size_t at = 0; at < bytes && !isnan(bound); at += block_bytes) {
+        float own = block_bound(tensor->type, blocks + at);
+        if (!(own <= bound)) bound = own;
+    }
+    return bound;
+}
+
 /* False if a finite value becomes an infinity. */
 static bool store_half(float value, unsigned char *stored) {
     uint16_t half = float_to_half(value);
     memcpy(stored, &half, sizeof half);
-    return fabsf(value) < 65520.0f || !isfinite(value);
+    return fabsf(value) < HALF_LIMIT || !isfinite(value);
 }
 
 /* --- block formats: kernels/linear_q8_0.metal and its siblings show their layouts --- */

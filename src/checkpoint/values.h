@@ -9,6 +9,12 @@ const unsigned char *tensor_element(const Tensor *tensor, size_t row, size_t col
 /* One stored element of a float type. */
 float float_from(TensorType type, const unsigned char *stored);
 
+/* Numbers from here on are infinite as halves. */
+#define HALF_LIMIT 65520.0f
+/* A bound of a row's values, by the scales of its blocks: none is further from 0. NaN if a scale
+ * is. Of a type that stores blocks. */
+float row_bound(const Tensor *tensor, uint32_t row);
+
 /* Round `count` values, whole blocks, to what `type` stores: f32, f16 (to nearest, ties to even),
  * q8_0, q4_0 or q6_K. The bytes of q8_0 and q4_0 are those of llama.cpp's reference and of the gguf
  * package. Returns `count`, or the index of a value that `type` cannot hold: one so large that it,

@@ -3,6 +3,7 @@
 #include "checkpoint/values.h"
 #include "device/thread_pool.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -54,6 +55,13 @@ static void convert_rows(void *context, uint32_t job, uint32_t begin, uint32_t e
     }
 }
 
+/* Share chunks of ROWS_PER_CHUNK rows out among all cores. */
+static bool on_rows(Loader *loader, uint32_t rows, ThreadPoolWork *work, void *context) {
+    uint32_t chunks = divide_up(rows, ROWS_PER_CHUNK);
+    if (!loader->pool) loader->pool = thread_pool_new(0, loader->error);
+    return loader->pool && thread_pool_run(loader->pool, 1, &chunks, work, context, loader->error);
+}
+
 static void *keep(Loader *loader, size_t bytes) {
     Weights *weights = loader->weights;
     size_t count = weights->converted_count;
@@ -79,12 +87,7 @@ static bool reserve_buffer(Loader *loader) {
 static DeviceBuffer *convert(Loader *loader, const Tensor *tensor, TensorType type) {
     size_t bytes = tensor_row_bytes(type, tensor->columns) * tensor->rows;
     Conversion conversion = {tensor, type, keep(loader, bytes)};
-    if (!conversion.out) return NULL;
-    if (!loader->pool) loader->pool = thread_pool_new(0, loader->error);
-    uint32_t chunks = (tensor->rows + ROWS_PER_CHUNK - 1) / ROWS_PER_CHUNK;
-    if (!loader->pool ||
-        !thread_pool_run(loader->pool, 1, &chunks, convert_rows, &conversion, loader->error))
-        return NULL;
+    if (!conversion.out || !on_rows(loader, tensor->rows, convert_rows, &conversion)) return NULL;
     return device_buffer_wrap(loader->device, conversion.out, bytes);
 }
 
@@ -100,20 +103,59 @@ static bool usable_in_place(const Tensor *tensor) {
            (uintptr_t)tensor->data % alignment(tensor->type) == 0;
 }
 
-/* Blocks to halves, on the device and by its kernels. */
+static uint32_t least(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+/* --- halves --- */
+
+typedef struct Search {
+    const Tensor *tensor;
+    atomic_bool found;
+} Search;
+
+static void search_rows(void *context, uint32_t job, uint32_t begin, uint32_t end) {
+    (void)job;
+    Search *search = context;
+    uint32_t last = least(end * ROWS_PER_CHUNK, search->tensor->rows);
+    for (uint32_t row = begin * ROWS_PER_CHUNK; row < last && !search->found; row++)
+        if (!(row_bound(search->tensor, row) < HALF_LIMIT)) search->found = true;
+}
+
+/* Whether no value of blocks, by their scales, is too large for a half. */
+static bool fits_halves(Loader *loader, const Tensor *tensor, bool *fits) {
+    Search search = {.tensor = tensor};
+    bool searched = on_rows(loader, tensor->rows, search_rows, &search);
+    *fits = !search.found;
+    return searched;
+}
+
+/* Blocks to halves, on the device and by its kernels, a slice at a time. */
 static bool to_halves(Loader *loader, Matrix *matrix) {
     Device *device = loader->device;
-    uint32_t count = matrix->rows * matrix->columns;
-    DeviceBuffer *floats = device_buffer_new(device, count * sizeof(float)),
-                 *halves = device_buffer_new(device, count * (size_t)2);
-    matrix_unpack(device, matrix, floats);
-    dispatch(device, "convert_f16", grid_threads(count, 1, 1), arg_buffer(floats, 0),
-             arg_buffer(halves, 0), arg_u32(count));
+    uint32_t most = least(matrix_slice(matrix), matrix->rows);
+    size_t row_halves = (size_t)matrix->columns * 2;
+    DeviceBuffer *floats = device_buffer_new(device, most * row_halves * 2),
+                 *halves = device_buffer_new(device, matrix->rows * row_halves);
+    for (uint32_t first = 0; first < matrix->rows; first += most) {
+        uint32_t rows = least(most, matrix->rows - first), count = rows * matrix->columns;
+        matrix_unpack_rows(device, matrix, first, rows, floats, 0);
+        dispatch(device, "convert_f16", grid_threads(count, 1, 1), arg_buffer(floats, 0),
+                 arg_part(halves, first * row_halves, rows * row_halves), arg_u32(count));
+    }
     device_wait(device, device_submit(device));
     device_buffer_free(floats);
     device_buffer_free(matrix->buffer);
     *matrix = (Matrix){halves, TENSOR_F16, matrix->rows, matrix->columns};
     return !device_failed(device, loader->error);
+}
+
+/* Blocks with a value that no half holds stay blocks. */
+static bool to_halves_if_wanted(Loader *loader, Matrix *matrix, const Tensor *tensor) {
+    bool fits;
+    if (!loader->halves || type_is_float(matrix->type)) return true;
+    if (!fits_halves(loader, tensor, &fits)) return false;
+    return !fits || to_halves(loader, matrix);
 }
 
 static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
@@ -126,9 +168,7 @@ static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     else
         return error_set(loader->error, LLM_ERROR_FORMAT, "a %s tensor is misaligned in its file",
                          tensor_type_name(tensor->type));
-    if (loader->halves && matrix->buffer && !type_is_float(matrix->type) &&
-        !to_halves(loader, matrix))
-        return false;
+    if (matrix->buffer && !to_halves_if_wanted(loader, matrix, tensor)) return false;
     loader->weights->parameters += tensor_count(tensor);
     if (matrix->buffer) loader->weights->bytes += device_buffer_size(matrix->buffer);
     return matrix->buffer != NULL;

@@ -2,11 +2,32 @@
 #include "kernel_constants.h"
 #include "ops.h"
 
+/* Weights of a dispatch: its count has 32 bits, and floats for so many have room. */
+enum { SLICE = 1 << 26 };
+
+uint32_t matrix_slice(const Matrix *matrix) {
+    return matrix->columns < SLICE ? SLICE / matrix->columns : 1;
+}
+
+void matrix_unpack_rows(Device *device, const Matrix *matrix, uint32_t first, uint32_t rows,
+                        DeviceBuffer *floats, size_t offset) {
+    Matrix slice = *matrix;
+    slice.rows = rows;
+    Choice choice = choose_unpacking(&slice);
+    uint32_t count = rows * matrix->columns;
+    size_t row_bytes = tensor_row_bytes(matrix->type, matrix->columns);
+    dispatch(device, choice.kernel, choice.grid,
+             arg_part(matrix->buffer, first * row_bytes, rows * row_bytes),
+             arg_part(floats, offset, (size_t)count * sizeof(float)), arg_u32(count));
+}
+
 void matrix_unpack(Device *device, const Matrix *matrix, DeviceBuffer *floats) {
-    uint32_t count = matrix->rows * matrix->columns;
-    Choice choice = choose_unpacking(matrix);
-    dispatch(device, choice.kernel, choice.grid, BUFFER(matrix->buffer), FLOATS(floats, count),
-             arg_u32(count));
+    uint32_t most = matrix_slice(matrix);
+    for (uint32_t first = 0; first < matrix->rows; first += most) {
+        uint32_t left = matrix->rows - first;
+        matrix_unpack_rows(device, matrix, first, left < most ? left : most, floats,
+                           (size_t)first * matrix->columns * sizeof(float));
+    }
 }
 
 /* One part of a product: out[rows,N] = in[rows,K] · weightᵀ, and + bias where that is free. */

@@ -31,5 +31,10 @@ typedef struct Product {
 
 /* Queue what writes a matrix, of any type but f32, to `floats` [rows, columns]. */
 void matrix_unpack(Device *device, const Matrix *matrix, DeviceBuffer *floats);
+/* The same for rows `first` to first + rows − 1, to `floats` from byte `offset` on; at most
+ * matrix_slice rows at a time. */
+void matrix_unpack_rows(Device *device, const Matrix *matrix, uint32_t first, uint32_t rows,
+                        DeviceBuffer *floats, size_t offset);
+uint32_t matrix_slice(const Matrix *matrix);
 
 #endif
