@@ -6,6 +6,7 @@ import functools
 import json
 import pathlib
 import struct
+import subprocess
 import time
 
 import pytest
@@ -1355,3 +1356,13 @@ def test_behaviours(pattern, invert, random):
             expected = [text[begin:end].encode() for _, (begin, end) in reference.pre_tokenize_str(text)]
             step = (pattern, pattern == " ", behaviour, invert)
             assert split(text.encode(), step) == expected, (text, name)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.model", "spiece.model", "vocab.txt"])
+def test_other_tokenizers_are_named(name, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / name).write_text("x")
+    command = [library_module.COMMAND, "tokenize", tmp_path, "a"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode != 0 and result.stdout == ""
+    assert f"only there as {name}, which is not opened" in result.stderr

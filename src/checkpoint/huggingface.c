@@ -275,6 +275,19 @@ static bool load_weights(Checkpoint *checkpoint, const char *folder, LLMError *e
 
 /* --- the whole folder --- */
 
+/* Whether the tokenizer is there only in a form that is not opened. */
+static bool name_other_tokenizer(const char *folder, LLMError *error) {
+    static const char *const files[] = {"tokenizer.model", "spiece.model", "vocab.txt"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (exists(folder, files[i]))
+            return error_set(error, LLM_ERROR_FORMAT,
+                             "%s: the tokenizer is only there as %s, which is not opened; make "
+                             "tokenizer.json of it with transformers' AutoTokenizer and "
+                             "save_pretrained",
+                             folder, files[i]);
+    return true;
+}
+
 static bool load_tokenizer(Checkpoint *checkpoint, const char *folder, LLMError *error) {
     uint32_t vocabulary = 0; /* the ids that the tokenizer has, where the model does not say */
     LLMError problem = {0};
@@ -282,6 +295,8 @@ static bool load_tokenizer(Checkpoint *checkpoint, const char *folder, LLMError 
     settings_get_integer(&checkpoint->settings, "vocab_size", &vocabulary, &problem);
     if (exists(folder, "tokenizer.json") || exists(folder, "vocab.json"))
         tokenizer = tokenizer_open_folder(folder, vocabulary, &problem);
+    else
+        name_other_tokenizer(folder, &problem);
     return checkpoint_set_tokenizer(checkpoint, tokenizer, &problem, error);
 }
 
