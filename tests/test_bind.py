@@ -53,16 +53,16 @@ def test_includes_are_expanded_once_with_their_lines(run):
     files = {
         "one/main.metal": KERNEL.format('#include "parts/sum.h"\n  #  include "formats/pair.h" // two'),
         "one/parts/sum.h": '#include "formats/pair.h"\nconstant constexpr uint SUM = 1;',
-        "two/formats/pair.h": "constant constexpr uint PAIR = 2;\n\n",
+        "two/formats/pair.h": "#pragma once\nconstant constexpr uint PAIR = 2;\n\n",
     }
     status, out, errors = run("source", files)
     assert (status, errors) == (0, "")
     lines = list(lines_of(out))
-    assert lines.count(("pair.h", 1, "constant constexpr uint PAIR = 2;")) == 1
+    assert lines.count(("pair.h", 2, "constant constexpr uint PAIR = 2;")) == 1
     assert lines.count(("sum.h", 2, "constant constexpr uint SUM = 1;")) == 1
     (fill,) = (line for line in lines if line[2].startswith("kernel void fill"))
     assert fill[:2] == ("main.metal", 5)
-    assert '#include "' not in out and "#include <metal_stdlib>" in out
+    assert '#include "' not in out and "#pragma" not in out and "#include <metal_stdlib>" in out
 
 
 def test_includes_in_comments_and_strings_stay(run):

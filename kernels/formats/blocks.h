@@ -4,6 +4,7 @@
 // values i, i + PIECES, i + 2 PIECES … of a part, as a float, float2 or float4, and scale_of(block) what they are to be
 // multiplied by. Each format has, in its struct,
 //   VALUES  of a block,   PARTS  that it is made of,   PIECES  of a part.
+#pragma once
 
 // Value i of a piece.
 static float of_piece(float piece, uint) { return piece; }

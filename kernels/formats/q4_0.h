@@ -3,6 +3,7 @@
 //   weight = scale · (value − 8)
 //
 // Byte i holds values i (low nibble) and i + 16 (high nibble).
+#pragma once
 #include "formats/blocks.h"
 
 struct block_q4_0 {

@@ -4,6 +4,7 @@
 //
 // Byte i holds the low four bits of values i (low nibble) and i + 16 (high nibble), bit i of fifth[0] and fifth[1]
 // their highest bits.
+#pragma once
 #include "formats/blocks.h"
 
 struct block_q5_1 {

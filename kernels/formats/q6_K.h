@@ -4,6 +4,7 @@
 //
 // A block is two parts of 128 values. Of these, byte i of `low` holds the low four bits of values i (low nibble) and
 // i + 64, byte i + 32 those of values i + 32 and i + 96; byte i of `high` the upper two bits of all four, lowest first.
+#pragma once
 #include "formats/blocks.h"
 
 struct block_q6_K {

@@ -1,6 +1,7 @@
 // q8_0.h — GGUF's format q8_0: 8 bits a weight, 32 neighbours of a row share a scale
 //
 //   weight = scale · value
+#pragma once
 #include "formats/blocks.h"
 
 struct block_q8_0 {

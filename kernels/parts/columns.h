@@ -2,6 +2,7 @@
 //
 // A primitive: these are its plain definitions, which say what is meant. A target with wider instructions brings its
 // own, see docs/kernels.md.
+#pragma once
 
 // What a lane has of 32 sums: one, if there are 32 lanes.
 typedef int IntColumns;

@@ -2,6 +2,7 @@
 //
 // Primitives: these are their plain definitions. A target that has one instruction for several of these products brings
 // its own, see docs/kernels.md.
+#pragma once
 
 // 16 columns of sum, from 16 n on, += 16 columns of a, from 16 k on, · b [16,16], which lies in threadgroup memory
 // by rows or, `transposed`, by columns.

@@ -1,6 +1,7 @@
 // matrix_softmax.h — online softmax of scores that lie in 8×8 matrices: 16 rows, 8 K keys, values of 8 C channels
 //
 // A lane has some elements of every matrix: COLUMNS neighbours of each of LANE_ROWS rows.
+#pragma once
 #include "parts/matrix_layout.h"
 #include "parts/simd_width.h"
 

@@ -3,6 +3,7 @@
 // A primitive: these are its plain definitions, which say what is meant. A target with wider instructions brings its
 // own, see docs/kernels.md. Weights stored with an offset stay as they are: `offset` makes up for it, four times as many
 // values of x to each.
+#pragma once
 
 // What a lane has of a sum.
 typedef float Parts;

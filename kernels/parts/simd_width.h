@@ -1,4 +1,5 @@
 // simd_width.h — the lanes of a whole simdgroup, for arrays whose length depends on them
+#pragma once
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif

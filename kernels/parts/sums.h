@@ -1,4 +1,5 @@
 // sums.h — COUNT sums over the threadgroup at once, returned to each thread, by way of `partial`, which is used once
+#pragma once
 template <uint COUNT>
 static void threadgroup_sums(thread float (&value)[COUNT], threadgroup float (*partial)[32], uint lane, uint simdgroup,
                              uint simdgroups)

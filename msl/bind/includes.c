@@ -116,8 +116,11 @@ static bool expand_text(Expansion *expansion, const char *path, const char *text
             if (!include(expansion, name, length, path, line)) return false;
             write_mark(expansion, line + 1, path);
         } else {
+            static const char once[] = "#pragma once"; /* as every file is, here */
+            bool is_once = !in_comment && (size_t)(line_end - text) >= sizeof once - 1 &&
+                           !memcmp(text, once, sizeof once - 1);
             in_comment = ends_in_comment(text, line_end, in_comment);
-            fwrite(text, 1, (size_t)(line_end - text), expansion->out);
+            fwrite(text, 1, is_once ? 0 : (size_t)(line_end - text), expansion->out);
             putc('\n', expansion->out);
         }
         text = newline ? newline + 1 : end;

@@ -27,6 +27,7 @@ import checker
 import launches
 import library as library_module
 import nvrtc
+import toolchain
 from library import BUILD, ROOT
 
 LANES = 32
@@ -150,6 +151,9 @@ class Plan:
         self.library = library_module.load()
         self.architecture, self.modules, self.launches = architecture, {}, []
 
+    def text_of(self, path):
+        return nvrtc.source_text(self.library, str(path.relative_to(toolchain.KERNELS)))
+
     def add(self, name, launch, text, scratch={}, **more):
         """One launch of a kernel of `text`."""
         grid, threads = ([*size, 1, 1][:3] for size in (launch.grid, launch.threads))
@@ -190,7 +194,7 @@ class Plan:
             launch = launches.random_launch(kernel, random)
             while math.prod(launch.threads) > MOST_THREADS:
                 launch = launches.random_launch(kernel, random)
-            self.add(f"{kernel}, shape {shape}", launch, launch.path.read_text(), kernel=kernel)
+            self.add(f"{kernel}, shape {shape}", launch, self.text_of(launch.path), kernel=kernel)
 
     def write(self, path):
         plan = {name: getattr(self, name) for name in ("architecture", "modules", "launches")}

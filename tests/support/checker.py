@@ -8,6 +8,7 @@ import tempfile
 import numpy
 
 from library import BUILD
+from toolchain import KERNELS
 
 METAL_CHECK = BUILD / "metal-check"
 TYPES = {
@@ -61,7 +62,7 @@ def check(launch, *options):
             bound += _argument(index, argument, pathlib.Path(folder))
         sizes = [",".join(map(str, size)) for size in (launch.grid, launch.threads)]
         report = run(
-            launch.path, "--kernel", launch.kernel, "--grid", sizes[0], "--threads", sizes[1],
+            launch.path, "-I", KERNELS, "--kernel", launch.kernel, "--grid", sizes[0], "--threads", sizes[1],
             *bound, *launch.options, "--suppress", "never-written", *options,
         )  # fmt: skip
     return report["findings"]

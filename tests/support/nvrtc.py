@@ -36,3 +36,14 @@ def compile(library, file, text, architecture=90, partial=False):
     data = ctypes.string_at(code, size.value)
     free(code)
     return data
+
+
+def source_text(library, name):
+    """The text of a file of kernels/ with what it includes on CUDA."""
+    library.cuda_source_text.restype = ctypes.c_void_p
+    free = ctypes.CDLL(None).free
+    free.argtypes = [ctypes.c_void_p]
+    text = library.cuda_source_text(None, name.encode(), None)
+    data = ctypes.string_at(text)
+    free(text)
+    return data.decode()
