@@ -47,7 +47,7 @@ def problems(story, names):
         if not re.match(r"[Aa] (one|once|eu)", wrong):
             yield f"{wrong!r}"
     for wrong in re.findall(r"\b(\w+) \1\b", story):
-        if wrong not in ("that", "had", "very", "so", "round", "tap", "drip", "ha", "knock", "hop"):
+        if wrong not in ("that", "had", "very", "so", "round", "tap", "drip", "ha", "knock", "hop", "choo", "it"):
             yield f"{wrong!r} twice"
     for wrong in re.findall(r" [,.!?;:]|[,;:][^\s\"\d]|[!?][A-Za-z]|\.{4,}|,,|,\.|[.,]\s*[.,]", story):
         yield f"punctuation {wrong!r}"
