@@ -21,7 +21,7 @@ SAME_OPENING = 6  # texts may begin with the same OPENING words
 OPENING = 5
 SHARED = 0.08  # of a template's 8-grams may stand in other templates
 FEWEST = 24  # distinct stories of a template
-FIXED_SEX = r"(?i)mother|mom\b|mama|grandma|sister|queen|woman|girl|mrs|father|dad\b|grandpa|brother|king\b|man\b|boy|mr\.|{(?:mom|dad)"
+FIXED_SEX = r"(?i)mother|mom\b|mama|grandma|sister|queen|woman|girl|mrs|father|dad\b|grandpa|brother|king\b|man\b|boy|uncle|king|hen\b|ram\b|mr\.|{(?:mom|dad)"
 GRIM = set((HERE.parent / "grim.txt").read_text().split())
 
 
