@@ -49,7 +49,7 @@ def problems(story, names):
     for wrong in re.findall(r"\b(\w+) \1\b", story):
         if wrong not in ("that", "had", "very", "so", "round", "tap", "drip", "ha", "knock", "hop", "choo", "it"):
             yield f"{wrong!r} twice"
-    for wrong in re.findall(r" [,.!?;:]|[,;:][^\s\"\d]|[!?][A-Za-z]|\.{4,}|,,|,\.|[.,]\s*[.,]", story):
+    for wrong in re.findall(r" [,.!?;:]|[,;:][^\s\"\d]|[!?][A-Za-z]|,,|,\.|,\s*[.,]|\.\s+[.,]|\.{4,}|(?<!\.)\.\.(?!\.)", story):
         yield f"punctuation {wrong!r}"
     for wrong in re.findall(r"(?:^|\n|[.?!] |[.,] \"|[.!?]\" \")[a-z]\w*", story):
         if not re.match(r', "', wrong):

@@ -38,7 +38,14 @@ LIMBS = {
     "child": {"hand": "hand", "hands": "hands", "foot": "foot", "feet": "feet"},
     "animal": {"hand": "paw", "hands": "paws", "foot": "paw", "feet": "paws"},
     "bird": {"hand": "wing", "hands": "wings", "foot": "foot", "feet": "feet"},
+    "hoofed": {"hand": "hoof", "hands": "hooves", "foot": "hoof", "feet": "hooves"},
+    "swimmer": {"hand": "fin", "hands": "fins", "foot": "fin", "feet": "fins"},
+    "crawler": {"hand": "leg", "hands": "legs", "foot": "foot", "feet": "feet"},
 }
+
+
+SPEAKER = r"(?:(?:said|asked|called|cried|whispered) |(?:he|she|[A-Z][a-z.]+(?: [A-Z]\w+)?) (?:said|asked|called|cried|whispered)\b)"
+RELATIVES = "Mom|Mama|Mother|Dad|Papa|Father|Grandma|Granny|Nana|Grandpa|Grandad"
 
 
 class TemplateError(Exception):
@@ -130,7 +137,8 @@ class Character:
         else:
             names = lists["animal_girls" if self.gender == 0 else "animal_boys"]
         human = names not in (lists["animal_girls"], lists["animal_boys"])
-        self.limbs = "child" if human else "bird" if kind in lists["birds"] else "animal"
+        limbs = (limbs for limbs in ("bird", "hoofed", "swimmer", "crawler") if kind in lists[limbs])
+        self.limbs = "child" if human else next(limbs, "animal")
         self.name = rng.choice([name for name in names if name not in taken])
 
 
@@ -206,7 +214,16 @@ def polish(text):
     vowel = r"(?=(?!one\b|once\b|uni|use|eu)[aeiouAEIOU]|hour|honest)"
     text = re.sub(rf"\b([Aa])n? {vowel}", r"\1n ", text)
     text = re.sub(rf"\b([Aa])n (?!{vowel})", r"\1 ", text)
+    text = re.sub(r'([.!?]")\.', r"\1", text)
+    text = re.sub(r'([a-z])"\.', r'\1."', text)
+    text = re.sub(rf'\." (?={SPEAKER})', '," ', text)
+    text = re.sub(rf"\b((?:his|her|my|your|our|their|old|a|the|\w+'s) )({RELATIVES})\b", lower, text)
     return re.sub(r'(^|\n|[.!?] |\." )([a-z])', lambda m: m[1] + m[2].upper(), text)
+
+
+def lower(match):
+    """`her Mom` to `her mom`."""
+    return match[1] + match[2].lower()
 
 
 class Template:
