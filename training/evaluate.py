@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from model import GPT2, Config
+from model import Config, make_model
 
 
 def load_ids(path, device="cpu"):
@@ -32,7 +32,7 @@ def load_model(path, device="cpu"):
 
         return read_gguf(path).to(device)
     state = torch.load(path, map_location=device)
-    model = GPT2(Config(**state["config"])).to(device)
+    model = make_model(Config(**state["config"])).to(device)
     model.load_state_dict(state["model"])
     return model.eval()
 

@@ -1,6 +1,6 @@
-"""GPT-2 models as GGUF files, tokenizer inside.
+"""GPT-2 and Llama models as GGUF files, tokenizer inside.
 
-Keys, names and types are those that llama.cpp's converter writes for a GPT-2: in a q8_0 file the
+Keys, names and types are those that llama.cpp's converter writes: in a q8_0 file the
 position embedding and all vectors stay float32.
 """
 
@@ -8,7 +8,7 @@ import gguf
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from model import GPT2, HEAD_SIZE, Config
+from model import HEAD_SIZE, RMS_EPSILON, ROPE_BASE, Config, make_model
 
 GGUF_NAMES = {
     "wte": "token_embd",
@@ -25,29 +25,37 @@ KEPT_FLOAT = ("position_embd.weight",)
 
 
 def gguf_name(name):
-    """`h.3.mlp.c_fc.weight` -> `blk.3.ffn_up.weight`."""
+    """`h.3.mlp.c_fc.weight` -> `blk.3.ffn_up.weight`; Llama's modules bear GGUF's names."""
     module, kind = name.rsplit(".", 1)
     if module.startswith("h."):
         _, layer, module = module.split(".", 2)
-        return f"blk.{layer}.{GGUF_NAMES[module]}.{kind}"
-    return f"{GGUF_NAMES[module]}.{kind}"
+        return f"blk.{layer}.{GGUF_NAMES.get(module, module)}.{kind}"
+    return f"{GGUF_NAMES.get(module, module)}.{kind}"
 
 
 def write_gguf(path, config, weights, tokens, merges, quantised):
     q8_0 = gguf.GGMLQuantizationType.Q8_0
-    writer = gguf.GGUFWriter(path, "gpt2")
+    writer = gguf.GGUFWriter(path, config.architecture)
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name("Tales")
-    writer.add_description("GPT-2 trained from scratch on public-domain children's stories")
+    writer.add_description("Trained from scratch on short stories for children")
     writer.add_license("mit")
     writer.add_languages(["en"])
     writer.add_tags(["text-generation"])
     writer.add_block_count(config.layers)
     writer.add_context_length(config.context)
     writer.add_embedding_length(config.channels)
-    writer.add_feed_forward_length(4 * config.channels)
     writer.add_head_count(config.channels // HEAD_SIZE)
-    writer.add_layer_norm_eps(1e-5)
+    if config.architecture == "llama":
+        writer.add_feed_forward_length(config.inner)
+        writer.add_head_count_kv(config.kv_heads)
+        writer.add_layer_norm_rms_eps(RMS_EPSILON)
+        writer.add_rope_dimension_count(HEAD_SIZE)
+        writer.add_rope_freq_base(ROPE_BASE)
+        writer.add_vocab_size(config.vocabulary)
+    else:
+        writer.add_feed_forward_length(4 * config.channels)
+        writer.add_layer_norm_eps(1e-5)
     writer.add_file_type(
         gguf.LlamaFileType.MOSTLY_Q8_0 if quantised else gguf.LlamaFileType.ALL_F32
     )
@@ -81,14 +89,19 @@ def read_gguf(path):
     def value(key):
         return reader.get_field(key).contents()
 
+    architecture = value("general.architecture")
     config = Config(
-        layers=value("gpt2.block_count"),
-        channels=value("gpt2.embedding_length"),
-        context=value("gpt2.context_length"),
+        layers=value(f"{architecture}.block_count"),
+        channels=value(f"{architecture}.embedding_length"),
+        context=value(f"{architecture}.context_length"),
         vocabulary=len(value("tokenizer.ggml.tokens")),
+        architecture=architecture,
     )
+    if architecture == "llama":
+        config.kv_heads = value("llama.attention.head_count_kv")
+        config.inner = value("llama.feed_forward_length")
     tensors = {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in reader.tensors}
-    model = GPT2(config)
+    model = make_model(config)
     model.load_state_dict(
         {name: torch.from_numpy(tensors[gguf_name(name)].copy()) for name in model.state_dict()}
     )

@@ -4,11 +4,11 @@ Byte-level BPE with GPT-2's split pattern and GPT-2's order of ids: the 256 byte
 each merge in the order of its rank, `<|endoftext|>` last. Any text can be encoded; none needs an
 unknown id.
 
-    python tokenize_corpus.py CORPUS_DIR DATA_DIR
+    python tokenize_corpus.py CORPUS_DIR DATA_DIR [--texts train …] [--learn-from train]
 
-reads CORPUS_DIR/{train,valid,extra_novels}.txt.xz (documents end with a line `<|endoftext|>`) and
-writes DATA_DIR/tokenizer.json, DATA_DIR/{train,valid,extra_novels}.bin (ids as little-endian
-uint16) and DATA_DIR/corpus.json (bytes and tokens of each file).
+reads CORPUS_DIR/NAME.txt.xz for each name of --texts (documents end with a line `<|endoftext|>`)
+and writes DATA_DIR/tokenizer.json, trained on those of --learn-from, DATA_DIR/NAME.bin (ids as
+little-endian uint16) and DATA_DIR/corpus.json (bytes and tokens of each file).
 """
 
 import argparse
@@ -21,7 +21,6 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 END_OF_TEXT = "<|endoftext|>"
 VOCABULARY = 4096
-FILES = ("train", "valid", "extra_novels")
 
 
 def read_documents(path):
@@ -51,11 +50,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus", type=Path)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--texts", nargs="+", default=["train", "valid", "extra_novels"])
+    parser.add_argument("--learn-from", nargs="+", default=["train"])
     args = parser.parse_args()
     args.data.mkdir(parents=True, exist_ok=True)
 
-    documents = {name: read_documents(args.corpus / f"{name}.txt.xz") for name in FILES}
-    tokenizer = train_tokenizer(documents["train"])
+    documents = {name: read_documents(args.corpus / f"{name}.txt.xz") for name in args.texts}
+    tokenizer = train_tokenizer([d for name in args.learn_from for d in documents[name]])
     tokenizer.save(str(args.data / "tokenizer.json"))
 
     sizes = {}

@@ -1,4 +1,4 @@
-"""Trains a GPT-2 on tokenised text.
+"""Trains a GPT-2 or a Llama on tokenised text.
 
     python train.py DATA_DIR OUT_DIR [settings]
     python train.py DATA_DIR OUT_DIR [settings] --resume
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from evaluate import bits_per_byte, load_ids, load_model, total_nats
-from model import GPT2, Config
+from model import Config, make_model
 from muon import Muon
 
 
@@ -34,6 +34,10 @@ def parse_arguments():
         default=["train", "extra_novels"],
         help="names of the .bin files to train on",
     )
+    parser.add_argument("--validate", default="valid", help="name of the .bin file to validate on")
+    parser.add_argument("--architecture", choices=("gpt2", "llama"), default="gpt2")
+    parser.add_argument("--kv-heads", type=int, default=0, help="Llama's; 0: as many as heads")
+    parser.add_argument("--inner", type=int, default=0, help="Llama's MLP; 0: 8/3 of --channels")
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--channels", type=int, default=320)
     parser.add_argument("--context", type=int, default=1024)
@@ -56,6 +60,7 @@ def parse_arguments():
         default=0.5,
         help="share of documents that begin a window, each epoch",
     )
+    parser.add_argument("--init", type=Path, help="checkpoint whose weights to begin with")
     parser.add_argument("--teacher", type=Path, help="checkpoint to distil from")
     parser.add_argument(
         "--teacher-weight", type=float, default=0.8, help="share of the teacher in the loss"
@@ -134,7 +139,7 @@ def make_optimizers(model, args):
     vectors = [p for p in model.parameters() if p.dim() == 1]
     groups = [
         group([model.wte.weight], args.weight_decay),
-        group([model.wpe.weight, *vectors], 0.0),
+        group([*(p for name, p in model.named_parameters() if name == "wpe.weight"), *vectors], 0.0),
     ]
     muon = []
     if args.optimizer == "muon":
@@ -196,8 +201,8 @@ def mixed_precision(args):
 
 def make_validation(model, args):
     """A function that gives the model's bits per byte on the validation text."""
-    ids = load_ids(args.data / "valid.bin", args.device)
-    bytes = json.loads((args.data / "corpus.json").read_text())["valid"]["bytes"]
+    ids = load_ids(args.data / f"{args.validate}.bin", args.device)
+    bytes = json.loads((args.data / "corpus.json").read_text())[args.validate]["bytes"]
 
     def validate():
         model.eval()
@@ -224,11 +229,21 @@ def main():
     torch.manual_seed(args.seed)
     torch.set_float32_matmul_precision("high")
 
-    config = Config(args.layers, args.channels, args.context, dropout=args.dropout)
+    config = Config(
+        args.layers,
+        args.channels,
+        args.context,
+        dropout=args.dropout,
+        architecture=args.architecture,
+        kv_heads=args.kv_heads,
+        inner=args.inner,
+    )
     texts = [load_ids(args.data / f"{name}.bin", args.device) for name in args.texts]
     windows = Windows(torch.cat(texts), config.vocabulary - 1, args)
     steps = int(args.tokens / (args.batch * args.context))
-    model = GPT2(config).to(args.device)
+    model = make_model(config).to(args.device)
+    if args.init:
+        model.load_state_dict(torch.load(args.init, map_location=args.device)["model"])
     optimizers = make_optimizers(model, args)
     backward, validate = make_backward(model, windows, args), make_validation(model, args)
 
