@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 END_OF_TEXT = "<|endoftext|>"
-HELD_OUT = 16
+HELD_OUT = 18
 PRONOUNS = {
     "he": ("she", "he"),
     "him": ("her", "him"),
