@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from evaluate import load_model
 from gguf_file import write_gguf
-from model import HEAD_SIZE
+from model import HEAD_SIZE, RMS_EPSILON, ROPE_BASE
 
 END_OF_TEXT = "<|endoftext|>"
 LINEAR = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
@@ -34,13 +34,25 @@ def read_tokenizer(path):
     return tokens, merges
 
 
-def write_hugging_face(folder, config, weights, tokens, merges, tokenizer_json):
-    folder.mkdir(parents=True, exist_ok=True)
-    end_of_text = len(tokens) - 1
-    settings = {
+LLAMA_NAMES = {
+    "wte": "embed_tokens",
+    "output_norm": "norm",
+    "attn_norm": "input_layernorm",
+    "ffn_norm": "post_attention_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+
+
+def gpt2_settings(config):
+    return {
         "architectures": ["GPT2LMHeadModel"],
         "model_type": "gpt2",
-        "vocab_size": len(tokens),
         "n_positions": config.context,
         "n_ctx": config.context,
         "n_embd": config.channels,
@@ -51,6 +63,49 @@ def write_hugging_face(folder, config, weights, tokens, merges, tokenizer_json):
         "resid_pdrop": config.dropout,
         "embd_pdrop": config.dropout,
         "attn_pdrop": config.dropout,
+    }
+
+
+def llama_settings(config):
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "max_position_embeddings": config.context,
+        "hidden_size": config.channels,
+        "intermediate_size": config.inner,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.channels // HEAD_SIZE,
+        "num_key_value_heads": config.kv_heads,
+        "head_dim": HEAD_SIZE,
+        "hidden_act": "silu",
+        "rms_norm_eps": RMS_EPSILON,
+        "rope_theta": ROPE_BASE,
+    }
+
+
+def gpt2_tensor(name, w):
+    return f"transformer.{name}", np.ascontiguousarray(w.T) if name.endswith(LINEAR) else w
+
+
+def llama_tensor(name, w):
+    """Hugging Face turns the halves of a head, not its adjacent pairs: rows change their places."""
+    *layer, module, kind = name.split(".")
+    if module in ("attn_q", "attn_k"):
+        w = w.reshape(-1, HEAD_SIZE // 2, 2, w.shape[1]).swapaxes(1, 2).reshape(w.shape)
+    layer = ["layers", layer[1]] if layer else []
+    return ".".join(["model", *layer, LLAMA_NAMES[module], kind]), np.ascontiguousarray(w)
+
+
+def write_hugging_face(folder, config, weights, tokens, merges, tokenizer_json):
+    folder.mkdir(parents=True, exist_ok=True)
+    end_of_text = len(tokens) - 1
+    of_architecture, tensor = {
+        "gpt2": (gpt2_settings, gpt2_tensor),
+        "llama": (llama_settings, llama_tensor),
+    }[config.architecture]
+    settings = {
+        **of_architecture(config),
+        "vocab_size": len(tokens),
         "bos_token_id": end_of_text,
         "eos_token_id": end_of_text,
         "tie_word_embeddings": True,
@@ -74,10 +129,7 @@ def write_hugging_face(folder, config, weights, tokens, merges, tokenizer_json):
     merge_lines = ["#version: 0.2", *(" ".join(merge) for merge in merges)]
     (folder / "merges.txt").write_text("\n".join(merge_lines) + "\n")
     (folder / "tokenizer.json").write_text(tokenizer_json.read_text())
-    tensors = {
-        f"transformer.{name}": np.ascontiguousarray(w.T) if name.endswith(LINEAR) else w
-        for name, w in weights.items()
-    }
+    tensors = dict(tensor(name, w) for name, w in weights.items())
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 

@@ -53,7 +53,7 @@ def main():
     for name, digest in SHA256.items():
         path = args.corpus / f"{name}.txt.xz"
         if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            raise SystemExit(f"{path}: not the file that models/README.md describes (sha256 differs)")
+            raise SystemExit(f"{path}: not the file of models/README.md (its sha256 differs)")
         documents = read_documents(path)
         kept = [text for text in map(gentle_part, documents) if text]
         size, left = (sum(len(text) for text in part) for part in (documents, kept))

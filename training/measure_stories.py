@@ -13,6 +13,7 @@ stories to OUT.txt, each ended by a line `<|endoftext|>`, and prints
 """
 
 import argparse
+import itertools
 import math
 import re
 import statistics
@@ -60,9 +61,7 @@ def runs(text, n):
 def shared_8_grams(stories):
     """Mean over ordered pairs of the share of a story's 8-grams that the other one has too."""
     grams = [runs(story, 8) for story in stories]
-    shares = [
-        len(a & b) / len(a) for i, a in enumerate(grams) for j, b in enumerate(grams) if i != j and a
-    ]
+    shares = [len(a & b) / len(a) for a, b in itertools.permutations(grams, 2) if a]
     return statistics.mean(shares)
 
 

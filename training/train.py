@@ -137,9 +137,10 @@ def make_optimizers(model, args):
 
     matrices = [p for p in model.h.parameters() if p.dim() == 2]
     vectors = [p for p in model.parameters() if p.dim() == 1]
+    positions = [model.wpe.weight] if hasattr(model, "wpe") else []
     groups = [
         group([model.wte.weight], args.weight_decay),
-        group([*(p for name, p in model.named_parameters() if name == "wpe.weight"), *vectors], 0.0),
+        group([*positions, *vectors], 0.0),
     ]
     muon = []
     if args.optimizer == "muon":

@@ -21,7 +21,11 @@ SAME_OPENING = 6  # texts may begin with the same OPENING words
 OPENING = 5
 SHARED = 0.08  # of a template's 8-grams may stand in other templates
 FEWEST = 24  # distinct stories of a template
-FIXED_SEX = r"(?i)mother|mom\b|mama|grandma|sister|queen|woman|girl|mrs|father|dad\b|grandpa|brother|king\b|man\b|boy|uncle|king|hen\b|ram\b|mr\.|{(?:mom|dad)"
+DOUBLES = {"that", "had", "very", "so", "round", "tap", "drip", "ha", "knock", "hop", "choo", "it"}
+FIXED_SEX = (
+    r"(?i)mother|mom\b|mama|grandma|sister|queen|woman|girl|mrs|father|dad\b|grandpa|brother|"
+    r"king\b|man\b|boy|uncle|hen\b|ram\b|mr\.|{(?:mom|dad)"
+)
 GRIM = set((HERE.parent / "grim.txt").read_text().split())
 
 
@@ -46,10 +50,11 @@ def problems(story, names):
     for wrong in re.findall(r"\b[Aa] [aeio]\w*|\b[Aa]n [^aeiouhAEIOUH\W]\w*", story):
         if not re.match(r"[Aa] (one|once|eu)", wrong):
             yield f"{wrong!r}"
-    for wrong in re.findall(r"\b(\w+) \1\b", story):
-        if wrong not in ("that", "had", "very", "so", "round", "tap", "drip", "ha", "knock", "hop", "choo", "it"):
+    for wrong in re.findall(r"(?i)\b(\w+) \1\b", story):
+        if wrong.lower() not in ("that", "had", "very", "so", "round", "tap", "drip", "ha", "knock", "hop", "choo", "it"):
             yield f"{wrong!r} twice"
-    for wrong in re.findall(r" [,.!?;:]|[,;:][^\s\"\d]|[!?][A-Za-z]|,,|,\.|,\s*[.,]|\.\s+[.,]|\.{4,}|(?<!\.)\.\.(?!\.)", story):
+    marks = r" [,.!?;:]|[,;:][^\s\"\d]|[!?][A-Za-z]|,,|,\.|,\s*[.,]|\.\s+[.,]|\.{4,}|(?<!\.)\.\.(?!\.)"
+    for wrong in re.findall(marks, story):
         yield f"punctuation {wrong!r}"
     for wrong in re.findall(r"(?:^|\n|[.?!] |[.,] \"|[.!?]\" \")[a-z]\w*", story):
         if not re.match(r', "', wrong):
@@ -96,7 +101,8 @@ def check(templates, words, count):
         if len(stories) < FEWEST:
             found.append(f"{template.name}: {len(stories)} distinct stories")
         wrong = Counter(problem for story in stories for problem in problems(story, names))
-        found += [f"{template.name}: {p} ({n})" for p, n in (wrong + Counter(pronoun_problems(template))).items()]
+        wrong.update(pronoun_problems(template))
+        found += [f"{template.name}: {problem} ({n})" for problem, n in wrong.items()]
         for story in stories:
             made += 1
             opening = words_of(story)[:OPENING]

@@ -44,7 +44,8 @@ LIMBS = {
 }
 
 
-SPEAKER = r"(?:(?:said|asked|called|cried|whispered) |(?:he|she|[A-Z][a-z.]+(?: [A-Z]\w+)?) (?:said|asked|called|cried|whispered)\b)"
+SPOKE = "(?:said|asked|called|cried|whispered)"
+SPEAKER = rf"(?:{SPOKE} |(?:he|she|[A-Z][a-z.]+(?: [A-Z]\w+)?) {SPOKE}\b)"
 RELATIVES = "Mom|Mama|Mother|Dad|Papa|Father|Grandma|Granny|Nana|Grandpa|Grandad"
 
 
@@ -137,7 +138,8 @@ class Character:
         else:
             names = lists["animal_girls" if self.gender == 0 else "animal_boys"]
         human = names not in (lists["animal_girls"], lists["animal_boys"])
-        limbs = (limbs for limbs in ("bird", "hoofed", "swimmer", "crawler") if kind in lists[limbs])
+        lists_of_limbs = ("bird", "hoofed", "swimmer", "crawler")
+        limbs = (name for name in lists_of_limbs if kind in lists[name])
         self.limbs = "child" if human else next(limbs, "animal")
         self.name = rng.choice([name for name in names if name not in taken])
 
@@ -217,7 +219,8 @@ def polish(text):
     text = re.sub(r'([.!?]")\.', r"\1", text)
     text = re.sub(r'([a-z])"\.', r'\1."', text)
     text = re.sub(rf'\." (?={SPEAKER})', '," ', text)
-    text = re.sub(rf"\b((?:his|her|my|your|our|their|old|a|the|\w+'s) )({RELATIVES})\b", lower, text)
+    owner = r"his|her|my|your|our|their|old|a|the|\w+'s"
+    text = re.sub(rf"\b((?:{owner}) )({RELATIVES})\b", lower, text)
     return re.sub(r'(^|\n|[.!?] |\." )([a-z])', lambda m: m[1] + m[2].upper(), text)
 
 
