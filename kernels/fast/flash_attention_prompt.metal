@@ -11,7 +11,7 @@
 using namespace metal;
 #include "parts/simd_width.h"
 
-constant constexpr uint HS = 64;      // host: head size
+constant constexpr uint HS = 64;      // head size
 constant constexpr uint QUERIES = 32; // host: per threadgroup
 constant constexpr uint SHARE = QUERIES / SIMD_WIDTH;
 constant constexpr uint TILE = 32; // keys

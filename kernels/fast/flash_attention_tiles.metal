@@ -13,7 +13,7 @@ using namespace metal;
 #include "parts/matrix_products.h"
 #include "parts/matrix_softmax.h"
 
-constant constexpr uint HS = 64; // host: head size
+constant constexpr uint HS = 64; // head size
 constant constexpr uint VECTORS = HS / 4;
 constant constexpr uint BLOCKS = 4, KEYS = 64;
 constant constexpr uint QUERIES = 16 * BLOCKS, THREADS = 64 * BLOCKS; // host: of a threadgroup
