@@ -219,7 +219,7 @@ def polish(text):
     text = re.sub(r'([.!?]")\.', r"\1", text)
     text = re.sub(r'([a-z])"\.', r'\1."', text)
     text = re.sub(rf'\." (?={SPEAKER})', '," ', text)
-    owner = r"his|her|my|your|our|their|old|a|the|\w+'s"
+    owner = r"his|her|my|your|our|their|old|dear|a|the|\w+'s"
     text = re.sub(rf"\b((?:{owner}) )({RELATIVES})\b", lower, text)
     return re.sub(r'(^|\n|[.!?] |\." )([a-z])', lambda m: m[1] + m[2].upper(), text)
 
