@@ -1,0 +1,206 @@
+"""Which kernels are chosen, and why: the table of src/ops/choose.c, asked about machines by name, and what
+`metal-llm explain` makes of it."""
+
+import ctypes
+import re
+import subprocess
+
+import numpy
+import pytest
+
+import library as library_module
+import llm
+import models
+from library import COMMAND, ROOT
+from models import Config
+
+
+class Step(ctypes.Structure):
+    """LLMPlanStep of include/metal_llm.h."""
+
+    _fields_ = [("size", ctypes.c_size_t), ("step", ctypes.c_char_p), ("shape", ctypes.c_char * 64)]
+    _fields_ += [(name, ctypes.c_char_p) for name in ("kernel", "file", "why")]
+    _fields_ += [("calls", ctypes.c_uint32)]
+
+
+class Plan(ctypes.Structure):
+    """LLMPlan of include/metal_llm.h."""
+
+    _fields_ = [("steps", ctypes.POINTER(Step)), ("count", ctypes.c_size_t)]
+    _fields_ += [("tokens", ctypes.c_uint32), ("why", ctypes.c_char_p)]
+
+
+def explain(path, machine, tokens, batch=1, **options):
+    """The steps of a pass as (step, shape, kernel, file, why, calls), in order."""
+    library = library_module.load()
+    library.llm_explain.restype = Plan
+    choices = {name: llm.CHOICES[value] for name, value in options.items()}
+    choices = llm.Options(size=ctypes.sizeof(llm.Options), batch=batch, **choices)
+    machine = machine and machine.encode()
+    plan = llm.checked(library.llm_explain, bytes(path), ctypes.byref(choices), machine, tokens)
+    steps = [plan.steps[i] for i in range(plan.count)]
+    texts = [
+        (*(getattr(step, name).decode() for name in ("step", "shape", "kernel", "file", "why")), step.calls)
+        for step in steps
+    ]
+    library.llm_plan_free(ctypes.byref(plan))
+    return texts
+
+
+CONFIG = Config(layers=3, heads=2, channels=128, context=700, vocabulary=300)
+WIDE = Config(layers=1, heads=18, channels=1152, inner=256, context=20, vocabulary=32)
+OTHER_HEADS = Config(layers=1, heads=2, channels=96, context=100, vocabulary=300)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """model(type, config) → the path of such a model; its weights are zeros."""
+    folder = tmp_path_factory.mktemp("models")
+
+    def write(type, config=CONFIG):
+        path = folder / f"{type}-{config.channels}.gguf"
+        shapes = models.shapes(config).items()
+        if not path.exists():
+            tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in shapes}
+            models.write_gguf(path, config, tensors, type=type)
+        return path
+
+    return write
+
+
+# machine, type, tokens, options, step, kernel
+TABLE = [
+    # products: few rows, and from how many on another way is taken
+    ("cpu", "F32", 1, {}, "QKV", "linear_tile_f32"),
+    ("cpu", "F32", 16, {}, "QKV", "linear_tile_f32"),
+    ("cpu", "F32", 17, {}, "QKV", "matmul"),
+    ("cpu", "F16", 96, {}, "QKV", "linear_tile_f16"),
+    ("cpu", "F16", 97, {}, "QKV", "dequantise_f16"),
+    ("cpu", "Q8_0", 1, {}, "QKV", "integer_linear_q8_0"),
+    ("cpu", "Q8_0", 96, {}, "QKV", "integer_linear_q8_0"),
+    ("cpu", "Q8_0", 97, {}, "QKV", "dequantise_q8_0"),
+    ("cpu-vnni", "Q8_0", 8, {}, "QKV", "integer_linear_q8_0"),
+    ("cpu-vnni", "Q8_0", 9, {}, "QKV", "integer_matmul_q8_0"),
+    ("cpu-vnni", "Q8_0", 200, {}, "QKV", "integer_matmul_q8_0"),
+    ("cpu-vnni", "Q8_0", 200, {"integer_products": "off"}, "QKV", "dequantise_q8_0"),
+    ("cpu-vnni", "Q5_1", 9, {}, "QKV", "linear_q5_1"),
+    ("m1", "Q8_0", 1, {}, "QKV", "linear_q8_0"),
+    ("m1", "Q8_0", 33, {}, "QKV", "dequantise_q8_0"),
+    ("m1", "F16", 32, {}, "down", "linear_f16"),
+    ("m1", "F16", 33, {}, "QKV", "matmul"),
+    # the output is never unpacked as a whole
+    ("cpu", "Q5_1", 200, {}, "logits", "linear_q5_1"),
+    # blocks become halves where that is faster
+    ("h200", "Q8_0", 1, {}, "QKV", "norm_linear_f16"),
+    ("h200", "Q8_0", 1, {"weights": "stored"}, "QKV", "linear_q8_0"),
+    # fused decoding
+    ("h200", "F32", 1, {}, "projection", "linear_residual_f32"),
+    ("h200", "F32", 1, {"fusion": "off"}, "projection", "linear_f32"),
+    ("cpu", "F32", 1, {"fusion": "on"}, "attention", "decode_attention_hs64_f32"),
+    ("h200", "F16", 1, {"cache": "f16"}, "attention", "decode_attention_hs64_f16"),
+    # attention of a prompt
+    ("cpu", "F32", 63, {}, "attention", "flash_attention_hs64_f32"),
+    ("cpu", "F32", 64, {}, "attention", "flash_attention_prompt_f32"),
+    ("m1", "F32", 64, {}, "attention", "flash_attention_hs64_f32"),
+    ("h200", "F16", 64, {}, "attention", "flash_attention_tiles_halves_f32"),
+    ("h200", "F16", 64, {"attention": "naive"}, "scores", "attention_scores_f32"),
+    ("h200", "F16", 64, {}, "addition, norm", "residual_layernorm_f16"),
+    ("cpu", "F32", 20, {}, "gelu", "bias_gelu"),
+    ("cpu", "F32", 10, {}, "gelu", "gelu_forward"),
+]
+
+
+@pytest.mark.parametrize("machine, type, tokens, options, step, kernel", TABLE)
+def test_choices(machine, type, tokens, options, step, kernel, model):
+    steps = explain(model(type), machine, tokens, **options)
+    assert kernel in [line[2] for line in steps if line[0] == step]
+
+
+@pytest.mark.parametrize(
+    "batch, kernels",
+    [
+        (2, {"norm_linear_batch", "linear_batch_residual_8", "norm_linear_batch_gelu"}),
+        (8, {"norm_linear_batch", "linear_batch_residual_8"}),
+        (9, {"layernorm_forward_f16", "linear_batch_16", "linear_batch_gelu_16"}),
+        (17, {"linear_batch_32", "linear_batch_residual_16", "decode_attention_hs64_halves_f32"}),
+        (257, {"matmul", "residual_layernorm_f16"}),
+    ],
+)
+def test_batches(batch, kernels, model):
+    """Tokens of several rows, all weights in halves."""
+    assert kernels <= {line[2] for line in explain(model("F16"), "h200", 1, batch)}
+
+
+def test_shapes_of_models(model):
+    kernels = lambda *case: {line[2] for line in explain(*case)}
+    assert "norm_linear_wide_f16" in kernels(model("F16", WIDE), "h200", 1)
+    assert "flash_attention_f32" in kernels(model("F16", OTHER_HEADS), "h200", 64)
+    assert "norm_linear_f16" not in kernels(model("F16", OTHER_HEADS), "h200", 1)
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 200])
+@pytest.mark.parametrize("machine", ["cpu", "cpu-vnni", "simt", "m1", "h200"])
+def test_every_step_is_explained(machine, tokens, model):
+    """By a sentence, and by a kernel that is there, in its file."""
+    table = library_module.kernel_table(library_module.load())
+    for type in ("F32", "F16", "Q4_0"):
+        for step, shape, kernel, file, why, calls in explain(model(type), machine, tokens):
+            assert step and shape and why[0].isalnum() and len(why) > 10
+            if kernel != "matmul":
+                assert table[kernel].file.decode() == file
+            assert calls >= 1
+
+
+def test_the_layers_are_counted(model):
+    calls = {line[0]: line[5] for line in explain(model("F32"), "h200", 1)}
+    assert calls["QKV"] == calls["attention"] == calls["down"] == CONFIG.layers
+    assert calls["embedding"] == calls["logits"] == calls["sampling"] == calls["step"] == 1
+
+
+# --- the command ---
+
+
+def run(*arguments):
+    return subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True)
+
+
+def test_the_table(model):
+    done = run("explain", model("Q8_0"), "-p", 200, "--facts", "cpu-vnni")
+    assert done.returncode == 0 and done.stderr == ""
+    prompt, decode = done.stdout.split("A token that is decoded")
+    assert prompt.startswith("A prompt of 200 tokens: ")
+    line = next(line for line in prompt.splitlines() if " QKV " in line)
+    assert re.match(r" +3  QKV +T=200 K=128 N=384 +integer_matmul_q8_0 +integer_matmul.metal +\w", line)
+    assert "integer_linear_q8_0" in decode and "integer_matmul_q8_0" not in decode
+
+
+def test_a_prompt_of_several_passes(model):
+    out = run("explain", model("F32"), "-p", 600, "--facts", "cpu").stdout
+    assert out.startswith("A prompt of 600 tokens, in passes of 300: ")
+
+
+def test_the_profile_names_the_same_kernels():
+    """Of a short prompt and some decoding, on the device that is here."""
+    path, options = ROOT / "models" / "tales.gguf", ["--device", "cpu"]
+    ran = run("run", "-m", path, "Once upon a time", "-n", 3, "--temp", 0, "--profile", *options)
+    rows = ran.stderr[ran.stderr.index("kernel ") :].splitlines()[1:-1]
+    count = len(run("tokenize", "-m", path, "Once upon a time").stdout.split())
+    plans = run("explain", path, "-p", count, *options).stdout
+    explained = {line.split("  ")[-3].strip() for line in re.sub(" {2,}", "  ", plans).splitlines() if line[:5].strip().isdigit()}
+    assert {row.split()[0] for row in rows} == explained
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--facts", "z80"], "unknown machine 'z80'; use cpu, cpu-vnni, simt, m1 or h200"),
+        (["--facts", "m1", "--device", "cpu"], "--facts are of a machine, leave out --device"),
+        (["--facts", "m1", "-p", 701], "701 tokens"),
+        (["--facts", "m1", "--batch", 1025], "1024"),
+        (["--facts", "cpu", "--fusion", "on"], "fused kernels are for"),
+    ],
+)
+def test_refused(arguments, message, model):
+    done = run("explain", model("Q8_0"), *arguments)
+    assert done.returncode != 0 and done.stdout == ""
+    assert message in done.stderr and len(done.stderr.splitlines()) == 1
