@@ -216,8 +216,8 @@ static int unknown_source(const Verb *verb, const char *name) {
     for (size_t i = 0; i < COUNT(sources); i++)
         names[i] = sources[i].name;
     const char *close = suggest(name, names, COUNT(sources));
-    return usage_error(verb, "there is no model '%s' to fetch%s%s", name,
-                       close ? "; did you mean " : "", close ? close : "");
+    return usage_error(verb, "there is no model '%s' to fetch%s%s%s", name,
+                       close ? "; did you mean " : "", close ? close : "", close ? "?" : "");
 }
 
 int verb_get(Arguments *arguments) {

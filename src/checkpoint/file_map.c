@@ -7,6 +7,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What a clone has in place of large files where Git LFS is not installed. */
+static bool check_contents(const FileMap *map, const char *path, LLMError *error) {
+    static const char pointer[] = "version https://git-lfs.github.com/spec/";
+    size_t size = strlen(pointer);
+    if (map->size < size || memcmp(map->data, pointer, size) != 0) return true;
+    return error_set(error, LLM_ERROR_FORMAT,
+                     "%s: a Git LFS pointer, which stands for the file itself; run `git lfs pull` "
+                     "in its folder",
+                     path);
+}
+
 static bool map_descriptor(FileMap *map, int descriptor, const char *path, LLMError *error) {
     struct stat status;
     if (fstat(descriptor, &status) != 0)
@@ -21,7 +32,7 @@ static bool map_descriptor(FileMap *map, int descriptor, const char *path, LLMEr
         return error_set(error, LLM_ERROR_FILE, "%s: cannot be mapped into memory: %s", path,
                          strerror(errno));
     map->data = data;
-    return true;
+    return check_contents(map, path, error);
 }
 
 bool file_map_open(FileMap *map, const char *path, LLMError *error) {
@@ -31,6 +42,7 @@ bool file_map_open(FileMap *map, const char *path, LLMError *error) {
     if (descriptor < 0)
         return error_set(error, LLM_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
     bool mapped = map_descriptor(map, descriptor, path, error);
+    if (!mapped) file_map_close(map);
     close(descriptor);
     return mapped;
 }

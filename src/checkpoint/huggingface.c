@@ -2,6 +2,7 @@
  * index, and the tokenizer's files. */
 #include "huggingface.h"
 
+#include "folder_hint.h"
 #include "json.h"
 #include "loader.h"
 #include "safetensors.h"
@@ -275,19 +276,6 @@ static bool load_weights(Checkpoint *checkpoint, const char *folder, LLMError *e
 
 /* --- the whole folder --- */
 
-/* Whether the tokenizer is there only in a form that is not opened. */
-static bool name_other_tokenizer(const char *folder, LLMError *error) {
-    static const char *const files[] = {"tokenizer.model", "spiece.model", "vocab.txt"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (exists(folder, files[i]))
-            return error_set(error, LLM_ERROR_FORMAT,
-                             "%s: the tokenizer is only there as %s, which is not opened; make "
-                             "tokenizer.json of it with transformers' AutoTokenizer and "
-                             "save_pretrained",
-                             folder, files[i]);
-    return true;
-}
-
 static bool load_tokenizer(Checkpoint *checkpoint, const char *folder, LLMError *error) {
     uint32_t vocabulary = 0; /* the ids that the tokenizer has, where the model does not say */
     LLMError problem = {0};
@@ -296,7 +284,7 @@ static bool load_tokenizer(Checkpoint *checkpoint, const char *folder, LLMError 
     if (exists(folder, "tokenizer.json") || exists(folder, "vocab.json"))
         tokenizer = tokenizer_open_folder(folder, vocabulary, &problem);
     else
-        name_other_tokenizer(folder, &problem);
+        folder_refuse_tokenizer(folder, &problem);
     return checkpoint_set_tokenizer(checkpoint, tokenizer, &problem, error);
 }
 
@@ -325,11 +313,9 @@ static bool load_vocabulary(Checkpoint *checkpoint, const char *folder, LLMError
 bool huggingface_load(Checkpoint *checkpoint, const char *folder, bool tensors, LLMError *error) {
     checkpoint->format = "Hugging Face";
     checkpoint->naming = HUGGINGFACE_NAMES;
-    if (tensors && !exists(folder, "config.json"))
-        return error_set(error, LLM_ERROR_FILE,
-                         "%s: there is no config.json in this folder; give the folder of a Hugging "
-                         "Face model",
-                         folder);
+    bool has_tokenizer = exists(folder, "tokenizer.json") || exists(folder, "vocab.json");
+    if (!exists(folder, "config.json") && (tensors || !has_tokenizer))
+        return folder_refuse(folder, error);
     bool loaded = tensors ? load_model(checkpoint, folder, error)
                           : load_vocabulary(checkpoint, folder, error);
     return loaded && read_name(checkpoint, folder, error) &&

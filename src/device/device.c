@@ -59,7 +59,7 @@ static Device *open_best(const DeviceOptions *options, LLMError *error) {
     LLMStatus status = LLM_OK;
     for (size_t i = 0; i < target_count; i++) {
         LLMError reason = {0};
-        if (targets[i]->only_by_name) continue;
+        if (targets[i]->only_by_name || (options->kernels && !targets[i]->compiles)) continue;
         Device *device = open_target(targets[i], options, &reason);
         if (device) return device;
         status = reason.status;
@@ -67,7 +67,13 @@ static Device *open_best(const DeviceOptions *options, LLMError *error) {
             used += (size_t)snprintf(reasons + used, sizeof reasons - used, "%s%s: %s",
                                      used ? "; " : "", targets[i]->name, reason.message);
     }
-    error_set(error, status, "%s", reasons);
+    if (options->kernels)
+        error_set(error, LLM_ERROR_ARGUMENT,
+                  "a folder of kernels needs a GPU, which compiles them, and none opens here (%s); "
+                  "without one, edit kernels/ and run make",
+                  reasons);
+    else
+        error_set(error, status, "%s", reasons);
     return NULL;
 }
 
