@@ -12,22 +12,8 @@ import library as library_module
 import llm
 import models
 from library import COMMAND, ROOT
+from llm import Plan
 from models import Config
-
-
-class Step(ctypes.Structure):
-    """LLMPlanStep of include/metal_llm.h."""
-
-    _fields_ = [("size", ctypes.c_size_t), ("step", ctypes.c_char_p), ("shape", ctypes.c_char * 64)]
-    _fields_ += [(name, ctypes.c_char_p) for name in ("kernel", "file", "why")]
-    _fields_ += [("calls", ctypes.c_uint32)]
-
-
-class Plan(ctypes.Structure):
-    """LLMPlan of include/metal_llm.h."""
-
-    _fields_ = [("steps", ctypes.POINTER(Step)), ("count", ctypes.c_size_t)]
-    _fields_ += [("tokens", ctypes.c_uint32), ("why", ctypes.c_char_p)]
 
 
 def explain(path, machine, tokens, batch=1, **options):

@@ -15,7 +15,7 @@ import pytest
 import llm
 import models
 from library import BUILD, ROOT, Error, Tokens
-from llm import LLM, Generation, Options
+from llm import LLM, Generation, Options, Plan
 from models import Config
 from toolchain import clangxx
 
@@ -70,12 +70,15 @@ def calls(model, path):
         "llm_losses": (None, [handle, byref(tokens), floats, byref(error)]),
         "llm_timings": (c_size_t, [handle, byref(timings)]),
         "llm_timings_reset": (None, [handle]),
+        "llm_explain": (Plan, [c_char_p(path), byref(options), c_char_p(b"h200"), c_uint32(5), byref(error)]),
+        "llm_plan_free": (None, [byref(Plan())]),
         "llm_version": (c_char_p, []),
     }  # fmt: skip
 
 
 FUNCTIONS = re.findall(r"^(?:\w+ )+\*?(llm_\w+)\(", re.sub(r"static inline.*?\n}", "", HEADER, flags=re.S), re.M)
 OPTIONAL = {("llm_pipeline_open", 1), ("llm_generate", 3), ("llm_generate_batch", 4)}  # options, generation
+OPTIONAL |= {("llm_explain", 1), ("llm_explain", 2)}  # options, machine
 
 
 def is_pointer(argument):
@@ -100,7 +103,7 @@ def called(model, path, name, null=None, failed=False):
 
 
 def is_nothing(result):
-    return not (result.count or result.ids if isinstance(result, Tokens) else result)
+    return not (result.count if isinstance(result, (Tokens, Plan)) else result)
 
 
 def test_every_function_is_called(model, checkpoint):
@@ -126,6 +129,8 @@ def test_null(model, checkpoint, name, failed):
             assert not error.status
         if name == "llm_pipeline_open":
             model.library.llm_pipeline_close(c_void_p(result))
+        if name == "llm_explain":
+            model.library.llm_plan_free(byref(result))
     assert len(model.generate([1, 2], 3, ignore_end=True)) == 3  # as good as before
 
 

@@ -1365,4 +1365,4 @@ def test_other_tokenizers_are_named(name, tmp_path):
     command = [library_module.COMMAND, "tokenize", tmp_path, "a"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode != 0 and result.stdout == ""
-    assert f"only there as {name}, which is not opened" in result.stderr
+    assert f"only there as {name} (" in result.stderr and "which is not opened" in result.stderr

@@ -78,6 +78,21 @@ class Info(ctypes.Structure):
     ]
 
 
+class PlanStep(ctypes.Structure):
+    """LLMPlanStep of include/metal_llm.h."""
+
+    _fields_ = [("size", ctypes.c_size_t), ("step", ctypes.c_char_p), ("shape", ctypes.c_char * 64)]
+    _fields_ += [(name, ctypes.c_char_p) for name in ("kernel", "file", "why")]
+    _fields_ += [("calls", ctypes.c_uint32)]
+
+
+class Plan(ctypes.Structure):
+    """LLMPlan of include/metal_llm.h."""
+
+    _fields_ = [("steps", ctypes.POINTER(PlanStep)), ("count", ctypes.c_size_t)]
+    _fields_ += [("tokens", ctypes.c_uint32), ("why", ctypes.c_char_p)]
+
+
 class Failure(Exception):
     """An LLMError: its status and its one line."""
 
