@@ -43,6 +43,7 @@ static size_t before_stop(TextStream *stream) {
 }
 
 static bool append(TextStream *stream, const char *bytes, size_t size) {
+    if (size == 0) return true;
     if (size > stream->capacity - stream->count) {
         size_t capacity = 2 * stream->capacity + size + 64;
         char *waiting = realloc(stream->waiting, capacity);

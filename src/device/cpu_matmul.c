@@ -82,16 +82,20 @@ static void *open_alone(const char *path) {
  * `environ` is another list: setenv would free what another thread is reading. What the user has
  * set comes first in it and counts. */
 static void *open_with(const char *path, const char *core_type) {
-    static char type[64] = "OPENBLAS_CORETYPE=", threads[] = "OPENBLAS_NUM_THREADS=1";
+    static char type[64], threads[] = "OPENBLAS_NUM_THREADS=1";
+    static char **newest; /* the lists stay, since another thread may have one */
     char **before = environ;
     size_t count = 0;
     while (before && before[count])
         count++;
-    char **list = calloc(count + 3, sizeof *list); /* stays: another thread may have it */
+    char **list = calloc(count + 4, sizeof *list);
     if (!list) return NULL;
+    list[count + 3] = (char *)newest; /* behind the list's end */
+    newest = list;
     if (count) memcpy(list, before, count * sizeof *list);
     list[count] = threads;
-    if (core_type) list[count + 1] = strcat(type, core_type);
+    snprintf(type, sizeof type, "OPENBLAS_CORETYPE=%s", core_type ? core_type : "");
+    if (core_type) list[count + 1] = type;
     environ = list;
     void *opened = open_alone(path);
     if (environ == list) environ = before;
