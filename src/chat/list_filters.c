@@ -131,10 +131,15 @@ static List *copy_of(Jinja *jinja, const List *items) {
     return copy;
 }
 
-/* By one attribute, or by several with commas between. */
+/* By one attribute, or by several with commas between: a list, since two undefined values are
+ * equal in a list, but have no order by themselves. */
 static Value sort_key(Jinja *jinja, Value item, Value attribute, bool case_matters) {
-    if (attribute.kind != VALUE_TEXT) return key_of(jinja, item, attribute, case_matters);
     List *parts = jinja_list(jinja);
+    if (attribute.kind == VALUE_INTEGER) return key_of(jinja, item, attribute, case_matters);
+    if (attribute.kind != VALUE_TEXT) {
+        jinja_add(jinja, parts, key_of(jinja, item, attribute, case_matters));
+        return jinja_from_list(VALUE_LIST, parts);
+    }
     Text rest = *attribute.text, comma = jinja_literal(jinja, ",");
     for (bool last = false; !last;) {
         ptrdiff_t found = jinja_find(jinja, rest, comma, 0);

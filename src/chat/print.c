@@ -89,7 +89,9 @@ static void append_any(TextBuilder *builder, Value value) {
         append_number(builder, value);
         return;
     case VALUE_TEXT:
+        if (value.text->safe) jinja_append_string(builder, "Markup(");
         append_quoted(builder, *value.text);
+        if (value.text->safe) jinja_append_string(builder, ")");
         return;
     case VALUE_LIST:
         jinja_append_string(builder, "[");

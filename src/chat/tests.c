@@ -19,7 +19,9 @@ TEST(number, jinja_is_number(subject))
 TEST(string, subject.kind == VALUE_TEXT)
 TEST(mapping, subject.kind == VALUE_MAPPING)
 TEST(iterable, jinja_is_iterable(subject) || subject.kind == VALUE_LOOP)
-TEST(callable, subject.kind >= VALUE_MACRO && subject.kind <= VALUE_METHOD)
+/* An undefined value only fails when it is called. */
+TEST(callable, subject.kind == VALUE_UNDEFINED ||
+                   (subject.kind >= VALUE_MACRO && subject.kind <= VALUE_METHOD))
 TEST(escaped, subject.kind == VALUE_TEXT && subject.text->safe)
 TEST(lower, jinja_is_lower(jinja, jinja_print(jinja, subject)))
 TEST(upper, jinja_is_upper(jinja, jinja_print(jinja, subject)))

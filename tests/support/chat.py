@@ -3,6 +3,7 @@ does it."""
 
 import ctypes
 import datetime
+import functools
 import json
 
 import jinja2
@@ -10,8 +11,6 @@ import jinja2.ext
 import jinja2.sandbox
 
 import library as library_module
-
-SPECIAL = {"bos_token": "<s>", "eos_token": "</s>"}
 
 
 class Input(ctypes.Structure):
@@ -148,15 +147,16 @@ def environment(now=0):
     return result
 
 
-ENVIRONMENT = environment()
+@functools.lru_cache(maxsize=64)
+def compiled(source, now):
+    return environment(now).from_string(source)
 
 
 def reference(source, messages, tools=None, documents=None, add_generation_prompt=False, now=0, **variables):
     """What jinja2 makes of it."""
-    template = (ENVIRONMENT if now == 0 else environment(now)).from_string(source)
     for token in ["bos_token", "eos_token"]:
         if variables.get(token) is None:
             variables.pop(token, None)
-    return template.render(
+    return compiled(source, now).render(
         messages=messages, tools=tools, documents=documents, add_generation_prompt=add_generation_prompt, **variables
     )
