@@ -95,7 +95,7 @@ help:
 	@echo 'make sanitize every kernel through metal-check on 100 random shapes (SHAPES=)'
 	@echo 'make cross-check  metal-check and compute-sanitizer on the same kernels (needs an NVIDIA GPU)'
 	@echo 'make mutate   take out every barrier, guard and initialiser of the kernels: metal-check must notice'
-	@echo 'make fuzz     fuzz the four parsers (SECONDS_EACH=15)'
+	@echo 'make fuzz     fuzz the parsers (SECONDS_EACH=15)'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
 	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
 	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
@@ -192,7 +192,7 @@ SECONDS_EACH ?= 15
 CLANG        := $(subst clang++,clang,$(CLANGXX))
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 PARSERS      := src/error.c src/output_file.c src/tokens.c $(addprefix src/model/,architecture.c gpt2_table.c model_file.c) \
-    $(wildcard src/tokenizer/*.c src/checkpoint/*.c) $(BIND)
+    $(wildcard src/tokenizer/*.c src/checkpoint/*.c src/chat/*.c) $(BIND)
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile | $(BUILD)/kernel_constants.h
 	@mkdir -p $(@D)
@@ -207,7 +207,7 @@ run-fuzz-%: $(BUILD)/fuzz/fuzz_% $(BUILD)/fuzz/seeds
 	@mkdir -p $(BUILD)/fuzz/corpus/$*
 	@echo '  RUN   fuzz_$*, $(SECONDS_EACH) s'
 	@$< -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=4096 -artifact_prefix=$(BUILD)/fuzz/ \
-	    $(BUILD)/fuzz/corpus/$* $$(ls -d tests/fuzz/$* $(BUILD)/fuzz/seeds/$* 2>/dev/null) \
+	    $(addprefix -dict=,$(wildcard tests/fuzz/$*.dict)) $(BUILD)/fuzz/corpus/$* $$(ls -d tests/fuzz/$* $(BUILD)/fuzz/seeds/$* 2>/dev/null) \
 	    2> $(BUILD)/fuzz/$*.log || { cat $(BUILD)/fuzz/$*.log; exit 1; }
 
 fuzz: $(FUZZERS:%=run-fuzz-%)

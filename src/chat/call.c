@@ -122,8 +122,8 @@ static void set_variable(Jinja *jinja, Scope *scope, Text name, Value value) {
     jinja_put(jinja, &scope->variables, jinja_from_text(jinja, name), value);
 }
 
-/* The parameters become variables; those without argument or default are undefined. True if one is
- * called "caller". */
+/* The parameters become variables, undefined where no argument is given. True if one is called
+ * "caller". */
 static bool set_parameters(Jinja *jinja, Scope *scope, const Signature *signature,
                            Arguments *arguments) {
     bool named_caller = false;
@@ -133,13 +133,15 @@ static bool set_parameters(Jinja *jinja, Scope *scope, const Signature *signatur
         named_caller = named_caller || jinja_text_is(name, "caller");
         Value value =
             given < arguments->count ? arguments->positional[given++] : take_named(arguments, name);
-        if (value.kind == VALUE_ABSENT)
-            value = parameter->second ? evaluate(jinja, scope, parameter->second)
-                                      : jinja_undefined(jinja, "parameter '%.*s' was not provided",
-                                                        TEXT_ARGUMENTS(name));
+        bool absent = value.kind == VALUE_ABSENT;
+        if (absent)
+            value =
+                jinja_undefined(jinja, "parameter '%.*s' was not provided", TEXT_ARGUMENTS(name));
         set_variable(jinja, scope, name, value);
+        if (absent && parameter->second)
+            set_variable(jinja, scope, name, evaluate(jinja, scope, parameter->second));
     }
-    arguments->positional += given;
+    if (given > 0) arguments->positional += given;
     arguments->count -= given;
     return named_caller;
 }

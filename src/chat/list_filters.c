@@ -294,7 +294,7 @@ static Value filter_attribute(Jinja *jinja, Value subject, const Arguments *argu
 /* Arguments without the first `count`. */
 static Arguments after(const Arguments *arguments, size_t count) {
     Arguments rest = *arguments;
-    rest.positional += count;
+    if (count > 0) rest.positional += count;
     rest.count -= count;
     return rest;
 }

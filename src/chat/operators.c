@@ -209,7 +209,8 @@ bool jinja_contains(Jinja *jinja, Value container, Value value) {
         return jinja_find(jinja, *container.text, *value.text, 0) != NOT_FOUND;
     }
     if (container.kind == VALUE_MAPPING) return jinja_get(jinja, container.mapping, value) != NULL;
-    if (!jinja_is_iterable(container)) unsuitable(jinja, "in", value, container);
+    if (!jinja_is_iterable(container) && container.kind != VALUE_LOOP)
+        unsuitable(jinja, "in", value, container);
     return list_contains(jinja, jinja_elements(jinja, container), value);
 }
 

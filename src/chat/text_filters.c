@@ -76,7 +76,6 @@ static Value filter_indent(Jinja *jinja, Value subject, const Arguments *argumen
 
 static Value filter_truncate(Jinja *jinja, Value subject, const Arguments *arguments) {
     const Value *argument = arguments->positional;
-    Text text = jinja_want_text(jinja, subject, "what \"truncate\" shortens");
     Text end = argument[2].kind == VALUE_ABSENT ? jinja_literal(jinja, "...")
                                                 : jinja_want_text(jinja, argument[2], "end");
     int64_t length = jinja_want_integer(jinja, argument[0], "length", 255);
@@ -84,7 +83,9 @@ static Value filter_truncate(Jinja *jinja, Value subject, const Arguments *argum
         argument[3].kind == VALUE_NONE ? 5 : jinja_want_integer(jinja, argument[3], "leeway", 5);
     int64_t end_length = (int64_t)jinja_length(jinja, end);
     if (length < end_length || leeway < 0) jinja_fail(jinja, "\"truncate\" has no room");
-    if ((int64_t)jinja_length(jinja, text) <= length + leeway) return subject;
+    int64_t size = jinja_size(jinja, subject);
+    if (size >= 0 && size <= length + leeway) return subject;
+    Text text = jinja_want_text(jinja, subject, "what \"truncate\" shortens");
     Text kept = jinja_part(text, 0, jinja_offset(jinja, text, (size_t)(length - end_length)));
     ptrdiff_t space = jinja_find_last(jinja, kept, jinja_literal(jinja, " "));
     bool cuts_words = jinja_want_boolean(argument[1], false);

@@ -319,8 +319,8 @@ static List *keys(Jinja *jinja, const Mapping *mapping) {
 
 static List *take_rest(Jinja *jinja, List *iterator) {
     List *rest = jinja_list(jinja);
-    *rest = (List){.items = iterator->items + iterator->next,
-                   .count = iterator->count - iterator->next};
+    rest->count = iterator->count - iterator->next;
+    if (rest->count > 0) rest->items = iterator->items + iterator->next;
     iterator->next = iterator->count;
     return rest;
 }
@@ -340,6 +340,8 @@ const List *jinja_elements(Jinja *jinja, Value value) {
         return keys(jinja, value.mapping);
     case VALUE_ITERATOR:
         return take_rest(jinja, value.list);
+    case VALUE_LOOP:
+        jinja_fail(jinja, "going through the variable \"loop\" is not supported");
     default:
         jinja_fail(jinja, "%s has no elements to go through", jinja_kind_name(value));
     }
