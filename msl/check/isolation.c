@@ -67,7 +67,7 @@ static bool allow_reading(scmp_filter_ctx filter) {
 /* abort() sends a signal to the process itself. */
 static bool allow_own_signals(scmp_filter_ctx filter) {
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0;
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)) == 0;
 }
 
 static bool filter_calls(void) {
