@@ -44,6 +44,7 @@ def test_no_circle_of_files():
 
 
 LAYERS = {
+    "chat": {"chat"},
     "ops": {"ops", "device", "checkpoint"},
     "device": {"device"},
     "checkpoint": {"checkpoint", "tokenizer"},
@@ -63,4 +64,6 @@ def test_one_direction(layer):
 def test_files_are_short():
     folders = ("src", "cli", "include")
     sources = [path for folder in folders for path in (ROOT / folder).rglob("*.[ch]")]
-    assert [path for path in sources if len(path.read_text().splitlines()) > 600] == []
+    generated = [path for path in sources if "written by unicode_tables.py" in path.read_text().splitlines()[0]]
+    assert len(generated) == 1
+    assert [path for path in sources if len(path.read_text().splitlines()) > 600] == generated

@@ -62,7 +62,7 @@ def test_frames_are_held_out_whole():
         ("A owl ran.", "A owl"),
         ("Yes , no.", " ,"),
         ('She said, "Come.', "quotes"),
-        ("The the end.", "The the"),
+        ("The the end.", "'The' twice"),
         ("They died.", "grim: died"),
         ("It rained", "no end"),
         ("It was {n}.", "slot"),
