@@ -1,8 +1,9 @@
-"""docs/kernels.md: its numpy against the kernels, its figures against their formulas, its commands run.
+"""docs/kernels.md and docs/kernels/: their numpy against the kernels, their figures against their formulas, their
+commands run; links of all pages.
 
 Each kernel has a numpy function of its own name there, whose parameters are named like the kernel's
 (`in_` for `in`) and which returns what the kernel writes, in that order; the instances of a kernel
-template, name_f32 and name_f16, share one. A weight format is a row of the page's table of formats and a
+template, name_f32 and name_f16, share one. A weight format is a row of the table of formats and a
 function dequantise_<format>.
 """
 
@@ -20,9 +21,11 @@ from device import InOut, Out, simdgroups, threadgroups, threads
 from library import BUILD, ROOT, Parameter, kernel_table
 
 TOLERANCE = 1e-5
-HALF_TOLERANCE = 1.1e-3  # the page's numbers may be rounded to halves, too: one place apart
+HALF_TOLERANCE = 1.1e-3  # the pages' numbers may be rounded to halves, too: one place apart
 TILES_TOLERANCE = 6e-3  # of attention in halves, with scores of ten and more
-PAGE = (ROOT / "docs/kernels.md").read_text()
+FIRST = ROOT / "docs/kernels.md"
+PAGES = {path: path.read_text() for path in [FIRST, *sorted((ROOT / "docs/kernels").glob("*.md"))]}
+PAGE = "\n".join(PAGES.values())
 GPT2 = {"L": 12, "C": 768, "nh": 12, "hs": 64, "inner": 3072, "V": 50257, "context": 1024}
 
 
@@ -30,17 +33,17 @@ def fenced(language):
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.M | re.S)
 
 
-def numpy_of_the_page():
+def numpy_of_the_pages():
     functions = {}
     for code in fenced("python"):
         exec(code, functions)
     return functions
 
 
-NUMPY = numpy_of_the_page()
+NUMPY = numpy_of_the_pages()
 
 
-def formats_of_the_page():
+def formats_of_the_pages():
     """The rows of the table of formats: name → (bytes of a block, weights of a block, its kernels by what
     they are: linear, norm_linear, embedding_forward …)."""
     rows = re.findall(r"^\| `(\w+)` \| (\d+) bytes, (\d+) weights? \|.*$", PAGE, re.M)
@@ -53,7 +56,7 @@ def formats_of_the_page():
     return formats
 
 
-FORMATS = formats_of_the_page()
+FORMATS = formats_of_the_pages()
 
 
 # --- random inputs of each kernel, by the names of its parameters; those of a template as floats ---
@@ -267,7 +270,7 @@ def advance_step(random):
 
 
 def packed(random, format, rows, columns):
-    """A random matrix as the kernels read it, and what it is by the page's numpy."""
+    """A random matrix as the kernels read it, and what it is by the pages' numpy."""
     block, _, kernels = FORMATS[format]
     data = models.quantise(normal(random, rows, columns), format.upper())
     if "dequantise" not in kernels:
@@ -366,7 +369,7 @@ KERNELS = list(launches.kernel_files())
 
 
 def described(kernel):
-    """The name that a kernel has on the page: for an instance of a template, that of the template."""
+    """The name that a kernel has on its page: for an instance of a template, that of the template."""
     return kernel if kernel in NUMPY else re.sub("(_halves)?_f(32|16)$|_(8|16|32)$", "", kernel)
 
 
@@ -381,7 +384,7 @@ def is_half(kernel, parameter):
 
 
 def prepare(kernel, parameters, random):
-    """Grid, the kernel's inputs, the page's function, and its inputs."""
+    """Grid, the kernel's inputs, the pages' function, and its inputs."""
     if kernel in KERNELS_OF_FORMATS:
         kind, format = KERNELS_OF_FORMATS[kernel]
         return FORMAT_CASES[kind](random, format)
@@ -401,7 +404,7 @@ def widened(name, value):
 
 
 def expected(function, inputs):
-    """What the page's function returns, as a list."""
+    """What the pages' function returns, as a list."""
     wanted = inspect.signature(function).parameters
     result = function(**{name: widened(name, inputs[name]) for name in wanted if name in inputs})
     return list(result) if isinstance(result, tuple) else [result]
@@ -461,12 +464,23 @@ def test_the_numpy_is_what_the_kernel_does(kernel, repetition, device, library, 
         check(actual, result, tolerance(kernel, actual))
 
 
-def test_every_kernel_is_on_the_page(library):
+def test_every_kernel_is_on_a_page(library):
     assert set(KERNELS) == set(kernel_table(library))
     names = {described(kernel) for kernel in KERNELS if kernel not in KERNELS_OF_FORMATS}
     assert set(CASES) == names
-    headings = "".join(re.findall(r"^###? .*$", PAGE, re.M))
+    headings = "".join(re.findall(r"^## .*$", PAGE, re.M))
     assert names <= set(re.findall(r"`(\w+)`", headings))
+
+
+def test_the_first_page_lists_the_others():
+    listed = re.findall(r"^\| \[[^]]*\]\((kernels/\w+\.md)\) \|", PAGES[FIRST], re.M)
+    assert {FIRST, ROOT / "docs/kernels/targets.md"} | {FIRST.parent / name for name in listed} == set(PAGES)
+
+
+def test_every_file_of_kernels_is_in_a_heading():
+    headings = "".join(re.findall(r"^## .*$", PAGE, re.M))
+    linked = set(re.findall(r"\(\.\./\.\./(kernels/[\w/]+\.metal)\)", headings))
+    assert linked == {str(path.relative_to(ROOT)) for path in (ROOT / "kernels").rglob("*.metal")}
 
 
 # --- figures ---
@@ -483,7 +497,7 @@ def scaled(value, unit=""):
 
 
 def at(T, format="f32"):
-    """What the formulas of the page may name. While decoding the cache holds 512 tokens, the new one
+    """What the formulas of the pages may name. While decoding the cache holds 512 tokens, the new one
     included; seen: keys that the queries of one head see, all together."""
     block, weights, _ = FORMATS[format]
     seen = sum(range(1, T + 1)) if T > 1 else 512
@@ -510,7 +524,7 @@ def test_costs(cost):
 
 
 def test_every_kernel_has_its_cost():
-    sections = re.split(r"^### ", PAGE, flags=re.M)
+    sections = re.split(r"^## ", PAGE, flags=re.M)
     of_kernels = [s for s in sections if re.match(r"`\w+_", s)]
     assert of_kernels and all("| bytes | `" in section for section in of_kernels)
 
@@ -537,7 +551,7 @@ COMMANDS = re.findall(
 
 
 @pytest.mark.parametrize("command, shown", COMMANDS, ids=[command for command, _ in COMMANDS])
-def test_commands_print_what_the_page_shows(command, shown):
+def test_commands_print_what_the_pages_show(command, shown):
     """Line after line; … stands for lines that are left out."""
     program, *arguments = command.split()
     words = [str(BUILD / program.removeprefix("build/")), *arguments]
@@ -574,17 +588,43 @@ def test_every_file_of_the_learning_path_is_at_work():
     assert {file for file, _, _ in AT_WORK} | {"cross_entropy.metal", "dequantise.metal"} == files
 
 
-def test_every_primitive_that_a_target_replaces_is_on_the_page():
+def test_every_primitive_that_a_target_replaces_is_on_a_page():
     """With the functions that its plain definition has, and whose they are."""
     replaced = {}
     for path in ROOT.glob("msl/*/parts/*.h"):
         replaced.setdefault(path.name, set()).add(str(path.relative_to(ROOT)))
-    rows = re.findall(r"^\| \[parts/(\w+\.h)\]\(\.\./kernels/parts/\1\) \| (.*?): .* \| (.*) \|$", PAGE, re.M)
+    rows = re.findall(r"^\| \[parts/(\w+\.h)\]\(\.\./\.\./kernels/parts/\1\) \| (.*?): .* \| (.*) \|$", PAGE, re.M)
     assert {name for name, _, _ in rows} == set(replaced)
     for name, functions, targets in rows:
         plain = (ROOT / "kernels/parts" / name).read_text()
-        assert set(re.findall(r"\]\(\.\./(msl/[^)]*)\)", targets)) == replaced[name]
+        assert set(re.findall(r"\]\(\.\./\.\./(msl/[^)]*)\)", targets)) == replaced[name]
         assert set(re.findall(r"`(\w+)`", functions)) == set(re.findall(r"\bstatic \w+ (\w+)\(", plain))
+
+
+# --- links ---
+
+
+def anchors(text):
+    """The headings as GitHub names them."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+    plain = (re.sub(r"\]\([^)]*\)|[^\w\- ]", "", heading) for heading in headings)
+    return {heading.lower().replace(" ", "-") for heading in plain}
+
+
+PROSE = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = page.read_text()
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        path, _, heading = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not heading or heading in anchors(target.read_text()), link
+
+
+# --- the kernels' files ---
 
 
 def test_kernels_name_no_target():

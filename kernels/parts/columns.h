@@ -1,7 +1,7 @@
 // columns.h — four rows of 32 columns of weights times four values of x, in integers
 //
 // A primitive: these are its plain definitions, which say what is meant. A target with wider instructions brings its
-// own, see docs/kernels.md.
+// own, see docs/kernels/targets.md.
 #pragma once
 
 // What a lane has of 32 sums: one, if there are 32 lanes.

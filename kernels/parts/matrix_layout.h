@@ -1,6 +1,6 @@
 // matrix_layout.h — which elements of an 8×8 matrix a lane has, as Apple's GPUs share them out
 //
-// Primitives: a target that shares them out in another way brings its own, see docs/kernels.md.
+// Primitives: a target that shares them out in another way brings its own, see docs/kernels/targets.md.
 #pragma once
 
 // Where its elements begin.

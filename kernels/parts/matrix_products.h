@@ -1,7 +1,7 @@
 // matrix_products.h — products of more than 8×8 matrices: of halves, with sums of floats
 //
 // Primitives: these are their plain definitions. A target that has one instruction for several of these products brings
-// its own, see docs/kernels.md.
+// its own, see docs/kernels/targets.md.
 #pragma once
 
 // 16 columns of sum, from 16 n on, += 16 columns of a, from 16 k on, · b [16,16], which lies in threadgroup memory

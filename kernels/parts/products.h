@@ -1,7 +1,7 @@
 // products.h — a block of weights times 32 values of x, in integers
 //
 // A primitive: these are its plain definitions, which say what is meant. A target with wider instructions brings its
-// own, see docs/kernels.md. Weights stored with an offset stay as they are: `offset` makes up for it, four times as many
+// own, see docs/kernels/targets.md. Weights stored with an offset stay as they are: `offset` makes up for it, four times as many
 // values of x to each.
 #pragma once
 

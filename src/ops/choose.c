@@ -11,7 +11,7 @@ enum {
     LEAST_DECODE_THREADS = 128
 };
 
-/* Measured: see docs/speed.md. */
+/* Measured: see docs/speed-log.md. */
 enum { TOKENS_PER_PASS = 512, TOKENS_PER_PASS_GPU = 1024 };
 /* From so many inputs on a tile of rows shares what a GPU reads of them: they fill most of the
  * first-level cache. */
