@@ -1,7 +1,6 @@
 /* text.c — texts that know where each of their bytes came from. */
 #include "jinja.h"
-
-#include "tokenizer/utf8.h"
+#include "utf8.h"
 
 #include <string.h>
 
