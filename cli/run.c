@@ -14,7 +14,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-typedef struct Run {
+typedef struct Running {
     LLMPipeline *llm;
     LLMGeneration generation;
     LLMTokens tokens;
@@ -25,7 +25,7 @@ typedef struct Run {
     size_t generated;     /* tokens */
     double opened, begun; /* moments: when the model is sought, when the prefill starts, … */
     double first, last;   /* … of the first and the last token */
-} Run;
+} Running;
 
 static volatile sig_atomic_t interrupted;
 
@@ -53,7 +53,7 @@ static uint64_t fresh_seed(void) {
 
 static bool write_token(void *user, uint32_t row, uint32_t token) {
     (void)row;
-    Run *run = user;
+    Running *run = user;
     if (interrupted) return false;
     run->last = clock_seconds();
     if (run->generated++ == 0) run->first = run->last;
@@ -63,7 +63,7 @@ static bool write_token(void *user, uint32_t row, uint32_t token) {
 }
 
 /* Prompt and continuation to standard output. */
-static void generate(Run *run, const Bytes *prompt, const OptionTexts *stops, LLMError *error) {
+static void generate(Running *run, const Bytes *prompt, const OptionTexts *stops, LLMError *error) {
     run->tokens = llm_encode_bytes(run->llm, prompt->data, prompt->size, run->flags, error);
     llm_generate(run->llm, &run->tokens, 0, &run->generation, error); /* checks, and adds nothing */
     if (error_is_set(error)) return;
@@ -80,7 +80,7 @@ static void generate(Run *run, const Bytes *prompt, const OptionTexts *stops, LL
 
 /* --- statistics --- */
 
-static void print_end(const Run *run) {
+static void print_end(const Running *run) {
     uint32_t context = llm_info(run->llm)->context;
     if (interrupted)
         fputs("interrupted\n", stderr);
@@ -101,7 +101,7 @@ static void print_rate(const char *name, size_t tokens, double seconds) {
     fputc('\n', stderr);
 }
 
-static void print_statistics(const Run *run) {
+static void print_statistics(const Running *run) {
     if (run->generated) {
         print_rate("prefill", run->prompt, run->first - run->begun);
         if (run->generated > 1) print_rate("decode", run->generated - 1, run->last - run->first);
@@ -126,7 +126,7 @@ static Bytes read_prompt(const char *prompt, LLMError *error) {
 }
 
 int verb_run(Arguments *arguments) {
-    Run run = {.wanted = 256, .opened = clock_seconds()};
+    Running run = {.wanted = 256, .opened = clock_seconds()};
     LLMGeneration *generation = &run.generation;
     *generation = (LLMGeneration){.size = sizeof *generation,
                                   .temperature = 0.8f,

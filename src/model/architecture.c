@@ -5,18 +5,29 @@
 static const Architecture *const architectures[] = {&gpt2_architecture};
 enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
 
-const Architecture *architecture_find(const char *name, const char *path, LLMError *error) {
+/* With the names of those that run. */
+static bool refuse(const char *name, const char *path, LLMError *error) {
     char names[128] = "";
-    for (size_t i = 0, used = 0; i < ARCHITECTURES; i++) {
+    size_t used = 0;
+    for (size_t i = 0; i < ARCHITECTURES; i++)
+        if (architectures[i]->forward)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s\"%s\"",
+                                     used ? ", " : "", architectures[i]->name);
+    return error_set(error, LLM_ERROR_FORMAT,
+                     "%s: the architecture (general.architecture, model_type) is \"%.80s\"; what "
+                     "can be opened: %s",
+                     path, name, names);
+}
+
+const Architecture *architecture_find(const char *name, const char *path, LLMError *error) {
+    for (size_t i = 0; i < ARCHITECTURES; i++)
         if (strcmp(architectures[i]->name, name) == 0) return architectures[i];
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s\"%s\"", i ? ", " : "",
-                                 architectures[i]->name);
-    }
-    error_set(error, LLM_ERROR_FORMAT,
-              "%s: the architecture (general.architecture, model_type) is \"%.80s\"; what can be "
-              "opened: %s",
-              path, name, names);
+    refuse(name, path, error);
     return NULL;
+}
+
+bool architecture_runs(const Architecture *architecture, const char *path, LLMError *error) {
+    return architecture->forward || refuse(architecture->name, path, error);
 }
 
 static uint32_t letter_size(const ModelConfig *config, char letter) {

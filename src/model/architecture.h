@@ -5,6 +5,7 @@
 #define METAL_LLM_ARCHITECTURE_H
 
 #include "checkpoint/checkpoint.h"
+#include "ops/ops.h"
 
 #include <string.h>
 
@@ -18,19 +19,48 @@ enum {
     MOST_CONTEXT = 1 << 24,
 };
 
+typedef enum RopeScaling {
+    ROPE_UNSCALED,
+    ROPE_LINEAR, /* all frequencies divided by the factor */
+    ROPE_LLAMA3, /* low frequencies divided by it, high ones kept, those between in between */
+    ROPE_YARN,   /* the same by another rule, and cos and sin multiplied (Peng et al. 2023) */
+} RopeScaling;
+
+/* How positions are turned; weights_load makes a Rope of it. */
+typedef struct RopeConfig {
+    RopeOrder order;
+    uint32_t dims;    /* channels of a head that are turned; 0: the model has position embeddings */
+    float base;       /* the frequencies are base^(-2i / dims) */
+    float local_base; /* of windowed layers, which are never scaled; 0: as the others */
+    RopeScaling scaling;
+    float factor;
+    uint32_t original_context;           /* positions before scaling (llama3, YaRN) */
+    float low_frequency, high_frequency; /* llama3 */
+    float beta_fast, beta_slow;          /* YaRN */
+    float attention_factor;              /* YaRN: of cos and sin; 0: from the factor */
+    float mscale, mscale_all;            /* YaRN, of DeepSeek: 0: none */
+    bool keep_fractions;                 /* YaRN: borders are not rounded to whole pairs */
+} RopeConfig;
+
 /* The sizes and switches of a model. */
 typedef struct ModelConfig {
     uint32_t layers;
-    uint32_t heads;       /* nh */
-    uint32_t kv_heads;    /* nkv; GPT-2: nh */
-    uint32_t channels;    /* C; GPT-2: nh * hs */
-    uint32_t inner;       /* width of the feed-forward layer, usually 4 C */
-    uint32_t context;     /* positions the model was trained for */
-    uint32_t vocabulary;  /* V, without padding */
-    float epsilon;        /* of the norms */
-    bool scale_attention; /* divide scores by sqrt(hs) (GPT-2: true) */
-    bool scale_by_layer;  /* divide scores by layer + 1 too (GPT-2: false) */
-    bool tied;            /* the output is the token embedding */
+    uint32_t heads;      /* nh */
+    uint32_t kv_heads;   /* nkv; GPT-2: nh */
+    uint32_t head_size;  /* hs; of keys and of values */
+    uint32_t channels;   /* C; GPT-2: nh * hs */
+    uint32_t inner;      /* width of the feed-forward layer, usually 4 C */
+    uint32_t context;    /* positions the model was trained for */
+    uint32_t vocabulary; /* V, without padding */
+    float epsilon;       /* of the norms */
+    RopeConfig rope;
+    uint32_t window;            /* tokens that a windowed layer sees, the token itself among them */
+    bool windowed[MOST_LAYERS]; /* layer by layer */
+    float score_scalar;         /* scores are divided by its root; 0: by that of hs */
+    float embedding_scale;      /* the embedding is multiplied by it */
+    bool scale_attention;       /* divide scores by sqrt(hs) (GPT-2: true) */
+    bool scale_by_layer;        /* divide scores by layer + 1 too (GPT-2: false) */
+    bool tied;                  /* the output is the token embedding */
 } ModelConfig;
 
 /* --- settings --- */
@@ -77,6 +107,7 @@ typedef enum TensorFlags {
     TENSOR_CONV1D = 1,   /* Hugging Face stores it transposed, [in, out] */
     TENSOR_OPTIONAL = 2, /* may be absent */
     TENSOR_OUTPUT = 4,   /* only there, and then required, where the output is not tied */
+    TENSOR_LESS_ONE = 8, /* Hugging Face stores w - 1 */
 } TensorFlags;
 
 /* "{layer}" stands for the layer's number, and makes a row one of every layer; these rows follow
@@ -105,9 +136,14 @@ static inline bool row_is_per_layer(const TensorRow *row) {
     return strstr(row->gguf, "{layer}") != NULL;
 }
 
+typedef struct Weights Weights; /* of weights.h */
+
 typedef struct Architecture {
-    const char *name;        /* in general.architecture and in model_type */
-    const char *title;       /* for people: "GPT-2" */
+    const char *name;  /* in general.architecture and in model_type */
+    const char *title; /* for people: "GPT-2" */
+    NormKind norm;
+    bool gated;              /* the feed-forward layer has a gate */
+    RopeOrder gguf_order;    /* of GGUF files; Hugging Face has halves everywhere */
     const char *base_prefix; /* which a model without its output head leaves out: "transformer." */
     const SettingRow *settings; /* each list ends with a row of NULLs */
     const FixedSetting *fixed;
@@ -116,11 +152,15 @@ typedef struct Architecture {
     const char *const *ignored_tensors; /* Hugging Face's names of buffers that are no weights */
     /* Derive what is not given, and refuse what does not fit together. */
     bool (*settle)(ModelConfig *config, const char *path, LLMError *error);
+    /* The pass that has begun; NULL: the model can be read, not run. */
+    void (*forward)(Run *run, const ModelConfig *config, const Weights *weights, Wanted wanted);
 } Architecture;
 
 extern const Architecture gpt2_architecture;
 
 /* The architecture that `path` says it has; NULL, and `error` with the names that there are. */
 const Architecture *architecture_find(const char *name, const char *path, LLMError *error);
+/* False and `error` for one that can be read, and not run. */
+bool architecture_runs(const Architecture *architecture, const char *path, LLMError *error);
 
 #endif

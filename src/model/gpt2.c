@@ -4,7 +4,10 @@
 
 /* Of layer l. */
 static Attention attention_of(const ModelConfig *config, uint32_t l) {
-    Attention attention = {config->heads, config->channels / config->heads, 1.0f};
+    Attention attention = {.heads = config->heads,
+                           .kv_heads = config->kv_heads,
+                           .head_size = config->head_size,
+                           .scale = 1.0f};
     if (config->scale_attention) attention.scale /= sqrtf((float)attention.head_size);
     if (config->scale_by_layer) attention.scale /= (float)(l + 1);
     return attention;

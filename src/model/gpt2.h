@@ -2,7 +2,6 @@
 #ifndef METAL_LLM_GPT2_H
 #define METAL_LLM_GPT2_H
 
-#include "ops/ops.h"
 #include "weights.h"
 
 /* The pass that has begun. */

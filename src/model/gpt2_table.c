@@ -1,8 +1,7 @@
 /* GPT-2 as a table: github.com/openai/gpt-2, src/model.py. The defaults, and the other spellings of
  * the same settings, are those of transformers' GPT2Config. */
-#include "architecture.h"
+#include "gpt2.h"
 #include "kernel_constants.h"
-#include "weights.h"
 
 enum { MAX_HEAD_SIZE = FLASH_ATTENTION_MAX_HS };
 
@@ -103,11 +102,12 @@ static bool settle(ModelConfig *config, const char *path, LLMError *error) {
         return error_set(error, LLM_ERROR_FORMAT,
                          "%s: %u attention heads do not divide %u channels; the file is corrupt",
                          path, config->heads, config->channels);
-    if (config->channels / config->heads > MAX_HEAD_SIZE)
+    config->head_size = config->channels / config->heads;
+    if (config->head_size > MAX_HEAD_SIZE)
         return error_set(error, LLM_ERROR_FORMAT,
                          "%s: the attention head size is %u, but the kernels hold at most %d; "
                          "use a model with more heads",
-                         path, config->channels / config->heads, MAX_HEAD_SIZE);
+                         path, config->head_size, MAX_HEAD_SIZE);
     return true;
 }
 
@@ -121,4 +121,5 @@ const Architecture gpt2_architecture = {
     .tensors = tensors,
     .ignored_tensors = ignored_tensors,
     .settle = settle,
+    .forward = gpt2_forward,
 };

@@ -63,7 +63,7 @@ Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMEr
 static ModelFacts model_facts(const LLMPipeline *llm) {
     const ModelConfig *config = &llm->checkpoint->config;
     return (ModelFacts){.channels = config->channels,
-                        .head_size = config->channels / config->heads,
+                        .head_size = config->head_size,
                         .halves = weights_all(&llm->weights, matrix_is_half),
                         .fuses = weights_all(&llm->weights, matrix_fuses),
                         .batches = weights_all(&llm->weights, matrix_batches)};
@@ -76,7 +76,10 @@ static Sizes sizes_of(const LLMPipeline *llm, const LLMOptions *options) {
                    .layers = config->layers,
                    .channels = config->channels,
                    .heads = config->heads,
+                   .kv_heads = config->kv_heads,
+                   .head_size = config->head_size,
                    .inner = config->inner,
+                   .up = llm->checkpoint->architecture->gated ? 2 * config->inner : config->inner,
                    .vocabulary = config->vocabulary,
                    .unpacked = llm->weights.largest_packed};
     uint32_t tokens = choose_pass_tokens(device_facts(llm->device));
@@ -114,7 +117,9 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     Run *run = &llm->run;
     llm->profile = options->profile;
     llm->checkpoint = model_file_open(path, error);
-    if (!llm->checkpoint || !check_options(options, &llm->checkpoint->config, error)) return false;
+    if (!llm->checkpoint || !architecture_runs(llm->checkpoint->architecture, path, error) ||
+        !check_options(options, &llm->checkpoint->config, error))
+        return false;
     llm->device = run->device = pipeline_open_device(options, dry, error);
     if (!llm->device) return false;
     const DeviceFacts *facts = device_facts(llm->device);
@@ -166,7 +171,8 @@ void pipeline_free(LLMPipeline *llm) {
 
 void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted) {
     begin_pass(&llm->run, ids, B, T);
-    gpt2_forward(&llm->run, &llm->checkpoint->config, &llm->weights, wanted);
+    llm->checkpoint->architecture->forward(&llm->run, &llm->checkpoint->config, &llm->weights,
+                                           wanted);
 }
 
 void pipeline_decode(LLMPipeline *llm, uint32_t B) {

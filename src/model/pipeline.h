@@ -2,7 +2,7 @@
 #ifndef METAL_LLM_PIPELINE_H
 #define METAL_LLM_PIPELINE_H
 
-#include "gpt2.h"
+#include "weights.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>

@@ -3,6 +3,7 @@
 #include "checkpoint/values.h"
 #include "device/thread_pool.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@ typedef struct Loader {
     Device *device;
     ThreadPool *pool; /* started when the first tensor needs converting */
     bool halves;      /* wanted of block formats */
-    float epsilon;    /* of all norms */
+    NormKind norm;
+    float epsilon; /* of all norms */
     LLMError *error;
 } Loader;
 
@@ -209,6 +211,7 @@ static Place place_of(const Loader *loader, const ModelTensor *tensor) {
     case FORM_FLOATS:
         return (Place){.floats = into};
     case FORM_NORM:
+        norm->kind = loader->norm;
         norm->epsilon = loader->epsilon;
         return (Place){.floats = &norm->weight};
     case FORM_NORM_BIAS:
@@ -272,6 +275,7 @@ bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool 
     Loader loader = {.weights = weights,
                      .device = device,
                      .halves = halves,
+                     .norm = file->architecture->norm,
                      .epsilon = config->epsilon,
                      .error = error};
     bool loaded = load_all(&loader, file);
@@ -279,6 +283,20 @@ bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool 
     each_matrix(weights, note_packed, &weights->largest_packed);
     if (!loaded) device_failed(device, error);
     return loaded;
+}
+
+Attention weights_attention(const Weights *weights, const ModelConfig *config, uint32_t l) {
+    const LayerWeights *layer = &weights->layer[l];
+    bool windowed = config->windowed[l];
+    float scalar = config->score_scalar > 0 ? config->score_scalar : (float)config->head_size;
+    return (Attention){.heads = config->heads,
+                       .kv_heads = config->kv_heads,
+                       .head_size = config->head_size,
+                       .window = windowed ? config->window : 0,
+                       .scale = 1.0f / sqrtf(scalar),
+                       .rope = windowed ? &weights->local_rope : &weights->rope,
+                       .q_norm = layer->q_norm.weight ? &layer->q_norm : NULL,
+                       .k_norm = layer->k_norm.weight ? &layer->k_norm : NULL};
 }
 
 typedef struct Suits {

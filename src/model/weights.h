@@ -3,15 +3,17 @@
 #define METAL_LLM_WEIGHTS_H
 
 #include "model_file.h"
-#include "ops/product.h"
 
 typedef struct LayerWeights {
     Norm attention_norm;
-    Product qkv;        /* [3C, C] */
-    Product projection; /* [C, C] */
+    Product qkv;          /* [3C, C]; in parts: [nh hs, C], and twice [nkv hs, C] */
+    Norm q_norm, k_norm;  /* [hs] of each head; without a weight where there is none */
+    Product projection;   /* [C, nh hs] */
+    Norm attention_after; /* of what the block adds; without a weight where there is none */
     Norm mlp_norm;
-    Product up;   /* [inner, C] */
-    Product down; /* [C, inner] */
+    Product up;     /* [inner, C]; gated: gate and up, each so */
+    Product down;   /* [C, inner] */
+    Norm mlp_after; /* as attention_after */
 } LayerWeights;
 
 /* Host memory behind a buffer whose tensor needed another layout: pages of its own (mmap). */
@@ -20,10 +22,12 @@ typedef struct ConvertedTensor {
     size_t size;
 } ConvertedTensor;
 
-typedef struct Weights {
+struct Weights {
     Matrix token_embedding;           /* [V, C] */
-    DeviceBuffer *position_embedding; /* [context, C] f32 */
-    LayerWeights *layer;              /* [layers] */
+    DeviceBuffer *position_embedding; /* [context, C] f32; NULL where positions are turned */
+    DeviceBuffer *rope_factors; /* [dims / 2] f32 that the frequencies are divided by, or NULL */
+    Rope rope, local_rope;      /* of global and of windowed layers */
+    LayerWeights *layer;        /* [layers] */
     Norm output_norm;
     Product output; /* [V, C]; tied: token_embedding's buffer */
     uint32_t layers;
@@ -33,7 +37,7 @@ typedef struct Weights {
     size_t buffer_count;
     ConvertedTensor *converted;
     size_t converted_count;
-} Weights;
+};
 
 /* Walk the table of the file's architecture and put every tensor in its place.
  * Float32, float16 and block formats stay as the file has them, unless blocks are wanted as halves.
@@ -43,6 +47,8 @@ typedef struct Weights {
 bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool halves,
                   LLMError *error);
 void weights_free(Weights *weights);
+/* Of layer l, scaled by the root of its heads' size, or of what the model has in its place. */
+Attention weights_attention(const Weights *weights, const ModelConfig *config, uint32_t l);
 /* True if every matrix that is multiplied by suits. */
 bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix));
 

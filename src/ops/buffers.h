@@ -12,7 +12,8 @@ typedef struct Sizes {
     uint32_t batch;    /* B, at most */
     uint32_t tokens;   /* T: of each row and pass, at most */
     uint32_t capacity; /* tokens that the KV cache holds per row */
-    uint32_t layers, channels, heads, inner, vocabulary;
+    uint32_t layers, channels, heads, kv_heads, head_size, inner, vocabulary;
+    uint32_t up;     /* columns that the activation reads: inner, or 2 inner where it is gated */
     size_t unpacked; /* floats of the largest matrix that is unpacked, or 0 */
 } Sizes;
 

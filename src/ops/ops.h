@@ -40,11 +40,19 @@ typedef struct Run {
     Value normed; /* [rows, C] of all tokens, if they were wanted */
 } Run;
 
-typedef enum Activation { ACTIVATION_NONE, ACTIVATION_GELU } Activation;
+typedef enum Activation {
+    ACTIVATION_NONE,
+    ACTIVATION_GELU,
+    ACTIVATION_SILU_GATED, /* of a product in two parts, gate and up: silu(gate) · up */
+    ACTIVATION_GELU_GATED, /* gelu(gate) · up */
+} Activation;
 
 typedef struct Attention {
-    uint32_t heads, head_size;
-    float scale; /* of the scores */
+    uint32_t heads, kv_heads, head_size; /* nh, nkv, hs */
+    uint32_t window;                     /* tokens that one sees, itself among them; 0: all */
+    float scale;                         /* of the scores */
+    const Rope *rope;                    /* NULL: none */
+    const Norm *q_norm, *k_norm;         /* of each head, before it is turned; NULL: none */
 } Attention;
 
 /* What a pass is run for. */

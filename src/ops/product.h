@@ -12,14 +12,18 @@ typedef struct Matrix {
     uint32_t rows, columns;
 } Matrix;
 
-/* What a row is normalised with: vectors [C] in f32, as all vectors are. */
+typedef enum NormKind { NORM_LAYER, NORM_RMS } NormKind;
+
+/* What a row is normalised with: vectors [C] in f32, as all vectors are. Without a weight there is
+ * no such norm in the model. */
 typedef struct Norm {
-    DeviceBuffer *weight, *bias;
+    NormKind kind;
+    DeviceBuffer *weight, *bias; /* RMSNorm has no bias */
     float epsilon;
 } Norm;
 
 /* Products of the same input, which follow each other: q, k and v, or gate and up. GPT-2 has all in
- * one part. The types of the parts may differ. */
+ * one part. The types of the parts may differ (a Q4_K_M file has v in Q6_K). */
 enum { PRODUCT_PARTS = 3 };
 typedef struct Product {
     const char *name; /* of the step, for those who watch */
@@ -28,6 +32,19 @@ typedef struct Product {
     uint32_t parts;
     bool stays_packed; /* a copy as floats would be larger than the model */
 } Product;
+
+/* Which channels of a head are turned together: neighbours (0 and 1, 2 and 3, …), or those of the
+ * first half with those of the second (0 and dims / 2, …). */
+typedef enum RopeOrder { ROPE_ADJACENT, ROPE_HALVES } RopeOrder;
+
+/* Rotary positions: pair i of a head's first `dims` channels is turned by position · frequency[i].
+ * Scaling, of whatever kind, is part of the frequencies, and of the magnitude. */
+typedef struct Rope {
+    RopeOrder order;
+    uint32_t dims;             /* even; 0: positions are not turned */
+    DeviceBuffer *frequencies; /* [dims / 2] f32 */
+    float magnitude;           /* cos and sin are multiplied by it: 1, but for YaRN */
+} Rope;
 
 /* Queue what writes a matrix, of any type but f32, to `floats` [rows, columns]. */
 void matrix_unpack(Device *device, const Matrix *matrix, DeviceBuffer *floats);
