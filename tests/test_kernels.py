@@ -1,18 +1,24 @@
 """Each kernel of kernels/ against numpy in float64, on every device.
 
-Outputs hold NaN before a run, buffers lie between sentinels (tests/support/device.py), inputs are fresh
+First all of them on what tests/support/launches.py gives them, against the numpy of docs/kernels/; then each at its
+edges. Outputs hold NaN before a run, buffers lie between sentinels (tests/support/device.py), inputs are fresh
 random numbers without cancellation, so that errors can be measured against the result itself. A
 kernel for another weight format is one more line in FORMATS.
 """
+
+import inspect
 
 import gguf
 import numpy
 import pytest
 
+import device as device_module
+import launches
 import models
+import pages
 import reference
 from device import InOut, Out, simdgroups, threadgroups, threads
-from library import BUILD, kernel_table
+from library import BUILD, Parameter, kernel_table
 from toolchain import constants
 
 TOLERANCE = 1e-5
@@ -73,6 +79,80 @@ def test_the_comparison_sees_damage(damage, random):
         actual[3, 7] = damage
     with pytest.raises(AssertionError):
         check_rows(actual, expected)
+
+
+# --- all of them ---
+
+KERNELS = list(launches.kernel_files())
+PAGE_TOLERANCE = {"flash_attention_tiles": 6e-3, "norm_linear_batch": 1.1e-3}  # products of halves
+PAGE_HALF_TOLERANCE = 1.1e-3  # numpy's numbers may be rounded to halves, too: one place apart
+# How far a value that is rounded the other way moves what quantise_activations writes besides scales.
+ROUNDED = {numpy.dtype(numpy.int8): 1, numpy.dtype(numpy.int32): 128}
+
+
+def run(device, kernel, grid, values, parameters, thread_count):
+    """What the kernel writes, as a list."""
+    assert list(values) == [{"in": "in_"}.get(name, name) for name, _ in parameters]
+    arguments = []
+    for value, (_, kind) in zip(values.values(), parameters):
+        if isinstance(value, launches.Empty):
+            value = Out(value.shape, value.dtype)
+        elif kind == Parameter.WRITE:
+            value = InOut(value)
+        arguments.append(value.data if isinstance(value, launches.Meaning) else value)
+    if thread_count:
+        thread_count = max(thread_count, min(grid.counts))
+    grid = getattr(device_module, grid.item)(grid.x, grid.y, grid.z)
+    written = device.run(kernel, grid, *arguments, threads=thread_count)
+    return list(written) if isinstance(written, tuple) else [written]
+
+
+def widened(name, value):
+    """For numpy. Halves as well, but for the KV cache: what is written there is rounded."""
+    value = value.exact if isinstance(value, launches.Meaning) else value
+    types = [numpy.float32] if name in ("keys", "values") else [numpy.float32, numpy.float16]
+    is_float = isinstance(value, numpy.ndarray) and value.dtype in types
+    return value.astype(numpy.float64) if is_float else value
+
+
+def by_the_page(kernel, values):
+    """What the numpy of docs/kernels/ returns, as a list."""
+    name = launches.longest_beginning(kernel, pages.NUMPY)
+    assert name, f"{kernel}: no numpy in docs/kernels/"
+    if name.startswith("dequantise"):
+        size, _, _ = pages.FORMATS[kernel.removeprefix("dequantise_")]
+        return [pages.NUMPY[name](values["in_"].data.view(numpy.uint8).reshape(-1, size)).reshape(-1)]
+    wanted = inspect.signature(pages.NUMPY[name]).parameters
+    result = pages.NUMPY[name](**{name: widened(name, values[name]) for name in wanted if name in values})
+    return list(result) if isinstance(result, tuple) else [result]
+
+
+def check_like(actual, expected, tolerance):
+    """Errors to the largest element of all."""
+    assert actual.shape == expected.shape
+    finite = numpy.isfinite(expected)
+    assert numpy.array_equal(actual[~finite], expected[~finite])  # −∞ of masks
+    error = numpy.abs(actual[finite].astype(numpy.float64) - expected[finite])
+    if expected.dtype in ROUNDED:  # what lies half-way may go either way
+        assert error.max() <= ROUNDED[expected.dtype] and numpy.sum(error > 0) <= 1 + 0.01 * error.size
+    elif numpy.issubdtype(expected.dtype, numpy.floating):
+        assert numpy.all(error <= tolerance * numpy.abs(expected[finite]).max())
+    else:
+        assert numpy.all(error == 0)
+
+
+@pytest.mark.parametrize("repetition", range(5))
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_numpy_of_the_pages(kernel, repetition, device, library, random):
+    entry = kernel_table(library)[kernel]
+    parameters = [(p.name.decode(), p.kind) for p in entry.parameters[: entry.parameter_count]]
+    grid, values = launches.inputs(kernel, launches.Plain(random))
+    expected = by_the_page(kernel, values)
+    written = run(device, kernel, grid, values, parameters, int(random.choice(THREADS)))
+    assert len(written) == len(expected)
+    for actual, result in zip(written, expected):
+        tolerance = PAGE_HALF_TOLERANCE if actual.dtype == numpy.float16 else TOLERANCE
+        check_like(actual, result, PAGE_TOLERANCE.get(launches.longest_beginning(kernel, PAGE_TOLERANCE), tolerance))
 
 
 # --- weight formats ---
@@ -979,4 +1059,4 @@ def test_advance_step(thread_count, device):
 
 
 def test_every_kernel_has_its_test(library):
-    assert set(kernel_table(library)) == TESTED
+    assert set(kernel_table(library)) == set(KERNELS) == TESTED

@@ -1,25 +1,31 @@
-"""Random launches of every kernel of kernels/: shapes, values and sizes that it must be right for.
+"""What each kernel of kernels/ is given: shapes, values and sizes that it must be right for, described once.
 
-    launch = launches.random_launch("gelu_forward", random)
+    given = launches.inputs("gelu_forward", launches.Plain(random))       # to compare results: tests/test_kernels.py
+    launch = launches.random_launch("gelu_forward", random)               # for metal-check, CUDA's sanitizer, mutants
     findings = checker.check(launch)
 
-Buffers are as large as their shapes say and not a byte larger; outputs start as memory that nothing
-wrote. Ids, lengths and counts take their extreme values, too.
+A kernel is described by a function of its name, or of the beginning of its name where it has instances
+(linear_f32, linear_q8_0 …); the rest of the name is its second argument. It returns a grid and the values
+by the kernel's names of them (`in_` for `in`), in the kernel's order. Buffers are as large as their shapes
+say and not a byte larger; outputs start as memory that nothing wrote.
 """
 
 import dataclasses
+import inspect
 import pathlib
 
 import gguf
 import numpy
 
+import models
 import reference
 import toolchain
 from toolchain import KERNELS, constants, kernels_of
 
 NO_TOKEN = constants()["ARGMAX_NO_TOKEN"]
 LANES = 32
-THREADS = [1, 1, 2, 31, 32, 32, 33, 48, 64, 65, 96, 130, 256]
+THREADS = [1, 1, 2, 31, 32, 32, 33, 48, 64, 65, 96, 130, 256]  # of a threadgroup
+WHOLE = [count for count in THREADS if count >= LANES]  # with at least one whole simdgroup
 
 
 @dataclasses.dataclass
@@ -28,6 +34,14 @@ class Empty:
 
     shape: tuple
     dtype: type = numpy.float32
+
+
+@dataclasses.dataclass
+class Meaning:
+    """What the kernel reads, and the numbers that it stands for."""
+
+    data: numpy.ndarray
+    exact: numpy.ndarray
 
 
 @dataclasses.dataclass
@@ -43,245 +57,325 @@ class Launch:
     options: tuple = ()
 
 
-def kernel_files():
-    """The file of each kernel, by the kernel's name."""
-    return {name: KERNELS / file for name, file, _ in kernels_of(*toolchain.kernel_files())}
-
-
 # --- grids, as device.h counts them ---
 
 
-def threads(random, x, y=None, z=1):
-    """A thread per item; the grid may be larger than the data in x, and in y if the kernel has one."""
-    grid = x + int(random.integers(0, 40)), y + int(random.integers(0, 2)) if y else 1, z
-    return grid, (int(random.choice(THREADS)), 1, 1)
+@dataclasses.dataclass
+class Grid:
+    """So many items, each of them a thread, a simdgroup or a threadgroup; the sizes of a threadgroup."""
+
+    item: str
+    x: int
+    y: int = 1
+    z: int = 1
+    counts: list = dataclasses.field(default_factory=lambda: THREADS)
+
+    def in_threads(self, random):
+        """Grid and threadgroup. A grid of threads may be larger than the data, the last threadgroup have
+        more simdgroups than items are left."""
+        count = int(random.choice(self.counts))
+        if self.item == "threadgroups":
+            return (self.x * count, self.y, self.z), (count, 1, 1)
+        if self.item == "simdgroups":
+            return (-(-self.x // -(-count // LANES)) * count, 1, 1), (count, 1, 1)
+        grid = self.x + int(random.integers(0, 40)), self.y + int(self.y > 1 and random.integers(0, 2)), self.z
+        return grid, (min(count, grid[0]), 1, 1)
 
 
-def threadgroups(random, x, y=1, z=1):
-    count = int(random.choice(THREADS))
-    return (x * count, y, z), (count, 1, 1)
+def threads(*size):
+    return Grid("threads", *size)
 
 
-def simdgroups(random, x):
-    """A simdgroup per item; the last threadgroup may have more of them than items are left."""
-    count = int(random.choice(THREADS))
-    return (-(-x // -(-count // LANES)) * count, 1, 1), (count, 1, 1)
+def simdgroups(x, **options):
+    return Grid("simdgroups", x, **options)
+
+
+def threadgroups(*size, **options):
+    return Grid("threadgroups", *size, **options)
 
 
 # --- values ---
 
-
-def normal(random, *shape):
-    return random.normal(0.5, 1, shape).astype(numpy.float32)
-
-
-def with_nan(random, rows):
-    """Some rows with one NaN, some that are −∞ but for one element."""
-    for row in rows:
-        at = random.integers(len(row))
-        kind = random.integers(4)
-        if kind == 0:
-            row[at] = numpy.nan
-        elif kind == 1:
-            row[:at] = row[at + 1 :] = -numpy.inf
-    return rows
-
-
-def size(random, most):
-    """From 1, small ones as often as large ones."""
-    return int(numpy.exp(random.uniform(0, numpy.log(most + 0.99))))
-
-
-def below(random, limit, *shape):
-    return random.integers(0, limit, shape).astype(numpy.uint32)
-
-
-def ids(random, V, *shape):
-    """Some are the sentinel of a failed sample."""
-    values = below(random, V, *shape)
-    values[random.uniform(size=shape) < 0.1] = NO_TOKEN
-    return values
-
-
 # What the instances of a kernel template read or write, by the ends of their names.
 TYPES = {"": numpy.float32, "f32": numpy.float32, "f16": numpy.float16}
 
-FORMATS = {
-    "": 1,
-    "f32": 1,
-    "f16": 1,
-    "q8_0": 32,
-    "q6_K": 256,
-    "q5_1": 32,
-    "q5_0": 32,
-    "q4_1": 32,
-    "q4_0": 32,
-}
+
+def block(format):
+    """Weights that are stored together."""
+    return 1 if format in TYPES else gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[format.upper()]][0]
 
 
-def packed(random, format, rows, columns):
-    """Any bits: `columns` is a multiple of the block."""
-    if format in ("", "f32"):
-        return normal(random, rows, columns)
-    if format == "f16":
-        return normal(random, rows, columns).astype(numpy.float16)
-    block, bytes_each = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[format.upper()]]
-    return below(random, 256, rows, columns // block * bytes_each).astype(numpy.uint8)
+class Plain:
+    """Values whose results can be compared: numbers, of which float32 says enough."""
+
+    few = 8  # the least channels of a norm, and results among which one is not cancelled out
+
+    def __init__(self, random):
+        self.random = random
+
+    def size(self, most, least=1):
+        """Small ones as often as large ones."""
+        return int(numpy.exp(self.random.uniform(numpy.log(least), numpy.log(most + 0.99))))
+
+    def columns(self, format, most):
+        """Of a matrix: whole blocks, at most about that many."""
+        return block(format) * self.size(max(2, most // block(format)))
+
+    def normal(self, *shape):
+        return self.random.normal(0.5, 1, shape).astype(numpy.float32)
+
+    def below(self, limit, *shape):
+        return self.random.integers(0, limit, shape).astype(numpy.uint32)
+
+    def ids(self, V, *shape):
+        """Some are the sentinel of a failed sample."""
+        values = self.below(V, *shape)
+        values[self.random.uniform(size=shape) < 0.1] = NO_TOKEN
+        return values
+
+    def quantised(self, *shape):
+        """Activations of 8 bits."""
+        return self.random.integers(-127, 128, shape).astype(numpy.int8)
+
+    def weights(self, format, rows, columns):
+        data = models.quantise(self.normal(rows, columns), format.upper() or "F32")
+        return Meaning(data, models.dequantise(data, format.upper() or "F32").reshape(rows, columns))
+
+    def logits(self, *shape):
+        return self.normal(*shape)
+
+    def activations(self, *shape):
+        """Of which blocks of 32 are rounded together."""
+        return self.normal(*shape)
+
+
+class Wild(Plain):
+    """Values that a kernel must survive: any bits for weights, NaN and −∞ for logits."""
+
+    few = 1
+
+    def weights(self, format, rows, columns):
+        if block(format) == 1:
+            return self.normal(rows, columns).astype(TYPES[format])
+        size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[format.upper()]][1]
+        return self.below(256, rows, columns // block(format) * size).astype(numpy.uint8)
+
+    def logits(self, *shape):
+        """Some rows with one NaN, some that are −∞ but for one element."""
+        rows = self.normal(*shape)
+        for row in rows:
+            at = self.random.integers(len(row))
+            kind = self.random.integers(4)
+            if kind == 0:
+                row[at] = numpy.nan
+            elif kind == 1:
+                row[:at] = row[at + 1 :] = -numpy.inf
+        return rows
+
+    def activations(self, *shape):
+        x = self.normal(*shape)
+        x.flat[self.random.integers(x.size)] = self.random.choice([0, numpy.nan, -numpy.inf])
+        return x
 
 
 # --- kernels ---
 
-
-def gelu_forward(random):
-    N = size(random, 300)
-    return threads(random, N), [normal(random, N), Empty((N,)), N]
+DESCRIBED = {}
 
 
-def bias_gelu(random, type):
-    T, N = size(random, 6), size(random, 100)
-    out = Empty((T, N), TYPES[type])
-    return threads(random, N, T), [normal(random, T, N), normal(random, N), out, T, N]
+def kernel(function):
+    """Marks what a kernel of this name is given, or the instances whose names begin so."""
+    DESCRIBED[function.__name__] = function
+    return function
 
 
-def argmax_sample(random):
-    B, V = size(random, 4), size(random, 400)
-    return threadgroups(random, B), [
-        with_nan(random, normal(random, B, V)),
-        Empty((B,), numpy.uint32),
-        V,
-    ]
+@kernel
+def gelu_forward(draw):
+    N = draw.size(300)
+    return threads(N), {"in_": draw.normal(N), "out": Empty((N,)), "N": N}
 
 
-def cross_entropy_forward(random):
-    N, V = size(random, 4), size(random, 400)
-    return threadgroups(random, N), [normal(random, N, V), ids(random, V, N), Empty((N,)), V]
+@kernel
+def bias_gelu(draw, type):
+    T, N = draw.size(6), draw.size(100)
+    return threads(N, T), {
+        "in_": draw.normal(T, N), "bias": draw.normal(N), "out": Empty((T, N), TYPES[type]), "T": T, "N": N,
+    }  # fmt: skip
 
 
-def top_k_top_p_sample(random):
-    B, V = size(random, 3), size(random, 200)
-    top_k = int(random.integers(1, V + 1))
-    top_p = float(random.choice([0.3, 0.9, 1.0]))
-    logits = with_nan(random, normal(random, B, V))
-    arguments = [logits, below(random, 100, B), below(random, 9, B), Empty((B, V))]
-    arguments += [Empty((B,), numpy.uint32), V, float(random.uniform(0.1, 2)), top_k, top_p]
-    return threadgroups(random, B), [*arguments, numpy.uint64(random.integers(2**63))]
+@kernel
+def argmax_sample(draw):
+    B, V = draw.size(4), draw.size(400)
+    return threadgroups(B), {"logits": draw.logits(B, V), "ids": Empty((B,), numpy.uint32), "V": V}
 
 
-def softmax_inplace(random):
-    N, S = size(random, 4), size(random, 300)
-    return threadgroups(random, N), [normal(random, N, S), S]
+@kernel
+def cross_entropy_forward(draw):
+    N, V = draw.size(4), draw.size(400, draw.few)
+    return threadgroups(N), {"logits": draw.normal(N, V), "targets": draw.ids(V, N), "nats": Empty((N,)), "V": V}
 
 
-def layernorm_forward(random, type):
-    N, C = size(random, 4), size(random, 400)
-    x, weight, bias = normal(random, N, C), normal(random, C), normal(random, C)
-    return threadgroups(random, N), [x, weight, bias, Empty((N, C), TYPES[type]), C, 1e-5]
+@kernel
+def top_k_top_p_sample(draw):
+    B, V = draw.size(3), draw.size(200)
+    return threadgroups(B), {
+        "logits": draw.logits(B, V), "lengths": draw.below(100, B), "counts": draw.below(9, B),
+        "p": Empty((B, V)), "ids": Empty((B,), numpy.uint32), "V": V,
+        "temperature": float(draw.random.uniform(0.1, 2)), "top_k": int(draw.random.integers(1, V + 1)),
+        "top_p": float(draw.random.choice([0.3, 0.9, 1.0])), "seed": numpy.uint64(draw.random.integers(2**63)),
+    }  # fmt: skip
 
 
-def residual_layernorm(random, type):
-    N, C = size(random, 4), size(random, 400)
-    x, y = normal(random, N, C), normal(random, N, C)
-    y_bias, weight, bias = normal(random, C), normal(random, C), normal(random, C)
-    results = Empty((N, C)), Empty((N, C), TYPES[type])
-    return threadgroups(random, N), [x, y, y_bias, weight, bias, *results, C, 1e-5]
+@kernel
+def softmax_inplace(draw):
+    N, S = draw.size(4), draw.size(300)
+    return threadgroups(N), {"att": draw.normal(N, S), "S": S}
 
 
-def embedding(random, format):
-    B, T, V, context = size(random, 3), size(random, 3), size(random, 30), size(random, 12)
-    C = size(random, 100) if FORMATS[format] == 1 else FORMATS[format] * size(random, 2)
-    arguments = [ids(random, V, B, T), below(random, context + 3, B), packed(random, format, V, C)]
-    arguments += [normal(random, context, C), Empty((B, T, C)), T, C, V, context]
-    return threads(random, C, T, B), arguments
+@kernel
+def layernorm_forward(draw, type):
+    N, C = draw.size(4), draw.size(400, draw.few)
+    return threadgroups(N), {
+        "x": draw.normal(N, C), "weight": draw.normal(C), "bias": draw.normal(C),
+        "out": Empty((N, C), TYPES[type]), "C": C, "epsilon": 1e-5,
+    }  # fmt: skip
 
 
-def linear(random, format, rows=1):
-    """`rows` of the weight for each simdgroup."""
-    T, N = size(random, 12), size(random, 20)
-    K = size(random, 150) if FORMATS[format] == 1 else FORMATS[format] * size(random, 3)
-    x, weight, bias = normal(random, T, K), packed(random, format, N, K), normal(random, N)
-    return simdgroups(random, -(-N // rows)), [x, weight, bias, Empty((T, N)), T, K, N]
+@kernel
+def residual_layernorm(draw, type):
+    N, C = draw.size(4), draw.size(400, draw.few)
+    return threadgroups(N), {
+        "x": draw.normal(N, C), "y": draw.normal(N, C), "y_bias": draw.normal(C), "weight": draw.normal(C),
+        "bias": draw.normal(C), "res": Empty((N, C)), "out": Empty((N, C), TYPES[type]), "C": C, "epsilon": 1e-5,
+    }  # fmt: skip
 
 
-def norm_linear(random, instance):
-    """By at least one whole simdgroup; `instance` is f32, wide_f16, pair_f32 …"""
-    T, N, K = size(random, 12), size(random, 20), 4 * size(random, 50)
-    x, weight, bias = normal(random, T, K), packed(random, instance[-3:], N, K), normal(random, N)
-    arguments = [x, normal(random, K), normal(random, K), weight, bias, Empty((T, N)), T, K, N]
-    count = LANES * int(random.integers(1, 9))
-    return ((int(random.integers(1, 4)) * count, 1, 1), (count, 1, 1)), [*arguments, int(random.integers(2)), 1e-5]
+@kernel
+def embedding_forward(draw, format):
+    B, T, V, context = draw.size(3), draw.size(3), draw.size(30), draw.size(12)
+    C = draw.columns(format, 100)
+    return threads(C, T, B), {
+        "ids": draw.ids(V, B, T), "lengths": draw.below(context + 3, B), "token_table": draw.weights(format, V, C),
+        "position_table": draw.normal(context, C), "out": Empty((B, T, C)), "T": T, "C": C, "V": V, "context": context,
+    }  # fmt: skip
 
 
-def linear_residual(random, instance):
-    T, N, K = size(random, 12), size(random, 20), 4 * size(random, 50)
-    x, weight, bias = normal(random, T, K), packed(random, instance[-3:], N, K), normal(random, N)
-    return threadgroups(random, -(-N // 2)), [x, weight, bias, normal(random, T, N), T, K, N]
+def product(draw, format, K):
+    """x, weight, bias, out and sizes, whose order is most products'."""
+    T, N = draw.size(12), draw.size(20, draw.few)
+    return {
+        "x": draw.normal(T, K), "weight": draw.weights(format, N, K), "bias": draw.normal(N),
+        "out": Empty((T, N)), "T": T, "K": K, "N": N,
+    }  # fmt: skip
 
 
-def linear_batch(random, what):
-    """`what` ends in the tokens of a threadgroup; there is at least one whole simdgroup."""
+@kernel
+def linear(draw, format):
+    values = product(draw, format, draw.columns(format, 150))
+    return simdgroups(values["N"]), values
+
+
+@kernel
+def linear_tile(draw, format):
+    """Four rows of the weight for each simdgroup."""
+    grid, values = linear(draw, format)
+    return simdgroups(-(-grid.x // 4)), values
+
+
+def normed(values, draw):
+    """A product with layernorm in front: its weight and bias behind x."""
+    K = values["K"]
+    return {"x": values.pop("x"), "norm_weight": draw.normal(K), "norm_bias": draw.normal(K), **values}
+
+
+@kernel
+def norm_linear(draw, instance):
+    """`instance` is f32, wide_f16, pair_f32 …"""
+    values = normed(product(draw, instance[-3:], 4 * draw.size(50, draw.few)), draw)
+    grid = threadgroups(draw.size(3), counts=WHOLE)
+    return grid, values | {"gelu": int(draw.random.integers(2)), "epsilon": 1e-5}
+
+
+@kernel
+def linear_residual(draw, instance):
+    values = product(draw, instance[-3:], 4 * draw.size(50))
+    values["out"] = draw.normal(*values["out"].shape)
+    names = [name if name != "out" else "stream" for name in values]
+    return threadgroups(-(-values["N"] // 2)), dict(zip(names, values.values()))
+
+
+@kernel
+def linear_batch(draw, what):
+    """`what` ends in the tokens of a threadgroup. x has whole tiles, of which the last rows may hold anything."""
     tokens = int(what.split("_")[-1])
-    T, N, K = size(random, 40), 15 + size(random, 40), 32 * size(random, 12)
-    x, weight = (normal(random, rows, K).astype(numpy.float16) for rows in (-(-T // 8) * 8, N))
-    out = normal(random, T, N) if what.startswith("residual") else Empty((T, N))
+    T, N, K = draw.size(40), 15 + draw.size(40), 32 * draw.size(12)
+    x, weight = (draw.normal(rows, K).astype(numpy.float16) for rows in (-(-T // 8) * 8, N))
+    out = draw.normal(T, N) if what.startswith("residual") else Empty((T, N))
     if what.startswith("gelu"):
         out = Empty((T, N), numpy.float16)
-    count = LANES * int(random.integers(1, 9))
-    grid = int(random.integers(1, -(-N // 16) + 1)) * count, -(-T // tokens), 1
-    return (grid, (count, 1, 1)), [x, weight, normal(random, N), out, T, K, N]
+    grid = threadgroups(int(draw.random.integers(1, -(-N // 16) + 1)), -(-T // tokens), counts=WHOLE)
+    values = {"x": Meaning(x, x[:T]), "weight": weight, "bias": draw.normal(N), "out": out}
+    return grid, values | {"T": T, "K": K, "N": N}
 
 
-def norm_linear_batch(random, what):
-    T, N, K = int(random.integers(1, 9)), 15 + size(random, 40), 32 * size(random, 32)
-    out = Empty((T, N), numpy.float16 if what == "gelu" else numpy.float32)
-    arguments = [normal(random, T, K), normal(random, K), normal(random, K)]
-    arguments += [normal(random, N, K).astype(numpy.float16), normal(random, N), out, T, K, N, 1e-5]
-    count = LANES * int(random.integers(1, 10))
-    return ((int(random.integers(1, -(-N // 16) + 1)) * count, 1, 1), (count, 1, 1)), arguments
+@kernel
+def norm_linear_batch(draw, what):
+    T, N, K = draw.size(8), 15 + draw.size(40), 32 * draw.size(32)
+    values = {
+        "x": draw.normal(T, K), "weight": draw.normal(N, K).astype(numpy.float16), "bias": draw.normal(N),
+        "out": Empty((T, N), numpy.float16 if what == "gelu" else numpy.float32), "T": T, "K": K, "N": N,
+    }  # fmt: skip
+    grid = threadgroups(int(draw.random.integers(1, -(-N // 16) + 1)), counts=[*WHOLE, 288])
+    return grid, normed(values, draw) | {"epsilon": 1e-5}
 
 
-def linear_tile(random, format):
-    return linear(random, format, rows=4)
-
-
-def quantise_activations(random):
-    blocks = size(random, 20)
+@kernel
+def quantise_activations(draw):
+    blocks = draw.size(20)
     N = blocks * 32
-    x = normal(random, blocks, 32)
-    x[random.integers(blocks), random.integers(32)] = random.choice([0, numpy.nan, -numpy.inf])
-    out = [Empty((N,), numpy.int8), Empty((N // 4,), numpy.int32), Empty((blocks,))]
-    return simdgroups(random, blocks), [x, *out, Empty((blocks,), numpy.int32), N]
+    return simdgroups(blocks), {
+        "x": draw.activations(N), "values": Empty((N,), numpy.int8), "offset": Empty((N // 4,), numpy.int32),
+        "scale": Empty((blocks,)), "block_offset": Empty((blocks,), numpy.int32), "N": N,
+    }  # fmt: skip
 
 
-def integer_linear(random, format):
-    T, N, K = size(random, 12), size(random, 20), FORMATS[format] * size(random, 3)
-    x = random.integers(-127, 128, (T, K)).astype(numpy.int8)
-    arguments = [x, reference.offsets(x), normal(random, T, K // 32), packed(random, format, N, K)]
-    return simdgroups(random, N), [*arguments, normal(random, N), Empty((T, N)), T, K, N]
+@kernel
+def integer_linear(draw, format):
+    values = product(draw, format, draw.columns(format, 750))
+    x = draw.quantised(*values.pop("x").shape)
+    scale = draw.normal(len(x), x.shape[1] // 32)
+    return simdgroups(values["N"]), {"x": x, "x_offset": reference.offsets(x), "x_scale": scale, **values}
 
 
-def integer_matmul(random, format):
-    T, N, K = size(random, 20), size(random, 70), FORMATS[format] * size(random, 30)
-    x = random.integers(-127, 128, (T, K)).astype(numpy.int8)
-    arguments = [x, reference.block_offsets(x), normal(random, T, K // 32), packed(random, format, N, K)]
-    return threadgroups(random, -(-N // 32)), [*arguments, Empty((T, N)), T, K, N]
+@kernel
+def integer_matmul(draw, format):
+    T, N, K = draw.size(20), draw.size(70, draw.few), 32 * draw.size(30)
+    x = draw.quantised(T, K)
+    return threadgroups(-(-N // 32)), {
+        "x": x, "x_offset": reference.block_offsets(x), "x_scale": draw.normal(T, K // 32),
+        "weight": draw.weights(format, N, K), "out": Empty((T, N)), "T": T, "K": K, "N": N,
+    }  # fmt: skip
 
 
-def dequantise(random, format):
-    blocks = size(random, 20)
-    N = blocks * FORMATS[format]
-    grid = threads(random, N) if FORMATS[format] == 1 else simdgroups(random, blocks)
-    return grid, [packed(random, format, 1, N), Empty((N,)), N]
+@kernel
+def dequantise(draw, format):
+    blocks = draw.size(20)
+    N = blocks * block(format)
+    grid = threads(N) if block(format) == 1 else simdgroups(blocks)
+    return grid, {"in_": draw.weights(format, 1, N), "out": Empty((N,)), "N": N}
 
 
-def convert_f16(random):
-    N = size(random, 300)
-    return threads(random, N), [normal(random, N), Empty((N,), numpy.float16), N]
+@kernel
+def convert_f16(draw):
+    N = draw.size(300)
+    return threads(N), {"in_": draw.normal(N), "out": Empty((N,), numpy.float16), "N": N}
 
 
-def cache(random, hs=None, most_tokens=6):
-    """Shapes of a KV cache; rows of different lengths."""
-    B, T, nh = size(random, 2), size(random, most_tokens), size(random, 3)
-    capacity = T + int(random.choice([0, size(random, 40), random.integers(40, 140)]))
+def cache(draw, hs=None, most_tokens=6):
+    """Sizes of a KV cache; rows of different lengths."""
+    random = draw.random
+    B, T, nh = draw.size(2), draw.size(most_tokens), draw.size(3)
+    capacity = T + int(random.choice([0, draw.size(40), random.integers(40, 140)]))
     hs = hs or int(random.choice([1, 3, 16, 33, 64, 80]))
     counts = random.integers(1, T + 1, B).astype(numpy.uint32)
     lengths = random.integers(0, capacity - counts + 1).astype(numpy.uint32)
@@ -290,147 +384,149 @@ def cache(random, hs=None, most_tokens=6):
     return B, T, nh, hs, capacity, lengths, counts
 
 
-def cached(random, type, B, nh, capacity, hs):
+def cached(draw, type, B, nh, capacity, hs):
     """Keys or values."""
-    return normal(random, B, nh, capacity, hs).astype(TYPES[type])
+    return draw.normal(B, nh, capacity, hs).astype(TYPES[type])
 
 
-def split_heads(random, type):
-    B, T, nh, hs, capacity, lengths, counts = cache(random)
-    counts = below(random, T + 1, B)
-    lengths = below(random, capacity + 1, B)
-    kept = [cached(random, type, B, nh, capacity, hs) for _ in ("keys", "values")]
-    qkv, bias = normal(random, B, T, 3 * nh * hs), normal(random, 3 * nh * hs)
-    arguments = [qkv, bias, lengths, counts, Empty((B, nh, T, hs)), *kept, T, nh, hs, capacity]
-    return threads(random, hs, T, B * nh), arguments
+def keys_and_values(draw, type, B, nh, capacity, hs):
+    return {name: cached(draw, type, B, nh, capacity, hs) for name in ("keys", "values")}
 
 
-def merge_heads(random):
-    B, T, nh, hs = cache(random)[:4]
-    arguments = [normal(random, B, nh, T, hs), Empty((B, T, nh * hs)), T, nh, hs]
-    return threads(random, hs, T, B * nh), arguments
+@kernel
+def split_heads(draw, type):
+    B, T, nh, hs, capacity, *_ = cache(draw)
+    return threads(hs, T, B * nh), {
+        "qkv": draw.normal(B, T, 3 * nh * hs), "bias": draw.normal(3 * nh * hs), "lengths": draw.below(capacity + 1, B),
+        "counts": draw.below(T + 1, B), "q": Empty((B, nh, T, hs)), **keys_and_values(draw, type, B, nh, capacity, hs),
+        "T": T, "nh": nh, "hs": hs, "capacity": capacity,
+    }  # fmt: skip
 
 
-def attention_scores(random, type):
-    B, T, nh, hs, capacity, lengths, counts = cache(random)
+@kernel
+def merge_heads(draw):
+    B, T, nh, hs = cache(draw)[:4]
+    return threads(hs, T, B * nh), {
+        "in_": draw.normal(B, nh, T, hs), "out": Empty((B, T, nh * hs)), "T": T, "nh": nh, "hs": hs,
+    }  # fmt: skip
+
+
+@kernel
+def attention_scores(draw, type):
+    B, T, nh, hs, capacity, lengths, counts = cache(draw)
     S = int(max(lengths + counts))
-    keys = cached(random, type, B, nh, capacity, hs)
-    arguments = [normal(random, B, nh, T, hs), keys, lengths, counts, Empty((B, nh, T, S))]
-    arguments += [T, S, nh, hs, capacity, float(hs**-0.5)]
-    return threads(random, S, T, B * nh), arguments
+    return threads(S, T, B * nh), {
+        "q": draw.normal(B, nh, T, hs), "keys": cached(draw, type, B, nh, capacity, hs), "lengths": lengths,
+        "counts": counts, "att": Empty((B, nh, T, S)), "T": T, "S": S, "nh": nh, "hs": hs, "capacity": capacity,
+        "scale": float(hs**-0.5),
+    }  # fmt: skip
 
 
-def attention_mix(random, type):
-    B, T, nh, hs, capacity, lengths, counts = cache(random)
+@kernel
+def attention_mix(draw, type):
+    B, T, nh, hs, capacity, lengths, counts = cache(draw)
     S = int(max(lengths + counts))
-    values = cached(random, type, B, nh, capacity, hs)
-    arguments = [normal(random, B, nh, T, S), values, lengths, counts, Empty((B, nh, T, hs))]
-    return threads(random, hs, T, B * nh), [*arguments, T, S, nh, hs, capacity]
+    return threads(hs, T, B * nh), {
+        "att": draw.normal(B, nh, T, S), "values": cached(draw, type, B, nh, capacity, hs), "lengths": lengths,
+        "counts": counts, "out": Empty((B, nh, T, hs)), "T": T, "S": S, "nh": nh, "hs": hs, "capacity": capacity,
+    }  # fmt: skip
 
 
-def flash_arguments(random, type, B, T, nh, hs, capacity, lengths, counts):
-    kept = [cached(random, type, B, nh, capacity, hs) for _ in ("keys", "values")]
-    return [normal(random, B, nh, T, hs), *kept, lengths, counts, Empty((B, T, nh, hs))]
+def attended(draw, type, B, T, nh, hs, capacity, lengths, counts):
+    return {
+        "q": draw.normal(B, nh, T, hs), **keys_and_values(draw, type, B, nh, capacity, hs), "lengths": lengths,
+        "counts": counts, "out": Empty((B, T, nh, hs)),
+    }  # fmt: skip
 
 
-def flash_attention(random, type):
-    B, T, nh, hs, capacity, *_ = sizes = cache(random)
-    arguments = flash_arguments(random, type, *sizes)
-    return threadgroups(random, T, nh, B), [*arguments, hs, capacity, float(hs**-0.5)]
+@kernel
+def flash_attention(draw, type):
+    B, T, nh, hs, capacity, *_ = sizes = cache(draw)
+    grid = threadgroups(T, nh, B)
+    return grid, attended(draw, type, *sizes) | {"hs": hs, "capacity": capacity, "scale": float(hs**-0.5)}
 
 
-def flash_attention_hs64(random, type):
-    B, T, nh, _, capacity, *_ = sizes = cache(random, 64)
-    arguments = flash_arguments(random, type, *sizes)
-    return threadgroups(random, -(-T // 4), nh, B), [*arguments, T, capacity, 0.125]
+def attended_64(draw, type, queries, most_tokens, counts=THREADS):
+    """With heads of 64 channels, so many queries to a threadgroup."""
+    B, T, nh, _, capacity, *_ = sizes = cache(draw, 64, most_tokens)
+    grid = threadgroups(-(-T // queries), nh, B, counts=counts)
+    return grid, attended(draw, type, *sizes) | {"T": T, "capacity": capacity, "scale": 0.125}
 
 
-def flash_attention_prompt(random, type):
-    B, T, nh, _, capacity, *_ = sizes = cache(random, 64, most_tokens=70)
-    arguments = flash_arguments(random, type, *sizes)
-    return threadgroups(random, -(-T // 32), nh, B), [*arguments, T, capacity, 0.125]
+@kernel
+def flash_attention_hs64(draw, type):
+    return attended_64(draw, type, 4, 6)
 
 
-def flash_attention_tiles(random, type):
-    """Of several tiles of 64 queries, by at least one whole simdgroup."""
-    B, T, nh, _, capacity, *_ = sizes = cache(random, 64, most_tokens=150)
-    arguments = flash_arguments(random, type[-3:], *sizes)
+@kernel
+def flash_attention_prompt(draw, type):
+    return attended_64(draw, type, 32, 70)
+
+
+@kernel
+def flash_attention_tiles(draw, type):
+    grid, values = attended_64(draw, type[-3:], 64, 150, WHOLE)
     if type.startswith("halves"):
-        arguments[-1] = Empty((B, T, nh, 64), numpy.float16)
-    count = LANES * int(random.integers(1, 9))
-    return ((-(-T // 64) * count, nh, B), (count, 1, 1)), [*arguments, T, capacity, 0.125]
+        values["out"].dtype = numpy.float16
+    return grid, values
 
 
-def decode_attention_hs64(random, type, out=numpy.float32):
-    B, nh, capacity = size(random, 3), size(random, 3), size(random, 140)
-    lengths = below(random, capacity, B)
-    counts = below(random, 2, B)
+@kernel
+def decode_attention_hs64(draw, type):
+    B, nh, capacity = draw.size(3), draw.size(3), draw.size(140)
+    lengths, counts = draw.below(capacity, B), draw.below(2, B)
     counts[lengths == 0] = 1  # nothing to attend to otherwise
-    kept = [cached(random, type, B, nh, capacity, 64) for _ in ("keys", "values")]
-    arguments = [normal(random, B, 3, nh, 64), lengths, counts, *kept, Empty((B, nh, 64), out)]
-    more_than_take_part = random.integers(8) == 0  # of the simdgroups
-    count = 17 * LANES + 5 if more_than_take_part else int(random.choice(THREADS))
-    return ((nh * count, B, 1), (count, 1, 1)), [*arguments, capacity, 0.125]
+    out = Empty((B, nh, 64), numpy.float16 if type.startswith("halves") else numpy.float32)
+    more_than_take_part = 17 * LANES + 5  # of the simdgroups
+    return threadgroups(nh, B, counts=[*THREADS, more_than_take_part]), {
+        "qkv": draw.normal(B, 3, nh, 64), "lengths": lengths, "counts": counts,
+        **keys_and_values(draw, type[-3:], B, nh, capacity, 64), "out": out, "capacity": capacity, "scale": 0.125,
+    }  # fmt: skip
 
 
-def decode_attention_hs64_halves(random, type):
-    return decode_attention_hs64(random, type, numpy.float16)
+@kernel
+def last_token_rows(draw):
+    B, T, C = draw.size(4), draw.size(5), draw.size(100)
+    return threads(C, B), {
+        "x": draw.normal(B, T, C), "counts": draw.below(T + 1, B), "out": Empty((B, C)), "B": B, "T": T, "C": C,
+    }  # fmt: skip
 
 
-def last_token_rows(random):
-    B, T, C = size(random, 4), size(random, 5), size(random, 100)
-    return threads(random, C, B), [
-        normal(random, B, T, C),
-        below(random, T + 1, B),
-        Empty((B, C)),
-        B,
-        T,
-        C,
-    ]
+@kernel
+def advance_step(draw):
+    B, capacity = draw.size(40), draw.size(20)
+    lengths = draw.below(capacity, B)
+    counts = numpy.minimum(draw.below(4, B), capacity - lengths).astype(numpy.uint32)
+    return threads(B), {
+        "ids": draw.ids(99, B), "lengths": lengths, "counts": counts,
+        "history": draw.below(99, B, capacity + 1), "B": B, "capacity": capacity,
+    }  # fmt: skip
 
 
-def advance_step(random):
-    B, capacity = size(random, 40), size(random, 20)
-    lengths = below(random, capacity, B)
-    counts = numpy.minimum(below(random, 4, B), capacity - lengths).astype(numpy.uint32)
-    history = Empty((B, capacity + 1), numpy.uint32)
-    return threads(random, B), [ids(random, 99, B), lengths, counts, history, B, capacity]
+# --- by a kernel's name ---
 
 
-# Of a weight format or a type each: linear_f32, linear_q8_0, embedding_forward, bias_gelu_f16 …
-FAMILIES = {
-    "bias_gelu": bias_gelu,
-    "layernorm_forward": layernorm_forward,
-    "residual_layernorm": residual_layernorm,
-    "split_heads": split_heads,
-    "attention_scores": attention_scores,
-    "attention_mix": attention_mix,
-    "flash_attention_hs64": flash_attention_hs64,
-    "flash_attention_prompt": flash_attention_prompt,
-    "flash_attention_tiles": flash_attention_tiles,
-    "flash_attention": flash_attention,
-    "decode_attention_hs64_halves": decode_attention_hs64_halves,
-    "decode_attention_hs64": decode_attention_hs64,
-    "integer_linear": integer_linear,
-    "integer_matmul": integer_matmul,
-    "linear_tile": linear_tile,
-    "linear_batch": linear_batch,
-    "linear_residual": linear_residual,
-    "norm_linear_batch": norm_linear_batch,
-    "norm_linear": norm_linear,
-    "linear": linear,
-    "embedding_forward": embedding,
-    "dequantise": dequantise,
-}
+def kernel_files():
+    """The file of each kernel, by the kernel's name."""
+    return {name: KERNELS / file for name, file, _ in kernels_of(*toolchain.kernel_files())}
+
+
+def longest_beginning(kernel, names):
+    """That of `names` of which the kernel is an instance: norm_linear for norm_linear_wide_f16."""
+    fitting = [name for name in names if kernel == name or kernel.startswith(name + "_")]
+    return max(fitting, key=len, default=None)
+
+
+def inputs(kernel, draw):
+    """A grid, and the kernel's values by name."""
+    name = longest_beginning(kernel, DESCRIBED)
+    assert name, f"{kernel}: say in tests/support/launches.py what it is given"
+    instance = [kernel[len(name) + 1 :]] if len(inspect.signature(DESCRIBED[name]).parameters) > 1 else []
+    return DESCRIBED[name](draw, *instance)
 
 
 def random_launch(kernel, random, path=None):
     """A random launch of a kernel, of the file `path` if given instead of the one in kernels/."""
-    for name, function in FAMILIES.items():
-        if kernel == name or kernel.startswith(name + "_"):
-            (grid, group), arguments = function(random, kernel[len(name) + 1 :])
-            break
-    else:
-        (grid, group), arguments = globals()[kernel](random)
-    group = tuple(min(g, n) for g, n in zip(group, grid))
-    return Launch(path or kernel_files()[kernel], kernel, grid, group, arguments)
+    grid, values = inputs(kernel, Wild(random))
+    arguments = [value.data if isinstance(value, Meaning) else value for value in values.values()]
+    return Launch(path or kernel_files()[kernel], kernel, *grid.in_threads(random), arguments)
