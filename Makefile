@@ -191,7 +191,7 @@ build-clang:
 SECONDS_EACH ?= 15
 CLANG        := $(subst clang++,clang,$(CLANGXX))
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-PARSERS      := $(addprefix src/,error.c output_file.c tokens.c utf8.c) $(addprefix src/model/,architecture.c gpt2_table.c model_file.c) tests/fuzz/passes.c \
+PARSERS      := $(addprefix src/,error.c output_file.c tokens.c utf8.c) $(addprefix src/model/,architecture.c family.c gemma_table.c gpt2_table.c llama_table.c model_config.c model_file.c rope.c) tests/fuzz/passes.c \
     $(wildcard src/tokenizer/*.c src/checkpoint/*.c src/chat/*.c) $(BIND)
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile | $(BUILD)/kernel_constants.h

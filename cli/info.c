@@ -57,11 +57,29 @@ static void fill_groups(const ModelFile *model, Group *groups) {
     }
 }
 
+/* How positions are turned, and what each layer sees of them. */
+static void print_positions(const ModelConfig *config) {
+    static const char *const scalings[] = {[ROPE_LINEAR] = "linear", [ROPE_YARN] = "YaRN"};
+    const RopeConfig *rope = &config->rope;
+    uint32_t windowed = 0;
+    for (uint32_t l = 0; l < config->layers; l++)
+        windowed += config->windowed[l];
+    printf("positions     rope, base %g", (double)rope->base);
+    if (rope->dims < config->head_size) printf(", %u channels of each head", rope->dims);
+    if (rope->scaling != ROPE_UNSCALED)
+        printf(", %s scaling by %g", scalings[rope->scaling], (double)rope->factor);
+    if (windowed > 0) printf("; %u layers see %u tokens", windowed, config->window);
+    if (windowed > 0 && rope->local_base > 0) printf(", base %g", (double)rope->local_base);
+    putchar('\n');
+}
+
 static void print_architecture(const ModelFile *model) {
     const ModelConfig *config = &model->config;
-    printf("architecture  %s: %u layers, %u channels, %u heads of %u, feed-forward %u\n",
-           model->architecture->title, config->layers, config->channels, config->heads,
-           config->channels / config->heads, config->inner);
+    printf("architecture  %s: %u layers, %u channels, %u heads of %u", model->architecture->title,
+           config->layers, config->channels, config->heads, config->head_size);
+    if (config->kv_heads < config->heads) printf(", %u of keys and values", config->kv_heads);
+    printf(", feed-forward %u\n", config->inner);
+    if (config->rope.dims > 0) print_positions(config);
     printf("vocabulary    %u tokens\n", config->vocabulary);
     printf("context       %u token%s\n", config->context, plural(config->context));
 }

@@ -265,7 +265,7 @@ STRING, BOOL = gguf.GGUFValueType.STRING, gguf.GGUFValueType.BOOL
 @pytest.mark.parametrize(
     "key, value, type, words",
     [
-        ("general.architecture", "llama", STRING, ["llama", "gpt2"]),
+        ("general.architecture", "mamba", STRING, ["mamba", "gpt2"]),
         ("general.alignment", 24, UINT32, ["general.alignment", "power of two"]),
         ("general.alignment", 0, UINT32, ["general.alignment"]),
         ("split.count", 3, gguf.GGUFValueType.UINT16, ["3", "gguf-split"]),
@@ -471,7 +471,7 @@ def test_head_size(library, random, tmp_path):
 @pytest.mark.parametrize(
     "settings, words",
     [
-        ({"model_type": "llama"}, ["model_type", "llama"]),
+        ({"model_type": "mamba"}, ["model_type", "mamba"]),
         ({"model_type": None, "architectures": ["BertModel"]}, ["model_type"]),
         ({"model_type": 3}, ["model_type", "text"]),
         ({"activation_function": "gelu"}, ["activation_function", "gelu"]),

@@ -96,10 +96,11 @@ static bool add_list(Flattener *flattener, const char *key, const cJSON *list) {
 
 static bool add_object(Flattener *flattener, const cJSON *object);
 
-/* Null is what an absent key is. */
 static bool add_item(Flattener *flattener, const char *key, const cJSON *item) {
     SettingType type;
-    if (cJSON_IsNull(item)) return true;
+    if (cJSON_IsNull(item))
+        return settings_add(flattener->settings, key, strlen(key), SETTING_BOOL, false, 0,
+                            flattener->error);
     if (cJSON_IsArray(item)) return add_list(flattener, key, item);
     if (!type_of(item, &type)) return add_object(flattener, item);
     Setting *setting =

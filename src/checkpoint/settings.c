@@ -107,6 +107,7 @@ static bool equal(const Setting *setting, size_t a, size_t b) {
 static bool single(const Settings *settings, const char *key, const Setting **found,
                    const char *wanted, LLMError *error) {
     *found = settings_find(settings, key);
+    if (*found && setting_is_null(*found)) *found = NULL;
     if (!*found) return true;
     if ((*found)->count == 0) return wrong_kind(settings, key, wanted, error);
     for (size_t i = 1; i < (*found)->count; i++)

@@ -25,7 +25,7 @@ typedef union SettingValue {
 typedef struct Setting {
     char *key;        /* owned by the settings */
     SettingType type; /* of all values */
-    bool list;        /* else there is exactly one value */
+    bool list;        /* else there is exactly one value, or none for null */
     size_t count;
     SettingValue *values;
     bool used; /* has been read, or is known to change nothing */
@@ -65,6 +65,11 @@ bool settings_get_bool(const Settings *settings, const char *key, bool *value, L
 /* *value is owned by the settings. */
 bool settings_get_text(const Settings *settings, const char *key, const char **value,
                        LLMError *error);
+/* Whether the file says that there is no value: null in config.json. For the others, the key is
+ * absent. */
+static inline bool setting_is_null(const Setting *setting) {
+    return setting->count == 0 && !setting->list;
+}
 /* A value as text: "true", "12", "1e-05", "gelu"; "[…]" for a list. */
 void setting_describe(const Setting *setting, char *text, size_t size);
 

@@ -21,6 +21,7 @@ enum {
 
 typedef enum RopeScaling {
     ROPE_UNSCALED,
+    ROPE_NONE,   /* "none" in so many words; `settle` makes it ROPE_UNSCALED */
     ROPE_LINEAR, /* all frequencies divided by the factor */
     ROPE_LLAMA3, /* low frequencies divided by it, high ones kept, those between in between */
     ROPE_YARN,   /* the same by another rule, and cos and sin multiplied (Peng et al. 2023) */
@@ -32,14 +33,15 @@ typedef struct RopeConfig {
     uint32_t dims;    /* channels of a head that are turned; 0: the model has position embeddings */
     float base;       /* the frequencies are base^(-2i / dims) */
     float local_base; /* of windowed layers, which are never scaled; 0: as the others */
-    RopeScaling scaling;
+    uint32_t scaling; /* RopeScaling */
     float factor;
     uint32_t original_context;           /* positions before scaling (llama3, YaRN) */
     float low_frequency, high_frequency; /* llama3 */
     float beta_fast, beta_slow;          /* YaRN */
-    float attention_factor;              /* YaRN: of cos and sin; 0: from the factor */
-    float mscale, mscale_all;            /* YaRN, of DeepSeek: 0: none */
-    bool keep_fractions;                 /* YaRN: borders are not rounded to whole pairs */
+    float attention_factor;              /* of cos and sin, besides YaRN's own */
+    float magnitude;                     /* YaRN: of cos and sin, instead of its own; 0: none */
+    float mscale, mscale_all;            /* YaRN: the same as a quotient; 0: none */
+    bool truncate;                       /* YaRN: its borders are whole pairs */
 } RopeConfig;
 
 /* The sizes and switches of a model. */
@@ -47,7 +49,8 @@ typedef struct ModelConfig {
     uint32_t layers;
     uint32_t heads;      /* nh */
     uint32_t kv_heads;   /* nkv; GPT-2: nh */
-    uint32_t head_size;  /* hs; of keys and of values */
+    uint32_t head_size;  /* hs */
+    uint32_t value_size; /* of values: the same */
     uint32_t channels;   /* C; GPT-2: nh * hs */
     uint32_t inner;      /* width of the feed-forward layer, usually 4 C */
     uint32_t context;    /* positions the model was trained for */
@@ -55,7 +58,12 @@ typedef struct ModelConfig {
     float epsilon;       /* of the norms */
     RopeConfig rope;
     uint32_t window;            /* tokens that a windowed layer sees, the token itself among them */
+    uint32_t window_from;       /* Qwen: the first layer that is windowed */
     bool windowed[MOST_LAYERS]; /* layer by layer */
+    bool says_windowed;         /* the file says which layers are */
+    bool uses_window;           /* Qwen: else no layer is windowed */
+    bool attention_bias;        /* q, k, v and the projection have biases (Hugging Face) */
+    bool mlp_bias;              /* gate, up and down have */
     float score_scalar;         /* scores are divided by its root; 0: by that of hs */
     float embedding_scale;      /* the embedding is multiplied by it */
     bool scale_attention;       /* divide scores by sqrt(hs) (GPT-2: true) */
@@ -65,7 +73,19 @@ typedef struct ModelConfig {
 
 /* --- settings --- */
 
-typedef enum SettingKind { KIND_SIZE, KIND_NUMBER, KIND_SWITCH } SettingKind;
+typedef enum SettingKind {
+    KIND_SIZE,   /* uint32_t, at least 1 */
+    KIND_COUNT,  /* uint32_t, 0 too */
+    KIND_NUMBER, /* float, above 0 */
+    KIND_SWITCH, /* bool */
+    KIND_NAME,   /* uint32_t, one of a few names */
+    KIND_LAYERS, /* bool of each layer: whether it is windowed; a list, or a period */
+} SettingKind;
+
+typedef struct SettingName {
+    const char *name; /* NULL ends the list */
+    uint32_t value;
+} SettingName;
 
 enum { SPELLINGS = 4 };
 
@@ -75,11 +95,12 @@ typedef struct SettingRow {
     const char *gguf;                   /* the key behind "ARCHITECTURE."; NULL: GGUF has none and
                                            means the fallback; "": its tensors say it */
     const char *huggingface[SPELLINGS]; /* in config.json: the first one that is there counts */
-    SettingKind kind;                   /* uint32_t, float or bool */
-    size_t into;                        /* offset in ModelConfig */
-    bool required;                      /* in GGUF files; config.json always has a default */
-    double fallback;                    /* where absent; 0 for a size that `settle` derives */
-    double most;                        /* sizes are from 1 to this; numbers above 0 to this */
+    SettingKind kind;
+    size_t into;              /* offset in ModelConfig */
+    bool required;            /* in GGUF files; config.json always has a default */
+    double fallback;          /* where absent; 0 for a size that `settle` derives */
+    double most;              /* sizes and numbers are up to this */
+    const SettingName *names; /* of KIND_NAME; the first of a value is GGUF's */
 } SettingRow;
 
 /* A setting that must have one of these values where it is there, since others are not supported.
@@ -101,13 +122,18 @@ typedef enum TensorForm {
     FORM_NORM_BIAS,    /* the bias of a Norm */
     FORM_PRODUCT,      /* a part of a Product */
     FORM_PRODUCT_BIAS, /* the bias of a part of a Product */
+    FORM_FACTORS,      /* what the frequencies of rope are divided by */
 } TensorForm;
 
 typedef enum TensorFlags {
-    TENSOR_CONV1D = 1,   /* Hugging Face stores it transposed, [in, out] */
-    TENSOR_OPTIONAL = 2, /* may be absent */
-    TENSOR_OUTPUT = 4,   /* only there, and then required, where the output is not tied */
-    TENSOR_LESS_ONE = 8, /* Hugging Face stores w - 1 */
+    TENSOR_CONV1D = 1,          /* Hugging Face stores it transposed, [in, out] */
+    TENSOR_OPTIONAL = 2,        /* may be absent */
+    TENSOR_OUTPUT = 4,          /* only there, and then required, where the output is not tied */
+    TENSOR_LESS_ONE = 8,        /* Hugging Face stores w - 1 */
+    TENSOR_TURNED = 16,         /* q and k: their rows are in the order of rope */
+    TENSOR_ATTENTION_BIAS = 32, /* only there, and then required, if attention_bias; in GGUF files
+                                   optional */
+    TENSOR_MLP_BIAS = 64,       /* the same if mlp_bias */
 } TensorFlags;
 
 /* "{layer}" stands for the layer's number, and makes a row one of every layer; these rows follow
@@ -119,12 +145,14 @@ typedef struct TensorRow {
     const char *shape;       /* in letters, outermost first: "3C C", or "C" for a vector */
     TensorForm form;
     unsigned flags;
-    size_t into;   /* offset in Weights, or in LayerWeights for a row of every layer */
-    uint32_t part; /* of the Product */
+    size_t into;      /* offset in Weights, or in LayerWeights for a row of every layer */
+    uint32_t part;    /* of the Product */
+    const char *step; /* of the first part: the product's name for those who watch */
 } TensorRow;
 
-/* Rows and columns of a shape: C channels, I inner, T context, V vocabulary, each perhaps behind a
- * factor of one digit. A vector has one row. */
+/* Rows and columns of a shape: C channels, I inner, T context, V vocabulary, S head size, Q all
+ * heads of queries, K all of keys, R pairs that are turned, each perhaps behind a factor of one
+ * digit. A vector has one row. */
 void shape_sizes(const char *shape, const ModelConfig *config, uint32_t *rows, uint32_t *columns);
 static inline bool shape_is_vector(const char *shape) {
     return strchr(shape, ' ') == NULL;
@@ -139,8 +167,9 @@ static inline bool row_is_per_layer(const TensorRow *row) {
 typedef struct Weights Weights; /* of weights.h */
 
 typedef struct Architecture {
-    const char *name;  /* in general.architecture and in model_type */
-    const char *title; /* for people: "GPT-2" */
+    const char *name;       /* in general.architecture */
+    const char *model_type; /* in config.json; NULL: the same */
+    const char *title;      /* for people: "GPT-2" */
     NormKind norm;
     bool gated;              /* the feed-forward layer has a gate */
     RopeOrder gguf_order;    /* of GGUF files; Hugging Face has halves everywhere */
@@ -151,16 +180,21 @@ typedef struct Architecture {
     const TensorRow *tensors;
     const char *const *ignored_tensors; /* Hugging Face's names of buffers that are no weights */
     /* Derive what is not given, and refuse what does not fit together. */
-    bool (*settle)(ModelConfig *config, const char *path, LLMError *error);
+    bool (*settle)(ModelConfig *config, const Checkpoint *checkpoint, LLMError *error);
+    /* What no GGUF file can say of such a model, or NULL. */
+    const char *(*keyless)(const ModelConfig *config);
     /* The pass that has begun; NULL: the model can be read, not run. */
     void (*forward)(Run *run, const ModelConfig *config, const Weights *weights, Wanted wanted);
 } Architecture;
 
-extern const Architecture gpt2_architecture;
+extern const Architecture gpt2_architecture, llama_architecture, mistral_architecture,
+    qwen2_architecture, qwen3_architecture, gemma3_architecture;
 
-/* The architecture that `path` says it has; NULL, and `error` with the names that there are. */
-const Architecture *architecture_find(const char *name, const char *path, LLMError *error);
+/* The architecture that a checkpoint says it has; NULL, and `error` with the names that there are.
+ */
+const Architecture *architecture_find(const Checkpoint *checkpoint, LLMError *error);
 /* False and `error` for one that can be read, and not run. */
-bool architecture_runs(const Architecture *architecture, const char *path, LLMError *error);
+bool architecture_runs(const Architecture *architecture, const Checkpoint *checkpoint,
+                       LLMError *error);
 
 #endif

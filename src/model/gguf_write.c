@@ -117,23 +117,68 @@ static bool check_keyless(const SettingRow *row, const void *value, const char *
 }
 
 static bool check_settings(const ModelFile *model, const char *path, LLMError *error) {
-    for (const SettingRow *row = model->architecture->settings; row->what; row++)
+    const Architecture *architecture = model->architecture;
+    const char *keyless = architecture->keyless ? architecture->keyless(&model->config) : NULL;
+    if (keyless)
+        return error_set(error, LLM_ERROR_FORMAT,
+                         "%s: cannot be written: GGUF has no key for the %s of this model; use it "
+                         "as it is",
+                         path, keyless);
+    for (const SettingRow *row = architecture->settings; row->what; row++)
         if (!row->gguf &&
             !check_keyless(row, (const char *)&model->config + row->into, path, error))
             return false;
     return true;
 }
 
+/* Every how many layers one is global, the others windowed; 0 where that is no rule. */
+static uint32_t window_period(const ModelConfig *config) {
+    uint32_t period = 1;
+    while (period <= config->layers && config->windowed[period - 1])
+        period++;
+    for (uint32_t l = 0; l < config->layers; l++)
+        if (config->windowed[l] != (l % period < period - 1)) return 0;
+    return period;
+}
+
+/* llama.cpp reads the period alone. */
+static void put_windowed(Writer *writer, const char *key) {
+    const ModelConfig *config = &writer->model->config;
+    uint32_t period = window_period(config);
+    if (config->window == 0) return;
+    if (period > 0) {
+        put_u32(writer, key, period);
+        return;
+    }
+    put_array(writer, key, GGUF_BOOL, config->layers);
+    append(&writer->keys, config->windowed, config->layers);
+}
+
+/* What is not given and means nothing, as scaling that there is not, has no key. */
 static void put_setting(Writer *writer, const SettingRow *row) {
     const void *value = (const char *)&writer->model->config + row->into;
+    const SettingName *name = row->names;
     char key[128];
     snprintf(key, sizeof key, "%s.%s", writer->model->architecture->name, row->gguf);
-    if (row->kind == KIND_SIZE)
-        put_u32(writer, key, *(const uint32_t *)value);
-    else if (row->kind == KIND_NUMBER)
-        put_f32(writer, key, *(const float *)value);
-    else
+    switch (row->kind) {
+    case KIND_SIZE:
+    case KIND_COUNT:
+        if (*(const uint32_t *)value > 0) put_u32(writer, key, *(const uint32_t *)value);
+        break;
+    case KIND_NUMBER:
+        if (*(const float *)value > 0) put_f32(writer, key, *(const float *)value);
+        break;
+    case KIND_SWITCH:
         put_bool(writer, key, *(const bool *)value);
+        break;
+    case KIND_NAME:
+        while (name->name && name->value != *(const uint32_t *)value)
+            name++;
+        if (name->name) put_text(writer, key, name->name);
+        break;
+    case KIND_LAYERS:
+        put_windowed(writer, key);
+    }
 }
 
 static void put_config(Writer *writer) {
@@ -236,8 +281,7 @@ static TensorType stored_type(const Writer *writer, const ModelTensor *tensor) {
     return tensor_row_bytes(type, tensor->tensor.columns) ? type : TENSOR_F16;
 }
 
-typedef bool (*Visit)(Writer *writer, const Tensor *source, const char *name, TensorType type,
-                      bool vector);
+typedef bool (*Visit)(Writer *writer, const ModelTensor *tensor, const char *name, TensorType type);
 
 static bool visit_tensors(Writer *writer, Visit visit) {
     const ModelFile *model = writer->model;
@@ -245,15 +289,14 @@ static bool visit_tensors(Writer *writer, Visit visit) {
         const ModelTensor *tensor = &model->tensors[i];
         char name[MAX_NAME];
         tensor_name(name, tensor->row->gguf, tensor->layer);
-        if (!visit(writer, &tensor->tensor, name, stored_type(writer, tensor),
-                   shape_is_vector(tensor->row->shape)))
-            return false;
+        if (!visit(writer, tensor, name, stored_type(writer, tensor))) return false;
     }
     return true;
 }
 
-static bool declare(Writer *writer, const Tensor *source, const char *name, TensorType type,
-                    bool vector) {
+static bool declare(Writer *writer, const ModelTensor *tensor, const char *name, TensorType type) {
+    const Tensor *source = &tensor->tensor;
+    bool vector = shape_is_vector(tensor->row->shape);
     append_text(&writer->tensors, name);
     append_u32(&writer->tensors, vector ? 1 : 2);
     append_u64(&writer->tensors, source->columns);
@@ -293,26 +336,73 @@ static bool write_header(Writer *writer) {
     return written;
 }
 
-static bool write_rows(Writer *writer, const char *name, const Tensor *source, TensorType type,
+/* What differs in a GGUF file from what Hugging Face has. */
+typedef struct Difference {
+    uint32_t pairs; /* rows of a head in two halves that are to be neighbours; 0: they stay */
+    bool less_one;  /* floats are stored less 1 */
+} Difference;
+
+static Difference difference_of(const ModelFile *model, const TensorRow *row) {
+    const RopeConfig *rope = &model->config.rope;
+    bool turned = row->flags & TENSOR_TURNED && rope->order != model->architecture->gguf_order;
+    bool less_one = row->flags & TENSOR_LESS_ONE && model->checkpoint->naming == HUGGINGFACE_NAMES;
+    return (Difference){turned ? rope->dims / 2 : 0, less_one};
+}
+
+/* Of each head's `2 * pairs` rows in `from`, the halves to neighbours in `to`. */
+static void interleave(const unsigned char *from, unsigned char *to, size_t rows, size_t row_bytes,
+                       size_t pairs) {
+    for (size_t row = 0; row < rows; row++) {
+        size_t head = row / (2 * pairs), i = row % (2 * pairs);
+        size_t source = head * 2 * pairs + i / 2 + (i % 2) * pairs;
+        memcpy(to + row * row_bytes, from + source * row_bytes, row_bytes);
+    }
+}
+
+static void add_one(float *floats, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        floats[i] += 1;
+}
+
+/* `rows` rows of a matrix, or the one of a vector, whose elements are then the rows of a head. */
+static const void *as_gguf(const Tensor *source, Difference difference, bool vector, void *chunk,
+                           void *spare, size_t rows, size_t row_bytes) {
+    if (difference.less_one) add_one(chunk, rows * source->columns);
+    if (difference.pairs == 0) return chunk;
+    if (vector)
+        interleave(chunk, spare, source->columns, sizeof(float), difference.pairs);
+    else
+        interleave(chunk, spare, rows, row_bytes, difference.pairs);
+    return spare;
+}
+
+static bool write_rows(Writer *writer, const char *name, const ModelTensor *tensor, TensorType type,
                        void *chunk, uint32_t chunk_rows, size_t row_bytes) {
     const GGUFOptions *options = writer->options;
+    const Tensor *source = &tensor->tensor;
+    Difference difference = difference_of(writer->model, tensor->row);
+    void *spare = (char *)chunk + chunk_rows * row_bytes;
+    bool vector = shape_is_vector(tensor->row->shape);
     for (uint32_t row = 0; row < source->rows; row += chunk_rows) {
         uint32_t left = source->rows - row, rows = left < chunk_rows ? left : chunk_rows;
-        if (!options->fill(options->user, name, source, type, row, rows, chunk, writer->error) ||
-            !write_bytes(writer, chunk, rows * row_bytes))
+        if (!options->fill(options->user, name, source, type, row, rows, chunk, writer->error))
             return false;
+        const void *data = as_gguf(source, difference, vector, chunk, spare, rows, row_bytes);
+        if (!write_bytes(writer, data, rows * row_bytes)) return false;
     }
     return write_padding(writer, source->rows * row_bytes);
 }
 
-static bool write_tensor(Writer *writer, const Tensor *source, const char *name, TensorType type,
-                         bool vector) {
-    (void)vector;
-    size_t row_bytes = tensor_row_bytes(type, source->columns);
+/* Chunks are of whole heads. */
+static bool write_tensor(Writer *writer, const ModelTensor *tensor, const char *name,
+                         TensorType type) {
+    size_t row_bytes = tensor_row_bytes(type, tensor->tensor.columns);
     uint32_t rows = (uint32_t)(CHUNK_BYTES / row_bytes) + 1;
-    void *chunk = malloc(rows * row_bytes);
-    if (!chunk) return error_memory(writer->error, rows * row_bytes);
-    bool written = write_rows(writer, name, source, type, chunk, rows, row_bytes);
+    uint32_t head = writer->model->config.head_size;
+    rows = (rows + head - 1) / head * head;
+    void *chunk = malloc(2 * rows * row_bytes);
+    if (!chunk) return error_memory(writer->error, 2 * rows * row_bytes);
+    bool written = write_rows(writer, name, tensor, type, chunk, rows, row_bytes);
     free(chunk);
     return written;
 }

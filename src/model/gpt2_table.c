@@ -10,27 +10,27 @@ enum { MAX_HEAD_SIZE = FLASH_ATTENTION_MAX_HS };
 /* clang-format off */
 static const SettingRow settings[] = {
     {"layers", "block_count", {"n_layer", "num_hidden_layers"},
-        KIND_SIZE, INTO(layers), true, 12, MOST_LAYERS},
+        KIND_SIZE, INTO(layers), true, 12, MOST_LAYERS, NULL},
     {"attention heads", "attention.head_count", {"n_head", "num_attention_heads"},
-        KIND_SIZE, INTO(heads), true, 12, MOST_HEADS},
+        KIND_SIZE, INTO(heads), true, 12, MOST_HEADS, NULL},
     {"heads of keys and values", "attention.head_count_kv", {NULL},
-        KIND_SIZE, INTO(kv_heads), false, 0, MOST_HEADS},
+        KIND_SIZE, INTO(kv_heads), false, 0, MOST_HEADS, NULL},
     {"channels", "embedding_length", {"n_embd", "hidden_size"},
-        KIND_SIZE, INTO(channels), true, 768, MOST_CHANNELS},
+        KIND_SIZE, INTO(channels), true, 768, MOST_CHANNELS, NULL},
     {"feed-forward channels", "feed_forward_length", {"n_inner"},
-        KIND_SIZE, INTO(inner), true, 0, MOST_INNER},
+        KIND_SIZE, INTO(inner), true, 0, MOST_INNER, NULL},
     {"positions of context", "context_length", {"n_positions", "max_position_embeddings", "n_ctx"},
-        KIND_SIZE, INTO(context), true, 1024, MOST_CONTEXT},
+        KIND_SIZE, INTO(context), true, 1024, MOST_CONTEXT, NULL},
     {"tokens of vocabulary", "vocab_size", {"vocab_size"},
-        KIND_SIZE, INTO(vocabulary), false, 50257, MOST_TOKENS},
+        KIND_SIZE, INTO(vocabulary), false, 50257, MOST_TOKENS, NULL},
     {"layernorm epsilon", "attention.layer_norm_epsilon", {"layer_norm_epsilon"},
-        KIND_NUMBER, INTO(epsilon), true, 1e-5, 1},
+        KIND_NUMBER, INTO(epsilon), true, 1e-5, 1, NULL},
     {"scaling of attention", NULL, {"scale_attn_weights"},
-        KIND_SWITCH, INTO(scale_attention), false, true, 0},
+        KIND_SWITCH, INTO(scale_attention), false, true, 0, NULL},
     {"scaling by layer", NULL, {"scale_attn_by_inverse_layer_idx"},
-        KIND_SWITCH, INTO(scale_by_layer), false, false, 0},
+        KIND_SWITCH, INTO(scale_by_layer), false, false, 0, NULL},
     {"tied output", "", {"tie_word_embeddings"},
-        KIND_SWITCH, INTO(tied), false, true, 0},
+        KIND_SWITCH, INTO(tied), false, true, 0, NULL},
     {0},
 };
 
@@ -50,10 +50,10 @@ static const char *const ignored[] = {
 };
 
 #define MODEL(what, gguf, huggingface, shape, form, flags, field)                                  \
-    {what, gguf, huggingface, shape, form, flags, offsetof(Weights, field), 0}
+    {what, gguf, huggingface, shape, form, flags, offsetof(Weights, field), 0, what}
 #define LAYER(what, gguf, huggingface, shape, form, flags, field)                                  \
     {what, "blk.{layer}." gguf, "transformer.h.{layer}." huggingface, shape, form, flags,          \
-     offsetof(LayerWeights, field), 0}
+     offsetof(LayerWeights, field), 0, what}
 #define NORM(what, gguf, huggingface, field)                                                       \
     LAYER(what, gguf ".weight", huggingface ".weight", "C", FORM_NORM, 0, field),                  \
     LAYER("  bias", gguf ".bias", huggingface ".bias", "C", FORM_NORM_BIAS, 0, field)
@@ -90,7 +90,8 @@ static const char *const ignored_tensors[] = {
     NULL,
 };
 
-static bool settle(ModelConfig *config, const char *path, LLMError *error) {
+static bool settle(ModelConfig *config, const Checkpoint *checkpoint, LLMError *error) {
+    const char *path = checkpoint->settings.path;
     if (config->inner == 0) config->inner = 4 * config->channels;
     if (config->kv_heads == 0) config->kv_heads = config->heads;
     if (config->kv_heads != config->heads)

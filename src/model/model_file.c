@@ -1,6 +1,8 @@
 #include "model_file.h"
 
 #include "checkpoint/open.h"
+#include "model_config.h"
+#include "rope.h"
 #include "tokens.h"
 
 #include <stdio.h>
@@ -15,254 +17,6 @@ typedef struct Opening {
     bool unprefixed; /* Hugging Face's names lack the architecture's prefix */
     LLMError *error;
 } Opening;
-
-/* --- settings --- */
-
-enum { MAX_KEY = 128 };
-
-static const char *settings_path(const Opening *opening) {
-    return opening->checkpoint->settings.path;
-}
-
-/* The key of a row in this file, or NULL if none of its spellings is there. */
-static const char *find_key(const Opening *opening, const SettingRow *row, char gguf[MAX_KEY]) {
-    const Settings *settings = &opening->checkpoint->settings;
-    const char *key = NULL;
-    if (opening->gguf && row->gguf && *row->gguf) {
-        snprintf(gguf, MAX_KEY, "%s.%s", opening->architecture->name, row->gguf);
-        if (settings_find(settings, gguf)) key = gguf;
-    }
-    for (size_t i = SPELLINGS; !opening->gguf && i-- > 0;)
-        if (row->huggingface[i] && settings_find(settings, row->huggingface[i]))
-            key = row->huggingface[i];
-    return key;
-}
-
-static bool check_size(const Opening *opening, const SettingRow *row, uint32_t value) {
-    return (value > 0 && value <= row->most) ||
-           error_set(opening->error, LLM_ERROR_FORMAT,
-                     "%s: the configuration has %u %s, where 1 to %.0f are possible; the file is "
-                     "corrupt or not a %s model",
-                     settings_path(opening), value, row->what, row->most,
-                     opening->architecture->title);
-}
-
-static bool check_number(const Opening *opening, const SettingRow *row, float value) {
-    return (value > 0 && value <= row->most) ||
-           error_set(opening->error, LLM_ERROR_FORMAT,
-                     "%s: the %s is %g, where a number above 0 and up to %g is due; the file is "
-                     "corrupt",
-                     settings_path(opening), row->what, (double)value, row->most);
-}
-
-static bool read_given(const Opening *opening, const SettingRow *row, const char *key,
-                       void *value) {
-    const Settings *settings = &opening->checkpoint->settings;
-    switch (row->kind) {
-    case KIND_SIZE:
-        return settings_get_integer(settings, key, value, opening->error) &&
-               check_size(opening, row, *(uint32_t *)value);
-    case KIND_NUMBER:
-        return settings_get_float(settings, key, value, opening->error) &&
-               check_number(opening, row, *(float *)value);
-    case KIND_SWITCH:
-        return settings_get_bool(settings, key, value, opening->error);
-    }
-    return false;
-}
-
-/* The fallbacks of sizes are those of config.json. */
-static void set_fallback(const Opening *opening, const SettingRow *row, void *value) {
-    if (row->kind == KIND_SIZE)
-        *(uint32_t *)value = opening->gguf ? 0 : (uint32_t)row->fallback;
-    else if (row->kind == KIND_NUMBER)
-        *(float *)value = (float)row->fallback;
-    else
-        *(bool *)value = row->fallback != 0;
-}
-
-static bool read_setting(const Opening *opening, const SettingRow *row) {
-    char gguf[MAX_KEY];
-    const char *key = find_key(opening, row, gguf);
-    void *value = (char *)&opening->file->config + row->into;
-    set_fallback(opening, row, value);
-    if (key) return read_given(opening, row, key, value);
-    return !opening->gguf || !row->required ||
-           error_set(opening->error, LLM_ERROR_FORMAT,
-                     "%s: the key %s is missing; the file is incomplete, convert the model again",
-                     settings_path(opening), gguf);
-}
-
-static bool is_or_is_in(const char *key, const char *outer) {
-    size_t size = strlen(outer);
-    return strncmp(key, outer, size) == 0 && (key[size] == 0 || key[size] == '.');
-}
-
-/* Whether `value` is one of the words between the bars. */
-static bool is_one_of(const char *value, const char *words) {
-    size_t size = strlen(value);
-    for (const char *word = words; word; word = strchr(word, '|') ? strchr(word, '|') + 1 : NULL)
-        if (strncmp(word, value, size) == 0 && (word[size] == '|' || word[size] == 0)) return size;
-    return false;
-}
-
-static bool check_fixed(const Opening *opening, const FixedSetting *fixed) {
-    const Settings *settings = &opening->checkpoint->settings;
-    const char *own = opening->gguf ? fixed->gguf : fixed->huggingface;
-    char key[MAX_KEY], value[80];
-    if (!own) return true;
-    snprintf(key, sizeof key, "%s%s%s", opening->gguf ? opening->architecture->name : "",
-             opening->gguf ? "." : "", own);
-    for (size_t i = 0; i < settings->count; i++) {
-        Setting *setting = &settings->settings[i];
-        if (!is_or_is_in(setting->key, key)) continue;
-        setting->used = true;
-        setting_describe(setting, value, sizeof value);
-        if (!is_one_of(value, fixed->values))
-            return error_set(opening->error, LLM_ERROR_FORMAT,
-                             "%s: \"%.100s\" is %s, which is not supported; %s",
-                             settings_path(opening), setting->key, value, fixed->advice);
-    }
-    return true;
-}
-
-/* Of every config.json. */
-static const FixedSetting fixed_everywhere[] = {
-    {NULL, "quantization_config", "", "save the model without quantisation"},
-    {NULL, "quantization", "", "save the model without quantisation"},
-    {NULL, "is_encoder_decoder", "false", "use a model that reads one text, not two"},
-    {NULL, "pruned_heads", "", "save the model with all of its heads"},
-    {0},
-};
-
-/* What transformers' PretrainedConfig has for every model, and what changes no logits: how texts
- * are generated, labels of other tasks, training, memory. */
-static const char *const ignored_everywhere[] = {
-    "architectures",
-    "attn_implementation",
-    "auto_map",
-    "bad_words_ids",
-    "begin_suppress_tokens",
-    "bos_token_id",
-    "chunk_size_feed_forward",
-    "cross_attention_hidden_size",
-    "decoder_start_token_id",
-    "diversity_penalty",
-    "do_sample",
-    "dtype",
-    "early_stopping",
-    "encoder_no_repeat_ngram_size",
-    "eos_token_id",
-    "exponential_decay_length_penalty",
-    "finetuning_task",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "gradient_checkpointing",
-    "id2label",
-    "initializer_range",
-    "is_decoder",
-    "label2id",
-    "length_penalty",
-    "max_length",
-    "min_length",
-    "model_type",
-    "no_repeat_ngram_size",
-    "num_beam_groups",
-    "num_beams",
-    "num_labels",
-    "num_return_sequences",
-    "output_attentions",
-    "output_hidden_states",
-    "output_past",
-    "output_scores",
-    "pad_token_id",
-    "prefix",
-    "problem_type",
-    "remove_invalid_values",
-    "repetition_penalty",
-    "return_dict",
-    "return_dict_in_generate",
-    "sep_token_id",
-    "suppress_tokens",
-    "task_specific_params",
-    "temperature",
-    "tf_legacy_loss",
-    "tie_encoder_decoder",
-    "tokenizer_class",
-    "top_k",
-    "top_p",
-    "torch_dtype",
-    "torchscript",
-    "transformers_version",
-    "typical_p",
-    "unsloth_fixed",
-    "unsloth_version",
-    "use_bfloat16",
-    "use_cache",
-    NULL,
-};
-
-static bool is_ignored(const char *key, const char *const *ignored) {
-    for (; *ignored; ignored++)
-        if (is_or_is_in(key, *ignored)) return true;
-    return false;
-}
-
-/* A key that is off, or empty, or begins with "_" as transformers' own notes do. */
-static bool says_nothing(const Setting *setting) {
-    bool off = setting->type == SETTING_BOOL && setting->count == 1 && !setting->values[0].truth;
-    return off || setting->count == 0 || *setting->key == '_';
-}
-
-/* What the table does not know may change what the model computes. */
-static bool check_unknown(const Opening *opening) {
-    const Settings *settings = &opening->checkpoint->settings;
-    const Architecture *architecture = opening->architecture;
-    char value[80];
-    for (size_t i = 0; i < settings->count; i++) {
-        const Setting *setting = &settings->settings[i];
-        bool harmless = opening->gguf ? !is_or_is_in(setting->key, architecture->name)
-                                      : is_ignored(setting->key, ignored_everywhere) ||
-                                            is_ignored(setting->key, architecture->ignored) ||
-                                            says_nothing(setting);
-        if (setting->used || harmless) continue;
-        setting_describe(setting, value, sizeof value);
-        return error_set(opening->error, LLM_ERROR_FORMAT,
-                         "%s: \"%.100s\" is %s, a setting of %s that is not known here and may "
-                         "change what the model computes; if it does not, take it out of the file",
-                         settings_path(opening), setting->key, value, architecture->title);
-    }
-    return true;
-}
-
-/* A GGUF file need not say it: it is the number of tokens, or else of the embedding's rows. */
-static void derive_vocabulary(const Opening *opening) {
-    ModelConfig *config = &opening->file->config;
-    const StoredTensor *embedding =
-        index_find(&opening->checkpoint->tensors, opening->architecture->tensors[0].gguf);
-    uint64_t rows = embedding && embedding->dimensions == 2 ? embedding->shape[0] : 0;
-    if (rows > UINT32_MAX) rows = UINT32_MAX;
-    uint32_t tokens = opening->checkpoint->token_count;
-    config->vocabulary = tokens && tokens < rows ? tokens : (uint32_t)rows;
-}
-
-static bool read_config(const Opening *opening) {
-    const Architecture *architecture = opening->architecture;
-    ModelConfig *config = &opening->file->config;
-    for (const FixedSetting *fixed = fixed_everywhere; fixed->advice; fixed++)
-        if (!check_fixed(opening, fixed)) return false;
-    for (const FixedSetting *fixed = architecture->fixed; fixed->advice; fixed++)
-        if (!check_fixed(opening, fixed)) return false;
-    const SettingRow *vocabulary = NULL;
-    for (const SettingRow *row = architecture->settings; row->what; row++) {
-        if (!read_setting(opening, row)) return false;
-        if (row->into == offsetof(ModelConfig, vocabulary)) vocabulary = row;
-    }
-    if (config->vocabulary == 0) derive_vocabulary(opening);
-    return check_size(opening, vocabulary, config->vocabulary) &&
-           architecture->settle(config, settings_path(opening), opening->error) &&
-           check_unknown(opening);
-}
 
 /* --- tensors --- */
 
@@ -348,13 +102,41 @@ static bool missing(const Opening *opening, const TensorRow *row, const char *na
                      opening->checkpoint->path, name);
 }
 
+static void add_tensor(ModelFile *file, const TensorRow *row, uint32_t layer, Tensor tensor) {
+    file->tensors[file->tensor_count++] = (ModelTensor){row, layer, tensor};
+}
+
+/* Biases, where the configuration says that there are none. A GGUF file does not say. */
+static bool has_no_bias(const Opening *opening, const TensorRow *row) {
+    const ModelConfig *config = &opening->file->config;
+    return !opening->gguf && ((row->flags & TENSOR_ATTENTION_BIAS && !config->attention_bias) ||
+                              (row->flags & TENSOR_MLP_BIAS && !config->mlp_bias));
+}
+
+static bool may_be_absent(const Opening *opening, const TensorRow *row) {
+    unsigned in_gguf = TENSOR_ATTENTION_BIAS | TENSOR_MLP_BIAS;
+    return row->flags & (TENSOR_OPTIONAL | (opening->gguf ? in_gguf : 0));
+}
+
+/* From config.json, what is a tensor in GGUF files. */
+static void place_factors(ModelFile *file, const TensorRow *row) {
+    Tensor factors = {.type = TENSOR_F32, .data = file->rope_factors};
+    shape_sizes(row->shape, &file->config, &factors.rows, &factors.columns);
+    add_tensor(file, row, 0, factors);
+}
+
 static bool place(Opening *opening, const TensorRow *row, uint32_t layer) {
     ModelFile *file = opening->file;
     char name[MAX_NAME];
     if ((row->flags & TENSOR_OUTPUT) && file->config.tied) return true;
+    if (has_no_bias(opening, row)) return true;
+    if (row->form == FORM_FACTORS && file->rope_factors) {
+        place_factors(file, row);
+        return true;
+    }
     StoredTensor *stored = find_row(opening, row, layer, name);
     if (!stored) stored = find_tied(opening, row);
-    if (!stored) return (row->flags & TENSOR_OPTIONAL) || missing(opening, row, name);
+    if (!stored) return may_be_absent(opening, row) || missing(opening, row, name);
     stored->used = true;
     Tensor tensor = {.type = stored->type,
                      .transposed = !opening->gguf && (row->flags & TENSOR_CONV1D),
@@ -362,7 +144,7 @@ static bool place(Opening *opening, const TensorRow *row, uint32_t layer) {
     shape_sizes(row->shape, &file->config, &tensor.rows, &tensor.columns);
     if (!check_shape(opening, stored, row, &tensor) || !check_type(opening, stored, row))
         return false;
-    file->tensors[file->tensor_count++] = (ModelTensor){row, layer, tensor};
+    add_tensor(file, row, layer, tensor);
     return true;
 }
 
@@ -437,6 +219,19 @@ static bool read_tensors(Opening *opening) {
     return check_unused(opening);
 }
 
+/* Llama 3's scaling, as GGUF files have it. */
+static bool make_factors(ModelFile *file, LLMError *error) {
+    RopeConfig *rope = &file->config.rope;
+    if (rope->scaling != ROPE_LLAMA3) return true;
+    file->rope_factors = malloc(rope->dims / 2 * sizeof *file->rope_factors);
+    if (!file->rope_factors) return error_memory(error, rope->dims / 2 * sizeof(float));
+    rope_llama3_factors(rope, file->rope_factors);
+    rope->scaling = ROPE_UNSCALED;
+    rope->factor = 0;
+    rope->original_context = 0;
+    return true;
+}
+
 /* --- the whole file --- */
 
 /* Tokens that end a text, those of the model; else the tokenizer's own. */
@@ -469,15 +264,15 @@ static bool open_file(ModelFile *file, const char *path, LLMError *error) {
     file->name = file->checkpoint->name;
     file->tokenizer = file->checkpoint->tokenizer;
     file->tokenizer_problem = &file->checkpoint->tokenizer_problem;
-    file->architecture =
-        architecture_find(file->checkpoint->architecture, file->checkpoint->settings.path, error);
+    file->architecture = architecture_find(file->checkpoint, error);
     Opening opening = {.file = file,
                        .checkpoint = file->checkpoint,
                        .architecture = file->architecture,
                        .gguf = file->checkpoint->naming == GGUF_NAMES,
                        .error = error};
-    return file->architecture && check_weights(file->checkpoint, error) && read_config(&opening) &&
-           read_tensors(&opening) && read_ends(file, error);
+    return file->architecture && check_weights(file->checkpoint, error) &&
+           model_config_read(&file->config, file->architecture, file->checkpoint, error) &&
+           make_factors(file, error) && read_tensors(&opening) && read_ends(file, error);
 }
 
 ModelFile *model_file_open(const char *path, LLMError *error) {
@@ -493,6 +288,7 @@ void model_file_close(ModelFile *file) {
     if (!file) return;
     llm_tokens_free(&file->ends);
     free(file->tensors);
+    free(file->rope_factors);
     checkpoint_close(file->checkpoint);
     free(file);
 }

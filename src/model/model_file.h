@@ -18,6 +18,7 @@ typedef struct ModelFile {
     ModelTensor
         *tensors; /* [tensor_count], in the table's order, its rows for layers layer by layer */
     size_t tensor_count;
+    float *rope_factors;  /* [dims / 2] for config.json's "llama3" scaling, else NULL */
     uint32_t end_of_text; /* the first of `ends`, UINT32_MAX where there is none */
     LLMTokens ends;       /* all tokens that end a text */
     /* The checkpoint's own. */

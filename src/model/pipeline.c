@@ -117,7 +117,8 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     Run *run = &llm->run;
     llm->profile = options->profile;
     llm->checkpoint = model_file_open(path, error);
-    if (!llm->checkpoint || !architecture_runs(llm->checkpoint->architecture, path, error) ||
+    if (!llm->checkpoint ||
+        !architecture_runs(llm->checkpoint->architecture, llm->checkpoint->checkpoint, error) ||
         !check_options(options, &llm->checkpoint->config, error))
         return false;
     llm->device = run->device = pipeline_open_device(options, dry, error);

@@ -2,6 +2,7 @@
 
 #include "checkpoint/values.h"
 #include "device/thread_pool.h"
+#include "rope.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -13,9 +14,11 @@ typedef struct Loader {
     Weights *weights;
     Device *device;
     ThreadPool *pool; /* started when the first tensor needs converting */
+    bool gguf;        /* the file's naming */
     bool halves;      /* wanted of block formats */
     NormKind norm;
-    float epsilon; /* of all norms */
+    float epsilon;         /* of all norms */
+    const Tensor *factors; /* of rope, or NULL */
     LLMError *error;
 } Loader;
 
@@ -25,6 +28,7 @@ enum { ROWS_PER_CHUNK = 32 };
 
 typedef struct Conversion {
     const Tensor *tensor;
+    float more;      /* is added to each value */
     TensorType type; /* of the result: f32, or f16 if the tensor is */
     unsigned char *out;
 } Conversion;
@@ -36,7 +40,7 @@ static void convert_element(const Conversion *conversion, size_t row, size_t col
     if (conversion->type == TENSOR_F16) {
         memcpy(conversion->out + to * 2, source, 2);
     } else {
-        float value = float_from(tensor->type, source);
+        float value = float_from(tensor->type, source) + conversion->more;
         memcpy(conversion->out + to * 4, &value, 4);
     }
 }
@@ -86,9 +90,9 @@ static bool reserve_buffer(Loader *loader) {
     return true;
 }
 
-static DeviceBuffer *convert(Loader *loader, const Tensor *tensor, TensorType type) {
+static DeviceBuffer *convert(Loader *loader, const Tensor *tensor, TensorType type, float more) {
     size_t bytes = tensor_row_bytes(type, tensor->columns) * tensor->rows;
-    Conversion conversion = {tensor, type, keep(loader, bytes)};
+    Conversion conversion = {tensor, more, type, keep(loader, bytes)};
     if (!conversion.out || !on_rows(loader, tensor->rows, convert_rows, &conversion)) return NULL;
     return device_buffer_wrap(loader->device, conversion.out, bytes);
 }
@@ -166,7 +170,7 @@ static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     if (usable_in_place(tensor))
         matrix->buffer = device_buffer_wrap(loader->device, tensor->data, tensor_bytes(tensor));
     else if (type_is_float(tensor->type))
-        matrix->buffer = convert(loader, tensor, matrix->type);
+        matrix->buffer = convert(loader, tensor, matrix->type, 0);
     else
         return error_set(loader->error, LLM_ERROR_FORMAT, "a %s tensor is misaligned in its file",
                          tensor_type_name(tensor->type));
@@ -176,17 +180,17 @@ static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     return matrix->buffer != NULL;
 }
 
-/* A vector, or a table that is read element by element: always f32. */
-static bool load_floats(Loader *loader, DeviceBuffer **buffer, const Tensor *tensor) {
+/* A vector, or a table that is read element by element: always f32. `more` is added to each. */
+static bool load_floats(Loader *loader, DeviceBuffer **buffer, const Tensor *tensor, float more) {
     if (!type_is_float(tensor->type))
         return error_set(
             loader->error, LLM_ERROR_FORMAT,
             "a bias, layernorm or position tensor is stored as %s; it must be a float type",
             tensor_type_name(tensor->type));
-    if (tensor->type == TENSOR_F32 && usable_in_place(tensor))
+    if (tensor->type == TENSOR_F32 && usable_in_place(tensor) && more == 0)
         *buffer = device_buffer_wrap(loader->device, tensor->data, tensor_bytes(tensor));
     else
-        *buffer = convert(loader, tensor, TENSOR_F32);
+        *buffer = convert(loader, tensor, TENSOR_F32, more);
     loader->weights->parameters += tensor_count(tensor);
     if (*buffer) loader->weights->bytes += device_buffer_size(*buffer);
     return *buffer != NULL;
@@ -218,20 +222,28 @@ static Place place_of(const Loader *loader, const ModelTensor *tensor) {
         return (Place){.floats = &norm->bias};
     case FORM_PRODUCT:
         if (product->parts <= row->part) product->parts = row->part + 1;
-        if (row->part == 0) product->name = row->what;
+        if (row->part == 0) product->name = row->step;
         return (Place){.matrix = &product->part[row->part]};
     case FORM_PRODUCT_BIAS:
         return (Place){.floats = &product->bias[row->part]};
+    case FORM_FACTORS:
+        break;
     }
     return (Place){0};
 }
 
 static bool load_tensor(Loader *loader, const ModelTensor *tensor) {
     Weights *weights = loader->weights;
+    if (tensor->row->form == FORM_FACTORS) {
+        loader->factors = &tensor->tensor;
+        return true;
+    }
     Place place = place_of(loader, tensor);
+    bool less_one = !loader->gguf && tensor->row->flags & TENSOR_LESS_ONE;
     if (!reserve_buffer(loader)) return false;
-    bool loaded = place.matrix ? load_matrix(loader, place.matrix, &tensor->tensor)
-                               : load_floats(loader, place.floats, &tensor->tensor);
+    bool loaded = place.matrix
+                      ? load_matrix(loader, place.matrix, &tensor->tensor)
+                      : load_floats(loader, place.floats, &tensor->tensor, less_one ? 1 : 0);
     weights->buffers[weights->buffer_count++] = place.matrix ? place.matrix->buffer : *place.floats;
     return loaded;
 }
@@ -245,6 +257,48 @@ static bool load_all(Loader *loader, const ModelFile *file) {
     weights->output.name = "logits";
     weights->output.stays_packed = true;
     return true;
+}
+
+/* --- rope --- */
+
+static bool read_factors(const Loader *loader, float *factors) {
+    for (uint32_t i = 0; i < loader->factors->columns; i++) {
+        factors[i] = float_from(loader->factors->type, tensor_element(loader->factors, 0, i));
+        if (!(factors[i] > 0 && isfinite(factors[i])))
+            return error_set(loader->error, LLM_ERROR_FORMAT,
+                             "rope_freqs.weight has the factor %g; each must be above 0: the file "
+                             "is corrupt",
+                             (double)factors[i]);
+    }
+    return true;
+}
+
+/* Take in a rope of these frequencies. */
+static bool load_rope(Loader *loader, Rope *rope, const float *frequencies) {
+    Weights *weights = loader->weights;
+    size_t bytes = rope->dims / 2 * sizeof *frequencies;
+    if (!reserve_buffer(loader)) return false;
+    rope->frequencies = device_buffer_new(loader->device, bytes);
+    weights->buffers[weights->buffer_count++] = rope->frequencies;
+    if (rope->frequencies) device_write(rope->frequencies, 0, frequencies, bytes);
+    return rope->frequencies != NULL;
+}
+
+/* Of global layers, and of windowed ones, which have it in common unless they have a base. */
+static bool load_ropes(Loader *loader, const ModelConfig *config) {
+    const RopeConfig *rope = &config->rope;
+    Weights *weights = loader->weights;
+    float frequencies[ROPE_MOST_PAIRS], factors[ROPE_MOST_PAIRS];
+    if (rope->dims == 0) return true;
+    if (loader->factors && !read_factors(loader, factors)) return false;
+    weights->rope = (Rope){rope->order, rope->dims, NULL, rope_magnitude(rope)};
+    rope_frequencies(rope, loader->factors ? factors : NULL, frequencies);
+    if (!load_rope(loader, &weights->rope, frequencies)) return false;
+    weights->local_rope = weights->rope;
+    if (rope->local_base == 0) return true;
+    weights->local_rope.magnitude = 1;
+    rope_local_frequencies(rope, frequencies);
+    return load_rope(loader, &weights->local_rope, frequencies);
 }
 
 /* Call `visit` with every matrix of the layers until it returns false. */
@@ -274,11 +328,12 @@ bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool 
     if (!weights->layer) return error_memory(error, config->layers * sizeof *weights->layer);
     Loader loader = {.weights = weights,
                      .device = device,
+                     .gguf = file->checkpoint->naming == GGUF_NAMES,
                      .halves = halves,
                      .norm = file->architecture->norm,
                      .epsilon = config->epsilon,
                      .error = error};
-    bool loaded = load_all(&loader, file);
+    bool loaded = load_all(&loader, file) && load_ropes(&loader, config);
     thread_pool_free(loader.pool);
     each_matrix(weights, note_packed, &weights->largest_packed);
     if (!loaded) device_failed(device, error);
@@ -288,13 +343,14 @@ bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool 
 Attention weights_attention(const Weights *weights, const ModelConfig *config, uint32_t l) {
     const LayerWeights *layer = &weights->layer[l];
     bool windowed = config->windowed[l];
+    const Rope *rope = windowed ? &weights->local_rope : &weights->rope;
     float scalar = config->score_scalar > 0 ? config->score_scalar : (float)config->head_size;
     return (Attention){.heads = config->heads,
                        .kv_heads = config->kv_heads,
                        .head_size = config->head_size,
                        .window = windowed ? config->window : 0,
                        .scale = 1.0f / sqrtf(scalar),
-                       .rope = windowed ? &weights->local_rope : &weights->rope,
+                       .rope = rope->dims > 0 ? rope : NULL,
                        .q_norm = layer->q_norm.weight ? &layer->q_norm : NULL,
                        .k_norm = layer->k_norm.weight ? &layer->k_norm : NULL};
 }

@@ -25,9 +25,8 @@ typedef struct ConvertedTensor {
 struct Weights {
     Matrix token_embedding;           /* [V, C] */
     DeviceBuffer *position_embedding; /* [context, C] f32; NULL where positions are turned */
-    DeviceBuffer *rope_factors; /* [dims / 2] f32 that the frequencies are divided by, or NULL */
-    Rope rope, local_rope;      /* of global and of windowed layers */
-    LayerWeights *layer;        /* [layers] */
+    Rope rope, local_rope;            /* of global and of windowed layers */
+    LayerWeights *layer;              /* [layers] */
     Norm output_norm;
     Product output; /* [V, C]; tied: token_embedding's buffer */
     uint32_t layers;

@@ -20,16 +20,54 @@ class Tensor(ctypes.Structure):
     ]
 
 
+MOST_LAYERS = 1024
+ORDERS = ["adjacent", "halves"]
+SCALINGS = [None, "none", "linear", "llama3", "yarn"]
+
+
+class RopeConfig(ctypes.Structure):
+    _fields_ = [
+        ("order", ctypes.c_int),
+        ("dims", ctypes.c_uint32),
+        ("base", ctypes.c_float),
+        ("local_base", ctypes.c_float),
+        ("scaling", ctypes.c_uint32),
+        ("factor", ctypes.c_float),
+        ("original_context", ctypes.c_uint32),
+        ("low_frequency", ctypes.c_float),
+        ("high_frequency", ctypes.c_float),
+        ("beta_fast", ctypes.c_float),
+        ("beta_slow", ctypes.c_float),
+        ("attention_factor", ctypes.c_float),
+        ("magnitude", ctypes.c_float),
+        ("mscale", ctypes.c_float),
+        ("mscale_all", ctypes.c_float),
+        ("truncate", ctypes.c_bool),
+    ]
+
+
 class ModelConfig(ctypes.Structure):
     _fields_ = [
         ("layers", ctypes.c_uint32),
         ("heads", ctypes.c_uint32),
         ("kv_heads", ctypes.c_uint32),
+        ("head_size", ctypes.c_uint32),
+        ("value_size", ctypes.c_uint32),
         ("channels", ctypes.c_uint32),
         ("inner", ctypes.c_uint32),
         ("context", ctypes.c_uint32),
         ("vocabulary", ctypes.c_uint32),
         ("epsilon", ctypes.c_float),
+        ("rope", RopeConfig),
+        ("window", ctypes.c_uint32),
+        ("window_from", ctypes.c_uint32),
+        ("windowed", ctypes.c_bool * MOST_LAYERS),
+        ("says_windowed", ctypes.c_bool),
+        ("uses_window", ctypes.c_bool),
+        ("attention_bias", ctypes.c_bool),
+        ("mlp_bias", ctypes.c_bool),
+        ("score_scalar", ctypes.c_float),
+        ("embedding_scale", ctypes.c_float),
         ("scale_attention", ctypes.c_bool),
         ("scale_by_layer", ctypes.c_bool),
         ("tied", ctypes.c_bool),
@@ -46,6 +84,7 @@ class TensorRow(ctypes.Structure):
         ("flags", ctypes.c_uint),
         ("into", ctypes.c_size_t),
         ("part", ctypes.c_uint32),
+        ("step", ctypes.c_char_p),
     ]
 
 
@@ -63,6 +102,7 @@ class ModelFile(ctypes.Structure):
         ("config", ModelConfig),
         ("tensors", ctypes.POINTER(ModelTensor)),
         ("tensor_count", ctypes.c_size_t),
+        ("rope_factors", ctypes.POINTER(ctypes.c_float)),
         ("end_of_text", ctypes.c_uint32),
         ("ends", Tokens),
         ("format", ctypes.c_char_p),
