@@ -29,7 +29,7 @@ Bytes read_bytes(const char *path, LLMError *error) {
     bool is_stdin = !strcmp(path, "-");
     FILE *file = is_stdin ? stdin : fopen(path, "rb");
     if (!file || (read_stream(file, &bytes, error) && ferror(file)))
-        error_set(error, LLM_ERROR_FILE, "%s: cannot be read: %s",
+        error_set(error, error_status(errno), "%s: cannot be read: %s",
                   is_stdin ? "standard input" : path, strerror(errno));
     if (file && !is_stdin) fclose(file);
     if (error_is_set(error)) {

@@ -4,6 +4,8 @@
 
 #include "metal_llm.h"
 
+#include <errno.h>
+
 /* Record the first error; later ones are consequences and are dropped. Always returns false, so a
  * function can `return error_set(...)`. `error` may be NULL. Control characters in the message
  * (a hostile file's names) are replaced by '?', so that it stays one line; of one that is too long
@@ -17,6 +19,11 @@ void make_printable(char *text, size_t size, const char *kept);
 
 /* error_set for an allocation of `bytes` that failed. Returns NULL. */
 void *error_memory(LLMError *error, size_t bytes);
+
+/* What errno says went wrong with a file: LLM_ERROR_MEMORY if it was memory. */
+static inline LLMStatus error_status(int reason) {
+    return reason == ENOMEM ? LLM_ERROR_MEMORY : LLM_ERROR_FILE;
+}
 
 static inline bool error_is_set(const LLMError *error) {
     return error && error->status != LLM_OK;

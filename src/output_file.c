@@ -25,7 +25,8 @@ struct OutputFile {
 };
 
 static bool fail(const char *path, int reason, LLMError *error) {
-    return error_set(error, LLM_ERROR_FILE, "%s: cannot be written: %s", path, strerror(reason));
+    return error_set(error, error_status(reason), "%s: cannot be written: %s", path,
+                     strerror(reason));
 }
 
 /* --- what a signal must remove --- */

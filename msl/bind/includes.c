@@ -167,7 +167,8 @@ char *bind_expand(BindLoad *load, void *context, const char *name, size_t *size,
     for (unsigned i = 0; i < expansion.count; i++)
         free(expansion.included[i].name);
     if (ferror(out) && expanded) expanded = fail(&expansion, "%s: out of memory", name);
-    if (fclose(out) != 0 && expanded) expanded = fail(&expansion, "%s: out of memory", name);
+    bool closed = fclose(out) == 0 && text; /* glibc reports no error, but gives no text */
+    if (!closed && expanded) expanded = fail(&expansion, "%s: out of memory", name);
     if (expanded) return text;
     free(text);
     return NULL;

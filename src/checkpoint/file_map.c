@@ -21,7 +21,7 @@ static bool check_contents(const FileMap *map, const char *path, LLMError *error
 static bool map_descriptor(FileMap *map, int descriptor, const char *path, LLMError *error) {
     struct stat status;
     if (fstat(descriptor, &status) != 0)
-        return error_set(error, LLM_ERROR_FILE, "%s: %s", path, strerror(errno));
+        return error_set(error, error_status(errno), "%s: %s", path, strerror(errno));
     if (!S_ISREG(status.st_mode))
         return error_set(error, LLM_ERROR_FILE, "%s: not a regular file", path);
     map->size = (size_t)status.st_size;
@@ -29,7 +29,7 @@ static bool map_descriptor(FileMap *map, int descriptor, const char *path, LLMEr
     /* Shared: a GPU may be shown the pages themselves. */
     void *data = mmap(NULL, map->size, PROT_READ, MAP_SHARED, descriptor, 0);
     if (data == MAP_FAILED)
-        return error_set(error, LLM_ERROR_FILE, "%s: cannot be mapped into memory: %s", path,
+        return error_set(error, error_status(errno), "%s: cannot be mapped into memory: %s", path,
                          strerror(errno));
     map->data = data;
     return check_contents(map, path, error);
@@ -40,7 +40,8 @@ bool file_map_open(FileMap *map, const char *path, LLMError *error) {
     /* Not to wait for the other end of a FIFO, which is refused. */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
-        return error_set(error, LLM_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+        return error_set(error, error_status(errno), "%s: cannot be opened: %s", path,
+                         strerror(errno));
     bool mapped = map_descriptor(map, descriptor, path, error);
     if (!mapped) file_map_close(map);
     close(descriptor);

@@ -42,7 +42,8 @@ static bool load(Checkpoint *checkpoint, bool tensors, LLMError *error) {
     struct stat status;
     uint32_t magic;
     if (stat(path, &status) != 0)
-        return error_set(error, LLM_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+        return error_set(error, error_status(errno), "%s: cannot be opened: %s", path,
+                         strerror(errno));
     if (S_ISDIR(status.st_mode)) return huggingface_load(checkpoint, path, tensors, error);
     if (!S_ISREG(status.st_mode))
         return error_set(error, LLM_ERROR_FILE, "%s: neither a regular file nor a folder", path);

@@ -43,21 +43,27 @@ char *cuda_source_text(const char *folder, const char *file, LLMError *error) {
     return kernel_source_text(folder, file, &(KernelParts){cuda_parts, cuda_part_count}, error);
 }
 
+static char *written_source(const BoundFile *bound, LLMError *error) {
+    char *source = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&source, &size);
+    if (!memory) return error_memory(error, bound->size);
+    bind_write_source(bound, memory);
+    bool failed = ferror(memory) != 0;
+    failed = fclose(memory) != 0 || failed;
+    if (!failed && source) return source;
+    free(source);
+    return error_memory(error, bound->size);
+}
+
 /* The source that NVRTC takes, to be freed by the caller. */
 static char *bound_source(const char *file, const char *text, LLMError *error) {
     BoundFile bound;
     char *source = NULL;
-    size_t size;
-    if (!bind_read(&bound, file, text, strlen(text))) {
+    if (bind_read(&bound, file, text, strlen(text)))
+        source = written_source(&bound, error);
+    else
         error_set(error, LLM_ERROR_DEVICE, "%s", bound.error);
-    } else {
-        FILE *memory = open_memstream(&source, &size);
-        if (memory) {
-            bind_write_source(&bound, memory);
-            fclose(memory);
-        }
-        if (!source) error_memory(error, bound.size);
-    }
     bind_free(&bound);
     return source;
 }

@@ -91,7 +91,8 @@ char *pattern_for_pcre2(const char *pattern, LLMError *error) {
         at += length;
     }
     bool failed = ferror(out) != 0;
-    if (fclose(out) == 0 && !failed) return text;
+    failed = fclose(out) != 0 || failed;
+    if (!failed && text) return text; /* glibc gives none and no error where memory was out */
     free(text);
     return error_memory(error, strlen(pattern));
 }

@@ -1,0 +1,133 @@
+"""Every allocation of the command fails in turn: it gives the right result all the same, or says that memory
+ran out. LONG=1 tries all of them, else a share, evenly from a random first one."""
+
+import concurrent.futures
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy
+import pytest
+import tokenizers
+
+import models
+from library import BUILD, COMMAND, ROOT
+from models import Config
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the allocator that fails is preloaded into glibc"),
+    pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="the sanitizers have an allocator of their own"),
+]
+
+CASES = None if "LONG" in os.environ else 60  # of a verb, a format and a way to fail
+CONFIG = Config(layers=1, heads=2, channels=32, context=64, vocabulary=264)
+TEXT = b"the cat sat on the mat " * 5
+
+VERBS = {
+    "run": ["run", "-m", "{model}", "a cat", "-n", "3", "--seed", "1", "--temp", "0.8"],
+    "info": ["info", "{model}"],
+    "tokenize": ["tokenize", "-m", "{model}", "the cat<|endoftext|> sat"],
+    "perplexity": ["perplexity", "-m", "{model}", "{text}"],
+    "explain": ["explain", "{model}", "-p", "20"],
+    "logits": ["logits", "-m", "{model}", "--tokens", "1 2 3", "-o", "{folder}/out"],
+    "convert": ["convert", "{model}", "{folder}/out", "--type", "q8_0"],
+}
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    path = tmp_path_factory.mktemp("shim") / "failing_allocations.so"
+    source = ROOT / "tests/failing_allocations.c"
+    compiler = os.environ.get("CC", "cc").split()
+    subprocess.run([*compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-shared", "-fPIC",
+                    source, "-o", path, "-ldl"], check=True)  # fmt: skip
+    return path
+
+
+def write_tokenizer_json(path, tokenizer):
+    """The same tokenizer in the one file that folders have today."""
+    ids = {token: id for id, token in enumerate(tokenizer.tokens)}
+    full = tokenizers.Tokenizer(tokenizers.models.BPE(ids, [tuple(merge) for merge in tokenizer.merges]))
+    full.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    full.decoder = tokenizers.decoders.ByteLevel()
+    full.add_special_tokens(["<|endoftext|>"])
+    full.save(str(path))
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    """A model in each format, and a text."""
+    folder = tmp_path_factory.mktemp("material")
+    tensors = models.random_gpt2(CONFIG, numpy.random.default_rng(0))
+    tokenizer = models.small_tokenizer(CONFIG.vocabulary)
+    models.write_gguf(folder / "model.gguf", CONFIG, tensors, type="Q4_0", tokenizer=tokenizer)
+    models.write_huggingface(folder / "old", CONFIG, tensors, tokenizer=tokenizer)
+    new = models.write_huggingface(folder / "new", CONFIG, tensors, shards=2)
+    write_tokenizer_json(new / "tokenizer.json", tokenizer)
+    (new / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "GPT2TokenizerFast"}))
+    (new / "generation_config.json").write_text(json.dumps({"eos_token_id": [1, 2]}))
+    models.write_llmc(folder / "model.bin", CONFIG, tensors, tokenizer=tokenizer)
+    (folder / "text").write_bytes(TEXT)
+    return folder
+
+
+class Case:
+    """A verb on a model."""
+
+    def __init__(self, verb, model, material, shim):
+        self.verb, self.model, self.material, self.shim = verb, model, material, shim
+
+    def run(self, **environment):
+        """(exit code, standard output, the file written or None, standard error)"""
+        with tempfile.TemporaryDirectory() as folder:
+            fill = {"model": self.material / self.model, "text": self.material / "text", "folder": folder}
+            done = subprocess.run(
+                [COMMAND, *(word.format(**fill) for word in VERBS[self.verb])],
+                env=os.environ | {"LD_PRELOAD": str(self.shim)} | environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=120,
+            )
+            written = {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
+        return done.returncode, done.stdout.replace(folder.encode(), b""), written, done.stderr.decode()
+
+    def fault(self, expected, environment):
+        """What is wrong where this allocation fails, or None."""
+        [(variable, number)] = environment.items()
+        code, out, written, err = self.run(**environment)
+        if code == 0 and (out, written) == expected:
+            return None
+        last = err.rstrip().rsplit("\n", 1)[-1]
+        if code == 1 and not written and last.startswith("metal-llm: ") and "memory" in last.lower():
+            return None
+        return f"{variable}={number}: exit code {code}, files {list(written)}, says: {last}"
+
+
+def share(total, random):
+    """Numbers 1 … total, or as many of them as there is time for."""
+    stride = 1 if CASES is None else max(1, total // CASES)
+    return range(1 + int(random.integers(stride)), total + 1, stride)
+
+
+MODELS = ["model.gguf", "model.bin", "old", "new"]
+DECODES_ONLY = {("model.bin", verb) for verb in ("run", "tokenize", "perplexity")}
+
+
+@pytest.mark.parametrize(
+    "model, verb", [pair for pair in itertools.product(MODELS, VERBS) if pair not in DECODES_ONLY]
+)
+def test_every_allocation_fails(model, verb, material, shim, tmp_path, random):
+    case = Case(verb, model, material, shim)
+    counted = tmp_path / "counted"
+    code, out, written, err = case.run(COUNT_TO=str(counted))
+    assert code == 0, err
+    total = int(counted.read_text())
+    tries = [{"FAIL_AT": str(i)} for i in share(total, random)]
+    tries += [{"FAIL_FROM": str(i)} for i in share(total, random)]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        faults = [fault for fault in pool.map(lambda each: case.fault((out, written), each), tries) if fault]
+    assert not faults, f"{len(faults)} of {len(tries)}, out of {total} allocations:\n" + "\n".join(faults[:100])
