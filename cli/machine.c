@@ -86,7 +86,7 @@ double matmul_speed(const char *name, uint32_t threads, LLMError *error) {
     DeviceBuffer *x = ones(device, (size_t)M * K, error),
                  *weight = ones(device, (size_t)N * K, error);
     DeviceBuffer *out = device_buffer_new(device, (size_t)M * N * sizeof(float));
-    DeviceMatmul matmul = {arg_buffer(x, 0), arg_buffer(weight, 0), arg_buffer(out, 0), M, N, K,
+    DeviceMatmul matmul = {arg_buffer(x, 0), arg_buffer(weight, 0), arg_buffer(out, 0), M, N, K, N,
                            MATMUL_F32};
     double best = 0;
     for (int i = 0; i <= REPETITIONS && !device_failed(device, error); i++) {

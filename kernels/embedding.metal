@@ -1,6 +1,6 @@
 // embedding.metal — token id + position → vector
 //
-//   out[b,t,c] = token_table[ids[b,t], c] + position_table[lengths[b] + t, c]
+//   out[b,t,c] = scale · token_table[ids[b,t], c] + position_table[lengths[b] + t, c]
 //
 // One thread per element, grid (C, T, B). While decoding T is 1 and lengths[b] counts the tokens that the KV cache
 // already holds. Ids and positions outside the tables (padding, or the sentinel of a failed sample) read the last row:
@@ -33,6 +33,7 @@ kernel void embedding_forward(
     constant uint &C [[buffer(6)]], // a multiple of a block's VALUES
     constant uint &V [[buffer(7)]],
     constant uint &context [[buffer(8)]],
+    constant float &scale [[buffer(9)]],
     uint3 id [[thread_position_in_grid]])
 {
     uint c = id.x, t = id.y, b = id.z;
@@ -40,7 +41,8 @@ kernel void embedding_forward(
     ulong row = ulong(b) * T + t;
     ulong token = min(ids[row], V - 1);
     ulong position = min(lengths[b] + t, context - 1);
-    out[row * C + c] = weight_of(token_table, token * C + c) + position_table[position * C + c];
+    float weight = weight_of(token_table, token * C + c);
+    out[row * C + c] = scale * weight + position_table[position * C + c];
 }
 
 template [[host_name("embedding_forward")]] kernel decltype(embedding_forward<float>) embedding_forward<float>;

@@ -11,7 +11,7 @@ using namespace metal;
 // COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
 template <uint COUNT, typename Weight>
 static void row_times_tokens(device const Weight *weight, device const float *x, float bias, device float *out, uint K,
-                             uint N, uint lane, uint lanes)
+                             uint stride, uint lane, uint lanes)
 {
     float sum[COUNT];
     for (uint t = 0; t < COUNT; t++) sum[t] = 0.0f;
@@ -19,7 +19,7 @@ static void row_times_tokens(device const Weight *weight, device const float *x,
         for (uint t = 0; t < COUNT; t++) sum[t] += float(weight[k]) * x[ulong(t) * K + k];
     for (uint t = 0; t < COUNT; t++) {
         float total = simd_sum(sum[t]);
-        if (lane == 0) out[ulong(t) * N] = total + bias;
+        if (lane == 0) out[ulong(t) * stride] = total + bias;
     }
 }
 
@@ -28,10 +28,11 @@ kernel void linear(
     device const float *x [[buffer(0)]],       // [T,K]
     device const Weight *weight [[buffer(1)]], // [N,K]
     device const float *bias [[buffer(2)]],    // [N]
-    device float *out [[buffer(3)]],           // [T,N]
+    device float *out [[buffer(3)]],           // [T,stride]: N columns of it
     constant uint &T [[buffer(4)]],
     constant uint &K [[buffer(5)]],
     constant uint &N [[buffer(6)]],
+    constant uint &stride [[buffer(7)]],
     uint group [[threadgroup_position_in_grid]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
@@ -44,13 +45,13 @@ kernel void linear(
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
     device const Weight *row = weight + ulong(n) * K;
     for (; t + 8 <= T; t += 8)
-        row_times_tokens<8>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<8>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);
     for (; t + 4 <= T; t += 4)
-        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);
     for (; t + 2 <= T; t += 2)
-        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);
     for (; t < T; t++)
-        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);
 }
 
 template [[host_name("linear_f32")]] kernel decltype(linear<float>) linear<float>;

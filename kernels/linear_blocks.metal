@@ -38,7 +38,7 @@ static void add_part(device const Block *row, uint part, device const float *x, 
 // Parts go into two sets of sums in turn: an addition need not wait for the one before it.
 template <uint COUNT, typename Block>
 static void row_times_tokens(device const Block *row, device const float *x, float bias, device float *out, uint K,
-                             uint N, uint lane, uint lanes)
+                             uint stride, uint lane, uint lanes)
 {
     constexpr bool IN_TEAMS = Block::PIECES < SIMD_WIDTH;
     constexpr uint SUMS = (Block::PIECES + SIMD_WIDTH - 1) / SIMD_WIDTH; // per lane and token
@@ -56,7 +56,7 @@ static void row_times_tokens(device const Block *row, device const float *x, flo
         float total = 0.0f;
         for (uint i = 0; i < SUMS; i++) total += even[t][i] + odd[t][i];
         total = simd_sum(total);
-        if (begin == 0 && lane == 0) out[ulong(t) * N] = total + bias;
+        if (begin == 0 && lane == 0) out[ulong(t) * stride] = total + bias;
     }
 }
 
@@ -65,10 +65,11 @@ kernel void linear_blocks(
     device const float *x [[buffer(0)]],      // [T,K]
     device const Block *weight [[buffer(1)]], // [N,K/VALUES]
     device const float *bias [[buffer(2)]],   // [N]
-    device float *out [[buffer(3)]],          // [T,N]
+    device float *out [[buffer(3)]],          // [T,stride]: N columns of it
     constant uint &T [[buffer(4)]],
     constant uint &K [[buffer(5)]], // a multiple of VALUES
     constant uint &N [[buffer(6)]],
+    constant uint &stride [[buffer(7)]],
     uint group [[threadgroup_position_in_grid]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
@@ -81,11 +82,11 @@ kernel void linear_blocks(
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
     device const Block *row = weight + ulong(n) * (K / Block::VALUES);
     for (; t + 4 <= T; t += 4)
-        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);
     for (; t + 2 <= T; t += 2)
-        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);
     for (; t < T; t++)
-        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);
+        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);
 }
 
 template [[host_name("linear_q4_0")]] kernel decltype(linear_blocks<block_q4_0>) linear_blocks<block_q4_0>;

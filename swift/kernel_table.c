@@ -146,8 +146,9 @@ static const KernelParameter embedding_forward_parameters[] = {
     {"C", "uint", PARAMETER_CONSTANT, 6, 4},
     {"V", "uint", PARAMETER_CONSTANT, 7, 4},
     {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { embedding_forward_count = 9 };
+enum { embedding_forward_count = 10 };
 
 static const KernelParameter embedding_forward_f16_parameters[] = {
     {"ids", "uint", PARAMETER_READ, 0, 4},
@@ -159,8 +160,9 @@ static const KernelParameter embedding_forward_f16_parameters[] = {
     {"C", "uint", PARAMETER_CONSTANT, 6, 4},
     {"V", "uint", PARAMETER_CONSTANT, 7, 4},
     {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { embedding_forward_f16_count = 9 };
+enum { embedding_forward_f16_count = 10 };
 
 static const KernelParameter embedding_forward_q4_0_parameters[] = {
     {"ids", "uint", PARAMETER_READ, 0, 4},
@@ -172,8 +174,9 @@ static const KernelParameter embedding_forward_q4_0_parameters[] = {
     {"C", "uint", PARAMETER_CONSTANT, 6, 4},
     {"V", "uint", PARAMETER_CONSTANT, 7, 4},
     {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { embedding_forward_q4_0_count = 9 };
+enum { embedding_forward_q4_0_count = 10 };
 
 static const KernelParameter embedding_forward_q4_1_parameters[] = {
     {"ids", "uint", PARAMETER_READ, 0, 4},
@@ -185,8 +188,9 @@ static const KernelParameter embedding_forward_q4_1_parameters[] = {
     {"C", "uint", PARAMETER_CONSTANT, 6, 4},
     {"V", "uint", PARAMETER_CONSTANT, 7, 4},
     {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { embedding_forward_q4_1_count = 9 };
+enum { embedding_forward_q4_1_count = 10 };
 
 static const KernelParameter embedding_forward_q5_0_parameters[] = {
     {"ids", "uint", PARAMETER_READ, 0, 4},
@@ -198,8 +202,9 @@ static const KernelParameter embedding_forward_q5_0_parameters[] = {
     {"C", "uint", PARAMETER_CONSTANT, 6, 4},
     {"V", "uint", PARAMETER_CONSTANT, 7, 4},
     {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { embedding_forward_q5_0_count = 9 };
+enum { embedding_forward_q5_0_count = 10 };
 
 static const KernelParameter embedding_forward_q5_1_parameters[] = {
     {"ids", "uint", PARAMETER_READ, 0, 4},
@@ -211,8 +216,9 @@ static const KernelParameter embedding_forward_q5_1_parameters[] = {
     {"C", "uint", PARAMETER_CONSTANT, 6, 4},
     {"V", "uint", PARAMETER_CONSTANT, 7, 4},
     {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { embedding_forward_q5_1_count = 9 };
+enum { embedding_forward_q5_1_count = 10 };
 
 static const KernelParameter embedding_forward_q6_K_parameters[] = {
     {"ids", "uint", PARAMETER_READ, 0, 4},
@@ -224,8 +230,9 @@ static const KernelParameter embedding_forward_q6_K_parameters[] = {
     {"C", "uint", PARAMETER_CONSTANT, 6, 4},
     {"V", "uint", PARAMETER_CONSTANT, 7, 4},
     {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { embedding_forward_q6_K_count = 9 };
+enum { embedding_forward_q6_K_count = 10 };
 
 static const KernelParameter embedding_forward_q8_0_parameters[] = {
     {"ids", "uint", PARAMETER_READ, 0, 4},
@@ -237,8 +244,9 @@ static const KernelParameter embedding_forward_q8_0_parameters[] = {
     {"C", "uint", PARAMETER_CONSTANT, 6, 4},
     {"V", "uint", PARAMETER_CONSTANT, 7, 4},
     {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { embedding_forward_q8_0_count = 9 };
+enum { embedding_forward_q8_0_count = 10 };
 
 static const KernelParameter flash_attention_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
@@ -265,6 +273,46 @@ static const KernelParameter flash_attention_f16_parameters[] = {
     {"scale", "float", PARAMETER_CONSTANT, 8, 4},
 };
 enum { flash_attention_f16_count = 9 };
+
+static const KernelParameter silu_gated_parameters[] = {
+    {"in", "float", PARAMETER_READ, 0, 4},
+    {"gate_bias", "float", PARAMETER_READ, 1, 4},
+    {"up_bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"I", "uint", PARAMETER_CONSTANT, 5, 4},
+};
+enum { silu_gated_count = 6 };
+
+static const KernelParameter silu_gated_f16_parameters[] = {
+    {"in", "float", PARAMETER_READ, 0, 4},
+    {"gate_bias", "float", PARAMETER_READ, 1, 4},
+    {"up_bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"I", "uint", PARAMETER_CONSTANT, 5, 4},
+};
+enum { silu_gated_f16_count = 6 };
+
+static const KernelParameter gelu_gated_parameters[] = {
+    {"in", "float", PARAMETER_READ, 0, 4},
+    {"gate_bias", "float", PARAMETER_READ, 1, 4},
+    {"up_bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"I", "uint", PARAMETER_CONSTANT, 5, 4},
+};
+enum { gelu_gated_count = 6 };
+
+static const KernelParameter gelu_gated_f16_parameters[] = {
+    {"in", "float", PARAMETER_READ, 0, 4},
+    {"gate_bias", "float", PARAMETER_READ, 1, 4},
+    {"up_bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "Out", PARAMETER_WRITE, 3, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"I", "uint", PARAMETER_CONSTANT, 5, 4},
+};
+enum { gelu_gated_f16_count = 6 };
 
 static const KernelParameter split_heads_f32_parameters[] = {
     {"qkv", "float", PARAMETER_READ, 0, 4},
@@ -333,8 +381,9 @@ static const KernelParameter linear_f32_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
     {"K", "uint", PARAMETER_CONSTANT, 5, 4},
     {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { linear_f32_count = 7 };
+enum { linear_f32_count = 8 };
 
 static const KernelParameter linear_f16_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -344,8 +393,9 @@ static const KernelParameter linear_f16_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
     {"K", "uint", PARAMETER_CONSTANT, 5, 4},
     {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { linear_f16_count = 7 };
+enum { linear_f16_count = 8 };
 
 static const KernelParameter linear_q4_0_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -355,8 +405,9 @@ static const KernelParameter linear_q4_0_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
     {"K", "uint", PARAMETER_CONSTANT, 5, 4},
     {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { linear_q4_0_count = 7 };
+enum { linear_q4_0_count = 8 };
 
 static const KernelParameter linear_q4_1_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -366,8 +417,9 @@ static const KernelParameter linear_q4_1_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
     {"K", "uint", PARAMETER_CONSTANT, 5, 4},
     {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { linear_q4_1_count = 7 };
+enum { linear_q4_1_count = 8 };
 
 static const KernelParameter linear_q5_0_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -377,8 +429,9 @@ static const KernelParameter linear_q5_0_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
     {"K", "uint", PARAMETER_CONSTANT, 5, 4},
     {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { linear_q5_0_count = 7 };
+enum { linear_q5_0_count = 8 };
 
 static const KernelParameter linear_q5_1_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -388,8 +441,9 @@ static const KernelParameter linear_q5_1_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
     {"K", "uint", PARAMETER_CONSTANT, 5, 4},
     {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { linear_q5_1_count = 7 };
+enum { linear_q5_1_count = 8 };
 
 static const KernelParameter linear_q6_K_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -399,8 +453,9 @@ static const KernelParameter linear_q6_K_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
     {"K", "uint", PARAMETER_CONSTANT, 5, 4},
     {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { linear_q6_K_count = 7 };
+enum { linear_q6_K_count = 8 };
 
 static const KernelParameter linear_q8_0_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -410,8 +465,9 @@ static const KernelParameter linear_q8_0_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
     {"K", "uint", PARAMETER_CONSTANT, 5, 4},
     {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { linear_q8_0_count = 7 };
+enum { linear_q8_0_count = 8 };
 
 static const KernelParameter residual_layernorm_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -439,6 +495,48 @@ static const KernelParameter residual_layernorm_f16_parameters[] = {
 };
 enum { residual_layernorm_f16_count = 9 };
 
+static const KernelParameter rmsnorm_forward_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"weight", "float", PARAMETER_READ, 1, 4},
+    {"out", "Out", PARAMETER_WRITE, 2, 0},
+    {"C", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 4, 4},
+};
+enum { rmsnorm_forward_count = 5 };
+
+static const KernelParameter rmsnorm_forward_f16_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"weight", "float", PARAMETER_READ, 1, 4},
+    {"out", "Out", PARAMETER_WRITE, 2, 0},
+    {"C", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 4, 4},
+};
+enum { rmsnorm_forward_f16_count = 5 };
+
+static const KernelParameter residual_rmsnorm_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"y", "float", PARAMETER_READ, 1, 4},
+    {"y_bias", "float", PARAMETER_READ, 2, 4},
+    {"weight", "float", PARAMETER_READ, 3, 4},
+    {"res", "float", PARAMETER_WRITE, 4, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"C", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 7, 4},
+};
+enum { residual_rmsnorm_count = 8 };
+
+static const KernelParameter residual_rmsnorm_f16_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"y", "float", PARAMETER_READ, 1, 4},
+    {"y_bias", "float", PARAMETER_READ, 2, 4},
+    {"weight", "float", PARAMETER_READ, 3, 4},
+    {"res", "float", PARAMETER_WRITE, 4, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"C", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 7, 4},
+};
+enum { residual_rmsnorm_f16_count = 8 };
+
 static const KernelParameter top_k_top_p_sample_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
     {"lengths", "uint", PARAMETER_READ, 1, 4},
@@ -452,6 +550,30 @@ static const KernelParameter top_k_top_p_sample_parameters[] = {
     {"seed", "ulong", PARAMETER_CONSTANT, 9, 8},
 };
 enum { top_k_top_p_sample_count = 10 };
+
+static const KernelParameter sandwich_rmsnorm_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"y", "float", PARAMETER_READ, 1, 4},
+    {"after", "float", PARAMETER_READ, 2, 4},
+    {"weight", "float", PARAMETER_READ, 3, 4},
+    {"res", "float", PARAMETER_WRITE, 4, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"C", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 7, 4},
+};
+enum { sandwich_rmsnorm_count = 8 };
+
+static const KernelParameter sandwich_rmsnorm_f16_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"y", "float", PARAMETER_READ, 1, 4},
+    {"after", "float", PARAMETER_READ, 2, 4},
+    {"weight", "float", PARAMETER_READ, 3, 4},
+    {"res", "float", PARAMETER_WRITE, 4, 4},
+    {"out", "Out", PARAMETER_WRITE, 5, 0},
+    {"C", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 7, 4},
+};
+enum { sandwich_rmsnorm_f16_count = 8 };
 
 static const KernelParameter softmax_inplace_parameters[] = {
     {"att", "float", PARAMETER_WRITE, 0, 4},
@@ -898,8 +1020,9 @@ static const KernelParameter integer_linear_q4_0_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"K", "uint", PARAMETER_CONSTANT, 7, 4},
     {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_linear_q4_0_count = 9 };
+enum { integer_linear_q4_0_count = 10 };
 
 static const KernelParameter integer_linear_q6_K_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
@@ -911,8 +1034,9 @@ static const KernelParameter integer_linear_q6_K_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"K", "uint", PARAMETER_CONSTANT, 7, 4},
     {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_linear_q6_K_count = 9 };
+enum { integer_linear_q6_K_count = 10 };
 
 static const KernelParameter integer_linear_q8_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
@@ -924,8 +1048,9 @@ static const KernelParameter integer_linear_q8_0_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"K", "uint", PARAMETER_CONSTANT, 7, 4},
     {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_linear_q8_0_count = 9 };
+enum { integer_linear_q8_0_count = 10 };
 
 static const KernelParameter integer_matmul_q8_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
@@ -936,8 +1061,9 @@ static const KernelParameter integer_matmul_q8_0_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 5, 4},
     {"K", "uint", PARAMETER_CONSTANT, 6, 4},
     {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
 };
-enum { integer_matmul_q8_0_count = 8 };
+enum { integer_matmul_q8_0_count = 9 };
 
 static const KernelParameter integer_matmul_q4_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
@@ -948,8 +1074,9 @@ static const KernelParameter integer_matmul_q4_0_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 5, 4},
     {"K", "uint", PARAMETER_CONSTANT, 6, 4},
     {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
 };
-enum { integer_matmul_q4_0_count = 8 };
+enum { integer_matmul_q4_0_count = 9 };
 
 static const KernelParameter linear_tile_f32_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -959,8 +1086,9 @@ static const KernelParameter linear_tile_f32_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
     {"K", "uint", PARAMETER_CONSTANT, 5, 4},
     {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { linear_tile_f32_count = 7 };
+enum { linear_tile_f32_count = 8 };
 
 static const KernelParameter linear_tile_f16_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -970,8 +1098,9 @@ static const KernelParameter linear_tile_f16_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 4, 4},
     {"K", "uint", PARAMETER_CONSTANT, 5, 4},
     {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { linear_tile_f16_count = 7 };
+enum { linear_tile_f16_count = 8 };
 
 static const KernelParameter quantise_activations_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -1009,6 +1138,10 @@ const Kernel kernel_table[] = {
     {"embedding_forward_q8_0", "embedding.metal", 26, embedding_forward_q8_0_count, embedding_forward_q8_0_parameters},
     {"flash_attention_f32", "flash_attention.metal", 21, flash_attention_f32_count, flash_attention_f32_parameters},
     {"flash_attention_f16", "flash_attention.metal", 21, flash_attention_f16_count, flash_attention_f16_parameters},
+    {"silu_gated", "gated_activation.metal", 21, silu_gated_count, silu_gated_parameters},
+    {"silu_gated_f16", "gated_activation.metal", 21, silu_gated_f16_count, silu_gated_f16_parameters},
+    {"gelu_gated", "gated_activation.metal", 37, gelu_gated_count, gelu_gated_parameters},
+    {"gelu_gated_f16", "gated_activation.metal", 37, gelu_gated_f16_count, gelu_gated_f16_parameters},
     {"split_heads_f32", "heads.metal", 23, split_heads_f32_count, split_heads_f32_parameters},
     {"split_heads_f16", "heads.metal", 23, split_heads_f16_count, split_heads_f16_parameters},
     {"merge_heads", "heads.metal", 57, merge_heads_count, merge_heads_parameters},
@@ -1024,7 +1157,13 @@ const Kernel kernel_table[] = {
     {"linear_q8_0", "linear_blocks.metal", 64, linear_q8_0_count, linear_q8_0_parameters},
     {"residual_layernorm", "residual.metal", 27, residual_layernorm_count, residual_layernorm_parameters},
     {"residual_layernorm_f16", "residual.metal", 27, residual_layernorm_f16_count, residual_layernorm_f16_parameters},
+    {"rmsnorm_forward", "rmsnorm.metal", 25, rmsnorm_forward_count, rmsnorm_forward_parameters},
+    {"rmsnorm_forward_f16", "rmsnorm.metal", 25, rmsnorm_forward_f16_count, rmsnorm_forward_f16_parameters},
+    {"residual_rmsnorm", "rmsnorm.metal", 50, residual_rmsnorm_count, residual_rmsnorm_parameters},
+    {"residual_rmsnorm_f16", "rmsnorm.metal", 50, residual_rmsnorm_f16_count, residual_rmsnorm_f16_parameters},
     {"top_k_top_p_sample", "sampling.metal", 66, top_k_top_p_sample_count, top_k_top_p_sample_parameters},
+    {"sandwich_rmsnorm", "sandwich_norm.metal", 24, sandwich_rmsnorm_count, sandwich_rmsnorm_parameters},
+    {"sandwich_rmsnorm_f16", "sandwich_norm.metal", 24, sandwich_rmsnorm_f16_count, sandwich_rmsnorm_f16_parameters},
     {"softmax_inplace", "softmax.metal", 10, softmax_inplace_count, softmax_inplace_parameters},
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
@@ -1066,11 +1205,11 @@ const Kernel kernel_table[] = {
     {"integer_linear_q8_0", "fast/integer_linear.metal", 78, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
     {"integer_matmul_q8_0", "fast/integer_matmul.metal", 87, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
     {"integer_matmul_q4_0", "fast/integer_matmul.metal", 87, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
-    {"linear_tile_f32", "fast/linear_tile.metal", 38, linear_tile_f32_count, linear_tile_f32_parameters},
-    {"linear_tile_f16", "fast/linear_tile.metal", 38, linear_tile_f16_count, linear_tile_f16_parameters},
+    {"linear_tile_f32", "fast/linear_tile.metal", 39, linear_tile_f32_count, linear_tile_f32_parameters},
+    {"linear_tile_f16", "fast/linear_tile.metal", 39, linear_tile_f16_count, linear_tile_f16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
 };
-const size_t kernel_count = 85;
+const size_t kernel_count = 95;
 
 #include "device/kernel.h"
 
@@ -1350,7 +1489,7 @@ const KernelSource kernel_sources[] = {
     {"embedding.metal",
     "// embedding.metal — token id + position → vector\n"
     "//\n"
-    "//   out[b,t,c] = token_table[ids[b,t], c] + position_table[lengths[b] + t, c]\n"
+    "//   out[b,t,c] = scale · token_table[ids[b,t], c] + position_table[lengths[b] + t, c]\n"
     "//\n"
     "// One thread per element, grid (C, T, B). While decoding T is 1 and lengths[b] counts the tokens that the KV cache\n"
     "// already holds. Ids and positions outside the tables (padding, or the sentinel of a failed sample) read the last row:\n"
@@ -1383,6 +1522,7 @@ const KernelSource kernel_sources[] = {
     "    constant uint &C [[buffer(6)]], // a multiple of a block's VALUES\n"
     "    constant uint &V [[buffer(7)]],\n"
     "    constant uint &context [[buffer(8)]],\n"
+    "    constant float &scale [[buffer(9)]],\n"
     "    uint3 id [[thread_position_in_grid]])\n"
     "{\n"
     "    uint c = id.x, t = id.y, b = id.z;\n"
@@ -1390,7 +1530,8 @@ const KernelSource kernel_sources[] = {
     "    ulong row = ulong(b) * T + t;\n"
     "    ulong token = min(ids[row], V - 1);\n"
     "    ulong position = min(lengths[b] + t, context - 1);\n"
-    "    out[row * C + c] = weight_of(token_table, token * C + c) + position_table[position * C + c];\n"
+    "    float weight = weight_of(token_table, token * C + c);\n"
+    "    out[row * C + c] = scale * weight + position_table[position * C + c];\n"
     "}\n"
     "\n"
     "template [[host_name(\"embedding_forward\")]] kernel decltype(embedding_forward<float>) embedding_forward<float>;\n"
@@ -1502,6 +1643,62 @@ const KernelSource kernel_sources[] = {
     "\n"
     "template [[host_name(\"flash_attention_f32\")]] kernel decltype(flash_attention<float>) flash_attention<float>;\n"
     "template [[host_name(\"flash_attention_f16\")]] kernel decltype(flash_attention<half>) flash_attention<half>;\n"},
+    {"gated_activation.metal",
+    "// gated_activation.metal — a half of the MLP decides how much of the other half passes (Shazeer 2020)\n"
+    "//\n"
+    "//   out[t,i] = f(gate[t,i]) · up[t,i]       gate[t,i] = in[t,i] + gate_bias[i],  up[t,i] = in[t,I + i] + up_bias[i]\n"
+    "//\n"
+    "//   silu_gated   f(x) = x / (1 + exp(−x))                                     Llama, Qwen: SwiGLU\n"
+    "//   gelu_gated   f(x) = 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))            Gemma: GeGLU\n"
+    "//\n"
+    "// One thread per element, grid (I, T). gate and up are two products of the same input, whose results lie side by side in\n"
+    "// the rows of `in`; the biases are those that the products have left to be added. Where exp overflows, silu is x / ∞ = −0, as it should be; precise::tanh as in activation.metal. What\n"
+    "// comes out is of type Out: half where the next matrix product takes halves.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "static float silu(float x) { return x / (1.0f + precise::exp(-x)); }\n"
+    "static float gelu(float x)\n"
+    "{\n"
+    "    return 0.5f * x * (1.0f + precise::tanh(0.7978845608f * (x + 0.044715f * x * x * x)));\n"
+    "}\n"
+    "\n"
+    "template <typename Out>\n"
+    "kernel void silu_gated(\n"
+    "    device const float *in [[buffer(0)]],        // [T,2I]\n"
+    "    device const float *gate_bias [[buffer(1)]], // [I]\n"
+    "    device const float *up_bias [[buffer(2)]],   // [I]\n"
+    "    device Out *out [[buffer(3)]],               // [T,I]\n"
+    "    constant uint &T [[buffer(4)]],\n"
+    "    constant uint &I [[buffer(5)]],\n"
+    "    uint2 id [[thread_position_in_grid]])\n"
+    "{\n"
+    "    uint i = id.x, t = id.y;\n"
+    "    if (i >= I || t >= T) return;\n"
+    "    device const float *row = in + ulong(t) * 2 * I;\n"
+    "    out[ulong(t) * I + i] = Out(silu(row[i] + gate_bias[i]) * (row[I + i] + up_bias[i]));\n"
+    "}\n"
+    "\n"
+    "template <typename Out>\n"
+    "kernel void gelu_gated(\n"
+    "    device const float *in [[buffer(0)]],        // [T,2I]\n"
+    "    device const float *gate_bias [[buffer(1)]], // [I]\n"
+    "    device const float *up_bias [[buffer(2)]],   // [I]\n"
+    "    device Out *out [[buffer(3)]],               // [T,I]\n"
+    "    constant uint &T [[buffer(4)]],\n"
+    "    constant uint &I [[buffer(5)]],\n"
+    "    uint2 id [[thread_position_in_grid]])\n"
+    "{\n"
+    "    uint i = id.x, t = id.y;\n"
+    "    if (i >= I || t >= T) return;\n"
+    "    device const float *row = in + ulong(t) * 2 * I;\n"
+    "    out[ulong(t) * I + i] = Out(gelu(row[i] + gate_bias[i]) * (row[I + i] + up_bias[i]));\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"silu_gated\")]] kernel decltype(silu_gated<float>) silu_gated<float>;\n"
+    "template [[host_name(\"silu_gated_f16\")]] kernel decltype(silu_gated<half>) silu_gated<half>;\n"
+    "template [[host_name(\"gelu_gated\")]] kernel decltype(gelu_gated<float>) gelu_gated<float>;\n"
+    "template [[host_name(\"gelu_gated_f16\")]] kernel decltype(gelu_gated<half>) gelu_gated<half>;\n"},
     {"heads.metal",
     "// heads.metal — between the layout of the matrix products, [B,T,C], and that of attention,\n"
     "// [B,nh,T,hs], where C = nh · hs and head h owns the channels h·hs … (h+1)·hs − 1.\n"
@@ -1651,7 +1848,7 @@ const KernelSource kernel_sources[] = {
     "// COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.\n"
     "template <uint COUNT, typename Weight>\n"
     "static void row_times_tokens(device const Weight *weight, device const float *x, float bias, device float *out, uint K,\n"
-    "                             uint N, uint lane, uint lanes)\n"
+    "                             uint stride, uint lane, uint lanes)\n"
     "{\n"
     "    float sum[COUNT];\n"
     "    for (uint t = 0; t < COUNT; t++) sum[t] = 0.0f;\n"
@@ -1659,7 +1856,7 @@ const KernelSource kernel_sources[] = {
     "        for (uint t = 0; t < COUNT; t++) sum[t] += float(weight[k]) * x[ulong(t) * K + k];\n"
     "    for (uint t = 0; t < COUNT; t++) {\n"
     "        float total = simd_sum(sum[t]);\n"
-    "        if (lane == 0) out[ulong(t) * N] = total + bias;\n"
+    "        if (lane == 0) out[ulong(t) * stride] = total + bias;\n"
     "    }\n"
     "}\n"
     "\n"
@@ -1668,10 +1865,11 @@ const KernelSource kernel_sources[] = {
     "    device const float *x [[buffer(0)]],       // [T,K]\n"
     "    device const Weight *weight [[buffer(1)]], // [N,K]\n"
     "    device const float *bias [[buffer(2)]],    // [N]\n"
-    "    device float *out [[buffer(3)]],           // [T,N]\n"
+    "    device float *out [[buffer(3)]],           // [T,stride]: N columns of it\n"
     "    constant uint &T [[buffer(4)]],\n"
     "    constant uint &K [[buffer(5)]],\n"
     "    constant uint &N [[buffer(6)]],\n"
+    "    constant uint &stride [[buffer(7)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -1684,13 +1882,13 @@ const KernelSource kernel_sources[] = {
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    device const Weight *row = weight + ulong(n) * K;\n"
     "    for (; t + 8 <= T; t += 8)\n"
-    "        row_times_tokens<8>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);\n"
+    "        row_times_tokens<8>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);\n"
     "    for (; t + 4 <= T; t += 4)\n"
-    "        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);\n"
+    "        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);\n"
     "    for (; t + 2 <= T; t += 2)\n"
-    "        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);\n"
+    "        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);\n"
     "    for (; t < T; t++)\n"
-    "        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);\n"
+    "        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);\n"
     "}\n"
     "\n"
     "template [[host_name(\"linear_f32\")]] kernel decltype(linear<float>) linear<float>;\n"
@@ -1736,7 +1934,7 @@ const KernelSource kernel_sources[] = {
     "// Parts go into two sets of sums in turn: an addition need not wait for the one before it.\n"
     "template <uint COUNT, typename Block>\n"
     "static void row_times_tokens(device const Block *row, device const float *x, float bias, device float *out, uint K,\n"
-    "                             uint N, uint lane, uint lanes)\n"
+    "                             uint stride, uint lane, uint lanes)\n"
     "{\n"
     "    constexpr bool IN_TEAMS = Block::PIECES < SIMD_WIDTH;\n"
     "    constexpr uint SUMS = (Block::PIECES + SIMD_WIDTH - 1) / SIMD_WIDTH; // per lane and token\n"
@@ -1754,7 +1952,7 @@ const KernelSource kernel_sources[] = {
     "        float total = 0.0f;\n"
     "        for (uint i = 0; i < SUMS; i++) total += even[t][i] + odd[t][i];\n"
     "        total = simd_sum(total);\n"
-    "        if (begin == 0 && lane == 0) out[ulong(t) * N] = total + bias;\n"
+    "        if (begin == 0 && lane == 0) out[ulong(t) * stride] = total + bias;\n"
     "    }\n"
     "}\n"
     "\n"
@@ -1763,10 +1961,11 @@ const KernelSource kernel_sources[] = {
     "    device const float *x [[buffer(0)]],      // [T,K]\n"
     "    device const Block *weight [[buffer(1)]], // [N,K/VALUES]\n"
     "    device const float *bias [[buffer(2)]],   // [N]\n"
-    "    device float *out [[buffer(3)]],          // [T,N]\n"
+    "    device float *out [[buffer(3)]],          // [T,stride]: N columns of it\n"
     "    constant uint &T [[buffer(4)]],\n"
     "    constant uint &K [[buffer(5)]], // a multiple of VALUES\n"
     "    constant uint &N [[buffer(6)]],\n"
+    "    constant uint &stride [[buffer(7)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -1779,11 +1978,11 @@ const KernelSource kernel_sources[] = {
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    device const Block *row = weight + ulong(n) * (K / Block::VALUES);\n"
     "    for (; t + 4 <= T; t += 4)\n"
-    "        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);\n"
+    "        row_times_tokens<4>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);\n"
     "    for (; t + 2 <= T; t += 2)\n"
-    "        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);\n"
+    "        row_times_tokens<2>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);\n"
     "    for (; t < T; t++)\n"
-    "        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * N, K, N, lane, lanes);\n"
+    "        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);\n"
     "}\n"
     "\n"
     "template [[host_name(\"linear_q4_0\")]] kernel decltype(linear_blocks<block_q4_0>) linear_blocks<block_q4_0>;\n"
@@ -1865,6 +2064,92 @@ const KernelSource kernel_sources[] = {
     "\n"
     "template [[host_name(\"residual_layernorm\")]] kernel decltype(add_and_normalise<float>) add_and_normalise<float>;\n"
     "template [[host_name(\"residual_layernorm_f16\")]] kernel decltype(add_and_normalise<half>) add_and_normalise<half>;\n"},
+    {"rmsnorm.metal",
+    "// rmsnorm.metal — scale rows to a mean square of 1, then each channel by its weight (Zhang & Sennrich 2019)\n"
+    "//\n"
+    "//   rmsnorm_forward    out[n,c] = x[n,c] / sqrt(Σ_c x[n,c]² / C + epsilon) · weight[c]\n"
+    "//   residual_rmsnorm   res[n,c] = x[n,c] + (y[n,c] + y_bias[c]),   out = rmsnorm of res\n"
+    "//\n"
+    "// layernorm.metal without the mean and without the shift: Llama and its relatives learn as well with half of the work.\n"
+    "// One threadgroup per row n; its threads stride over the C channels. As residual.metal does, residual_rmsnorm adds what\n"
+    "// a block of the transformer has made to the stream, on the way to the norm of the next. What comes out is of type Out:\n"
+    "// half where the next matrix product takes halves.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "// The sum of `value` over all threads of the threadgroup, returned to each of them. `partial` is used once.\n"
+    "static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup, uint simdgroups)\n"
+    "{\n"
+    "    value = simd_sum(value);\n"
+    "    if (lane == 0) partial[simdgroup] = value;\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below\n"
+    "    float sum = 0.0f;\n"
+    "    for (uint i = 0; i < simdgroups; i++) sum += partial[i];\n"
+    "    return sum;\n"
+    "}\n"
+    "\n"
+    "template <typename Out>\n"
+    "kernel void rmsnorm_forward(\n"
+    "    device const float *x [[buffer(0)]],      // [N,C]\n"
+    "    device const float *weight [[buffer(1)]], // [C]\n"
+    "    device Out *out [[buffer(2)]],            // [N,C]\n"
+    "    constant uint &C [[buffer(3)]],\n"
+    "    constant float &epsilon [[buffer(4)]],\n"
+    "    uint n [[threadgroup_position_in_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup float partial[32];\n"
+    "    ulong start = ulong(n) * C;\n"
+    "\n"
+    "    float squares = 0.0f;\n"
+    "    for (uint c = thread_index; c < C; c += threads) squares += x[start + c] * x[start + c];\n"
+    "    float mean = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);\n"
+    "\n"
+    "    float scale = 1.0f / sqrt(mean + epsilon);\n"
+    "    for (uint c = thread_index; c < C; c += threads) out[start + c] = Out(x[start + c] * scale * weight[c]);\n"
+    "}\n"
+    "\n"
+    "template <typename Out>\n"
+    "kernel void residual_rmsnorm(\n"
+    "    device const float *x [[buffer(0)]],      // [N,C]\n"
+    "    device const float *y [[buffer(1)]],      // [N,C]\n"
+    "    device const float *y_bias [[buffer(2)]], // [C]\n"
+    "    device const float *weight [[buffer(3)]], // [C]\n"
+    "    device float *res [[buffer(4)]],          // [N,C]\n"
+    "    device Out *out [[buffer(5)]],            // [N,C]\n"
+    "    constant uint &C [[buffer(6)]],\n"
+    "    constant float &epsilon [[buffer(7)]],\n"
+    "    uint n [[threadgroup_position_in_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup float partial[32];\n"
+    "    ulong start = ulong(n) * C;\n"
+    "\n"
+    "    // Each thread reads back only the elements of res that it wrote itself: no barrier is needed.\n"
+    "    float squares = 0.0f;\n"
+    "    for (uint c = thread_index; c < C; c += threads) {\n"
+    "        float value = x[start + c] + (y[start + c] + y_bias[c]);\n"
+    "        res[start + c] = value;\n"
+    "        squares += value * value;\n"
+    "    }\n"
+    "    float mean = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);\n"
+    "\n"
+    "    float scale = 1.0f / sqrt(mean + epsilon);\n"
+    "    for (uint c = thread_index; c < C; c += threads) out[start + c] = Out(res[start + c] * scale * weight[c]);\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"rmsnorm_forward\")]] kernel decltype(rmsnorm_forward<float>) rmsnorm_forward<float>;\n"
+    "template [[host_name(\"rmsnorm_forward_f16\")]] kernel decltype(rmsnorm_forward<half>) rmsnorm_forward<half>;\n"
+    "template [[host_name(\"residual_rmsnorm\")]] kernel decltype(residual_rmsnorm<float>) residual_rmsnorm<float>;\n"
+    "template [[host_name(\"residual_rmsnorm_f16\")]] kernel decltype(residual_rmsnorm<half>) residual_rmsnorm<half>;\n"},
     {"sampling.metal",
     "// sampling.metal — draw a token: temperature, top-k, top-p, then one random number per row\n"
     "//\n"
@@ -1995,6 +2280,69 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "    ids[b] = isnan(total) ? NO_TOKEN : id;\n"
     "}\n"},
+    {"sandwich_norm.metal",
+    "// sandwich_norm.metal — a norm behind a block of the transformer and one before the next, for Gemma\n"
+    "//\n"
+    "//   res[n,c] = x[n,c] + rmsnorm(y)[n,c] · after[c]\n"
+    "//   out[n,c] = rmsnorm(res)[n,c] · weight[c]              rmsnorm(x)[n,c] = x[n,c] / sqrt(Σ_c x[n,c]² / C + epsilon)\n"
+    "//\n"
+    "// residual_rmsnorm of rmsnorm.metal, but that the stream gets what the block has made, y, only once that is normalised\n"
+    "// itself: so a deep stream does not grow without bound. One threadgroup per row n; its threads stride over the C\n"
+    "// channels. What comes out is of type Out: half where the next matrix product takes halves.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "// The sum of `value` over all threads of the threadgroup, returned to each of them. `partial` is used once.\n"
+    "static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup, uint simdgroups)\n"
+    "{\n"
+    "    value = simd_sum(value);\n"
+    "    if (lane == 0) partial[simdgroup] = value;\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below\n"
+    "    float sum = 0.0f;\n"
+    "    for (uint i = 0; i < simdgroups; i++) sum += partial[i];\n"
+    "    return sum;\n"
+    "}\n"
+    "\n"
+    "template <typename Out>\n"
+    "kernel void sandwich_rmsnorm(\n"
+    "    device const float *x [[buffer(0)]],      // [N,C]\n"
+    "    device const float *y [[buffer(1)]],      // [N,C]\n"
+    "    device const float *after [[buffer(2)]],  // [C]\n"
+    "    device const float *weight [[buffer(3)]], // [C]\n"
+    "    device float *res [[buffer(4)]],          // [N,C]\n"
+    "    device Out *out [[buffer(5)]],            // [N,C]\n"
+    "    constant uint &C [[buffer(6)]],\n"
+    "    constant float &epsilon [[buffer(7)]],\n"
+    "    uint n [[threadgroup_position_in_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup float partial[2][32];\n"
+    "    ulong start = ulong(n) * C;\n"
+    "\n"
+    "    float squares = 0.0f;\n"
+    "    for (uint c = thread_index; c < C; c += threads) squares += y[start + c] * y[start + c];\n"
+    "    float mean = threadgroup_sum(squares, partial[0], lane, simdgroup, simdgroups) / float(C);\n"
+    "\n"
+    "    // Each thread reads back only the elements of res that it wrote itself: no barrier is needed.\n"
+    "    float scale = 1.0f / sqrt(mean + epsilon);\n"
+    "    squares = 0.0f;\n"
+    "    for (uint c = thread_index; c < C; c += threads) {\n"
+    "        float value = x[start + c] + y[start + c] * scale * after[c];\n"
+    "        res[start + c] = value;\n"
+    "        squares += value * value;\n"
+    "    }\n"
+    "    mean = threadgroup_sum(squares, partial[1], lane, simdgroup, simdgroups) / float(C);\n"
+    "\n"
+    "    scale = 1.0f / sqrt(mean + epsilon);\n"
+    "    for (uint c = thread_index; c < C; c += threads) out[start + c] = Out(res[start + c] * scale * weight[c]);\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"sandwich_rmsnorm\")]] kernel decltype(sandwich_rmsnorm<float>) sandwich_rmsnorm<float>;\n"
+    "template [[host_name(\"sandwich_rmsnorm_f16\")]] kernel decltype(sandwich_rmsnorm<half>) sandwich_rmsnorm<half>;\n"},
     {"softmax.metal",
     "// softmax.metal — scores → weights that add up to 1, between the two kernels of attention.metal\n"
     "//\n"
@@ -3340,8 +3688,8 @@ const KernelSource kernel_sources[] = {
     "// COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.\n"
     "// Blocks go into two sets of sums in turn: an addition need not wait for the one before it.\n"
     "template <uint COUNT, typename Block>\n"
-    "static void row_times_tokens(device const Block *row, Input x, uint t0, float bias, device float *out, uint K, uint N,\n"
-    "                             uint lane, uint lanes)\n"
+    "static void row_times_tokens(device const Block *row, Input x, uint t0, float bias, device float *out, uint K,\n"
+    "                             uint stride, uint lane, uint lanes)\n"
     "{\n"
     "    uint blocks = K / BLOCK;\n"
     "    Parts sum[2][COUNT];\n"
@@ -3362,7 +3710,7 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "    for (uint t = 0; t < COUNT; t++) {\n"
     "        float total = simd_sum(sum_of(sum[0][t] + sum[1][t]));\n"
-    "        if (lane == 0) out[ulong(t0 + t) * N] = total + bias;\n"
+    "        if (lane == 0) out[ulong(t0 + t) * stride] = total + bias;\n"
     "    }\n"
     "}\n"
     "\n"
@@ -3373,10 +3721,11 @@ const KernelSource kernel_sources[] = {
     "    device const float *x_scale [[buffer(2)]], // [T,K/32]\n"
     "    device const Block *weight [[buffer(3)]],  // [N,K/VALUES]\n"
     "    device const float *bias [[buffer(4)]],    // [N]\n"
-    "    device float *out [[buffer(5)]],           // [T,N]\n"
+    "    device float *out [[buffer(5)]],           // [T,stride]: N columns of it\n"
     "    constant uint &T [[buffer(6)]],\n"
     "    constant uint &K [[buffer(7)]], // a multiple of VALUES\n"
     "    constant uint &N [[buffer(8)]],\n"
+    "    constant uint &stride [[buffer(9)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -3389,9 +3738,9 @@ const KernelSource kernel_sources[] = {
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    device const Block *row = weight + ulong(n) * (K / Block::VALUES);\n"
     "    Input input = {x, x_offset, x_scale};\n"
-    "    for (; t + 4 <= T; t += 4) row_times_tokens<4>(row, input, t, bias[n], out + n, K, N, lane, lanes);\n"
-    "    for (; t + 2 <= T; t += 2) row_times_tokens<2>(row, input, t, bias[n], out + n, K, N, lane, lanes);\n"
-    "    for (; t < T; t++) row_times_tokens<1>(row, input, t, bias[n], out + n, K, N, lane, lanes);\n"
+    "    for (; t + 4 <= T; t += 4) row_times_tokens<4>(row, input, t, bias[n], out + n, K, stride, lane, lanes);\n"
+    "    for (; t + 2 <= T; t += 2) row_times_tokens<2>(row, input, t, bias[n], out + n, K, stride, lane, lanes);\n"
+    "    for (; t < T; t++) row_times_tokens<1>(row, input, t, bias[n], out + n, K, stride, lane, lanes);\n"
     "}\n"
     "\n"
     "template [[host_name(\"integer_linear_q4_0\")]] kernel decltype(integer_linear<block_q4_0>) integer_linear<block_q4_0>;\n"
@@ -3460,7 +3809,7 @@ const KernelSource kernel_sources[] = {
     "// COUNT rows of out, from t on, or what this part of the blocks, from `first` on, adds to them.\n"
     "template <uint COUNT>\n"
     "static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgroup const uint (*words)[COLUMNS],\n"
-    "                 threadgroup const float (*scales)[COLUMNS], device float *out, uint columns, ulong N, uint lane,\n"
+    "                 threadgroup const float (*scales)[COLUMNS], device float *out, uint columns, ulong stride, uint lane,\n"
     "                 uint lanes)\n"
     "{\n"
     "    for (uint column = lane; column < SIMD_WIDTH; column += lanes) { // once, if the simdgroup is whole\n"
@@ -3479,7 +3828,7 @@ const KernelSource kernel_sources[] = {
     "                total[i] += scaled(sum[i], &scales[k][column], x.scale[at + i * blocks]);\n"
     "        }\n"
     "        uint count = columns > column ? columns - column : 0;\n"
-    "        for (uint i = 0; i < COUNT; i++) store(out + (t + i) * N + column, total[i], count, first > 0);\n"
+    "        for (uint i = 0; i < COUNT; i++) store(out + (t + i) * stride + column, total[i], count, first > 0);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -3489,10 +3838,11 @@ const KernelSource kernel_sources[] = {
     "    device const int *x_offset [[buffer(1)]], // [T,K/32]\n"
     "    device const float *x_scale [[buffer(2)]], // [T,K/32]\n"
     "    device const Block *weight [[buffer(3)]], // [N,K/32]\n"
-    "    device float *out [[buffer(4)]],          // [T,N]\n"
+    "    device float *out [[buffer(4)]],          // [T,stride]: N columns of it\n"
     "    constant uint &T [[buffer(5)]],\n"
     "    constant uint &K [[buffer(6)]], // a multiple of 32\n"
     "    constant uint &N [[buffer(7)]],\n"
+    "    constant uint &stride [[buffer(8)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint threads [[threads_per_threadgroup]],\n"
@@ -3510,12 +3860,12 @@ const KernelSource kernel_sources[] = {
     "        unpack(weight + ulong(begin) * blocks + first, columns, part, blocks, thread_index, threads, words, scales);\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales: the writes above → the reads below\n"
     "        for (; t + TOKENS <= T; t += simdgroups * TOKENS)\n"
-    "            tile<TOKENS>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);\n"
+    "            tile<TOKENS>(input, t, first, part, blocks, words, scales, out + begin, columns, stride, lane, lanes);\n"
     "        uint end = min(t + TOKENS, T);\n"
     "        for (; t + TOKENS / 2 <= end; t += TOKENS / 2)\n"
-    "            tile<TOKENS / 2>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);\n"
+    "            tile<TOKENS / 2>(input, t, first, part, blocks, words, scales, out + begin, columns, stride, lane, lanes);\n"
     "        for (; t < end; t++)\n"
-    "            tile<1>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);\n"
+    "            tile<1>(input, t, first, part, blocks, words, scales, out + begin, columns, stride, lane, lanes);\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales: the reads above ↔ the next writes\n"
     "    }\n"
     "}\n"
@@ -3539,7 +3889,8 @@ const KernelSource kernel_sources[] = {
     "// ROWS weight rows × COUNT tokens, both known to the compiler, so that the sums stay in registers.\n"
     "template <uint COUNT, typename Weight>\n"
     "static void tile(device const Weight *weight, device const float *x, device const float *bias,\n"
-    "                 device float *out, uint first, uint K, uint N, uint lane, uint lanes)\n"
+    "                 device float *out, uint first, uint K, uint N, uint stride, uint lane,\n"
+    "                 uint lanes)\n"
     "{\n"
     "    uint apart = (N + ROWS - 1) / ROWS;\n"
     "    ulong row[ROWS]; // instead of one behind the last, which nobody writes, the last\n"
@@ -3555,7 +3906,7 @@ const KernelSource kernel_sources[] = {
     "    for (uint r = 0; r < ROWS; r++)\n"
     "        for (uint t = 0; t < COUNT; t++) {\n"
     "            float total = simd_sum(sum[r][t]);\n"
-    "            if (lane == 0 && first + r * apart < N) out[ulong(t) * N + row[r]] = total + bias[row[r]];\n"
+    "            if (lane == 0 && first + r * apart < N) out[ulong(t) * stride + row[r]] = total + bias[row[r]];\n"
     "        }\n"
     "}\n"
     "\n"
@@ -3564,10 +3915,11 @@ const KernelSource kernel_sources[] = {
     "    device const float *x [[buffer(0)]],       // [T,K]\n"
     "    device const Weight *weight [[buffer(1)]], // [N,K]\n"
     "    device const float *bias [[buffer(2)]],    // [N]\n"
-    "    device float *out [[buffer(3)]],           // [T,N]\n"
+    "    device float *out [[buffer(3)]],           // [T,stride]: N columns of it\n"
     "    constant uint &T [[buffer(4)]],\n"
     "    constant uint &K [[buffer(5)]],\n"
     "    constant uint &N [[buffer(6)]],\n"
+    "    constant uint &stride [[buffer(7)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -3579,11 +3931,11 @@ const KernelSource kernel_sources[] = {
     "    if (first >= (N + ROWS - 1) / ROWS) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    for (; t + 4 <= T; t += 4) // the second four find the weights in the cache\n"
-    "        tile<4>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);\n"
+    "        tile<4>(weight, x + ulong(t) * K, bias, out + ulong(t) * stride, first, K, N, stride, lane, lanes);\n"
     "    for (; t + 2 <= T; t += 2)\n"
-    "        tile<2>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);\n"
+    "        tile<2>(weight, x + ulong(t) * K, bias, out + ulong(t) * stride, first, K, N, stride, lane, lanes);\n"
     "    for (; t < T; t++)\n"
-    "        tile<1>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);\n"
+    "        tile<1>(weight, x + ulong(t) * K, bias, out + ulong(t) * stride, first, K, N, stride, lane, lanes);\n"
     "}\n"
     "\n"
     "template [[host_name(\"linear_tile_f32\")]] kernel decltype(linear_tile<float>) linear_tile<float>;\n"
@@ -4091,4 +4443,4 @@ const KernelSource kernel_sources[] = {
     "#pragma once\n"
     "static void wait_for_previous_kernel() {}\n"},
 };
-const size_t kernel_source_count = 44;
+const size_t kernel_source_count = 47;

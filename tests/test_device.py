@@ -31,6 +31,17 @@ def test_matmul(M, N, K, device, random):
     assert numpy.all(error <= 1e-5 * expected)
 
 
+def test_matmul_to_columns_of_a_wider_matrix(device, random):
+    for M, N, K, stride, column in [(1, 3, 5, 3, 0), (9, 300, 64, 333, 7), (64, 97, 33, 200, 103), (7, 1, 9, 2, 1)]:
+        x = random.uniform(0.5, 1.5, (M, K)).astype(numpy.float32)
+        weight = random.uniform(0.5, 1.5, (N, K)).astype(numpy.float32)
+        before = random.normal(0, 1, (M, stride)).astype(numpy.float32)
+        expected = before.astype(numpy.float64)
+        expected[:, column : column + N] = x.astype(numpy.float64) @ weight.T.astype(numpy.float64)
+        out = device.matmul(x, weight, before, column)
+        assert numpy.all(numpy.abs(out - expected) <= 1e-5 * numpy.abs(expected))
+
+
 def test_matmul_of_halves(device, random):
     """Right where the device's library takes halves, refused where it does not; never nonsense."""
     x, weight = (random.uniform(0.5, 1.5, shape).astype(numpy.float16) for shape in [(9, 64), (33, 64)])
@@ -178,6 +189,19 @@ def test_a_copy_outside_a_buffer_is_an_error(offset, size, raw):
         raw.device.check()
 
 
+@pytest.mark.parametrize("offset, stride, fits", [(0, 14, True), (4, 14, False), (0, 15, False), (0, 1, False)])
+def test_rows_of_a_product_lie_in_its_buffer(offset, stride, fits, raw):
+    """2×2 floats of a buffer of 64 bytes; rows may not overlap either."""
+    x, weight, out = (device_module._Argument(buffer=raw.buffer(64)) for _ in range(3))
+    out.offset = offset
+    raw.library.device_matmul(raw.handle, device_module._Matmul(x, weight, out, 2, 2, 2, stride, 0))
+    if fits:
+        raw.device.check()
+        return
+    with pytest.raises(Error, match="matmul: out .2,2. exceeds its buffer"):
+        raw.device.check()
+
+
 @pytest.mark.parametrize("name", ["x", "weight", "out"])
 def test_a_matrix_larger_than_its_buffer_is_an_error(name, raw):
     """2×2 matrices need 16 bytes; at offset 52 of 64 there are 12."""
@@ -187,7 +211,7 @@ def test_a_matrix_larger_than_its_buffer_is_an_error(name, raw):
         device_module._Argument(buffer=buffer, offset=offset)
         for buffer, offset in zip(buffers, offsets)
     ]
-    raw.library.device_matmul(raw.handle, device_module._Matmul(*arguments, 2, 2, 2, 0))
+    raw.library.device_matmul(raw.handle, device_module._Matmul(*arguments, 2, 2, 2, 2, 0))
     with pytest.raises(Error, match=f"matmul: {name} .2,2. exceeds its buffer"):
         raw.device.check()
 

@@ -141,7 +141,8 @@ def test_a_prompt_that_is_dequantised():
 
 def test_every_file_of_the_learning_path_is_at_work():
     files = {path.name for path in (ROOT / "kernels").glob("*.metal")}
-    assert {file for file, _, _ in AT_WORK} | {"cross_entropy.metal", "dequantise.metal"} == files
+    llama = {"rmsnorm.metal", "sandwich_norm.metal", "gated_activation.metal"}  # which the program has no model of
+    assert {file for file, _, _ in AT_WORK} | {"cross_entropy.metal", "dequantise.metal"} | llama == files
 
 
 def test_every_primitive_that_a_target_replaces_is_on_a_page():

@@ -156,7 +156,7 @@ def test_the_table(model):
     prompt, decode = done.stdout.split("A token that is decoded")
     assert prompt.startswith("A prompt of 200 tokens: ")
     line = next(line for line in prompt.splitlines() if " QKV " in line)
-    assert re.match(r" +3  QKV +T=200 K=128 N=384 +integer_matmul_q8_0 +fast/integer_matmul.metal +\w", line)
+    assert re.match(r" +3  QKV +T=200 K=128 N=384 stride=384 +integer_matmul_q8_0 +fast/integer_matmul.metal +\w", line)
     assert "integer_linear_q8_0" in decode and "integer_matmul_q8_0" not in decode
 
 

@@ -13,6 +13,7 @@ import numpy
 import pytest
 
 import device as device_module
+import families
 import launches
 import models
 import pages
@@ -189,6 +190,19 @@ def whole_blocks(size, format):
     return -(-size // block) * block
 
 
+def product_out(random, T, N):
+    """N columns of a matrix that may be wider, and its columns."""
+    stride = N + int(random.choice([0, 0, 1, 5, 40]))
+    return Out((T, stride)), stride
+
+
+def check_product(out, expected):
+    """Columns behind the product's are left alone."""
+    N = expected.shape[1]
+    check_rows(out[:, :N], expected)
+    assert numpy.isnan(out[:, N:]).all()
+
+
 @covers_formats(0)
 @each_format
 @each_thread_count
@@ -197,11 +211,10 @@ def test_linear(thread_count, format, device, random):
         K = whole_blocks(K, format)
         x, bias = normal(random, T, K, mean=2), normal(random, N, mean=3)
         data, weight = packed(random, format, N, K)
-        kernel = FORMATS[format][0]
-        out = device.run(
-            kernel, simdgroups(N), x, data, bias, Out((T, N)), T, K, N, threads=thread_count
-        )
-        check_rows(out, x.astype(numpy.float64) @ weight.T.astype(numpy.float64) + bias)
+        out, stride = product_out(random, T, N)
+        arguments = [x, data, bias, out, T, K, N, stride]
+        out = device.run(FORMATS[format][0], simdgroups(N), *arguments, threads=thread_count)
+        check_product(out, x.astype(numpy.float64) @ weight.T.astype(numpy.float64) + bias)
 
     for T in (1, 2, 3, 4, 7, 8, 9, 15):
         check(T, 70, 33)
@@ -255,10 +268,11 @@ def test_integer_linear(thread_count, format, device, random):
         bias = normal(random, N, mean=3)
         data, weight = packed(random, format, N, K)
         kernel = "integer_linear_" + FORMATS[format][0].removeprefix("linear_")
-        arguments = [x, reference.offsets(x), x_scale, data, bias, Out((T, N)), T, K, N]
+        out, stride = product_out(random, T, N)
+        arguments = [x, reference.offsets(x), x_scale, data, bias, out, T, K, N, stride]
         out = device.run(kernel, simdgroups(N), *arguments, threads=thread_count)
         exact = x * numpy.repeat(x_scale, 32, axis=1).astype(numpy.float64)
-        check_rows(out, exact @ weight.T.astype(numpy.float64) + bias)
+        check_product(out, exact @ weight.T.astype(numpy.float64) + bias)
 
     for T in (1, 2, 3, 4, 7, 8, 9, 15):
         check(T, 70, 33)
@@ -280,10 +294,11 @@ def test_integer_matmul(thread_count, format, device, random):
         x_scale = uniform(random, T, K // 32, low=2e-3, high=4e-3)
         data, weight = packed(random, format, N, K)
         kernel, grid = f"integer_matmul_{format.lower()}", threadgroups(-(-N // columns))
-        arguments = [x, reference.block_offsets(x), x_scale, data, Out((T, N)), T, K, N]
+        out, stride = product_out(random, T, N)
+        arguments = [x, reference.block_offsets(x), x_scale, data, out, T, K, N, stride]
         out = device.run(kernel, grid, *arguments, threads=thread_count)
         exact = x * numpy.repeat(x_scale, 32, axis=1).astype(numpy.float64)
-        check_rows(out, exact @ weight.T.astype(numpy.float64))
+        check_product(out, exact @ weight.T.astype(numpy.float64))
 
 
 @pytest.mark.parametrize("value", [-127, 127])
@@ -303,11 +318,11 @@ def test_the_largest_integer_products(value, device):
     for format, K, data, weight in [(f, *block) for f, all in blocks.items() for block in all]:
         x, scale = numpy.full((1, K), value, numpy.int8), numpy.ones((1, K // 32), numpy.float32)
         data, bias = numpy.frombuffer(data, numpy.uint8).copy(), numpy.zeros(1, numpy.float32)
-        arguments = [x, reference.offsets(x), scale, data, bias, Out((1, 1)), 1, K, 1]
+        arguments = [x, reference.offsets(x), scale, data, bias, Out((1, 1)), 1, K, 1, 1]
         out = device.run(f"integer_linear_{format}", simdgroups(1), *arguments)
         check_rows(out, numpy.array([[float(K) * value * weight]]))
         if format != "q6_K":
-            arguments = [x, reference.block_offsets(x), scale, data, Out((1, 1)), 1, K, 1]
+            arguments = [x, reference.block_offsets(x), scale, data, Out((1, 1)), 1, K, 1, 1]
             out = device.run(f"integer_matmul_{format}", threadgroups(1), *arguments)
             check_rows(out, numpy.array([[float(K) * value * weight]]))
 
@@ -322,8 +337,9 @@ def test_linear_tile(thread_count, format, device, random):
         x, bias = normal(random, T, K, mean=2), normal(random, N, mean=3)
         data, weight = packed(random, format, N, K)
         kernel, grid = f"linear_tile_{format.lower()}", simdgroups(-(-N // rows))
-        out = device.run(kernel, grid, x, data, bias, Out((T, N)), T, K, N, threads=thread_count)
-        check_rows(out, x.astype(numpy.float64) @ weight.T.astype(numpy.float64) + bias)
+        out, stride = product_out(random, T, N)
+        out = device.run(kernel, grid, x, data, bias, out, T, K, N, stride, threads=thread_count)
+        check_product(out, x.astype(numpy.float64) @ weight.T.astype(numpy.float64) + bias)
 
 
 def test_dequantise_every_half(device):
@@ -375,11 +391,12 @@ def test_embedding(thread_count, format, device, random):
         lengths = random.integers(0, context + 2, B).astype(numpy.uint32)
         ids[-1, -1] = NO_TOKEN
         at = numpy.minimum(lengths[:, None] + numpy.arange(T), context - 1)
+        scale = float(numpy.float32(random.choice([1.0, 24.0])))
         out = device.run(
             FORMATS[format][1], threads(C + 2, T + 1, B), ids, lengths, data, positions,
-            Out((B, T, C)), T, C, V, context, threads=thread_count,
+            Out((B, T, C)), T, C, V, context, scale, threads=thread_count,
         )  # fmt: skip
-        expected = table[numpy.minimum(ids, V - 1)].astype(numpy.float64) + positions[at]
+        expected = scale * table[numpy.minimum(ids, V - 1)].astype(numpy.float64) + positions[at]
         check_rows(out, expected)
 
 
@@ -461,6 +478,61 @@ def test_layernorm_keeps_nan_to_its_row(device, random):
     out = device.run("layernorm_forward", threadgroups(3), x, ones, ones, Out((3, 50)), 50, 1e-5)
     assert numpy.isnan(out).all(1).tolist() == [False, True, False]
     assert numpy.isnan(out).any(1).tolist() == [False, True, False]
+
+
+# --- RMSNorm ---
+
+
+def check_rmsnorm(device, random, x, y, thread_count, epsilon=1e-5):
+    """All kernels: RMSNorm of x, of x + y + its bias and of x + RMSNorm of y, as floats and as halves."""
+    N, C = x.shape
+    weight, after = (uniform(random, C, low=0.5, high=1.5) for _ in range(2))
+    y_bias = normal(random, C)
+    narrow = float(numpy.float32(epsilon))
+    norm = lambda x, weight: families.rmsnorm(x.astype(numpy.float64), weight, narrow)
+    for suffix, dtype, rounding in OUTPUTS:
+        run = lambda name, *arguments: device.run(
+            f"{name}{suffix}", threadgroups(N), *arguments, Out((N, C), dtype), C, epsilon, threads=thread_count
+        )
+        out = run("rmsnorm_forward", x, weight)
+        check_rows(out, norm(x, weight), TOLERANCE + rounding)
+        added = y.astype(numpy.float64) + y_bias, norm(y, after)
+        kernels = [("residual_rmsnorm", y_bias), ("sandwich_rmsnorm", after)]
+        for (kernel, vector), y_added in zip(kernels, added):
+            res, out = run(kernel, x, y, vector, weight, Out((N, C)))
+            largest = numpy.abs(x) + numpy.abs(y_added) + numpy.abs(y)
+            assert numpy.all(numpy.abs(res - (x + y_added)) <= TOLERANCE * largest)
+            check_rows(out, norm(res, weight), TOLERANCE + rounding)
+
+
+@covers("rmsnorm_forward", "rmsnorm_forward_f16", "residual_rmsnorm", "residual_rmsnorm_f16")
+@covers("sandwich_rmsnorm", "sandwich_rmsnorm_f16")
+@each_thread_count
+def test_rmsnorm(thread_count, device, random):
+    for C in [*SIZES, int(random.integers(3, 1000)), 8192]:
+        mean = random.choice([0, 3, -100])
+        x, y = normal(random, 3, C, mean=mean), normal(random, 3, C)
+        epsilon = float(random.choice([1e-12, 1e-5, 0.1]))
+        check_rmsnorm(device, random, x, y, thread_count, epsilon)
+
+
+def test_rmsnorm_of_zeros(device, random):
+    """epsilon keeps the scale finite."""
+    x, weight = numpy.zeros((2, 70), numpy.float32), normal(random, 70)
+    out = device.run("rmsnorm_forward", threadgroups(2), x, weight, Out((2, 70)), 70, 1e-6)
+    assert not out.any()
+
+
+def test_rmsnorm_keeps_nan_to_its_row(device, random):
+    x = normal(random, 3, 50)
+    x[1, 20] = numpy.nan
+    ones = numpy.ones(50, numpy.float32)
+    norm, row = lambda *arguments: device.run(*arguments, Out((3, 50)), 50, 1e-5), [False, True, False]
+    outs = [norm("rmsnorm_forward", threadgroups(3), x, ones)]
+    outs += norm("residual_rmsnorm", threadgroups(3), ones * x, x, 0 * ones, ones, Out((3, 50)))[1:]
+    outs += norm("sandwich_rmsnorm", threadgroups(3), normal(random, 3, 50), x, ones, ones, Out((3, 50)))
+    for out in outs:
+        assert numpy.isnan(out).all(1).tolist() == numpy.isnan(out).any(1).tolist() == row
 
 
 # --- fused for decoding ---
@@ -662,6 +734,47 @@ def test_gelu_at_the_edges(device):
         check_rows(gelu(*tiny[:, 0])[:, None], reference.gelu(numpy.float32(tiny).astype(float)))
     steps = numpy.linspace(-6, 6, 4001, dtype=numpy.float32)
     error = gelu(*steps) - reference.gelu(steps.astype(numpy.float64))
+    assert numpy.all(numpy.abs(error) <= 1e-6 * numpy.maximum(1, numpy.abs(steps)))
+
+
+# --- gated activations ---
+
+GATED = {"silu_gated": families.silu, "gelu_gated": reference.gelu}
+
+
+@covers("silu_gated", "silu_gated_f16", "gelu_gated", "gelu_gated_f16")
+@pytest.mark.parametrize("kernel", GATED)
+@pytest.mark.parametrize("suffix, dtype, rounding", OUTPUTS)
+@each_thread_count
+def test_gated_activation(thread_count, suffix, dtype, rounding, kernel, device, random):
+    for T, I in [(1, 1), (1, 257), (3, 64), (8, 31), (9, 33)]:
+        both = normal(random, T, 2 * I, std=2)
+        both[:, 0], both[:, I] = 4, 2  # negative gates come out small, but not by the same factor accurate
+        biases = normal(random, I), normal(random, I)
+        biases[0][0] = biases[1][0] = 1
+        out = device.run(
+            f"{kernel}{suffix}", threads(I + 3, T + 1), both, *biases, Out((T, I), dtype), T, I,
+            threads=thread_count,
+        )  # fmt: skip
+        gate, up = (half + bias for half, bias in zip(numpy.split(both.astype(numpy.float64), 2, axis=1), biases))
+        check_rows(out, GATED[kernel](gate) * up, TOLERANCE + rounding)
+
+
+@pytest.mark.parametrize("kernel", GATED)
+def test_gates_at_the_edges(kernel, device):
+    def gate(*x):
+        both = numpy.stack([numpy.float32(x), numpy.ones(len(x), numpy.float32)], axis=1)
+        zero = numpy.zeros(1, numpy.float32)
+        return device.run(kernel, threads(1, len(x)), both, zero, zero, Out((len(x), 1)), len(x), 1)[:, 0]
+
+    large = [20, 50, 100, 1e4, 1e13, 1e30, 3e38, numpy.inf]
+    assert gate(*large).tolist() == numpy.float32(large).tolist()
+    assert numpy.all(numpy.abs(gate(*(-x for x in large[2:-1]))) <= 1e-35)
+    for x in (-numpy.inf, numpy.nan):  # the formula says −∞ · 0
+        assert numpy.isnan(gate(x))
+    assert gate(0.0, -0.0).tolist() == [0, 0]
+    steps = numpy.linspace(-20, 20, 4001, dtype=numpy.float32)
+    error = gate(*steps) - GATED[kernel](steps.astype(numpy.float64))
     assert numpy.all(numpy.abs(error) <= 1e-6 * numpy.maximum(1, numpy.abs(steps)))
 
 

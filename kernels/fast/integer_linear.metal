@@ -48,8 +48,8 @@ struct Input {
 // COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
 // Blocks go into two sets of sums in turn: an addition need not wait for the one before it.
 template <uint COUNT, typename Block>
-static void row_times_tokens(device const Block *row, Input x, uint t0, float bias, device float *out, uint K, uint N,
-                             uint lane, uint lanes)
+static void row_times_tokens(device const Block *row, Input x, uint t0, float bias, device float *out, uint K,
+                             uint stride, uint lane, uint lanes)
 {
     uint blocks = K / BLOCK;
     Parts sum[2][COUNT];
@@ -70,7 +70,7 @@ static void row_times_tokens(device const Block *row, Input x, uint t0, float bi
     }
     for (uint t = 0; t < COUNT; t++) {
         float total = simd_sum(sum_of(sum[0][t] + sum[1][t]));
-        if (lane == 0) out[ulong(t0 + t) * N] = total + bias;
+        if (lane == 0) out[ulong(t0 + t) * stride] = total + bias;
     }
 }
 
@@ -81,10 +81,11 @@ kernel void integer_linear(
     device const float *x_scale [[buffer(2)]], // [T,K/32]
     device const Block *weight [[buffer(3)]],  // [N,K/VALUES]
     device const float *bias [[buffer(4)]],    // [N]
-    device float *out [[buffer(5)]],           // [T,N]
+    device float *out [[buffer(5)]],           // [T,stride]: N columns of it
     constant uint &T [[buffer(6)]],
     constant uint &K [[buffer(7)]], // a multiple of VALUES
     constant uint &N [[buffer(8)]],
+    constant uint &stride [[buffer(9)]],
     uint group [[threadgroup_position_in_grid]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
@@ -97,9 +98,9 @@ kernel void integer_linear(
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
     device const Block *row = weight + ulong(n) * (K / Block::VALUES);
     Input input = {x, x_offset, x_scale};
-    for (; t + 4 <= T; t += 4) row_times_tokens<4>(row, input, t, bias[n], out + n, K, N, lane, lanes);
-    for (; t + 2 <= T; t += 2) row_times_tokens<2>(row, input, t, bias[n], out + n, K, N, lane, lanes);
-    for (; t < T; t++) row_times_tokens<1>(row, input, t, bias[n], out + n, K, N, lane, lanes);
+    for (; t + 4 <= T; t += 4) row_times_tokens<4>(row, input, t, bias[n], out + n, K, stride, lane, lanes);
+    for (; t + 2 <= T; t += 2) row_times_tokens<2>(row, input, t, bias[n], out + n, K, stride, lane, lanes);
+    for (; t < T; t++) row_times_tokens<1>(row, input, t, bias[n], out + n, K, stride, lane, lanes);
 }
 
 template [[host_name("integer_linear_q4_0")]] kernel decltype(integer_linear<block_q4_0>) integer_linear<block_q4_0>;

@@ -60,7 +60,7 @@ struct Input {
 // COUNT rows of out, from t on, or what this part of the blocks, from `first` on, adds to them.
 template <uint COUNT>
 static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgroup const uint (*words)[COLUMNS],
-                 threadgroup const float (*scales)[COLUMNS], device float *out, uint columns, ulong N, uint lane,
+                 threadgroup const float (*scales)[COLUMNS], device float *out, uint columns, ulong stride, uint lane,
                  uint lanes)
 {
     for (uint column = lane; column < SIMD_WIDTH; column += lanes) { // once, if the simdgroup is whole
@@ -79,7 +79,7 @@ static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgro
                 total[i] += scaled(sum[i], &scales[k][column], x.scale[at + i * blocks]);
         }
         uint count = columns > column ? columns - column : 0;
-        for (uint i = 0; i < COUNT; i++) store(out + (t + i) * N + column, total[i], count, first > 0);
+        for (uint i = 0; i < COUNT; i++) store(out + (t + i) * stride + column, total[i], count, first > 0);
     }
 }
 
@@ -89,10 +89,11 @@ kernel void integer_matmul(
     device const int *x_offset [[buffer(1)]], // [T,K/32]
     device const float *x_scale [[buffer(2)]], // [T,K/32]
     device const Block *weight [[buffer(3)]], // [N,K/32]
-    device float *out [[buffer(4)]],          // [T,N]
+    device float *out [[buffer(4)]],          // [T,stride]: N columns of it
     constant uint &T [[buffer(5)]],
     constant uint &K [[buffer(6)]], // a multiple of 32
     constant uint &N [[buffer(7)]],
+    constant uint &stride [[buffer(8)]],
     uint group [[threadgroup_position_in_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint threads [[threads_per_threadgroup]],
@@ -110,12 +111,12 @@ kernel void integer_matmul(
         unpack(weight + ulong(begin) * blocks + first, columns, part, blocks, thread_index, threads, words, scales);
         threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales: the writes above → the reads below
         for (; t + TOKENS <= T; t += simdgroups * TOKENS)
-            tile<TOKENS>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);
+            tile<TOKENS>(input, t, first, part, blocks, words, scales, out + begin, columns, stride, lane, lanes);
         uint end = min(t + TOKENS, T);
         for (; t + TOKENS / 2 <= end; t += TOKENS / 2)
-            tile<TOKENS / 2>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);
+            tile<TOKENS / 2>(input, t, first, part, blocks, words, scales, out + begin, columns, stride, lane, lanes);
         for (; t < end; t++)
-            tile<1>(input, t, first, part, blocks, words, scales, out + begin, columns, N, lane, lanes);
+            tile<1>(input, t, first, part, blocks, words, scales, out + begin, columns, stride, lane, lanes);
         threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales: the reads above ↔ the next writes
     }
 }

@@ -14,7 +14,8 @@ constant constexpr uint ROWS = 4; // host: of the weight, per simdgroup
 // ROWS weight rows × COUNT tokens, both known to the compiler, so that the sums stay in registers.
 template <uint COUNT, typename Weight>
 static void tile(device const Weight *weight, device const float *x, device const float *bias,
-                 device float *out, uint first, uint K, uint N, uint lane, uint lanes)
+                 device float *out, uint first, uint K, uint N, uint stride, uint lane,
+                 uint lanes)
 {
     uint apart = (N + ROWS - 1) / ROWS;
     ulong row[ROWS]; // instead of one behind the last, which nobody writes, the last
@@ -30,7 +31,7 @@ static void tile(device const Weight *weight, device const float *x, device cons
     for (uint r = 0; r < ROWS; r++)
         for (uint t = 0; t < COUNT; t++) {
             float total = simd_sum(sum[r][t]);
-            if (lane == 0 && first + r * apart < N) out[ulong(t) * N + row[r]] = total + bias[row[r]];
+            if (lane == 0 && first + r * apart < N) out[ulong(t) * stride + row[r]] = total + bias[row[r]];
         }
 }
 
@@ -39,10 +40,11 @@ kernel void linear_tile(
     device const float *x [[buffer(0)]],       // [T,K]
     device const Weight *weight [[buffer(1)]], // [N,K]
     device const float *bias [[buffer(2)]],    // [N]
-    device float *out [[buffer(3)]],           // [T,N]
+    device float *out [[buffer(3)]],           // [T,stride]: N columns of it
     constant uint &T [[buffer(4)]],
     constant uint &K [[buffer(5)]],
     constant uint &N [[buffer(6)]],
+    constant uint &stride [[buffer(7)]],
     uint group [[threadgroup_position_in_grid]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
@@ -54,11 +56,11 @@ kernel void linear_tile(
     if (first >= (N + ROWS - 1) / ROWS) return;
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
     for (; t + 4 <= T; t += 4) // the second four find the weights in the cache
-        tile<4>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);
+        tile<4>(weight, x + ulong(t) * K, bias, out + ulong(t) * stride, first, K, N, stride, lane, lanes);
     for (; t + 2 <= T; t += 2)
-        tile<2>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);
+        tile<2>(weight, x + ulong(t) * K, bias, out + ulong(t) * stride, first, K, N, stride, lane, lanes);
     for (; t < T; t++)
-        tile<1>(weight, x + ulong(t) * K, bias, out + ulong(t) * N, first, K, N, lane, lanes);
+        tile<1>(weight, x + ulong(t) * K, bias, out + ulong(t) * stride, first, K, N, stride, lane, lanes);
 }
 
 template [[host_name("linear_tile_f32")]] kernel decltype(linear_tile<float>) linear_tile<float>;

@@ -219,7 +219,7 @@ static void run_matmul_chunk(const DeviceMatmul *m, uint32_t chunk, uint32_t chu
         .M = m->M,
         .N = end - begin,
         .K = m->K,
-        .stride = m->N,
+        .stride = m->stride,
     });
 }
 

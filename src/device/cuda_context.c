@@ -423,7 +423,7 @@ static bool multiply(CUDADevice *device, const DeviceMatmul *m) {
         device->blas_handle, CUBLAS_TRANSPOSED, CUBLAS_NORMAL, (int)m->N, (int)m->M, (int)m->K,
         &one, (const void *)(uintptr_t)address_of(&m->weight), type, (int)m->K,
         (const void *)(uintptr_t)address_of(&m->x), type, (int)m->K, &zero,
-        (void *)(uintptr_t)address_of(&m->out), CUBLAS_FLOAT, (int)m->N, CUBLAS_COMPUTE_FLOAT,
+        (void *)(uintptr_t)address_of(&m->out), CUBLAS_FLOAT, (int)m->stride, CUBLAS_COMPUTE_FLOAT,
         CUBLAS_ALGORITHM_DEFAULT);
     if (result == 0) return true;
     return device_fail(&device->base, LLM_ERROR_DEVICE,

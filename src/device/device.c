@@ -238,12 +238,14 @@ static bool check_arguments(Device *device, const Kernel *kernel, const DeviceAr
     return true;
 }
 
+/* Rows begin `stride` elements of `size` bytes apart. */
 static bool check_matrix(Device *device, const DeviceArgument *argument, size_t rows,
-                         size_t columns, size_t size, const char *name) {
+                         size_t columns, size_t stride, size_t size, const char *name) {
     size_t rest = argument->buffer && argument->offset <= argument->buffer->size
                       ? argument->buffer->size - argument->offset
                       : 0;
-    if (rows && columns && rows <= rest / size / columns) return true;
+    bool has_room = columns <= stride && columns <= rest / size;
+    if (rows && columns && has_room && rows - 1 <= (rest / size - columns) / stride) return true;
     return device_fail(device, LLM_ERROR_ARGUMENT, "matmul: %s [%zu,%zu] exceeds its buffer", name,
                        rows, columns);
 }
@@ -307,10 +309,10 @@ void device_dispatch(Device *device, const char *name, DeviceGrid grid,
 
 void device_matmul(Device *device, const DeviceMatmul *matmul) {
     if (device->error.status) return;
-    size_t size = matmul->type == MATMUL_F16 ? 2 : 4;
-    if (!check_matrix(device, &matmul->x, matmul->M, matmul->K, size, "x") ||
-        !check_matrix(device, &matmul->weight, matmul->N, matmul->K, size, "weight") ||
-        !check_matrix(device, &matmul->out, matmul->M, matmul->N, 4, "out"))
+    size_t size = matmul->type == MATMUL_F16 ? 2 : 4, M = matmul->M, N = matmul->N, K = matmul->K;
+    if (!check_matrix(device, &matmul->x, M, K, K, size, "x") ||
+        !check_matrix(device, &matmul->weight, N, K, K, size, "weight") ||
+        !check_matrix(device, &matmul->out, M, N, matmul->stride, 4, "out"))
         return;
     Command *command = append(device);
     if (!command) return;

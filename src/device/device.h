@@ -144,10 +144,11 @@ void device_note(Device *device, const char *step, const char *why);
 
 typedef enum MatmulType { MATMUL_F32, MATMUL_F16 } MatmulType;
 
-/* out[M,N] (f32) = x[M,K] · weight[N,K]ᵀ, both inputs of `type`, through the vendor's library. */
+/* out[M,N] (f32) = x[M,K] · weight[N,K]ᵀ, both inputs of `type`, through the vendor's library. Rows
+ * of out begin `stride` floats apart: it may be columns of a wider matrix. */
 typedef struct DeviceMatmul {
     DeviceArgument x, weight, out; /* buffers */
-    uint32_t M, N, K;
+    uint32_t M, N, K, stride;
     MatmulType type;
 } DeviceMatmul;
 void device_matmul(Device *device, const DeviceMatmul *matmul);

@@ -102,9 +102,9 @@ static void print_kernel(char *text, size_t room, const Command *command) {
 }
 
 static void print_matmul(char *text, size_t room, const DeviceMatmul *m) {
-    snprintf(text, room, "matmul %s %u×%u×%u: +%zu +%zu +%zu",
-             m->type == MATMUL_F16 ? "f16" : "f32", m->M, m->N, m->K, m->x.offset, m->weight.offset,
-             m->out.offset);
+    snprintf(text, room, "matmul %s %u×%u×%u to rows of %u: +%zu +%zu +%zu",
+             m->type == MATMUL_F16 ? "f16" : "f32", m->M, m->N, m->K, m->stride, m->x.offset,
+             m->weight.offset, m->out.offset);
 }
 
 /* Its sizes, by the names of its parameters. */

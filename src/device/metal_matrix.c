@@ -1,10 +1,9 @@
 #include "metal_matrix.h"
 
-static id new_descriptor(uint32_t rows, uint32_t columns, MatmulType type) {
+static id new_descriptor(uint32_t rows, uint32_t columns, uint32_t stride, MatmulType type) {
     uint32_t size = type == MATMUL_F16 ? 2 : 4;
-    id descriptor =
-        send(matrix_descriptor, metal_class("MPSMatrixDescriptor"), rows, columns,
-             (NSUInteger)columns * size, type == MATMUL_F16 ? MPS_FLOAT16 : MPS_FLOAT32);
+    id descriptor = send(matrix_descriptor, metal_class("MPSMatrixDescriptor"), rows, columns,
+                         (NSUInteger)stride * size, type == MATMUL_F16 ? MPS_FLOAT16 : MPS_FLOAT32);
     return descriptor ? send(retain, descriptor) : NULL;
 }
 
@@ -21,12 +20,13 @@ static MetalProduct new_product(id device, const DeviceMatmul *m) {
         .M = m->M,
         .N = m->N,
         .K = m->K,
+        .stride = m->stride,
         .type = m->type,
         .multiplication = send(init_multiplication, multiplication, device, false, true, m->M, m->N,
                                m->K, 1.0, 0.0),
-        .x = new_descriptor(m->M, m->K, m->type),
-        .weight = new_descriptor(m->N, m->K, m->type),
-        .out = new_descriptor(m->M, m->N, MATMUL_F32),
+        .x = new_descriptor(m->M, m->K, m->K, m->type),
+        .weight = new_descriptor(m->N, m->K, m->K, m->type),
+        .out = new_descriptor(m->M, m->N, m->stride, MATMUL_F32),
     };
 }
 
@@ -35,7 +35,7 @@ static const MetalProduct *find_product(MetalProducts *products, id device, cons
     for (uint32_t i = 0; i < products->count; i++) {
         const MetalProduct *product = &products->product[i];
         if (product->M == m->M && product->N == m->N && product->K == m->K &&
-            product->type == m->type)
+            product->stride == m->stride && product->type == m->type)
             return product;
     }
     MetalProduct *place = &products->product[products->next];

@@ -7,7 +7,7 @@
 
 /* The objects that a product of one shape takes; they are made once. */
 typedef struct MetalProduct {
-    uint32_t M, N, K;
+    uint32_t M, N, K, stride;
     MatmulType type;
     id multiplication; /* MPSMatrixMultiplication */
     id x, weight, out; /* MPSMatrixDescriptor */

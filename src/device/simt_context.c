@@ -168,7 +168,7 @@ static float *widened(const DeviceArgument *argument, size_t count) {
 
 static void multiply(const DeviceMatmul *m, const float *x, const float *weight) {
     cpu_matmul(
-        &(CPUMatmul){x, weight, (float *)(uintptr_t)matrix(&m->out), m->M, m->N, m->K, m->N});
+        &(CPUMatmul){x, weight, (float *)(uintptr_t)matrix(&m->out), m->M, m->N, m->K, m->stride});
 }
 
 static void run_matmul(Device *device, const DeviceMatmul *m) {

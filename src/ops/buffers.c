@@ -43,7 +43,7 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
         {&buffers->merged, naive ? floats(BT, C) : 0},
         {&buffers->halves, setup->half_products ? tiles * C * 2 : 0},
         {&buffers->block_out, floats(BT, C)},
-        {&buffers->up, floats(BT, inner)},
+        {&buffers->up, floats(BT, sizes->up)},
         {&buffers->activated, floats(tiles, inner)},
         {&buffers->last_x, floats(B, C)},
         {&buffers->last_mixed, floats(B, C)},

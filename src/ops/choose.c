@@ -185,17 +185,22 @@ Choice choose_embedding(TensorType type, uint32_t C, const Pass *pass) {
                     "a row of the table, unpacked, and that of the position"};
 }
 
-Choice choose_norm(const Pass *pass, uint32_t rows, bool adds) {
-    bool halves = pass->type == ELEMENT_F16;
-    Choice choice = {.grid = grid_threadgroups(rows, 1, 1)};
-    if (adds) {
-        choice.kernel = halves ? "residual_layernorm_f16" : "residual_layernorm";
-        choice.why = "the addition that is owed to the stream costs no pass over memory here";
-    } else {
-        choice.kernel = halves ? "layernorm_forward_f16" : "layernorm_forward";
-        choice.why = "nothing is to be added to the stream";
-    }
-    return choice;
+Choice choose_norm(const Pass *pass, const Norm *norm, uint32_t rows, bool adds,
+                   const Norm *after) {
+    static const char *const forward[2][2] = {{"layernorm_forward", "layernorm_forward_f16"},
+                                              {"rmsnorm_forward", "rmsnorm_forward_f16"}};
+    static const char *const residual[2][2] = {{"residual_layernorm", "residual_layernorm_f16"},
+                                               {"residual_rmsnorm", "residual_rmsnorm_f16"}};
+    static const char *const sandwich[2] = {"sandwich_rmsnorm", "sandwich_rmsnorm_f16"};
+    bool halves = pass->type == ELEMENT_F16, is_rms = norm->kind == NORM_RMS;
+    DeviceGrid grid = grid_threadgroups(rows, 1, 1);
+    if (after)
+        return (Choice){sandwich[halves], grid,
+                        "what is owed to the stream is normalised before it is added"};
+    if (adds)
+        return (Choice){residual[is_rms][halves], grid,
+                        "the addition that is owed to the stream costs no pass over memory here"};
+    return (Choice){forward[is_rms][halves], grid, "nothing is to be added to the stream"};
 }
 
 /* --- products --- */
@@ -264,8 +269,18 @@ Choice choose_halving(size_t count) {
                     "the matrix library reads halves"};
 }
 
-Choice choose_gelu(const Setup *setup, const Pass *pass, uint32_t rows, uint32_t columns,
-                   bool adds_bias) {
+static Choice choose_gated(const Pass *pass, Activation activation, uint32_t rows,
+                           uint32_t columns) {
+    bool halves = pass->type == ELEMENT_F16;
+    DeviceGrid grid = grid_threads(columns, rows, 1);
+    if (activation == ACTIVATION_SILU_GATED)
+        return (Choice){halves ? "silu_gated_f16" : "silu_gated", grid, "silu opens the gate"};
+    return (Choice){halves ? "gelu_gated_f16" : "gelu_gated", grid, "GELU opens the gate"};
+}
+
+Choice choose_activation(const Setup *setup, const Pass *pass, Activation activation, uint32_t rows,
+                         uint32_t columns, bool adds_bias) {
+    if (is_gated(activation)) return choose_gated(pass, activation, rows, columns);
     uint32_t share = is_gpu(setup) ? FUSED_BIAS_GELU_GPU_SHARE : 1;
     if (!adds_bias)
         return (Choice){"gelu_forward", grid_threads(rows * columns, 1, 1),

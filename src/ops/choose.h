@@ -81,8 +81,8 @@ Pass choose_pass(const Setup *setup, uint32_t B, uint32_t T);
 
 Choice choose_embedding(TensorType type, uint32_t C, const Pass *pass);
 
-/* A layernorm by itself, or with the addition that is owed to the stream before it. */
-Choice choose_norm(const Pass *pass, uint32_t rows, bool adds);
+/* A norm by itself, or with the addition that is owed to the stream before it. */
+Choice choose_norm(const Pass *pass, const Norm *norm, uint32_t rows, bool adds, const Norm *after);
 
 typedef enum ProductMethod {
     METHOD_LIBRARY_HALVES, /* the vendor's matrix library */
@@ -120,8 +120,19 @@ FusedRead choose_fused_read(const Setup *setup, const Pass *pass, const Matrix *
 /* product + bias + the stream. */
 Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *weight);
 
-Choice choose_gelu(const Setup *setup, const Pass *pass, uint32_t rows, uint32_t columns,
-                   bool adds_bias);
+typedef enum Activation {
+    ACTIVATION_NONE,
+    ACTIVATION_GELU,
+    ACTIVATION_SILU_GATED, /* silu(gate) · up, of a product in two parts */
+    ACTIVATION_GELU_GATED,
+} Activation;
+static inline bool is_gated(Activation activation) {
+    return activation == ACTIVATION_SILU_GATED || activation == ACTIVATION_GELU_GATED;
+}
+
+/* To `columns` numbers of each row. */
+Choice choose_activation(const Setup *setup, const Pass *pass, Activation activation, uint32_t rows,
+                         uint32_t columns, bool adds_bias);
 
 /* Each row's last of T tokens; a row's sampling; the state of the next step; losses. */
 Choice choose_last_tokens(uint32_t words, uint32_t B);

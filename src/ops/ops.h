@@ -11,20 +11,21 @@
 
 #include "buffers.h"
 
-/* Rows of numbers on the device: [rows, columns] from row `first` of the buffer on. Of a product in
- * parts the parts follow each other, each [rows, columns of the part]. */
+/* Rows of numbers on the device: [rows, columns] from row `first` of the buffer on. A row of
+ * a product in parts is q|k|v, or gate|up. */
 typedef struct Value {
     DeviceBuffer *buffer;
     ElementType type;
     uint32_t first, rows, columns;
-    DeviceBuffer *bias[PRODUCT_PARTS]; /* f32, still to be added to each row; NULL: none */
+    DeviceBuffer *bias[PRODUCT_PARTS]; /* f32, still to be added to a part's columns; NULL: none */
 } Value;
 
-/* The residual stream is x + owed. What is owed is settled by the next norm, in the same kernel; a
- * pass ends with nothing owed. */
+/* The residual stream is x + owed, or x + after(owed). What is owed is settled by the next norm, in
+ * the same kernel; a pass ends with nothing owed. */
 typedef struct Stream {
-    Value x;    /* [rows, C] f32 */
-    Value owed; /* [rows, C] f32; without a buffer: nothing is owed */
+    Value x;           /* [rows, C] f32 */
+    Value owed;        /* [rows, C] f32; without a buffer: nothing is owed */
+    const Norm *after; /* what is owed is normalised first: an RMSNorm; NULL: it is not */
 } Stream;
 
 /* A model's passes on a device: what they share, and the one that is going on. */
@@ -39,13 +40,6 @@ typedef struct Run {
     Stream stream;
     Value normed; /* [rows, C] of all tokens, if they were wanted */
 } Run;
-
-typedef enum Activation {
-    ACTIVATION_NONE,
-    ACTIVATION_GELU,
-    ACTIVATION_SILU_GATED, /* of a product in two parts, gate and up: silu(gate) · up */
-    ACTIVATION_GELU_GATED, /* gelu(gate) · up */
-} Activation;
 
 typedef struct Attention {
     uint32_t heads, kv_heads, head_size; /* nh, nkv, hs */
@@ -64,14 +58,15 @@ typedef enum Wanted {
 
 /* Begin a pass over ids [B,T]. */
 void begin_pass(Run *run, DeviceBuffer *ids, uint32_t B, uint32_t T);
-/* The pass's rows of the tables [V,C] and [context,C] → the stream. */
-void embed(Run *run, const Matrix *tokens, DeviceBuffer *positions, uint32_t context);
+/* The pass's rows of a table [V,C], times `scale`, and of one of positions [context,C], which may
+ * be NULL → the stream. */
+void embed(Run *run, const Matrix *tokens, float scale, DeviceBuffer *positions, uint32_t context);
 /* The stream, settled → norm → product → activation. */
 Value read_stream(Run *run, const Norm *norm, const Product *product, Activation activation);
 /* q, k and v [B·T, 3C] of a layer → the cache, and attention to all that is in it: [B·T, C]. */
 Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention);
-/* Value → product → added to the stream, or owed to it. */
-void write_stream(Run *run, Value value, const Product *product);
+/* Value → product → `after`, if there is one → added to the stream, or owed to it. */
+void write_stream(Run *run, Value value, const Product *product, const Norm *after);
 /* In the last layer, whose keys and values are in the cache: go on with those rows of the stream
  * and of `value` that are wanted. True if none are. */
 bool cut_to_wanted(Run *run, Value *value, Wanted wanted);

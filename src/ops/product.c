@@ -30,14 +30,15 @@ void matrix_unpack(Device *device, const Matrix *matrix, DeviceBuffer *floats) {
     }
 }
 
-/* One part of a product: out[rows,N] = in[rows,K] · weightᵀ, and + bias where that is free. */
+/* One part of a product: N columns of out[rows,stride] = in[rows,K] · weightᵀ, and + bias where
+ * that is free. */
 typedef struct Part {
     const char *name;
     Value in;
     const Matrix *weight;
     DeviceBuffer *bias; /* NULL: none */
     DeviceBuffer *out;
-    size_t to; /* floats before it in `out` */
+    uint32_t column, stride; /* the first of its columns in `out`, and all of them */
     ProductChoice choice;
 } Part;
 
@@ -50,8 +51,9 @@ static DeviceArgument in_rows(const Part *part, uint32_t first, uint32_t count) 
 }
 
 static DeviceArgument out_rows(const Part *part, uint32_t first, uint32_t count) {
-    size_t N = part->weight->rows;
-    return arg_part(part->out, (part->to + first * N) * sizeof(float), count * N * sizeof(float));
+    size_t at = (size_t)first * part->stride + part->column;
+    return arg_part(part->out, at * sizeof(float),
+                    (size_t)count * part->weight->rows * sizeof(float));
 }
 
 /* By the vendor's matrix library. */
@@ -64,6 +66,7 @@ static void multiply_by_library(Run *run, const Part *part, DeviceBuffer *weight
                                                .M = rows,
                                                .N = part->weight->rows,
                                                .K = part->weight->columns,
+                                               .stride = part->stride,
                                                .type = type});
 }
 
@@ -103,7 +106,7 @@ static void multiply_integers(Run *run, const Part *part) {
                rounded_rows(buffers->rounded_block_offsets, part, 0, rows, QUANTISE_BLOCK),
                rounded_rows(buffers->rounded_scales, part, 0, rows, QUANTISE_BLOCK),
                BUFFER(part->weight->buffer), out_rows(part, 0, rows), arg_u32(rows), arg_u32(K),
-               arg_u32(N));
+               arg_u32(N), arg_u32(part->stride));
 }
 
 /* `count` ≤ LINEAR_TOKENS rows. */
@@ -116,7 +119,7 @@ static void integer_linear(Run *run, const Part *part, uint32_t first, uint32_t 
                rounded_rows(buffers->rounded_offsets, part, first, count, 4),
                rounded_rows(buffers->rounded_scales, part, first, count, QUANTISE_BLOCK),
                BUFFER(part->weight->buffer), FLOATS(part->bias, N), out_rows(part, first, count),
-               arg_u32(count), arg_u32(K), arg_u32(N));
+               arg_u32(count), arg_u32(K), arg_u32(N), arg_u32(part->stride));
 }
 
 static void linear(Run *run, const Part *part, uint32_t first, uint32_t count) {
@@ -124,7 +127,7 @@ static void linear(Run *run, const Part *part, uint32_t first, uint32_t count) {
     Choice choice = choose_product_kernel(&run->setup, &part->choice, part->weight, count);
     run_choice(run, part->name, choice, in_rows(part, first, count), BUFFER(part->weight->buffer),
                FLOATS(part->bias, N), out_rows(part, first, count), arg_u32(count), arg_u32(K),
-               arg_u32(N));
+               arg_u32(N), arg_u32(part->stride));
 }
 
 static void multiply_part(Run *run, Part *part) {
@@ -154,8 +157,9 @@ static bool is_of_integers(ProductMethod method) {
 }
 
 Value multiply(Run *run, Value in, const Product *product, DeviceBuffer *out) {
-    Value result = {.buffer = out, .rows = in.rows};
+    Value result = {.buffer = out, .rows = in.rows, .columns = product_columns(product)};
     bool rounded = false; /* once for all parts */
+    uint32_t column = 0;
     for (uint32_t p = 0; p < product->parts; p++) {
         const Matrix *weight = &product->part[p];
         Part part = {
@@ -164,12 +168,13 @@ Value multiply(Run *run, Value in, const Product *product, DeviceBuffer *out) {
             .weight = weight,
             .bias = product->bias[p],
             .out = out,
-            .to = (size_t)in.rows * result.columns,
+            .column = column,
+            .stride = result.columns,
             .choice = choose_product(&run->setup, in.type, weight, product->stays_packed, in.rows)};
         if (is_of_integers(part.choice.method) && !rounded) round_rows(run, in);
         rounded = rounded || is_of_integers(part.choice.method);
         multiply_part(run, &part);
-        result.columns += weight->rows;
+        column += weight->rows;
         if (!part.choice.adds_bias) result.bias[p] = product->bias[p];
     }
     return result;

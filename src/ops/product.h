@@ -22,8 +22,8 @@ typedef struct Norm {
     float epsilon;
 } Norm;
 
-/* Products of the same input, which follow each other: q, k and v, or gate and up. GPT-2 has all in
- * one part. The types of the parts may differ (a Q4_K_M file has v in Q6_K). */
+/* Products of the same input, side by side: q, k and v, or gate and up. GPT-2 has all in one part. The
+ * types of the parts may differ (a Q4_K_M file has v in Q6_K). */
 enum { PRODUCT_PARTS = 3 };
 typedef struct Product {
     const char *name; /* of the step, for those who watch */
@@ -32,6 +32,14 @@ typedef struct Product {
     uint32_t parts;
     bool stays_packed; /* a copy as floats would be larger than the model */
 } Product;
+
+/* Of all parts, which lie side by side in a row of what comes out. */
+static inline uint32_t product_columns(const Product *product) {
+    uint32_t columns = 0;
+    for (uint32_t p = 0; p < product->parts; p++)
+        columns += product->part[p].rows;
+    return columns;
+}
 
 /* Which channels of a head are turned together: neighbours (0 and 1, 2 and 3, …), or those of the
  * first half with those of the second (0 and dims / 2, …). */

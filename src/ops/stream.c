@@ -6,8 +6,9 @@ static DeviceBuffer *bias_or_zeros(const Run *run, const Product *product) {
     return product->bias[0] ? product->bias[0] : run->buffers.zeros;
 }
 
-static DeviceBuffer *owed_bias(const Run *run, Value value) {
-    return value.bias[0] ? value.bias[0] : run->buffers.zeros;
+/* What a value lacks in the columns of a part. */
+static DeviceArgument owed_bias(const Run *run, Value value, uint32_t part, uint32_t columns) {
+    return FLOATS(value.bias[part] ? value.bias[part] : run->buffers.zeros, columns);
 }
 
 void begin_pass(Run *run, DeviceBuffer *ids, uint32_t B, uint32_t T) {
@@ -15,49 +16,70 @@ void begin_pass(Run *run, DeviceBuffer *ids, uint32_t B, uint32_t T) {
     run->ids = ids;
 }
 
-void embed(Run *run, const Matrix *tokens, DeviceBuffer *positions, uint32_t context) {
+void embed(Run *run, const Matrix *tokens, float scale, DeviceBuffer *positions, uint32_t context) {
     uint32_t B = run->pass.B, T = run->pass.T, C = tokens->columns, rows = B * T;
     run->stream = (Stream){.x = {.buffer = run->buffers.x[0], .rows = rows, .columns = C}};
     Choice choice = choose_embedding(tokens->type, C, &run->pass);
+    DeviceArgument position_rows =
+        positions ? FLOATS(positions, T * C) : FLOATS(run->buffers.zeros, C);
     size_t bytes = rows < tokens->rows ? rows * tensor_row_bytes(tokens->type, C) : 0;
     run_choice(run, "embedding", choice, FLOATS(run->ids, rows), FLOATS(run->buffers.lengths, B),
-               arg_part(tokens->buffer, 0, bytes), FLOATS(positions, T * C),
-               value_argument(run->stream.x), arg_u32(T), arg_u32(C), arg_u32(tokens->rows),
-               arg_u32(context));
+               arg_part(tokens->buffer, 0, bytes), position_rows, value_argument(run->stream.x),
+               arg_u32(T), arg_u32(C), arg_u32(tokens->rows), arg_u32(positions ? context : 1),
+               arg_f32(scale));
 }
 
 /* --- read --- */
 
 /* What is owed becomes part of the stream, whose norm is returned. */
-static Value settle(Run *run, const Norm *norm) {
+static void settle_owed(Run *run, const Norm *norm, const Choice *choice, Value out) {
     Stream *stream = &run->stream;
     Value x = stream->x, owed = stream->owed;
+    DeviceBuffer **places = run->buffers.x;
+    stream->x.buffer = places[x.buffer == places[0]];
+    DeviceArgument sum = value_argument(stream->x), bias = owed_bias(run, owed, 0, x.columns);
+    DeviceArgument C = arg_u32(x.columns), epsilon = arg_f32(norm->epsilon);
+    if (norm->kind == NORM_LAYER)
+        run_choice(run, "addition, norm", *choice, value_argument(x), value_argument(owed), bias,
+                   BUFFER(norm->weight), BUFFER(norm->bias), sum, value_argument(out), C, epsilon);
+    else
+        run_choice(run, "addition, norm", *choice, value_argument(x), value_argument(owed),
+                   stream->after ? BUFFER(stream->after->weight) : bias, BUFFER(norm->weight), sum,
+                   value_argument(out), C, epsilon);
+    stream->owed = (Value){0};
+}
+
+static Value settle(Run *run, const Norm *norm) {
+    Value x = run->stream.x, owed = run->stream.owed;
     Value out = {
         .buffer = run->buffers.norm, .type = run->pass.type, .rows = x.rows, .columns = x.columns};
-    Choice choice = choose_norm(&run->pass, x.rows, owed.buffer);
-    if (owed.buffer) {
-        DeviceBuffer **places = run->buffers.x;
-        stream->x.buffer = places[x.buffer == places[0]];
-        run_choice(run, "addition, norm", choice, value_argument(x), value_argument(owed),
-                   FLOATS(owed_bias(run, owed), x.columns), BUFFER(norm->weight),
-                   BUFFER(norm->bias), value_argument(stream->x), value_argument(out),
-                   arg_u32(x.columns), arg_f32(norm->epsilon));
-        stream->owed = (Value){0};
-    } else {
+    Choice choice =
+        choose_norm(&run->pass, norm, x.rows, owed.buffer, owed.buffer ? run->stream.after : NULL);
+    if (owed.buffer)
+        settle_owed(run, norm, &choice, out);
+    else if (norm->kind == NORM_LAYER)
         run_choice(run, "norm", choice, value_argument(x), BUFFER(norm->weight), BUFFER(norm->bias),
                    value_argument(out), arg_u32(x.columns), arg_f32(norm->epsilon));
-    }
+    else
+        run_choice(run, "norm", choice, value_argument(x), BUFFER(norm->weight),
+                   value_argument(out), arg_u32(x.columns), arg_f32(norm->epsilon));
     return out;
 }
 
 static Value activate(Run *run, Value in, Activation activation) {
     if (activation == ACTIVATION_NONE) return in;
+    bool gated = is_gated(activation);
     Value out = {.buffer = run->buffers.activated,
                  .type = run->pass.type,
                  .rows = in.rows,
-                 .columns = in.columns};
-    Choice choice = choose_gelu(&run->setup, &run->pass, in.rows, in.columns, in.bias[0]);
-    if (in.bias[0])
+                 .columns = gated ? in.columns / 2 : in.columns};
+    Choice choice =
+        choose_activation(&run->setup, &run->pass, activation, in.rows, out.columns, in.bias[0]);
+    if (gated)
+        run_choice(run, "gate", choice, value_argument(in), owed_bias(run, in, 0, out.columns),
+                   owed_bias(run, in, 1, out.columns), value_argument(out), arg_u32(in.rows),
+                   arg_u32(out.columns));
+    else if (in.bias[0])
         run_choice(run, "gelu", choice, value_argument(in), BUFFER(in.bias[0]), value_argument(out),
                    arg_u32(in.rows), arg_u32(in.columns));
     else
@@ -124,8 +146,9 @@ static Value as_input(Run *run, Value value) {
     return out;
 }
 
-void write_stream(Run *run, Value value, const Product *product) {
+void write_stream(Run *run, Value value, const Product *product, const Norm *after) {
     if (run->pass.style == STYLE_PLAIN) {
+        run->stream.after = after;
         run->stream.owed = multiply(run, as_input(run, value), product, run->buffers.block_out);
         return;
     }

@@ -100,6 +100,7 @@ class _Matmul(ctypes.Structure):
         ("M", ctypes.c_uint32),
         ("N", ctypes.c_uint32),
         ("K", ctypes.c_uint32),
+        ("stride", ctypes.c_uint32),
         ("type", ctypes.c_int),
     ]
 
@@ -210,15 +211,18 @@ class Device:
             kernel,
         )
 
-    def matmul(self, x, weight):
-        """x[M,K] · weight[N,K]ᵀ in float32, from two arrays of float32 or two of float16."""
+    def matmul(self, x, weight, out=None, column=0):
+        """x[M,K] · weight[N,K]ᵀ in float32, from two arrays of float32 or two of float16; or `out` with the product
+        in its columns from `column` on."""
         (M, K), N = x.shape, weight.shape[0]
+        stride = N if out is None else out.shape[1]
         kind = {numpy.dtype(numpy.float32): 0, numpy.dtype(numpy.float16): 1}[x.dtype]
 
         def start(converted):
-            self.library.device_matmul(self.handle, _Matmul(*converted, M, N, K, kind))
+            converted[2].offset += 4 * column
+            self.library.device_matmul(self.handle, _Matmul(*converted, M, N, K, stride, kind))
 
-        return self._with_buffers((x, weight, Out((M, N))), start, "matmul")
+        return self._with_buffers((x, weight, Out((M, N)) if out is None else InOut(out)), start, "matmul")
 
     def _with_buffers(self, arguments, start, name):
         buffers = {}

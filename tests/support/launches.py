@@ -141,6 +141,10 @@ class Plain:
         data = models.quantise(self.normal(rows, columns), format.upper() or "F32")
         return Meaning(data, models.dequantise(data, format.upper() or "F32").reshape(rows, columns))
 
+    def wider(self):
+        """Numbers of a row that belong to other products."""
+        return 0
+
     def logits(self, *shape):
         return self.normal(*shape)
 
@@ -153,6 +157,9 @@ class Wild(Plain):
     """Values that a kernel must survive: any bits for weights, NaN and −∞ for logits."""
 
     few = 1
+
+    def wider(self):
+        return int(self.random.choice([0, 1, 9]))
 
     def weights(self, format, rows, columns):
         if block(format) == 1:
@@ -251,12 +258,57 @@ def residual_layernorm(draw, type):
 
 
 @kernel
+def rmsnorm_forward(draw, type):
+    N, C = draw.size(4), draw.size(400, draw.few)
+    return threadgroups(N), {
+        "x": draw.normal(N, C), "weight": draw.normal(C), "out": Empty((N, C), TYPES[type]), "C": C, "epsilon": 1e-5,
+    }  # fmt: skip
+
+
+def residual_of(draw, type, vector):
+    N, C = draw.size(4), draw.size(400, draw.few)
+    return threadgroups(N), {
+        "x": draw.normal(N, C), "y": draw.normal(N, C), vector: draw.normal(C), "weight": draw.normal(C),
+        "res": Empty((N, C)), "out": Empty((N, C), TYPES[type]), "C": C, "epsilon": 1e-5,
+    }  # fmt: skip
+
+
+@kernel
+def residual_rmsnorm(draw, type):
+    return residual_of(draw, type, "y_bias")
+
+
+@kernel
+def sandwich_rmsnorm(draw, type):
+    return residual_of(draw, type, "after")
+
+
+def gated_activation(draw, type):
+    T, I = draw.size(6), draw.size(100)
+    return threads(I, T), {
+        "in_": draw.normal(T, 2 * I), "gate_bias": draw.normal(I), "up_bias": draw.normal(I),
+        "out": Empty((T, I), TYPES[type]), "T": T, "I": I,
+    }  # fmt: skip
+
+
+@kernel
+def silu_gated(draw, type):
+    return gated_activation(draw, type)
+
+
+@kernel
+def gelu_gated(draw, type):
+    return gated_activation(draw, type)
+
+
+@kernel
 def embedding_forward(draw, format):
     B, T, V, context = draw.size(3), draw.size(3), draw.size(30), draw.size(12)
     C = draw.columns(format, 100)
     return threads(C, T, B), {
         "ids": draw.ids(V, B, T), "lengths": draw.below(context + 3, B), "token_table": draw.weights(format, V, C),
         "position_table": draw.normal(context, C), "out": Empty((B, T, C)), "T": T, "C": C, "V": V, "context": context,
+        "scale": 2.5,
     }  # fmt: skip
 
 
@@ -269,9 +321,17 @@ def product(draw, format, K):
     }  # fmt: skip
 
 
+def side_by_side(draw, values):
+    """A product whose place is in rows of `stride` numbers, behind the last of which memory need not go on."""
+    T, N = values["out"].shape
+    stride = N + draw.wider()
+    values["out"] = Empty((T, N) if stride == N else ((T - 1) * stride + N,))
+    return values | {"stride": stride}
+
+
 @kernel
 def linear(draw, format):
-    values = product(draw, format, draw.columns(format, 150))
+    values = side_by_side(draw, product(draw, format, draw.columns(format, 150)))
     return simdgroups(values["N"]), values
 
 
@@ -344,17 +404,19 @@ def integer_linear(draw, format):
     values = product(draw, format, draw.columns(format, 750))
     x = draw.quantised(*values.pop("x").shape)
     scale = draw.normal(len(x), x.shape[1] // 32)
-    return simdgroups(values["N"]), {"x": x, "x_offset": reference.offsets(x), "x_scale": scale, **values}
+    values = {"x": x, "x_offset": reference.offsets(x), "x_scale": scale, **values}
+    return simdgroups(values["N"]), side_by_side(draw, values)
 
 
 @kernel
 def integer_matmul(draw, format):
     T, N, K = draw.size(20), draw.size(70, draw.few), 32 * draw.size(30)
     x = draw.quantised(T, K)
-    return threadgroups(-(-N // 32)), {
+    values = {
         "x": x, "x_offset": reference.block_offsets(x), "x_scale": draw.normal(T, K // 32),
         "weight": draw.weights(format, N, K), "out": Empty((T, N)), "T": T, "K": K, "N": N,
     }  # fmt: skip
+    return threadgroups(-(-N // 32)), side_by_side(draw, values)
 
 
 @kernel
