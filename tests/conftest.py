@@ -3,6 +3,7 @@
 import os
 import pathlib
 import secrets
+import signal
 import sys
 
 import numpy
@@ -41,6 +42,7 @@ def pytest_report_header():
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs under nohup ignores it, and so would our commands
     config.addinivalue_line("markers", "stand_in: of whole models, runs against tests/apple/stand_in/ as well")
 
 
