@@ -689,6 +689,35 @@ def test_end_of_text_by_name():
     assert Tokenizer.parse(files, 300).end_of_text == NONE
 
 
+@pytest.mark.parametrize("begins", [None, False, True])
+@pytest.mark.parametrize("ends", [None, False, True])
+@pytest.mark.parametrize("named", [False, True])
+def test_what_a_text_is_framed_with(begins, ends, named):
+    """As transformers 5.24 does it: without tokenizer.json the options decide, with it its post-processor
+    does, whatever they say."""
+    options = {"add_bos_token": begins, "add_eos_token": ends}
+    options = {name: value for name, value in options.items() if value is not None}
+    if named:
+        options |= {"bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "Qwen2Tokenizer"}
+    old = small_folder() | {"added_tokens.json": {"<s>": 298, "</s>": 299}, "tokenizer_config.json": options}
+    end = old["vocab.json"]["<|endoftext|>"]
+    begin_and_end = (298, 299) if named else (end, end)
+    a = old["vocab.json"]["a"]
+    expected = [begin_and_end[0]] * bool(begins) + [a] + [begin_and_end[1]] * bool(ends)
+    assert Tokenizer.parse(old, 300).encode("a") == expected
+
+    ignored = {name: value for name, value in options.items() if name.startswith("add_")}
+    new = {"tokenizer.json": small_json(), "tokenizer_config.json": ignored}
+    assert Tokenizer.parse(new, 300).encode("a") == [a]
+    special = {"id": "<|endoftext|>", "ids": [end], "tokens": ["<|endoftext|>"]}
+    sequence = [{"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    new["tokenizer.json"]["post_processor"] = {
+        "type": "TemplateProcessing", "single": sequence, "pair": sequence,
+        "special_tokens": {"<|endoftext|>": special},
+    }  # fmt: skip
+    assert Tokenizer.parse(new, 300).encode("a") == [end, a]
+
+
 def test_added_tokens_of_every_file():
     files = small_folder()
     files["added_tokens.json"] = {"<a>": 290, "<b>": 291}
@@ -825,10 +854,15 @@ def test_refused_options_are_named(name):
 
 @pytest.mark.parametrize(
     "option",
-    [{"add_prefix_space": True}, {"add_bos_token": True}, {"tokenizer_class": "CTRLTokenizer"}],
+    [
+        {"add_prefix_space": True},
+        {"add_bos_token": True, "bos_token": ""},
+        {"add_bos_token": True, "tokenizer_class": "Qwen2Tokenizer"},  # which has none of its own
+        {"tokenizer_class": "CTRLTokenizer"},
+    ],
 )
 def test_refused_configuration(option):
-    (name,) = option
+    name = next(iter(option))
     with pytest.raises(TokenizerError, match=f"tokenizer_config.json: {name} .* not supported"):
         Tokenizer.parse({**small_folder(), "tokenizer_config.json": option}, 300)
 

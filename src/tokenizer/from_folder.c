@@ -141,27 +141,30 @@ static bool read_rules(FolderParser *parser) {
     return parser->rules.characters || require_false(parser, config, "add_prefix_space");
 }
 
-/* "add_bos_token" and "add_eos_token", where they are said, decide over the post-processor. */
 static bool read_addition(FolderParser *parser, const char *option, const char *text, uint32_t *ids,
                           uint32_t *count) {
-    const cJSON *config = parser->json[TOKENIZER_CONFIG_JSON];
     bool adds;
-    if (!read_flag(parser, config, option, *count > 0, &adds)) return false;
-    if (adds == (*count > 0)) return true;
-    const AddedToken *token = adds && text ? find_added(parser, text) : NULL;
-    if (adds && !token) return parser_not_supported(parser, option, "true without such a token");
-    *count = adds;
-    if (adds) ids[0] = token->id;
+    if (!read_flag(parser, parser->json[TOKENIZER_CONFIG_JSON], option, false, &adds)) return false;
+    if (!adds) return true;
+    const AddedToken *token = text ? find_added(parser, text) : NULL;
+    if (!token) return parser_not_supported(parser, option, "true without such a token");
+    ids[0] = token->id;
+    *count = 1;
     return true;
 }
 
+/* "add_bos_token" and "add_eos_token" count where there is no tokenizer.json, whose post-processor
+ * decides alone, as in transformers. GPT-2's class has tokens for them by itself. */
 static bool read_additions(FolderParser *parser) {
+    static const char gpt2[] = "<|endoftext|>";
+    const char *class = text_of(parser->json[TOKENIZER_CONFIG_JSON], "tokenizer_class");
+    const char *begin = parser->begin_of_text, *end = parser->end_of_text;
     TokenizerRules *rules = &parser->rules;
+    if (parser->json[TOKENIZER_JSON]) return true;
+    if (!begin && strncmp(class, "Qwen2", 5) != 0) begin = gpt2;
     parser->reading = TOKENIZER_CONFIG_JSON;
-    return read_addition(parser, "add_bos_token", parser->begin_of_text, rules->begin,
-                         &rules->begin_count) &&
-           read_addition(parser, "add_eos_token", parser->end_of_text, rules->end,
-                         &rules->end_count);
+    return read_addition(parser, "add_bos_token", begin, rules->begin, &rules->begin_count) &&
+           read_addition(parser, "add_eos_token", end ? end : gpt2, rules->end, &rules->end_count);
 }
 
 /* --- building --- */
