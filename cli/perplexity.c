@@ -35,7 +35,7 @@ static Score score_windows(LLMPipeline *llm, const LLMTokens *tokens, float *nat
     return score;
 }
 
-static bool check_score(const LLMPipeline *llm, const Score *score, const LLMTokens *tokens,
+static bool check_score(LLMPipeline *llm, const Score *score, const LLMTokens *tokens,
                         LLMError *error) {
     if (error_is_set(error)) return false;
     if (score->tokens == 0)

@@ -36,7 +36,7 @@ typedef enum LLMStatus {
     LLM_ERROR_MEMORY,   /* host or device memory is exhausted */
     LLM_ERROR_DEVICE,   /* the device is absent or reported a failure */
     LLM_ERROR_CONTEXT,  /* more tokens than the model's context holds */
-    LLM_ERROR_NUMERIC,  /* the logits contain NaN: damaged weights, or halves that overflow */
+    LLM_ERROR_NUMERIC,  /* the logits contain NaN: damaged weights, or numbers that overflow */
     LLM_ERROR_BUSY,     /* the pipeline is at work: the call came from a callback or a thread */
 } LLMStatus;
 

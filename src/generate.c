@@ -1,9 +1,11 @@
 /* generate.c — prefill a prompt, decode token by token, logits and losses of a text. */
 #include "kernel_constants.h"
+#include "model/damage.h"
 #include "model/pipeline.h"
 #include "sized.h"
 #include "tokens.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* One generation: what the host keeps while the device runs ahead. */
@@ -130,14 +132,22 @@ static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, Pi
 
 /* --- generate --- */
 
-const char *pipeline_nan_reason(const LLMPipeline *llm) {
-    if (llm->run.setup.cache == ELEMENT_F16)
-        return "its numbers may be too large for the option cache f16 (use f32), or the model's "
-               "weights are damaged";
-    if (llm->halved)
-        return "its numbers may be too large for the option weights f16 (use stored), or the "
-               "model's weights are damaged";
-    return "the model's weights are damaged";
+const char *pipeline_nan_reason(LLMPipeline *llm) {
+    char where[MAX_NAME + 16];
+    const Setup *setup = &llm->run.setup;
+    if (damage_find(llm->checkpoint, where, sizeof where)) {
+        snprintf(llm->nan_reason, sizeof llm->nan_reason,
+                 "the model's weights are damaged: one is no finite number (%s)", where);
+        return llm->nan_reason;
+    }
+    if (setup->cache == ELEMENT_F16)
+        return "its keys or values are too large for the option cache f16; use f32";
+    if (llm->halved) return "its numbers are too large for the option weights f16; use stored";
+    if (setup->half_products)
+        return "its numbers are too large for the halves in which this device multiplies weights "
+               "of f16; convert the model with --type f32";
+    return "all weights are numbers, but sums of them are too large for floats; the model is none "
+           "that was trained well";
 }
 
 static void finish_row(Generation *generation, uint32_t row) {

@@ -1089,19 +1089,61 @@ def test_nan_weights(model, tmp_path):
         assert "NaN" in result.err.splitlines()[-1] and len(result.err.splitlines()) == 2
 
 
-def test_nan_names_the_option(model, tmp_path, random):
-    """That may be its cause."""
-    model.tensors["ln_f.weight"][7] = numpy.nan
-    models.write_gguf(model.path, model.config, model.tensors, tokenizer=TOKENIZER)
+def test_nan_names_its_cause(model, tmp_path, random):
+    """The option by which numbers overflow, where no weight is to blame; a weight where one is."""
     (tmp_path / "text").write_text("The river went down")
-    for arguments in (["run", model.path, "The"], ["perplexity", model.path, tmp_path / "text"]):
-        line = run(*arguments, "--cache", "f16").err.splitlines()[-1]
-        assert "option cache f16 (use f32)" in line and "damaged" in line
-    config = Config(channels=96, heads=3, vocabulary=300)
-    tensors = models.random_gpt2(config, random) | {"ln_f.weight": numpy.full(96, numpy.nan, numpy.float32)}
-    models.write_gguf(model.path, config, tensors, type="Q8_0", tokenizer=TOKENIZER)
-    line = run("run", model.path, "The", "--weights", "f16").err.splitlines()[-1]
-    assert "option weights f16 (use stored)" in line
+    verbs = (["run", "The"], ["perplexity", tmp_path / "text"])
+    last = lambda verb, text, *options: run(verb, "-m", model.path, text, *options).err.splitlines()[-1]
+    weight, bias = "h.1.mlp.c_proj.weight", "h.0.attn.c_attn.bias"
+    values = slice(2 * model.config.channels, None)
+
+    large = model.tensors | {bias: model.tensors[bias].copy()}
+    large[bias][values] = 1e5  # no half holds it
+    models.write_gguf(model.path, model.config, large, tokenizer=TOKENIZER)
+    for verb in verbs:
+        line = last(*verb, "--cache", "f16")
+        assert "NaN" in line or "not a number" in line
+        assert "too large for the option cache f16; use f32" in line and "damaged" not in line
+        assert "NaN" not in last(*verb)
+
+    damaged = large | {weight: large[weight].copy()}
+    damaged[weight][5, 3] = -numpy.inf
+    models.write_gguf(model.path, model.config, damaged, tokenizer=TOKENIZER)
+    for verb in verbs:
+        line = last(*verb, "--cache", "f16")
+        assert "weights are damaged" in line and "(blk.1.ffn_down.weight, row 3)" in line
+    folder = models.write_huggingface(tmp_path / "folder", model.config, damaged, tokenizer=TOKENIZER)
+    line = run("run", "-m", folder, "The").err.splitlines()[-1]
+    assert "(transformer.h.1.mlp.c_proj.weight, row 3)" in line
+
+    huge = model.tensors | {"wte.weight": model.tensors["wte.weight"] * numpy.float32(1e38)}
+    models.write_gguf(model.path, model.config, huge, tokenizer=TOKENIZER)
+    for verb in verbs:
+        assert "sums of them are too large for floats" in last(*verb)
+
+
+def test_nan_of_blocks(tmp_path, random):
+    """As halves on a device that multiplies halves, activations overflow; a block's scale may be none."""
+    config = Config(channels=96, heads=3, context=64, vocabulary=300)
+    tensors = models.random_gpt2(config, random)
+    path = tmp_path / "model.gguf"
+    tensors["h.0.mlp.c_fc.bias"][:] = 1e6
+    models.write_gguf(path, config, tensors, type="Q8_0", tokenizer=TOKENIZER)
+    (tmp_path / "text").write_text("abcdefghijklmnop" * 4)
+    simt = ["--device", "simt"]
+    line = lambda *options: run("perplexity", "-m", path, tmp_path / "text", *options).err.splitlines()[-1]
+    assert "too large for the option weights f16; use stored" in line(*simt, "--weights", "f16")
+    assert "not a number" not in line(*simt)
+    models.write_gguf(path, config, tensors, type="F16", tokenizer=TOKENIZER)
+    assert "too large for the halves" in line(*simt)
+
+    models.write_gguf(path, config, tensors, type="Q8_0", tokenizer=TOKENIZER)
+    data = bytearray(path.read_bytes())
+    stored = {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}["blk.1.ffn_up.weight"]
+    row = config.channels // 32 * 34
+    data[stored.data_offset + 7 * row : stored.data_offset + 7 * row + 2] = numpy.float16("nan").tobytes()
+    path.write_bytes(data)
+    assert "weights are damaged" in line() and "(blk.1.ffn_up.weight, row 7)" in line()
 
 
 def test_kernels_without_a_gpu(model, tmp_path):

@@ -18,6 +18,7 @@ struct LLMPipeline {
     Run run;
     bool profile;
     bool halved; /* block formats were turned into halves */
+    char nan_reason[192];
 };
 
 /* The caller's options, or the defaults for NULL. */
@@ -38,9 +39,9 @@ bool pipeline_enter(LLMPipeline *llm, LLMError *error);
 void pipeline_leave(LLMPipeline *llm);
 /* An error if `tokens` is NULL or has an id that is not in the vocabulary. */
 bool pipeline_check_ids(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
-/* Why the logits may be NaN, as the end of a message: an option that halves numbers, or damaged
- * weights. */
-const char *pipeline_nan_reason(const LLMPipeline *llm);
+/* Why logits are NaN, as the end of a message: a weight that is none, which is looked for, or an
+ * option that halves numbers. Valid until the next call. */
+const char *pipeline_nan_reason(LLMPipeline *llm);
 
 /* One pass over T tokens of B rows, ids [B,T]. */
 void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted);
