@@ -58,6 +58,8 @@ static Table make_table(Arguments *arguments, const Option *options, size_t coun
                       "stored or f16: what blocks become in memory (default: f16 on cuda)"),
         option_text("kernels", "DIR", &pipeline->kernels,
                     "a folder of .metal files to run instead of those built in (cuda, metal)"),
+        option_flag("no-mmap", &pipeline->no_mmap,
+                    "read the model into memory, so that its file may change meanwhile"),
     };
     memcpy(table.options + table.count, shared, sizeof shared);
     table.count += COUNT(shared);

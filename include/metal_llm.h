@@ -100,6 +100,9 @@ typedef struct LLMOptions {
     uint32_t context;    /* tokens the KV cache holds per row; 0: the model's context */
     uint32_t batch;      /* rows generated side by side, at most 1024; 0: 1 */
     bool profile;        /* time every kernel, see llm_timings */
+    bool no_mmap;        /* read the model's file into memory: opening takes longer and as much
+                            memory as the file has bytes, but the file may change afterwards.
+                            false: it stays mapped, see llm_pipeline_open */
     const char *kernels; /* a folder of .metal files to compile instead of those built in, on
                             Apple and NVIDIA GPUs; NULL: those built in */
     void *metal_device;  /* an id<MTLDevice> to run on, as an app has one; it is retained until the
@@ -107,8 +110,10 @@ typedef struct LLMOptions {
 } LLMOptions;
 
 /* Open a model: a GGUF file, a Hugging Face folder, or an llm.c .bin file. The caller closes it.
- * `options` may be NULL. Returns NULL and sets `error` on failure. The file stays mapped: if it is
- * cut short while the pipeline is open, reading it ends the program (SIGBUS). */
+ * `options` may be NULL. Returns NULL and sets `error` on failure. The file stays mapped, so that
+ * programs share its pages; nobody may write to it meanwhile. If it is cut short, or its disk goes
+ * away, the next read of what is missing ends the program (SIGBUS): replace a model by renaming
+ * another file over it, which harms nobody, or set options.no_mmap. */
 LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error);
 /* Everything that the pipeline owns goes with it. From a callback: as soon as the call that it came
  * from has ended, which fails with LLM_ERROR_BUSY. */

@@ -3,7 +3,8 @@
  *
  * Tensors point into the mapped files; nothing is copied or converted here. Every tensor's extent
  * is checked against its file's size before it is handed out. A file that another program truncates
- * while it is mapped ends this one by SIGBUS, as with every mapped file.
+ * while it is mapped ends this one by SIGBUS, as with every mapped file, unless it was asked to be
+ * read into memory. Files of settings and tokenizers always are.
  */
 #ifndef METAL_LLM_CHECKPOINT_H
 #define METAL_LLM_CHECKPOINT_H
@@ -24,6 +25,7 @@ enum { END_TOKENS = 16 }; /* more than any model names */
 typedef struct Checkpoint {
     const char *format; /* "GGUF", "Hugging Face", "llm.c" */
     char *path;         /* as it was given */
+    bool in_memory;     /* files are read, not mapped */
     char *name;         /* the model's own name, else the name of its file; never NULL */
     Naming naming;
     char *architecture; /* "gpt2", as the file calls it; never NULL, perhaps "" */

@@ -18,34 +18,69 @@ static bool check_contents(const FileMap *map, const char *path, LLMError *error
                      path);
 }
 
-static bool map_descriptor(FileMap *map, int descriptor, const char *path, LLMError *error) {
-    struct stat status;
-    if (fstat(descriptor, &status) != 0)
-        return error_set(error, error_status(errno), "%s: %s", path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return error_set(error, LLM_ERROR_FILE, "%s: not a regular file", path);
-    map->size = (size_t)status.st_size;
-    if (map->size == 0) return true;
+/* Puts a file of map->size bytes, more than none, at map->data. */
+typedef bool Filler(FileMap *map, int descriptor, const char *path, LLMError *error);
+
+static bool map_contents(FileMap *map, int descriptor, const char *path, LLMError *error) {
     /* Shared: a GPU may be shown the pages themselves. */
     void *data = mmap(NULL, map->size, PROT_READ, MAP_SHARED, descriptor, 0);
     if (data == MAP_FAILED)
         return error_set(error, error_status(errno), "%s: cannot be mapped into memory: %s", path,
                          strerror(errno));
     map->data = data;
-    return check_contents(map, path, error);
+    return true;
 }
 
-bool file_map_open(FileMap *map, const char *path, LLMError *error) {
+static bool read_contents(FileMap *map, int descriptor, const char *path, LLMError *error) {
+    enum { PART = 1 << 30 }; /* some systems read no more at once */
+    char *data = mmap(NULL, map->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) return error_memory(error, map->size);
+    map->data = (unsigned char *)data;
+    for (size_t at = 0; at < map->size;) {
+        size_t left = map->size - at;
+        ssize_t got = read(descriptor, data + at, left < PART ? left : PART);
+        if (got == 0)
+            return error_set(error, LLM_ERROR_FILE,
+                             "%s: it became shorter while it was read; try again", path);
+        if (got < 0 && errno != EINTR)
+            return error_set(error, error_status(errno), "%s: cannot be read: %s", path,
+                             strerror(errno));
+        if (got > 0) at += (size_t)got;
+    }
+    return true;
+}
+
+static bool fill_map(FileMap *map, Filler *fill, int descriptor, const char *path,
+                     LLMError *error) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0)
+        return error_set(error, error_status(errno), "%s: %s", path, strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, LLM_ERROR_FILE, "%s: not a regular file", path);
+    map->size = (size_t)status.st_size;
+    return map->size == 0 ||
+           (fill(map, descriptor, path, error) && check_contents(map, path, error));
+}
+
+static bool open_map(FileMap *map, Filler *fill, const char *path, LLMError *error) {
     *map = (FileMap){0};
     /* Not to wait for the other end of a FIFO, which is refused. */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
         return error_set(error, error_status(errno), "%s: cannot be opened: %s", path,
                          strerror(errno));
-    bool mapped = map_descriptor(map, descriptor, path, error);
-    if (!mapped) file_map_close(map);
+    bool filled = fill_map(map, fill, descriptor, path, error);
+    if (!filled) file_map_close(map);
     close(descriptor);
-    return mapped;
+    return filled;
+}
+
+bool file_map_open(FileMap *map, const char *path, LLMError *error) {
+    return open_map(map, map_contents, path, error);
+}
+
+bool file_map_read(FileMap *map, const char *path, LLMError *error) {
+    return open_map(map, read_contents, path, error);
 }
 
 void file_map_close(FileMap *map) {

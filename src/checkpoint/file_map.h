@@ -1,4 +1,4 @@
-/* file_map.h — a file, mapped read-only into memory. */
+/* file_map.h — a file in memory, mapped or read. */
 #ifndef METAL_LLM_FILE_MAP_H
 #define METAL_LLM_FILE_MAP_H
 
@@ -13,6 +13,8 @@ typedef struct FileMap {
 /* Map `path`; returns false and sets `error` if it cannot be opened, is not a regular file, or
  * cannot be mapped. Release with file_map_close. */
 bool file_map_open(FileMap *map, const char *path, LLMError *error);
+/* The same with a copy of the file: what another program does to it later changes nothing. */
+bool file_map_read(FileMap *map, const char *path, LLMError *error);
 void file_map_close(FileMap *map);
 
 #endif

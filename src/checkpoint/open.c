@@ -61,9 +61,10 @@ Checkpoint *checkpoint_open(const char *path, CheckpointUse use, LLMError *error
     if (error_is_set(error)) return NULL;
     Checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
     if (!checkpoint) return error_memory(error, sizeof *checkpoint);
+    checkpoint->in_memory = use == USE_MODEL_IN_MEMORY;
     checkpoint->path = strdup(path);
     if (!checkpoint->path) error_memory(error, strlen(path));
-    if (checkpoint->path && load(checkpoint, use == USE_MODEL, error)) return checkpoint;
+    if (checkpoint->path && load(checkpoint, use != USE_TOKENIZER, error)) return checkpoint;
     checkpoint_close(checkpoint);
     return NULL;
 }

@@ -257,8 +257,8 @@ static bool check_weights(const Checkpoint *checkpoint, LLMError *error) {
                      checkpoint->path);
 }
 
-static bool open_file(ModelFile *file, const char *path, LLMError *error) {
-    file->checkpoint = checkpoint_open(path, USE_MODEL, error);
+static bool open_file(ModelFile *file, const char *path, CheckpointUse use, LLMError *error) {
+    file->checkpoint = checkpoint_open(path, use, error);
     if (!file->checkpoint) return false;
     file->format = file->checkpoint->format;
     file->name = file->checkpoint->name;
@@ -275,13 +275,21 @@ static bool open_file(ModelFile *file, const char *path, LLMError *error) {
            make_factors(file, error) && read_tensors(&opening) && read_ends(file, error);
 }
 
-ModelFile *model_file_open(const char *path, LLMError *error) {
+static ModelFile *open_for(const char *path, CheckpointUse use, LLMError *error) {
     if (error_is_set(error)) return NULL;
     ModelFile *file = calloc(1, sizeof *file);
     if (!file) return error_memory(error, sizeof *file);
-    if (open_file(file, path, error)) return file;
+    if (open_file(file, path, use, error)) return file;
     model_file_close(file);
     return NULL;
+}
+
+ModelFile *model_file_open(const char *path, LLMError *error) {
+    return open_for(path, USE_MODEL, error);
+}
+
+ModelFile *model_file_read(const char *path, LLMError *error) {
+    return open_for(path, USE_MODEL_IN_MEMORY, error);
 }
 
 void model_file_close(ModelFile *file) {

@@ -30,6 +30,8 @@ typedef struct ModelFile {
 
 /* Open whatever `path` is. NULL and `error` on failure; release with model_file_close. */
 ModelFile *model_file_open(const char *path, LLMError *error);
+/* The same with weights that are read into memory, not mapped. */
+ModelFile *model_file_read(const char *path, LLMError *error);
 void model_file_close(ModelFile *file); /* NULL is fine */
 
 /* The type of the layers' first matrix, which most of the others share. */

@@ -116,7 +116,8 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
                        const DryRun *dry, LLMError *error) {
     Run *run = &llm->run;
     llm->profile = options->profile;
-    llm->checkpoint = model_file_open(path, error);
+    llm->checkpoint =
+        options->no_mmap ? model_file_read(path, error) : model_file_open(path, error);
     if (!llm->checkpoint ||
         !architecture_runs(llm->checkpoint->architecture, llm->checkpoint->checkpoint, error) ||
         !check_options(options, &llm->checkpoint->config, error))

@@ -348,7 +348,7 @@ static bool open_file(const char *folder, int which, FileMap *map, TokenizerFile
     if (!path) return error_memory(error, size);
     snprintf(path, size, "%s/%s", folder, file_names[which]);
     file->present = access(path, F_OK) == 0;
-    bool opened = !file->present || file_map_open(map, path, error);
+    bool opened = !file->present || file_map_read(map, path, error);
     *file = (TokenizerFile){file->present, (const char *)map->data, map->size};
     free(path);
     return opened;

@@ -35,6 +35,7 @@ class Options(ctypes.Structure):
         ("context", ctypes.c_uint32),
         ("batch", ctypes.c_uint32),
         ("profile", ctypes.c_bool),
+        ("no_mmap", ctypes.c_bool),
         ("kernels", ctypes.c_char_p),
         ("metal_device", ctypes.c_void_p),
     ]
@@ -157,6 +158,7 @@ class LLM:
         cache=None,
         integer_products="off",
         weights="stored",
+        no_mmap=False,
         dry=None,
     ):
         self.handle = None
@@ -171,6 +173,7 @@ class LLM:
             threads=threads,
             context=context,
             batch=batch,
+            no_mmap=no_mmap,
         )
         self.handle = checked(
             self.library.pipeline_open, os.fsencode(path), ctypes.byref(options), dry
