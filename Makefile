@@ -79,7 +79,7 @@ ifeq ($(METAL_ONLY),)
 endif
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test test-long run-tests test-transformers run-transformers build-clang c-objects fuzz sanitize cross-check mutate bench examples build-macos build-ios families swift sources install uninstall format clean always
+.PHONY: help setup build demo test test-long run-tests test-transformers run-transformers build-clang c-objects fuzz sanitize cross-check mutate bench lock examples build-macos build-ios families swift sources install uninstall format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -100,6 +100,7 @@ help:
 	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
 	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
 	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
+	@echo 'make lock     after a change of a requirements.txt of the tests: lock versions and hashes anew'
 	@echo 'make format   clang-format the C sources;  make clean  remove $(BUILD)'
 
 setup:
@@ -117,13 +118,35 @@ bench: build
 VENV  := build/venv
 TESTS ?= tests
 
-$(VENV)/done: tests/requirements.txt
+# What is installed is what was locked: versions and hashes, for Linux and macOS, from Python 3.10 on.
+install_locked = -m pip install -q --disable-pip-version-check --require-hashes -r
+
+$(VENV)/done: tests/requirements.lock
 	@echo "  VENV  $(VENV)"
 	@$(SYSTEM_PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@$(VENV)/bin/python $(install_locked) $<
 	@touch $@
 
+# Apple's own is too old for what is locked.
+ifeq ($(shell uname -s),Darwin)
+  SYSTEM_PYTHON ?= $(firstword $(foreach minor,13 12 11 10,$(shell command -v python3.$(minor))) python3)
+endif
 SYSTEM_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+
+UV := build/venv-uv/bin/uv
+
+$(UV):
+	@$(SYSTEM_PYTHON) -m venv build/venv-uv
+	@build/venv-uv/bin/python -m pip install -q --disable-pip-version-check uv
+
+lock_file = $(UV) pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate --upgrade \
+    --custom-compile-command 'make lock' $(2) $(1)/requirements.txt -o $(1)/requirements.lock
+
+# The comparison with transformers takes the numpy that PyTorch was built for.
+lock: $(UV)
+	@$(call lock_file,tests)
+	@$(call lock_file,tests/apple)
+	@$(call lock_file,tests/transformers,--no-emit-package numpy)
 preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
 
 # The Metal target on Linux, against what stands in for Apple's frameworks there.
@@ -169,10 +192,10 @@ run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(stand_in) $(VENV)/do
 # The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
 TRANSFORMERS := build/venv-transformers
 
-$(TRANSFORMERS)/done: tests/transformers/requirements.txt
+$(TRANSFORMERS)/done: tests/transformers/requirements.lock
 	@echo "  VENV  $(TRANSFORMERS)"
 	@$(SYSTEM_PYTHON) -m venv --system-site-packages $(TRANSFORMERS)
-	@$(TRANSFORMERS)/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@$(TRANSFORMERS)/bin/python $(install_locked) $<
 	@touch $@
 
 test-transformers:
@@ -401,10 +424,10 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/$(APPLE)/cache
 export ZIG_LOCAL_CACHE_DIR  := $(CURDIR)/$(APPLE)/cache
 
 # The headers of cJSON, PCRE2 and utf8proc are the same everywhere.
-$(APPLE)/done: tests/apple/requirements.txt $(shell find $(SDK) -type f)
+$(APPLE)/done: tests/apple/requirements.lock $(shell find $(SDK) -type f)
 	@echo "  VENV  $(APPLE)/venv"
 	@$(SYSTEM_PYTHON) -m venv $(APPLE)/venv
-	@$(APPLE)/venv/bin/pip install -q --disable-pip-version-check -r $<
+	@$(APPLE)/venv/bin/python $(install_locked) $<
 	@cp -R $(SDK) $(APPLE)
 	@ln -sf $$(pkg-config --variable=includedir libcjson)/cjson $$(pkg-config --variable=includedir libpcre2-8)/pcre2.h \
 	    $$(pkg-config --variable=includedir libutf8proc)/utf8proc.h $(APPLE)/sdk/include

@@ -4,22 +4,30 @@
 #
 #   setup.sh            compiler and libraries
 #   setup.sh test       also what the tests need
+#   setup.sh coverage   also what measures their coverage
 #   setup.sh torch      also CPU PyTorch, for the comparison with Hugging Face transformers
 set -eu
 
 say() { echo "setup: $*" >&2; }
 
-have_clang() {
-    for version in -19 -18 -17 -16 -15; do
-        command -v "clang++$version" >/dev/null && return 0
+# "clang-19", the newest that is here; nothing if none is.
+installed_clang() {
+    for version in 19 18 17 16 15; do
+        if command -v "clang++-$version" >/dev/null; then
+            echo "clang-$version"
+            return
+        fi
     done
-    [ "$(uname)" = Darwin ] && command -v clang++ >/dev/null
+}
+
+has_candidate() {
+    apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
 }
 
 # The newest clang that this distribution offers; half precision needs 15 or later.
 apt_clang() {
     for version in 19 18 17 16 15; do
-        if [ -n "$(apt-cache policy "clang-$version" 2>/dev/null | grep 'Candidate: [^(]')" ]; then
+        if has_candidate "clang-$version"; then
             echo "clang-$version"
             return
         fi
@@ -42,27 +50,47 @@ missing_packages() {
     done
 }
 
+
 setup_apt() {
+    root=""
+    [ "$(id -u)" = 0 ] || root=sudo
+    if ! has_candidate gcc; then # a fresh system knows of no package
+        say "$root apt-get update"
+        [ -z "$root" ] || confirm
+        $root apt-get update -qq
+    fi
     wanted="gcc make libc6-dev libcjson-dev libpcre2-dev libutf8proc-dev libopenblas-pthread-dev libdw-dev libseccomp-dev pkg-config"
     [ "$1" = build ] || wanted="$wanted python3 python3-venv gobjc"
     [ "$1" != torch ] || wanted="$wanted python3-torch python3-numpy"
     missing=$(missing_packages $wanted)
-    have_clang && [ -z "$missing" ] && return
-    root=""
-    [ "$(id -u)" = 0 ] || root=sudo
-    have_clang || missing="$missing $(apt_clang)"
-    if [ "$1" != build ]; then # the fuzzer's and sanitizers' runtime comes apart from clang
+    clang=$(installed_clang)
+    if [ -z "$clang" ]; then
         clang=$(apt_clang)
-        missing="$missing $(missing_packages "libclang-rt-${clang#clang-}-dev")"
+        missing="$missing $clang"
     fi
+    number=${clang#clang-}
+    runtime=libclang-rt-$number-dev # the fuzzer's and the sanitizers', apart from clang
+    [ "$1" = build ] || ! has_candidate "$runtime" || missing="$missing $(missing_packages "$runtime")"
+    [ "$1" != coverage ] || missing="$missing $(missing_packages "llvm-$number")"
+    [ -n "$(echo $missing)" ] || return 0
     say "$root apt-get update && $root apt-get install -y --no-install-recommends" $missing
     [ -z "$root" ] || confirm
     $root apt-get update -qq
     DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
+# Apple's own is older than what the tests install.
+python_of_the_tests() {
+    for minor in 13 12 11 10; do
+        command -v "python3.$minor" >/dev/null && return 0
+    done
+    return 1
+}
+
 setup_brew() {
-    for package in cjson pcre2 utf8proc pkg-config; do
+    wanted="cjson pcre2 utf8proc pkg-config"
+    [ "$1" = build ] || python_of_the_tests || wanted="$wanted python@3.12"
+    for package in $wanted; do
         brew list "$package" >/dev/null 2>&1 && continue
         say "brew install $package"
         brew install "$package"
@@ -72,7 +100,7 @@ setup_brew() {
 what=${1:-build}
 if [ "$(uname)" = Darwin ]; then
     command -v brew >/dev/null || { say "install Homebrew first: https://brew.sh"; exit 1; }
-    setup_brew
+    setup_brew "$what"
 elif command -v apt-get >/dev/null; then
     setup_apt "$what"
 else
