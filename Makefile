@@ -1,12 +1,15 @@
 # metal-llm: `make` prints help. Variables: BUILD (folder), SANITIZE=1 (ASan and UBSan, in build/asan),
+# COVERAGE=1 (clang counts what runs, in build/coverage),
 # CC, CLANGXX (a clang++ from 15 on, for the kernels), PREFIX and DESTDIR (for install). To compile for another
 # system: OS, ARCH, and HOST_CC for what runs during the build; see build-macos.
 
 SANITIZE ?=
-BUILD    ?= $(if $(SANITIZE),build/asan,build)
+COVERAGE ?=
+BUILD    ?= $(if $(SANITIZE),build/asan,$(if $(COVERAGE),build/coverage,build))
 CC       ?= cc
 HOST_CC  ?= $(CC)
 CLANGXX  ?= $(firstword $(foreach v,-19 -18 -17 -16 -15 ,$(shell command -v clang++$(v))) clang++)
+CLANG    := $(subst clang++,clang,$(CLANGXX))
 PREFIX   ?= /usr/local
 VERSION  := $(shell sed -n 's/^\#define LLM_VERSION "\(.*\)"/\1/p' include/metal_llm.h)
 ARCH     := $(shell uname -m)
@@ -14,6 +17,7 @@ OS       := $(shell uname -s)
 
 comma := ,
 sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+coverage_flags := $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping)
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -Imsl -Imsl/cpu -Imsl/simt -Imsl/strict -MMD -MP
 CFLAGS   ?= -O2 -g
 # What distributions harden programs with; the sanitizers have checks of their own.
@@ -22,7 +26,7 @@ ifeq ($(OS),Linux)
   CFLAGS   += $(fortify) -fstack-protector-strong
   LDFLAGS  += -Wl,-z,relro,-z,now
 endif
-CFLAGS   += -std=c11 -Wall -Wextra -Werror -fPIC -pthread $(sanitize_flags)
+CFLAGS   += -std=c11 -Wall -Wextra -Werror -fPIC -pthread $(sanitize_flags) $(coverage_flags)
 LDLIBS   := -lcjson -lpcre2-8 -lutf8proc -lm -pthread -ldl
 ifneq ($(filter Darwin iOS,$(OS)),)
   brew     := $(shell brew --prefix 2>/dev/null)
@@ -77,9 +81,10 @@ ifeq ($(METAL_ONLY),)
   objects += $(BUILD)/cuda_headers.o $(BUILD)/cuda_parts.o \
       $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 endif
+kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test test-long run-tests test-transformers run-transformers build-clang c-objects fuzz sanitize cross-check mutate bench lock examples build-macos build-ios families swift sources install uninstall format clean always
+.PHONY: help setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios families swift sources install uninstall format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -95,7 +100,9 @@ help:
 	@echo 'make sanitize every kernel through metal-check on 100 random shapes (SHAPES=)'
 	@echo 'make cross-check  metal-check and compute-sanitizer on the same kernels (needs an NVIDIA GPU)'
 	@echo 'make mutate   take out every barrier, guard and initialiser of the kernels: metal-check must notice'
-	@echo 'make fuzz     fuzz the parsers (SECONDS_EACH=15)'
+	@echo 'make fuzz     fuzz parsers, conversion and whole runs (SECONDS_EACH=15)'
+	@echo 'make coverage  which lines the tests run'
+	@echo 'make test-threads  pipelines side by side, under the thread sanitizer'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
 	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
 	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
@@ -165,7 +172,7 @@ $(BUILD)/stand_in/src/device/device.o: src/device/device.c
 $(BUILD)/$(STAND_IN)/%.o: $(STAND_IN)/%.m
 	@mkdir -p $(@D)
 	@echo '  OBJC $@'
-	@$(OBJC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	@$(OBJC) $(CPPFLAGS) $(filter-out $(coverage_flags),$(CFLAGS)) -c $< -o $@
 
 $(BUILD)/stand_in/libmetal_llm_internal.so: $(stand_in_objects)
 	@echo '  CC   $@'
@@ -189,6 +196,22 @@ workers := $(if $(filter tests,$(TESTS)),-n 2 --dist loadfile)
 run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(stand_in) $(VENV)/done
 	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(workers) $(TESTS)
 
+# Which lines of the C sources the suite runs; kernels are covered by mutation, not by lines.
+coverage:
+	@./setup.sh coverage
+	@$(MAKE) --no-print-directory COVERAGE=1 CC=$(CLANG) BUILD=build/coverage run-coverage
+
+covered := $(addprefix $(BUILD)/,libmetal_llm_internal.so stand_in/libmetal_llm_internal.so metal-llm metal-check strict_check)
+
+run-coverage: export LLVM_PROFILE_FILE = $(CURDIR)/$(BUILD)/profiles/%m.profraw
+run-coverage:
+	@rm -rf $(BUILD)/profiles
+	@$(MAKE) --no-print-directory run-tests
+	@$(subst clang,llvm-profdata,$(notdir $(CLANG))) merge -sparse $(BUILD)/profiles/*.profraw -o $(BUILD)/profile
+	@$(subst clang,llvm-cov,$(notdir $(CLANG))) export -summary-only -instr-profile=$(BUILD)/profile \
+	    $(covered:%=-object %) $(CURDIR)/src $(CURDIR)/cli $(CURDIR)/msl > $(BUILD)/coverage.json
+	@$(VENV)/bin/python tests/coverage.py $(BUILD)/coverage.json
+
 # The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
 TRANSFORMERS := build/venv-transformers
 
@@ -209,19 +232,42 @@ run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
 build-clang:
 	@$(MAKE) --no-print-directory c-objects CC=$(CLANG) BUILD=build/clang
 
-# --- fuzzing: each parser for SECONDS_EACH, with clang's libFuzzer ---
+# --- fuzzing: each target for SECONDS_EACH, with clang's libFuzzer ---
 
 SECONDS_EACH ?= 15
-CLANG        := $(subst clang++,clang,$(CLANGXX))
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-PARSERS      := $(addprefix src/,error.c output_file.c tokens.c utf8.c) $(addprefix src/model/,architecture.c family.c gemma_table.c gpt2_table.c llama_table.c model_config.c model_file.c rope.c) tests/fuzz/passes.c \
-    $(wildcard src/tokenizer/*.c src/checkpoint/*.c src/chat/*.c) $(BIND)
 
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(PARSERS) Makefile | $(BUILD)/kernel_constants.h
+# The whole library as an archive, of which a target takes what it calls; the kernels are those of SANITIZE=1.
+fuzz_flags   := -std=c11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+fuzz_objects  = $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(filter-out $(BUILD)/kernels/%,$(objects)) $(BUILD)/msl/check/array.o)
+fuzz_kernels  = $(patsubst $(BUILD)/%,build/asan/%,$(kernel_objects))
+
+$(BUILD)/fuzz/%.o: %.c | $(BUILD)/kernel_constants.h
 	@mkdir -p $(@D)
-	@echo '  FUZZ  $@'
-	@$(CLANG) $(CPPFLAGS) -MF $@.d -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined $< $(PARSERS) -lcjson -lpcre2-8 -lutf8proc -lm -o $@
+	@echo '  CC   $@'
+	@$(CLANG) $(CPPFLAGS) $(fuzz_flags) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(BUILD)/fuzz/%.o: $(BUILD)/%.c
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CLANG) $(CPPFLAGS) $(fuzz_flags) -c $< -o $@
+
+kernel-objects: $(kernel_objects)
+ifndef SANITIZE
+sanitized-kernels:
+	@$(MAKE) --no-print-directory SANITIZE=1 BUILD=build/asan kernel-objects
+
+$(fuzz_kernels): sanitized-kernels ;
+endif
+
+$(BUILD)/fuzz/libmetal-llm.a: $(fuzz_objects) $(fuzz_kernels)
+	@echo '  AR   $@'
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libmetal-llm.a
+	@mkdir -p $(@D)
+	@echo '  FUZZ $@'
+	@$(CLANG) $(CPPFLAGS) -MF $@.d $(fuzz_flags) -fsanitize=fuzzer $< $(BUILD)/fuzz/libmetal-llm.a $(LDLIBS) -o $@
 
 $(BUILD)/fuzz/seeds: tests/fuzz/seeds.py tests/support/models.py $(VENV)/done
 	@$(VENV)/bin/python $< $@ && touch $@
@@ -229,12 +275,35 @@ $(BUILD)/fuzz/seeds: tests/fuzz/seeds.py tests/support/models.py $(VENV)/done
 run-fuzz-%: $(BUILD)/fuzz/fuzz_% $(BUILD)/fuzz/seeds
 	@mkdir -p $(BUILD)/fuzz/corpus/$*
 	@echo '  RUN   fuzz_$*, $(SECONDS_EACH) s'
-	@$< -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=4096 -artifact_prefix=$(BUILD)/fuzz/ \
+	@ASAN_OPTIONS=allocator_may_return_null=1 $< -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=4096 -artifact_prefix=$(BUILD)/fuzz/ \
 	    $(addprefix -dict=,$(wildcard tests/fuzz/$*.dict)) $(BUILD)/fuzz/corpus/$* $$(ls -d tests/fuzz/$* $(BUILD)/fuzz/seeds/$* 2>/dev/null) \
 	    2> $(BUILD)/fuzz/$*.log || { cat $(BUILD)/fuzz/$*.log; exit 1; }
 
 fuzz: $(FUZZERS:%=run-fuzz-%)
-	@echo '  $(words $(FUZZERS)) parsers fuzzed, no finding'
+	@echo '  $(words $(FUZZERS)) targets fuzzed, no finding'
+
+# --- threads: the library under the thread sanitizer, several pipelines side by side ---
+
+thread_flags := -std=c11 -O1 -g -fsanitize=thread
+thread_objects = $(patsubst $(BUILD)/%,$(BUILD)/threads/%,$(filter-out $(kernel_objects),$(objects)))
+
+$(BUILD)/threads/%.o: %.c | $(BUILD)/kernel_constants.h
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CLANG) $(CPPFLAGS) $(thread_flags) -c $< -o $@
+
+$(BUILD)/threads/%.o: $(BUILD)/%.c
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@$(CLANG) $(CPPFLAGS) $(thread_flags) -c $< -o $@
+
+$(BUILD)/threads/stress: tests/pipelines_stress.c $(thread_objects) $(kernel_objects)
+	@echo '  CC   $@'
+	@$(CLANG) $(CPPFLAGS) $(thread_flags) $^ $(LDLIBS) -o $@
+
+test-threads: $(BUILD)/threads/stress $(BUILD)/libmetal_llm_internal.so $(VENV)/done
+	@$< models/tales.gguf
+	@BUILD=$(BUILD) CC="$(CLANG)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider tests/test_thread_pool.py
 
 metal_check := $(if $(filter Linux,$(OS)),$(BUILD)/metal-check)
 build: $(metal_check) $(BUILD)/metal-llm $(BUILD)/libmetal-llm.a $(BUILD)/$(SHARED)

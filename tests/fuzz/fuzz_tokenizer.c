@@ -3,11 +3,6 @@
  * The first byte of the input says what the rest is: a text, whose ids must decode to the same
  * bytes, or one of the files, or a part of one spliced into a file that is otherwise whole (else
  * nothing would ever get past "the vocabulary has no token for byte 0x00").
- *
- *     clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Isrc \
- *         tests/fuzz/fuzz_tokenizer.c src/[a-z]*.c -lcjson -lpcre2-8 -lutf8proc -o build/fuzz_tokenizer
- *     build/fuzz_tokenizer -max_total_time=60 -dict=tests/fuzz/tokenizer.dict build/corpus \
- *         tests/fuzz/tokenizer
  */
 #include "tokenizer/from_folder.h"
 

@@ -1,7 +1,8 @@
-"""Write the smallest models of every format as seeds for the fuzzers: seeds.py FOLDER makes
-FOLDER/gguf, FOLDER/safetensors and FOLDER/llmc."""
+"""Write the smallest models of every format as seeds for the fuzzers: seeds.py FOLDER makes a folder of
+them for each of WRITERS."""
 
 import pathlib
+import struct
 import sys
 import tempfile
 
@@ -13,6 +14,7 @@ import models
 SMALL = models.Config(layers=1, heads=1, channels=2, context=2, vocabulary=3)
 QUANTISED = models.Config(layers=1, heads=1, channels=32, context=1, vocabulary=2, inner=32)
 SPEAKING = models.Config(layers=1, heads=1, channels=1, context=1, vocabulary=258)
+RUNNING = models.Config(layers=1, heads=1, channels=32, context=8, vocabulary=260, inner=32)
 
 
 def write_gguf_seeds(folder, random):
@@ -41,17 +43,57 @@ def write_llmc_seeds(folder, random):
     models.write_llmc(folder / "bf16", SMALL, tensors, 5, padding=1)
 
 
+def write_sharded_seeds(folder, random):
+    with tempfile.TemporaryDirectory() as model:
+        model = models.write_huggingface(model, SMALL, models.random_gpt2(SMALL, random), shards=2)
+        index = (model / "model.safetensors.index.json").read_bytes()
+        shards = [path.read_bytes() for path in sorted(model.glob("*.safetensors"))]
+    size = struct.pack("<H", len(shards[0]))
+    (folder / "two").write_bytes(b"\0".join([index, size + b"".join(shards)]))
+
+
+def write_npy_seeds(folder, random):
+    for dtype in ["f4", "f2", "i1", "u8"]:
+        numpy.save(folder / f"{dtype}.npy", random.integers(0, 9, (3, 1, 2)).astype(dtype))
+    with open(folder / "version_2.npy", "wb") as file:
+        numpy.lib.format.write_array(file, numpy.zeros((), numpy.int32), version=(2, 0))
+
+
+def write_run_seeds(folder, random):
+    """Models that speak, behind a byte of options."""
+    tokenizer = models.small_tokenizer(260)
+    for i, type in enumerate(["F32", "F16", "BF16", "Q8_0", "Q4_0"]):
+        tensors = models.random_gpt2(RUNNING, random)
+        models.write_gguf(folder / type, RUNNING, tensors, type, tokenizer=tokenizer)
+        (folder / type).write_bytes(bytes([i]) + (folder / type).read_bytes())
+
+
+def write_convert_seeds(folder, random):
+    """The models of the other formats, behind a byte that says the new type."""
+    for write in (write_gguf_seeds, write_llmc_seeds):
+        with tempfile.TemporaryDirectory() as models_folder:
+            write(pathlib.Path(models_folder), random)
+            for i, path in enumerate(sorted(pathlib.Path(models_folder).iterdir())):
+                seed = folder / f"{write.__name__}_{path.name}"
+                seed.write_bytes(bytes([i]) + path.read_bytes())
+
+
+WRITERS = {
+    "gguf": write_gguf_seeds,
+    "safetensors": write_safetensors_seeds,
+    "sharded": write_sharded_seeds,
+    "llmc": write_llmc_seeds,
+    "npy": write_npy_seeds,
+    "convert": write_convert_seeds,
+    "run": write_run_seeds,
+}
+
+
 def main():
-    writers = {
-        "gguf": write_gguf_seeds,
-        "safetensors": write_safetensors_seeds,
-        "llmc": write_llmc_seeds,
-    }
-    random = numpy.random.default_rng(0)
-    for name, write in writers.items():
+    for name, write in WRITERS.items():
         folder = pathlib.Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)
-        write(folder, random)
+        write(folder, numpy.random.default_rng(0))
 
 
 if __name__ == "__main__":
