@@ -1,7 +1,7 @@
 """Mutation test: every barrier, bounds guard and initialiser of kernels/ is taken out in turn, and
-metal-check must notice.
+metal-check must notice, on the kernels of the file or of those that include it.
 
-    python tests/mutate.py [--shapes 100] [--one-in 1] [--verbose] [file.metal …]
+    python tests/mutate.py [--shapes 100] [--one-in 1] [--verbose] [FILE …]
 
 A mutant counts as equivalent only if the compiler makes the same object code of it, or if
 tests/mutants.txt proves it. Of the others 95% must be caught; those that are not are printed. The seed
@@ -15,6 +15,7 @@ import dataclasses
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 import checker
 import launches
 from library import BUILD, ROOT
-from toolchain import bind, clangxx, kernel_files, kernels_of
+from toolchain import KERNELS, bind, clangxx, kernel_files, kernels_of
 
 PASS = 0.95
 PROOFS = ROOT / "tests/mutants.txt"
@@ -133,7 +134,7 @@ def without_comments(text):
 
 def make_mutants(text):
     code = without_comments(text)
-    start = code.index("using namespace metal;")
+    start = max(0, code.find("using namespace metal;"))  # which a header has not
     body = " " * start + code[start:]
     for kind, find in [
         ("barrier", barriers),
@@ -152,11 +153,31 @@ def make_mutants(text):
 # --- judging them ---
 
 
-def object_code(path):
-    """Assembler of the optimised kernel, without debug information or its folder's name; None if it does
+def users(path):
+    """The .metal files that a mutant of this file changes: itself, or those that include the header."""
+    if path.suffix == ".metal":
+        return [path]
+    name = f'#include "{path.relative_to(KERNELS)}"'
+    including = [file for file in source_files() if name in file.read_text()]
+    return sorted({user for file in including for user in users(file)})
+
+
+def source_files():
+    return kernel_files() + sorted(KERNELS.glob("*/*.h"))
+
+
+def copy_kernels(folder, path=None, text=None):
+    """kernels/ in a folder of its own, one file of it replaced."""
+    shutil.copytree(KERNELS, folder)
+    if path:
+        (folder / path.relative_to(KERNELS)).write_text(text)
+
+
+def object_code(folder, path):
+    """Assembler of the optimised kernels, without debug information or the folder's name; None if they do
     not compile."""
-    source = path.parent / "object.cpp"
-    source.write_text(bind("source", path))
+    source = folder / "object.cpp"
+    source.write_text(bind("source", folder / path.relative_to(KERNELS), kernels=folder))
     msl = ROOT / "msl"
     command = [
         clangxx(),
@@ -172,7 +193,7 @@ def object_code(path):
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         return None
-    return re.sub(r"\n\s*\.(file|ident)[^\n]*", "", result.stdout).replace(str(path.parent), "")
+    return re.sub(r"\n\s*\.(file|ident)[^\n]*", "", result.stdout).replace(str(folder), "")
 
 
 def read_proofs():
@@ -187,37 +208,40 @@ def read_proofs():
     return proofs
 
 
-def catch(path, kernels, random, shapes):
-    """The first finding on random launches of the file's kernels; None if there is none."""
+def catch(folder, targets, random, shapes):
+    """The first finding on random launches of the targets, (file, kernel) each; None if there is none."""
     for shape in range(shapes):
-        for kernel in kernels:
-            launch = launches.random_launch(kernel, random, path)
+        for path, kernel in targets:
+            launch = launches.random_launch(kernel, random, folder / path.relative_to(KERNELS))
             found = checker.check(
                 launch, "--seeds", 1 + shape % 2, "--seed", int(random.integers(2**32)),
-                "--cache", path.parent / "cache", "--time-limit", 5,
+                "--cache", folder / "cache", "--time-limit", 5, kernels=folder,
             )  # fmt: skip
             if found:
                 return found[0]
     return None
 
 
-def judge(path, mutant, original, kernels, proofs, random, shapes, folder):
+def judge(path, mutant, originals, proofs, random, shapes, folder):
     """caught, identical, proven or survived, and what tells."""
-    mutated = folder / path.name
-    mutated.write_text(mutant.text)
-    if object_code(mutated) == original:
+    copy_kernels(folder, path, mutant.text)
+    changed = [user for user in users(path) if object_code(folder, user) != originals[user]]
+    if not changed:
         return "identical", ""
-    found = catch(mutated, kernels, random, shapes)
+    targets = [(user, kernel) for user in changed for kernel in affected(user, path, mutant.line)]
+    found = catch(folder, targets, random, shapes)
     if found:
         return "caught", f"{found['kind']} in line {found['at']['line']}"
     proof = proofs.get((path.name, mutant.before, mutant.after))
     return ("proven", proof) if proof else ("survived", "")
 
 
-def affected(path, line):
-    """The kernels that a mutant of this line may change: the one that holds the line, or all behind it
-    when it is in a helper function."""
-    starts = [(i, name) for name, _, i in kernels_of(path)]
+def affected(user, path, line):
+    """The kernels of a file that a mutant of this line of `path` may change: the one that holds the line, or
+    all behind it when it is in a helper function; all when it is in a header."""
+    starts = [(i, name) for name, _, i in kernels_of(user)]
+    if path != user:
+        return [name for _, name in starts]
     text = path.read_text().splitlines()
     head = line
     while head > 1 and not re.match(r"(kernel|static|template)\b", text[head - 1]):
@@ -228,25 +252,21 @@ def affected(path, line):
 
 def mutate(path, proofs, seed, shapes, one_in, pool):
     """The file's mutants with what became of each: (mutant, verdict, why)."""
+    mutants = list(make_mutants(path.read_text()))[seed % one_in :: one_in]
     with tempfile.TemporaryDirectory() as name:
-
-        def own_folder(number):
-            folder = Path(name) / f"{number:06}"  # of one length: messages hold the path
-            folder.mkdir()
-            return folder
-
-        copy = own_folder(0) / path.name
-        copy.write_text(path.read_text())
-        original = object_code(copy)
+        own_folder = lambda number: Path(name) / f"{number:06}"  # of one length: messages hold the path
+        copy_kernels(own_folder(0))
+        originals = {user: object_code(own_folder(0), user) for user in users(path) if mutants}
 
         def judged(numbered):
             number, mutant = numbered
             random = numpy.random.default_rng([seed, *mutant.text[:999].encode(), mutant.line])
-            kernels, folder = affected(path, mutant.line), own_folder(number)
-            return mutant, *judge(path, mutant, original, kernels, proofs, random, shapes, folder)
+            folder = own_folder(number)
+            verdict = judge(path, mutant, originals, proofs, random, shapes, folder)
+            shutil.rmtree(folder)
+            return mutant, *verdict
 
-        mutants = list(make_mutants(path.read_text()))
-        yield from pool.map(judged, enumerate(mutants[seed % one_in :: one_in], 1))
+        yield from pool.map(judged, enumerate(mutants, 1))
 
 
 def main():
@@ -260,7 +280,7 @@ def main():
     options = parser.parse_args()
     seed = int(os.environ.get("SEED", secrets.randbits(32)))
     print(f"SEED={seed}")
-    paths = [Path(file) for file in options.files] or kernel_files()
+    paths = [Path(file).resolve() for file in options.files] or source_files()
     proofs, total = read_proofs(), collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for path in paths:

@@ -3,16 +3,22 @@
 import mutate
 import pytest
 
-from toolchain import kernel_files
+from toolchain import KERNELS
 
 
 def test_every_proof_has_its_mutant():
     mutants = {
         (path.name, mutant.before, mutant.after)
-        for path in kernel_files()
+        for path in mutate.source_files()
         for mutant in mutate.make_mutants(path.read_text())
     }
     assert [key for key in mutate.read_proofs() if key not in mutants] == []
+
+
+def test_a_header_is_tried_by_those_that_include_it():
+    assert mutate.users(KERNELS / "layernorm.metal") == [KERNELS / "layernorm.metal"]
+    through = mutate.users(KERNELS / "formats/blocks.h")  # which the formats' headers include
+    assert {"dequantise.metal", "linear_blocks.metal"} <= {path.name for path in through}
 
 
 KERNEL = """using namespace metal;

@@ -54,15 +54,15 @@ def _argument(index, argument, folder):
     return ["--bytes", f"{index}={_value(argument)}"]
 
 
-def check(launch, *options):
-    """The findings of a launches.Launch."""
+def check(launch, *options, kernels=KERNELS):
+    """The findings of a launches.Launch; headers are those of the folder `kernels`."""
     with tempfile.TemporaryDirectory() as folder:
         bound = []
         for index, argument in enumerate(launch.arguments):
             bound += _argument(index, argument, pathlib.Path(folder))
         sizes = [",".join(map(str, size)) for size in (launch.grid, launch.threads)]
         report = run(
-            launch.path, "-I", KERNELS, "--kernel", launch.kernel, "--grid", sizes[0], "--threads", sizes[1],
+            launch.path, "-I", kernels, "--kernel", launch.kernel, "--grid", sizes[0], "--threads", sizes[1],
             *bound, *launch.options, "--suppress", "never-written", *options,
         )  # fmt: skip
     return report["findings"]

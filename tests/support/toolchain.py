@@ -22,9 +22,9 @@ def clangxx():
     return found
 
 
-def bind(*arguments):
+def bind(*arguments, kernels=KERNELS):
     """The binder's output; raises CalledProcessError with its message in stderr."""
-    command = [BIND, "-I", KERNELS, *arguments]
+    command = [BIND, "-I", kernels, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
