@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import struct
 import subprocess
 import time
 
@@ -320,7 +321,7 @@ kernel void spins(device int *out [[buffer(0)]]) { for (;;) out[0] += 1; }
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(number)
-    assert process.wait(20) == -number
+    assert process.wait(60) == -number
     assert list(folder.iterdir()) == []
 
 
@@ -494,6 +495,25 @@ def test_a_file_that_is_cut_off(cut, tmp_path):
         checker.run(
             tmp_path / "tiny.metal", *without("--buffer"), "--buffer", f"0={tmp_path}/x.npy"
         )
+
+
+NPY = "{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}"
+
+
+@pytest.mark.parametrize("type, shape, message", [
+    ("<f8", "3,", "elements of type '<f8'"),
+    ("\n\x1b[", "3,", "elements of type ''; convert"),
+    ("<f4", "1000000, 1000000", "ends before its 4000000000000 bytes"),
+    ("<f4", "-1,", "its shape cannot be read"),
+])  # fmt: skip
+def test_a_header_that_is_wrong(type, shape, message, tmp_path):
+    """Named in one line, and no memory is taken for what is not there."""
+    header = NPY.format(type, shape).encode()
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header)
+    (tmp_path / "tiny.metal").write_text(TINY)
+    command = [METAL_CHECK, tmp_path / "tiny.metal", *without("--buffer"), "--buffer", f"0={tmp_path}/x.npy"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 2 and message in result.stderr and result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("line, message", [

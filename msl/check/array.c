@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct TypeName {
     const char *name, *npy;
@@ -231,6 +232,15 @@ static const char *find_key(const char *header, const char *key) {
     return at ? at + strlen(key) + strspn(at + strlen(key), "': ") : NULL;
 }
 
+/* As much of a text as a type has letters, fit for a terminal. */
+static void copy_type(char name[4], const char *text) {
+    size_t length = 0;
+    while (length < 3 && text[length] > ' ' && text[length] < 0x7F)
+        length++;
+    memcpy(name, text, length);
+    name[length] = 0;
+}
+
 static bool parse_header(Array *array, char *header, const char *path, char error[256]) {
     const char *descr = find_key(header, "'descr'"), *order = find_key(header, "'fortran_order'");
     const char *shape = find_key(header, "'shape'");
@@ -241,9 +251,12 @@ static bool parse_header(Array *array, char *header, const char *path, char erro
     int type = 0;
     while (type < TYPES && strncmp(types[type].npy, descr, 3))
         type++;
-    if (type == TYPES)
-        return fail(error, "%s: elements of type %.3s; convert to one of f32 f16 i8 … u64", path,
-                    descr);
+    if (type == TYPES) {
+        char name[4];
+        copy_type(name, descr);
+        return fail(error, "%s: elements of type '%s'; convert to one of f32 f16 i8 … u64", path,
+                    name);
+    }
     array->type = (ElementType)type;
     array->count = 1;
     for (const char *at = shape + 1; *at && *at != ')';) {
@@ -259,6 +272,14 @@ static bool parse_header(Array *array, char *header, const char *path, char erro
     return true;
 }
 
+/* Whether as much follows; asked before memory is. What is no regular file may have it. */
+static bool has_bytes(FILE *file, size_t size) {
+    struct stat status;
+    long at = ftell(file);
+    if (at < 0 || fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode)) return true;
+    return at <= status.st_size && size <= (size_t)(status.st_size - at);
+}
+
 static bool load_npy(Array *array, FILE *file, const char *path, char error[256]) {
     unsigned char start[12];
     if (fread(start, 1, 10, file) != 10 || memcmp(start, "\x93NUMPY", 6) || start[6] < 1 ||
@@ -270,7 +291,11 @@ static bool load_npy(Array *array, FILE *file, const char *path, char error[256]
     if (length >= sizeof header || fread(header, 1, length, file) != length)
         return fail(error, "%s: its header is cut off, or too long", path);
     header[length] = 0;
-    if (!parse_header(array, header, path, error) || !allocate(array, error)) return false;
+    if (!parse_header(array, header, path, error)) return false;
+    size_t size = array->count * types[array->type].size;
+    if (!has_bytes(file, size))
+        return fail(error, "%s: ends before its %zu bytes of data do", path, size);
+    if (!allocate(array, error)) return false;
     if (fread(array->data, 1, array->size, file) != array->size)
         return fail(error, "%s: ends before its %zu bytes of data do", path, array->size);
     return true;
