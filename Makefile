@@ -299,7 +299,7 @@ $(BUILD)/threads/%.o: $(BUILD)/%.c
 
 $(BUILD)/threads/stress: tests/pipelines_stress.c $(thread_objects) $(kernel_objects)
 	@echo '  CC   $@'
-	@$(CLANG) $(CPPFLAGS) $(thread_flags) $^ $(LDLIBS) -o $@
+	@$(CLANG) $(CPPFLAGS) $(thread_flags) $(filter-out %.h,$^) $(LDLIBS) -o $@
 
 test-threads: $(BUILD)/threads/stress $(BUILD)/libmetal_llm_internal.so $(VENV)/done
 	@$< models/tales.gguf

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PIPELINES = 3, COUNT = 24, CALLS = 20 };
+enum { PIPELINES = 4, COUNT = 60, CALLS = 100 };
 
 static LLMPipeline *open_on_two_threads(const char *path, LLMError *error) {
     LLMOptions options = LLM_OPTIONS;
