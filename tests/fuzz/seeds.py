@@ -1,6 +1,7 @@
 """Write the smallest models of every format as seeds for the fuzzers: seeds.py FOLDER makes a folder of
 them for each of WRITERS."""
 
+import dataclasses
 import pathlib
 import struct
 import sys
@@ -62,10 +63,14 @@ def write_npy_seeds(folder, random):
 def write_run_seeds(folder, random):
     """Models that speak, behind a byte of options."""
     tokenizer = models.small_tokenizer(260)
-    for i, type in enumerate(["F32", "F16", "BF16", "Q8_0", "Q4_0"]):
+    for type in ["F32", "F16", "BF16", "Q8_0", "Q4_0"]:
         tensors = models.random_gpt2(RUNNING, random)
         models.write_gguf(folder / type, RUNNING, tensors, type, tokenizer=tokenizer)
-        (folder / type).write_bytes(bytes([i]) + (folder / type).read_bytes())
+    for name, config in FAMILIES.items():
+        config = dataclasses.replace(config, vocabulary=260)
+        families.write_gguf(folder / name, config, families.random_model(config, random), tokenizer=tokenizer)
+    for options, path in enumerate(sorted(folder.iterdir())):
+        path.write_bytes(bytes([options]) + path.read_bytes())
 
 
 def write_convert_seeds(folder, random):
