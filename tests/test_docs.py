@@ -195,3 +195,17 @@ def test_how_long_kernels_are():
     long = {path.name for path in (ROOT / "kernels").glob("*.metal") if len(path.read_text().splitlines()) > 100}
     assert long <= {"sampling.metal"}
     assert not {p.name for p in (ROOT / "kernels/fast").glob("*") if len(p.read_text().splitlines()) > 200}
+
+
+def test_every_file_of_tests_is_on_the_page():
+    page = (ROOT / "docs/testing.md").read_text()
+    assert re.findall(r"\[(test_\w+\.py)\]", page) == sorted(path.name for path in (ROOT / "tests").glob("test_*.py"))
+
+
+def test_every_command_of_the_page_is_there():
+    page = (ROOT / "docs/testing.md").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"`make ([\w-]+)", page))
+    assert targets and {target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
+    steps = re.findall(r"^step make (.*)", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    assert {step.split()[0] for step in steps} <= targets
