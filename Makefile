@@ -174,6 +174,11 @@ $(BUILD)/$(STAND_IN)/%.o: $(STAND_IN)/%.m
 	@echo '  OBJC $@'
 	@$(OBJC) $(CPPFLAGS) $(filter-out $(coverage_flags),$(CFLAGS)) -c $< -o $@
 
+$(BUILD)/$(STAND_IN)/%.o: $(STAND_IN)/%.c
+	@mkdir -p $(@D)
+	@echo '  OBJC $@'
+	@$(OBJC) $(CPPFLAGS) $(filter-out $(coverage_flags),$(CFLAGS)) -c $< -o $@
+
 $(BUILD)/stand_in/libmetal_llm_internal.so: $(stand_in_objects)
 	@echo '  CC   $@'
 	@$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ $(LDLIBS) $(stand_in_libs) -o $@
