@@ -1,7 +1,6 @@
 """Write the smallest models of every format as seeds for the fuzzers: seeds.py FOLDER makes a folder of
 them for each of WRITERS."""
 
-import dataclasses
 import pathlib
 import struct
 import sys
@@ -66,9 +65,6 @@ def write_run_seeds(folder, random):
     for type in ["F32", "F16", "BF16", "Q8_0", "Q4_0"]:
         tensors = models.random_gpt2(RUNNING, random)
         models.write_gguf(folder / type, RUNNING, tensors, type, tokenizer=tokenizer)
-    for name, config in FAMILIES.items():
-        config = dataclasses.replace(config, vocabulary=260)
-        families.write_gguf(folder / name, config, families.random_model(config, random), tokenizer=tokenizer)
     for options, path in enumerate(sorted(folder.iterdir())):
         path.write_bytes(bytes([options]) + path.read_bytes())
 
