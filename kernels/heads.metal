@@ -11,42 +11,45 @@ constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : GPU_SHARE;
 
 // Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:
 //
-//   Q[b,h,t,d]                   = (qkv + bias)[b,t, h·hs + d]
-//   keys[b,h,lengths[b]+t,d]     = (qkv + bias)[b,t, C + h·hs + d]      for t < counts[b]
-//   values[b,h,lengths[b]+t,d]   = (qkv + bias)[b,t, 2C + h·hs + d]     for t < counts[b]
+//   Q[b,h,t,d]                   = qkv[b,t, h·hs + d] + q_bias[h·hs + d]
+//   keys[b,h,lengths[b]+t,d]     = qkv[b,t, (nh + h)·hs + d] + k_bias[h·hs + d]          for t < counts[b]
+//   values[b,h,lengths[b]+t,d]   = qkv[b,t, (nh + nkv + h)·hs + d] + v_bias[h·hs + d]    for t < counts[b]
 //
-// A thread takes a channel of a head, a GPU's of up to SHARE tokens: their reads are on their way at once. Grid
-// (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new tokens; what is behind them is padding and stays out of
-// the cache. The bias is that of the matrix product which made qkv, added here to save a pass over memory. The
-// cache is of type KV, float or half.
+// with nh heads of Q and nkv of K and V, as many or a divisor. A thread takes a channel of a head, a GPU's of up to
+// SHARE tokens: their reads are on their way at once. Grid (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new
+// tokens; what is behind them is padding and stays out of the cache. The biases are those of the matrix products
+// which made qkv, added here to save a pass over memory. The cache is of type KV, float or half.
 template <typename KV>
 kernel void split_heads(
-    device const float *qkv [[buffer(0)]],    // [B,T,3C]
-    device const float *bias [[buffer(1)]],   // [3C]
-    device const uint *lengths [[buffer(2)]], // [B]
-    device const uint *counts [[buffer(3)]],  // [B]
-    device float *q [[buffer(4)]],            // [B,nh,T,hs]
-    device KV *keys [[buffer(5)]],            // [B,nh,capacity,hs]
-    device KV *values [[buffer(6)]],          // [B,nh,capacity,hs]
-    constant uint &T [[buffer(7)]],
-    constant uint &nh [[buffer(8)]],
-    constant uint &hs [[buffer(9)]],
-    constant uint &capacity [[buffer(10)]],
+    device const float *qkv [[buffer(0)]],    // [B,T,(nh + 2 nkv)·hs]
+    device const float *q_bias [[buffer(1)]], // [nh·hs]
+    device const float *k_bias [[buffer(2)]], // [nkv·hs]
+    device const float *v_bias [[buffer(3)]], // [nkv·hs]
+    device const uint *lengths [[buffer(4)]], // [B]
+    device const uint *counts [[buffer(5)]],  // [B]
+    device float *q [[buffer(6)]],            // [B,nh,T,hs]
+    device KV *keys [[buffer(7)]],            // [B,nkv,capacity,hs]
+    device KV *values [[buffer(8)]],          // [B,nkv,capacity,hs]
+    constant uint &T [[buffer(9)]],
+    constant uint &nh [[buffer(10)]],
+    constant uint &nkv [[buffer(11)]],
+    constant uint &hs [[buffer(12)]],
+    constant uint &capacity [[buffer(13)]],
     uint3 id [[thread_position_in_grid]])
 {
-    uint d = id.x, head = id.z, b = head / nh, C = nh * hs, channel = head % nh * hs;
+    uint d = id.x, b = id.z / nh, head = id.z % nh, channel = head * hs, N = (nh + 2 * nkv) * hs;
     uint distance = (T + SHARE - 1) / SHARE, length = lengths[b];
-    uint count = min(counts[b], capacity - min(length, capacity));
+    uint count = head < nkv ? min(counts[b], capacity - min(length, capacity)) : 0;
     if (d >= hs || id.y >= distance) return;
     for (uint i = 0; i < SHARE; i++) {
         uint t = id.y + i * distance;
         if (t >= T) break;
-        ulong from = (ulong(b) * T + t) * (3 * C) + channel;
-        ulong to_q = (ulong(head) * T + t) * hs, to = (ulong(head) * capacity + length + t) * hs;
-        q[to_q + d] = qkv[from + d] + bias[channel + d];
+        device const float *from = qkv + (ulong(b) * T + t) * N + channel;
+        ulong to_q = (ulong(id.z) * T + t) * hs, to = ((ulong(b) * nkv + head) * capacity + length + t) * hs;
+        q[to_q + d] = from[d] + q_bias[channel + d];
         if (t >= count) continue;
-        keys[to + d] = KV(qkv[from + C + d] + bias[C + channel + d]);
-        values[to + d] = KV(qkv[from + 2 * C + d] + bias[2 * C + channel + d]);
+        keys[to + d] = KV(from[nh * hs + d] + k_bias[channel + d]);
+        values[to + d] = KV(from[(nh + nkv) * hs + d] + v_bias[channel + d]);
     }
 }
 

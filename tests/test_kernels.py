@@ -786,26 +786,106 @@ def test_gates_at_the_edges(kernel, device):
 @each_thread_count
 def test_split_heads(thread_count, type, device, random):
     """What is behind a row's new tokens, and what does not fit, stays out of the cache."""
-    for B, T, nh, hs in [(1, 1, 1, 1), (2, 1, 3, 5), (3, 4, 2, 64), (1, 7, 5, 33)]:
+    for B, T, nh, nkv, hs in [(1, 1, 1, 1, 1), (2, 1, 3, 1, 5), (3, 4, 2, 2, 64), (1, 7, 6, 2, 33)]:
         capacity = 9
-        qkv, bias = normal(random, B, T, 3, nh, hs), normal(random, 3, nh, hs)
+        qkv, biases = normal(random, B, T, nh + 2 * nkv, hs), normal(random, nh + 2 * nkv, hs)
+        parts = numpy.split(biases, [nh, nh + nkv])
         lengths = random.integers(0, capacity + 1, B).astype(numpy.uint32)
         counts = random.integers(0, T + 1, B).astype(numpy.uint32)
-        keys, values = normal(random, 2, B, nh, capacity, hs).astype(CACHE_TYPES[type])
+        keys, values = normal(random, 2, B, nkv, capacity, hs).astype(CACHE_TYPES[type])
         q, new_keys, new_values = device.run(
-            f"split_heads_{type}", threads(hs + 3, T + 1, B * nh), qkv, bias, lengths, counts,
-            Out((B, nh, T, hs)), InOut(keys), InOut(values), T, nh, hs, capacity,
+            f"split_heads_{type}", threads(hs + 3, T + 1, B * nh), qkv, *parts, lengths, counts,
+            Out((B, nh, T, hs)), InOut(keys), InOut(values), T, nh, nkv, hs, capacity,
             threads=thread_count,
         )  # fmt: skip
-        qkv += bias
-        assert numpy.array_equal(q, qkv[:, :, 0].transpose(0, 2, 1, 3))
+        qkv += biases
+        assert numpy.array_equal(q, qkv[:, :, :nh].transpose(0, 2, 1, 3))
         for b in range(B):
             for t in range(counts[b]):
                 if lengths[b] + t < capacity:
-                    keys[b, :, lengths[b] + t] = qkv[b, t, 1]
-                    values[b, :, lengths[b] + t] = qkv[b, t, 2]
+                    keys[b, :, lengths[b] + t] = qkv[b, t, nh : nh + nkv]
+                    values[b, :, lengths[b] + t] = qkv[b, t, nh + nkv :]
         assert numpy.array_equal(new_keys, keys)
         assert numpy.array_equal(new_values, values)
+
+
+def turned(heads, positions, frequencies, magnitude, halves):
+    """[T,heads,hs] in float64, by the float32 angles that the kernel has."""
+    pairs, x = len(frequencies), heads.astype(numpy.float64)
+    angles = positions.astype(numpy.float32)[:, None] * frequencies
+    turn = magnitude * numpy.exp(1j * angles.astype(numpy.float64))[:, None]
+    first = slice(0, pairs) if halves else slice(0, 2 * pairs, 2)
+    second = slice(pairs, 2 * pairs) if halves else slice(1, 2 * pairs, 2)
+    result = (x[..., first] + 1j * x[..., second]) * turn
+    x[..., first], x[..., second] = result.real, result.imag
+    return x
+
+
+@covers("rope_adjacent", "rope_halves")
+@pytest.mark.parametrize("order", ["adjacent", "halves"])
+@each_thread_count
+def test_rope(thread_count, order, device, random):
+    """Whole heads and parts of one are turned, Q and K with their biases; V stays as it is."""
+    shapes = [(1, 1, 1, 1, 2, 2), (2, 5, 4, 2, 64, 64), (3, 2, 3, 1, 33, 6), (1, 9, 2, 2, 128, 32)]
+    for B, T, nh, nkv, hs, rotary in shapes:
+        qkv = normal(random, B, T, nh + 2 * nkv, hs)
+        q_bias, k_bias = normal(random, nh, hs), normal(random, nkv, hs)
+        lengths = random.integers(0, 131072 - T, B).astype(numpy.uint32)
+        lengths[0] = 131072 - T
+        frequencies = (10000.0 ** -(numpy.arange(0, rotary, 2) / rotary)).astype(numpy.float32)
+        magnitude = float(numpy.float32(random.choice([1.0, 1.2772])))
+        out = device.run(
+            f"rope_{order}", threads((hs + 1) // 2 + 3, nh + nkv, B * T), InOut(qkv), q_bias, k_bias, lengths,
+            frequencies, T, nh, nkv, hs, rotary, magnitude, threads=thread_count,
+        )  # fmt: skip
+        qkv[:, :, :nh] += q_bias
+        qkv[:, :, nh : nh + nkv] += k_bias
+        for b in range(B):
+            positions = lengths[b] + numpy.arange(T)
+            expected = turned(qkv[b, :, : nh + nkv], positions, frequencies, magnitude, order == "halves")
+            error = numpy.abs(out[b, :, : nh + nkv] - expected)
+            assert numpy.all(error <= 2e-6 * numpy.abs(qkv[b]).max())
+            assert numpy.array_equal(out[b, :, nh + nkv :], qkv[b, :, nh + nkv :])
+
+
+@pytest.mark.parametrize("base", [10000.0, 500000.0, 1e6])
+def test_rope_at_every_position(base, device, random):
+    """cos and sin, of all positions to 131,071, within 1e-6 of those of the same float32 angle; the angle itself
+    is the exact one, but for two roundings."""
+    hs, T = 64, 4096
+    exact = base ** -(numpy.arange(0, hs, 2) / hs)
+    frequencies = exact.astype(numpy.float32)
+    x, zeros = numpy.zeros((T, 3, hs), numpy.float32), numpy.zeros(hs, numpy.float32)
+    x[:, :, : hs // 2] = 1
+    for first in range(0, 131072, T):
+        out = device.run(
+            "rope_halves", threads(hs // 2, 2, T), InOut(x), zeros, zeros, uints(first), frequencies, T, 1, 1, hs,
+            hs, 1.0,
+        )  # fmt: skip
+        positions = numpy.arange(first, first + T)[:, None]
+        angles = (positions.astype(numpy.float32) * frequencies).astype(numpy.float64)
+        allowed = 1e-4 if first < 1024 else 1.5e-2
+        for turn, function in [(out[:, 0, : hs // 2], numpy.cos), (out[:, 0, hs // 2 :], numpy.sin)]:
+            assert numpy.abs(turn - function(angles)).max() <= 1e-6
+            near = slice(0, 1025) if first < 1024 else slice(0, T)
+            assert numpy.abs(turn - function(positions * exact))[near].max() <= allowed
+
+
+@covers("head_norm")
+@each_thread_count
+def test_head_norm(thread_count, device, random):
+    for rows, nh, nkv, hs in [(1, 1, 1, 1), (3, 4, 2, 33), (5, 3, 1, 64), (2, 2, 2, 256)]:
+        qkv = normal(random, rows, nh + 2 * nkv, hs, mean=1)
+        qkv[0, 0] *= 1e-3  # so that epsilon counts
+        q_weight, k_weight = normal(random, 2, hs)
+        out = device.run(
+            "head_norm", simdgroups(rows * (nh + nkv)), InOut(qkv), q_weight, k_weight, rows, nh, nkv, hs, 1e-5,
+            threads=thread_count,
+        )  # fmt: skip
+        weight = numpy.repeat([q_weight, k_weight], [nh, nkv], axis=0).astype(numpy.float64)
+        x = qkv[:, : nh + nkv].astype(numpy.float64)
+        check_rows(out[:, : nh + nkv], x / numpy.sqrt((x**2).mean(-1, keepdims=True) + 1e-5) * weight)
+        assert numpy.array_equal(out[:, nh + nkv :], qkv[:, nh + nkv :])
 
 
 @covers("merge_heads")
@@ -823,18 +903,22 @@ def test_merge_heads(thread_count, device, random):
 # --- attention ---
 
 
+ALL = 2**32 - 1  # a window without an end
+
+
 class Cache:
     """Queries against a KV cache: rows of different lengths, everything that must not be seen is
     NaN or huge."""
 
     def __init__(
-        self, random, B, T, nh, hs, capacity, type="f32", lengths=None, counts=None, poison=numpy.nan
-    ):
-        self.type = type
+        self, random, B, T, nh, hs, capacity, type="f32", lengths=None, counts=None, poison=numpy.nan, nkv=None,
+        window=None,
+    ):  # fmt: skip
+        self.type, self.nkv, self.window = type, nkv or nh, window or ALL
         self.B, self.T, self.nh, self.hs, self.capacity = B, T, nh, hs, capacity
         self.q = normal(random, B, nh, T, hs)
-        self.keys = normal(random, B, nh, capacity, hs).astype(CACHE_TYPES[type])
-        self.values = normal(random, B, nh, capacity, hs, mean=2).astype(CACHE_TYPES[type])
+        self.keys = normal(random, B, self.nkv, capacity, hs).astype(CACHE_TYPES[type])
+        self.values = normal(random, B, self.nkv, capacity, hs, mean=2).astype(CACHE_TYPES[type])
         random_counts = numpy.append(random.integers(1, T + 1, B - 1), T)
         self.counts = uints(*(random_counts if counts is None else counts))
         room = capacity - self.counts
@@ -843,21 +927,24 @@ class Cache:
         self.scale = float(hs**-0.5)
         for b in range(B):
             end = self.lengths[b] + self.counts[b]
+            behind = self.visible(b, 0).start  # the window of all queries
             with numpy.errstate(over="ignore"):
-                self.keys[b, :, end:] = poison
-                self.values[b, :, end:] = poison
+                for hidden in (slice(end, None), slice(0, behind)):
+                    self.keys[b, :, hidden] = poison
+                    self.values[b, :, hidden] = poison
 
     def visible(self, b, t):
-        """How many keys query t of row b sees; padding sees what the last real query sees."""
-        return int(self.lengths[b] + min(t + 1, self.counts[b]))
+        """The keys that query t of row b sees; padding sees what the last real query sees."""
+        end = int(self.lengths[b] + min(t + 1, self.counts[b]))
+        return slice(max(0, end - self.window), end)
 
     def expected(self):
         out = numpy.empty((self.B, self.nh, self.T, self.hs))
         for b in range(self.B):
             for t in range(self.T):
-                end = self.visible(b, t)
-                seen = self.q[b, :, t : t + 1], self.keys[b, :, :end], self.values[b, :, :end]
-                q, k, v = (x.astype(numpy.float64) for x in seen)
+                seen, group = self.visible(b, t), self.nh // self.nkv
+                q = self.q[b, :, t : t + 1].astype(numpy.float64)
+                k, v = (x[b, :, seen].astype(numpy.float64).repeat(group, 0) for x in (self.keys, self.values))
                 out[b, :, t] = reference.attention(q, k, v, self.scale)[:, 0]
         return out
 
@@ -866,21 +953,21 @@ class Cache:
         B, T, nh, hs, S = self.B, self.T, self.nh, self.hs, self.capacity
         att = device.run(
             f"attention_scores_{self.type}", threads(S, T, B * nh), self.q, self.keys, self.lengths,
-            self.counts, Out((B, nh, T, S)), T, S, nh, hs, S, self.scale, threads=thread_count,
+            self.counts, Out((B, nh, T, S)), T, S, nh, self.nkv, hs, S, self.window, self.scale, threads=thread_count,
         )  # fmt: skip
         rows = threadgroups(B * nh * T)
         att = device.run("softmax_inplace", rows, InOut(att), S, threads=thread_count)
         return device.run(
             f"attention_mix_{self.type}", threads(hs, T, B * nh), att, self.values, self.lengths, self.counts,
-            Out((B, nh, T, hs)), T, S, nh, hs, S, threads=thread_count,
+            Out((B, nh, T, hs)), T, S, nh, self.nkv, hs, S, self.window, threads=thread_count,
         )  # fmt: skip
 
     def flash(self, device, thread_count=0):
         B, T, nh, hs = self.B, self.T, self.nh, self.hs
         return device.run(
             f"flash_attention_{self.type}", threadgroups(T, nh, B), self.q, self.keys, self.values,
-            self.lengths, self.counts, Out((B, T, nh, hs)), hs, self.capacity, self.scale,
-            threads=thread_count,
+            self.lengths, self.counts, Out((B, T, nh, hs)), self.nkv, hs, self.capacity, self.window,
+            self.scale, threads=thread_count,
         ).transpose(0, 2, 1, 3)  # fmt: skip
 
     def flash_hs64(self, device, thread_count=0, kernel="hs64", queries=FLASH_QUERIES):
@@ -908,9 +995,12 @@ class Cache:
 
 
 CACHES = [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]
+GROUPS = [(1, 1), (2, 1), (6, 2), (3, 3)]  # heads of Q to heads of K and V
+WINDOWS = [1, 3, 31, 33, 64, 1000, ALL]
 
 # Each computes attention of a cache; hs64 and prompt only for their head size.
 ANY_HEAD_SIZE = [Cache.naive, Cache.flash]
+each_grouped = pytest.mark.parametrize("attention", ANY_HEAD_SIZE)
 each_attention = pytest.mark.parametrize("attention", [*ANY_HEAD_SIZE, Cache.flash_hs64, Cache.flash_prompt])
 
 
@@ -918,21 +1008,22 @@ each_attention = pytest.mark.parametrize("attention", [*ANY_HEAD_SIZE, Cache.fla
 @each_cache_type
 @each_thread_count
 def test_attention_scores(thread_count, type, device, random):
-    for B, T, nh, hs, capacity in CACHES:
-        cache = Cache(random, B, T, nh, hs, capacity, type)
+    for B, T, nkv, hs, capacity in CACHES:
+        nh, window = 2 * nkv, int(random.choice(WINDOWS))
+        cache = Cache(random, B, T, nh, hs, capacity, type, nkv=nkv, window=window)
         q, keys = numpy.abs(cache.q), numpy.abs(cache.keys)
         S = int(max(cache.lengths + cache.counts))
         att = device.run(
             f"attention_scores_{type}", threads(S + 3, T + 1, B * nh), q, keys, cache.lengths,
-            cache.counts, Out((B, nh, T, S)), T, S, nh, hs, capacity, cache.scale,
+            cache.counts, Out((B, nh, T, S)), T, S, nh, nkv, hs, capacity, window, cache.scale,
             threads=thread_count,
         )  # fmt: skip
         for b in range(B):
             for t in range(T):
-                end = cache.visible(b, t)
-                wide = keys[b, :, :end].astype(numpy.float64) @ q[b, :, t, :, None].astype(float)
-                check_rows(att[b, :, t, :end], wide[..., 0] * cache.scale)
-                assert numpy.all(att[b, :, t, end:] == -numpy.inf)
+                seen = cache.visible(b, t)
+                wide = keys[b, :, seen].astype(numpy.float64).repeat(2, 0) @ q[b, :, t, :, None].astype(float)
+                check_rows(att[b, :, t, seen], wide[..., 0] * cache.scale)
+                assert numpy.all(numpy.delete(att[b, :, t], seen, -1) == -numpy.inf)
 
 
 @covers("softmax_inplace")
@@ -963,20 +1054,21 @@ def test_softmax_keeps_nan_to_its_row(device, random):
 @each_thread_count
 def test_attention_mix(thread_count, type, device, random):
     """Neither weights nor values of keys that a query may not see are touched."""
-    for B, T, nh, hs, capacity in CACHES:
-        cache = Cache(random, B, T, nh, hs, capacity, type)
+    for B, T, nkv, hs, capacity in CACHES:
+        nh, window = 3 * nkv, int(random.choice(WINDOWS))
+        cache = Cache(random, B, T, nh, hs, capacity, type, nkv=nkv, window=window)
         S = int(max(cache.lengths + cache.counts))
         att = random.uniform(0, 1, (B, nh, T, S)).astype(numpy.float32)
         expected = numpy.empty((B, nh, T, hs))
         for b in range(B):
             for t in range(T):
-                end = cache.visible(b, t)
-                weights = att[b, :, t, None, :end].astype(numpy.float64)
-                expected[b, :, t] = (weights @ cache.values[b, :, :end].astype(float))[:, 0]
-                att[b, :, t, end:] = numpy.nan
+                seen = cache.visible(b, t)
+                weights = att[b, :, t, None, seen].astype(numpy.float64)
+                expected[b, :, t] = (weights @ cache.values[b, :, seen].astype(float).repeat(3, 0))[:, 0]
+                att[b, :, t, : seen.start] = att[b, :, t, seen.stop :] = numpy.nan
         out = device.run(
             f"attention_mix_{type}", threads(hs + 3, T + 1, B * nh), att, cache.values, cache.lengths,
-            cache.counts, Out((B, nh, T, hs)), T, S, nh, hs, capacity, threads=thread_count,
+            cache.counts, Out((B, nh, T, hs)), T, S, nh, nkv, hs, capacity, window, threads=thread_count,
         )  # fmt: skip
         check_rows(out, expected)
 
@@ -1015,7 +1107,7 @@ def test_flash_attention_tiles(thread_count, to, type, device, random):
 
 
 @pytest.mark.parametrize("attention", ANY_HEAD_SIZE)
-@pytest.mark.parametrize("hs", [1, 2, 16, 31, 32, 33, 40, 63, 64, 65, 80, 96, 127, 128])
+@pytest.mark.parametrize("hs", [1, 2, 16, 31, 32, 33, 40, 63, 64, 65, 80, 96, 127, 128, 160, 255, 256])
 def test_head_sizes(hs, attention, device, random):
     for T in (1, 5, 8):
         cache = Cache(random, 2, T, 2, hs, 45, random.choice(list(CACHE_TYPES)))
@@ -1042,6 +1134,19 @@ def test_a_poisoned_tail_is_not_seen(poison, type, attention, device, random):
     """Rows that bring no, some and T new tokens; padding behind a row's tokens is defined, too."""
     lengths, counts = [0, 40, 17, 4], [1, 3, 5, 0]
     cache = Cache(random, 4, 5, 2, 64, 50, type, lengths, counts, poison)
+    check_rows(attention(cache, device), cache.expected())
+
+
+@each_grouped
+@each_cache_type
+@pytest.mark.parametrize("nh, nkv", GROUPS)
+@pytest.mark.parametrize("window", WINDOWS)
+def test_groups_and_windows(window, nh, nkv, type, attention, device, random):
+    """Windows shorter and longer than the prompt and what is before it, which is poisoned where nobody looks."""
+    for B, T, capacity in [(1, 1, 90), (2, 5, 70), (1, 70, 140)]:
+        cache = Cache(random, B, T, nh, 64, capacity, type, nkv=nkv, window=window)
+        check_rows(attention(cache, device), cache.expected())
+    cache = Cache(random, 1, 40, nh, 64, 75, type, [35], [40], nkv=nkv, window=window)
     check_rows(attention(cache, device), cache.expected())
 
 

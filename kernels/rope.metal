@@ -1,0 +1,62 @@
+// rope.metal — positions as angles: pairs of channels of Q and K are turned (Su et al. 2021)
+//
+//   (a, b) → magnitude · (a cos φ − b sin φ, a sin φ + b cos φ)        φ = (lengths[b] + t) · frequencies[p]
+//
+// Two turned vectors have the dot product that the distance of their positions gives them. Pair p of a head is
+// channels (2p, 2p + 1), `rope_adjacent`, or (p, p + rotary / 2), `rope_halves`; channels from `rotary` on are not
+// turned. The frequencies, and what scaling does to them, come from the host; the magnitude is YaRN's, else 1.
+#include <metal_stdlib>
+using namespace metal;
+
+constant constexpr ulong TURNS = 2935890503282001226ul; // 2⁶⁴ / 2π
+
+// (cos, sin) of an angle from 0 to 2¹⁸, within 10⁻⁷: what libraries have that is fast is not made for large angles.
+// An angle is m · 2⁻ˢ, and m · 2⁻ˢ / 2π are turns; in 64 bits behind the point whole turns overflow, which is what they
+// are to do. Then two series, for at most an eighth of a turn from where the quarter begins.
+static float2 cos_sin(float angle)
+{
+    uint bits = as_type<uint>(angle), m = (bits & 0x7fffff) | 0x800000, shift = 150 - (bits >> 23);
+    uint turn = uint((m * (TURNS >> min(shift, 63u))) >> 32); // 2³² are a turn
+    uint quarter = (turn + (1u << 29)) >> 30;
+    float x = float(int(turn - (quarter << 30))) * 1.46291808e-9f, xx = x * x; // 2π / 2³²
+    float c = 1 - xx * (1.0f / 2) * (1 - xx * (1.0f / 12) * (1 - xx * (1.0f / 30) * (1 - xx * (1.0f / 56))));
+    float s = x * (1 - xx * (1.0f / 6) * (1 - xx * (1.0f / 20) * (1 - xx * (1.0f / 42) * (1 - xx * (1.0f / 72)))));
+    float cosine = quarter & 1 ? s : c, sine = quarter & 1 ? c : s;
+    return float2((quarter + 1) & 2 ? -cosine : cosine, quarter & 2 ? -sine : sine);
+}
+
+// A thread takes a pair, in place; grid (⌈hs / 2⌉, nh + nkv, B·T): the heads of Q, then those of K. The biases are
+// those of the matrix products which made qkv, added here to save a pass over memory; that of V is still owed.
+template <bool HALVES>
+kernel void rope(
+    device float *qkv [[buffer(0)]],               // [B,T,(nh + 2 nkv)·hs]
+    device const float *q_bias [[buffer(1)]],      // [nh·hs]
+    device const float *k_bias [[buffer(2)]],      // [nkv·hs]
+    device const uint *lengths [[buffer(3)]],      // [B] tokens before these
+    device const float *frequencies [[buffer(4)]], // [rotary / 2]
+    constant uint &T [[buffer(5)]],
+    constant uint &nh [[buffer(6)]],
+    constant uint &nkv [[buffer(7)]],
+    constant uint &hs [[buffer(8)]],
+    constant uint &rotary [[buffer(9)]], // ≤ hs, even
+    constant float &magnitude [[buffer(10)]],
+    uint3 id [[thread_position_in_grid]])
+{
+    uint p = id.x, head = id.y, row = id.z, pairs = rotary / 2;
+    if (p >= (hs + 1) / 2 || head >= nh + nkv) return;
+    device float *x = qkv + ulong(row) * (nh + 2 * nkv) * hs + head * hs;
+    device const float *bias = head < nh ? q_bias + head * hs : k_bias + (head - nh) * hs;
+    if (p < pairs) {
+        uint first = HALVES ? p : 2 * p, second = HALVES ? p + pairs : 2 * p + 1;
+        float position = float(lengths[row / T] + row % T);
+        float2 turn = cos_sin(position * frequencies[p]) * magnitude;
+        float a = x[first] + bias[first], b = x[second] + bias[second];
+        x[first] = a * turn.x - b * turn.y;
+        x[second] = a * turn.y + b * turn.x;
+    } else {
+        for (uint d = 2 * p; d < min(2 * p + 2, hs); d++) x[d] += bias[d];
+    }
+}
+
+template [[host_name("rope_adjacent")]] kernel decltype(rope<false>) rope<false>;
+template [[host_name("rope_halves")]] kernel decltype(rope<true>) rope<true>;
