@@ -6,12 +6,12 @@ typedef struct Attending {
     const Attention *attention;
     AttentionChoice choice;
     DeviceBuffer *keys, *values; /* of the layer */
-    uint32_t B, T, rows, C;
+    uint32_t B, T, rows, nh, nkv, hs;
 } Attending;
 
 /* Keys or values of a layer: `tokens` of each row. */
 static DeviceArgument cached(const Attending *a, DeviceBuffer *cache, uint32_t tokens) {
-    size_t numbers = (size_t)a->B * tokens * a->C;
+    size_t numbers = (size_t)a->B * a->nkv * tokens * a->hs;
     return arg_part(cache, 0, numbers * element_size(a->run->setup.cache));
 }
 
@@ -20,44 +20,88 @@ static DeviceArgument visible(const Attending *a, DeviceBuffer *cache) {
     return cached(a, cache, a->run->visible);
 }
 
-/* qkv → q, and the cache. */
-static void split_heads(const Attending *a, Value qkv) {
-    const Buffers *buffers = &a->run->buffers;
-    DeviceBuffer *bias = qkv.bias[0] ? qkv.bias[0] : buffers->zeros;
-    run_choice(a->run, "split heads", a->choice.split, value_argument(qkv), FLOATS(bias, 3 * a->C),
-               FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B),
-               FLOATS(buffers->q, a->rows * a->C), cached(a, a->keys, a->T),
-               cached(a, a->values, a->T), arg_u32(a->T), arg_u32(a->attention->heads),
-               arg_u32(a->attention->head_size), arg_u32(a->run->sizes.capacity));
+static DeviceArgument queries(const Attending *a) {
+    return FLOATS(a->run->buffers.q, (size_t)a->rows * a->nh * a->hs);
 }
+
+static DeviceArgument window(const Attending *a) {
+    return arg_u32(a->attention->window ? a->attention->window : UINT32_MAX);
+}
+
+/* --- before: norms, turns, biases --- */
+
+/* What is owed to q, k or v. A product in one part owes all of it in one buffer. */
+static DeviceArgument owed(const Attending *a, Value qkv, uint32_t part) {
+    size_t q = (size_t)a->nh * a->hs, kv = (size_t)a->nkv * a->hs, size = part == 0 ? q : kv;
+    size_t before = part == 0 ? 0 : q + (part - 1) * kv;
+    bool whole = qkv.bias[0] && device_buffer_size(qkv.bias[0]) >= (q + 2 * kv) * sizeof(float);
+    if (whole) return arg_part(qkv.bias[0], before * sizeof(float), size * sizeof(float));
+    return FLOATS(qkv.bias[part] ? qkv.bias[part] : a->run->buffers.zeros, size);
+}
+
+static void norm_heads(const Attending *a, Value qkv) {
+    const Norm *q_norm = a->attention->q_norm, *k_norm = a->attention->k_norm;
+    run_choice(a->run, "head norms", choose_head_norm(&a->run->pass, a->attention),
+               value_argument(qkv), BUFFER(q_norm->weight), BUFFER(k_norm->weight),
+               arg_u32(a->rows), arg_u32(a->nh), arg_u32(a->nkv), arg_u32(a->hs),
+               arg_f32(q_norm->epsilon));
+}
+
+/* q and k get their biases; what is left is owed to v alone. */
+static void turn_heads(const Attending *a, Value qkv) {
+    const Rope *rope = a->attention->rope;
+    run_choice(a->run, "rope", choose_rope(&a->run->pass, a->attention), value_argument(qkv),
+               owed(a, qkv, 0), owed(a, qkv, 1), FLOATS(a->run->buffers.lengths, a->B),
+               FLOATS(rope->frequencies, rope->dims / 2), arg_u32(a->T), arg_u32(a->nh),
+               arg_u32(a->nkv), arg_u32(a->hs), arg_u32(rope->dims), arg_f32(rope->magnitude));
+}
+
+/* qkv → q, and the cache. Where heads were turned q and k have got their biases. */
+static void split_heads(const Attending *a, Value qkv, bool turned) {
+    const Buffers *buffers = &a->run->buffers;
+    DeviceArgument none = FLOATS(buffers->zeros, a->nh * a->hs);
+    run_choice(a->run, "split heads", a->choice.split, value_argument(qkv),
+               turned ? none : owed(a, qkv, 0), turned ? none : owed(a, qkv, 1), owed(a, qkv, 2),
+               FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B), queries(a),
+               cached(a, a->keys, a->T), cached(a, a->values, a->T), arg_u32(a->T), arg_u32(a->nh),
+               arg_u32(a->nkv), arg_u32(a->hs), arg_u32(a->run->sizes.capacity));
+}
+
+/* --- attention --- */
 
 /* scores → softmax → mix, with the whole T×S matrix in memory, and the heads side by side. */
 static void naive_attention(const Attending *a, Value out) {
     Run *run = a->run;
     const Buffers *buffers = &run->buffers;
-    uint32_t nh = a->attention->heads, hs = a->attention->head_size, count = a->rows * a->C;
-    uint32_t S = run->sizes.capacity, rows = nh * a->rows;
+    uint32_t S = run->sizes.capacity, rows = a->nh * a->rows;
     DeviceArgument att = FLOATS(buffers->att, (size_t)rows * S);
+    DeviceArgument mixed = FLOATS(buffers->mixed, (size_t)rows * a->hs);
     DeviceArgument lengths = FLOATS(buffers->lengths, a->B);
     DeviceArgument counts = FLOATS(buffers->counts, a->B);
-    run_choice(run, "scores", a->choice.scores, FLOATS(buffers->q, count), visible(a, a->keys),
-               lengths, counts, att, arg_u32(a->T), arg_u32(S), arg_u32(nh), arg_u32(hs),
-               arg_u32(S), arg_f32(a->attention->scale));
-    run_choice(run, "softmax", a->choice.softmax, att, arg_u32(S));
-    run_choice(run, "mix", a->choice.mix, att, visible(a, a->values), lengths, counts,
-               FLOATS(buffers->mixed, count), arg_u32(a->T), arg_u32(S), arg_u32(nh), arg_u32(hs),
-               arg_u32(S));
-    run_choice(run, "merge heads", a->choice.merge, FLOATS(buffers->mixed, count),
-               value_argument(out), arg_u32(a->T), arg_u32(nh), arg_u32(hs));
+    DeviceArgument T = arg_u32(a->T), nh = arg_u32(a->nh), nkv = arg_u32(a->nkv);
+    DeviceArgument hs = arg_u32(a->hs), capacity = arg_u32(S);
+    run_choice(run, "scores", a->choice.scores, queries(a), visible(a, a->keys), lengths, counts,
+               att, T, capacity, nh, nkv, hs, capacity, window(a), arg_f32(a->attention->scale));
+    run_choice(run, "softmax", a->choice.softmax, att, capacity);
+    run_choice(run, "mix", a->choice.mix, att, visible(a, a->values), lengths, counts, mixed, T,
+               capacity, nh, nkv, hs, capacity, window(a));
+    run_choice(run, "merge heads", a->choice.merge, mixed, value_argument(out), T, nh, hs);
 }
 
 static void flash_attention(const Attending *a, Value out) {
     const Buffers *buffers = &a->run->buffers;
-    uint32_t size = a->choice.takes_head_size ? a->attention->head_size : a->T;
-    run_choice(a->run, "attention", a->choice.flash, FLOATS(buffers->q, a->rows * a->C),
-               visible(a, a->keys), visible(a, a->values), FLOATS(buffers->lengths, a->B),
-               FLOATS(buffers->counts, a->B), value_argument(out), arg_u32(size),
-               arg_u32(a->run->sizes.capacity), arg_f32(a->attention->scale));
+    DeviceArgument lengths = FLOATS(buffers->lengths, a->B);
+    DeviceArgument counts = FLOATS(buffers->counts, a->B);
+    DeviceArgument capacity = arg_u32(a->run->sizes.capacity);
+    DeviceArgument scale = arg_f32(a->attention->scale);
+    if (a->choice.takes_head_size)
+        run_choice(a->run, "attention", a->choice.flash, queries(a), visible(a, a->keys),
+                   visible(a, a->values), lengths, counts, value_argument(out), arg_u32(a->nkv),
+                   arg_u32(a->hs), capacity, window(a), scale);
+    else
+        run_choice(a->run, "attention", a->choice.flash, queries(a), visible(a, a->keys),
+                   visible(a, a->values), lengths, counts, value_argument(out), arg_u32(a->T),
+                   capacity, scale);
 }
 
 /* Of one token to a row, whose keys and values go into the cache here. */
@@ -73,20 +117,25 @@ Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention) {
     const Buffers *buffers = &run->buffers;
     Attending a = {.run = run,
                    .attention = attention,
-                   .choice = choose_attention(&run->setup, &run->pass, attention->heads,
-                                              attention->head_size, run->sizes.capacity),
+                   .choice =
+                       choose_attention(&run->setup, &run->pass, attention, run->sizes.capacity),
                    .keys = buffers->keys[layer],
                    .values = buffers->values[layer],
                    .B = run->pass.B,
                    .T = run->pass.T,
                    .rows = run->pass.B * run->pass.T,
-                   .C = attention->heads * attention->head_size};
-    bool naive = a.choice.method == ATTENTION_NAIVE;
+                   .nh = attention->heads,
+                   .nkv = attention->kv_heads,
+                   .hs = attention->head_size};
+    bool naive = a.choice.method == ATTENTION_NAIVE,
+         turns = attention->rope && attention->rope->dims;
     Value out = {.buffer = naive ? buffers->merged : buffers->mixed,
                  .type = a.choice.out,
                  .rows = a.rows,
-                 .columns = a.C};
-    if (a.choice.method != ATTENTION_DECODE) split_heads(&a, qkv);
+                 .columns = a.nh * a.hs};
+    if (attention->q_norm) norm_heads(&a, qkv);
+    if (turns) turn_heads(&a, qkv);
+    if (a.choice.method != ATTENTION_DECODE) split_heads(&a, qkv, turns);
     if (a.choice.method == ATTENTION_DECODE)
         decode_attention(&a, qkv, out);
     else if (naive)

@@ -24,8 +24,10 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
                          Slot slots[SLOTS_MOST]) {
     size_t B = sizes->batch, BT = B * sizes->tokens, C = sizes->channels, V = sizes->vocabulary;
     size_t capacity = sizes->capacity, inner = sizes->inner;
+    size_t attended = (size_t)sizes->heads * sizes->head_size;
+    size_t qkv = attended + 2 * (size_t)sizes->kv_heads * sizes->head_size;
     size_t tiles = (BT + 7) / 8 * 8; /* the matrix units read tiles of eight rows */
-    size_t inputs = larger(BT, LOGITS_PER_PASS) * larger(inner, C);
+    size_t inputs = larger(BT, LOGITS_PER_PASS) * larger(larger(inner, C), attended);
     bool naive = !setup->flash, integers = setup->integers;
     const Slot all[] = {
         {&buffers->prompt, floats(BT, 1)},
@@ -36,22 +38,22 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
         {&buffers->x[0], floats(BT, C)},
         {&buffers->x[1], floats(BT, C)},
         {&buffers->norm, floats(tiles, C)},
-        {&buffers->qkv, floats(BT, 3 * C)},
-        {&buffers->q, floats(BT, C)},
+        {&buffers->qkv, floats(BT, qkv)},
+        {&buffers->q, floats(BT, attended)},
         {&buffers->att, naive ? floats(BT * sizes->heads, capacity) : 0},
-        {&buffers->mixed, floats(tiles, C)},
-        {&buffers->merged, naive ? floats(BT, C) : 0},
-        {&buffers->halves, setup->half_products ? tiles * C * 2 : 0},
+        {&buffers->mixed, floats(tiles, attended)},
+        {&buffers->merged, naive ? floats(BT, attended) : 0},
+        {&buffers->halves, setup->half_products ? tiles * attended * 2 : 0},
         {&buffers->block_out, floats(BT, C)},
         {&buffers->up, floats(BT, sizes->up)},
         {&buffers->activated, floats(tiles, inner)},
         {&buffers->last_x, floats(B, C)},
-        {&buffers->last_mixed, floats(B, C)},
+        {&buffers->last_mixed, floats(B, attended)},
         {&buffers->logits, floats(larger(B, LOGITS_PER_PASS), V)},
         {&buffers->p, floats(B, V)},
         {&buffers->targets, floats(LOGITS_PER_PASS, 1)},
         {&buffers->nats, floats(LOGITS_PER_PASS, 1)},
-        {&buffers->zeros, floats(larger(larger(inner, 3 * C), V), 1)},
+        {&buffers->zeros, floats(larger(larger(inner, larger(C, qkv)), V), 1)},
         {&buffers->rounded, integers ? inputs : 0},
         {&buffers->rounded_offsets, integers ? inputs / 4 * sizeof(int32_t) : 0},
         {&buffers->rounded_scales, integers ? floats(inputs / QUANTISE_BLOCK + 1, 1) : 0},
@@ -75,7 +77,8 @@ static bool write_zeros(DeviceBuffer *buffer, size_t bytes, LLMError *error) {
 
 /* Of one layer: the keys, or the values. */
 static size_t layer_bytes(const Setup *setup, const Sizes *sizes) {
-    return (size_t)sizes->batch * sizes->capacity * sizes->channels * element_size(setup->cache);
+    size_t heads = (size_t)sizes->batch * sizes->kv_heads;
+    return heads * sizes->capacity * sizes->head_size * element_size(setup->cache);
 }
 
 size_t cache_bytes(const Setup *setup, const Sizes *sizes) {

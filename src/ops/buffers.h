@@ -25,21 +25,21 @@ typedef struct Buffers {
     DeviceBuffer *counts;  /* [B] new tokens of this pass */
     DeviceBuffer *history; /* [B, capacity + 1] every sampled id at its position */
 
-    DeviceBuffer **keys, **values; /* per layer [B,nh,capacity,hs] of the cache's type */
+    DeviceBuffer **keys, **values; /* per layer [B,nkv,capacity,hs] of the cache's type */
 
     /* Activations of one pass: floats, or halves in the same place. */
     DeviceBuffer *x[2];                /* [B,T,C] the residual stream, in turn */
     DeviceBuffer *norm;                /* [B,T,C] */
-    DeviceBuffer *qkv;                 /* [B,T,3C] */
+    DeviceBuffer *qkv;                 /* [B,T,(nh + 2 nkv)·hs] */
     DeviceBuffer *q;                   /* [B,nh,T,hs] */
     DeviceBuffer *att;                 /* [B,nh,T,capacity], naive attention only */
-    DeviceBuffer *mixed;               /* [B,T,C]; of naive attention [B,nh,T,hs] */
-    DeviceBuffer *merged;              /* [B,T,C], naive attention only */
-    DeviceBuffer *halves;              /* [B,T,C] halves of what was made as floats */
+    DeviceBuffer *mixed;               /* [B,T,nh·hs]; of naive attention [B,nh,T,hs] */
+    DeviceBuffer *merged;              /* [B,T,nh·hs], naive attention only */
+    DeviceBuffer *halves;              /* [B,T,nh·hs] halves of what was made as floats */
     DeviceBuffer *block_out;           /* [B,T,C] */
     DeviceBuffer *up;                  /* [B,T,inner] before the activation */
     DeviceBuffer *activated;           /* [B,T,inner] */
-    DeviceBuffer *last_x, *last_mixed; /* [B,C] of each row's last token */
+    DeviceBuffer *last_x, *last_mixed; /* [B,C] and [B,nh·hs] of each row's last token */
     DeviceBuffer *logits;              /* [max(B, LOGITS_PER_PASS), V] */
     DeviceBuffer *p;                   /* [B,V] the sampler's scratch */
     DeviceBuffer *targets, *nats;      /* [LOGITS_PER_PASS] */

@@ -407,12 +407,19 @@ static DeviceGrid query_grid(const Pass *pass, uint32_t heads, uint32_t queries)
     return grid_threadgroups(divide_up(pass->T, queries), heads, pass->B);
 }
 
-static Choice choose_flash(const Setup *setup, const Pass *pass, uint32_t heads,
-                           uint32_t head_size) {
-    if (setup->plain || head_size != FLASH_ATTENTION_HS64_HS)
+/* Heads of 64 channels, each with keys of its own, that see everything. */
+static bool suits_fast(const Attention *attention) {
+    return attention->head_size == FLASH_ATTENTION_HS64_HS &&
+           attention->heads == attention->kv_heads && !attention->window;
+}
+
+static Choice choose_flash(const Setup *setup, const Pass *pass, const Attention *attention) {
+    uint32_t heads = attention->heads;
+    if (setup->plain || !suits_fast(attention))
         return (Choice){cache_kernels[setup->cache].flash, query_grid(pass, heads, 1),
                         setup->plain ? "plain attention was asked for"
-                                     : "heads of any size, a query to a threadgroup"};
+                                     : "heads of any size, in groups or with a window: a query to "
+                                       "a threadgroup"};
     if (pass->type == ELEMENT_F16 && pass->T > FLASH_ATTENTION_HS64_QUERIES)
         return (Choice){cache_kernels[setup->cache].flash_tiles,
                         with_threads(query_grid(pass, heads, FLASH_ATTENTION_TILES_QUERIES),
@@ -428,9 +435,9 @@ static Choice choose_flash(const Setup *setup, const Pass *pass, uint32_t heads,
 }
 
 static void choose_naive(AttentionChoice *choice, const Setup *setup, const Pass *pass,
-                         uint32_t heads, uint32_t head_size, uint32_t capacity) {
+                         const Attention *attention, uint32_t capacity) {
     const char *why = "naive attention was asked for";
-    uint32_t T = pass->T, rows = pass->B * heads;
+    uint32_t T = pass->T, rows = pass->B * attention->heads, head_size = attention->head_size;
     choice->scores =
         (Choice){cache_kernels[setup->cache].scores, grid_threads(capacity, T, rows), why};
     choice->softmax = (Choice){"softmax_inplace", grid_threadgroups(rows * T, 1, 1), why};
@@ -438,26 +445,42 @@ static void choose_naive(AttentionChoice *choice, const Setup *setup, const Pass
     choice->merge = (Choice){"merge_heads", grid_threads(head_size, T, rows), why};
 }
 
-AttentionChoice choose_attention(const Setup *setup, const Pass *pass, uint32_t heads,
-                                 uint32_t head_size, uint32_t capacity) {
-    AttentionChoice choice = {.takes_head_size =
-                                  setup->plain || head_size != FLASH_ATTENTION_HS64_HS};
-    uint32_t share = is_gpu(setup) ? HEADS_GPU_SHARE : 1;
-    choice.split = (Choice){cache_kernels[setup->cache].split_heads,
-                            grid_threads(head_size, divide_up(pass->T, share), pass->B * heads),
-                            "keys and values go into the cache, queries head by head"};
+AttentionChoice choose_attention(const Setup *setup, const Pass *pass, const Attention *attention,
+                                 uint32_t capacity) {
+    AttentionChoice choice = {.takes_head_size = setup->plain || !suits_fast(attention)};
+    uint32_t share = is_gpu(setup) ? HEADS_GPU_SHARE : 1, heads = attention->heads;
+    choice.split =
+        (Choice){cache_kernels[setup->cache].split_heads,
+                 grid_threads(attention->head_size, divide_up(pass->T, share), pass->B * heads),
+                 "keys and values go into the cache, queries head by head"};
     if (pass->style != STYLE_PLAIN) {
         choice.method = ATTENTION_DECODE;
         choice.out = pass->type;
         choice.flash = choose_decode(setup, pass, heads);
     } else if (setup->flash) {
         choice.method = ATTENTION_FLASH;
-        choice.flash = choose_flash(setup, pass, heads, head_size);
+        choice.flash = choose_flash(setup, pass, attention);
         bool tiles = choice.flash.kernel == cache_kernels[setup->cache].flash_tiles;
         choice.out = tiles ? ELEMENT_F16 : ELEMENT_F32;
     } else {
         choice.method = ATTENTION_NAIVE;
-        choose_naive(&choice, setup, pass, heads, head_size, capacity);
+        choose_naive(&choice, setup, pass, attention, capacity);
     }
     return choice;
+}
+
+Choice choose_head_norm(const Pass *pass, const Attention *attention) {
+    uint32_t heads = attention->heads + attention->kv_heads;
+    return (Choice){"head_norm", grid_simdgroups(pass->B * pass->T * heads),
+                    "queries and keys are of one size in this model"};
+}
+
+Choice choose_rope(const Pass *pass, const Attention *attention) {
+    bool halves = attention->rope->order == ROPE_HALVES;
+    uint32_t heads = attention->heads + attention->kv_heads,
+             pairs = divide_up(attention->head_size, 2);
+    return (Choice){halves ? "rope_halves" : "rope_adjacent",
+                    grid_threads(pairs, heads, pass->B * pass->T),
+                    halves ? "this model turns queries and keys, halves of a head"
+                           : "this model turns queries and keys, neighbours"};
 }

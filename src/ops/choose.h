@@ -140,6 +140,15 @@ Choice choose_sampling(uint32_t B, bool random);
 Choice choose_step(uint32_t B);
 Choice choose_losses(uint32_t rows);
 
+/* Of a layer. */
+typedef struct Attention {
+    uint32_t heads, kv_heads, head_size; /* nh, nkv, hs */
+    uint32_t window;                     /* tokens that one sees, itself among them; 0: all */
+    float scale;                         /* of the scores */
+    const Rope *rope;                    /* NULL: none */
+    const Norm *q_norm, *k_norm;         /* of each head, before it is turned; NULL: none */
+} Attention;
+
 typedef enum AttentionMethod {
     ATTENTION_DECODE, /* one kernel from q, k and v to the result, writing the cache */
     ATTENTION_FLASH,  /* split_heads, then one kernel */
@@ -148,12 +157,15 @@ typedef enum AttentionMethod {
 
 typedef struct AttentionChoice {
     AttentionMethod method;
-    bool takes_head_size; /* a kernel for any head size */
+    bool takes_head_size; /* a kernel for any head size, in groups and with a window */
     ElementType out;
     Choice split, flash; /* `flash` also of ATTENTION_DECODE */
     Choice scores, softmax, mix, merge;
 } AttentionChoice;
-AttentionChoice choose_attention(const Setup *setup, const Pass *pass, uint32_t heads,
-                                 uint32_t head_size, uint32_t capacity);
+AttentionChoice choose_attention(const Setup *setup, const Pass *pass, const Attention *attention,
+                                 uint32_t capacity);
+/* What q and k go through before, in place. */
+Choice choose_head_norm(const Pass *pass, const Attention *attention);
+Choice choose_rope(const Pass *pass, const Attention *attention);
 
 #endif

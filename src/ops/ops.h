@@ -41,14 +41,6 @@ typedef struct Run {
     Value normed; /* [rows, C] of all tokens, if they were wanted */
 } Run;
 
-typedef struct Attention {
-    uint32_t heads, kv_heads, head_size; /* nh, nkv, hs */
-    uint32_t window;                     /* tokens that one sees, itself among them; 0: all */
-    float scale;                         /* of the scores */
-    const Rope *rope;                    /* NULL: none */
-    const Norm *q_norm, *k_norm;         /* of each head, before it is turned; NULL: none */
-} Attention;
-
 /* What a pass is run for. */
 typedef enum Wanted {
     WANTED_CACHE, /* only the KV cache: more of the prompt is to come */
@@ -63,7 +55,8 @@ void begin_pass(Run *run, DeviceBuffer *ids, uint32_t B, uint32_t T);
 void embed(Run *run, const Matrix *tokens, float scale, DeviceBuffer *positions, uint32_t context);
 /* The stream, settled → norm → product → activation. */
 Value read_stream(Run *run, const Norm *norm, const Product *product, Activation activation);
-/* q, k and v [B·T, 3C] of a layer → the cache, and attention to all that is in it: [B·T, C]. */
+/* q, k and v [B·T, (nh + 2 nkv)·hs] of a layer, in place normalised and turned → the cache, and
+ * attention to all that is in it: [B·T, nh·hs]. Where heads are normalised no bias is owed. */
 Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention);
 /* Value → product → `after`, if there is one → added to the stream, or owed to it. */
 void write_stream(Run *run, Value value, const Product *product, const Norm *after);
