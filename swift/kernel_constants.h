@@ -1,6 +1,6 @@
 /* What host and kernels share, read from the kernels' sources. */
 #define ARGMAX_NO_TOKEN 4294967295u
-#define FLASH_ATTENTION_MAX_HS 128
+#define FLASH_ATTENTION_MAX_HS 256
 #define HEADS_GPU_SHARE 4
 #define FLASH_ATTENTION_HS64_HS 64
 #define FLASH_ATTENTION_HS64_QUERIES 4

@@ -446,22 +446,56 @@ def cache(draw, hs=None, most_tokens=6):
     return B, T, nh, hs, capacity, lengths, counts
 
 
-def cached(draw, type, B, nh, capacity, hs):
+def cached(draw, type, B, nkv, capacity, hs):
     """Keys or values."""
-    return draw.normal(B, nh, capacity, hs).astype(TYPES[type])
+    return draw.normal(B, nkv, capacity, hs).astype(TYPES[type])
 
 
-def keys_and_values(draw, type, B, nh, capacity, hs):
-    return {name: cached(draw, type, B, nh, capacity, hs) for name in ("keys", "values")}
+def keys_and_values(draw, type, B, nkv, capacity, hs):
+    return {name: cached(draw, type, B, nkv, capacity, hs) for name in ("keys", "values")}
+
+
+def more_heads(draw, nkv):
+    """Of queries: as many as of keys and values, or a multiple."""
+    return nkv * int(draw.random.choice([1, 1, 2, 3]))
+
+
+def window(draw):
+    return int(draw.random.choice([1, draw.size(60), 2**32 - 1]))
 
 
 @kernel
 def split_heads(draw, type):
-    B, T, nh, hs, capacity, *_ = cache(draw)
+    B, T, nkv, hs, capacity, *_ = cache(draw)
+    nh = more_heads(draw, nkv)
     return threads(hs, T, B * nh), {
-        "qkv": draw.normal(B, T, 3 * nh * hs), "bias": draw.normal(3 * nh * hs), "lengths": draw.below(capacity + 1, B),
-        "counts": draw.below(T + 1, B), "q": Empty((B, nh, T, hs)), **keys_and_values(draw, type, B, nh, capacity, hs),
-        "T": T, "nh": nh, "hs": hs, "capacity": capacity,
+        "qkv": draw.normal(B, T, (nh + 2 * nkv) * hs), "q_bias": draw.normal(nh * hs), "k_bias": draw.normal(nkv * hs),
+        "v_bias": draw.normal(nkv * hs), "lengths": draw.below(capacity + 1, B), "counts": draw.below(T + 1, B),
+        "q": Empty((B, nh, T, hs)), **keys_and_values(draw, type, B, nkv, capacity, hs),
+        "T": T, "nh": nh, "nkv": nkv, "hs": hs, "capacity": capacity,
+    }  # fmt: skip
+
+
+@kernel
+def rope(draw, order):
+    """Near the beginning, where float64 has the same angles."""
+    B, T, nkv, hs, *_ = cache(draw)
+    nh, hs = more_heads(draw, nkv), max(2, hs)
+    rotary = 2 * int(draw.random.integers(1, hs // 2 + 1))
+    return threads((hs + 1) // 2, nh + nkv, B * T), {
+        "qkv": draw.normal(B, T, (nh + 2 * nkv) * hs), "q_bias": draw.normal(nh * hs), "k_bias": draw.normal(nkv * hs),
+        "lengths": draw.below(20, B), "frequencies": numpy.abs(draw.normal(rotary // 2)), "T": T, "nh": nh, "nkv": nkv,
+        "hs": hs, "rotary": rotary, "magnitude": float(draw.random.choice([1, 1.25])),
+    }  # fmt: skip
+
+
+@kernel
+def head_norm(draw):
+    rows, nkv, hs = draw.size(5), draw.size(3), int(draw.random.choice([1, 3, 33, 64, 256]))
+    nh = more_heads(draw, nkv)
+    return simdgroups(rows * (nh + nkv)), {
+        "qkv": draw.normal(rows, (nh + 2 * nkv) * hs), "q_weight": draw.normal(hs), "k_weight": draw.normal(hs),
+        "rows": rows, "nh": nh, "nkv": nkv, "hs": hs, "epsilon": 1e-6,
     }  # fmt: skip
 
 
@@ -475,44 +509,48 @@ def merge_heads(draw):
 
 @kernel
 def attention_scores(draw, type):
-    B, T, nh, hs, capacity, lengths, counts = cache(draw)
-    S = int(max(lengths + counts))
+    B, T, nkv, hs, capacity, lengths, counts = cache(draw)
+    nh, S = more_heads(draw, nkv), int(max(lengths + counts))
     return threads(S, T, B * nh), {
-        "q": draw.normal(B, nh, T, hs), "keys": cached(draw, type, B, nh, capacity, hs), "lengths": lengths,
-        "counts": counts, "att": Empty((B, nh, T, S)), "T": T, "S": S, "nh": nh, "hs": hs, "capacity": capacity,
-        "scale": float(hs**-0.5),
+        "q": draw.normal(B, nh, T, hs), "keys": cached(draw, type, B, nkv, capacity, hs), "lengths": lengths,
+        "counts": counts, "att": Empty((B, nh, T, S)), "T": T, "S": S, "nh": nh, "nkv": nkv, "hs": hs,
+        "capacity": capacity, "window": window(draw), "scale": float(hs**-0.5),
     }  # fmt: skip
 
 
 @kernel
 def attention_mix(draw, type):
-    B, T, nh, hs, capacity, lengths, counts = cache(draw)
-    S = int(max(lengths + counts))
+    B, T, nkv, hs, capacity, lengths, counts = cache(draw)
+    nh, S = more_heads(draw, nkv), int(max(lengths + counts))
     return threads(hs, T, B * nh), {
-        "att": draw.normal(B, nh, T, S), "values": cached(draw, type, B, nh, capacity, hs), "lengths": lengths,
-        "counts": counts, "out": Empty((B, nh, T, hs)), "T": T, "S": S, "nh": nh, "hs": hs, "capacity": capacity,
+        "att": draw.normal(B, nh, T, S), "values": cached(draw, type, B, nkv, capacity, hs), "lengths": lengths,
+        "counts": counts, "out": Empty((B, nh, T, hs)), "T": T, "S": S, "nh": nh, "nkv": nkv, "hs": hs,
+        "capacity": capacity, "window": window(draw),
     }  # fmt: skip
 
 
-def attended(draw, type, B, T, nh, hs, capacity, lengths, counts):
+def attended(draw, type, nh, B, T, nkv, hs, capacity, lengths, counts):
     return {
-        "q": draw.normal(B, nh, T, hs), **keys_and_values(draw, type, B, nh, capacity, hs), "lengths": lengths,
+        "q": draw.normal(B, nh, T, hs), **keys_and_values(draw, type, B, nkv, capacity, hs), "lengths": lengths,
         "counts": counts, "out": Empty((B, T, nh, hs)),
     }  # fmt: skip
 
 
 @kernel
 def flash_attention(draw, type):
-    B, T, nh, hs, capacity, *_ = sizes = cache(draw)
-    grid = threadgroups(T, nh, B)
-    return grid, attended(draw, type, *sizes) | {"hs": hs, "capacity": capacity, "scale": float(hs**-0.5)}
+    B, T, nkv, hs, capacity, *_ = sizes = cache(draw)
+    nh = more_heads(draw, nkv)
+    more_than_take_part = 17 * LANES + 5  # of the simdgroups
+    return threadgroups(T, nh, B, counts=[*THREADS, more_than_take_part]), attended(draw, type, nh, *sizes) | {
+        "nkv": nkv, "hs": hs, "capacity": capacity, "window": window(draw), "scale": float(hs**-0.5),
+    }  # fmt: skip
 
 
 def attended_64(draw, type, queries, most_tokens, counts=THREADS):
     """With heads of 64 channels, so many queries to a threadgroup."""
     B, T, nh, _, capacity, *_ = sizes = cache(draw, 64, most_tokens)
     grid = threadgroups(-(-T // queries), nh, B, counts=counts)
-    return grid, attended(draw, type, *sizes) | {"T": T, "capacity": capacity, "scale": 0.125}
+    return grid, attended(draw, type, nh, *sizes) | {"T": T, "capacity": capacity, "scale": 0.125}
 
 
 @kernel
