@@ -6,24 +6,11 @@ import numpy
 import pytest
 
 import families
+from checkpoints import SCALINGS, RopeConfig
 from families import Config
 
-
-class RopeConfig(ctypes.Structure):
-    """RopeConfig of src/model/architecture.h."""
-
-    _fields_ = [("order", ctypes.c_int), ("dims", ctypes.c_uint32), ("base", ctypes.c_float)]
-    _fields_ += [("local_base", ctypes.c_float), ("scaling", ctypes.c_uint32), ("factor", ctypes.c_float)]
-    _fields_ += [("original_context", ctypes.c_uint32)]
-    names = ["low_frequency", "high_frequency", "beta_fast", "beta_slow", "attention_factor", "magnitude"]
-    _fields_ += [(name, ctypes.c_float) for name in [*names, "mscale", "mscale_all"]]
-    _fields_ += [("truncate", ctypes.c_bool)]
-
-
-UNSCALED, LINEAR, LLAMA3, YARN = range(4)
+LINEAR, LLAMA3, YARN = (SCALINGS.index(name) for name in ("linear", "llama3", "yarn"))
 ULPS = 2.4e-7  # two roundings
-
-
 POINTER = ctypes.POINTER(ctypes.c_float)
 
 
