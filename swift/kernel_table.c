@@ -23,11 +23,13 @@ static const KernelParameter attention_scores_f32_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 5, 4},
     {"S", "uint", PARAMETER_CONSTANT, 6, 4},
     {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
 };
-enum { attention_scores_f32_count = 11 };
+enum { attention_scores_f32_count = 13 };
 
 static const KernelParameter attention_scores_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
@@ -38,11 +40,13 @@ static const KernelParameter attention_scores_f16_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 5, 4},
     {"S", "uint", PARAMETER_CONSTANT, 6, 4},
     {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
 };
-enum { attention_scores_f16_count = 11 };
+enum { attention_scores_f16_count = 13 };
 
 static const KernelParameter attention_mix_f32_parameters[] = {
     {"att", "float", PARAMETER_READ, 0, 4},
@@ -53,10 +57,12 @@ static const KernelParameter attention_mix_f32_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 5, 4},
     {"S", "uint", PARAMETER_CONSTANT, 6, 4},
     {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
 };
-enum { attention_mix_f32_count = 10 };
+enum { attention_mix_f32_count = 12 };
 
 static const KernelParameter attention_mix_f16_parameters[] = {
     {"att", "float", PARAMETER_READ, 0, 4},
@@ -67,10 +73,12 @@ static const KernelParameter attention_mix_f16_parameters[] = {
     {"T", "uint", PARAMETER_CONSTANT, 5, 4},
     {"S", "uint", PARAMETER_CONSTANT, 6, 4},
     {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
 };
-enum { attention_mix_f16_count = 10 };
+enum { attention_mix_f16_count = 12 };
 
 static const KernelParameter cross_entropy_forward_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
@@ -255,11 +263,13 @@ static const KernelParameter flash_attention_f32_parameters[] = {
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { flash_attention_f32_count = 9 };
+enum { flash_attention_f32_count = 11 };
 
 static const KernelParameter flash_attention_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
@@ -268,11 +278,13 @@ static const KernelParameter flash_attention_f16_parameters[] = {
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { flash_attention_f16_count = 9 };
+enum { flash_attention_f16_count = 11 };
 
 static const KernelParameter silu_gated_parameters[] = {
     {"in", "float", PARAMETER_READ, 0, 4},
@@ -314,35 +326,53 @@ static const KernelParameter gelu_gated_f16_parameters[] = {
 };
 enum { gelu_gated_f16_count = 6 };
 
+static const KernelParameter head_norm_parameters[] = {
+    {"qkv", "float", PARAMETER_WRITE, 0, 4},
+    {"q_weight", "float", PARAMETER_READ, 1, 4},
+    {"k_weight", "float", PARAMETER_READ, 2, 4},
+    {"rows", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 7, 4},
+};
+enum { head_norm_count = 8 };
+
 static const KernelParameter split_heads_f32_parameters[] = {
     {"qkv", "float", PARAMETER_READ, 0, 4},
-    {"bias", "float", PARAMETER_READ, 1, 4},
-    {"lengths", "uint", PARAMETER_READ, 2, 4},
-    {"counts", "uint", PARAMETER_READ, 3, 4},
-    {"q", "float", PARAMETER_WRITE, 4, 4},
-    {"keys", "KV", PARAMETER_WRITE, 5, 0},
-    {"values", "KV", PARAMETER_WRITE, 6, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"q_bias", "float", PARAMETER_READ, 1, 4},
+    {"k_bias", "float", PARAMETER_READ, 2, 4},
+    {"v_bias", "float", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"q", "float", PARAMETER_WRITE, 6, 4},
+    {"keys", "KV", PARAMETER_WRITE, 7, 0},
+    {"values", "KV", PARAMETER_WRITE, 8, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 13, 4},
 };
-enum { split_heads_f32_count = 11 };
+enum { split_heads_f32_count = 14 };
 
 static const KernelParameter split_heads_f16_parameters[] = {
     {"qkv", "float", PARAMETER_READ, 0, 4},
-    {"bias", "float", PARAMETER_READ, 1, 4},
-    {"lengths", "uint", PARAMETER_READ, 2, 4},
-    {"counts", "uint", PARAMETER_READ, 3, 4},
-    {"q", "float", PARAMETER_WRITE, 4, 4},
-    {"keys", "KV", PARAMETER_WRITE, 5, 0},
-    {"values", "KV", PARAMETER_WRITE, 6, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"q_bias", "float", PARAMETER_READ, 1, 4},
+    {"k_bias", "float", PARAMETER_READ, 2, 4},
+    {"v_bias", "float", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"q", "float", PARAMETER_WRITE, 6, 4},
+    {"keys", "KV", PARAMETER_WRITE, 7, 0},
+    {"values", "KV", PARAMETER_WRITE, 8, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 13, 4},
 };
-enum { split_heads_f16_count = 11 };
+enum { split_heads_f16_count = 14 };
 
 static const KernelParameter merge_heads_parameters[] = {
     {"in", "float", PARAMETER_READ, 0, 4},
@@ -536,6 +566,36 @@ static const KernelParameter residual_rmsnorm_f16_parameters[] = {
     {"epsilon", "float", PARAMETER_CONSTANT, 7, 4},
 };
 enum { residual_rmsnorm_f16_count = 8 };
+
+static const KernelParameter rope_adjacent_parameters[] = {
+    {"qkv", "float", PARAMETER_WRITE, 0, 4},
+    {"q_bias", "float", PARAMETER_READ, 1, 4},
+    {"k_bias", "float", PARAMETER_READ, 2, 4},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"frequencies", "float", PARAMETER_READ, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { rope_adjacent_count = 11 };
+
+static const KernelParameter rope_halves_parameters[] = {
+    {"qkv", "float", PARAMETER_WRITE, 0, 4},
+    {"q_bias", "float", PARAMETER_READ, 1, 4},
+    {"k_bias", "float", PARAMETER_READ, 2, 4},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"frequencies", "float", PARAMETER_READ, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { rope_halves_count = 11 };
 
 static const KernelParameter top_k_top_p_sample_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
@@ -1115,10 +1175,10 @@ enum { quantise_activations_count = 6 };
 const Kernel kernel_table[] = {
     {"gelu_forward", "activation.metal", 10, gelu_forward_count, gelu_forward_parameters},
     {"argmax_sample", "argmax.metal", 16, argmax_sample_count, argmax_sample_parameters},
-    {"attention_scores_f32", "attention.metal", 16, attention_scores_f32_count, attention_scores_f32_parameters},
-    {"attention_scores_f16", "attention.metal", 16, attention_scores_f16_count, attention_scores_f16_parameters},
-    {"attention_mix_f32", "attention.metal", 50, attention_mix_f32_count, attention_mix_f32_parameters},
-    {"attention_mix_f16", "attention.metal", 50, attention_mix_f16_count, attention_mix_f16_parameters},
+    {"attention_scores_f32", "attention.metal", 17, attention_scores_f32_count, attention_scores_f32_parameters},
+    {"attention_scores_f16", "attention.metal", 17, attention_scores_f16_count, attention_scores_f16_parameters},
+    {"attention_mix_f32", "attention.metal", 54, attention_mix_f32_count, attention_mix_f32_parameters},
+    {"attention_mix_f16", "attention.metal", 54, attention_mix_f16_count, attention_mix_f16_parameters},
     {"cross_entropy_forward", "cross_entropy.metal", 10, cross_entropy_forward_count, cross_entropy_forward_parameters},
     {"dequantise_q4_0", "dequantise.metal", 16, dequantise_q4_0_count, dequantise_q4_0_parameters},
     {"dequantise_q4_1", "dequantise.metal", 16, dequantise_q4_1_count, dequantise_q4_1_parameters},
@@ -1136,15 +1196,16 @@ const Kernel kernel_table[] = {
     {"embedding_forward_q5_1", "embedding.metal", 26, embedding_forward_q5_1_count, embedding_forward_q5_1_parameters},
     {"embedding_forward_q6_K", "embedding.metal", 26, embedding_forward_q6_K_count, embedding_forward_q6_K_parameters},
     {"embedding_forward_q8_0", "embedding.metal", 26, embedding_forward_q8_0_count, embedding_forward_q8_0_parameters},
-    {"flash_attention_f32", "flash_attention.metal", 21, flash_attention_f32_count, flash_attention_f32_parameters},
-    {"flash_attention_f16", "flash_attention.metal", 21, flash_attention_f16_count, flash_attention_f16_parameters},
+    {"flash_attention_f32", "flash_attention.metal", 22, flash_attention_f32_count, flash_attention_f32_parameters},
+    {"flash_attention_f16", "flash_attention.metal", 22, flash_attention_f16_count, flash_attention_f16_parameters},
     {"silu_gated", "gated_activation.metal", 21, silu_gated_count, silu_gated_parameters},
     {"silu_gated_f16", "gated_activation.metal", 21, silu_gated_f16_count, silu_gated_f16_parameters},
     {"gelu_gated", "gated_activation.metal", 37, gelu_gated_count, gelu_gated_parameters},
     {"gelu_gated_f16", "gated_activation.metal", 37, gelu_gated_f16_count, gelu_gated_f16_parameters},
+    {"head_norm", "head_norm.metal", 10, head_norm_count, head_norm_parameters},
     {"split_heads_f32", "heads.metal", 23, split_heads_f32_count, split_heads_f32_parameters},
     {"split_heads_f16", "heads.metal", 23, split_heads_f16_count, split_heads_f16_parameters},
-    {"merge_heads", "heads.metal", 57, merge_heads_count, merge_heads_parameters},
+    {"merge_heads", "heads.metal", 60, merge_heads_count, merge_heads_parameters},
     {"layernorm_forward", "layernorm.metal", 27, layernorm_forward_count, layernorm_forward_parameters},
     {"layernorm_forward_f16", "layernorm.metal", 27, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
     {"linear_f32", "linear.metal", 27, linear_f32_count, linear_f32_parameters},
@@ -1161,6 +1222,8 @@ const Kernel kernel_table[] = {
     {"rmsnorm_forward_f16", "rmsnorm.metal", 25, rmsnorm_forward_f16_count, rmsnorm_forward_f16_parameters},
     {"residual_rmsnorm", "rmsnorm.metal", 50, residual_rmsnorm_count, residual_rmsnorm_parameters},
     {"residual_rmsnorm_f16", "rmsnorm.metal", 50, residual_rmsnorm_f16_count, residual_rmsnorm_f16_parameters},
+    {"rope_adjacent", "rope.metal", 31, rope_adjacent_count, rope_adjacent_parameters},
+    {"rope_halves", "rope.metal", 31, rope_halves_count, rope_halves_parameters},
     {"top_k_top_p_sample", "sampling.metal", 66, top_k_top_p_sample_count, top_k_top_p_sample_parameters},
     {"sandwich_rmsnorm", "sandwich_norm.metal", 24, sandwich_rmsnorm_count, sandwich_rmsnorm_parameters},
     {"sandwich_rmsnorm_f16", "sandwich_norm.metal", 24, sandwich_rmsnorm_f16_count, sandwich_rmsnorm_f16_parameters},
@@ -1209,7 +1272,7 @@ const Kernel kernel_table[] = {
     {"linear_tile_f16", "fast/linear_tile.metal", 39, linear_tile_f16_count, linear_tile_f16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
 };
-const size_t kernel_count = 95;
+const size_t kernel_count = 98;
 
 #include "device/kernel.h"
 
@@ -1309,10 +1372,11 @@ const KernelSource kernel_sources[] = {
     "//   att[t,:] = softmax(att[t,:])\n"
     "//   out[t]   = Σ_s att[t,s] · V[s]\n"
     "//\n"
-    "// for every row b of the batch and every head h. Row b holds lengths[b] cached tokens and brings\n"
-    "// counts[b] ≤ T new ones, so query t sees the keys s < lengths[b] + min(t + 1, counts[b]): itself and\n"
-    "// all before it. Queries t ≥ counts[b] are padding; they see what the last real query sees. The KV cache\n"
-    "// is of type KV, float or half.\n"
+    "// for every row b of the batch and every head h. nh / nkv neighbouring heads share keys and values\n"
+    "// (Ainslie et al. 2023). Row b holds lengths[b] cached tokens and brings counts[b] ≤ T new ones, so query t\n"
+    "// sees the last `window` of the keys s < lengths[b] + min(t + 1, counts[b]): itself and those before it.\n"
+    "// Queries t ≥ counts[b] are padding; they see what the last real query sees. The KV cache is of type KV,\n"
+    "// float or half.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -1320,25 +1384,28 @@ const KernelSource kernel_sources[] = {
     "template <typename KV>\n"
     "kernel void attention_scores(\n"
     "    device const float *q [[buffer(0)]],      // [B,nh,T,hs]\n"
-    "    device const KV *keys [[buffer(1)]],      // [B,nh,capacity,hs]\n"
+    "    device const KV *keys [[buffer(1)]],      // [B,nkv,capacity,hs]\n"
     "    device const uint *lengths [[buffer(2)]], // [B]\n"
     "    device const uint *counts [[buffer(3)]],  // [B]\n"
     "    device float *att [[buffer(4)]],          // [B,nh,T,S]\n"
     "    constant uint &T [[buffer(5)]],\n"
     "    constant uint &S [[buffer(6)]],\n"
     "    constant uint &nh [[buffer(7)]],\n"
-    "    constant uint &hs [[buffer(8)]],\n"
-    "    constant uint &capacity [[buffer(9)]],\n"
-    "    constant float &scale [[buffer(10)]],\n"
+    "    constant uint &nkv [[buffer(8)]],\n"
+    "    constant uint &hs [[buffer(9)]],\n"
+    "    constant uint &capacity [[buffer(10)]],\n"
+    "    constant uint &window [[buffer(11)]],\n"
+    "    constant float &scale [[buffer(12)]],\n"
     "    uint3 id [[thread_position_in_grid]])\n"
     "{\n"
     "    uint s = id.x, t = id.y, head = id.z, b = head / nh;\n"
     "    if (s >= S || t >= T) return;\n"
-    "    ulong row = ulong(head) * T + t;\n"
+    "    uint end = lengths[b] + min(t + 1, counts[b]);\n"
+    "    ulong row = ulong(head) * T + t, kv_head = head / (nh / nkv);\n"
     "    float score = -INFINITY;\n"
-    "    if (s < lengths[b] + min(t + 1, counts[b])) {\n"
+    "    if (s < end && end - s <= window) {\n"
     "        device const float *query = q + row * hs;\n"
-    "        device const KV *key = keys + (ulong(head) * capacity + s) * hs;\n"
+    "        device const KV *key = keys + (kv_head * capacity + s) * hs;\n"
     "        score = 0.0f;\n"
     "        for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);\n"
     "        score *= scale;\n"
@@ -1354,24 +1421,26 @@ const KernelSource kernel_sources[] = {
     "template <typename KV>\n"
     "kernel void attention_mix(\n"
     "    device const float *att [[buffer(0)]],    // [B,nh,T,S]\n"
-    "    device const KV *values [[buffer(1)]],    // [B,nh,capacity,hs]\n"
+    "    device const KV *values [[buffer(1)]],    // [B,nkv,capacity,hs]\n"
     "    device const uint *lengths [[buffer(2)]], // [B]\n"
     "    device const uint *counts [[buffer(3)]],  // [B]\n"
     "    device float *out [[buffer(4)]],          // [B,nh,T,hs]\n"
     "    constant uint &T [[buffer(5)]],\n"
     "    constant uint &S [[buffer(6)]],\n"
     "    constant uint &nh [[buffer(7)]],\n"
-    "    constant uint &hs [[buffer(8)]],\n"
-    "    constant uint &capacity [[buffer(9)]],\n"
+    "    constant uint &nkv [[buffer(8)]],\n"
+    "    constant uint &hs [[buffer(9)]],\n"
+    "    constant uint &capacity [[buffer(10)]],\n"
+    "    constant uint &window [[buffer(11)]],\n"
     "    uint3 id [[thread_position_in_grid]])\n"
     "{\n"
     "    uint d = id.x, t = id.y, head = id.z, b = head / nh;\n"
     "    if (d >= hs || t >= T) return;\n"
-    "    ulong row = ulong(head) * T + t;\n"
-    "    uint visible = min(S, lengths[b] + min(t + 1, counts[b]));\n"
+    "    ulong row = ulong(head) * T + t, kv_head = head / (nh / nkv);\n"
+    "    uint end = min(S, lengths[b] + min(t + 1, counts[b]));\n"
     "    float sum = 0.0f;\n"
-    "    for (uint s = 0; s < visible; s++)\n"
-    "        sum += att[row * S + s] * float(values[(ulong(head) * capacity + s) * hs + d]);\n"
+    "    for (uint s = end - min(end, window); s < end; s++)\n"
+    "        sum += att[row * S + s] * float(values[(kv_head * capacity + s) * hs + d]);\n"
     "    out[row * hs + d] = sum;\n"
     "}\n"
     "\n"
@@ -1549,54 +1618,56 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "// One threadgroup per query, grid (T, nh, B). Its simdgroups stride over tiles of keys. Each keeps a running maximum m,\n"
     "// the sum l of exp(score − m), and the weighted sum of V so far; when a tile raises the maximum, what was summed before\n"
-    "// is scaled down by exp(old m − new m). At the end the simdgroups' results are merged the same way. Query t sees the keys\n"
-    "// s < lengths[b] + min(t + 1, counts[b]). The heads' results lie side by side. The KV cache is of type KV, float or half.\n"
+    "// is scaled down by exp(old m − new m). At the end the simdgroups' results are merged the same way. Query t sees the\n"
+    "// last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). nh / nkv neighbouring heads share keys and values.\n"
+    "// The heads' results lie side by side. The KV cache is of type KV, float or half.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
-    "constant constexpr uint TILE = 32;           // keys per tile\n"
-    "constant constexpr uint MAX_HS = 128;        // host: largest head size\n"
-    "constant constexpr uint MAX_SIMDGROUPS = 32; // of a threadgroup\n"
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
+    "constant constexpr uint TILE = 32;                  // keys per tile\n"
+    "constant constexpr uint MAX_HS = 256;               // host: largest head size\n"
+    "constant constexpr uint MAX_SIMDGROUPS = 16;        // that take part; more of them rest\n"
     "constant constexpr uint DIMS = MAX_HS / SIMD_WIDTH; // of the sum, per lane, in registers\n"
     "\n"
     "template <typename KV>\n"
     "kernel void flash_attention(\n"
     "    device const float *q [[buffer(0)]],      // [B,nh,T,hs]\n"
-    "    device const KV *keys [[buffer(1)]],      // [B,nh,capacity,hs]\n"
-    "    device const KV *values [[buffer(2)]],    // [B,nh,capacity,hs]\n"
+    "    device const KV *keys [[buffer(1)]],      // [B,nkv,capacity,hs]\n"
+    "    device const KV *values [[buffer(2)]],    // [B,nkv,capacity,hs]\n"
     "    device const uint *lengths [[buffer(3)]], // [B]\n"
     "    device const uint *counts [[buffer(4)]],  // [B]\n"
     "    device float *out [[buffer(5)]],          // [B,T,nh,hs]\n"
-    "    constant uint &hs [[buffer(6)]],          // ≤ MAX_HS\n"
-    "    constant uint &capacity [[buffer(7)]],\n"
-    "    constant float &scale [[buffer(8)]],\n"
+    "    constant uint &nkv [[buffer(6)]],\n"
+    "    constant uint &hs [[buffer(7)]],          // ≤ MAX_HS\n"
+    "    constant uint &capacity [[buffer(8)]],\n"
+    "    constant uint &window [[buffer(9)]],\n"
+    "    constant float &scale [[buffer(10)]],\n"
     "    uint3 group [[threadgroup_position_in_grid]],\n"
     "    uint3 groups [[threadgroups_per_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint3 group_size [[threads_per_threadgroup]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
-    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
+    "    uint all_simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
-    "    threadgroup float weights[MAX_SIMDGROUPS][TILE];\n"
-    "    threadgroup float sums[MAX_SIMDGROUPS][MAX_HS];\n"
+    "    threadgroup float weights[MAX_SIMDGROUPS][TILE], sums[MAX_SIMDGROUPS][MAX_HS];\n"
     "    threadgroup float maxima[MAX_SIMDGROUPS], totals[MAX_SIMDGROUPS];\n"
-    "    uint threads = group_size.x, t = group.x, b = group.z, visible = lengths[b] + min(t + 1, counts[b]);\n"
-    "    ulong head = ulong(b) * groups.y + group.y;\n"
+    "    uint t = group.x, b = group.z, nh = groups.y, end = lengths[b] + min(t + 1, counts[b]);\n"
+    "    uint threads = group_size.x, simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);\n"
+    "    ulong head = ulong(b) * nh + group.y, start = head / (nh / nkv) * capacity * hs;\n"
     "    device const float *query = q + (head * groups.x + t) * hs;\n"
-    "    device const KV *head_keys = keys + head * capacity * hs, *head_values = values + head * capacity * hs;\n"
     "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
-    "\n"
-    "    for (uint d = lane; d < hs; d += lanes) sums[simdgroup][d] = 0.0f;\n"
+    "    bool rests = simdgroup >= simdgroups;\n"
+    "    for (uint d = lane; d < hs && !rests; d += lanes) sums[simdgroup][d] = 0.0f;\n"
     "    float m = -INFINITY, l = 0.0f;\n"
-    "    for (uint first = simdgroup * TILE; first < visible; first += simdgroups * TILE) {\n"
-    "        uint tile = min(TILE, visible - first);\n"
+    "    for (uint first = end - min(end, window) + simdgroup * TILE; first < end && !rests; first += simdgroups * TILE) {\n"
+    "        uint tile = min(TILE, end - first);\n"
     "        float tile_max = -INFINITY;\n"
     "        for (uint s = lane; s < tile; s += lanes) {\n"
-    "            device const KV *key = head_keys + ulong(first + s) * hs;\n"
+    "            device const KV *key = keys + start + ulong(first + s) * hs;\n"
     "            float score = 0.0f;\n"
     "            for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);\n"
     "            weights[simdgroup][s] = score * scale;\n"
@@ -1612,32 +1683,30 @@ const KernelSource kernel_sources[] = {
     "        l = l * correction + simd_sum(tile_sum);\n"
     "        m = new_m;\n"
     "        simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below\n"
-    "        for (uint begin = lane; begin < hs; begin += DIMS * lanes) {\n"
-    "            uint dims = min(DIMS, (hs - begin + lanes - 1) / lanes);\n"
+    "        for (uint c = lane; c < hs; c += DIMS * lanes) {\n"
+    "            uint dims = min(DIMS, (hs - c + lanes - 1) / lanes);\n"
     "            float sum[DIMS];\n"
-    "            for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][begin + i * lanes] * correction;\n"
+    "            for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][c + i * lanes] * correction;\n"
     "            for (uint s = 0; s < tile; s++) {\n"
-    "                device const KV *value = head_values + ulong(first + s) * hs + begin;\n"
-    "                float weight = weights[simdgroup][s];\n"
-    "                for (uint i = 0; i < dims; i++) sum[i] += weight * float(value[i * lanes]);\n"
+    "                device const KV *value = values + start + ulong(first + s) * hs + c;\n"
+    "                for (uint i = 0; i < dims; i++) sum[i] += weights[simdgroup][s] * float(value[i * lanes]);\n"
     "            }\n"
-    "            for (uint i = 0; i < dims; i++) sums[simdgroup][begin + i * lanes] = sum[i];\n"
+    "            for (uint i = 0; i < dims; i++) sums[simdgroup][c + i * lanes] = sum[i];\n"
     "        }\n"
     "        simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next tile's writes\n"
     "    }\n"
-    "\n"
-    "    if (lane == 0) {\n"
+    "    if (lane == 0 && !rests) {\n"
     "        maxima[simdgroup] = m;\n"
     "        totals[simdgroup] = l;\n"
     "    }\n"
     "    threadgroup_barrier(mem_flags::mem_threadgroup); // maxima, totals, sums: the writes → the reads below\n"
-    "    float largest = -INFINITY, total = 0.0f;\n"
+    "    float largest = -INFINITY;\n"
     "    for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);\n"
-    "    for (uint i = 0; i < simdgroups; i++) total += totals[i] * exp(maxima[i] - largest);\n"
     "    for (uint d = thread_index; d < hs; d += threads) {\n"
-    "        float sum = 0.0f;\n"
+    "        float sum = 0.0f, total = 0.0f;\n"
     "        for (uint i = 0; i < simdgroups; i++) sum += sums[i][d] * exp(maxima[i] - largest);\n"
-    "        out[((ulong(b) * groups.x + t) * groups.y + group.y) * hs + d] = sum / total;\n"
+    "        for (uint i = 0; i < simdgroups; i++) total += totals[i] * exp(maxima[i] - largest);\n"
+    "        out[((ulong(b) * groups.x + t) * nh + group.y) * hs + d] = sum / total;\n"
     "    }\n"
     "}\n"
     "\n"
@@ -1699,6 +1768,42 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"silu_gated_f16\")]] kernel decltype(silu_gated<half>) silu_gated<half>;\n"
     "template [[host_name(\"gelu_gated\")]] kernel decltype(gelu_gated<float>) gelu_gated<float>;\n"
     "template [[host_name(\"gelu_gated_f16\")]] kernel decltype(gelu_gated<half>) gelu_gated<half>;\n"},
+    {"head_norm.metal",
+    "// head_norm.metal — an RMSNorm of each head of Q and K, before rope.metal (Dehghani et al. 2023)\n"
+    "//\n"
+    "//   x[d] ← x[d] / √(mean(x²) + ε) · weight[d]        for the hs channels x of a head\n"
+    "//\n"
+    "// Scores cannot grow without bound then. All heads of Q share a weight, and so do those of K. One simdgroup per\n"
+    "// head, in place, grid rows · (nh + nkv): the heads of Q, then those of K; V stays as it is.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "kernel void head_norm(\n"
+    "    device float *qkv [[buffer(0)]],            // [rows,(nh + 2 nkv)·hs]\n"
+    "    device const float *q_weight [[buffer(1)]], // [hs]\n"
+    "    device const float *k_weight [[buffer(2)]], // [hs]\n"
+    "    constant uint &rows [[buffer(3)]],\n"
+    "    constant uint &nh [[buffer(4)]],\n"
+    "    constant uint &nkv [[buffer(5)]],\n"
+    "    constant uint &hs [[buffer(6)]],\n"
+    "    constant float &epsilon [[buffer(7)]],\n"
+    "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint simd_width [[threads_per_simdgroup]])\n"
+    "{\n"
+    "    uint n = group * simdgroups + simdgroup, row = n / (nh + nkv), head = n % (nh + nkv);\n"
+    "    if (row >= rows) return;\n"
+    "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
+    "    device float *x = qkv + ulong(row) * (nh + 2 * nkv) * hs + head * hs;\n"
+    "    device const float *weight = head < nh ? q_weight : k_weight;\n"
+    "    float squares = 0.0f;\n"
+    "    for (uint d = lane; d < hs; d += lanes) squares += x[d] * x[d];\n"
+    "    float shrink = 1.0f / sqrt(simd_sum(squares) / float(hs) + epsilon);\n"
+    "    for (uint d = lane; d < hs; d += lanes) x[d] = x[d] * shrink * weight[d];\n"
+    "}\n"},
     {"heads.metal",
     "// heads.metal — between the layout of the matrix products, [B,T,C], and that of attention,\n"
     "// [B,nh,T,hs], where C = nh · hs and head h owns the channels h·hs … (h+1)·hs − 1.\n"
@@ -1713,42 +1818,45 @@ const KernelSource kernel_sources[] = {
     "\n"
     "// Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:\n"
     "//\n"
-    "//   Q[b,h,t,d]                   = (qkv + bias)[b,t, h·hs + d]\n"
-    "//   keys[b,h,lengths[b]+t,d]     = (qkv + bias)[b,t, C + h·hs + d]      for t < counts[b]\n"
-    "//   values[b,h,lengths[b]+t,d]   = (qkv + bias)[b,t, 2C + h·hs + d]     for t < counts[b]\n"
+    "//   Q[b,h,t,d]                   = qkv[b,t, h·hs + d] + q_bias[h·hs + d]\n"
+    "//   keys[b,h,lengths[b]+t,d]     = qkv[b,t, (nh + h)·hs + d] + k_bias[h·hs + d]          for t < counts[b]\n"
+    "//   values[b,h,lengths[b]+t,d]   = qkv[b,t, (nh + nkv + h)·hs + d] + v_bias[h·hs + d]    for t < counts[b]\n"
     "//\n"
-    "// A thread takes a channel of a head, a GPU's of up to SHARE tokens: their reads are on their way at once. Grid\n"
-    "// (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new tokens; what is behind them is padding and stays out of\n"
-    "// the cache. The bias is that of the matrix product which made qkv, added here to save a pass over memory. The\n"
-    "// cache is of type KV, float or half.\n"
+    "// with nh heads of Q and nkv of K and V, as many or a divisor. A thread takes a channel of a head, a GPU's of up to\n"
+    "// SHARE tokens: their reads are on their way at once. Grid (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new\n"
+    "// tokens; what is behind them is padding and stays out of the cache. The biases are those of the matrix products\n"
+    "// which made qkv, added here to save a pass over memory. The cache is of type KV, float or half.\n"
     "template <typename KV>\n"
     "kernel void split_heads(\n"
-    "    device const float *qkv [[buffer(0)]],    // [B,T,3C]\n"
-    "    device const float *bias [[buffer(1)]],   // [3C]\n"
-    "    device const uint *lengths [[buffer(2)]], // [B]\n"
-    "    device const uint *counts [[buffer(3)]],  // [B]\n"
-    "    device float *q [[buffer(4)]],            // [B,nh,T,hs]\n"
-    "    device KV *keys [[buffer(5)]],            // [B,nh,capacity,hs]\n"
-    "    device KV *values [[buffer(6)]],          // [B,nh,capacity,hs]\n"
-    "    constant uint &T [[buffer(7)]],\n"
-    "    constant uint &nh [[buffer(8)]],\n"
-    "    constant uint &hs [[buffer(9)]],\n"
-    "    constant uint &capacity [[buffer(10)]],\n"
+    "    device const float *qkv [[buffer(0)]],    // [B,T,(nh + 2 nkv)·hs]\n"
+    "    device const float *q_bias [[buffer(1)]], // [nh·hs]\n"
+    "    device const float *k_bias [[buffer(2)]], // [nkv·hs]\n"
+    "    device const float *v_bias [[buffer(3)]], // [nkv·hs]\n"
+    "    device const uint *lengths [[buffer(4)]], // [B]\n"
+    "    device const uint *counts [[buffer(5)]],  // [B]\n"
+    "    device float *q [[buffer(6)]],            // [B,nh,T,hs]\n"
+    "    device KV *keys [[buffer(7)]],            // [B,nkv,capacity,hs]\n"
+    "    device KV *values [[buffer(8)]],          // [B,nkv,capacity,hs]\n"
+    "    constant uint &T [[buffer(9)]],\n"
+    "    constant uint &nh [[buffer(10)]],\n"
+    "    constant uint &nkv [[buffer(11)]],\n"
+    "    constant uint &hs [[buffer(12)]],\n"
+    "    constant uint &capacity [[buffer(13)]],\n"
     "    uint3 id [[thread_position_in_grid]])\n"
     "{\n"
-    "    uint d = id.x, head = id.z, b = head / nh, C = nh * hs, channel = head % nh * hs;\n"
+    "    uint d = id.x, b = id.z / nh, head = id.z % nh, channel = head * hs, N = (nh + 2 * nkv) * hs;\n"
     "    uint distance = (T + SHARE - 1) / SHARE, length = lengths[b];\n"
-    "    uint count = min(counts[b], capacity - min(length, capacity));\n"
+    "    uint count = head < nkv ? min(counts[b], capacity - min(length, capacity)) : 0;\n"
     "    if (d >= hs || id.y >= distance) return;\n"
     "    for (uint i = 0; i < SHARE; i++) {\n"
     "        uint t = id.y + i * distance;\n"
     "        if (t >= T) break;\n"
-    "        ulong from = (ulong(b) * T + t) * (3 * C) + channel;\n"
-    "        ulong to_q = (ulong(head) * T + t) * hs, to = (ulong(head) * capacity + length + t) * hs;\n"
-    "        q[to_q + d] = qkv[from + d] + bias[channel + d];\n"
+    "        device const float *from = qkv + (ulong(b) * T + t) * N + channel;\n"
+    "        ulong to_q = (ulong(id.z) * T + t) * hs, to = ((ulong(b) * nkv + head) * capacity + length + t) * hs;\n"
+    "        q[to_q + d] = from[d] + q_bias[channel + d];\n"
     "        if (t >= count) continue;\n"
-    "        keys[to + d] = KV(qkv[from + C + d] + bias[C + channel + d]);\n"
-    "        values[to + d] = KV(qkv[from + 2 * C + d] + bias[2 * C + channel + d]);\n"
+    "        keys[to + d] = KV(from[nh * hs + d] + k_bias[channel + d]);\n"
+    "        values[to + d] = KV(from[(nh + nkv) * hs + d] + v_bias[channel + d]);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -2150,6 +2258,69 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"rmsnorm_forward_f16\")]] kernel decltype(rmsnorm_forward<half>) rmsnorm_forward<half>;\n"
     "template [[host_name(\"residual_rmsnorm\")]] kernel decltype(residual_rmsnorm<float>) residual_rmsnorm<float>;\n"
     "template [[host_name(\"residual_rmsnorm_f16\")]] kernel decltype(residual_rmsnorm<half>) residual_rmsnorm<half>;\n"},
+    {"rope.metal",
+    "// rope.metal — positions as angles: pairs of channels of Q and K are turned (Su et al. 2021)\n"
+    "//\n"
+    "//   (a, b) → magnitude · (a cos φ − b sin φ, a sin φ + b cos φ)        φ = (lengths[b] + t) · frequencies[p]\n"
+    "//\n"
+    "// Two turned vectors have the dot product that the distance of their positions gives them. Pair p of a head is\n"
+    "// channels (2p, 2p + 1), `rope_adjacent`, or (p, p + rotary / 2), `rope_halves`; channels from `rotary` on are not\n"
+    "// turned. The frequencies, and what scaling does to them, come from the host; the magnitude is YaRN's, else 1.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "constant constexpr ulong TURNS = 2935890503282001226ul; // 2⁶⁴ / 2π\n"
+    "\n"
+    "// (cos, sin) of an angle from 0 to 2¹⁸, within 10⁻⁷: what libraries have that is fast is not made for large angles.\n"
+    "// An angle is m · 2⁻ˢ, and m · 2⁻ˢ / 2π are turns; in 64 bits behind the point whole turns overflow, which is what they\n"
+    "// are to do. Then two series, for at most an eighth of a turn from where the quarter begins.\n"
+    "static float2 cos_sin(float angle)\n"
+    "{\n"
+    "    uint bits = as_type<uint>(angle), m = (bits & 0x7fffff) | 0x800000, shift = 150 - (bits >> 23);\n"
+    "    uint turn = uint((m * (TURNS >> min(shift, 63u))) >> 32); // 2³² are a turn\n"
+    "    uint quarter = (turn + (1u << 29)) >> 30;\n"
+    "    float x = float(int(turn - (quarter << 30))) * 1.46291808e-9f, xx = x * x; // 2π / 2³²\n"
+    "    float c = 1 - xx * (1.0f / 2) * (1 - xx * (1.0f / 12) * (1 - xx * (1.0f / 30) * (1 - xx * (1.0f / 56))));\n"
+    "    float s = x * (1 - xx * (1.0f / 6) * (1 - xx * (1.0f / 20) * (1 - xx * (1.0f / 42) * (1 - xx * (1.0f / 72)))));\n"
+    "    float cosine = quarter & 1 ? s : c, sine = quarter & 1 ? c : s;\n"
+    "    return float2((quarter + 1) & 2 ? -cosine : cosine, quarter & 2 ? -sine : sine);\n"
+    "}\n"
+    "\n"
+    "// A thread takes a pair, in place; grid (⌈hs / 2⌉, nh + nkv, B·T): the heads of Q, then those of K. The biases are\n"
+    "// those of the matrix products which made qkv, added here to save a pass over memory; that of V is still owed.\n"
+    "template <bool HALVES>\n"
+    "kernel void rope(\n"
+    "    device float *qkv [[buffer(0)]],               // [B,T,(nh + 2 nkv)·hs]\n"
+    "    device const float *q_bias [[buffer(1)]],      // [nh·hs]\n"
+    "    device const float *k_bias [[buffer(2)]],      // [nkv·hs]\n"
+    "    device const uint *lengths [[buffer(3)]],      // [B] tokens before these\n"
+    "    device const float *frequencies [[buffer(4)]], // [rotary / 2]\n"
+    "    constant uint &T [[buffer(5)]],\n"
+    "    constant uint &nh [[buffer(6)]],\n"
+    "    constant uint &nkv [[buffer(7)]],\n"
+    "    constant uint &hs [[buffer(8)]],\n"
+    "    constant uint &rotary [[buffer(9)]], // ≤ hs, even\n"
+    "    constant float &magnitude [[buffer(10)]],\n"
+    "    uint3 id [[thread_position_in_grid]])\n"
+    "{\n"
+    "    uint p = id.x, head = id.y, row = id.z, pairs = rotary / 2;\n"
+    "    if (p >= (hs + 1) / 2 || head >= nh + nkv) return;\n"
+    "    device float *x = qkv + ulong(row) * (nh + 2 * nkv) * hs + head * hs;\n"
+    "    device const float *bias = head < nh ? q_bias + head * hs : k_bias + (head - nh) * hs;\n"
+    "    if (p < pairs) {\n"
+    "        uint first = HALVES ? p : 2 * p, second = HALVES ? p + pairs : 2 * p + 1;\n"
+    "        float position = float(lengths[row / T] + row % T);\n"
+    "        float2 turn = cos_sin(position * frequencies[p]) * magnitude;\n"
+    "        float a = x[first] + bias[first], b = x[second] + bias[second];\n"
+    "        x[first] = a * turn.x - b * turn.y;\n"
+    "        x[second] = a * turn.y + b * turn.x;\n"
+    "    } else {\n"
+    "        for (uint d = 2 * p; d < min(2 * p + 2, hs); d++) x[d] += bias[d];\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"rope_adjacent\")]] kernel decltype(rope<false>) rope<false>;\n"
+    "template [[host_name(\"rope_halves\")]] kernel decltype(rope<true>) rope<true>;\n"},
     {"sampling.metal",
     "// sampling.metal — draw a token: temperature, top-k, top-p, then one random number per row\n"
     "//\n"
@@ -4443,4 +4614,4 @@ const KernelSource kernel_sources[] = {
     "#pragma once\n"
     "static void wait_for_previous_kernel() {}\n"},
 };
-const size_t kernel_source_count = 47;
+const size_t kernel_source_count = 49;
