@@ -132,7 +132,9 @@ static void measure(Bench *bench, uint32_t repetitions, LLMError *error) {
 /* Weights that each decoding step reads: all but the tables from which it takes a single row. */
 static double weight_bytes(const LLMPipeline *llm) {
     const Weights *weights = &llm->weights;
-    double bytes = (double)weights->bytes - (double)device_buffer_size(weights->position_embedding);
+    double bytes = (double)weights->bytes;
+    if (weights->position_embedding)
+        bytes -= (double)device_buffer_size(weights->position_embedding);
     if (weights->token_embedding.buffer != weights->output.part[0].buffer)
         bytes -= (double)device_buffer_size(weights->token_embedding.buffer);
     return bytes;
@@ -147,14 +149,25 @@ static double decode_bytes(const Bench *bench) {
     return weight_bytes(bench->llm) / bench->rows + per_position * positions;
 }
 
+/* Weights of a layer's matrices. */
+static double matrix_weights(const LayerWeights *layer) {
+    const Product *products[] = {&layer->qkv, &layer->projection, &layer->up, &layer->down};
+    double count = 0;
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+        count += (double)product_columns(products[i]) * products[i]->part[0].columns;
+    return count;
+}
+
 /* FLOP per token of the prefill, counted as if every layer computed every token: the layers'
  * matrices, causal attention, and one row of logits. */
 static double prefill_flop(const Bench *bench) {
-    const LLMInfo *info = llm_info(bench->llm);
-    double C = info->channels, T = bench->prefill.tokens;
-    double matrices = 2 * (4 * C * C + 2 * C * info->inner);
-    double attention = 4 * C * (T + 1) / 2;
-    return info->layers * (matrices + attention) + 2 * C * info->vocabulary / T;
+    const LLMPipeline *llm = bench->llm;
+    const ModelConfig *config = &llm->checkpoint->config;
+    double T = bench->prefill.tokens, attended = (double)config->heads * config->head_size;
+    double matrices = 2 * matrix_weights(&llm->weights.layer[0]);
+    double attention = 4 * attended * (T + 1) / 2;
+    double output = 2.0 * config->channels * config->vocabulary;
+    return config->layers * (matrices + attention) + output / T;
 }
 
 /* --- results --- */

@@ -62,11 +62,12 @@ Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMEr
 
 static ModelFacts model_facts(const LLMPipeline *llm) {
     const ModelConfig *config = &llm->checkpoint->config;
+    bool in_parts = llm->checkpoint->architecture->gated; /* which no fused kernel multiplies */
     return (ModelFacts){.channels = config->channels,
                         .head_size = config->head_size,
                         .halves = weights_all(&llm->weights, matrix_is_half),
-                        .fuses = weights_all(&llm->weights, matrix_fuses),
-                        .batches = weights_all(&llm->weights, matrix_batches)};
+                        .fuses = !in_parts && weights_all(&llm->weights, matrix_fuses),
+                        .batches = !in_parts && weights_all(&llm->weights, matrix_batches)};
 }
 
 static Sizes sizes_of(const LLMPipeline *llm, const LLMOptions *options) {
