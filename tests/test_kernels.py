@@ -257,8 +257,8 @@ def test_quantise_activations(thread_count, device, random):
     assert numpy.array_equal(numpy.isnan(scale), [False, False, False, True, True, False])
 
 
-@covers("integer_linear_q8_0", "integer_linear_q4_0", "integer_linear_q6_K")
-@pytest.mark.parametrize("format", ["Q8_0", "Q4_0", "Q6_K"])
+@covers("integer_linear_q8_0", "integer_linear_q4_0", "integer_linear_q4_1", "integer_linear_q5_0", "integer_linear_q6_K")
+@pytest.mark.parametrize("format", ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q6_K"])
 @each_thread_count
 def test_integer_linear(thread_count, format, device, random):
     def check(T, K, N):
@@ -282,8 +282,8 @@ def test_integer_linear(thread_count, format, device, random):
         check(2, 100, N)
 
 
-@covers("integer_matmul_q8_0", "integer_matmul_q4_0")
-@pytest.mark.parametrize("format", ["Q8_0", "Q4_0"])
+@covers("integer_matmul_q8_0", "integer_matmul_q4_0", "integer_matmul_q4_1", "integer_matmul_q5_0")
+@pytest.mark.parametrize("format", ["Q8_0", "Q4_0", "Q4_1", "Q5_0"])
 @each_thread_count
 def test_integer_matmul(thread_count, format, device, random):
     columns = SHARED["INTEGER_MATMUL_COLUMNS"]

@@ -10,6 +10,8 @@
 #include <metal_stdlib>
 using namespace metal;
 #include "formats/q4_0.h"
+#include "formats/q4_1.h"
+#include "formats/q5_0.h"
 #include "formats/q6_K.h"
 #include "formats/q8_0.h"
 #include "parts/products.h"
@@ -28,6 +30,20 @@ static Parts products(device const block_q4_0 *row, uint block, device const cha
                       uint lane, uint lanes)
 {
     return scale_before(&row[block].scale) * products_4(row[block].nibbles, x, offset, lane, lanes);
+}
+// Least and scale · 8 are both a share of Σ x.
+static Parts products(device const block_q4_1 *row, uint block, device const char *x, device const int *offset,
+                      uint lane, uint lanes)
+{
+    Parts scale = scale_before(&row[block].scale), least = scale_before(&row[block].least);
+    return scale * products_4(row[block].nibbles, x, offset, lane, lanes) -
+           (least * 0.125f + scale) * sum_of(offset, lane, lanes);
+}
+static Parts products(device const block_q5_0 *row, uint block, device const char *x, device const int *offset,
+                      uint lane, uint lanes)
+{
+    return scale_before(&row[block].scale) *
+           products_5(row[block].nibbles, row[block].fifth, x, offset, lane, lanes);
 }
 static Parts products(device const block_q6_K *row, uint block, device const char *x, device const int *offset,
                       uint lane, uint lanes)
@@ -104,5 +120,7 @@ kernel void integer_linear(
 }
 
 template [[host_name("integer_linear_q4_0")]] kernel decltype(integer_linear<block_q4_0>) integer_linear<block_q4_0>;
+template [[host_name("integer_linear_q4_1")]] kernel decltype(integer_linear<block_q4_1>) integer_linear<block_q4_1>;
+template [[host_name("integer_linear_q5_0")]] kernel decltype(integer_linear<block_q5_0>) integer_linear<block_q5_0>;
 template [[host_name("integer_linear_q6_K")]] kernel decltype(integer_linear<block_q6_K>) integer_linear<block_q6_K>;
 template [[host_name("integer_linear_q8_0")]] kernel decltype(integer_linear<block_q8_0>) integer_linear<block_q8_0>;

@@ -30,6 +30,25 @@ static Parts products_4(device const uchar *nibbles, device const char *x, devic
     return float(sum);
 }
 
+// Four low bits and a fifth one; an offset of 16.
+static Parts products_5(device const uchar *nibbles, device const ushort *fifth, device const char *x,
+                        device const int *offset, uint lane, uint lanes)
+{
+    int sum = 0;
+    for (uint i = lane; i < 8; i += lanes) sum += 2 * offset[i];
+    for (uint i = lane; i < 32; i += lanes)
+        sum += int((nibbles[i % 16] >> i / 16 * 4 & 15) | (fifth[i / 16] >> i % 16 & 1) << 4) * int(x[i]);
+    return float(sum);
+}
+
+// −8 Σ x
+static Parts sum_of(device const int *offset, uint lane, uint lanes)
+{
+    int sum = 0;
+    for (uint i = lane; i < 8; i += lanes) sum += offset[i];
+    return float(sum);
+}
+
 // `quarter` of half a block of 256: four low bits and two high ones, an offset of 32, a scale for each 16.
 static Parts products_6(device const uchar *low, device const uchar *high, device const char *scale, half d,
                         uint quarter, device const char *x, device const int *offset, uint lane, uint lanes)

@@ -13,6 +13,7 @@ typedef short Short16 MSL_LANES(16);
 typedef short Short32 MSL_LANES(32);
 typedef char Char8 MSL_LANES(8);
 typedef char Char32 MSL_LANES(32);
+typedef uchar Uchar4 MSL_LANES(4);
 typedef uchar Uchar16 MSL_LANES(16);
 typedef uchar Uchar32 MSL_LANES(32);
 

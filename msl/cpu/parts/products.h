@@ -74,6 +74,27 @@ static Parts products_4(const uchar *nibbles, const char *x, const int *offset, 
         add_products(load<Int8>(offset), (Uchar32)weights, load<Char32>(x)), Parts);
 }
 
+static Parts products_5(const uchar *nibbles, const ushort *fifth, const char *x, const int *offset, uint, uint) {
+    Uchar16 bytes = load<Uchar16>(nibbles);
+    Uchar4 bits = load<Uchar4>(fifth);
+    Uchar32 twice =
+        __builtin_shufflevector(bytes, bytes, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+                                0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    Uchar32 spread =
+        __builtin_shufflevector(bits, bits, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
+                                2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    const Uchar32 own = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128,
+                         1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    Uchar32 weights = (Uchar32)((Uint8)twice >> Uint8{0, 0, 0, 0, 4, 4, 4, 4} & 0x0f0f0f0fu);
+    weights |= (Uchar32)((spread & own) == own) & uchar(16);
+    return __builtin_convertvector(
+        add_products(load<Int8>(offset) * 2, weights, load<Char32>(x)), Parts);
+}
+
+static Parts sum_of(const int *offset, uint, uint) {
+    return __builtin_convertvector(load<Int8>(offset), Parts);
+}
+
 /* The scales of a quarter's first 16 weights and of the others, four times each, of those of a
  * half. */
 static Parts scales_of_quarter(Parts all, uint quarter) {
