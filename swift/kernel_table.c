@@ -1084,6 +1084,34 @@ static const KernelParameter integer_linear_q4_0_parameters[] = {
 };
 enum { integer_linear_q4_0_count = 10 };
 
+static const KernelParameter integer_linear_q4_1_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "Block", PARAMETER_READ, 3, 0},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
+};
+enum { integer_linear_q4_1_count = 10 };
+
+static const KernelParameter integer_linear_q5_0_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "Block", PARAMETER_READ, 3, 0},
+    {"bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
+};
+enum { integer_linear_q5_0_count = 10 };
+
 static const KernelParameter integer_linear_q6_K_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
@@ -1137,6 +1165,32 @@ static const KernelParameter integer_matmul_q4_0_parameters[] = {
     {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
 };
 enum { integer_matmul_q4_0_count = 9 };
+
+static const KernelParameter integer_matmul_q4_1_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "Block", PARAMETER_READ, 3, 0},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+};
+enum { integer_matmul_q4_1_count = 9 };
+
+static const KernelParameter integer_matmul_q5_0_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "Block", PARAMETER_READ, 3, 0},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+};
+enum { integer_matmul_q5_0_count = 9 };
 
 static const KernelParameter linear_tile_f32_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -1263,16 +1317,20 @@ const Kernel kernel_table[] = {
     {"norm_linear_pair_wide_f32", "fast/fused_norm_linear.metal", 50, norm_linear_pair_wide_f32_count, norm_linear_pair_wide_f32_parameters},
     {"norm_linear_batch", "fast/fused_norm_linear_batch.metal", 82, norm_linear_batch_count, norm_linear_batch_parameters},
     {"norm_linear_batch_gelu", "fast/fused_norm_linear_batch.metal", 82, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
-    {"integer_linear_q4_0", "fast/integer_linear.metal", 78, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
-    {"integer_linear_q6_K", "fast/integer_linear.metal", 78, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
-    {"integer_linear_q8_0", "fast/integer_linear.metal", 78, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
-    {"integer_matmul_q8_0", "fast/integer_matmul.metal", 87, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
-    {"integer_matmul_q4_0", "fast/integer_matmul.metal", 87, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
+    {"integer_linear_q4_0", "fast/integer_linear.metal", 94, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
+    {"integer_linear_q4_1", "fast/integer_linear.metal", 94, integer_linear_q4_1_count, integer_linear_q4_1_parameters},
+    {"integer_linear_q5_0", "fast/integer_linear.metal", 94, integer_linear_q5_0_count, integer_linear_q5_0_parameters},
+    {"integer_linear_q6_K", "fast/integer_linear.metal", 94, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
+    {"integer_linear_q8_0", "fast/integer_linear.metal", 94, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
+    {"integer_matmul_q8_0", "fast/integer_matmul.metal", 112, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
+    {"integer_matmul_q4_0", "fast/integer_matmul.metal", 112, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
+    {"integer_matmul_q4_1", "fast/integer_matmul.metal", 112, integer_matmul_q4_1_count, integer_matmul_q4_1_parameters},
+    {"integer_matmul_q5_0", "fast/integer_matmul.metal", 112, integer_matmul_q5_0_count, integer_matmul_q5_0_parameters},
     {"linear_tile_f32", "fast/linear_tile.metal", 39, linear_tile_f32_count, linear_tile_f32_parameters},
     {"linear_tile_f16", "fast/linear_tile.metal", 39, linear_tile_f16_count, linear_tile_f16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
 };
-const size_t kernel_count = 98;
+const size_t kernel_count = 102;
 
 #include "device/kernel.h"
 
@@ -3821,6 +3879,8 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "#include \"formats/q4_0.h\"\n"
+    "#include \"formats/q4_1.h\"\n"
+    "#include \"formats/q5_0.h\"\n"
     "#include \"formats/q6_K.h\"\n"
     "#include \"formats/q8_0.h\"\n"
     "#include \"parts/products.h\"\n"
@@ -3839,6 +3899,20 @@ const KernelSource kernel_sources[] = {
     "                      uint lane, uint lanes)\n"
     "{\n"
     "    return scale_before(&row[block].scale) * products_4(row[block].nibbles, x, offset, lane, lanes);\n"
+    "}\n"
+    "// Least and scale · 8 are both a share of Σ x.\n"
+    "static Parts products(device const block_q4_1 *row, uint block, device const char *x, device const int *offset,\n"
+    "                      uint lane, uint lanes)\n"
+    "{\n"
+    "    Parts scale = scale_before(&row[block].scale), least = scale_before(&row[block].least);\n"
+    "    return scale * products_4(row[block].nibbles, x, offset, lane, lanes) -\n"
+    "           (least * 0.125f + scale) * sum_of(offset, lane, lanes);\n"
+    "}\n"
+    "static Parts products(device const block_q5_0 *row, uint block, device const char *x, device const int *offset,\n"
+    "                      uint lane, uint lanes)\n"
+    "{\n"
+    "    return scale_before(&row[block].scale) *\n"
+    "           products_5(row[block].nibbles, row[block].fifth, x, offset, lane, lanes);\n"
     "}\n"
     "static Parts products(device const block_q6_K *row, uint block, device const char *x, device const int *offset,\n"
     "                      uint lane, uint lanes)\n"
@@ -3915,22 +3989,26 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "template [[host_name(\"integer_linear_q4_0\")]] kernel decltype(integer_linear<block_q4_0>) integer_linear<block_q4_0>;\n"
+    "template [[host_name(\"integer_linear_q4_1\")]] kernel decltype(integer_linear<block_q4_1>) integer_linear<block_q4_1>;\n"
+    "template [[host_name(\"integer_linear_q5_0\")]] kernel decltype(integer_linear<block_q5_0>) integer_linear<block_q5_0>;\n"
     "template [[host_name(\"integer_linear_q6_K\")]] kernel decltype(integer_linear<block_q6_K>) integer_linear<block_q6_K>;\n"
     "template [[host_name(\"integer_linear_q8_0\")]] kernel decltype(integer_linear<block_q8_0>) integer_linear<block_q8_0>;\n"},
     {"fast/integer_matmul.metal",
     "// integer_matmul.metal — block formats × the vectors of a prompt, in integers: a tile of the product at a time\n"
     "//\n"
-    "//   out[t,n] = Σ_blocks scale_x · scale_w · Σ_i value_x[i] · value_w[i]\n"
+    "//   out[t,n] = Σ_blocks scale_x · (scale_w · Σ_i value_x[i] · value_w[i] + least_w · Σ_i value_x[i])\n"
     "//\n"
     "// What integer_linear.metal does for a few vectors, for many: x is rounded to 8 bits by quantise.metal. A threadgroup\n"
     "// makes COLUMNS columns of out for all T tokens. It unpacks PART blocks of as many weight rows into threadgroup\n"
     "// memory, where the words of all rows lie side by side, four neighbouring values to a word; then its simdgroups take\n"
     "// TOKENS rows of x at a time, and a lane has a column. Values of weights are stored + 128, because processors multiply\n"
     "// bytes without a sign by bytes with one; to make up for it, the sum of a block starts at x_offset = −128 · Σ value_x.\n"
-    "// Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.\n"
+    "// Of a format without a LEAST value that is 0. Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "#include \"formats/q4_0.h\"\n"
+    "#include \"formats/q4_1.h\"\n"
+    "#include \"formats/q5_0.h\"\n"
     "#include \"formats/q8_0.h\"\n"
     "#include \"parts/columns.h\"\n"
     "#include \"parts/simd_width.h\"\n"
@@ -3952,22 +4030,41 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    return word_at((device const uchar *)block.values + 4 * i) ^ 0x80808080u;\n"
     "}\n"
-    "static uint word_of(device const block_q4_0 &block, uint i)\n"
+    "template <typename Block> static uint nibbles_of(device const Block &block, uint i)\n"
     "{\n"
-    "    return (word_at(block.nibbles + 4 * (i % 4)) >> i / 4 * 4 & 0x0f0f0f0fu) + 0x78787878u; // − 8 + 128\n"
+    "    return word_at(block.nibbles + 4 * (i % 4)) >> i / 4 * 4 & 0x0f0f0f0fu;\n"
+    "}\n"
+    "static uint word_of(device const block_q4_0 &block, uint i) { return nibbles_of(block, i) + 0x78787878u; } // − 8 + 128\n"
+    "static uint word_of(device const block_q4_1 &block, uint i) { return nibbles_of(block, i) + 0x78787878u; }\n"
+    "static uint word_of(device const block_q5_0 &block, uint i)\n"
+    "{\n"
+    "    uint bits = uint(block.fifth[i / 4]) >> 4 * (i % 4) & 15;\n"
+    "    bits = (bits & 1) | (bits & 2) << 7 | (bits & 4) << 14 | (bits & 8) << 21;\n"
+    "    return (nibbles_of(block, i) | bits << 4) + 0x70707070u; // − 16 + 128\n"
+    "}\n"
+    "\n"
+    "// Of a value of x_offset: what has been taken from the values, and the least one.\n"
+    "template <typename Block> static float shift_of(device const Block &) { return 0.0f; }\n"
+    "static float shift_of(device const block_q4_1 &block)\n"
+    "{\n"
+    "    return (float(block.scale) * 8.0f + float(block.least)) / -128.0f;\n"
     "}\n"
     "\n"
     "// `part` blocks of `rows` weight rows, `blocks` apart.\n"
-    "template <typename Block>\n"
+    "template <bool LEAST, typename Block>\n"
     "static void unpack(device const Block *weight, uint rows, uint part, ulong blocks, uint thread_index, uint threads,\n"
-    "                   threadgroup uint (*words)[COLUMNS], threadgroup float (*scales)[COLUMNS])\n"
+    "                   threadgroup uint (*words)[COLUMNS], threadgroup float (*scales)[COLUMNS],\n"
+    "                   threadgroup float (*shifts)[COLUMNS])\n"
     "{\n"
     "    for (uint k = thread_index; k < part * WORDS; k += threads) {\n"
     "        for (uint n = 0; n < rows; n++) words[k][n] = word_of(weight[n * blocks + k / WORDS], k % WORDS);\n"
     "        for (uint n = rows; n < COLUMNS; n++) words[k][n] = 0;\n"
     "    }\n"
     "    for (uint k = thread_index; k < part; k += threads)\n"
-    "        for (uint n = 0; n < COLUMNS; n++) scales[k][n] = n < rows ? float(weight[n * blocks + k].scale) : 0.0f;\n"
+    "        for (uint n = 0; n < COLUMNS; n++) {\n"
+    "            scales[k][n] = n < rows ? float(weight[n * blocks + k].scale) : 0.0f;\n"
+    "            if (LEAST) shifts[k][n] = n < rows ? shift_of(weight[n * blocks + k]) : 0.0f;\n"
+    "        }\n"
     "}\n"
     "\n"
     "// What the kernel knows of x.\n"
@@ -3978,10 +4075,10 @@ const KernelSource kernel_sources[] = {
     "};\n"
     "\n"
     "// COUNT rows of out, from t on, or what this part of the blocks, from `first` on, adds to them.\n"
-    "template <uint COUNT>\n"
+    "template <uint COUNT, bool LEAST>\n"
     "static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgroup const uint (*words)[COLUMNS],\n"
-    "                 threadgroup const float (*scales)[COLUMNS], device float *out, uint columns, ulong stride, uint lane,\n"
-    "                 uint lanes)\n"
+    "                 threadgroup const float (*scales)[COLUMNS], threadgroup const float (*shifts)[COLUMNS],\n"
+    "                 device float *out, uint columns, ulong stride, uint lane, uint lanes)\n"
     "{\n"
     "    for (uint column = lane; column < SIMD_WIDTH; column += lanes) { // once, if the simdgroup is whole\n"
     "        FloatColumns total[COUNT];\n"
@@ -3995,15 +4092,19 @@ const KernelSource kernel_sources[] = {
     "                for (uint i = 0; i < COUNT; i++)\n"
     "                    sum[i] = add_products(sum[i], &words[k * WORDS + w][column],\n"
     "                                          x.values + (at + i * blocks) * BLOCK + 4 * w);\n"
-    "            for (uint i = 0; i < COUNT; i++)\n"
-    "                total[i] += scaled(sum[i], &scales[k][column], x.scale[at + i * blocks]);\n"
+    "            for (uint i = 0; i < COUNT; i++) {\n"
+    "                float scale = x.scale[at + i * blocks];\n"
+    "                total[i] += scaled(sum[i], &scales[k][column], scale);\n"
+    "                if (LEAST)\n"
+    "                    total[i] += scaled(IntColumns(1), &shifts[k][column], scale * float(x.offset[at + i * blocks]));\n"
+    "            }\n"
     "        }\n"
     "        uint count = columns > column ? columns - column : 0;\n"
     "        for (uint i = 0; i < COUNT; i++) store(out + (t + i) * stride + column, total[i], count, first > 0);\n"
     "    }\n"
     "}\n"
     "\n"
-    "template <typename Block>\n"
+    "template <typename Block, bool LEAST>\n"
     "kernel void integer_matmul(\n"
     "    device const char *x [[buffer(0)]],       // [T,K]\n"
     "    device const int *x_offset [[buffer(1)]], // [T,K/32]\n"
@@ -4022,27 +4123,33 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
     "    threadgroup uint words[PART * WORDS][COLUMNS];\n"
-    "    threadgroup float scales[PART][COLUMNS];\n"
+    "    threadgroup float scales[PART][COLUMNS], shifts[LEAST ? PART : 1][COLUMNS];\n"
     "    uint begin = group * COLUMNS, columns = min(COLUMNS, N - begin), blocks = K / BLOCK;\n"
     "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
     "    Input input = {x, x_offset, x_scale};\n"
     "    for (uint first = 0; first < blocks; first += PART) {\n"
     "        uint part = min(PART, blocks - first), t = simdgroup * TOKENS;\n"
-    "        unpack(weight + ulong(begin) * blocks + first, columns, part, blocks, thread_index, threads, words, scales);\n"
-    "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales: the writes above → the reads below\n"
+    "        unpack<LEAST>(weight + ulong(begin) * blocks + first, columns, part, blocks, thread_index, threads, words,\n"
+    "                      scales, shifts);\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales, shifts: the writes above → the reads below\n"
     "        for (; t + TOKENS <= T; t += simdgroups * TOKENS)\n"
-    "            tile<TOKENS>(input, t, first, part, blocks, words, scales, out + begin, columns, stride, lane, lanes);\n"
+    "            tile<TOKENS, LEAST>(input, t, first, part, blocks, words, scales, shifts, out + begin, columns, stride,\n"
+    "                         lane, lanes);\n"
     "        uint end = min(t + TOKENS, T);\n"
     "        for (; t + TOKENS / 2 <= end; t += TOKENS / 2)\n"
-    "            tile<TOKENS / 2>(input, t, first, part, blocks, words, scales, out + begin, columns, stride, lane, lanes);\n"
+    "            tile<TOKENS / 2, LEAST>(input, t, first, part, blocks, words, scales, shifts, out + begin, columns, stride,\n"
+    "                         lane, lanes);\n"
     "        for (; t < end; t++)\n"
-    "            tile<1>(input, t, first, part, blocks, words, scales, out + begin, columns, stride, lane, lanes);\n"
-    "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales: the reads above ↔ the next writes\n"
+    "            tile<1, LEAST>(input, t, first, part, blocks, words, scales, shifts, out + begin, columns, stride,\n"
+    "                         lane, lanes);\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales, shifts: the reads above ↔ the next writes\n"
     "    }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"integer_matmul_q8_0\")]] kernel decltype(integer_matmul<block_q8_0>) integer_matmul<block_q8_0>;\n"
-    "template [[host_name(\"integer_matmul_q4_0\")]] kernel decltype(integer_matmul<block_q4_0>) integer_matmul<block_q4_0>;\n"},
+    "template [[host_name(\"integer_matmul_q8_0\")]] kernel decltype(integer_matmul<block_q8_0, false>) integer_matmul<block_q8_0, false>;\n"
+    "template [[host_name(\"integer_matmul_q4_0\")]] kernel decltype(integer_matmul<block_q4_0, false>) integer_matmul<block_q4_0, false>;\n"
+    "template [[host_name(\"integer_matmul_q4_1\")]] kernel decltype(integer_matmul<block_q4_1, true>) integer_matmul<block_q4_1, true>;\n"
+    "template [[host_name(\"integer_matmul_q5_0\")]] kernel decltype(integer_matmul<block_q5_0, false>) integer_matmul<block_q5_0, false>;\n"},
     {"fast/linear_tile.metal",
     "// linear_tile.metal — weights × vectors, ROWS rows at a time: a tile of the product per simdgroup\n"
     "//\n"
@@ -4565,6 +4672,25 @@ const KernelSource kernel_sources[] = {
     "    int sum = 0;\n"
     "    for (uint i = lane; i < 8; i += lanes) sum += offset[i];\n"
     "    for (uint i = lane; i < 32; i += lanes) sum += int(nibbles[i % 16] >> i / 16 * 4 & 15) * int(x[i]);\n"
+    "    return float(sum);\n"
+    "}\n"
+    "\n"
+    "// Four low bits and a fifth one; an offset of 16.\n"
+    "static Parts products_5(device const uchar *nibbles, device const ushort *fifth, device const char *x,\n"
+    "                        device const int *offset, uint lane, uint lanes)\n"
+    "{\n"
+    "    int sum = 0;\n"
+    "    for (uint i = lane; i < 8; i += lanes) sum += 2 * offset[i];\n"
+    "    for (uint i = lane; i < 32; i += lanes)\n"
+    "        sum += int((nibbles[i % 16] >> i / 16 * 4 & 15) | (fifth[i / 16] >> i % 16 & 1) << 4) * int(x[i]);\n"
+    "    return float(sum);\n"
+    "}\n"
+    "\n"
+    "// −8 Σ x\n"
+    "static Parts sum_of(device const int *offset, uint lane, uint lanes)\n"
+    "{\n"
+    "    int sum = 0;\n"
+    "    for (uint i = lane; i < 8; i += lanes) sum += offset[i];\n"
     "    return float(sum);\n"
     "}\n"
     "\n"

@@ -459,13 +459,13 @@ def test_gguf_quantised_vector_refused(library, random, tmp_path):
 
 def test_head_size(library, random, tmp_path):
     for heads, accepted in [(2, True), (1, False)]:
-        config = Config(heads=heads, channels=256, layers=1)
+        config = Config(heads=heads, channels=512, layers=1)
         path = write_model(tmp_path, "gguf", config, models.random_gpt2(config, random))
         if accepted:
             with opened(library, path) as checkpoint:
-                assert checkpoint.config.channels == 256
+                assert checkpoint.config.channels == 512
         else:
-            assert "head size is 256" in refusal(library, path)
+            assert "head size is 512" in refusal(library, path)
 
 
 @pytest.mark.parametrize(

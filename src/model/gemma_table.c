@@ -1,5 +1,6 @@
 /* Gemma 3, the text model, as a table. */
 #include "family.h"
+#include "gemma.h"
 
 #include <math.h>
 
@@ -88,4 +89,5 @@ const Architecture gemma3_architecture = {
     .ignored_tensors = family_ignored_tensors,
     .settle = settle,
     .keyless = keyless,
+    .forward = gemma_forward,
 };

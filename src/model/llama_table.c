@@ -1,6 +1,7 @@
 /* Llama, Mistral, Qwen2 and Qwen3 as tables. They differ in what is windowed, in biases, and in the
  * norms of Qwen3's heads. Mistral's GGUF files are Llama's. */
 #include "family.h"
+#include "llama.h"
 
 /* clang-format off */
 #define ROPE_BASE                                                                                  \
@@ -156,6 +157,7 @@ const Architecture llama_architecture = {
     .tensors = llama_tensors,
     .ignored_tensors = family_ignored_tensors,
     .settle = family_settle,
+    .forward = llama_forward,
 };
 
 const Architecture mistral_architecture = {
@@ -172,6 +174,7 @@ const Architecture mistral_architecture = {
     .tensors = llama_tensors,
     .ignored_tensors = family_ignored_tensors,
     .settle = family_settle,
+    .forward = llama_forward,
 };
 
 const Architecture qwen2_architecture = {
@@ -188,6 +191,7 @@ const Architecture qwen2_architecture = {
     .ignored_tensors = family_ignored_tensors,
     .settle = settle_qwen,
     .keyless = qwen_keyless,
+    .forward = llama_forward,
 };
 
 const Architecture qwen3_architecture = {
@@ -204,4 +208,5 @@ const Architecture qwen3_architecture = {
     .ignored_tensors = family_ignored_tensors,
     .settle = settle_qwen,
     .keyless = qwen_keyless,
+    .forward = llama_forward,
 };

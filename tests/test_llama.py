@@ -1,0 +1,114 @@
+"""Whole models of the Llama family against numpy in float64, on every device: prompts, and tokens one by one."""
+
+import numpy
+import pytest
+
+import families
+import llm
+import reference
+from families import Config
+from llm import LLM
+
+TOLERANCE = 1e-4  # of reference.logit_error
+
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
+LINEAR = {"rope_type": "linear", "factor": 4.0}
+
+CASES = {
+    "llama": Config(),
+    "llama, one key-value head, untied, biased": Config(kv_heads=1, tied=False, bias=True, heads=3, channels=54, inner=77),
+    "llama, as many key-value heads": Config(kv_heads=3, heads=3, channels=42, inner=101, vocabulary=259, layers=3),
+    "llama3 scaling": Config(kv_heads=4, scaling=LLAMA3, rope_base=500000.0, head_size=24),
+    "linear scaling": Config(scaling=LINEAR),
+    "yarn": Config(scaling=YARN),
+    "heads of 64": Config(head_size=64, heads=6, kv_heads=2),
+    "heads of 128": Config(head_size=128, heads=2, kv_heads=1),
+    "heads of 256": Config(family="qwen3", head_size=256, heads=2, kv_heads=1),
+    "mistral, window": Config(family="mistral", window=11),
+    "qwen2": Config(family="qwen2", heads=6, channels=96, rope_base=1e6),
+    "qwen3": Config(family="qwen3", head_size=32, kv_heads=1, rope_base=1e6, scaling=YARN),
+    "gemma3": Config(family="gemma3", layers=7, head_size=24, window=9, rope_base=1e6, kv_heads=1),
+    "gemma3, scaled": Config(family="gemma3", head_size=16, window=5, rope_base=1e6, scaling=LINEAR),
+}
+each_case = pytest.mark.parametrize("case", CASES)
+
+
+def random_ids(random, config, count):
+    return random.integers(0, config.vocabulary, count).tolist()
+
+
+def write(folder, config, tensors, source):
+    if source == "huggingface":
+        return families.write_huggingface(folder / "model", config, tensors)
+    window = lambda writer: config.family == "mistral" and writer.add_sliding_window(config.window)
+    return families.write_gguf(folder / "model.gguf", config, tensors, keys=window)
+
+
+@pytest.mark.stand_in
+@pytest.mark.parametrize("source", ["gguf", "huggingface"])
+@each_case
+def test_logits(case, source, device_name, random, tmp_path):
+    config = CASES[case]
+    tensors = families.random_model(config, random, std=0.2)
+    path = write(tmp_path, config, tensors, source)
+    for attention in ("flash", "naive"):
+        with LLM(path, device=device_name, attention=attention, cache="f32") as model:
+            for count in (1, 7, config.context):  # weights × vector, and the matrix library
+                ids = random_ids(random, config, count)
+                error = reference.logit_error(model.logits(ids), families.logits(config, tensors, ids))
+                assert error <= TOLERANCE
+
+
+def greedy(config, tensors, ids, count):
+    """The likeliest continuation in numpy, and by how much each logit leads."""
+    leads = []
+    for _ in range(count):
+        best, second = numpy.sort(families.logits(config, tensors, ids)[-1])[:-3:-1]
+        leads.append(best - second)
+        ids = [*ids, int(families.logits(config, tensors, ids)[-1].argmax())]
+    return ids[-count:], leads
+
+
+@pytest.mark.stand_in
+@each_case
+def test_decoding(case, device_name, random, tmp_path):
+    """Token by token, out of the cache: as numpy, which has the whole text each time."""
+    config = CASES[case]
+    tensors = families.random_model(config, random, std=0.2)
+    path = write(tmp_path, config, tensors, "gguf")
+    ids = random_ids(random, config, 9)
+    expected, leads = greedy(config, tensors, ids, 20)
+    with LLM(path, device=device_name, cache="f32") as model:
+        actual = model.generate(ids, 20, ignore_end=True)
+    certain = next((i for i, lead in enumerate(leads) if lead < 1e-3), len(leads))
+    assert actual[:certain] == expected[:certain] and certain > 0
+
+
+UNTIED = Config(tied=False, bias=True, head_size=24)
+SEEN = {
+    "llama": UNTIED,
+    "qwen2": Config(family="qwen2", tied=False),
+    "qwen3": Config(family="qwen3", tied=False),
+    "gemma3": Config(family="gemma3", window=9, layers=2, global_every=2),
+}
+EACH = [(family, name) for family, config in SEEN.items() for name in families.shapes(config)]
+
+
+@pytest.mark.parametrize("family, name", EACH)
+def test_each_tensor_counts(family, name, random, tmp_path):
+    """A file with one tensor zeroed does not pass for the model."""
+    config = SEEN[family]
+    tensors = families.random_model(config, random)
+    zeroed = tensors | {name: numpy.zeros_like(tensors[name])}
+    path = families.write_gguf(tmp_path / "model.gguf", config, zeroed)
+    ids = random_ids(random, config, 30)
+    with LLM(path, device="cpu", cache="f32") as model:
+        actual = model.logits(ids)
+    assert reference.logit_error(actual, families.logits(config, tensors, ids)) > 100 * TOLERANCE
