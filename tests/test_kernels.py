@@ -578,6 +578,47 @@ def test_norm_linear(thread_count, kernel, device, random):
         check_rows(out, reference.gelu(expected) if gelu else expected)
 
 
+RMSNORM_LINEAR = [f"rmsnorm_linear_{instance}" for instance in ("f32", "f16", "fours_f32", "fours_f16")]
+RMSNORM_GATED = [name.replace("linear", "gated") for name in RMSNORM_LINEAR]
+
+
+@covers(*RMSNORM_LINEAR)
+@pytest.mark.parametrize("kernel", RMSNORM_LINEAR)
+@each_thread_count
+def test_rmsnorm_linear(thread_count, kernel, device, random):
+    sizes = [(1, 4, (1, 0, 0)), (2, 100, (7, 2, 0)), (3, 132, (2, 1, 3)), (9, 36, (5, 2, 2)), (15, 8, (3, 0, 0))]
+    for T, K, N in [*sizes, (1, 8192, (3, 2, 1)), (4, 576, (9, 3, 3))]:
+        x, norm = normal(random, T, K, mean=0.5), uniform(random, K, low=0.5, high=1.5)
+        parts = [wide(random, kernel, max(n, 1), K) for n in N]
+        biases = [normal(random, max(n, 1), mean=20 * K**0.5) for n in N]  # so that nothing cancels
+        out = device.run(
+            kernel, simdgroups(-(-sum(N) // 2)), x, norm, *(data for data, _ in parts), *biases,
+            Out((T, sum(N))), T, K, *N, 1e-5, threads=thread_count,
+        )  # fmt: skip
+        weight = numpy.concatenate([exact[:n] for (_, exact), n in zip(parts, N)])
+        bias = numpy.concatenate([bias[:n] for bias, n in zip(biases, N)])
+        normed = families.rmsnorm(x.astype(numpy.float64), norm, float(numpy.float32(1e-5)))
+        check_rows(out, normed @ weight.T + bias)
+
+
+@covers(*RMSNORM_GATED)
+@pytest.mark.parametrize("kernel", RMSNORM_GATED)
+@each_thread_count
+def test_rmsnorm_gated(thread_count, kernel, device, random):
+    sizes = [(1, 4, 1, 0), (2, 100, 7, 0), (3, 132, 2, 1), (9, 36, 3, 0), (15, 8, 9, 1), (1, 8192, 3, 1)]
+    for T, K, N, gelu in sizes:
+        x, norm = normal(random, T, K, mean=0.5), uniform(random, K, low=0.5, high=1.5)
+        (gate, exact_gate), (up, exact_up) = (wide(random, kernel, N, K) for _ in range(2))
+        gate_bias, up_bias = (normal(random, N, mean=20 * K**0.5) for _ in range(2))
+        out = device.run(
+            kernel, simdgroups(N), x, norm, gate, up, gate_bias, up_bias, Out((T, N)), T, K, N, gelu, 1e-5,
+            threads=thread_count,
+        )  # fmt: skip
+        normed = families.rmsnorm(x.astype(numpy.float64), norm, float(numpy.float32(1e-5)))
+        activation = reference.gelu if gelu else families.silu
+        check_rows(out, activation(normed @ exact_gate.T + gate_bias) * (normed @ exact_up.T + up_bias))
+
+
 def test_norm_linear_of_a_large_mean(device, random):
     """Mean and variance are layernorm.metal's, in two passes."""
     x = normal(random, 1, 768) + numpy.float32(1e3)

@@ -60,7 +60,7 @@ def test_logits(case, source, device_name, random, tmp_path):
     path = write(tmp_path, config, tensors, source)
     for attention in ("flash", "naive"):
         with LLM(path, device=device_name, attention=attention, cache="f32") as model:
-            for count in (1, 7, config.context):  # weights × vector, and the matrix library
+            for count in (7, config.context) if attention == "flash" else (7,):  # by vectors, by the matrix library
                 ids = random_ids(random, config, count)
                 error = reference.logit_error(model.logits(ids), families.logits(config, tensors, ids))
                 assert error <= TOLERANCE
@@ -79,16 +79,35 @@ def greedy(config, tensors, ids, count):
 @pytest.mark.stand_in
 @each_case
 def test_decoding(case, device_name, random, tmp_path):
-    """Token by token, out of the cache: as numpy, which has the whole text each time."""
+    """Token by token, out of the cache: as numpy, which has the whole text each time; fused kernels or not."""
     config = CASES[case]
     tensors = families.random_model(config, random, std=0.2)
     path = write(tmp_path, config, tensors, "gguf")
     ids = random_ids(random, config, 9)
-    expected, leads = greedy(config, tensors, ids, 20)
-    with LLM(path, device=device_name, cache="f32") as model:
-        actual = model.generate(ids, 20, ignore_end=True)
+    expected, leads = greedy(config, tensors, ids, 9)
     certain = next((i for i, lead in enumerate(leads) if lead < 1e-3), len(leads))
-    assert actual[:certain] == expected[:certain] and certain > 0
+    in_fours = not any(n % 4 for n in (config.channels, config.heads * config.hs, config.inner))
+    for fusion in ("on", "off") if in_fours and not config.is_gemma else ("off",):
+        with LLM(path, device=device_name, cache="f32", fusion=fusion) as model:
+            actual = model.generate(ids, 9, ignore_end=True)
+        assert actual[:certain] == expected[:certain] and certain > 0
+
+
+@pytest.mark.parametrize("type", ["F16", "Q8_0", "Q4_1", "Q5_0"])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_decoding_of_weight_types(batch, type, device_name, random, tmp_path):
+    """Rows of a batch side by side, of the weights that the file has after rounding; activations stay floats."""
+    config = Config(heads=4, kv_heads=2, channels=64, inner=96, tied=False)
+    tensors = families.random_model(config, random, std=0.2)
+    path = families.write_gguf(tmp_path / "model.gguf", config, tensors, type=type)
+    rounded = families.gguf_rounded(config, tensors, type)
+    prompts = [random_ids(random, config, count) for count in (9, 4, 7)[:batch]]
+    with LLM(path, device=device_name, cache="f32", batch=batch) as model:
+        rows = model.generate_batch(prompts, 6, ignore_end=True)
+    for ids, actual in zip(prompts, rows):
+        expected, leads = greedy(config, rounded, ids, 6)
+        certain = next((i for i, lead in enumerate(leads) if lead < 1e-3), len(leads))
+        assert actual[:certain] == expected[:certain]
 
 
 UNTIED = Config(tied=False, bias=True, head_size=24)

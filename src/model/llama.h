@@ -1,5 +1,5 @@
-/* llama.h — Llama (Touvron et al. 2023) and its relatives: Mistral, Qwen2, Qwen3. They differ in their
- * tables: biases of q, k and v, norms of heads, the order of what is turned. */
+/* llama.h — Llama (Touvron et al. 2023) and its relatives: Mistral, Qwen2, Qwen3. They differ in
+ * their tables: biases of q, k and v, norms of heads, the order of what is turned. */
 #ifndef METAL_LLM_LLAMA_H
 #define METAL_LLM_LLAMA_H
 

@@ -62,12 +62,14 @@ Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMEr
 
 static ModelFacts model_facts(const LLMPipeline *llm) {
     const ModelConfig *config = &llm->checkpoint->config;
-    bool in_parts = llm->checkpoint->architecture->gated; /* which no fused kernel multiplies */
+    bool rms = llm->weights.output_norm.kind == NORM_RMS;
+    bool adds = !llm->weights.layer[0].attention_after.weight && weights_parts_match(&llm->weights);
     return (ModelFacts){.channels = config->channels,
                         .head_size = config->head_size,
+                        .rms = rms,
                         .halves = weights_all(&llm->weights, matrix_is_half),
-                        .fuses = !in_parts && weights_all(&llm->weights, matrix_fuses),
-                        .batches = !in_parts && weights_all(&llm->weights, matrix_batches)};
+                        .fuses = adds && weights_all(&llm->weights, matrix_fuses),
+                        .batches = !rms && weights_all(&llm->weights, matrix_batches)};
 }
 
 static Sizes sizes_of(const LLMPipeline *llm, const LLMOptions *options) {

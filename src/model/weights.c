@@ -367,6 +367,19 @@ bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix)) {
     return suits(&weights->output.part[0]) && each_matrix(weights, ask, &(Suits){suits});
 }
 
+static bool parts_match(const Product *product) {
+    for (uint32_t p = 1; p < product->parts; p++)
+        if (product->part[p].type != product->part[0].type) return false;
+    return true;
+}
+
+bool weights_parts_match(const Weights *weights) {
+    for (uint32_t l = 0; l < weights->layers; l++)
+        if (!parts_match(&weights->layer[l].qkv) || !parts_match(&weights->layer[l].up))
+            return false;
+    return true;
+}
+
 void weights_free(Weights *weights) {
     for (size_t i = 0; i < weights->buffer_count; i++)
         device_buffer_free(weights->buffers[i]);

@@ -50,5 +50,7 @@ void weights_free(Weights *weights);
 Attention weights_attention(const Weights *weights, const ModelConfig *config, uint32_t l);
 /* True if every matrix that is multiplied by suits. */
 bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix));
+/* True if the parts of each product are of one type. */
+bool weights_parts_match(const Weights *weights);
 
 #endif

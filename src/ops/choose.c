@@ -27,14 +27,17 @@ enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simd
 /* The kernels of each weight format. */
 static const struct {
     const char *linear, *tile, *embedding, *unpack, *integer_linear, *integer_matmul;
-    const char *norm_linear[2][2];  /* [wide][two tokens at a time] */
-    const char *linear_residual[2]; /* [two tokens at a time] */
+    const char *norm_linear[2][2];                    /* [wide][two tokens at a time] */
+    const char *rmsnorm_linear[2], *rmsnorm_gated[2]; /* [four tokens at a time] */
+    const char *linear_residual[2];                   /* [two tokens at a time] */
 } format_kernels[] = {
     [TENSOR_F32] = {.linear = "linear_f32",
                     .tile = "linear_tile_f32",
                     .embedding = "embedding_forward",
                     .norm_linear = {{"norm_linear_f32", "norm_linear_pair_f32"},
                                     {"norm_linear_wide_f32", "norm_linear_pair_wide_f32"}},
+                    .rmsnorm_linear = {"rmsnorm_linear_f32", "rmsnorm_linear_fours_f32"},
+                    .rmsnorm_gated = {"rmsnorm_gated_f32", "rmsnorm_gated_fours_f32"},
                     .linear_residual = {"linear_residual_f32", "linear_residual_pair_f32"}},
     [TENSOR_F16] = {.linear = "linear_f16",
                     .tile = "linear_tile_f16",
@@ -42,6 +45,8 @@ static const struct {
                     .unpack = "dequantise_f16",
                     .norm_linear = {{"norm_linear_f16", "norm_linear_f16"},
                                     {"norm_linear_wide_f16", "norm_linear_wide_f16"}},
+                    .rmsnorm_linear = {"rmsnorm_linear_f16", "rmsnorm_linear_fours_f16"},
+                    .rmsnorm_gated = {"rmsnorm_gated_f16", "rmsnorm_gated_fours_f16"},
                     .linear_residual = {"linear_residual_f16", "linear_residual_f16"}},
     [TENSOR_Q4_0] = {.linear = "linear_q4_0",
                      .embedding = "embedding_forward_q4_0",
@@ -131,14 +136,17 @@ bool choose_halves(const DeviceFacts *facts, const LLMOptions *options) {
 static bool choose_fusion(Setup *setup, const ModelFacts *model, LLMChoice fusion,
                           LLMError *error) {
     bool can_batch = setup->half_products && model->batches;
-    bool suits = setup->flash && !setup->plain && model->fuses &&
-                 model->head_size == FLASH_ATTENTION_HS64_HS && model->channels <= FUSED_CHANNELS &&
+    bool fits = model->rms ||
+                (model->head_size == FLASH_ATTENTION_HS64_HS && model->channels <= FUSED_CHANNELS);
+    bool suits = setup->flash && !setup->plain && model->fuses && fits &&
                  setup->batch <= (can_batch ? BATCH_MOST : FUSED_TOKENS);
     if (fusion == LLM_ON && !suits)
         return error_set(
             error, LLM_ERROR_ARGUMENT,
-            "the fused kernels are for flash attention, f32 or f16 weights, heads of 64 "
-            "channels and a batch of at most 8, of f16 weights 256; leave out the fusion option");
+            "the fused kernels are for flash attention, f32 or f16 weights, %s and a batch of at "
+            "most 8%s; leave out the fusion option",
+            model->rms ? "no norms behind blocks" : "heads of 64 channels",
+            model->rms ? "" : ", of f16 weights 256");
     setup->fused = suits && (fusion ? fusion == LLM_ON : is_gpu(setup));
     setup->batched = setup->fused && can_batch;
     return true;
@@ -352,6 +360,18 @@ FusedRead choose_fused_read(const Setup *setup, const Pass *pass, const Matrix *
                     "few rows: normalising them again is cheaper than a kernel of its own"}};
 }
 
+Choice choose_rms_read(const Pass *pass, const Product *product, Activation activation) {
+    TensorType type = product->part[0].type;
+    bool fours = pass->B > 1;
+    if (is_gated(activation))
+        return (Choice){
+            format_kernels[type].rmsnorm_gated[fours], grid_simdgroups(product->part[0].rows),
+            "a simdgroup has gate and up of a channel, and the norm's factor on the way"};
+    return (Choice){format_kernels[type].rmsnorm_linear[fours],
+                    grid_simdgroups(divide_up(product_columns(product), FUSED_RMSNORM_LINEAR_ROWS)),
+                    "few rows: the norm is a factor, which each simdgroup finds on the way"};
+}
+
 /* As many threads as have a row of K on its way at once. */
 static uint32_t residual_threads(uint32_t K) {
     uint32_t threads = 32;
@@ -457,7 +477,7 @@ AttentionChoice choose_attention(const Setup *setup, const Pass *pass, const Att
         (Choice){cache_kernels[setup->cache].split_heads,
                  grid_threads(attention->head_size, divide_up(pass->T, share), pass->B * heads),
                  "keys and values go into the cache, queries head by head"};
-    if (pass->style != STYLE_PLAIN) {
+    if (pass->style != STYLE_PLAIN && suits_fast(attention) && !attention->rope) {
         choice.method = ATTENTION_DECODE;
         choice.out = pass->type;
         choice.flash = choose_decode(setup, pass, heads);

@@ -25,6 +25,7 @@ typedef struct Choice {
 
 typedef struct ModelFacts {
     uint32_t channels, head_size;
+    bool rms;     /* normalised by RMSNorm, products in parts of one type */
     bool halves;  /* all matrices are halves */
     bool fuses;   /* and suit fused_*.metal, see matrix_fuses */
     bool batches; /* and suit fused_linear_batch.metal, see matrix_batches */
@@ -111,15 +112,6 @@ Choice choose_unpacking(const Matrix *weight);
 Choice choose_halving(size_t count);
 Choice choose_rounding(size_t count);
 
-/* norm → product → bias, and GELU, in one kernel, or in two (`norm_apart`). */
-typedef struct FusedRead {
-    bool norm_apart;
-    Choice norm, product;
-} FusedRead;
-FusedRead choose_fused_read(const Setup *setup, const Pass *pass, const Matrix *weight, bool gelu);
-/* product + bias + the stream. */
-Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *weight);
-
 typedef enum Activation {
     ACTIVATION_NONE,
     ACTIVATION_GELU,
@@ -129,6 +121,17 @@ typedef enum Activation {
 static inline bool is_gated(Activation activation) {
     return activation == ACTIVATION_SILU_GATED || activation == ACTIVATION_GELU_GATED;
 }
+
+/* norm → product → bias, and GELU, in one kernel, or in two (`norm_apart`). */
+typedef struct FusedRead {
+    bool norm_apart;
+    Choice norm, product;
+} FusedRead;
+FusedRead choose_fused_read(const Setup *setup, const Pass *pass, const Matrix *weight, bool gelu);
+/* The same with RMSNorm: all parts of a product in one kernel, and a gated activation. */
+Choice choose_rms_read(const Pass *pass, const Product *product, Activation activation);
+/* product + bias + the stream. */
+Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *weight);
 
 /* To `columns` numbers of each row. */
 Choice choose_activation(const Setup *setup, const Pass *pass, Activation activation, uint32_t rows,

@@ -22,8 +22,8 @@ typedef struct Norm {
     float epsilon;
 } Norm;
 
-/* Products of the same input, side by side: q, k and v, or gate and up. GPT-2 has all in one part. The
- * types of the parts may differ (a Q4_K_M file has v in Q6_K). */
+/* Products of the same input, side by side: q, k and v, or gate and up. GPT-2 has all in one part.
+ * The types of the parts may differ (a Q4_K_M file has v in Q6_K). */
 enum { PRODUCT_PARTS = 3 };
 typedef struct Product {
     const char *name; /* of the step, for those who watch */

@@ -113,16 +113,42 @@ static void read_fused(Run *run, const Norm *norm, const Product *product, bool 
     }
 }
 
+/* The same with RMSNorm and products in parts. */
+static void read_rms(Run *run, const Norm *norm, const Product *product, Activation activation,
+                     Value out) {
+    Value x = run->stream.x;
+    Choice choice = choose_rms_read(&run->pass, product, activation);
+    DeviceArgument weight[PRODUCT_PARTS], bias[PRODUCT_PARTS], rows[PRODUCT_PARTS];
+    for (uint32_t p = 0; p < PRODUCT_PARTS; p++) {
+        const Matrix *part = &product->part[p < product->parts ? p : 0];
+        weight[p] = BUFFER(part->buffer);
+        bias[p] = FLOATS(product->bias[p] ? product->bias[p] : run->buffers.zeros, part->rows);
+        rows[p] = arg_u32(p < product->parts ? part->rows : 0);
+    }
+    DeviceArgument T = arg_u32(x.rows), K = arg_u32(x.columns), epsilon = arg_f32(norm->epsilon);
+    if (is_gated(activation))
+        run_choice(run, product->name, choice, value_argument(x), BUFFER(norm->weight), weight[0],
+                   weight[1], bias[0], bias[1], value_argument(out), T, K, rows[0],
+                   arg_u32(activation == ACTIVATION_GELU_GATED), epsilon);
+    else
+        run_choice(run, product->name, choice, value_argument(x), BUFFER(norm->weight), weight[0],
+                   weight[1], weight[2], bias[0], bias[1], bias[2], value_argument(out), T, K,
+                   rows[0], rows[1], rows[2], epsilon);
+}
+
 /* The same as read_stream, to a place that the caller chooses. */
 static Value read_to(Run *run, const Norm *norm, const Product *product, Activation activation,
                      DeviceBuffer *out) {
-    bool fused = run->pass.style != STYLE_PLAIN, gelu = activation == ACTIVATION_GELU;
+    bool fused = run->pass.style != STYLE_PLAIN, activates = activation != ACTIVATION_NONE;
     if (!fused) return activate(run, multiply(run, settle(run, norm), product, out), activation);
-    Value result = {.buffer = gelu ? run->buffers.activated : out,
-                    .type = gelu ? run->pass.type : ELEMENT_F32,
+    Value result = {.buffer = activates ? run->buffers.activated : out,
+                    .type = activates ? run->pass.type : ELEMENT_F32,
                     .rows = run->stream.x.rows,
-                    .columns = product->part[0].rows};
-    read_fused(run, norm, product, gelu, result);
+                    .columns = activates ? product->part[0].rows : product_columns(product)};
+    if (norm->kind == NORM_RMS)
+        read_rms(run, norm, product, activation, result);
+    else
+        read_fused(run, norm, product, activates, result);
     return result;
 }
 

@@ -356,6 +356,33 @@ def norm_linear(draw, instance):
     return grid, values | {"gelu": int(draw.random.integers(2)), "epsilon": 1e-5}
 
 
+def rmsnormed(draw, names, format, N, most=9):
+    """x, the norm's weight, matrices of N rows each, and what is added to their products."""
+    T, K = draw.size(most), 4 * draw.size(150)
+    values = {"x": draw.normal(T, K), "norm_weight": draw.normal(K)}
+    values |= {f"{name}": draw.weights(format, n, K) for name, n in zip(names, N)}
+    return T, K, values
+
+
+@kernel
+def rmsnorm_linear(draw, instance):
+    """`instance` is f32, fours_f16 …; the second and the third product may have no rows."""
+    sizes = [draw.size(9, draw.few), *(int(draw.random.integers(0, 7)) for _ in range(2))]
+    names = [f"weight_{part}" for part in "abc"]
+    T, K, values = rmsnormed(draw, names, instance[-3:], [max(size, 1) for size in sizes])
+    values |= {f"bias_{part}": draw.normal(max(size, 1)) for part, size in zip("abc", sizes)}
+    values |= {"out": Empty((T, sum(sizes))), "T": T, "K": K, **dict(zip("ABC", sizes)), "epsilon": 1e-5}
+    return simdgroups(-(-sum(sizes) // 2)), values
+
+
+@kernel
+def rmsnorm_gated(draw, instance):
+    N = draw.size(20, draw.few)
+    T, K, values = rmsnormed(draw, ["gate", "up"], instance[-3:], [N, N])
+    values |= {"gate_bias": draw.normal(N), "up_bias": draw.normal(N), "out": Empty((T, N))}
+    return simdgroups(N), values | {"T": T, "K": K, "N": N, "gelu": int(draw.random.integers(2)), "epsilon": 1e-5}
+
+
 @kernel
 def linear_residual(draw, instance):
     values = product(draw, instance[-3:], 4 * draw.size(50))
