@@ -1070,6 +1070,146 @@ static const KernelParameter norm_linear_batch_gelu_parameters[] = {
 };
 enum { norm_linear_batch_gelu_count = 10 };
 
+static const KernelParameter rmsnorm_linear_f32_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"weight_a", "Vector", PARAMETER_READ, 2, 0},
+    {"weight_b", "Vector", PARAMETER_READ, 3, 0},
+    {"weight_c", "Vector", PARAMETER_READ, 4, 0},
+    {"bias_a", "float", PARAMETER_READ, 5, 4},
+    {"bias_b", "float", PARAMETER_READ, 6, 4},
+    {"bias_c", "float", PARAMETER_READ, 7, 4},
+    {"out", "float", PARAMETER_WRITE, 8, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 14, 4},
+};
+enum { rmsnorm_linear_f32_count = 15 };
+
+static const KernelParameter rmsnorm_linear_f16_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"weight_a", "Vector", PARAMETER_READ, 2, 0},
+    {"weight_b", "Vector", PARAMETER_READ, 3, 0},
+    {"weight_c", "Vector", PARAMETER_READ, 4, 0},
+    {"bias_a", "float", PARAMETER_READ, 5, 4},
+    {"bias_b", "float", PARAMETER_READ, 6, 4},
+    {"bias_c", "float", PARAMETER_READ, 7, 4},
+    {"out", "float", PARAMETER_WRITE, 8, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 14, 4},
+};
+enum { rmsnorm_linear_f16_count = 15 };
+
+static const KernelParameter rmsnorm_linear_fours_f32_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"weight_a", "Vector", PARAMETER_READ, 2, 0},
+    {"weight_b", "Vector", PARAMETER_READ, 3, 0},
+    {"weight_c", "Vector", PARAMETER_READ, 4, 0},
+    {"bias_a", "float", PARAMETER_READ, 5, 4},
+    {"bias_b", "float", PARAMETER_READ, 6, 4},
+    {"bias_c", "float", PARAMETER_READ, 7, 4},
+    {"out", "float", PARAMETER_WRITE, 8, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 14, 4},
+};
+enum { rmsnorm_linear_fours_f32_count = 15 };
+
+static const KernelParameter rmsnorm_linear_fours_f16_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"weight_a", "Vector", PARAMETER_READ, 2, 0},
+    {"weight_b", "Vector", PARAMETER_READ, 3, 0},
+    {"weight_c", "Vector", PARAMETER_READ, 4, 0},
+    {"bias_a", "float", PARAMETER_READ, 5, 4},
+    {"bias_b", "float", PARAMETER_READ, 6, 4},
+    {"bias_c", "float", PARAMETER_READ, 7, 4},
+    {"out", "float", PARAMETER_WRITE, 8, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 14, 4},
+};
+enum { rmsnorm_linear_fours_f16_count = 15 };
+
+static const KernelParameter rmsnorm_gated_f32_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"gate", "Vector", PARAMETER_READ, 2, 0},
+    {"up", "Vector", PARAMETER_READ, 3, 0},
+    {"gate_bias", "float", PARAMETER_READ, 4, 4},
+    {"up_bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 11, 4},
+};
+enum { rmsnorm_gated_f32_count = 12 };
+
+static const KernelParameter rmsnorm_gated_f16_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"gate", "Vector", PARAMETER_READ, 2, 0},
+    {"up", "Vector", PARAMETER_READ, 3, 0},
+    {"gate_bias", "float", PARAMETER_READ, 4, 4},
+    {"up_bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 11, 4},
+};
+enum { rmsnorm_gated_f16_count = 12 };
+
+static const KernelParameter rmsnorm_gated_fours_f32_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"gate", "Vector", PARAMETER_READ, 2, 0},
+    {"up", "Vector", PARAMETER_READ, 3, 0},
+    {"gate_bias", "float", PARAMETER_READ, 4, 4},
+    {"up_bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 11, 4},
+};
+enum { rmsnorm_gated_fours_f32_count = 12 };
+
+static const KernelParameter rmsnorm_gated_fours_f16_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"gate", "Vector", PARAMETER_READ, 2, 0},
+    {"up", "Vector", PARAMETER_READ, 3, 0},
+    {"gate_bias", "float", PARAMETER_READ, 4, 4},
+    {"up_bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 11, 4},
+};
+enum { rmsnorm_gated_fours_f16_count = 12 };
+
 static const KernelParameter integer_linear_q4_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
@@ -1317,6 +1457,14 @@ const Kernel kernel_table[] = {
     {"norm_linear_pair_wide_f32", "fast/fused_norm_linear.metal", 50, norm_linear_pair_wide_f32_count, norm_linear_pair_wide_f32_parameters},
     {"norm_linear_batch", "fast/fused_norm_linear_batch.metal", 82, norm_linear_batch_count, norm_linear_batch_parameters},
     {"norm_linear_batch_gelu", "fast/fused_norm_linear_batch.metal", 82, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
+    {"rmsnorm_linear_f32", "fast/fused_rmsnorm_linear.metal", 68, rmsnorm_linear_f32_count, rmsnorm_linear_f32_parameters},
+    {"rmsnorm_linear_f16", "fast/fused_rmsnorm_linear.metal", 68, rmsnorm_linear_f16_count, rmsnorm_linear_f16_parameters},
+    {"rmsnorm_linear_fours_f32", "fast/fused_rmsnorm_linear.metal", 68, rmsnorm_linear_fours_f32_count, rmsnorm_linear_fours_f32_parameters},
+    {"rmsnorm_linear_fours_f16", "fast/fused_rmsnorm_linear.metal", 68, rmsnorm_linear_fours_f16_count, rmsnorm_linear_fours_f16_parameters},
+    {"rmsnorm_gated_f32", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_f32_count, rmsnorm_gated_f32_parameters},
+    {"rmsnorm_gated_f16", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_f16_count, rmsnorm_gated_f16_parameters},
+    {"rmsnorm_gated_fours_f32", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_fours_f32_count, rmsnorm_gated_fours_f32_parameters},
+    {"rmsnorm_gated_fours_f16", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_fours_f16_count, rmsnorm_gated_fours_f16_parameters},
     {"integer_linear_q4_0", "fast/integer_linear.metal", 94, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
     {"integer_linear_q4_1", "fast/integer_linear.metal", 94, integer_linear_q4_1_count, integer_linear_q4_1_parameters},
     {"integer_linear_q5_0", "fast/integer_linear.metal", 94, integer_linear_q5_0_count, integer_linear_q5_0_parameters},
@@ -1330,7 +1478,7 @@ const Kernel kernel_table[] = {
     {"linear_tile_f16", "fast/linear_tile.metal", 39, linear_tile_f16_count, linear_tile_f16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
 };
-const size_t kernel_count = 102;
+const size_t kernel_count = 110;
 
 #include "device/kernel.h"
 
@@ -3866,6 +4014,170 @@ const KernelSource kernel_sources[] = {
     "\n"
     "template [[host_name(\"norm_linear_batch\")]] kernel decltype(norm_linear_batch<float, false>) norm_linear_batch<float, false>;\n"
     "template [[host_name(\"norm_linear_batch_gelu\")]] kernel decltype(norm_linear_batch<half, true>) norm_linear_batch<half, true>;\n"},
+    {"fast/fused_rmsnorm_linear.metal",
+    "// fused_rmsnorm_linear.metal — RMSNorm, products of its result and, where wanted, a gated activation, for decoding\n"
+    "//\n"
+    "//   rmsnorm_linear   out[t,n] = y[t,n]        y[t,n] = Σ_k norm(x[t])[k] · weight[n,k] + bias[n]\n"
+    "//   rmsnorm_gated    out[t,n] = f(y of gate[t,n]) · y of up[t,n],   f = silu or gelu\n"
+    "//\n"
+    "// Of a row RMSNorm is a factor, 1 / sqrt(Σ_k x[k]² / K + epsilon), which may as well be multiplied in behind the sum: a\n"
+    "// simdgroup adds up the squares on the way, and no thread waits for another. What are three products for the model, q, k\n"
+    "// and v, is one here: their rows follow each other. A simdgroup takes ROWS rows, for rmsnorm_gated one of gate and the\n"
+    "// same one of up; its lanes stride over vectors of four columns, of which the first ones of the weights are on their way\n"
+    "// before x is made. K is a multiple of 4. Grid ⌈N / ROWS⌉ simdgroups, for rmsnorm_gated N.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "#include \"parts/gelu.h\"\n"
+    "#include \"parts/wait.h\"\n"
+    "\n"
+    "constant constexpr uint ROWS = 2;  // host: of the weights, per simdgroup\n"
+    "constant constexpr uint AHEAD = 4; // vectors of each row that a lane has on their way at once\n"
+    "\n"
+    "// A lane's next vectors of each row; behind the end the last one, which x has zeros for.\n"
+    "template <typename Vector>\n"
+    "static void read_part(thread Vector (&part)[ROWS][AHEAD], device const Vector *first_row, device const Vector *second_row,\n"
+    "                      uint vectors, uint first, uint lanes)\n"
+    "{\n"
+    "    for (uint i = 0; i < AHEAD; i++) {\n"
+    "        uint k = min(first + i * lanes, vectors - 1);\n"
+    "        part[0][i] = first_row[k];\n"
+    "        part[1][i] = second_row[k];\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// norm(x) · each row, for COUNT tokens from x on, of which the last one stands for those that are not there. `part` has\n"
+    "// the rows' first vectors.\n"
+    "template <typename Vector, uint COUNT>\n"
+    "static void multiply(thread Vector (&part)[ROWS][AHEAD], device const Vector *first_row, device const Vector *second_row,\n"
+    "                     device const float4 *x, device const float4 *norm, float epsilon, uint vectors, uint count, uint lane,\n"
+    "                     uint lanes, thread float (&sum)[ROWS][COUNT])\n"
+    "{\n"
+    "    float squares[COUNT] = {};\n"
+    "    for (uint t = 0; t < COUNT; t++) sum[0][t] = sum[1][t] = 0.0f;\n"
+    "    for (uint first = lane; first < vectors; first += AHEAD * lanes) {\n"
+    "        if (first != lane) read_part(part, first_row, second_row, vectors, first, lanes);\n"
+    "        for (uint i = 0; i < AHEAD; i++) {\n"
+    "            uint k = first + i * lanes;\n"
+    "            float4 weight = norm[min(k, vectors - 1)];\n"
+    "            for (uint t = 0; t < COUNT; t++) {\n"
+    "                float4 value = x[ulong(min(t, count - 1)) * vectors + min(k, vectors - 1)];\n"
+    "                if (k >= vectors) value = float4(0.0f);\n"
+    "                squares[t] += dot(value, value);\n"
+    "                value *= weight;\n"
+    "                for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, float4(part[r][i]));\n"
+    "            }\n"
+    "        }\n"
+    "    }\n"
+    "    for (uint t = 0; t < COUNT; t++) {\n"
+    "        float factor = 1.0f / sqrt(simd_sum(squares[t]) / float(4 * vectors) + epsilon);\n"
+    "        for (uint r = 0; r < ROWS; r++) sum[r][t] = simd_sum(sum[r][t]) * factor;\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// Row n of three matrices that follow each other; what belongs to it in three vectors.\n"
+    "template <typename Pointer>\n"
+    "static Pointer row_of(Pointer a, Pointer b, Pointer c, uint n, uint A, uint B, uint size)\n"
+    "{\n"
+    "    return n < A ? a + ulong(n) * size : n < A + B ? b + ulong(n - A) * size : c + ulong(n - A - B) * size;\n"
+    "}\n"
+    "\n"
+    "template <typename Vector, uint COUNT>\n"
+    "kernel void rmsnorm_linear(\n"
+    "    device const float4 *x [[buffer(0)]],           // [T,K/4]\n"
+    "    device const float4 *norm_weight [[buffer(1)]], // [K/4]\n"
+    "    device const Vector *weight_a [[buffer(2)]],    // [A,K/4]\n"
+    "    device const Vector *weight_b [[buffer(3)]],    // [B,K/4]\n"
+    "    device const Vector *weight_c [[buffer(4)]],    // [C,K/4]\n"
+    "    device const float *bias_a [[buffer(5)]],       // [A]\n"
+    "    device const float *bias_b [[buffer(6)]],       // [B]\n"
+    "    device const float *bias_c [[buffer(7)]],       // [C]\n"
+    "    device float *out [[buffer(8)]],                // [T,A+B+C]\n"
+    "    constant uint &T [[buffer(9)]],\n"
+    "    constant uint &K [[buffer(10)]],\n"
+    "    constant uint &A [[buffer(11)]],\n"
+    "    constant uint &B [[buffer(12)]],\n"
+    "    constant uint &C [[buffer(13)]],\n"
+    "    constant float &epsilon [[buffer(14)]],\n"
+    "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]],\n"
+    "    uint simd_width [[threads_per_simdgroup]])\n"
+    "{\n"
+    "    uint n = (group * simdgroups + simdgroup) * ROWS, N = A + B + C, vectors = K / 4;\n"
+    "    if (n >= N) return;\n"
+    "    uint lanes = min(simd_width, threads - simdgroup * simd_width), last = min(n + 1, N - 1);\n"
+    "    device const Vector *first_row = row_of(weight_a, weight_b, weight_c, n, A, B, vectors);\n"
+    "    device const Vector *second_row = row_of(weight_a, weight_b, weight_c, last, A, B, vectors);\n"
+    "    float bias[ROWS] = {*row_of(bias_a, bias_b, bias_c, n, A, B, 1), *row_of(bias_a, bias_b, bias_c, last, A, B, 1)};\n"
+    "    Vector part[ROWS][AHEAD];\n"
+    "    // Weights never change: they are read before the kernel that makes x has ended.\n"
+    "    read_part(part, first_row, second_row, vectors, lane, lanes);\n"
+    "    wait_for_previous_kernel();\n"
+    "    for (uint begin = 0; begin < T; begin += COUNT) {\n"
+    "        float y[ROWS][COUNT];\n"
+    "        uint count = min(COUNT, T - begin);\n"
+    "        multiply(part, first_row, second_row, x + ulong(begin) * vectors, norm_weight, epsilon, vectors, count, lane,\n"
+    "                 lanes, y);\n"
+    "        for (uint t = 0; t < count && lane == 0; t++)\n"
+    "            for (uint r = 0; r < ROWS && n + r < N; r++) out[ulong(begin + t) * N + n + r] = y[r][t] + bias[r];\n"
+    "        if (begin + COUNT < T) read_part(part, first_row, second_row, vectors, lane, lanes);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template <typename Vector, uint COUNT>\n"
+    "kernel void rmsnorm_gated(\n"
+    "    device const float4 *x [[buffer(0)]],           // [T,K/4]\n"
+    "    device const float4 *norm_weight [[buffer(1)]], // [K/4]\n"
+    "    device const Vector *gate [[buffer(2)]],        // [N,K/4]\n"
+    "    device const Vector *up [[buffer(3)]],          // [N,K/4]\n"
+    "    device const float *gate_bias [[buffer(4)]],    // [N]\n"
+    "    device const float *up_bias [[buffer(5)]],      // [N]\n"
+    "    device float *out [[buffer(6)]],                // [T,N]\n"
+    "    constant uint &T [[buffer(7)]],\n"
+    "    constant uint &K [[buffer(8)]],\n"
+    "    constant uint &N [[buffer(9)]],\n"
+    "    constant uint &gelu [[buffer(10)]], // 1: f = gelu\n"
+    "    constant float &epsilon [[buffer(11)]],\n"
+    "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]],\n"
+    "    uint simd_width [[threads_per_simdgroup]])\n"
+    "{\n"
+    "    uint n = group * simdgroups + simdgroup, vectors = K / 4;\n"
+    "    if (n >= N) return;\n"
+    "    uint lanes = min(simd_width, threads - simdgroup * simd_width);\n"
+    "    device const Vector *gate_row = gate + ulong(n) * vectors, *up_row = up + ulong(n) * vectors;\n"
+    "    float bias[ROWS] = {gate_bias[n], up_bias[n]};\n"
+    "    Vector part[ROWS][AHEAD];\n"
+    "    // Weights never change: they are read before the kernel that makes x has ended.\n"
+    "    read_part(part, gate_row, up_row, vectors, lane, lanes);\n"
+    "    wait_for_previous_kernel();\n"
+    "    for (uint begin = 0; begin < T; begin += COUNT) {\n"
+    "        float y[ROWS][COUNT];\n"
+    "        uint count = min(COUNT, T - begin);\n"
+    "        multiply(part, gate_row, up_row, x + ulong(begin) * vectors, norm_weight, epsilon, vectors, count, lane, lanes, y);\n"
+    "        for (uint t = 0; t < count && lane == 0; t++) {\n"
+    "            float open = y[0][t] + bias[0];\n"
+    "            open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));\n"
+    "            out[ulong(begin + t) * N + n] = open * (y[1][t] + bias[1]);\n"
+    "        }\n"
+    "        if (begin + COUNT < T) read_part(part, gate_row, up_row, vectors, lane, lanes);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// In fours four tokens at a time.\n"
+    "template [[host_name(\"rmsnorm_linear_f32\")]] kernel decltype(rmsnorm_linear<float4, 1>) rmsnorm_linear<float4, 1>;\n"
+    "template [[host_name(\"rmsnorm_linear_f16\")]] kernel decltype(rmsnorm_linear<half4, 1>) rmsnorm_linear<half4, 1>;\n"
+    "template [[host_name(\"rmsnorm_linear_fours_f32\")]] kernel decltype(rmsnorm_linear<float4, 4>) rmsnorm_linear<float4, 4>;\n"
+    "template [[host_name(\"rmsnorm_linear_fours_f16\")]] kernel decltype(rmsnorm_linear<half4, 4>) rmsnorm_linear<half4, 4>;\n"
+    "template [[host_name(\"rmsnorm_gated_f32\")]] kernel decltype(rmsnorm_gated<float4, 1>) rmsnorm_gated<float4, 1>;\n"
+    "template [[host_name(\"rmsnorm_gated_f16\")]] kernel decltype(rmsnorm_gated<half4, 1>) rmsnorm_gated<half4, 1>;\n"
+    "template [[host_name(\"rmsnorm_gated_fours_f32\")]] kernel decltype(rmsnorm_gated<float4, 4>) rmsnorm_gated<float4, 4>;\n"
+    "template [[host_name(\"rmsnorm_gated_fours_f16\")]] kernel decltype(rmsnorm_gated<half4, 4>) rmsnorm_gated<half4, 4>;\n"},
     {"fast/integer_linear.metal",
     "// integer_linear.metal — block formats × vector in integers, for decoding: 1 to 8 tokens at a time\n"
     "//\n"
@@ -4740,4 +5052,4 @@ const KernelSource kernel_sources[] = {
     "#pragma once\n"
     "static void wait_for_previous_kernel() {}\n"},
 };
-const size_t kernel_source_count = 49;
+const size_t kernel_source_count = 50;

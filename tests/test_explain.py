@@ -8,6 +8,7 @@ import subprocess
 import numpy
 import pytest
 
+import families
 import library as library_module
 import llm
 import models
@@ -115,6 +116,47 @@ def test_choices(machine, type, tokens, options, step, kernel, model):
 def test_batches(batch, kernels, model):
     """Tokens of several rows, all weights in halves."""
     assert kernels <= {line[2] for line in explain(model("F16"), "h200", 1, batch)}
+
+
+LLAMA = families.Config(heads=6, kv_heads=2, head_size=64, channels=256, inner=512, context=700)
+GEMMA = families.Config(family="gemma3", window=90, channels=256, inner=512, context=700)
+
+# The same of other families: the model, machine, type, tokens, options, step, kernel
+FAMILIES = [
+    (LLAMA, "cpu", "F32", 9, {}, "norm", "rmsnorm_forward"),
+    (LLAMA, "cpu", "F32", 9, {}, "addition, norm", "residual_rmsnorm"),
+    (LLAMA, "h200", "F16", 64, {}, "addition, norm", "residual_rmsnorm_f16"),
+    (LLAMA, "h200", "F16", 64, {}, "gate", "silu_gated_f16"),
+    (LLAMA, "cpu", "F32", 9, {}, "gate", "silu_gated"),
+    (LLAMA, "cpu", "F32", 1, {}, "gate, up", "linear_tile_f32"),
+    (LLAMA, "cpu-vnni", "Q4_1", 1, {}, "gate, up", "integer_linear_q4_1"),
+    (LLAMA, "cpu-vnni", "Q5_0", 9, {}, "QKV", "integer_matmul_q5_0"),
+    (LLAMA, "m1", "F32", 1, {}, "QKV", "rmsnorm_linear_f32"),
+    (LLAMA, "h200", "F16", 1, {}, "QKV", "rmsnorm_linear_f16"),
+    (LLAMA, "h200", "F16", 1, {}, "gate, up", "rmsnorm_gated_f16"),
+    (LLAMA, "h200", "F16", 1, {}, "down", "linear_residual_f16"),
+    (LLAMA, "h200", "Q8_0", 1, {}, "logits", "rmsnorm_linear_f16"),
+    (LLAMA, "h200", "F16", 1, {"fusion": "off"}, "gate", "silu_gated"),
+    # what is normalised before it is added cannot add itself
+    (GEMMA, "h200", "F16", 1, {}, "addition, norm", "sandwich_rmsnorm"),
+    (GEMMA, "h200", "F16", 64, {}, "addition, norm", "sandwich_rmsnorm_f16"),
+    (GEMMA, "h200", "F16", 64, {}, "gate", "gelu_gated_f16"),
+]
+
+
+@pytest.mark.parametrize("config, machine, type, tokens, options, step, kernel", FAMILIES)
+def test_choices_of_families(config, machine, type, tokens, options, step, kernel, tmp_path):
+    tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in families.shapes(config).items()}
+    path = families.write_gguf(tmp_path / "model.gguf", config, tensors, type=type)
+    steps = explain(path, machine, tokens, **options)
+    assert kernel in [line[2] for line in steps if line[0] == step]
+
+
+def test_four_tokens_at_a_time(tmp_path):
+    tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in families.shapes(LLAMA).items()}
+    path = families.write_gguf(tmp_path / "model.gguf", LLAMA, tensors, type="F16")
+    kernels = {line[2] for line in explain(path, "h200", 1, 3)}
+    assert {"rmsnorm_linear_fours_f16", "rmsnorm_gated_fours_f16"} <= kernels
 
 
 def test_shapes_of_models(model):

@@ -121,9 +121,10 @@ static void read_rms(Run *run, const Norm *norm, const Product *product, Activat
     DeviceArgument weight[PRODUCT_PARTS], bias[PRODUCT_PARTS], rows[PRODUCT_PARTS];
     for (uint32_t p = 0; p < PRODUCT_PARTS; p++) {
         const Matrix *part = &product->part[p < product->parts ? p : 0];
-        weight[p] = BUFFER(part->buffer);
+        bool is_there = p < product->parts;
+        weight[p] = is_there ? BUFFER(part->buffer) : FLOATS(part->buffer, 1);
         bias[p] = FLOATS(product->bias[p] ? product->bias[p] : run->buffers.zeros, part->rows);
-        rows[p] = arg_u32(p < product->parts ? part->rows : 0);
+        rows[p] = arg_u32(is_there ? part->rows : 0);
     }
     DeviceArgument T = arg_u32(x.rows), K = arg_u32(x.columns), epsilon = arg_f32(norm->epsilon);
     if (is_gated(activation))

@@ -17,6 +17,7 @@ import tempfile
 
 import numpy
 
+import families
 import library as library_module
 import llm
 import models
@@ -93,10 +94,23 @@ MORE = {
         [{}],
     ),
 }
+FAMILY = dict(layers=2, heads=6, kv_heads=2, channels=256, inner=512, context=640, vocabulary=320)
+MORE |= {
+    "llama": (
+        families.Config(head_size=64, **FAMILY),
+        ["F32", "F16", "Q8_0", "Q4_1"],
+        [{}, {"cache": "f16"}, {"fusion": "off"}],
+    ),
+    "qwen3": (families.Config(family="qwen3", head_size=128, **FAMILY), ["F16", "Q5_0"], [{}]),
+    "gemma3": (families.Config(family="gemma3", head_size=256, window=90, **FAMILY), ["F16", "Q8_0"], [{}]),
+}
 MIXED = {"token_embd.weight": "Q6_K", "blk.0.ffn_down.weight": "F16", "blk.1.attn_qkv.weight": "F32"}
 
 
 def write_model(folder, config, type, types={}):
+    if isinstance(config, families.Config):
+        tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in families.shapes(config).items()}
+        return families.write_gguf(folder / f"{config.family}-{type}.gguf", config, tensors, type=type)
     tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in models.shapes(config).items()}
     name = f"{config.channels}-{config.tied}-{type}-{len(types)}.gguf"
     return models.write_gguf(folder / name, config, tensors, type=type, types=types)
