@@ -340,6 +340,53 @@ def test_nan_in_the_middle_of_a_text(device_name, random, tmp_path):
     assert handed_out == good
 
 
+# --- the same tokens, more or fewer of them side by side ---
+
+PREFIX = 7
+LENGTHS = [8, 9, 20, 33, 97, 130, 520]  # on both sides of every change of kernels, and of a pass
+LONG_CONTEXT = Config(layers=3, heads=4, channels=128, context=530, vocabulary=300)
+
+
+def prefix_differences(path, ids, **options):
+    """logits of a prefix alone, and how far those within longer prompts are from them."""
+    with LLM(path, device="cpu", **options) as model:
+        alone = model.logits(ids[:PREFIX])
+        longer = [model.logits(ids[:length])[:PREFIX] for length in LENGTHS]
+    return alone, numpy.abs(numpy.array(longer) - alone).max()
+
+
+@pytest.mark.parametrize("type", ["F32", "F16", "Q8_0", "Q4_0"])
+def test_logits_of_a_prefix(type, random, tmp_path):
+    """As the header says: in floats they differ in their last digits at most. With integers a last digit may
+    turn the rounding of an activation over, so they differ by no more than that rounding does to them."""
+    tensors = models.random_gpt2(LONG_CONTEXT, random)
+    path = models.write_gguf(tmp_path / "model.gguf", LONG_CONTEXT, tensors, type=type)
+    ids = random_ids(random, LONG_CONTEXT, max(LENGTHS))
+    floats, difference = prefix_differences(path, ids, integer_products="off")
+    assert difference <= 1e-5 * numpy.abs(floats).max()
+    integers, difference = prefix_differences(path, ids, integer_products="on")
+    rounding = numpy.abs(integers - floats).max()
+    assert difference <= max(1e-5 * numpy.abs(floats).max(), rounding)
+    assert type in ("F32", "F16") or rounding > 1e-4 * numpy.abs(floats).max()
+
+
+@pytest.mark.parametrize("type", ["F32", "Q8_0"])
+def test_greedy_text_in_a_batch(type, random, tmp_path):
+    """In floats it is the text that is written alone, unless the two likeliest tokens are as good as equal."""
+    tensors = models.random_gpt2(LONG_CONTEXT, random)
+    path = models.write_gguf(tmp_path / "model.gguf", LONG_CONTEXT, tensors, type=type)
+    prompts = [random_ids(random, LONG_CONTEXT, count) for count in (7, 20, 3)]
+    with LLM(path, device="cpu", batch=3) as model:
+        together = model.generate_batch(prompts, 30)
+        for prompt, added in zip(prompts, together):
+            alone = model.generate(prompt, 30)
+            if alone == added:
+                continue
+            first = next(i for i, (a, b) in enumerate(zip(alone, added)) if a != b)
+            logits = model.logits(prompt + alone[:first])[-1]
+            assert abs(logits[alone[first]] - logits[added[first]]) <= 1e-5 * numpy.abs(logits).max()
+
+
 # --- a file that changes under a model ---
 
 CUT_SHORT = """
