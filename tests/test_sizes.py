@@ -9,11 +9,14 @@ import subprocess
 import sys
 
 import gguf
+import numpy
 import pytest
 
 import families
+import llm
 import models
 from library import COMMAND
+from llm import LLM
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
 
@@ -108,3 +111,15 @@ def test_sizes_of_config_json(family, random, tmp_path):
             (absurd / "config.json").write_text(json.dumps(config | {key: number}))
             cases += verbs_on(absurd)
     check_all(cases)
+
+
+def test_batch_of_the_widest_model(random, tmp_path):
+    """Of 1024 rows a product of sizes would have more than 32 bits."""
+    config = models.Config(layers=1, heads=1, channels=1, inner=2**22, context=2, vocabulary=3)
+    tensors = models.random_gpt2(config, random)
+    path = models.write_gguf(tmp_path / "model.gguf", config, tensors)
+    with LLM(path, device="cpu", threads=1) as model:
+        assert numpy.isfinite(model.logits([0, 1])).all()
+    with pytest.raises(llm.Failure, match="a batch of 1024 rows is too large .* at most 1023") as failure:
+        LLM(path, device="cpu", threads=1, batch=1024)
+    assert failure.value.status == llm.ARGUMENT

@@ -72,6 +72,11 @@ static ModelFacts model_facts(const LLMPipeline *llm) {
                         .batches = !rms && weights_all(&llm->weights, matrix_batches)};
 }
 
+/* Of a pass: kernels count the numbers that they make in 32 bits, most of them in the MLP. */
+static uint32_t most_rows(const Sizes *sizes) {
+    return UINT32_MAX / sizes->up;
+}
+
 static Sizes sizes_of(const LLMPipeline *llm, const LLMOptions *options) {
     const ModelConfig *config = &llm->checkpoint->config;
     Sizes sizes = {.batch = options->batch ? options->batch : 1,
@@ -86,9 +91,17 @@ static Sizes sizes_of(const LLMPipeline *llm, const LLMOptions *options) {
                    .vocabulary = config->vocabulary,
                    .unpacked = llm->weights.largest_packed};
     uint32_t tokens = choose_pass_tokens(device_facts(llm->device));
+    if (tokens > most_rows(&sizes)) tokens = most_rows(&sizes);
     sizes.tokens = sizes.batch < tokens ? tokens / sizes.batch : 1;
     if (sizes.tokens > sizes.capacity) sizes.tokens = sizes.capacity;
     return sizes;
+}
+
+static bool check_batch(const Sizes *sizes, LLMError *error) {
+    return sizes->batch <= most_rows(sizes) ||
+           error_set(error, LLM_ERROR_ARGUMENT,
+                     "a batch of %u rows is too large for a model of these sizes: at most %u",
+                     sizes->batch, most_rows(sizes));
 }
 
 static void describe(LLMPipeline *llm) {
@@ -133,7 +146,8 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     llm->halved = halves && !type_is_float(model_file_type(llm->checkpoint));
     ModelFacts model = model_facts(llm);
     run->sizes = sizes_of(llm, options);
-    if (!choose_setup(&run->setup, facts, &model, options, error) ||
+    if (!check_batch(&run->sizes, error) ||
+        !choose_setup(&run->setup, facts, &model, options, error) ||
         !buffers_allocate(&run->buffers, llm->device, &run->setup, &run->sizes, error))
         return false;
     describe(llm);

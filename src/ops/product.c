@@ -59,9 +59,11 @@ static DeviceArgument out_rows(const Part *part, uint32_t first, uint32_t count)
 /* By the vendor's matrix library. */
 static void multiply_by_library(Run *run, const Part *part, DeviceBuffer *weight, MatmulType type) {
     uint32_t rows = part->in.rows;
+    size_t number = type == MATMUL_F16 ? 2 : sizeof(float);
+    size_t bytes = part->weight->rows * (part->weight->columns * number);
     device_note(run->device, part->name, part->choice.why);
     device_matmul(run->device, &(DeviceMatmul){.x = in_rows(part, 0, rows),
-                                               .weight = BUFFER(weight),
+                                               .weight = arg_part(weight, 0, bytes),
                                                .out = out_rows(part, 0, rows),
                                                .M = rows,
                                                .N = part->weight->rows,
@@ -105,7 +107,7 @@ static void multiply_integers(Run *run, const Part *part) {
     run_choice(run, part->name, choice, arg_part(buffers->rounded, 0, (size_t)rows * K),
                rounded_rows(buffers->rounded_block_offsets, part, 0, rows, QUANTISE_BLOCK),
                rounded_rows(buffers->rounded_scales, part, 0, rows, QUANTISE_BLOCK),
-               BUFFER(part->weight->buffer), out_rows(part, 0, rows), arg_u32(rows), arg_u32(K),
+               matrix_argument(part->weight), out_rows(part, 0, rows), arg_u32(rows), arg_u32(K),
                arg_u32(N), arg_u32(part->stride));
 }
 
@@ -118,14 +120,14 @@ static void integer_linear(Run *run, const Part *part, uint32_t first, uint32_t 
                arg_part(buffers->rounded, (size_t)first * K, (size_t)count * K),
                rounded_rows(buffers->rounded_offsets, part, first, count, 4),
                rounded_rows(buffers->rounded_scales, part, first, count, QUANTISE_BLOCK),
-               BUFFER(part->weight->buffer), FLOATS(part->bias, N), out_rows(part, first, count),
+               matrix_argument(part->weight), FLOATS(part->bias, N), out_rows(part, first, count),
                arg_u32(count), arg_u32(K), arg_u32(N), arg_u32(part->stride));
 }
 
 static void linear(Run *run, const Part *part, uint32_t first, uint32_t count) {
     uint32_t N = part->weight->rows, K = part->weight->columns;
     Choice choice = choose_product_kernel(&run->setup, &part->choice, part->weight, count);
-    run_choice(run, part->name, choice, in_rows(part, first, count), BUFFER(part->weight->buffer),
+    run_choice(run, part->name, choice, in_rows(part, first, count), matrix_argument(part->weight),
                FLOATS(part->bias, N), out_rows(part, first, count), arg_u32(count), arg_u32(K),
                arg_u32(N), arg_u32(part->stride));
 }

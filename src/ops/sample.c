@@ -10,9 +10,10 @@ void logits(Run *run, const Product *output, uint32_t first, uint32_t count) {
 
 void losses(Run *run, uint32_t count) {
     const Buffers *buffers = &run->buffers;
+    uint32_t V = run->sizes.vocabulary;
     Choice choice = choose_losses(count);
-    run_choice(run, "losses", choice, BUFFER(buffers->logits), BUFFER(buffers->targets),
-               BUFFER(buffers->nats), arg_u32(run->sizes.vocabulary));
+    run_choice(run, "losses", choice, FLOATS(buffers->logits, (size_t)count * V),
+               FLOATS(buffers->targets, count), FLOATS(buffers->nats, count), arg_u32(V));
 }
 
 void sample(Run *run, const LLMGeneration *generation, uint32_t B) {
@@ -23,13 +24,13 @@ void sample(Run *run, const LLMGeneration *generation, uint32_t B) {
     DeviceArgument seed = {.value.u64 = generation->seed, .size = 8};
     Choice choice = choose_sampling(B, generation->temperature > 0.0f && top_k > 1);
     if (generation->temperature > 0.0f && top_k > 1)
-        run_choice(run, "sampling", choice, FLOATS(buffers->logits, B * V),
+        run_choice(run, "sampling", choice, FLOATS(buffers->logits, (size_t)B * V),
                    FLOATS(buffers->lengths, B), FLOATS(buffers->counts, B),
-                   FLOATS(buffers->p, B * V), FLOATS(buffers->ids, B), arg_u32(V),
+                   FLOATS(buffers->p, (size_t)B * V), FLOATS(buffers->ids, B), arg_u32(V),
                    arg_f32(generation->temperature), arg_u32(top_k), arg_f32(top_p), seed);
     else
-        run_choice(run, "sampling", choice, FLOATS(buffers->logits, B * V), FLOATS(buffers->ids, B),
-                   arg_u32(V));
+        run_choice(run, "sampling", choice, FLOATS(buffers->logits, (size_t)B * V),
+                   FLOATS(buffers->ids, B), arg_u32(V));
     Choice step = choose_step(B);
     run_choice(run, "step", step, FLOATS(buffers->ids, B), FLOATS(buffers->lengths, B),
                FLOATS(buffers->counts, B), FLOATS(buffers->history, B), arg_u32(B),

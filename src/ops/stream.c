@@ -21,7 +21,7 @@ void embed(Run *run, const Matrix *tokens, float scale, DeviceBuffer *positions,
     run->stream = (Stream){.x = {.buffer = run->buffers.x[0], .rows = rows, .columns = C}};
     Choice choice = choose_embedding(tokens->type, C, &run->pass);
     DeviceArgument position_rows =
-        positions ? FLOATS(positions, T * C) : FLOATS(run->buffers.zeros, C);
+        positions ? FLOATS(positions, (size_t)T * C) : FLOATS(run->buffers.zeros, C);
     size_t bytes = rows < tokens->rows ? rows * tensor_row_bytes(tokens->type, C) : 0;
     run_choice(run, "embedding", choice, FLOATS(run->ids, rows), FLOATS(run->buffers.lengths, B),
                arg_part(tokens->buffer, 0, bytes), position_rows, value_argument(run->stream.x),
@@ -41,11 +41,12 @@ static void settle_owed(Run *run, const Norm *norm, const Choice *choice, Value 
     DeviceArgument C = arg_u32(x.columns), epsilon = arg_f32(norm->epsilon);
     if (norm->kind == NORM_LAYER)
         run_choice(run, "addition, norm", *choice, value_argument(x), value_argument(owed), bias,
-                   BUFFER(norm->weight), BUFFER(norm->bias), sum, value_argument(out), C, epsilon);
+                   FLOATS(norm->weight, x.columns), FLOATS(norm->bias, x.columns), sum,
+                   value_argument(out), C, epsilon);
     else
         run_choice(run, "addition, norm", *choice, value_argument(x), value_argument(owed),
-                   stream->after ? BUFFER(stream->after->weight) : bias, BUFFER(norm->weight), sum,
-                   value_argument(out), C, epsilon);
+                   stream->after ? FLOATS(stream->after->weight, x.columns) : bias,
+                   FLOATS(norm->weight, x.columns), sum, value_argument(out), C, epsilon);
     stream->owed = (Value){0};
 }
 
@@ -58,10 +59,11 @@ static Value settle(Run *run, const Norm *norm) {
     if (owed.buffer)
         settle_owed(run, norm, &choice, out);
     else if (norm->kind == NORM_LAYER)
-        run_choice(run, "norm", choice, value_argument(x), BUFFER(norm->weight), BUFFER(norm->bias),
-                   value_argument(out), arg_u32(x.columns), arg_f32(norm->epsilon));
+        run_choice(run, "norm", choice, value_argument(x), FLOATS(norm->weight, x.columns),
+                   FLOATS(norm->bias, x.columns), value_argument(out), arg_u32(x.columns),
+                   arg_f32(norm->epsilon));
     else
-        run_choice(run, "norm", choice, value_argument(x), BUFFER(norm->weight),
+        run_choice(run, "norm", choice, value_argument(x), FLOATS(norm->weight, x.columns),
                    value_argument(out), arg_u32(x.columns), arg_f32(norm->epsilon));
     return out;
 }
@@ -80,8 +82,8 @@ static Value activate(Run *run, Value in, Activation activation) {
                    owed_bias(run, in, 1, out.columns), value_argument(out), arg_u32(in.rows),
                    arg_u32(out.columns));
     else if (in.bias[0])
-        run_choice(run, "gelu", choice, value_argument(in), BUFFER(in.bias[0]), value_argument(out),
-                   arg_u32(in.rows), arg_u32(in.columns));
+        run_choice(run, "gelu", choice, value_argument(in), FLOATS(in.bias[0], in.columns),
+                   value_argument(out), arg_u32(in.rows), arg_u32(in.columns));
     else
         run_choice(run, "gelu", choice, value_argument(in), value_argument(out),
                    arg_u32(in.rows * in.columns));
@@ -98,18 +100,21 @@ static void read_fused(Run *run, const Norm *norm, const Product *product, bool 
     DeviceArgument B = arg_u32(x.rows), K = arg_u32(x.columns), N = arg_u32(weight->rows);
     FusedRead read = choose_fused_read(&run->setup, &run->pass, weight, gelu);
     if (read.norm_apart) {
-        run_choice(run, "norm", read.norm, value_argument(x), BUFFER(norm->weight),
-                   BUFFER(norm->bias), value_argument(normed), K, arg_f32(norm->epsilon));
-        run_choice(run, product->name, read.product, value_argument(normed), BUFFER(weight->buffer),
-                   bias, value_argument(out), B, K, N);
+        run_choice(run, "norm", read.norm, value_argument(x), FLOATS(norm->weight, x.columns),
+                   FLOATS(norm->bias, x.columns), value_argument(normed), K,
+                   arg_f32(norm->epsilon));
+        run_choice(run, product->name, read.product, value_argument(normed),
+                   matrix_argument(weight), bias, value_argument(out), B, K, N);
     } else if (run->pass.style == STYLE_BATCHED) {
-        run_choice(run, product->name, read.product, value_argument(x), BUFFER(norm->weight),
-                   BUFFER(norm->bias), BUFFER(weight->buffer), bias, value_argument(out), B, K, N,
+        run_choice(run, product->name, read.product, value_argument(x),
+                   FLOATS(norm->weight, x.columns), FLOATS(norm->bias, x.columns),
+                   matrix_argument(weight), bias, value_argument(out), B, K, N,
                    arg_f32(norm->epsilon));
     } else {
-        run_choice(run, product->name, read.product, value_argument(x), BUFFER(norm->weight),
-                   BUFFER(norm->bias), BUFFER(weight->buffer), bias, value_argument(out), B, K, N,
-                   arg_u32(gelu), arg_f32(norm->epsilon));
+        run_choice(run, product->name, read.product, value_argument(x),
+                   FLOATS(norm->weight, x.columns), FLOATS(norm->bias, x.columns),
+                   matrix_argument(weight), bias, value_argument(out), B, K, N, arg_u32(gelu),
+                   arg_f32(norm->epsilon));
     }
 }
 
@@ -181,11 +186,10 @@ void write_stream(Run *run, Value value, const Product *product, const Norm *aft
     }
     const Matrix *weight = &product->part[0];
     DeviceBuffer *bias = bias_or_zeros(run, product);
-    bool batched = run->pass.style == STYLE_BATCHED;
     Choice choice = choose_fused_write(&run->setup, &run->pass, weight);
-    run_choice(run, product->name, choice, value_argument(value), BUFFER(weight->buffer),
-               batched ? FLOATS(bias, weight->rows) : BUFFER(bias), value_argument(run->stream.x),
-               arg_u32(value.rows), arg_u32(weight->columns), arg_u32(weight->rows));
+    run_choice(run, product->name, choice, value_argument(value), matrix_argument(weight),
+               FLOATS(bias, weight->rows), value_argument(run->stream.x), arg_u32(value.rows),
+               arg_u32(weight->columns), arg_u32(weight->rows));
 }
 
 /* --- the end of a pass --- */
@@ -195,7 +199,7 @@ static Value last_tokens(Run *run, Value from, DeviceBuffer *to) {
     uint32_t B = run->pass.B, words = from.columns * (uint32_t)element_size(from.type) / 4;
     Value out = {.buffer = to, .type = from.type, .rows = B, .columns = from.columns};
     Choice choice = choose_last_tokens(words, B);
-    run_choice(run, "last tokens", choice, FLOATS(from.buffer, B * words),
+    run_choice(run, "last tokens", choice, FLOATS(from.buffer, (size_t)B * words),
                FLOATS(run->buffers.counts, B), value_argument(out), arg_u32(B),
                arg_u32(run->pass.T), arg_u32(words));
     return out;
