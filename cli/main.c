@@ -146,6 +146,7 @@ static int run_command(int count, char **values) {
 }
 
 int main(int count, char **values) {
+    output_file_keep_standard_streams();
     signal(SIGPIPE, SIG_DFL); /* `metal-llm … | head` ends silently, whatever the parent had set */
     output_file_catch_signals();
     int status = run_command(count, values);

@@ -69,6 +69,15 @@ void output_file_catch_signals(void) {
     }
 }
 
+/* --- streams that are closed --- */
+
+/* Each is opened the wrong way round, so that to use it goes on being an error. */
+void output_file_keep_standard_streams(void) {
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) < 0 && errno == EBADF)
+            open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 /* --- the target --- */
 
 /* The folder of a path, with its last '/'; "" where it has none. */

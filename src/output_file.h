@@ -26,5 +26,8 @@ bool output_file_close(OutputFile *file, LLMError *error);
 /* For a program's main: what is unfinished is removed when INT, TERM or HUP ends the program. A
  * signal that the program was started to ignore stays ignored. */
 void output_file_catch_signals(void);
+/* For commands, first of all: a file that is opened must not take the place of a standard stream
+ * that the caller has closed, for messages would be written into it. */
+void output_file_keep_standard_streams(void);
 
 #endif

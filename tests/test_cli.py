@@ -1077,6 +1077,20 @@ def test_damaged_model(model, verb):
     assert str(model.path) in fail(verb, model.path)
 
 
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_streams(model, closed, tmp_path):
+    """A file does not take the place of a stream that was closed: messages would be written into it."""
+    files = {"npy": "logits -m {model} --tokens '1 2 3' -o {out}", "gguf": "convert {model} {out} --type f16"}
+    for name, verb in files.items():
+        outputs = [tmp_path / f"whole.{name}", tmp_path / f"closed.{name}"]
+        for out, end in zip(outputs, ["", closed]):
+            line = f"exec {COMMAND} {verb.format(model=model.path, out=out)} {end}"
+            subprocess.run(["bash", "-c", line], env=ENVIRONMENT, capture_output=True, timeout=60)
+        assert outputs[0].read_bytes() == outputs[1].read_bytes()
+    result = subprocess.run(["bash", "-c", f"exec {COMMAND} info {model.path} 1>&-"], env=ENVIRONMENT, capture_output=True)
+    assert result.returncode == FAILURE and b"the output cannot be written" in result.stderr
+
+
 def test_nan_weights(model, tmp_path):
     model.tensors["ln_f.weight"][7] = numpy.nan
     models.write_gguf(model.path, model.config, model.tensors, tokenizer=TOKENIZER)
