@@ -51,6 +51,8 @@ static void forget(char *path) {
 }
 
 static void remove_and_end(int number) {
+    static const char cut[] = "metal-llm: a file was cut short while it was read (SIGBUS)\n";
+    if (number == SIGBUS && write(STDERR_FILENO, cut, sizeof cut - 1) < 0) signal(number, SIG_DFL);
     for (size_t i = 0; i < SIGNAL_SLOTS; i++) {
         char *path = atomic_exchange(&unfinished_paths[i], NULL);
         if (path) unlink(path);
@@ -60,13 +62,14 @@ static void remove_and_end(int number) {
 }
 
 void output_file_catch_signals(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGBUS};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         struct sigaction before;
         sigaction(numbers[i], NULL, &before);
-        if (before.sa_handler != SIG_IGN)
+        if (before.sa_handler == SIG_DFL) /* not ignored, nor a sanitizer's */
             sigaction(numbers[i], &(struct sigaction){.sa_handler = remove_and_end}, NULL);
     }
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not become so large is an error of write */
 }
 
 /* --- streams that are closed --- */

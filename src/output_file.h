@@ -23,8 +23,8 @@ bool output_file_write(OutputFile *file, const void *data, size_t size, LLMError
  * be written: then nothing is left of it. `file` may be NULL. True if the file is there. */
 bool output_file_close(OutputFile *file, LLMError *error);
 
-/* For a program's main: what is unfinished is removed when INT, TERM or HUP ends the program. A
- * signal that the program was started to ignore stays ignored. */
+/* For a program's main: what is unfinished is removed when INT, TERM, HUP or another signal ends
+ * the program. One that the program was started to ignore stays ignored. */
 void output_file_catch_signals(void);
 /* For commands, first of all: a file that is opened must not take the place of a standard stream
  * that the caller has closed, for messages would be written into it. */

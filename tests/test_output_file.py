@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import stat
@@ -285,21 +286,44 @@ def begun(slow, out, **options):
     """A conversion whose output has been begun."""
     out.write_text("older")
     command = [COMMAND, "convert", slow, out, "--type", "q4_0"]
-    process = subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options
-    )
+    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | options
+    process = subprocess.Popen(command, env=ENVIRONMENT, **options)
     while process.poll() is None and not list(out.parent.glob(".metal-llm-*")):
         time.sleep(0.001)
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+ENDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU]
+
+
+@pytest.mark.parametrize("number", ENDS)
 def test_signals_remove_what_is_unfinished(slow, tmp_path, number):
     process = begun(slow, tmp_path / "out.gguf")
     process.send_signal(number)
     assert process.wait(60) == -number
     assert os.listdir(tmp_path) == ["out.gguf"]
     assert (tmp_path / "out.gguf").read_text() == "older"
+
+
+@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="the sanitizers have a handler of their own")
+def test_input_cut_short(slow, tmp_path):
+    """While it is converted: nothing is left of the output, and the signal is explained."""
+    source, out = tmp_path / "source.gguf", tmp_path / "folder"
+    shutil.copy(slow, source)
+    out.mkdir()
+    process = begun(source, out / "out.gguf", stderr=subprocess.PIPE)
+    os.truncate(source, 4096)
+    assert process.wait(60) == -signal.SIGBUS
+    assert b"metal-llm: a file was cut short while it was read" in process.stderr.read()
+    assert os.listdir(out) == ["out.gguf"]
+
+
+def test_limit_of_a_files_size(source, tmp_path):
+    """Of the shell: an error as a full disk is, not a signal that leaves half a file."""
+    line = f"ulimit -f 1; exec {COMMAND} convert {source} {tmp_path}/out.gguf --type f32"
+    result = subprocess.run(["bash", "-c", line], env=ENVIRONMENT, capture_output=True, text=True)
+    assert result.returncode == 1 and "out.gguf: cannot be written: File too large" in result.stderr
+    assert not list(tmp_path.glob(".metal-llm-*")) and not (tmp_path / "out.gguf").exists()
 
 
 def test_ignored_signals_stay_ignored(slow, tmp_path):
