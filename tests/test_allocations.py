@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -75,6 +76,10 @@ def material(tmp_path_factory):
     return folder
 
 
+def says_memory(line):
+    return line.startswith("metal-llm: ") and "memory" in line.lower()
+
+
 class Case:
     """A verb on a model."""
 
@@ -102,7 +107,7 @@ class Case:
         if code == 0 and (out, written) == expected:
             return None
         last = err.rstrip().rsplit("\n", 1)[-1]
-        if code == 1 and not written and last.startswith("metal-llm: ") and "memory" in last.lower():
+        if code == 1 and not written and says_memory(last):
             return None
         return f"{variable}={number}: exit code {code}, files {list(written)}, says: {last}"
 
@@ -131,3 +136,21 @@ def test_every_allocation_fails(model, verb, material, shim, tmp_path, random):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         faults = [fault for fault in pool.map(lambda each: case.fault((out, written), each), tries) if fault]
     assert not faults, f"{len(faults)} of {len(tries)}, out of {total} allocations:\n" + "\n".join(faults[:100])
+
+
+@pytest.mark.parametrize("threads", [1, 16])
+def test_limits_of_memory(threads, material, random):
+    """What the loader, threads and the matrix library take for themselves fails, too."""
+    command = [COMMAND, "perplexity", "-m", material / "old", material / "text", "--device", "cpu"]
+    command = shlex.join(map(str, [*command, "--threads", threads]))
+    bash = lambda line: subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+    expected = bash(command).stdout
+    limits = numpy.geomspace(30e3, 800e3, 60 if CASES is None else 12) * random.uniform(0.9, 1.1)
+    whole = 0
+    for limit in limits:
+        done = bash(f"ulimit -v {limit:.0f}; exec {command}")
+        last = done.stderr.rstrip().rsplit("\n", 1)[-1]
+        assert done.stdout == (expected if done.returncode == 0 else ""), limit
+        assert done.returncode == 0 or (done.returncode == 1 and says_memory(last)), (limit, last)
+        whole += done.returncode == 0
+    assert 0 < whole < len(limits)

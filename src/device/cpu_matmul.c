@@ -131,6 +131,11 @@ static bool open_library(LLMError *error) {
         return true;
     }
     const char *reason = dlerror();
+    if (reason && (strstr(reason, "failed to map") || strstr(reason, "llocate memory")))
+        return error_set(error, LLM_ERROR_MEMORY,
+                         "out of memory: OpenBLAS, which multiplies the matrices of a prompt, "
+                         "cannot be loaded (%s)",
+                         reason);
     return error_set(error, LLM_ERROR_DEVICE,
                      "OpenBLAS, which multiplies the matrices of a prompt, cannot be opened (%s); "
                      "on Debian and Ubuntu it is in libopenblas0-pthread",
