@@ -1026,3 +1026,23 @@ def test_pipe_in_a_folder(random, tmp_path, name):
     os.mkfifo(folder / name)
     result = subprocess.run([COMMAND, "run", folder, "the"], capture_output=True, text=True, timeout=20)
     assert result.returncode and name in result.stderr and "regular file" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "generation_config.json", "tokenizer_config.json", "vocab.json"]
+)
+def test_link_to_nothing_in_a_folder(random, tmp_path, name):
+    """As a download that was interrupted leaves it: not as if the file were not wanted."""
+    tensors, tokenizer = models.random_gpt2(Config(), random), models.small_tokenizer(300)
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors, tokenizer=tokenizer)
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to("../../blobs/missing")
+    result = subprocess.run([COMMAND, "run", folder, "the"], capture_output=True, text=True, timeout=20)
+    assert result.returncode and f"{name}: cannot be opened: No such file" in result.stderr
+
+
+@pytest.mark.parametrize("size", [0, 7])
+def test_safetensors_without_header(library, random, tmp_path, size):
+    folder = models.write_huggingface(tmp_path / "model", Config(), models.random_gpt2(Config(), random))
+    os.truncate(folder / "model.safetensors", size)
+    assert f"a file of {size} bytes, which has no header" in refusal(library, folder)

@@ -83,6 +83,11 @@ bool file_map_read(FileMap *map, const char *path, LLMError *error) {
     return open_map(map, read_contents, path, error);
 }
 
+bool file_is_listed(const char *path) {
+    struct stat status;
+    return lstat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 void file_map_close(FileMap *map) {
     if (map->data) munmap((void *)map->data, map->size);
     *map = (FileMap){0};

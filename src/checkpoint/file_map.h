@@ -16,5 +16,8 @@ bool file_map_open(FileMap *map, const char *path, LLMError *error);
 /* The same with a copy of the file: what another program does to it later changes nothing. */
 bool file_map_read(FileMap *map, const char *path, LLMError *error);
 void file_map_close(FileMap *map);
+/* Whether a folder has an entry of this name, be it a link to nothing or out of reach: to open it
+ * says what is wrong, where to pass over it would hide that. */
+bool file_is_listed(const char *path);
 
 #endif

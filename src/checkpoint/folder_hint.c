@@ -1,11 +1,12 @@
 #include "folder_hint.h"
 
+#include "file_map.h"
+
 #include <dirent.h>
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef char Path[PATH_MAX];
 
@@ -17,7 +18,7 @@ static bool join(Path path, const char *folder, const char *name) {
 
 bool folder_has(const char *folder, const char *name) {
     Path path;
-    return join(path, folder, name) && access(path, F_OK) == 0;
+    return join(path, folder, name) && file_is_listed(path);
 }
 
 /* The path of the first entry, by name, that matches a pattern and is not hidden. */

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MAX_KEY = 256 };
 
@@ -24,12 +23,6 @@ static char *join(const char *folder, const char *name, LLMError *error) {
     const char *separator = ends_with(folder, "/") ? "" : "/";
     snprintf(path, size, "%s%s%s", folder, separator, name);
     return path;
-}
-
-static bool exists(const char *folder, const char *name) {
-    char path[PATH_MAX];
-    int size = snprintf(path, sizeof path, "%s/%s", folder, name);
-    return size < PATH_MAX && access(path, F_OK) == 0;
 }
 
 /* --- config.json as settings --- */
@@ -173,7 +166,7 @@ static bool load_config(Checkpoint *checkpoint, const char *folder, LLMError *er
 /* generation_config.json, where there is one, may name more tokens that end a text. */
 static bool load_generation_config(Checkpoint *checkpoint, const char *folder, LLMError *error) {
     static const char name[] = "generation_config.json";
-    if (!exists(folder, name)) return true;
+    if (!folder_has(folder, name)) return true;
     char *path = join(folder, name, error);
     cJSON *json = path ? json_open_object(path, error) : NULL;
     bool loaded = json && read_ends(checkpoint, json, error);
@@ -241,11 +234,12 @@ static bool load_shards(Checkpoint *checkpoint, const char *folder, LLMError *er
 }
 
 static bool load_files(Checkpoint *checkpoint, const char *folder, LLMError *error) {
-    if (exists(folder, "model.safetensors"))
+    if (folder_has(folder, "model.safetensors"))
         return load_shard(checkpoint, folder, "model.safetensors", error);
-    if (exists(folder, "model.safetensors.index.json"))
+    if (folder_has(folder, "model.safetensors.index.json"))
         return load_shards(checkpoint, folder, error);
-    if (exists(folder, "pytorch_model.bin") || exists(folder, "pytorch_model.bin.index.json"))
+    if (folder_has(folder, "pytorch_model.bin") ||
+        folder_has(folder, "pytorch_model.bin.index.json"))
         return error_set(error, LLM_ERROR_FILE,
                          "%s: the weights are only there as pytorch_model.bin, which is not "
                          "opened; load the folder with transformers and save it again with "
@@ -282,7 +276,7 @@ static bool load_tokenizer(Checkpoint *checkpoint, const char *folder, LLMError 
     LLMError problem = {0};
     Tokenizer *tokenizer = NULL;
     settings_get_integer(&checkpoint->settings, "vocab_size", &vocabulary, &problem);
-    if (exists(folder, "tokenizer.json") || exists(folder, "vocab.json"))
+    if (folder_has(folder, "tokenizer.json") || folder_has(folder, "vocab.json"))
         tokenizer = tokenizer_open_folder(folder, vocabulary, &problem);
     else
         folder_refuse_tokenizer(folder, &problem);
@@ -306,7 +300,7 @@ static bool load_model(Checkpoint *checkpoint, const char *folder, LLMError *err
 /* A tokenizer needs no config.json, but where there is one it tells how many ids the model has. */
 static bool load_vocabulary(Checkpoint *checkpoint, const char *folder, LLMError *error) {
     LLMError problem = {0};
-    if (exists(folder, "config.json")) load_config(checkpoint, folder, &problem);
+    if (folder_has(folder, "config.json")) load_config(checkpoint, folder, &problem);
     return problem.status != LLM_ERROR_MEMORY ||
            error_set(error, LLM_ERROR_MEMORY, "%s", problem.message);
 }
@@ -314,8 +308,8 @@ static bool load_vocabulary(Checkpoint *checkpoint, const char *folder, LLMError
 bool huggingface_load(Checkpoint *checkpoint, const char *folder, bool tensors, LLMError *error) {
     checkpoint->format = "Hugging Face";
     checkpoint->naming = HUGGINGFACE_NAMES;
-    bool has_tokenizer = exists(folder, "tokenizer.json") || exists(folder, "vocab.json");
-    if (!exists(folder, "config.json") && (tensors || !has_tokenizer))
+    bool has_tokenizer = folder_has(folder, "tokenizer.json") || folder_has(folder, "vocab.json");
+    if (!folder_has(folder, "config.json") && (tensors || !has_tokenizer))
         return folder_refuse(folder, error);
     bool loaded = tensors ? load_model(checkpoint, folder, error)
                           : load_vocabulary(checkpoint, folder, error);

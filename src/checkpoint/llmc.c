@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { HEADER_BYTES = 256 * 4, VERSION_F32 = 3, VERSION_BF16 = 5, MOST_LAYERS = 1 << 10 };
 
@@ -149,7 +148,7 @@ static bool take_tensors(LLMC *llmc, Checkpoint *checkpoint, LLMError *error) {
 
 /* gpt2_tokenizer.bin, where it is there and has no more tokens than the model. */
 static Tokenizer *open_tokenizer(const char *path, uint32_t vocabulary, LLMError *error) {
-    if (access(path, F_OK) != 0) return NULL;
+    if (!file_is_listed(path)) return NULL;
     Tokenizer *tokenizer = tokenizer_open_llmc(path, error);
     if (!tokenizer || tokenizer_vocabulary(tokenizer) <= vocabulary) return tokenizer;
     error_set(error, LLM_ERROR_FORMAT,

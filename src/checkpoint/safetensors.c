@@ -120,6 +120,11 @@ static bool read_tensors(TensorIndex *index, const cJSON *header, const Reader *
 
 bool safetensors_read(TensorIndex *index, FileMap map, const char *path, LLMError *error) {
     Reader reader = {.data = map.data, .size = map.size};
+    if (map.size < sizeof(uint64_t))
+        return error_set(error, LLM_ERROR_FORMAT,
+                         "%s: a file of %zu bytes, which has no header; it is truncated or "
+                         "corrupt: download it again",
+                         path, map.size);
     uint64_t size = reader_u64(&reader);
     const char *text = reader_take(&reader, size);
     if (!text)

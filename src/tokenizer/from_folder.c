@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Twice the largest tokenizer.json of today, Gemma 3's. A value takes up to 150 bytes of memory. */
 enum { MOST_BYTES = 64 << 20, MOST_VALUES = 4 << 20 };
@@ -347,7 +346,7 @@ static bool open_file(const char *folder, int which, FileMap *map, TokenizerFile
     char *path = malloc(size);
     if (!path) return error_memory(error, size);
     snprintf(path, size, "%s/%s", folder, file_names[which]);
-    file->present = access(path, F_OK) == 0;
+    file->present = file_is_listed(path);
     bool opened = !file->present || file_map_read(map, path, error);
     *file = (TokenizerFile){file->present, (const char *)map->data, map->size};
     free(path);
