@@ -15,6 +15,7 @@ import numpy
 import pytest
 import tokenizers
 
+import families
 import models
 from library import BUILD, COMMAND, ROOT
 from models import Config
@@ -71,6 +72,9 @@ def material(tmp_path_factory):
     write_tokenizer_json(new / "tokenizer.json", tokenizer)
     (new / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "GPT2TokenizerFast"}))
     (new / "generation_config.json").write_text(json.dumps({"eos_token_id": [1, 2]}))
+    llama = families.Config(layers=1, vocabulary=264)
+    weights = families.random_model(llama, numpy.random.default_rng(0))
+    families.write_huggingface(folder / "llama", llama, weights, tokenizer=tokenizer)
     models.write_llmc(folder / "model.bin", CONFIG, tensors, tokenizer=tokenizer)
     (folder / "text").write_bytes(TEXT)
     return folder
@@ -118,12 +122,13 @@ def share(total, random):
     return range(1 + int(random.integers(stride)), total + 1, stride)
 
 
-MODELS = ["model.gguf", "model.bin", "old", "new"]
-DECODES_ONLY = {("model.bin", verb) for verb in ("run", "tokenize", "perplexity")}
+MODELS = ["model.gguf", "model.bin", "old", "new", "llama"]
+LEFT_OUT = {("model.bin", verb) for verb in ("run", "tokenize", "perplexity")}  # it only decodes
+LEFT_OUT |= {("llama", verb) for verb in ("run", "perplexity", "explain", "logits")}
 
 
 @pytest.mark.parametrize(
-    "model, verb", [pair for pair in itertools.product(MODELS, VERBS) if pair not in DECODES_ONLY]
+    "model, verb", [pair for pair in itertools.product(MODELS, VERBS) if pair not in LEFT_OUT]
 )
 def test_every_allocation_fails(model, verb, material, shim, tmp_path, random):
     case = Case(verb, model, material, shim)
