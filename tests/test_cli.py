@@ -1130,7 +1130,7 @@ def test_nan_names_its_cause(model, tmp_path, random):
     line = run("run", "-m", folder, "The").err.splitlines()[-1]
     assert "(transformer.h.1.mlp.c_proj.weight, row 3)" in line
 
-    huge = model.tensors | {"wte.weight": model.tensors["wte.weight"] * numpy.float32(1e38)}
+    huge = model.tensors | {"wte.weight": numpy.full_like(model.tensors["wte.weight"], 1e38)}  # whose sum is ∞
     models.write_gguf(model.path, model.config, huge, tokenizer=TOKENIZER)
     for verb in verbs:
         assert "sums of them are too large for floats" in last(*verb)
