@@ -83,18 +83,17 @@ typedef struct LLMOptions {
                             where a simdgroup has more than one lane */
     LLMChoice cache;     /* numbers of the KV cache: LLM_F32, or LLM_F16 at half the memory;
                             LLM_AUTO: f32 */
-    LLMChoice weights;   /* of block formats: LLM_STORED, or LLM_F16, turned into halves when the
-                            model is opened, twice to four times the memory; LLM_AUTO: f16 on an
+    LLMChoice weights;   /* of block formats and bf16: LLM_STORED, or LLM_F16, turned into halves
+                            when the model is opened, up to six times the memory; LLM_AUTO: f16 on an
                             NVIDIA GPU, where the fused kernels for halves decode several times
                             faster, else as stored */
-    LLMChoice integer_products; /* LLM_ON: q8_0, q4_0 and q6_K weights are multiplied as integers,
-                                   with activations rounded to 8 bits: twice as fast on a CPU,
-                                   perplexity 0.05 % higher. Logits of the same tokens differ
-                                   with how many are computed side by side: in floats in their last
-                                   digits, by 1e-5 of the largest; here by as much as the rounding
-                                   itself does to them, since a last digit may turn it over.
-                                   LLM_OFF: activations stay float, as on every other device.
-                                   LLM_AUTO: on for a CPU */
+    LLMChoice integer_products; /* LLM_ON: weights in blocks are multiplied as integers, with
+                                   activations rounded to 8 bits: twice as fast on a CPU,
+                                   perplexity 0.05 % higher; logits of the same tokens may
+                                   differ a little with how many are computed side by side, since
+                                   the last digit of a sum may turn such a rounding over. LLM_OFF:
+                                   activations stay float, as on
+                                   every other device. LLM_AUTO: on for a CPU */
     uint32_t threads;    /* CPU threads, at most 4096; 0: one per core that the process may use,
                             within a container's quota. Where the system gives fewer, these
                             have to do, and LLMInfo.device says so */

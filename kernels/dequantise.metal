@@ -2,15 +2,11 @@
 //
 //   out[i] = weight i
 //
-// Halves are unpacked by one thread each, grid N; blocks by one simdgroup each, grid N / VALUES.
+// Halves and bf16 are unpacked by one thread each, grid N; blocks by one simdgroup each, grid N / VALUES.
 #include <metal_stdlib>
 using namespace metal;
-#include "formats/q4_0.h"
-#include "formats/q4_1.h"
-#include "formats/q5_0.h"
-#include "formats/q5_1.h"
-#include "formats/q6_K.h"
-#include "formats/q8_0.h"
+#include "formats/all.h"
+#include "formats/bf16.h"
 
 template <typename Block>
 kernel void dequantise(
@@ -38,21 +34,30 @@ kernel void dequantise(
     }
 }
 
+template [[host_name("dequantise_iq4_nl")]] kernel decltype(dequantise<block_iq4_nl>) dequantise<block_iq4_nl>;
+template [[host_name("dequantise_q2_K")]] kernel decltype(dequantise<block_q2_K>) dequantise<block_q2_K>;
+template [[host_name("dequantise_q3_K")]] kernel decltype(dequantise<block_q3_K>) dequantise<block_q3_K>;
 template [[host_name("dequantise_q4_0")]] kernel decltype(dequantise<block_q4_0>) dequantise<block_q4_0>;
 template [[host_name("dequantise_q4_1")]] kernel decltype(dequantise<block_q4_1>) dequantise<block_q4_1>;
+template [[host_name("dequantise_q4_K")]] kernel decltype(dequantise<block_q4_K>) dequantise<block_q4_K>;
 template [[host_name("dequantise_q5_0")]] kernel decltype(dequantise<block_q5_0>) dequantise<block_q5_0>;
 template [[host_name("dequantise_q5_1")]] kernel decltype(dequantise<block_q5_1>) dequantise<block_q5_1>;
+template [[host_name("dequantise_q5_K")]] kernel decltype(dequantise<block_q5_K>) dequantise<block_q5_K>;
 template [[host_name("dequantise_q6_K")]] kernel decltype(dequantise<block_q6_K>) dequantise<block_q6_K>;
 template [[host_name("dequantise_q8_0")]] kernel decltype(dequantise<block_q8_0>) dequantise<block_q8_0>;
 
-kernel void dequantise_f16(
-    device const half *in [[buffer(0)]], // [N]
-    device float *out [[buffer(1)]],     // [N]
+template <typename Weight>
+kernel void dequantise_floats(
+    device const Weight *in [[buffer(0)]], // [N]
+    device float *out [[buffer(1)]],       // [N]
     constant uint &N [[buffer(2)]],
     uint i [[thread_position_in_grid]])
 {
-    if (i < N) out[i] = float(in[i]);
+    if (i < N) out[i] = as_float(in[i]);
 }
+
+template [[host_name("dequantise_f16")]] kernel decltype(dequantise_floats<half>) dequantise_floats<half>;
+template [[host_name("dequantise_bf16")]] kernel decltype(dequantise_floats<ushort>) dequantise_floats<ushort>;
 
 // The other way: activations that the matrix library multiplies with halves. out[i] = in[i] as half. Grid N.
 kernel void convert_f16(

@@ -4,19 +4,16 @@
 //
 // One thread per element, grid (C, T, B). While decoding T is 1 and lengths[b] counts the tokens that the KV cache
 // already holds. Ids and positions outside the tables (padding, or the sentinel of a failed sample) read the last row:
-// the result is never used. The token table is of type Weight: float, half, or blocks of formats/.
+// the result is never used. The token table is of type Weight: float, half, ushort (bf16), or blocks of formats/.
 #include <metal_stdlib>
 using namespace metal;
-#include "formats/q4_0.h"
-#include "formats/q4_1.h"
-#include "formats/q5_0.h"
-#include "formats/q5_1.h"
-#include "formats/q6_K.h"
-#include "formats/q8_0.h"
+#include "formats/all.h"
+#include "formats/bf16.h"
 
 // Weight i of a table.
-static float weight_of(device const float *table, ulong i) { return table[i]; }
-static float weight_of(device const half *table, ulong i) { return float(table[i]); }
+static float weight_of(device const float *table, ulong i) { return as_float(table[i]); }
+static float weight_of(device const half *table, ulong i) { return as_float(table[i]); }
+static float weight_of(device const ushort *table, ulong i) { return as_float(table[i]); }
 template <typename Block> static float weight_of(device const Block *table, ulong i)
 {
     return value(table + i / Block::VALUES, uint(i % Block::VALUES));
@@ -47,9 +44,15 @@ kernel void embedding_forward(
 
 template [[host_name("embedding_forward")]] kernel decltype(embedding_forward<float>) embedding_forward<float>;
 template [[host_name("embedding_forward_f16")]] kernel decltype(embedding_forward<half>) embedding_forward<half>;
+template [[host_name("embedding_forward_bf16")]] kernel decltype(embedding_forward<ushort>) embedding_forward<ushort>;
+template [[host_name("embedding_forward_iq4_nl")]] kernel decltype(embedding_forward<block_iq4_nl>) embedding_forward<block_iq4_nl>;
+template [[host_name("embedding_forward_q2_K")]] kernel decltype(embedding_forward<block_q2_K>) embedding_forward<block_q2_K>;
+template [[host_name("embedding_forward_q3_K")]] kernel decltype(embedding_forward<block_q3_K>) embedding_forward<block_q3_K>;
 template [[host_name("embedding_forward_q4_0")]] kernel decltype(embedding_forward<block_q4_0>) embedding_forward<block_q4_0>;
 template [[host_name("embedding_forward_q4_1")]] kernel decltype(embedding_forward<block_q4_1>) embedding_forward<block_q4_1>;
+template [[host_name("embedding_forward_q4_K")]] kernel decltype(embedding_forward<block_q4_K>) embedding_forward<block_q4_K>;
 template [[host_name("embedding_forward_q5_0")]] kernel decltype(embedding_forward<block_q5_0>) embedding_forward<block_q5_0>;
 template [[host_name("embedding_forward_q5_1")]] kernel decltype(embedding_forward<block_q5_1>) embedding_forward<block_q5_1>;
+template [[host_name("embedding_forward_q5_K")]] kernel decltype(embedding_forward<block_q5_K>) embedding_forward<block_q5_K>;
 template [[host_name("embedding_forward_q6_K")]] kernel decltype(embedding_forward<block_q6_K>) embedding_forward<block_q6_K>;
 template [[host_name("embedding_forward_q8_0")]] kernel decltype(embedding_forward<block_q8_0>) embedding_forward<block_q8_0>;

@@ -3,10 +3,11 @@
 //   out[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]
 //
 // One simdgroup per weight row n: its lanes stride over the K inputs and add up their parts. Every weight is read once,
-// whatever T is; decoding is bound by those bytes. The weights are of type Weight, float or half; linear_blocks.metal
-// does the same for packed ones.
+// whatever T is; decoding is bound by those bytes. The weights are of type Weight, float, half or ushort (bf16);
+// linear_blocks.metal does the same for packed ones.
 #include <metal_stdlib>
 using namespace metal;
+#include "formats/bf16.h"
 
 // COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.
 template <uint COUNT, typename Weight>
@@ -16,7 +17,7 @@ static void row_times_tokens(device const Weight *weight, device const float *x,
     float sum[COUNT];
     for (uint t = 0; t < COUNT; t++) sum[t] = 0.0f;
     for (uint k = lane; k < K; k += lanes)
-        for (uint t = 0; t < COUNT; t++) sum[t] += float(weight[k]) * x[ulong(t) * K + k];
+        for (uint t = 0; t < COUNT; t++) sum[t] += as_float(weight[k]) * x[ulong(t) * K + k];
     for (uint t = 0; t < COUNT; t++) {
         float total = simd_sum(sum[t]);
         if (lane == 0) out[ulong(t) * stride] = total + bias;
@@ -56,3 +57,4 @@ kernel void linear(
 
 template [[host_name("linear_f32")]] kernel decltype(linear<float>) linear<float>;
 template [[host_name("linear_f16")]] kernel decltype(linear<half>) linear<half>;
+template [[host_name("linear_bf16")]] kernel decltype(linear<ushort>) linear<ushort>;

@@ -8,12 +8,7 @@
 // the simdgroup has lanes, several teams work at a time.
 #include <metal_stdlib>
 using namespace metal;
-#include "formats/q4_0.h"
-#include "formats/q4_1.h"
-#include "formats/q5_0.h"
-#include "formats/q5_1.h"
-#include "formats/q6_K.h"
-#include "formats/q8_0.h"
+#include "formats/all.h"
 
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
@@ -89,9 +84,14 @@ kernel void linear_blocks(
         row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);
 }
 
+template [[host_name("linear_iq4_nl")]] kernel decltype(linear_blocks<block_iq4_nl>) linear_blocks<block_iq4_nl>;
+template [[host_name("linear_q2_K")]] kernel decltype(linear_blocks<block_q2_K>) linear_blocks<block_q2_K>;
+template [[host_name("linear_q3_K")]] kernel decltype(linear_blocks<block_q3_K>) linear_blocks<block_q3_K>;
 template [[host_name("linear_q4_0")]] kernel decltype(linear_blocks<block_q4_0>) linear_blocks<block_q4_0>;
 template [[host_name("linear_q4_1")]] kernel decltype(linear_blocks<block_q4_1>) linear_blocks<block_q4_1>;
+template [[host_name("linear_q4_K")]] kernel decltype(linear_blocks<block_q4_K>) linear_blocks<block_q4_K>;
 template [[host_name("linear_q5_0")]] kernel decltype(linear_blocks<block_q5_0>) linear_blocks<block_q5_0>;
 template [[host_name("linear_q5_1")]] kernel decltype(linear_blocks<block_q5_1>) linear_blocks<block_q5_1>;
+template [[host_name("linear_q5_K")]] kernel decltype(linear_blocks<block_q5_K>) linear_blocks<block_q5_K>;
 template [[host_name("linear_q6_K")]] kernel decltype(linear_blocks<block_q6_K>) linear_blocks<block_q6_K>;
 template [[host_name("linear_q8_0")]] kernel decltype(linear_blocks<block_q8_0>) linear_blocks<block_q8_0>;

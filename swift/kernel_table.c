@@ -88,6 +88,27 @@ static const KernelParameter cross_entropy_forward_parameters[] = {
 };
 enum { cross_entropy_forward_count = 4 };
 
+static const KernelParameter dequantise_iq4_nl_parameters[] = {
+    {"in", "Block", PARAMETER_READ, 0, 0},
+    {"out", "float", PARAMETER_WRITE, 1, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 2, 4},
+};
+enum { dequantise_iq4_nl_count = 3 };
+
+static const KernelParameter dequantise_q2_K_parameters[] = {
+    {"in", "Block", PARAMETER_READ, 0, 0},
+    {"out", "float", PARAMETER_WRITE, 1, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 2, 4},
+};
+enum { dequantise_q2_K_count = 3 };
+
+static const KernelParameter dequantise_q3_K_parameters[] = {
+    {"in", "Block", PARAMETER_READ, 0, 0},
+    {"out", "float", PARAMETER_WRITE, 1, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 2, 4},
+};
+enum { dequantise_q3_K_count = 3 };
+
 static const KernelParameter dequantise_q4_0_parameters[] = {
     {"in", "Block", PARAMETER_READ, 0, 0},
     {"out", "float", PARAMETER_WRITE, 1, 4},
@@ -102,6 +123,13 @@ static const KernelParameter dequantise_q4_1_parameters[] = {
 };
 enum { dequantise_q4_1_count = 3 };
 
+static const KernelParameter dequantise_q4_K_parameters[] = {
+    {"in", "Block", PARAMETER_READ, 0, 0},
+    {"out", "float", PARAMETER_WRITE, 1, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 2, 4},
+};
+enum { dequantise_q4_K_count = 3 };
+
 static const KernelParameter dequantise_q5_0_parameters[] = {
     {"in", "Block", PARAMETER_READ, 0, 0},
     {"out", "float", PARAMETER_WRITE, 1, 4},
@@ -115,6 +143,13 @@ static const KernelParameter dequantise_q5_1_parameters[] = {
     {"N", "uint", PARAMETER_CONSTANT, 2, 4},
 };
 enum { dequantise_q5_1_count = 3 };
+
+static const KernelParameter dequantise_q5_K_parameters[] = {
+    {"in", "Block", PARAMETER_READ, 0, 0},
+    {"out", "float", PARAMETER_WRITE, 1, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 2, 4},
+};
+enum { dequantise_q5_K_count = 3 };
 
 static const KernelParameter dequantise_q6_K_parameters[] = {
     {"in", "Block", PARAMETER_READ, 0, 0},
@@ -131,11 +166,18 @@ static const KernelParameter dequantise_q8_0_parameters[] = {
 enum { dequantise_q8_0_count = 3 };
 
 static const KernelParameter dequantise_f16_parameters[] = {
-    {"in", "half", PARAMETER_READ, 0, 2},
+    {"in", "Weight", PARAMETER_READ, 0, 0},
     {"out", "float", PARAMETER_WRITE, 1, 4},
     {"N", "uint", PARAMETER_CONSTANT, 2, 4},
 };
 enum { dequantise_f16_count = 3 };
+
+static const KernelParameter dequantise_bf16_parameters[] = {
+    {"in", "Weight", PARAMETER_READ, 0, 0},
+    {"out", "float", PARAMETER_WRITE, 1, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 2, 4},
+};
+enum { dequantise_bf16_count = 3 };
 
 static const KernelParameter convert_f16_parameters[] = {
     {"in", "float", PARAMETER_READ, 0, 4},
@@ -172,6 +214,62 @@ static const KernelParameter embedding_forward_f16_parameters[] = {
 };
 enum { embedding_forward_f16_count = 10 };
 
+static const KernelParameter embedding_forward_bf16_parameters[] = {
+    {"ids", "uint", PARAMETER_READ, 0, 4},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"token_table", "Weight", PARAMETER_READ, 2, 0},
+    {"position_table", "float", PARAMETER_READ, 3, 4},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { embedding_forward_bf16_count = 10 };
+
+static const KernelParameter embedding_forward_iq4_nl_parameters[] = {
+    {"ids", "uint", PARAMETER_READ, 0, 4},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"token_table", "Weight", PARAMETER_READ, 2, 0},
+    {"position_table", "float", PARAMETER_READ, 3, 4},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { embedding_forward_iq4_nl_count = 10 };
+
+static const KernelParameter embedding_forward_q2_K_parameters[] = {
+    {"ids", "uint", PARAMETER_READ, 0, 4},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"token_table", "Weight", PARAMETER_READ, 2, 0},
+    {"position_table", "float", PARAMETER_READ, 3, 4},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { embedding_forward_q2_K_count = 10 };
+
+static const KernelParameter embedding_forward_q3_K_parameters[] = {
+    {"ids", "uint", PARAMETER_READ, 0, 4},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"token_table", "Weight", PARAMETER_READ, 2, 0},
+    {"position_table", "float", PARAMETER_READ, 3, 4},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { embedding_forward_q3_K_count = 10 };
+
 static const KernelParameter embedding_forward_q4_0_parameters[] = {
     {"ids", "uint", PARAMETER_READ, 0, 4},
     {"lengths", "uint", PARAMETER_READ, 1, 4},
@@ -200,6 +298,20 @@ static const KernelParameter embedding_forward_q4_1_parameters[] = {
 };
 enum { embedding_forward_q4_1_count = 10 };
 
+static const KernelParameter embedding_forward_q4_K_parameters[] = {
+    {"ids", "uint", PARAMETER_READ, 0, 4},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"token_table", "Weight", PARAMETER_READ, 2, 0},
+    {"position_table", "float", PARAMETER_READ, 3, 4},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { embedding_forward_q4_K_count = 10 };
+
 static const KernelParameter embedding_forward_q5_0_parameters[] = {
     {"ids", "uint", PARAMETER_READ, 0, 4},
     {"lengths", "uint", PARAMETER_READ, 1, 4},
@@ -227,6 +339,20 @@ static const KernelParameter embedding_forward_q5_1_parameters[] = {
     {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
 enum { embedding_forward_q5_1_count = 10 };
+
+static const KernelParameter embedding_forward_q5_K_parameters[] = {
+    {"ids", "uint", PARAMETER_READ, 0, 4},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"token_table", "Weight", PARAMETER_READ, 2, 0},
+    {"position_table", "float", PARAMETER_READ, 3, 4},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"context", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { embedding_forward_q5_K_count = 10 };
 
 static const KernelParameter embedding_forward_q6_K_parameters[] = {
     {"ids", "uint", PARAMETER_READ, 0, 4},
@@ -427,6 +553,54 @@ static const KernelParameter linear_f16_parameters[] = {
 };
 enum { linear_f16_count = 8 };
 
+static const KernelParameter linear_bf16_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"weight", "Weight", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "float", PARAMETER_WRITE, 3, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
+};
+enum { linear_bf16_count = 8 };
+
+static const KernelParameter linear_iq4_nl_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"weight", "Block", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "float", PARAMETER_WRITE, 3, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
+};
+enum { linear_iq4_nl_count = 8 };
+
+static const KernelParameter linear_q2_K_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"weight", "Block", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "float", PARAMETER_WRITE, 3, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
+};
+enum { linear_q2_K_count = 8 };
+
+static const KernelParameter linear_q3_K_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"weight", "Block", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "float", PARAMETER_WRITE, 3, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
+};
+enum { linear_q3_K_count = 8 };
+
 static const KernelParameter linear_q4_0_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
     {"weight", "Block", PARAMETER_READ, 1, 0},
@@ -451,6 +625,18 @@ static const KernelParameter linear_q4_1_parameters[] = {
 };
 enum { linear_q4_1_count = 8 };
 
+static const KernelParameter linear_q4_K_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"weight", "Block", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "float", PARAMETER_WRITE, 3, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
+};
+enum { linear_q4_K_count = 8 };
+
 static const KernelParameter linear_q5_0_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
     {"weight", "Block", PARAMETER_READ, 1, 0},
@@ -474,6 +660,18 @@ static const KernelParameter linear_q5_1_parameters[] = {
     {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
 };
 enum { linear_q5_1_count = 8 };
+
+static const KernelParameter linear_q5_K_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"weight", "Block", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "float", PARAMETER_WRITE, 3, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
+};
+enum { linear_q5_K_count = 8 };
 
 static const KernelParameter linear_q6_K_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -1210,77 +1408,172 @@ static const KernelParameter rmsnorm_gated_fours_f16_parameters[] = {
 };
 enum { rmsnorm_gated_fours_f16_count = 12 };
 
+static const KernelParameter integer_linear_iq4_nl_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
+};
+enum { integer_linear_iq4_nl_count = 11 };
+
+static const KernelParameter integer_linear_q2_K_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
+};
+enum { integer_linear_q2_K_count = 11 };
+
+static const KernelParameter integer_linear_q3_K_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
+};
+enum { integer_linear_q3_K_count = 11 };
+
 static const KernelParameter integer_linear_q4_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"bias", "float", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
 };
-enum { integer_linear_q4_0_count = 10 };
+enum { integer_linear_q4_0_count = 11 };
 
 static const KernelParameter integer_linear_q4_1_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"bias", "float", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
 };
-enum { integer_linear_q4_1_count = 10 };
+enum { integer_linear_q4_1_count = 11 };
+
+static const KernelParameter integer_linear_q4_K_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
+};
+enum { integer_linear_q4_K_count = 11 };
 
 static const KernelParameter integer_linear_q5_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"bias", "float", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
 };
-enum { integer_linear_q5_0_count = 10 };
+enum { integer_linear_q5_0_count = 11 };
+
+static const KernelParameter integer_linear_q5_1_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
+};
+enum { integer_linear_q5_1_count = 11 };
+
+static const KernelParameter integer_linear_q5_K_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
+};
+enum { integer_linear_q5_K_count = 11 };
 
 static const KernelParameter integer_linear_q6_K_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"bias", "float", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
 };
-enum { integer_linear_q6_K_count = 10 };
+enum { integer_linear_q6_K_count = 11 };
 
 static const KernelParameter integer_linear_q8_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"bias", "float", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 10, 4},
 };
-enum { integer_linear_q8_0_count = 10 };
+enum { integer_linear_q8_0_count = 11 };
 
-static const KernelParameter integer_matmul_q8_0_parameters[] = {
+static const KernelParameter integer_matmul_iq4_nl_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
     {"x_scale", "float", PARAMETER_READ, 2, 4},
@@ -1291,7 +1584,7 @@ static const KernelParameter integer_matmul_q8_0_parameters[] = {
     {"N", "uint", PARAMETER_CONSTANT, 7, 4},
     {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
 };
-enum { integer_matmul_q8_0_count = 9 };
+enum { integer_matmul_iq4_nl_count = 9 };
 
 static const KernelParameter integer_matmul_q4_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
@@ -1319,6 +1612,19 @@ static const KernelParameter integer_matmul_q4_1_parameters[] = {
 };
 enum { integer_matmul_q4_1_count = 9 };
 
+static const KernelParameter integer_matmul_q4_K_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "Block", PARAMETER_READ, 3, 0},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+};
+enum { integer_matmul_q4_K_count = 9 };
+
 static const KernelParameter integer_matmul_q5_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
@@ -1331,6 +1637,45 @@ static const KernelParameter integer_matmul_q5_0_parameters[] = {
     {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
 };
 enum { integer_matmul_q5_0_count = 9 };
+
+static const KernelParameter integer_matmul_q5_1_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "Block", PARAMETER_READ, 3, 0},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+};
+enum { integer_matmul_q5_1_count = 9 };
+
+static const KernelParameter integer_matmul_q5_K_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "Block", PARAMETER_READ, 3, 0},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+};
+enum { integer_matmul_q5_K_count = 9 };
+
+static const KernelParameter integer_matmul_q8_0_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_scale", "float", PARAMETER_READ, 2, 4},
+    {"weight", "Block", PARAMETER_READ, 3, 0},
+    {"out", "float", PARAMETER_WRITE, 4, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+};
+enum { integer_matmul_q8_0_count = 9 };
 
 static const KernelParameter linear_tile_f32_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -1356,6 +1701,18 @@ static const KernelParameter linear_tile_f16_parameters[] = {
 };
 enum { linear_tile_f16_count = 8 };
 
+static const KernelParameter linear_tile_bf16_parameters[] = {
+    {"x", "float", PARAMETER_READ, 0, 4},
+    {"weight", "Weight", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "float", PARAMETER_WRITE, 3, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 7, 4},
+};
+enum { linear_tile_bf16_count = 8 };
+
 static const KernelParameter quantise_activations_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
     {"values", "char", PARAMETER_WRITE, 1, 1},
@@ -1374,22 +1731,34 @@ const Kernel kernel_table[] = {
     {"attention_mix_f32", "attention.metal", 54, attention_mix_f32_count, attention_mix_f32_parameters},
     {"attention_mix_f16", "attention.metal", 54, attention_mix_f16_count, attention_mix_f16_parameters},
     {"cross_entropy_forward", "cross_entropy.metal", 10, cross_entropy_forward_count, cross_entropy_forward_parameters},
-    {"dequantise_q4_0", "dequantise.metal", 16, dequantise_q4_0_count, dequantise_q4_0_parameters},
-    {"dequantise_q4_1", "dequantise.metal", 16, dequantise_q4_1_count, dequantise_q4_1_parameters},
-    {"dequantise_q5_0", "dequantise.metal", 16, dequantise_q5_0_count, dequantise_q5_0_parameters},
-    {"dequantise_q5_1", "dequantise.metal", 16, dequantise_q5_1_count, dequantise_q5_1_parameters},
-    {"dequantise_q6_K", "dequantise.metal", 16, dequantise_q6_K_count, dequantise_q6_K_parameters},
-    {"dequantise_q8_0", "dequantise.metal", 16, dequantise_q8_0_count, dequantise_q8_0_parameters},
-    {"dequantise_f16", "dequantise.metal", 48, dequantise_f16_count, dequantise_f16_parameters},
-    {"convert_f16", "dequantise.metal", 58, convert_f16_count, convert_f16_parameters},
-    {"embedding_forward", "embedding.metal", 26, embedding_forward_count, embedding_forward_parameters},
-    {"embedding_forward_f16", "embedding.metal", 26, embedding_forward_f16_count, embedding_forward_f16_parameters},
-    {"embedding_forward_q4_0", "embedding.metal", 26, embedding_forward_q4_0_count, embedding_forward_q4_0_parameters},
-    {"embedding_forward_q4_1", "embedding.metal", 26, embedding_forward_q4_1_count, embedding_forward_q4_1_parameters},
-    {"embedding_forward_q5_0", "embedding.metal", 26, embedding_forward_q5_0_count, embedding_forward_q5_0_parameters},
-    {"embedding_forward_q5_1", "embedding.metal", 26, embedding_forward_q5_1_count, embedding_forward_q5_1_parameters},
-    {"embedding_forward_q6_K", "embedding.metal", 26, embedding_forward_q6_K_count, embedding_forward_q6_K_parameters},
-    {"embedding_forward_q8_0", "embedding.metal", 26, embedding_forward_q8_0_count, embedding_forward_q8_0_parameters},
+    {"dequantise_iq4_nl", "dequantise.metal", 12, dequantise_iq4_nl_count, dequantise_iq4_nl_parameters},
+    {"dequantise_q2_K", "dequantise.metal", 12, dequantise_q2_K_count, dequantise_q2_K_parameters},
+    {"dequantise_q3_K", "dequantise.metal", 12, dequantise_q3_K_count, dequantise_q3_K_parameters},
+    {"dequantise_q4_0", "dequantise.metal", 12, dequantise_q4_0_count, dequantise_q4_0_parameters},
+    {"dequantise_q4_1", "dequantise.metal", 12, dequantise_q4_1_count, dequantise_q4_1_parameters},
+    {"dequantise_q4_K", "dequantise.metal", 12, dequantise_q4_K_count, dequantise_q4_K_parameters},
+    {"dequantise_q5_0", "dequantise.metal", 12, dequantise_q5_0_count, dequantise_q5_0_parameters},
+    {"dequantise_q5_1", "dequantise.metal", 12, dequantise_q5_1_count, dequantise_q5_1_parameters},
+    {"dequantise_q5_K", "dequantise.metal", 12, dequantise_q5_K_count, dequantise_q5_K_parameters},
+    {"dequantise_q6_K", "dequantise.metal", 12, dequantise_q6_K_count, dequantise_q6_K_parameters},
+    {"dequantise_q8_0", "dequantise.metal", 12, dequantise_q8_0_count, dequantise_q8_0_parameters},
+    {"dequantise_f16", "dequantise.metal", 50, dequantise_f16_count, dequantise_f16_parameters},
+    {"dequantise_bf16", "dequantise.metal", 50, dequantise_bf16_count, dequantise_bf16_parameters},
+    {"convert_f16", "dequantise.metal", 63, convert_f16_count, convert_f16_parameters},
+    {"embedding_forward", "embedding.metal", 23, embedding_forward_count, embedding_forward_parameters},
+    {"embedding_forward_f16", "embedding.metal", 23, embedding_forward_f16_count, embedding_forward_f16_parameters},
+    {"embedding_forward_bf16", "embedding.metal", 23, embedding_forward_bf16_count, embedding_forward_bf16_parameters},
+    {"embedding_forward_iq4_nl", "embedding.metal", 23, embedding_forward_iq4_nl_count, embedding_forward_iq4_nl_parameters},
+    {"embedding_forward_q2_K", "embedding.metal", 23, embedding_forward_q2_K_count, embedding_forward_q2_K_parameters},
+    {"embedding_forward_q3_K", "embedding.metal", 23, embedding_forward_q3_K_count, embedding_forward_q3_K_parameters},
+    {"embedding_forward_q4_0", "embedding.metal", 23, embedding_forward_q4_0_count, embedding_forward_q4_0_parameters},
+    {"embedding_forward_q4_1", "embedding.metal", 23, embedding_forward_q4_1_count, embedding_forward_q4_1_parameters},
+    {"embedding_forward_q4_K", "embedding.metal", 23, embedding_forward_q4_K_count, embedding_forward_q4_K_parameters},
+    {"embedding_forward_q5_0", "embedding.metal", 23, embedding_forward_q5_0_count, embedding_forward_q5_0_parameters},
+    {"embedding_forward_q5_1", "embedding.metal", 23, embedding_forward_q5_1_count, embedding_forward_q5_1_parameters},
+    {"embedding_forward_q5_K", "embedding.metal", 23, embedding_forward_q5_K_count, embedding_forward_q5_K_parameters},
+    {"embedding_forward_q6_K", "embedding.metal", 23, embedding_forward_q6_K_count, embedding_forward_q6_K_parameters},
+    {"embedding_forward_q8_0", "embedding.metal", 23, embedding_forward_q8_0_count, embedding_forward_q8_0_parameters},
     {"flash_attention_f32", "flash_attention.metal", 22, flash_attention_f32_count, flash_attention_f32_parameters},
     {"flash_attention_f16", "flash_attention.metal", 22, flash_attention_f16_count, flash_attention_f16_parameters},
     {"silu_gated", "gated_activation.metal", 21, silu_gated_count, silu_gated_parameters},
@@ -1402,14 +1771,20 @@ const Kernel kernel_table[] = {
     {"merge_heads", "heads.metal", 60, merge_heads_count, merge_heads_parameters},
     {"layernorm_forward", "layernorm.metal", 27, layernorm_forward_count, layernorm_forward_parameters},
     {"layernorm_forward_f16", "layernorm.metal", 27, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
-    {"linear_f32", "linear.metal", 27, linear_f32_count, linear_f32_parameters},
-    {"linear_f16", "linear.metal", 27, linear_f16_count, linear_f16_parameters},
-    {"linear_q4_0", "linear_blocks.metal", 64, linear_q4_0_count, linear_q4_0_parameters},
-    {"linear_q4_1", "linear_blocks.metal", 64, linear_q4_1_count, linear_q4_1_parameters},
-    {"linear_q5_0", "linear_blocks.metal", 64, linear_q5_0_count, linear_q5_0_parameters},
-    {"linear_q5_1", "linear_blocks.metal", 64, linear_q5_1_count, linear_q5_1_parameters},
-    {"linear_q6_K", "linear_blocks.metal", 64, linear_q6_K_count, linear_q6_K_parameters},
-    {"linear_q8_0", "linear_blocks.metal", 64, linear_q8_0_count, linear_q8_0_parameters},
+    {"linear_f32", "linear.metal", 28, linear_f32_count, linear_f32_parameters},
+    {"linear_f16", "linear.metal", 28, linear_f16_count, linear_f16_parameters},
+    {"linear_bf16", "linear.metal", 28, linear_bf16_count, linear_bf16_parameters},
+    {"linear_iq4_nl", "linear_blocks.metal", 59, linear_iq4_nl_count, linear_iq4_nl_parameters},
+    {"linear_q2_K", "linear_blocks.metal", 59, linear_q2_K_count, linear_q2_K_parameters},
+    {"linear_q3_K", "linear_blocks.metal", 59, linear_q3_K_count, linear_q3_K_parameters},
+    {"linear_q4_0", "linear_blocks.metal", 59, linear_q4_0_count, linear_q4_0_parameters},
+    {"linear_q4_1", "linear_blocks.metal", 59, linear_q4_1_count, linear_q4_1_parameters},
+    {"linear_q4_K", "linear_blocks.metal", 59, linear_q4_K_count, linear_q4_K_parameters},
+    {"linear_q5_0", "linear_blocks.metal", 59, linear_q5_0_count, linear_q5_0_parameters},
+    {"linear_q5_1", "linear_blocks.metal", 59, linear_q5_1_count, linear_q5_1_parameters},
+    {"linear_q5_K", "linear_blocks.metal", 59, linear_q5_K_count, linear_q5_K_parameters},
+    {"linear_q6_K", "linear_blocks.metal", 59, linear_q6_K_count, linear_q6_K_parameters},
+    {"linear_q8_0", "linear_blocks.metal", 59, linear_q8_0_count, linear_q8_0_parameters},
     {"residual_layernorm", "residual.metal", 27, residual_layernorm_count, residual_layernorm_parameters},
     {"residual_layernorm_f16", "residual.metal", 27, residual_layernorm_f16_count, residual_layernorm_f16_parameters},
     {"rmsnorm_forward", "rmsnorm.metal", 25, rmsnorm_forward_count, rmsnorm_forward_parameters},
@@ -1465,20 +1840,31 @@ const Kernel kernel_table[] = {
     {"rmsnorm_gated_f16", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_f16_count, rmsnorm_gated_f16_parameters},
     {"rmsnorm_gated_fours_f32", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_fours_f32_count, rmsnorm_gated_fours_f32_parameters},
     {"rmsnorm_gated_fours_f16", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_fours_f16_count, rmsnorm_gated_fours_f16_parameters},
-    {"integer_linear_q4_0", "fast/integer_linear.metal", 94, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
-    {"integer_linear_q4_1", "fast/integer_linear.metal", 94, integer_linear_q4_1_count, integer_linear_q4_1_parameters},
-    {"integer_linear_q5_0", "fast/integer_linear.metal", 94, integer_linear_q5_0_count, integer_linear_q5_0_parameters},
-    {"integer_linear_q6_K", "fast/integer_linear.metal", 94, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
-    {"integer_linear_q8_0", "fast/integer_linear.metal", 94, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
-    {"integer_matmul_q8_0", "fast/integer_matmul.metal", 112, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
-    {"integer_matmul_q4_0", "fast/integer_matmul.metal", 112, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
-    {"integer_matmul_q4_1", "fast/integer_matmul.metal", 112, integer_matmul_q4_1_count, integer_matmul_q4_1_parameters},
-    {"integer_matmul_q5_0", "fast/integer_matmul.metal", 112, integer_matmul_q5_0_count, integer_matmul_q5_0_parameters},
-    {"linear_tile_f32", "fast/linear_tile.metal", 39, linear_tile_f32_count, linear_tile_f32_parameters},
-    {"linear_tile_f16", "fast/linear_tile.metal", 39, linear_tile_f16_count, linear_tile_f16_parameters},
+    {"integer_linear_iq4_nl", "fast/integer_linear.metal", 37, integer_linear_iq4_nl_count, integer_linear_iq4_nl_parameters},
+    {"integer_linear_q2_K", "fast/integer_linear.metal", 37, integer_linear_q2_K_count, integer_linear_q2_K_parameters},
+    {"integer_linear_q3_K", "fast/integer_linear.metal", 37, integer_linear_q3_K_count, integer_linear_q3_K_parameters},
+    {"integer_linear_q4_0", "fast/integer_linear.metal", 37, integer_linear_q4_0_count, integer_linear_q4_0_parameters},
+    {"integer_linear_q4_1", "fast/integer_linear.metal", 37, integer_linear_q4_1_count, integer_linear_q4_1_parameters},
+    {"integer_linear_q4_K", "fast/integer_linear.metal", 37, integer_linear_q4_K_count, integer_linear_q4_K_parameters},
+    {"integer_linear_q5_0", "fast/integer_linear.metal", 37, integer_linear_q5_0_count, integer_linear_q5_0_parameters},
+    {"integer_linear_q5_1", "fast/integer_linear.metal", 37, integer_linear_q5_1_count, integer_linear_q5_1_parameters},
+    {"integer_linear_q5_K", "fast/integer_linear.metal", 37, integer_linear_q5_K_count, integer_linear_q5_K_parameters},
+    {"integer_linear_q6_K", "fast/integer_linear.metal", 37, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
+    {"integer_linear_q8_0", "fast/integer_linear.metal", 37, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
+    {"integer_matmul_iq4_nl", "fast/integer_matmul.metal", 78, integer_matmul_iq4_nl_count, integer_matmul_iq4_nl_parameters},
+    {"integer_matmul_q4_0", "fast/integer_matmul.metal", 78, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
+    {"integer_matmul_q4_1", "fast/integer_matmul.metal", 78, integer_matmul_q4_1_count, integer_matmul_q4_1_parameters},
+    {"integer_matmul_q4_K", "fast/integer_matmul.metal", 78, integer_matmul_q4_K_count, integer_matmul_q4_K_parameters},
+    {"integer_matmul_q5_0", "fast/integer_matmul.metal", 78, integer_matmul_q5_0_count, integer_matmul_q5_0_parameters},
+    {"integer_matmul_q5_1", "fast/integer_matmul.metal", 78, integer_matmul_q5_1_count, integer_matmul_q5_1_parameters},
+    {"integer_matmul_q5_K", "fast/integer_matmul.metal", 78, integer_matmul_q5_K_count, integer_matmul_q5_K_parameters},
+    {"integer_matmul_q8_0", "fast/integer_matmul.metal", 78, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
+    {"linear_tile_f32", "fast/linear_tile.metal", 40, linear_tile_f32_count, linear_tile_f32_parameters},
+    {"linear_tile_f16", "fast/linear_tile.metal", 40, linear_tile_f16_count, linear_tile_f16_parameters},
+    {"linear_tile_bf16", "fast/linear_tile.metal", 40, linear_tile_bf16_count, linear_tile_bf16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
 };
-const size_t kernel_count = 110;
+const size_t kernel_count = 139;
 
 #include "device/kernel.h"
 
@@ -1700,15 +2086,11 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "//   out[i] = weight i\n"
     "//\n"
-    "// Halves are unpacked by one thread each, grid N; blocks by one simdgroup each, grid N / VALUES.\n"
+    "// Halves and bf16 are unpacked by one thread each, grid N; blocks by one simdgroup each, grid N / VALUES.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "#include \"formats/q4_0.h\"\n"
-    "#include \"formats/q4_1.h\"\n"
-    "#include \"formats/q5_0.h\"\n"
-    "#include \"formats/q5_1.h\"\n"
-    "#include \"formats/q6_K.h\"\n"
-    "#include \"formats/q8_0.h\"\n"
+    "#include \"formats/all.h\"\n"
+    "#include \"formats/bf16.h\"\n"
     "\n"
     "template <typename Block>\n"
     "kernel void dequantise(\n"
@@ -1736,21 +2118,30 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "}\n"
     "\n"
+    "template [[host_name(\"dequantise_iq4_nl\")]] kernel decltype(dequantise<block_iq4_nl>) dequantise<block_iq4_nl>;\n"
+    "template [[host_name(\"dequantise_q2_K\")]] kernel decltype(dequantise<block_q2_K>) dequantise<block_q2_K>;\n"
+    "template [[host_name(\"dequantise_q3_K\")]] kernel decltype(dequantise<block_q3_K>) dequantise<block_q3_K>;\n"
     "template [[host_name(\"dequantise_q4_0\")]] kernel decltype(dequantise<block_q4_0>) dequantise<block_q4_0>;\n"
     "template [[host_name(\"dequantise_q4_1\")]] kernel decltype(dequantise<block_q4_1>) dequantise<block_q4_1>;\n"
+    "template [[host_name(\"dequantise_q4_K\")]] kernel decltype(dequantise<block_q4_K>) dequantise<block_q4_K>;\n"
     "template [[host_name(\"dequantise_q5_0\")]] kernel decltype(dequantise<block_q5_0>) dequantise<block_q5_0>;\n"
     "template [[host_name(\"dequantise_q5_1\")]] kernel decltype(dequantise<block_q5_1>) dequantise<block_q5_1>;\n"
+    "template [[host_name(\"dequantise_q5_K\")]] kernel decltype(dequantise<block_q5_K>) dequantise<block_q5_K>;\n"
     "template [[host_name(\"dequantise_q6_K\")]] kernel decltype(dequantise<block_q6_K>) dequantise<block_q6_K>;\n"
     "template [[host_name(\"dequantise_q8_0\")]] kernel decltype(dequantise<block_q8_0>) dequantise<block_q8_0>;\n"
     "\n"
-    "kernel void dequantise_f16(\n"
-    "    device const half *in [[buffer(0)]], // [N]\n"
-    "    device float *out [[buffer(1)]],     // [N]\n"
+    "template <typename Weight>\n"
+    "kernel void dequantise_floats(\n"
+    "    device const Weight *in [[buffer(0)]], // [N]\n"
+    "    device float *out [[buffer(1)]],       // [N]\n"
     "    constant uint &N [[buffer(2)]],\n"
     "    uint i [[thread_position_in_grid]])\n"
     "{\n"
-    "    if (i < N) out[i] = float(in[i]);\n"
+    "    if (i < N) out[i] = as_float(in[i]);\n"
     "}\n"
+    "\n"
+    "template [[host_name(\"dequantise_f16\")]] kernel decltype(dequantise_floats<half>) dequantise_floats<half>;\n"
+    "template [[host_name(\"dequantise_bf16\")]] kernel decltype(dequantise_floats<ushort>) dequantise_floats<ushort>;\n"
     "\n"
     "// The other way: activations that the matrix library multiplies with halves. out[i] = in[i] as half. Grid N.\n"
     "kernel void convert_f16(\n"
@@ -1768,19 +2159,16 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "// One thread per element, grid (C, T, B). While decoding T is 1 and lengths[b] counts the tokens that the KV cache\n"
     "// already holds. Ids and positions outside the tables (padding, or the sentinel of a failed sample) read the last row:\n"
-    "// the result is never used. The token table is of type Weight: float, half, or blocks of formats/.\n"
+    "// the result is never used. The token table is of type Weight: float, half, ushort (bf16), or blocks of formats/.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "#include \"formats/q4_0.h\"\n"
-    "#include \"formats/q4_1.h\"\n"
-    "#include \"formats/q5_0.h\"\n"
-    "#include \"formats/q5_1.h\"\n"
-    "#include \"formats/q6_K.h\"\n"
-    "#include \"formats/q8_0.h\"\n"
+    "#include \"formats/all.h\"\n"
+    "#include \"formats/bf16.h\"\n"
     "\n"
     "// Weight i of a table.\n"
-    "static float weight_of(device const float *table, ulong i) { return table[i]; }\n"
-    "static float weight_of(device const half *table, ulong i) { return float(table[i]); }\n"
+    "static float weight_of(device const float *table, ulong i) { return as_float(table[i]); }\n"
+    "static float weight_of(device const half *table, ulong i) { return as_float(table[i]); }\n"
+    "static float weight_of(device const ushort *table, ulong i) { return as_float(table[i]); }\n"
     "template <typename Block> static float weight_of(device const Block *table, ulong i)\n"
     "{\n"
     "    return value(table + i / Block::VALUES, uint(i % Block::VALUES));\n"
@@ -1811,10 +2199,16 @@ const KernelSource kernel_sources[] = {
     "\n"
     "template [[host_name(\"embedding_forward\")]] kernel decltype(embedding_forward<float>) embedding_forward<float>;\n"
     "template [[host_name(\"embedding_forward_f16\")]] kernel decltype(embedding_forward<half>) embedding_forward<half>;\n"
+    "template [[host_name(\"embedding_forward_bf16\")]] kernel decltype(embedding_forward<ushort>) embedding_forward<ushort>;\n"
+    "template [[host_name(\"embedding_forward_iq4_nl\")]] kernel decltype(embedding_forward<block_iq4_nl>) embedding_forward<block_iq4_nl>;\n"
+    "template [[host_name(\"embedding_forward_q2_K\")]] kernel decltype(embedding_forward<block_q2_K>) embedding_forward<block_q2_K>;\n"
+    "template [[host_name(\"embedding_forward_q3_K\")]] kernel decltype(embedding_forward<block_q3_K>) embedding_forward<block_q3_K>;\n"
     "template [[host_name(\"embedding_forward_q4_0\")]] kernel decltype(embedding_forward<block_q4_0>) embedding_forward<block_q4_0>;\n"
     "template [[host_name(\"embedding_forward_q4_1\")]] kernel decltype(embedding_forward<block_q4_1>) embedding_forward<block_q4_1>;\n"
+    "template [[host_name(\"embedding_forward_q4_K\")]] kernel decltype(embedding_forward<block_q4_K>) embedding_forward<block_q4_K>;\n"
     "template [[host_name(\"embedding_forward_q5_0\")]] kernel decltype(embedding_forward<block_q5_0>) embedding_forward<block_q5_0>;\n"
     "template [[host_name(\"embedding_forward_q5_1\")]] kernel decltype(embedding_forward<block_q5_1>) embedding_forward<block_q5_1>;\n"
+    "template [[host_name(\"embedding_forward_q5_K\")]] kernel decltype(embedding_forward<block_q5_K>) embedding_forward<block_q5_K>;\n"
     "template [[host_name(\"embedding_forward_q6_K\")]] kernel decltype(embedding_forward<block_q6_K>) embedding_forward<block_q6_K>;\n"
     "template [[host_name(\"embedding_forward_q8_0\")]] kernel decltype(embedding_forward<block_q8_0>) embedding_forward<block_q8_0>;\n"},
     {"flash_attention.metal",
@@ -2154,10 +2548,11 @@ const KernelSource kernel_sources[] = {
     "//   out[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]\n"
     "//\n"
     "// One simdgroup per weight row n: its lanes stride over the K inputs and add up their parts. Every weight is read once,\n"
-    "// whatever T is; decoding is bound by those bytes. The weights are of type Weight, float or half; linear_blocks.metal\n"
-    "// does the same for packed ones.\n"
+    "// whatever T is; decoding is bound by those bytes. The weights are of type Weight, float, half or ushort (bf16);\n"
+    "// linear_blocks.metal does the same for packed ones.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"formats/bf16.h\"\n"
     "\n"
     "// COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.\n"
     "template <uint COUNT, typename Weight>\n"
@@ -2167,7 +2562,7 @@ const KernelSource kernel_sources[] = {
     "    float sum[COUNT];\n"
     "    for (uint t = 0; t < COUNT; t++) sum[t] = 0.0f;\n"
     "    for (uint k = lane; k < K; k += lanes)\n"
-    "        for (uint t = 0; t < COUNT; t++) sum[t] += float(weight[k]) * x[ulong(t) * K + k];\n"
+    "        for (uint t = 0; t < COUNT; t++) sum[t] += as_float(weight[k]) * x[ulong(t) * K + k];\n"
     "    for (uint t = 0; t < COUNT; t++) {\n"
     "        float total = simd_sum(sum[t]);\n"
     "        if (lane == 0) out[ulong(t) * stride] = total + bias;\n"
@@ -2206,7 +2601,8 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "template [[host_name(\"linear_f32\")]] kernel decltype(linear<float>) linear<float>;\n"
-    "template [[host_name(\"linear_f16\")]] kernel decltype(linear<half>) linear<half>;\n"},
+    "template [[host_name(\"linear_f16\")]] kernel decltype(linear<half>) linear<half>;\n"
+    "template [[host_name(\"linear_bf16\")]] kernel decltype(linear<ushort>) linear<ushort>;\n"},
     {"linear_blocks.metal",
     "// linear_blocks.metal — weights × vector with packed weights: linear.metal for the block formats\n"
     "//\n"
@@ -2218,12 +2614,7 @@ const KernelSource kernel_sources[] = {
     "// the simdgroup has lanes, several teams work at a time.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "#include \"formats/q4_0.h\"\n"
-    "#include \"formats/q4_1.h\"\n"
-    "#include \"formats/q5_0.h\"\n"
-    "#include \"formats/q5_1.h\"\n"
-    "#include \"formats/q6_K.h\"\n"
-    "#include \"formats/q8_0.h\"\n"
+    "#include \"formats/all.h\"\n"
     "\n"
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
@@ -2299,10 +2690,15 @@ const KernelSource kernel_sources[] = {
     "        row_times_tokens<1>(row, x + ulong(t) * K, bias[n], out + n + ulong(t) * stride, K, stride, lane, lanes);\n"
     "}\n"
     "\n"
+    "template [[host_name(\"linear_iq4_nl\")]] kernel decltype(linear_blocks<block_iq4_nl>) linear_blocks<block_iq4_nl>;\n"
+    "template [[host_name(\"linear_q2_K\")]] kernel decltype(linear_blocks<block_q2_K>) linear_blocks<block_q2_K>;\n"
+    "template [[host_name(\"linear_q3_K\")]] kernel decltype(linear_blocks<block_q3_K>) linear_blocks<block_q3_K>;\n"
     "template [[host_name(\"linear_q4_0\")]] kernel decltype(linear_blocks<block_q4_0>) linear_blocks<block_q4_0>;\n"
     "template [[host_name(\"linear_q4_1\")]] kernel decltype(linear_blocks<block_q4_1>) linear_blocks<block_q4_1>;\n"
+    "template [[host_name(\"linear_q4_K\")]] kernel decltype(linear_blocks<block_q4_K>) linear_blocks<block_q4_K>;\n"
     "template [[host_name(\"linear_q5_0\")]] kernel decltype(linear_blocks<block_q5_0>) linear_blocks<block_q5_0>;\n"
     "template [[host_name(\"linear_q5_1\")]] kernel decltype(linear_blocks<block_q5_1>) linear_blocks<block_q5_1>;\n"
+    "template [[host_name(\"linear_q5_K\")]] kernel decltype(linear_blocks<block_q5_K>) linear_blocks<block_q5_K>;\n"
     "template [[host_name(\"linear_q6_K\")]] kernel decltype(linear_blocks<block_q6_K>) linear_blocks<block_q6_K>;\n"
     "template [[host_name(\"linear_q8_0\")]] kernel decltype(linear_blocks<block_q8_0>) linear_blocks<block_q8_0>;\n"},
     {"residual.metal",
@@ -4186,84 +4582,27 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "// The same as linear_blocks.metal, but x is rounded first, to 8 bits: a CPU multiplies four\n"
     "// times as many small integers at once as floats. Weights stored with an offset stay as they are, since\n"
-    "//   Σ (weight − 8) · x = Σ weight · x + offset,  offset = −8 · Σ x.\n"
+    "//   Σ (weight − 8) · x = Σ weight · x + offset,  offset = −8 · Σ x,\n"
+    "// and those with a least value likewise.\n"
     "// One simdgroup per weight row n; its lanes share out each block.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "#include \"formats/q4_0.h\"\n"
-    "#include \"formats/q4_1.h\"\n"
-    "#include \"formats/q5_0.h\"\n"
-    "#include \"formats/q6_K.h\"\n"
-    "#include \"formats/q8_0.h\"\n"
     "#include \"parts/products.h\"\n"
     "\n"
     "constant constexpr uint BLOCK = 32; // values of x that share a scale\n"
-    "constant constexpr uint FOURS = BLOCK / 4; // offsets of them\n"
-    "constant constexpr uint STEP = 8;   // blocks in a row, as many as q6_K has in one\n"
-    "\n"
-    "// A row's 32 weights number `block`, times 32 values of x.\n"
-    "static Parts products(device const block_q8_0 *row, uint block, device const char *x, device const int *, uint lane,\n"
-    "                      uint lanes)\n"
-    "{\n"
-    "    return scale_before(&row[block].scale) * products_8(row[block].values, x, lane, lanes);\n"
-    "}\n"
-    "static Parts products(device const block_q4_0 *row, uint block, device const char *x, device const int *offset,\n"
-    "                      uint lane, uint lanes)\n"
-    "{\n"
-    "    return scale_before(&row[block].scale) * products_4(row[block].nibbles, x, offset, lane, lanes);\n"
-    "}\n"
-    "// Least and scale · 8 are both a share of Σ x.\n"
-    "static Parts products(device const block_q4_1 *row, uint block, device const char *x, device const int *offset,\n"
-    "                      uint lane, uint lanes)\n"
-    "{\n"
-    "    Parts scale = scale_before(&row[block].scale), least = scale_before(&row[block].least);\n"
-    "    return scale * products_4(row[block].nibbles, x, offset, lane, lanes) -\n"
-    "           (least * 0.125f + scale) * sum_of(offset, lane, lanes);\n"
-    "}\n"
-    "static Parts products(device const block_q5_0 *row, uint block, device const char *x, device const int *offset,\n"
-    "                      uint lane, uint lanes)\n"
-    "{\n"
-    "    return scale_before(&row[block].scale) *\n"
-    "           products_5(row[block].nibbles, row[block].fifth, x, offset, lane, lanes);\n"
-    "}\n"
-    "static Parts products(device const block_q6_K *row, uint block, device const char *x, device const int *offset,\n"
-    "                      uint lane, uint lanes)\n"
-    "{\n"
-    "    uint half_index = block / 4 % 2;\n"
-    "    device const block_q6_K *whole = row + block / 8;\n"
-    "    return products_6(whole->low[half_index], whole->high[half_index], whole->scale[half_index], whole->d, block % 4, x,\n"
-    "                      offset, lane, lanes);\n"
-    "}\n"
-    "\n"
-    "// What the kernels know of x.\n"
-    "struct Input {\n"
-    "    device const char *values;  // [T,K]\n"
-    "    device const int *offset;   // [T,K/4]\n"
-    "    device const float *scale;  // [T,K/32]\n"
-    "};\n"
+    "constant constexpr uint STEP = 8;   // blocks in a row, as many as the largest formats have in one\n"
     "\n"
     "// COUNT tokens against one weight row; COUNT is known to the compiler, so the sums stay in registers.\n"
-    "// Blocks go into two sets of sums in turn: an addition need not wait for the one before it.\n"
     "template <uint COUNT, typename Block>\n"
-    "static void row_times_tokens(device const Block *row, Input x, uint t0, float bias, device float *out, uint K,\n"
-    "                             uint stride, uint lane, uint lanes)\n"
+    "static void row_times_tokens(device const Block *row, Input x, uint t0, float bias, device float *out, uint stride,\n"
+    "                             uint lane, uint lanes)\n"
     "{\n"
-    "    uint blocks = K / BLOCK;\n"
     "    Parts sum[2][COUNT];\n"
     "    for (uint t = 0; t < COUNT; t++) sum[0][t] = sum[1][t] = 0.0f;\n"
-    "    for (uint first = 0; first < blocks; first += STEP) {\n"
+    "    for (uint first = 0; first < x.blocks; first += STEP) {\n"
     "        constexpr uint STORED = STEP * BLOCK / Block::VALUES; // blocks of the format\n"
     "        read_ahead(row + first / STEP * STORED, STORED * sizeof(Block));\n"
-    "#pragma unroll\n"
-    "        for (uint i = 0; i < STEP; i++) {\n"
-    "            uint block = first + i;\n"
-    "            if (block >= blocks) break;\n"
-    "            for (uint t = 0; t < COUNT; t++) {\n"
-    "                ulong at = ulong(t0 + t) * blocks + block;\n"
-    "                sum[i % 2][t] += x.scale[at] *\n"
-    "                                 products(row, block, x.values + at * BLOCK, x.offset + at * FOURS, lane, lanes);\n"
-    "            }\n"
-    "        }\n"
+    "        add_products(row, first, x, t0, lane, lanes, sum);\n"
     "    }\n"
     "    for (uint t = 0; t < COUNT; t++) {\n"
     "        float total = simd_sum(sum_of(sum[0][t] + sum[1][t]));\n"
@@ -4275,14 +4614,15 @@ const KernelSource kernel_sources[] = {
     "kernel void integer_linear(\n"
     "    device const char *x [[buffer(0)]],        // [T,K]\n"
     "    device const int *x_offset [[buffer(1)]],  // [T,K/4]\n"
-    "    device const float *x_scale [[buffer(2)]], // [T,K/32]\n"
-    "    device const Block *weight [[buffer(3)]],  // [N,K/VALUES]\n"
-    "    device const float *bias [[buffer(4)]],    // [N]\n"
-    "    device float *out [[buffer(5)]],           // [T,stride]: N columns of it\n"
-    "    constant uint &T [[buffer(6)]],\n"
-    "    constant uint &K [[buffer(7)]], // a multiple of VALUES\n"
-    "    constant uint &N [[buffer(8)]],\n"
-    "    constant uint &stride [[buffer(9)]],\n"
+    "    device const int *x_block_offset [[buffer(2)]], // [T,K/32]\n"
+    "    device const float *x_scale [[buffer(3)]], // [T,K/32]\n"
+    "    device const Block *weight [[buffer(4)]],  // [N,K/VALUES]\n"
+    "    device const float *bias [[buffer(5)]],    // [N]\n"
+    "    device float *out [[buffer(6)]],           // [T,stride]: N columns of it\n"
+    "    constant uint &T [[buffer(7)]],\n"
+    "    constant uint &K [[buffer(8)]], // a multiple of VALUES\n"
+    "    constant uint &N [[buffer(9)]],\n"
+    "    constant uint &stride [[buffer(10)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -4294,88 +4634,61 @@ const KernelSource kernel_sources[] = {
     "    if (n >= N) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    device const Block *row = weight + ulong(n) * (K / Block::VALUES);\n"
-    "    Input input = {x, x_offset, x_scale};\n"
-    "    for (; t + 4 <= T; t += 4) row_times_tokens<4>(row, input, t, bias[n], out + n, K, stride, lane, lanes);\n"
-    "    for (; t + 2 <= T; t += 2) row_times_tokens<2>(row, input, t, bias[n], out + n, K, stride, lane, lanes);\n"
-    "    for (; t < T; t++) row_times_tokens<1>(row, input, t, bias[n], out + n, K, stride, lane, lanes);\n"
+    "    Input input = {x, x_offset, x_block_offset, x_scale, K / BLOCK};\n"
+    "    for (; t + 4 <= T; t += 4) row_times_tokens<4>(row, input, t, bias[n], out + n, stride, lane, lanes);\n"
+    "    for (; t + 2 <= T; t += 2) row_times_tokens<2>(row, input, t, bias[n], out + n, stride, lane, lanes);\n"
+    "    for (; t < T; t++) row_times_tokens<1>(row, input, t, bias[n], out + n, stride, lane, lanes);\n"
     "}\n"
     "\n"
+    "template [[host_name(\"integer_linear_iq4_nl\")]] kernel decltype(integer_linear<block_iq4_nl>) integer_linear<block_iq4_nl>;\n"
+    "template [[host_name(\"integer_linear_q2_K\")]] kernel decltype(integer_linear<block_q2_K>) integer_linear<block_q2_K>;\n"
+    "template [[host_name(\"integer_linear_q3_K\")]] kernel decltype(integer_linear<block_q3_K>) integer_linear<block_q3_K>;\n"
     "template [[host_name(\"integer_linear_q4_0\")]] kernel decltype(integer_linear<block_q4_0>) integer_linear<block_q4_0>;\n"
     "template [[host_name(\"integer_linear_q4_1\")]] kernel decltype(integer_linear<block_q4_1>) integer_linear<block_q4_1>;\n"
+    "template [[host_name(\"integer_linear_q4_K\")]] kernel decltype(integer_linear<block_q4_K>) integer_linear<block_q4_K>;\n"
     "template [[host_name(\"integer_linear_q5_0\")]] kernel decltype(integer_linear<block_q5_0>) integer_linear<block_q5_0>;\n"
+    "template [[host_name(\"integer_linear_q5_1\")]] kernel decltype(integer_linear<block_q5_1>) integer_linear<block_q5_1>;\n"
+    "template [[host_name(\"integer_linear_q5_K\")]] kernel decltype(integer_linear<block_q5_K>) integer_linear<block_q5_K>;\n"
     "template [[host_name(\"integer_linear_q6_K\")]] kernel decltype(integer_linear<block_q6_K>) integer_linear<block_q6_K>;\n"
     "template [[host_name(\"integer_linear_q8_0\")]] kernel decltype(integer_linear<block_q8_0>) integer_linear<block_q8_0>;\n"},
     {"fast/integer_matmul.metal",
     "// integer_matmul.metal — block formats × the vectors of a prompt, in integers: a tile of the product at a time\n"
     "//\n"
-    "//   out[t,n] = Σ_blocks scale_x · (scale_w · Σ_i value_x[i] · value_w[i] + least_w · Σ_i value_x[i])\n"
+    "//   out[t,n] = Σ_blocks scale_x · scale_w · Σ_i value_x[i] · value_w[i]\n"
     "//\n"
     "// What integer_linear.metal does for a few vectors, for many: x is rounded to 8 bits by quantise.metal. A threadgroup\n"
     "// makes COLUMNS columns of out for all T tokens. It unpacks PART blocks of as many weight rows into threadgroup\n"
     "// memory, where the words of all rows lie side by side, four neighbouring values to a word; then its simdgroups take\n"
     "// TOKENS rows of x at a time, and a lane has a column. Values of weights are stored + 128, because processors multiply\n"
     "// bytes without a sign by bytes with one; to make up for it, the sum of a block starts at x_offset = −128 · Σ value_x.\n"
-    "// Of a format without a LEAST value that is 0. Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.\n"
+    "// How the formats' values become such words, and what of a least value is left as a shift, is in parts/words.h.\n"
+    "// Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "#include \"formats/q4_0.h\"\n"
-    "#include \"formats/q4_1.h\"\n"
-    "#include \"formats/q5_0.h\"\n"
-    "#include \"formats/q8_0.h\"\n"
     "#include \"parts/columns.h\"\n"
     "#include \"parts/simd_width.h\"\n"
+    "#include \"parts/words.h\"\n"
     "\n"
-    "constant constexpr uint BLOCK = 32;     // values that share a scale\n"
+    "constant constexpr uint BLOCK = 32;     // values of x that share a scale\n"
     "constant constexpr uint WORDS = 8;      // of a block\n"
     "constant constexpr uint COLUMNS = 32;   // host: of out, per threadgroup\n"
     "constant constexpr uint TOKENS = 6;     // whose sums stay in registers\n"
     "constant constexpr uint PART = 24;      // blocks of each row in threadgroup memory\n"
     "\n"
-    "// Four bytes, which may lie at any address.\n"
-    "static uint word_at(device const uchar *four)\n"
-    "{\n"
-    "    return uint(four[0]) | uint(four[1]) << 8 | uint(four[2]) << 16 | uint(four[3]) << 24;\n"
-    "}\n"
-    "\n"
-    "// Values 4i … 4i + 3 of a block, + 128.\n"
-    "static uint word_of(device const block_q8_0 &block, uint i)\n"
-    "{\n"
-    "    return word_at((device const uchar *)block.values + 4 * i) ^ 0x80808080u;\n"
-    "}\n"
-    "template <typename Block> static uint nibbles_of(device const Block &block, uint i)\n"
-    "{\n"
-    "    return word_at(block.nibbles + 4 * (i % 4)) >> i / 4 * 4 & 0x0f0f0f0fu;\n"
-    "}\n"
-    "static uint word_of(device const block_q4_0 &block, uint i) { return nibbles_of(block, i) + 0x78787878u; } // − 8 + 128\n"
-    "static uint word_of(device const block_q4_1 &block, uint i) { return nibbles_of(block, i) + 0x78787878u; }\n"
-    "static uint word_of(device const block_q5_0 &block, uint i)\n"
-    "{\n"
-    "    uint bits = uint(block.fifth[i / 4]) >> 4 * (i % 4) & 15;\n"
-    "    bits = (bits & 1) | (bits & 2) << 7 | (bits & 4) << 14 | (bits & 8) << 21;\n"
-    "    return (nibbles_of(block, i) | bits << 4) + 0x70707070u; // − 16 + 128\n"
-    "}\n"
-    "\n"
-    "// Of a value of x_offset: what has been taken from the values, and the least one.\n"
-    "template <typename Block> static float shift_of(device const Block &) { return 0.0f; }\n"
-    "static float shift_of(device const block_q4_1 &block)\n"
-    "{\n"
-    "    return (float(block.scale) * 8.0f + float(block.least)) / -128.0f;\n"
-    "}\n"
-    "\n"
-    "// `part` blocks of `rows` weight rows, `blocks` apart.\n"
-    "template <bool LEAST, typename Block>\n"
-    "static void unpack(device const Block *weight, uint rows, uint part, ulong blocks, uint thread_index, uint threads,\n"
-    "                   threadgroup uint (*words)[COLUMNS], threadgroup float (*scales)[COLUMNS],\n"
+    "// Blocks first … first + part − 1 of `rows` weight rows, which lie `apart`; zeros for the rows behind them.\n"
+    "template <typename Block>\n"
+    "static void unpack(device const Block *weight, uint rows, ulong apart, uint first, uint part, uint thread_index,\n"
+    "                   uint threads, threadgroup uint (*words)[COLUMNS], threadgroup float (*scales)[COLUMNS],\n"
     "                   threadgroup float (*shifts)[COLUMNS])\n"
     "{\n"
     "    for (uint k = thread_index; k < part * WORDS; k += threads) {\n"
-    "        for (uint n = 0; n < rows; n++) words[k][n] = word_of(weight[n * blocks + k / WORDS], k % WORDS);\n"
+    "        for (uint n = 0; n < rows; n++) words[k][n] = word_of(weight + n * apart, first + k / WORDS, k % WORDS);\n"
     "        for (uint n = rows; n < COLUMNS; n++) words[k][n] = 0;\n"
     "    }\n"
     "    for (uint k = thread_index; k < part; k += threads)\n"
     "        for (uint n = 0; n < COLUMNS; n++) {\n"
-    "            scales[k][n] = n < rows ? float(weight[n * blocks + k].scale) : 0.0f;\n"
-    "            if (LEAST) shifts[k][n] = n < rows ? shift_of(weight[n * blocks + k]) : 0.0f;\n"
+    "            scales[k][n] = n < rows ? scale_of(weight + n * apart, first + k) : 0.0f;\n"
+    "            if (is_shifted(weight)) shifts[k][n] = n < rows ? shift_of(weight + n * apart, first + k) : 0.0f;\n"
     "        }\n"
     "}\n"
     "\n"
@@ -4387,10 +4700,10 @@ const KernelSource kernel_sources[] = {
     "};\n"
     "\n"
     "// COUNT rows of out, from t on, or what this part of the blocks, from `first` on, adds to them.\n"
-    "template <uint COUNT, bool LEAST>\n"
+    "template <uint COUNT>\n"
     "static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgroup const uint (*words)[COLUMNS],\n"
     "                 threadgroup const float (*scales)[COLUMNS], threadgroup const float (*shifts)[COLUMNS],\n"
-    "                 device float *out, uint columns, ulong stride, uint lane, uint lanes)\n"
+    "                 bool is_shifted, device float *out, uint columns, ulong stride, uint lane, uint lanes)\n"
     "{\n"
     "    for (uint column = lane; column < SIMD_WIDTH; column += lanes) { // once, if the simdgroup is whole\n"
     "        FloatColumns total[COUNT];\n"
@@ -4404,27 +4717,26 @@ const KernelSource kernel_sources[] = {
     "                for (uint i = 0; i < COUNT; i++)\n"
     "                    sum[i] = add_products(sum[i], &words[k * WORDS + w][column],\n"
     "                                          x.values + (at + i * blocks) * BLOCK + 4 * w);\n"
-    "            for (uint i = 0; i < COUNT; i++) {\n"
-    "                float scale = x.scale[at + i * blocks];\n"
-    "                total[i] += scaled(sum[i], &scales[k][column], scale);\n"
-    "                if (LEAST)\n"
-    "                    total[i] += scaled(IntColumns(1), &shifts[k][column], scale * float(x.offset[at + i * blocks]));\n"
-    "            }\n"
+    "            for (uint i = 0; i < COUNT; i++)\n"
+    "                total[i] += scaled(sum[i], &scales[k][column], x.scale[at + i * blocks]);\n"
+    "            for (uint i = 0; i < COUNT && is_shifted; i++)\n"
+    "                total[i] += scaled(IntColumns(x.offset[at + i * blocks]), &shifts[k][column],\n"
+    "                                   x.scale[at + i * blocks] * (-1.0f / 128.0f));\n"
     "        }\n"
     "        uint count = columns > column ? columns - column : 0;\n"
     "        for (uint i = 0; i < COUNT; i++) store(out + (t + i) * stride + column, total[i], count, first > 0);\n"
     "    }\n"
     "}\n"
     "\n"
-    "template <typename Block, bool LEAST>\n"
+    "template <typename Block>\n"
     "kernel void integer_matmul(\n"
     "    device const char *x [[buffer(0)]],       // [T,K]\n"
     "    device const int *x_offset [[buffer(1)]], // [T,K/32]\n"
     "    device const float *x_scale [[buffer(2)]], // [T,K/32]\n"
-    "    device const Block *weight [[buffer(3)]], // [N,K/32]\n"
+    "    device const Block *weight [[buffer(3)]], // [N,K/VALUES]\n"
     "    device float *out [[buffer(4)]],          // [T,stride]: N columns of it\n"
     "    constant uint &T [[buffer(5)]],\n"
-    "    constant uint &K [[buffer(6)]], // a multiple of 32\n"
+    "    constant uint &K [[buffer(6)]], // a multiple of VALUES\n"
     "    constant uint &N [[buffer(7)]],\n"
     "    constant uint &stride [[buffer(8)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
@@ -4435,33 +4747,39 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
     "    threadgroup uint words[PART * WORDS][COLUMNS];\n"
-    "    threadgroup float scales[PART][COLUMNS], shifts[LEAST ? PART : 1][COLUMNS];\n"
+    "    threadgroup float scales[PART][COLUMNS], shifts[PART][COLUMNS];\n"
     "    uint begin = group * COLUMNS, columns = min(COLUMNS, N - begin), blocks = K / BLOCK;\n"
     "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
     "    Input input = {x, x_offset, x_scale};\n"
+    "    ulong apart = K / Block::VALUES; // rows\n"
+    "    device const Block *rows = weight + begin * apart;\n"
+    "    bool shifted = is_shifted(weight);\n"
     "    for (uint first = 0; first < blocks; first += PART) {\n"
     "        uint part = min(PART, blocks - first), t = simdgroup * TOKENS;\n"
-    "        unpack<LEAST>(weight + ulong(begin) * blocks + first, columns, part, blocks, thread_index, threads, words,\n"
-    "                      scales, shifts);\n"
+    "        unpack(rows, columns, apart, first, part, thread_index, threads, words, scales, shifts);\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales, shifts: the writes above → the reads below\n"
     "        for (; t + TOKENS <= T; t += simdgroups * TOKENS)\n"
-    "            tile<TOKENS, LEAST>(input, t, first, part, blocks, words, scales, shifts, out + begin, columns, stride,\n"
+    "            tile<TOKENS>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns, stride,\n"
     "                         lane, lanes);\n"
     "        uint end = min(t + TOKENS, T);\n"
     "        for (; t + TOKENS / 2 <= end; t += TOKENS / 2)\n"
-    "            tile<TOKENS / 2, LEAST>(input, t, first, part, blocks, words, scales, shifts, out + begin, columns, stride,\n"
-    "                         lane, lanes);\n"
+    "            tile<TOKENS / 2>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns,\n"
+    "                             stride, lane, lanes);\n"
     "        for (; t < end; t++)\n"
-    "            tile<1, LEAST>(input, t, first, part, blocks, words, scales, shifts, out + begin, columns, stride,\n"
-    "                         lane, lanes);\n"
+    "            tile<1>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns, stride, lane,\n"
+    "                    lanes);\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales, shifts: the reads above ↔ the next writes\n"
     "    }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"integer_matmul_q8_0\")]] kernel decltype(integer_matmul<block_q8_0, false>) integer_matmul<block_q8_0, false>;\n"
-    "template [[host_name(\"integer_matmul_q4_0\")]] kernel decltype(integer_matmul<block_q4_0, false>) integer_matmul<block_q4_0, false>;\n"
-    "template [[host_name(\"integer_matmul_q4_1\")]] kernel decltype(integer_matmul<block_q4_1, true>) integer_matmul<block_q4_1, true>;\n"
-    "template [[host_name(\"integer_matmul_q5_0\")]] kernel decltype(integer_matmul<block_q5_0, false>) integer_matmul<block_q5_0, false>;\n"},
+    "template [[host_name(\"integer_matmul_iq4_nl\")]] kernel decltype(integer_matmul<block_iq4_nl>) integer_matmul<block_iq4_nl>;\n"
+    "template [[host_name(\"integer_matmul_q4_0\")]] kernel decltype(integer_matmul<block_q4_0>) integer_matmul<block_q4_0>;\n"
+    "template [[host_name(\"integer_matmul_q4_1\")]] kernel decltype(integer_matmul<block_q4_1>) integer_matmul<block_q4_1>;\n"
+    "template [[host_name(\"integer_matmul_q4_K\")]] kernel decltype(integer_matmul<block_q4_K>) integer_matmul<block_q4_K>;\n"
+    "template [[host_name(\"integer_matmul_q5_0\")]] kernel decltype(integer_matmul<block_q5_0>) integer_matmul<block_q5_0>;\n"
+    "template [[host_name(\"integer_matmul_q5_1\")]] kernel decltype(integer_matmul<block_q5_1>) integer_matmul<block_q5_1>;\n"
+    "template [[host_name(\"integer_matmul_q5_K\")]] kernel decltype(integer_matmul<block_q5_K>) integer_matmul<block_q5_K>;\n"
+    "template [[host_name(\"integer_matmul_q8_0\")]] kernel decltype(integer_matmul<block_q8_0>) integer_matmul<block_q8_0>;\n"},
     {"fast/linear_tile.metal",
     "// linear_tile.metal — weights × vectors, ROWS rows at a time: a tile of the product per simdgroup\n"
     "//\n"
@@ -4473,6 +4791,7 @@ const KernelSource kernel_sources[] = {
     "// reads ahead in each of ROWS places in memory, and so reads faster than from one. Grid `apart` simdgroups.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"formats/bf16.h\"\n"
     "\n"
     "constant constexpr uint ROWS = 4; // host: of the weight, per simdgroup\n"
     "\n"
@@ -4492,7 +4811,7 @@ const KernelSource kernel_sources[] = {
     "    for (uint k = lane; k < K; k += lanes)\n"
     "        for (uint r = 0; r < ROWS; r++)\n"
     "            for (uint t = 0; t < COUNT; t++)\n"
-    "                sum[r][t] += float(weight[row[r] * K + k]) * x[ulong(t) * K + k];\n"
+    "                sum[r][t] += as_float(weight[row[r] * K + k]) * x[ulong(t) * K + k];\n"
     "    for (uint r = 0; r < ROWS; r++)\n"
     "        for (uint t = 0; t < COUNT; t++) {\n"
     "            float total = simd_sum(sum[r][t]);\n"
@@ -4529,7 +4848,8 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "template [[host_name(\"linear_tile_f32\")]] kernel decltype(linear_tile<float>) linear_tile<float>;\n"
-    "template [[host_name(\"linear_tile_f16\")]] kernel decltype(linear_tile<half>) linear_tile<half>;\n"},
+    "template [[host_name(\"linear_tile_f16\")]] kernel decltype(linear_tile<half>) linear_tile<half>;\n"
+    "template [[host_name(\"linear_tile_bf16\")]] kernel decltype(linear_tile<ushort>) linear_tile<ushort>;\n"},
     {"fast/quantise.metal",
     "// quantise.metal — round activations to 8 bits, for integer_linear.metal and integer_matmul.metal\n"
     "//\n"
@@ -4586,6 +4906,32 @@ const KernelSource kernel_sources[] = {
     "    block_offset[block] = -128 * total;\n"
     "    scale[block] = largest / 127.0f + zero;\n"
     "}\n"},
+    {"formats/all.h",
+    "// all.h — every block format\n"
+    "#pragma once\n"
+    "#include \"formats/iq4_nl.h\"\n"
+    "#include \"formats/q2_K.h\"\n"
+    "#include \"formats/q3_K.h\"\n"
+    "#include \"formats/q4_0.h\"\n"
+    "#include \"formats/q4_1.h\"\n"
+    "#include \"formats/q4_K.h\"\n"
+    "#include \"formats/q5_0.h\"\n"
+    "#include \"formats/q5_1.h\"\n"
+    "#include \"formats/q5_K.h\"\n"
+    "#include \"formats/q6_K.h\"\n"
+    "#include \"formats/q8_0.h\"\n"},
+    {"formats/bf16.h",
+    "// bf16.h — bfloat16, the upper half of a float: 8 bits of exponent, 7 of fraction\n"
+    "//\n"
+    "//   weight = the float whose upper 16 bits are stored, and whose others are 0\n"
+    "//\n"
+    "// Kept as a ushort, since Metal's bfloat is newer than macOS 13.\n"
+    "#pragma once\n"
+    "\n"
+    "// A weight that is stored by itself, as a number.\n"
+    "static float as_float(float weight) { return weight; }\n"
+    "static float as_float(half weight) { return float(weight); }\n"
+    "static float as_float(ushort weight) { return as_type<float>(uint(weight) << 16); }\n"},
     {"formats/blocks.h",
     "// blocks.h — what the pages of the block formats have in common\n"
     "//\n"
@@ -4617,6 +4963,97 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    constexpr uint SIZE = Block::VALUES / Block::PARTS; // of a part\n"
     "    return scale_of(block) * of_piece(unpack(block, i / SIZE, i % Block::PIECES), i % SIZE / Block::PIECES);\n"
+    "}\n"},
+    {"formats/iq4_nl.h",
+    "// iq4_nl.h — GGUF's format iq4_nl: 4 bits a weight, 32 neighbours of a row share a scale\n"
+    "//\n"
+    "//   weight = scale · LEVELS[value]\n"
+    "//\n"
+    "// The levels lie closer together near 0, as weights do. Byte i holds values i (low nibble) and i + 16 (high nibble).\n"
+    "#pragma once\n"
+    "#include \"formats/blocks.h\"\n"
+    "\n"
+    "struct block_iq4_nl {\n"
+    "    static constant constexpr uint VALUES = 32, PARTS = 1, PIECES = 16;\n"
+    "    half scale;\n"
+    "    uchar nibbles[16];\n"
+    "};\n"
+    "\n"
+    "constant constexpr char IQ4_NL_LEVELS[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};\n"
+    "\n"
+    "static float scale_of(device const block_iq4_nl *block) { return float(block->scale); }\n"
+    "\n"
+    "static float2 unpack(device const block_iq4_nl *block, uint, uint i)\n"
+    "{\n"
+    "    uint byte = block->nibbles[i];\n"
+    "    return float2(IQ4_NL_LEVELS[byte & 15], IQ4_NL_LEVELS[byte >> 4]);\n"
+    "}\n"},
+    {"formats/q2_K.h",
+    "// q2_K.h — GGUF's format q2_K: 2 bits a weight, 16 neighbours of a row share a scale and a least value, 256 share d\n"
+    "// and d_least, which these are multiples of\n"
+    "//\n"
+    "//   weight = d · scale · value − d_least · least\n"
+    "//\n"
+    "// A block is two parts of 128 values. Byte i of a part's `values` holds values i, i + 32, i + 64 and i + 96, lowest bits\n"
+    "// first; a byte of its `scale` a scale (low nibble) and a least value.\n"
+    "#pragma once\n"
+    "#include \"formats/blocks.h\"\n"
+    "\n"
+    "struct block_q2_K {\n"
+    "    static constant constexpr uint VALUES = 256, PARTS = 2, PIECES = 32;\n"
+    "    uchar scale[2][8];\n"
+    "    uchar values[2][32];\n"
+    "    half d;\n"
+    "    half d_least;\n"
+    "};\n"
+    "\n"
+    "static float scale_of(device const block_q2_K *) { return 1.0f; }\n"
+    "\n"
+    "static float4 unpack(device const block_q2_K *block, uint part, uint i)\n"
+    "{\n"
+    "    uint byte = block->values[part][i];\n"
+    "    device const uchar *scale = block->scale[part] + i / 16;\n"
+    "    uint4 value = uint4(byte & 3, byte >> 2 & 3, byte >> 4 & 3, byte >> 6);\n"
+    "    uint4 both = uint4(scale[0], scale[2], scale[4], scale[6]);\n"
+    "    return float(block->d) * float4(both & 15) * float4(value) - float(block->d_least) * float4(both >> 4);\n"
+    "}\n"},
+    {"formats/q3_K.h",
+    "// q3_K.h — GGUF's format q3_K: 3 bits a weight, 16 neighbours of a row share a scale of 6 bits, 256 share d\n"
+    "//\n"
+    "//   weight = d · (scale − 32) · (value − 4)\n"
+    "//\n"
+    "// A block is two parts of 128 values. Byte i of a part's `low` holds the low two bits of values i, i + 32, i + 64 and\n"
+    "// i + 96, lowest first; byte i of `high` the upper bits of all eight of them, the first part's first. The eight scales\n"
+    "// of the first part have the low nibbles of scale[0] … scale[7], those of the second the high ones; scales 4j … 4j + 3\n"
+    "// have their upper two bits in bits 2j and 2j + 1 of scale[8] … scale[11].\n"
+    "#pragma once\n"
+    "#include \"formats/blocks.h\"\n"
+    "\n"
+    "struct block_q3_K {\n"
+    "    static constant constexpr uint VALUES = 256, PARTS = 2, PIECES = 32;\n"
+    "    uchar high[32];\n"
+    "    uchar low[2][32];\n"
+    "    uchar scale[12];\n"
+    "    half d;\n"
+    "};\n"
+    "\n"
+    "static float scale_of(device const block_q3_K *block) { return float(block->d); }\n"
+    "\n"
+    "// Scale i of a part's eight, − 32.\n"
+    "static float scale_of(device const block_q3_K *block, uint part, uint i)\n"
+    "{\n"
+    "    uint low = block->scale[i] >> 4 * part & 15, high = block->scale[8 + i % 4] >> (4 * part + i / 4 * 2) & 3;\n"
+    "    return float(low | high << 4) - 32.0f;\n"
+    "}\n"
+    "\n"
+    "static float4 unpack(device const block_q3_K *block, uint part, uint i)\n"
+    "{\n"
+    "    uint low = block->low[part][i], high = block->high[i] >> 4 * part, k = i / 16;\n"
+    "    float4 value = float4((low & 3) | (high & 1) << 2, (low >> 2 & 3) | (high >> 1 & 1) << 2,\n"
+    "                          (low >> 4 & 3) | (high >> 2 & 1) << 2, low >> 6 | (high >> 3 & 1) << 2);\n"
+    "    float4 scale = float4(scale_of(block, part, k), scale_of(block, part, k + 2), scale_of(block, part, k + 4),\n"
+    "                          scale_of(block, part, k + 6));\n"
+    "    return scale * (value - 4.0f);\n"
     "}\n"},
     {"formats/q4_0.h",
     "// q4_0.h — GGUF's format q4_0: 4 bits a weight, 32 neighbours of a row share a scale\n"
@@ -4662,6 +5099,34 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    uint byte = block->nibbles[i];\n"
     "    return float(block->scale) * float2(byte & 15, byte >> 4) + float(block->least);\n"
+    "}\n"},
+    {"formats/q4_K.h",
+    "// q4_K.h — GGUF's format q4_K: 4 bits a weight, 32 neighbours of a row share a scale and a least value, 256 share d\n"
+    "// and d_least, which these are multiples of\n"
+    "//\n"
+    "//   weight = d · scale · value − d_least · least\n"
+    "//\n"
+    "// A block is four parts of 64 values. Of these, byte i holds values i (low nibble) and i + 32 (high nibble).\n"
+    "#pragma once\n"
+    "#include \"formats/blocks.h\"\n"
+    "#include \"formats/scales_k.h\"\n"
+    "\n"
+    "struct block_q4_K {\n"
+    "    static constant constexpr uint VALUES = 256, PARTS = 4, PIECES = 32;\n"
+    "    half d;\n"
+    "    half d_least;\n"
+    "    uchar scales[12];\n"
+    "    uchar nibbles[4][32];\n"
+    "};\n"
+    "\n"
+    "static float scale_of(device const block_q4_K *) { return 1.0f; }\n"
+    "\n"
+    "static float2 unpack(device const block_q4_K *block, uint part, uint i)\n"
+    "{\n"
+    "    uint byte = block->nibbles[part][i];\n"
+    "    uint2 first = scale_and_least(block->scales, 2 * part), second = scale_and_least(block->scales, 2 * part + 1);\n"
+    "    float2 scale = float(block->d) * float2(first.x, second.x), least = float(block->d_least) * float2(first.y, second.y);\n"
+    "    return scale * float2(byte & 15, byte >> 4) - least;\n"
     "}\n"},
     {"formats/q5_0.h",
     "// q5_0.h — GGUF's format q5_0: 5 bits a weight, 32 neighbours of a row share a scale\n"
@@ -4716,6 +5181,36 @@ const KernelSource kernel_sources[] = {
     "    uint high = byte >> 4 | (uint(block->fifth[1]) >> i & 1) << 4;\n"
     "    return float(block->scale) * float2(low, high) + float(block->least);\n"
     "}\n"},
+    {"formats/q5_K.h",
+    "// q5_K.h — GGUF's format q5_K: 5 bits a weight, 32 neighbours of a row share a scale and a least value, 256 share d\n"
+    "// and d_least, which these are multiples of\n"
+    "//\n"
+    "//   weight = d · scale · value − d_least · least\n"
+    "//\n"
+    "// A block is four parts of 64 values. Of these, byte i holds the low four bits of values i (low nibble) and i + 32 (high\n"
+    "// nibble); their highest bits are bits 2 · part and 2 · part + 1 of fifth[i].\n"
+    "#pragma once\n"
+    "#include \"formats/blocks.h\"\n"
+    "#include \"formats/scales_k.h\"\n"
+    "\n"
+    "struct block_q5_K {\n"
+    "    static constant constexpr uint VALUES = 256, PARTS = 4, PIECES = 32;\n"
+    "    half d;\n"
+    "    half d_least;\n"
+    "    uchar scales[12];\n"
+    "    uchar fifth[32];\n"
+    "    uchar nibbles[4][32];\n"
+    "};\n"
+    "\n"
+    "static float scale_of(device const block_q5_K *) { return 1.0f; }\n"
+    "\n"
+    "static float2 unpack(device const block_q5_K *block, uint part, uint i)\n"
+    "{\n"
+    "    uint byte = block->nibbles[part][i], fifth = block->fifth[i] >> 2 * part;\n"
+    "    uint2 first = scale_and_least(block->scales, 2 * part), second = scale_and_least(block->scales, 2 * part + 1);\n"
+    "    float2 scale = float(block->d) * float2(first.x, second.x), least = float(block->d_least) * float2(first.y, second.y);\n"
+    "    return scale * float2((byte & 15) | (fifth & 1) << 4, byte >> 4 | (fifth >> 1 & 1) << 4) - least;\n"
+    "}\n"},
     {"formats/q6_K.h",
     "// q6_K.h — GGUF's format q6_K: 6 bits a weight, 16 neighbours of a row share a scale, 256 share d\n"
     "//\n"
@@ -4760,6 +5255,19 @@ const KernelSource kernel_sources[] = {
     "static float scale_of(device const block_q8_0 *block) { return float(block->scale); }\n"
     "\n"
     "static float unpack(device const block_q8_0 *block, uint, uint i) { return float(block->values[i]); }\n"},
+    {"formats/scales_k.h",
+    "// scales_k.h — what q4_K and q5_K share: eight scales and eight least values of 6 bits each in 12 bytes\n"
+    "//\n"
+    "// Bytes 0 … 3 hold scales 0 … 3 and bytes 4 … 7 least values 0 … 3, in their low six bits. Byte 8 + j holds the low\n"
+    "// four bits of scale 4 + j (low nibble) and of least value 4 + j; their upper two bits are those of bytes j and 4 + j.\n"
+    "#pragma once\n"
+    "\n"
+    "// Number i of them: a scale, and a least value.\n"
+    "static uint2 scale_and_least(device const uchar *packed, uint i)\n"
+    "{\n"
+    "    if (i < 4) return uint2(packed[i] & 63, packed[i + 4] & 63);\n"
+    "    return uint2((packed[i + 4] & 15) | packed[i - 4] >> 6 << 4, packed[i + 4] >> 4 | packed[i] >> 6 << 4);\n"
+    "}\n"},
     {"parts/columns.h",
     "// columns.h — four rows of 32 columns of weights times four values of x, in integers\n"
     "//\n"
@@ -4955,69 +5463,44 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "}\n"},
     {"parts/products.h",
-    "// products.h — a block of weights times 32 values of x, in integers\n"
+    "// products.h — weights times values of x, which are integers of 8 bits: up to 256 neighbours of a row at a time\n"
     "//\n"
-    "// A primitive: these are its plain definitions, which say what is meant. A target with wider instructions brings its\n"
-    "// own, see docs/kernels/targets.md. Weights stored with an offset stay as they are: `offset` makes up for it, four times as many\n"
-    "// values of x to each.\n"
+    "// A primitive: these are its plain definitions, which say what is meant. A target whose instructions multiply integers\n"
+    "// brings its own, see docs/kernels/targets.md, which take the weights as the integers that are stored.\n"
     "#pragma once\n"
+    "#include \"formats/all.h\"\n"
+    "\n"
+    "// What is known of x, rounded by quantise.metal: K = 32 · blocks values of each of T tokens.\n"
+    "struct Input {\n"
+    "    device const char *values;      // [T,K]\n"
+    "    device const int *offset;       // [T,K/4]   −8 · Σ value,   for weights that are stored with an offset\n"
+    "    device const int *block_offset; // [T,K/32]  −128 · Σ value, for weights with a least value\n"
+    "    device const float *scale;      // [T,K/32]\n"
+    "    uint blocks;\n"
+    "};\n"
     "\n"
     "// What a lane has of a sum.\n"
     "typedef float Parts;\n"
     "static float sum_of(Parts parts) { return parts; }\n"
-    "// A scale that weights follow.\n"
-    "static Parts scale_before(device const half *weights) { return float(*weights); }\n"
     "\n"
     "// A wish to have `bytes` of memory that come a little later than `row` in the cache.\n"
     "template <typename Block> static void read_ahead(device const Block *, uint) {}\n"
     "\n"
-    "static Parts products_8(device const char *values, device const char *x, uint lane, uint lanes)\n"
+    "// sum[…][t] += weights · x[t] for the COUNT tokens from t0 on, over blocks first … first + 7 of 32 weights, as far as\n"
+    "// there are so many. They go into two sets of sums in turn: an addition need not wait for the one before it.\n"
+    "template <uint COUNT, typename Block>\n"
+    "static void add_products(device const Block *row, uint first, Input x, uint t0, uint lane, uint lanes,\n"
+    "                         thread Parts (&sum)[2][COUNT])\n"
     "{\n"
-    "    int sum = 0;\n"
-    "    for (uint i = lane; i < 32; i += lanes) sum += int(values[i]) * int(x[i]);\n"
-    "    return float(sum);\n"
-    "}\n"
-    "\n"
-    "static Parts products_4(device const uchar *nibbles, device const char *x, device const int *offset, uint lane,\n"
-    "                        uint lanes)\n"
-    "{\n"
-    "    int sum = 0;\n"
-    "    for (uint i = lane; i < 8; i += lanes) sum += offset[i];\n"
-    "    for (uint i = lane; i < 32; i += lanes) sum += int(nibbles[i % 16] >> i / 16 * 4 & 15) * int(x[i]);\n"
-    "    return float(sum);\n"
-    "}\n"
-    "\n"
-    "// Four low bits and a fifth one; an offset of 16.\n"
-    "static Parts products_5(device const uchar *nibbles, device const ushort *fifth, device const char *x,\n"
-    "                        device const int *offset, uint lane, uint lanes)\n"
-    "{\n"
-    "    int sum = 0;\n"
-    "    for (uint i = lane; i < 8; i += lanes) sum += 2 * offset[i];\n"
-    "    for (uint i = lane; i < 32; i += lanes)\n"
-    "        sum += int((nibbles[i % 16] >> i / 16 * 4 & 15) | (fifth[i / 16] >> i % 16 & 1) << 4) * int(x[i]);\n"
-    "    return float(sum);\n"
-    "}\n"
-    "\n"
-    "// −8 Σ x\n"
-    "static Parts sum_of(device const int *offset, uint lane, uint lanes)\n"
-    "{\n"
-    "    int sum = 0;\n"
-    "    for (uint i = lane; i < 8; i += lanes) sum += offset[i];\n"
-    "    return float(sum);\n"
-    "}\n"
-    "\n"
-    "// `quarter` of half a block of 256: four low bits and two high ones, an offset of 32, a scale for each 16.\n"
-    "static Parts products_6(device const uchar *low, device const uchar *high, device const char *scale, half d,\n"
-    "                        uint quarter, device const char *x, device const int *offset, uint lane, uint lanes)\n"
-    "{\n"
-    "    int sum = 0;\n"
-    "    scale += 2 * quarter;\n"
-    "    for (uint i = lane; i < 8; i += lanes) sum += int(scale[i / 4]) * 4 * offset[i];\n"
-    "    for (uint i = lane; i < 32; i += lanes) {\n"
-    "        int bits = int(low[i + quarter % 2 * 32] >> quarter / 2 * 4 & 15) | int(high[i] >> quarter * 2 & 3) << 4;\n"
-    "        sum += int(scale[i / 16]) * bits * int(x[i]);\n"
-    "    }\n"
-    "    return float(d) * float(sum);\n"
+    "    for (uint block = first; block < min(first + 8, x.blocks); block++)\n"
+    "        for (uint i = lane; i < 32; i += lanes) {\n"
+    "            ulong k = ulong(block) * 32 + i;\n"
+    "            float weight = value(row + k / Block::VALUES, uint(k % Block::VALUES));\n"
+    "            for (uint t = 0; t < COUNT; t++) {\n"
+    "                ulong at = ulong(t0 + t) * x.blocks + block;\n"
+    "                sum[block % 2][t] += x.scale[at] * weight * float(x.values[at * 32 + i]);\n"
+    "            }\n"
+    "        }\n"
     "}\n"},
     {"parts/simd_width.h",
     "// simd_width.h — the lanes of a whole simdgroup, for arrays whose length depends on them\n"
@@ -5051,5 +5534,105 @@ const KernelSource kernel_sources[] = {
     "// is read in front of the call must be what no kernel writes: weights.\n"
     "#pragma once\n"
     "static void wait_for_previous_kernel() {}\n"},
+    {"parts/words.h",
+    "// words.h — the weights of a row as bytes without a sign, four to a word, 32 to a scale, for integer_matmul.metal\n"
+    "//\n"
+    "//   weight 32 · block + 4i + j = scale_of(row, block) · (byte j of word_of(row, block, i) − 128) + shift_of(row, block)\n"
+    "//\n"
+    "// The middle level of a format is 128, so that bytes stay small where weights have no least value: their shift is 0.\n"
+    "#pragma once\n"
+    "#include \"formats/all.h\"\n"
+    "\n"
+    "// Four bytes, which may lie at any address.\n"
+    "static uint word_at(device const uchar *four)\n"
+    "{\n"
+    "    return uint(four[0]) | uint(four[1]) << 8 | uint(four[2]) << 16 | uint(four[3]) << 24;\n"
+    "}\n"
+    "\n"
+    "// Values 4i … 4i + 3 of 32 nibbles, the first 16 low ones and the others high ones; and their fifth bits in their place.\n"
+    "static uint nibbles_at(device const uchar *nibbles, uint i)\n"
+    "{\n"
+    "    return word_at(nibbles + 4 * (i % 4)) >> i / 4 * 4 & 0x0f0f0f0fu;\n"
+    "}\n"
+    "static uint fifths_at(device const ushort *fifth, uint i)\n"
+    "{\n"
+    "    uint bits = fifth[i / 4] >> 4 * (i % 4) & 15;\n"
+    "    return (bits & 1) << 4 | (bits & 2) << 11 | (bits & 4) << 18 | (bits & 8) << 25;\n"
+    "}\n"
+    "\n"
+    "static uint word_of(device const block_q8_0 *row, uint block, uint i)\n"
+    "{\n"
+    "    return word_at((device const uchar *)row[block].values + 4 * i) ^ 0x80808080u;\n"
+    "}\n"
+    "static uint word_of(device const block_q4_0 *row, uint block, uint i)\n"
+    "{\n"
+    "    return nibbles_at(row[block].nibbles, i) + 0x78787878u; // − 8 + 128\n"
+    "}\n"
+    "static uint word_of(device const block_q4_1 *row, uint block, uint i)\n"
+    "{\n"
+    "    return nibbles_at(row[block].nibbles, i) + 0x78787878u;\n"
+    "}\n"
+    "static uint word_of(device const block_q5_0 *row, uint block, uint i)\n"
+    "{\n"
+    "    return (nibbles_at(row[block].nibbles, i) | fifths_at(row[block].fifth, i)) + 0x70707070u; // − 16 + 128\n"
+    "}\n"
+    "static uint word_of(device const block_q5_1 *row, uint block, uint i)\n"
+    "{\n"
+    "    return (nibbles_at(row[block].nibbles, i) | fifths_at(row[block].fifth, i)) + 0x70707070u;\n"
+    "}\n"
+    "static uint word_of(device const block_iq4_nl *row, uint block, uint i)\n"
+    "{\n"
+    "    uint nibbles = nibbles_at(row[block].nibbles, i), word = 0;\n"
+    "    for (uint j = 0; j < 4; j++) word |= uint(IQ4_NL_LEVELS[nibbles >> 8 * j & 15] + 128) << 8 * j;\n"
+    "    return word;\n"
+    "}\n"
+    "static uint word_of(device const block_q4_K *row, uint block, uint i)\n"
+    "{\n"
+    "    device const uchar *nibbles = row[block / 8].nibbles[block % 8 / 2];\n"
+    "    return (word_at(nibbles + 4 * i) >> block % 2 * 4 & 0x0f0f0f0fu) + 0x78787878u;\n"
+    "}\n"
+    "static uint word_of(device const block_q5_K *row, uint block, uint i)\n"
+    "{\n"
+    "    device const block_q5_K &whole = row[block / 8];\n"
+    "    uint nibbles = word_at(whole.nibbles[block % 8 / 2] + 4 * i) >> block % 2 * 4 & 0x0f0f0f0fu;\n"
+    "    return (nibbles | (word_at(whole.fifth + 4 * i) >> block % 8 & 0x01010101u) << 4) + 0x70707070u;\n"
+    "}\n"
+    "\n"
+    "template <typename Block> static float scale_of(device const Block *row, uint block) { return float(row[block].scale); }\n"
+    "static float scale_of(device const block_q4_K *row, uint block)\n"
+    "{\n"
+    "    return float(row[block / 8].d) * scale_and_least(row[block / 8].scales, block % 8).x;\n"
+    "}\n"
+    "static float scale_of(device const block_q5_K *row, uint block)\n"
+    "{\n"
+    "    return float(row[block / 8].d) * scale_and_least(row[block / 8].scales, block % 8).x;\n"
+    "}\n"
+    "\n"
+    "template <typename Block> static float shift_of(device const Block *, uint) { return 0.0f; }\n"
+    "static float shift_of(device const block_q4_1 *row, uint block)\n"
+    "{\n"
+    "    return float(row[block].least) + 8.0f * float(row[block].scale);\n"
+    "}\n"
+    "static float shift_of(device const block_q5_1 *row, uint block)\n"
+    "{\n"
+    "    return float(row[block].least) + 16.0f * float(row[block].scale);\n"
+    "}\n"
+    "static float shift_of(device const block_q4_K *row, uint block)\n"
+    "{\n"
+    "    return 8.0f * scale_of(row, block) -\n"
+    "           float(row[block / 8].d_least) * scale_and_least(row[block / 8].scales, block % 8).y;\n"
+    "}\n"
+    "static float shift_of(device const block_q5_K *row, uint block)\n"
+    "{\n"
+    "    return 16.0f * scale_of(row, block) -\n"
+    "           float(row[block / 8].d_least) * scale_and_least(row[block / 8].scales, block % 8).y;\n"
+    "}\n"
+    "\n"
+    "// Whether a format has shifts.\n"
+    "template <typename Block> static bool is_shifted(device const Block *) { return false; }\n"
+    "static bool is_shifted(device const block_q4_1 *) { return true; }\n"
+    "static bool is_shifted(device const block_q5_1 *) { return true; }\n"
+    "static bool is_shifted(device const block_q4_K *) { return true; }\n"
+    "static bool is_shifted(device const block_q5_K *) { return true; }\n"},
 };
-const size_t kernel_source_count = 50;
+const size_t kernel_source_count = 59;

@@ -10,13 +10,14 @@ import gguf
 import numpy
 import pytest
 
+import k_quants
 import models
 from checkpoints import check, declare, fields, opened, refusal, tokenizer_refusal
 from library import COMMAND, Error, Tokens
 from llm import LLM
 from models import Config
 
-TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"]
+TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", *k_quants.QUANTISERS]
 FORMATS = ["gguf", "huggingface", "llmc"]
 
 
@@ -54,7 +55,7 @@ def test_row_bytes(library):
 
 @pytest.mark.parametrize("type", TYPES)
 def test_gguf(library, random, tmp_path, type):
-    block = 256 if type == "Q6_K" else 32
+    block = 256 if type.endswith("_K") else 32
     config = random_config(random, heads=4, channels=block, inner=2 * block, layers=2)
     tensors = models.random_gpt2(config, random)
     path = models.write_gguf(tmp_path / "model.gguf", config, tensors, type)
@@ -435,7 +436,7 @@ def patched(path, offset, format, value):
 @pytest.mark.parametrize(
     "number, words",
     [
-        (11, "is stored as q3_K, which is not supported; convert it to f16 or q8_0"),
+        (22, "is stored as iq2_s, which is not supported; convert it to f16 or q8_0"),
         (26, "is stored as i32, which is not supported"),
         (4, "unknown type 4"),
         (2**32 - 1, "unknown type 4294967295"),

@@ -70,13 +70,13 @@ TABLE = [
     ("cpu-vnni", "Q8_0", 9, {}, "QKV", "integer_matmul_q8_0"),
     ("cpu-vnni", "Q8_0", 200, {}, "QKV", "integer_matmul_q8_0"),
     ("cpu-vnni", "Q8_0", 200, {"integer_products": "off"}, "QKV", "dequantise_q8_0"),
-    ("cpu-vnni", "Q5_1", 9, {}, "QKV", "linear_q5_1"),
+    ("cpu-vnni", "Q5_1", 9, {}, "QKV", "integer_matmul_q5_1"),
     ("m1", "Q8_0", 1, {}, "QKV", "linear_q8_0"),
     ("m1", "Q8_0", 33, {}, "QKV", "dequantise_q8_0"),
     ("m1", "F16", 32, {}, "down", "linear_f16"),
     ("m1", "F16", 33, {}, "QKV", "matmul"),
     # the output is never unpacked as a whole
-    ("cpu", "Q5_1", 200, {}, "logits", "linear_q5_1"),
+    ("cpu", "Q5_1", 200, {}, "logits", "integer_linear_q5_1"),
     # blocks become halves where that is faster
     ("h200", "Q8_0", 1, {}, "QKV", "norm_linear_f16"),
     ("h200", "Q8_0", 1, {"weights": "stored"}, "QKV", "linear_q8_0"),

@@ -158,25 +158,23 @@ def test_the_numpy_of_the_pages(kernel, repetition, device, library, random):
 
 # --- weight formats ---
 
-# What the kernels of a format are called, and GGUF's name of it.
-FORMATS = {
-    "F32": ("linear_f32", "embedding_forward", None),
-    "F16": ("linear_f16", "embedding_forward_f16", "dequantise_f16"),
-    "Q8_0": ("linear_q8_0", "embedding_forward_q8_0", "dequantise_q8_0"),
-    "Q6_K": ("linear_q6_K", "embedding_forward_q6_K", "dequantise_q6_K"),
-    "Q5_1": ("linear_q5_1", "embedding_forward_q5_1", "dequantise_q5_1"),
-    "Q5_0": ("linear_q5_0", "embedding_forward_q5_0", "dequantise_q5_0"),
-    "Q4_1": ("linear_q4_1", "embedding_forward_q4_1", "dequantise_q4_1"),
-    "Q4_0": ("linear_q4_0", "embedding_forward_q4_0", "dequantise_q4_0"),
-}
-# Weights that are stored together, 1 where they are not.
-BLOCK = {"Q8_0": 32, "Q6_K": 256, "Q5_1": 32, "Q5_0": 32, "Q4_1": 32, "Q4_0": 32}
+# Weights that are stored together, by GGUF's name of a format.
+FORMATS = {"F32": 1, "F16": 1, "BF16": 1, **models.BLOCKS}
+
+
+def name_of(kind, format):
+    """The kernel of a kind for a format: linear_q4_K."""
+    name = format.lower().replace("_k", "_K")
+    return kind if (kind, format) == ("embedding_forward", "F32") else f"{kind}_{name}"
+
+
+PACKED = [format for format in FORMATS if format != "F32"]
 
 each_format = pytest.mark.parametrize("format", FORMATS)
 
 
-def covers_formats(kind):
-    return covers(*(names[kind] for names in FORMATS.values() if names[kind]))
+def covers_formats(kind, formats=FORMATS):
+    return covers(*(name_of(kind, format) for format in formats))
 
 
 def packed(random, format, rows, columns):
@@ -186,7 +184,7 @@ def packed(random, format, rows, columns):
 
 
 def whole_blocks(size, format):
-    block = BLOCK.get(format, 1)
+    block = FORMATS[format]
     return -(-size // block) * block
 
 
@@ -196,14 +194,14 @@ def product_out(random, T, N):
     return Out((T, stride)), stride
 
 
-def check_product(out, expected):
+def check_product(out, expected, tolerance=TOLERANCE):
     """Columns behind the product's are left alone."""
     N = expected.shape[1]
-    check_rows(out[:, :N], expected)
+    check_rows(out[:, :N], expected, tolerance)
     assert numpy.isnan(out[:, N:]).all()
 
 
-@covers_formats(0)
+@covers_formats("linear")
 @each_format
 @each_thread_count
 def test_linear(thread_count, format, device, random):
@@ -213,7 +211,7 @@ def test_linear(thread_count, format, device, random):
         data, weight = packed(random, format, N, K)
         out, stride = product_out(random, T, N)
         arguments = [x, data, bias, out, T, K, N, stride]
-        out = device.run(FORMATS[format][0], simdgroups(N), *arguments, threads=thread_count)
+        out = device.run(name_of("linear", format), simdgroups(N), *arguments, threads=thread_count)
         check_product(out, x.astype(numpy.float64) @ weight.T.astype(numpy.float64) + bias)
 
     for T in (1, 2, 3, 4, 7, 8, 9, 15):
@@ -257,8 +255,8 @@ def test_quantise_activations(thread_count, device, random):
     assert numpy.array_equal(numpy.isnan(scale), [False, False, False, True, True, False])
 
 
-@covers("integer_linear_q8_0", "integer_linear_q4_0", "integer_linear_q4_1", "integer_linear_q5_0", "integer_linear_q6_K")
-@pytest.mark.parametrize("format", ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q6_K"])
+@covers_formats("integer_linear", models.BLOCKS)
+@pytest.mark.parametrize("format", models.BLOCKS)
 @each_thread_count
 def test_integer_linear(thread_count, format, device, random):
     def check(T, K, N):
@@ -267,12 +265,13 @@ def test_integer_linear(thread_count, format, device, random):
         x_scale = uniform(random, T, K // 32, low=2e-3, high=4e-3)
         bias = normal(random, N, mean=3)
         data, weight = packed(random, format, N, K)
-        kernel = "integer_linear_" + FORMATS[format][0].removeprefix("linear_")
+        kernel = name_of("integer_linear", format)
         out, stride = product_out(random, T, N)
-        arguments = [x, reference.offsets(x), x_scale, data, bias, out, T, K, N, stride]
+        offsets = [reference.offsets(x), reference.block_offsets(x)]
+        arguments = [x, *offsets, x_scale, data, bias, out, T, K, N, stride]
         out = device.run(kernel, simdgroups(N), *arguments, threads=thread_count)
         exact = x * numpy.repeat(x_scale, 32, axis=1).astype(numpy.float64)
-        check_product(out, exact @ weight.T.astype(numpy.float64) + bias)
+        check_integers(out, exact, weight, bias)
 
     for T in (1, 2, 3, 4, 7, 8, 9, 15):
         check(T, 70, 33)
@@ -282,53 +281,77 @@ def test_integer_linear(thread_count, format, device, random):
         check(2, 100, N)
 
 
-@covers("integer_matmul_q8_0", "integer_matmul_q4_0", "integer_matmul_q4_1", "integer_matmul_q5_0")
-@pytest.mark.parametrize("format", ["Q8_0", "Q4_0", "Q4_1", "Q5_0"])
+def check_integers(out, x, weight, bias=0.0):
+    """A least value is multiplied by itself: to the size of what is added up, not of the sum."""
+    weight = weight.T.astype(numpy.float64)
+    expected, size = x @ weight + bias, numpy.abs(x) @ numpy.abs(weight)
+    norm = numpy.linalg.norm
+    check_product(out, expected, TOLERANCE * numpy.maximum(1, norm(size, axis=1) / norm(expected, axis=1)))
+
+
+# Those with a scale for 32 weights or more.
+MATMUL_FORMATS = [format for format in models.BLOCKS if format not in ("Q6_K", "Q3_K", "Q2_K")]
+
+
+@covers_formats("integer_matmul", MATMUL_FORMATS)
+@pytest.mark.parametrize("format", MATMUL_FORMATS)
 @each_thread_count
 def test_integer_matmul(thread_count, format, device, random):
     columns = SHARED["INTEGER_MATMUL_COLUMNS"]
     # More than one tile of tokens and of columns, and more blocks than one part has.
     sizes = [(1, 32, 1), (5, 64, 33), (6, 96, 32), (8, 32, 31), (9, 256, 7), (14, 23 * 32, 65), (33, 24 * 32, 3)]
     for T, K, N in [*sizes, (11, 25 * 32, 40), (4, 50 * 32, 5)]:
+        K = whole_blocks(K, format)
         x = random.integers(-40, 128, (T, K)).astype(numpy.int8)  # sums do not cancel out
         x_scale = uniform(random, T, K // 32, low=2e-3, high=4e-3)
         data, weight = packed(random, format, N, K)
-        kernel, grid = f"integer_matmul_{format.lower()}", threadgroups(-(-N // columns))
+        kernel, grid = name_of("integer_matmul", format), threadgroups(-(-N // columns))
         out, stride = product_out(random, T, N)
         arguments = [x, reference.block_offsets(x), x_scale, data, out, T, K, N, stride]
         out = device.run(kernel, grid, *arguments, threads=thread_count)
         exact = x * numpy.repeat(x_scale, 32, axis=1).astype(numpy.float64)
-        check_product(out, exact @ weight.T.astype(numpy.float64))
+        check_integers(out, exact, weight)
 
 
 @pytest.mark.parametrize("value", [-127, 127])
 def test_the_largest_integer_products(value, device):
     """Of the largest weights that a block can hold: no sum overflows."""
-    blocks = {  # all weights equal: −128 and 127, −8, −128 · −32 and −128 · 31
+    one, two, full = bytes([0, 0x3C]), bytes([0, 0x3C] * 2), lambda count: bytes([0xFF] * count)
+    blocks = {  # all weights equal: −128 and 127, −8, −128 · −32 and −128 · 31 …
         "q8_0": [
             (32, bytes([0, 0x3C]) + bytes([0x80] * 32), -128),
             (32, bytes([0, 0x3C]) + bytes([0x7F] * 32), 127),
         ],
         "q4_0": [(32, bytes([0, 0x3C]) + bytes(16), -8)],
+        "q4_1": [(32, two + full(16), 16)],
+        "q5_0": [(32, one + bytes(20), -16), (32, one + full(20), 15)],
+        "q5_1": [(32, two + full(20), 32)],
+        "iq4_nl": [(32, one + bytes(16), -127), (32, one + full(16), 113)],
+        "q2_K": [(256, full(80) + two, 15 * 3 - 15)],
+        "q3_K": [(256, bytes(108) + one, 128), (256, full(108) + one, 31 * 3)],
+        "q4_K": [(256, two + full(140), 63 * 15 - 63)],
+        "q5_K": [(256, two + full(172), 63 * 31 - 63)],
         "q6_K": [
             (256, bytes(192) + bytes([0x80] * 16) + bytes([0, 0x3C]), 4096),
             (256, bytes([0xFF] * 192) + bytes([0x80] * 16) + bytes([0, 0x3C]), -3968),
         ],
     }
+    kernel_names = [name_of("integer_matmul", format) for format in MATMUL_FORMATS]
     for format, K, data, weight in [(f, *block) for f, all in blocks.items() for block in all]:
         x, scale = numpy.full((1, K), value, numpy.int8), numpy.ones((1, K // 32), numpy.float32)
         data, bias = numpy.frombuffer(data, numpy.uint8).copy(), numpy.zeros(1, numpy.float32)
-        arguments = [x, reference.offsets(x), scale, data, bias, Out((1, 1)), 1, K, 1, 1]
+        offsets = [reference.offsets(x), reference.block_offsets(x)]
+        arguments = [x, *offsets, scale, data, bias, Out((1, 1)), 1, K, 1, 1]
         out = device.run(f"integer_linear_{format}", simdgroups(1), *arguments)
         check_rows(out, numpy.array([[float(K) * value * weight]]))
-        if format != "q6_K":
+        if name_of("integer_matmul", format.upper()) in kernel_names:
             arguments = [x, reference.block_offsets(x), scale, data, Out((1, 1)), 1, K, 1, 1]
             out = device.run(f"integer_matmul_{format}", threadgroups(1), *arguments)
             check_rows(out, numpy.array([[float(K) * value * weight]]))
 
 
-@covers("linear_tile_f32", "linear_tile_f16")
-@pytest.mark.parametrize("format", ["F32", "F16"])
+@covers("linear_tile_f32", "linear_tile_f16", "linear_tile_bf16")
+@pytest.mark.parametrize("format", ["F32", "F16", "BF16"])
 @each_thread_count
 def test_linear_tile(thread_count, format, device, random):
     rows = SHARED["LINEAR_TILE_ROWS"]
@@ -359,8 +382,8 @@ def test_convert(thread_count, device, random):
         assert numpy.array_equal(out, expected)
 
 
-@covers_formats(2)
-@pytest.mark.parametrize("format", [name for name in FORMATS if FORMATS[name][2]])
+@covers_formats("dequantise", PACKED)
+@pytest.mark.parametrize("format", PACKED)
 @each_thread_count
 def test_dequantise(thread_count, format, device, random):
     """Any bits are what the gguf package says they are; only scales must be numbers."""
@@ -374,11 +397,11 @@ def test_dequantise(thread_count, format, device, random):
         data, expected = data[good], expected[good].reshape(-1)
         N = expected.size
         grid = threads(N + 5) if block == 1 else simdgroups(blocks + 1)
-        out = device.run(FORMATS[format][2], grid, data, Out(N), N, threads=thread_count)
+        out = device.run(name_of("dequantise", format), grid, data, Out(N), N, threads=thread_count)
         assert numpy.array_equal(out, expected)
 
 
-@covers_formats(1)
+@covers_formats("embedding_forward")
 @each_format
 @each_thread_count
 def test_embedding(thread_count, format, device, random):
@@ -393,7 +416,7 @@ def test_embedding(thread_count, format, device, random):
         at = numpy.minimum(lengths[:, None] + numpy.arange(T), context - 1)
         scale = float(numpy.float32(random.choice([1.0, 24.0])))
         out = device.run(
-            FORMATS[format][1], threads(C + 2, T + 1, B), ids, lengths, data, positions,
+            name_of("embedding_forward", format), threads(C + 2, T + 1, B), ids, lengths, data, positions,
             Out((B, T, C)), T, C, V, context, scale, threads=thread_count,
         )  # fmt: skip
         expected = scale * table[numpy.minimum(ids, V - 1)].astype(numpy.float64) + positions[at]

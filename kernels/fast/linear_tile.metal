@@ -8,6 +8,7 @@
 // reads ahead in each of ROWS places in memory, and so reads faster than from one. Grid `apart` simdgroups.
 #include <metal_stdlib>
 using namespace metal;
+#include "formats/bf16.h"
 
 constant constexpr uint ROWS = 4; // host: of the weight, per simdgroup
 
@@ -27,7 +28,7 @@ static void tile(device const Weight *weight, device const float *x, device cons
     for (uint k = lane; k < K; k += lanes)
         for (uint r = 0; r < ROWS; r++)
             for (uint t = 0; t < COUNT; t++)
-                sum[r][t] += float(weight[row[r] * K + k]) * x[ulong(t) * K + k];
+                sum[r][t] += as_float(weight[row[r] * K + k]) * x[ulong(t) * K + k];
     for (uint r = 0; r < ROWS; r++)
         for (uint t = 0; t < COUNT; t++) {
             float total = simd_sum(sum[r][t]);
@@ -65,3 +66,4 @@ kernel void linear_tile(
 
 template [[host_name("linear_tile_f32")]] kernel decltype(linear_tile<float>) linear_tile<float>;
 template [[host_name("linear_tile_f16")]] kernel decltype(linear_tile<half>) linear_tile<half>;
+template [[host_name("linear_tile_bf16")]] kernel decltype(linear_tile<ushort>) linear_tile<ushort>;

@@ -5,39 +5,14 @@
 
 /* --- element types --- */
 
-enum { UNSUPPORTED = -1 };
-
-/* Indexed by the type's number in the file. */
-static const struct {
-    const char *name;
-    int type; /* a TensorType, or UNSUPPORTED */
-} gguf_types[] = {
-    [0] = {"f32", TENSOR_F32},       [1] = {"f16", TENSOR_F16},
-    [2] = {"q4_0", TENSOR_Q4_0},     [3] = {"q4_1", TENSOR_Q4_1},
-    [6] = {"q5_0", TENSOR_Q5_0},     [7] = {"q5_1", TENSOR_Q5_1},
-    [8] = {"q8_0", TENSOR_Q8_0},     [9] = {"q8_1", UNSUPPORTED},
-    [10] = {"q2_K", UNSUPPORTED},    [11] = {"q3_K", UNSUPPORTED},
-    [12] = {"q4_K", UNSUPPORTED},    [13] = {"q5_K", UNSUPPORTED},
-    [14] = {"q6_K", TENSOR_Q6_K},    [15] = {"q8_K", UNSUPPORTED},
-    [16] = {"iq2_xxs", UNSUPPORTED}, [17] = {"iq2_xs", UNSUPPORTED},
-    [18] = {"iq3_xxs", UNSUPPORTED}, [19] = {"iq1_s", UNSUPPORTED},
-    [20] = {"iq4_nl", UNSUPPORTED},  [21] = {"iq3_s", UNSUPPORTED},
-    [22] = {"iq2_s", UNSUPPORTED},   [23] = {"iq4_xs", UNSUPPORTED},
-    [24] = {"i8", UNSUPPORTED},      [25] = {"i16", UNSUPPORTED},
-    [26] = {"i32", UNSUPPORTED},     [27] = {"i64", UNSUPPORTED},
-    [28] = {"f64", UNSUPPORTED},     [29] = {"iq1_m", UNSUPPORTED},
-    [30] = {"bf16", TENSOR_BF16},    [34] = {"tq1_0", UNSUPPORTED},
-    [35] = {"tq2_0", UNSUPPORTED},   [39] = {"mxfp4", UNSUPPORTED},
-    [40] = {"nvfp4", UNSUPPORTED},
+/* Those that are not supported, by their numbers. */
+static const char *const unsupported[] = {
+    [9] = "q8_1",   [15] = "q8_K",  [16] = "iq2_xxs", [17] = "iq2_xs", [18] = "iq3_xxs",
+    [19] = "iq1_s", [21] = "iq3_s", [22] = "iq2_s",   [23] = "iq4_xs", [24] = "i8",
+    [25] = "i16",   [26] = "i32",   [27] = "i64",     [28] = "f64",    [29] = "iq1_m",
+    [34] = "tq1_0", [35] = "tq2_0", [39] = "mxfp4",   [40] = "nvfp4",
 };
-enum { GGUF_TYPE_COUNT = sizeof gguf_types / sizeof *gguf_types };
-
-uint32_t gguf_type_number(TensorType type) {
-    uint32_t number = 0;
-    while (!gguf_types[number].name || gguf_types[number].type != (int)type)
-        number++;
-    return number;
-}
+enum { UNSUPPORTED_COUNT = sizeof unsupported / sizeof *unsupported };
 
 /* --- metadata --- */
 
@@ -216,19 +191,15 @@ static bool read_shape(GGUFFile *gguf, StoredTensor *tensor, Text name, LLMError
 static bool read_type(GGUFFile *gguf, StoredTensor *tensor, Text name, LLMError *error) {
     uint32_t type = reader_u32(&gguf->reader);
     if (gguf->reader.failed) return truncated(gguf, error);
-    bool known = type < GGUF_TYPE_COUNT && gguf_types[type].name;
-    if (!known)
+    if (tensor_type_from_gguf(type, &tensor->type)) return true;
+    if (type >= UNSUPPORTED_COUNT || !unsupported[type])
         return error_set(error, LLM_ERROR_FORMAT,
                          "%s: %.*s is stored as the unknown type %u; the file is corrupt, or too "
                          "new: convert it to f16 or q8_0",
                          gguf->path, TEXT_ARGUMENTS(name), type);
-    if (gguf_types[type].type == UNSUPPORTED)
-        return error_set(error, LLM_ERROR_FORMAT,
-                         "%s: %.*s is stored as %s, which is not supported; convert it to f16 or "
-                         "q8_0",
-                         gguf->path, TEXT_ARGUMENTS(name), gguf_types[type].name);
-    tensor->type = (TensorType)gguf_types[type].type;
-    return true;
+    return error_set(error, LLM_ERROR_FORMAT,
+                     "%s: %.*s is stored as %s, which is not supported; convert it to f16 or q8_0",
+                     gguf->path, TEXT_ARGUMENTS(name), unsupported[type]);
 }
 
 /* Tensors follow each other in the order of the list, each padded to the alignment; *end is where

@@ -41,9 +41,6 @@ enum {
  */
 #define GGUF_END_TOKENS "tokenizer.metal_llm.end_token_ids"
 
-/* The number that stands for a tensor's type in a file. */
-uint32_t gguf_type_number(TensorType type);
-
 /* One key-value pair; `values` covers exactly its `count` values. */
 typedef struct GGUFEntry {
     Text key;

@@ -15,7 +15,12 @@ typedef enum TensorType {
     TENSOR_Q5_0,
     TENSOR_Q5_1,
     TENSOR_Q8_0,
+    TENSOR_Q2_K,
+    TENSOR_Q3_K,
+    TENSOR_Q4_K,
+    TENSOR_Q5_K,
     TENSOR_Q6_K,
+    TENSOR_IQ4_NL,
     TENSOR_TYPES,
 } TensorType;
 
@@ -32,6 +37,11 @@ typedef struct Tensor {
 const char *tensor_type_name(TensorType type);
 uint32_t tensor_type_block(TensorType type);
 size_t tensor_row_bytes(TensorType type, uint32_t columns);
+/* GGUF's number of a type, and llama.cpp's of a file most of whose bytes are of it; false if no
+ * type that is supported has this number. */
+uint32_t tensor_type_gguf(TensorType type);
+uint32_t tensor_type_file(TensorType type);
+bool tensor_type_from_gguf(uint32_t number, TensorType *type);
 /* Whether elements are stored one by one: f32, f16, bf16. */
 bool type_is_float(TensorType type);
 /* Number of elements, and bytes as stored. Neither overflows: both factors have 32 bits. */

@@ -143,7 +143,7 @@ static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *opt
     const DeviceFacts *facts = device_facts(llm->device);
     bool halves = choose_halves(facts, options);
     if (!weights_load(&llm->weights, llm->checkpoint, llm->device, halves, error)) return false;
-    llm->halved = halves && !type_is_float(model_file_type(llm->checkpoint));
+    llm->halved = halves && type_can_halve(model_file_type(llm->checkpoint));
     ModelFacts model = model_facts(llm);
     run->sizes = sizes_of(llm, options);
     if (!check_batch(&run->sizes, error) ||

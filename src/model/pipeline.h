@@ -17,7 +17,7 @@ struct LLMPipeline {
     Weights weights;
     Run run;
     bool profile;
-    bool halved; /* block formats were turned into halves */
+    bool halved; /* block formats or bf16 were turned into halves */
     char nan_reason[192];
 };
 

@@ -15,7 +15,7 @@ typedef struct Loader {
     Device *device;
     ThreadPool *pool; /* started when the first tensor needs converting */
     bool gguf;        /* the file's naming */
-    bool halves;      /* wanted of block formats */
+    bool halves;      /* wanted of block formats and bf16 */
     NormKind norm;
     float epsilon;         /* of all norms */
     const Tensor *factors; /* of rope, or NULL */
@@ -29,7 +29,7 @@ enum { ROWS_PER_CHUNK = 32 };
 typedef struct Conversion {
     const Tensor *tensor;
     float more;      /* is added to each value */
-    TensorType type; /* of the result: f32, or f16 if the tensor is */
+    TensorType type; /* of the result: f32, or the tensor's own */
     unsigned char *out;
 } Conversion;
 
@@ -37,7 +37,7 @@ static void convert_element(const Conversion *conversion, size_t row, size_t col
     const Tensor *tensor = conversion->tensor;
     const unsigned char *source = tensor_element(tensor, row, column);
     size_t to = row * tensor->columns + column;
-    if (conversion->type == TENSOR_F16) {
+    if (conversion->type != TENSOR_F32) {
         memcpy(conversion->out + to * 2, source, 2);
     } else {
         float value = float_from(tensor->type, source) + conversion->more;
@@ -105,8 +105,7 @@ static size_t alignment(TensorType type) {
 }
 
 static bool usable_in_place(const Tensor *tensor) {
-    return !tensor->transposed && tensor->type != TENSOR_BF16 &&
-           (uintptr_t)tensor->data % alignment(tensor->type) == 0;
+    return !tensor->transposed && (uintptr_t)tensor->data % alignment(tensor->type) == 0;
 }
 
 static uint32_t least(uint32_t a, uint32_t b) {
@@ -114,6 +113,10 @@ static uint32_t least(uint32_t a, uint32_t b) {
 }
 
 /* --- halves --- */
+
+bool type_can_halve(TensorType type) {
+    return type != TENSOR_F32 && type != TENSOR_F16;
+}
 
 typedef struct Search {
     const Tensor *tensor;
@@ -128,7 +131,7 @@ static void search_rows(void *context, uint32_t job, uint32_t begin, uint32_t en
         if (!(row_bound(search->tensor, row) < HALF_LIMIT)) search->found = true;
 }
 
-/* Whether no value of blocks, by their scales, is too large for a half. */
+/* Whether no value, of blocks by their scales, is too large for a half. */
 static bool fits_halves(Loader *loader, const Tensor *tensor, bool *fits) {
     Search search = {.tensor = tensor};
     bool searched = on_rows(loader, tensor->rows, search_rows, &search);
@@ -136,7 +139,7 @@ static bool fits_halves(Loader *loader, const Tensor *tensor, bool *fits) {
     return searched;
 }
 
-/* Blocks to halves, on the device and by its kernels, a slice at a time. */
+/* Blocks or bf16 to halves, on the device and by its kernels, a slice at a time. */
 static bool to_halves(Loader *loader, Matrix *matrix) {
     Device *device = loader->device;
     uint32_t most = least(matrix_slice(matrix), matrix->rows);
@@ -156,17 +159,16 @@ static bool to_halves(Loader *loader, Matrix *matrix) {
     return !device_failed(device, loader->error);
 }
 
-/* Blocks with a value that no half holds stay blocks. */
+/* A matrix with a value that no half holds stays as it is. */
 static bool to_halves_if_wanted(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     bool fits;
-    if (!loader->halves || type_is_float(matrix->type)) return true;
+    if (!loader->halves || !type_can_halve(matrix->type)) return true;
     if (!fits_halves(loader, tensor, &fits)) return false;
     return !fits || to_halves(loader, matrix);
 }
 
 static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     *matrix = (Matrix){NULL, tensor->type, tensor->rows, tensor->columns};
-    if (tensor->type == TENSOR_BF16) matrix->type = TENSOR_F32;
     if (usable_in_place(tensor))
         matrix->buffer = device_buffer_wrap(loader->device, tensor->data, tensor_bytes(tensor));
     else if (type_is_float(tensor->type))

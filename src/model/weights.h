@@ -39,15 +39,17 @@ struct Weights {
 };
 
 /* Walk the table of the file's architecture and put every tensor in its place.
- * Float32, float16 and block formats stay as the file has them, unless blocks are wanted as halves.
- * Tensors that fit are used in place, so the file must stay open; those stored transposed,
- * misaligned or as bf16 are converted once, by all cores; block formats become halves on the
- * device, if wanted. False and `error` on failure, after which weights_free is still due. */
+ * Matrices stay as the file has them, unless blocks and bf16 are wanted as halves. Tensors that fit
+ * are used in place, so the file must stay open; those stored transposed or misaligned are copied
+ * once, by all cores; blocks and bf16 become halves on the device, if wanted. False and `error` on
+ * failure, after which weights_free is still due. */
 bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool halves,
                   LLMError *error);
 void weights_free(Weights *weights);
 /* Of layer l, scaled by the root of its heads' size, or of what the model has in its place. */
 Attention weights_attention(const Weights *weights, const ModelConfig *config, uint32_t l);
+/* True of block formats and bf16, which become halves where those are wanted. */
+bool type_can_halve(TensorType type);
 /* True if every matrix that is multiplied by suits. */
 bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix));
 /* True if the parts of each product are of one type. */

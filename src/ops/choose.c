@@ -24,6 +24,13 @@ enum { PROMPT_LEAST = 64 }; /* tokens from which on flash_attention_prompt.metal
 enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
 enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
 
+/* What every weight format but f32 has, and what some have. */
+#define PACKED_KERNELS(format)                                                                     \
+    .linear = "linear_" format, .embedding = "embedding_forward_" format,                          \
+    .unpack = "dequantise_" format
+#define INTEGER_LINEAR(format) .integer_linear = "integer_linear_" format
+#define INTEGER_MATMUL(format) .integer_matmul = "integer_matmul_" format
+
 /* The kernels of each weight format. */
 static const struct {
     const char *linear, *tile, *embedding, *unpack, *integer_linear, *integer_matmul;
@@ -39,42 +46,25 @@ static const struct {
                     .rmsnorm_linear = {"rmsnorm_linear_f32", "rmsnorm_linear_fours_f32"},
                     .rmsnorm_gated = {"rmsnorm_gated_f32", "rmsnorm_gated_fours_f32"},
                     .linear_residual = {"linear_residual_f32", "linear_residual_pair_f32"}},
-    [TENSOR_F16] = {.linear = "linear_f16",
-                    .tile = "linear_tile_f16",
-                    .embedding = "embedding_forward_f16",
-                    .unpack = "dequantise_f16",
+    [TENSOR_F16] = {PACKED_KERNELS("f16"), .tile = "linear_tile_f16",
                     .norm_linear = {{"norm_linear_f16", "norm_linear_f16"},
                                     {"norm_linear_wide_f16", "norm_linear_wide_f16"}},
                     .rmsnorm_linear = {"rmsnorm_linear_f16", "rmsnorm_linear_fours_f16"},
                     .rmsnorm_gated = {"rmsnorm_gated_f16", "rmsnorm_gated_fours_f16"},
                     .linear_residual = {"linear_residual_f16", "linear_residual_f16"}},
-    [TENSOR_Q4_0] = {.linear = "linear_q4_0",
-                     .embedding = "embedding_forward_q4_0",
-                     .unpack = "dequantise_q4_0",
-                     .integer_linear = "integer_linear_q4_0",
-                     .integer_matmul = "integer_matmul_q4_0"},
-    [TENSOR_Q4_1] = {.linear = "linear_q4_1",
-                     .embedding = "embedding_forward_q4_1",
-                     .unpack = "dequantise_q4_1",
-                     .integer_linear = "integer_linear_q4_1",
-                     .integer_matmul = "integer_matmul_q4_1"},
-    [TENSOR_Q5_0] = {.linear = "linear_q5_0",
-                     .embedding = "embedding_forward_q5_0",
-                     .unpack = "dequantise_q5_0",
-                     .integer_linear = "integer_linear_q5_0",
-                     .integer_matmul = "integer_matmul_q5_0"},
-    [TENSOR_Q5_1] = {.linear = "linear_q5_1",
-                     .embedding = "embedding_forward_q5_1",
-                     .unpack = "dequantise_q5_1"},
-    [TENSOR_Q8_0] = {.linear = "linear_q8_0",
-                     .embedding = "embedding_forward_q8_0",
-                     .unpack = "dequantise_q8_0",
-                     .integer_linear = "integer_linear_q8_0",
-                     .integer_matmul = "integer_matmul_q8_0"},
-    [TENSOR_Q6_K] = {.linear = "linear_q6_K",
-                     .embedding = "embedding_forward_q6_K",
-                     .unpack = "dequantise_q6_K",
-                     .integer_linear = "integer_linear_q6_K"},
+    [TENSOR_BF16] = {PACKED_KERNELS("bf16"), .tile = "linear_tile_bf16"},
+    [TENSOR_Q4_0] = {PACKED_KERNELS("q4_0"), INTEGER_LINEAR("q4_0"), INTEGER_MATMUL("q4_0")},
+    [TENSOR_Q4_1] = {PACKED_KERNELS("q4_1"), INTEGER_LINEAR("q4_1"), INTEGER_MATMUL("q4_1")},
+    [TENSOR_Q5_0] = {PACKED_KERNELS("q5_0"), INTEGER_LINEAR("q5_0"), INTEGER_MATMUL("q5_0")},
+    [TENSOR_Q5_1] = {PACKED_KERNELS("q5_1"), INTEGER_LINEAR("q5_1"), INTEGER_MATMUL("q5_1")},
+    [TENSOR_Q8_0] = {PACKED_KERNELS("q8_0"), INTEGER_LINEAR("q8_0"), INTEGER_MATMUL("q8_0")},
+    [TENSOR_Q2_K] = {PACKED_KERNELS("q2_K"), INTEGER_LINEAR("q2_K")},
+    [TENSOR_Q3_K] = {PACKED_KERNELS("q3_K"), INTEGER_LINEAR("q3_K")},
+    [TENSOR_Q4_K] = {PACKED_KERNELS("q4_K"), INTEGER_LINEAR("q4_K"), INTEGER_MATMUL("q4_K")},
+    [TENSOR_Q5_K] = {PACKED_KERNELS("q5_K"), INTEGER_LINEAR("q5_K"), INTEGER_MATMUL("q5_K")},
+    [TENSOR_Q6_K] = {PACKED_KERNELS("q6_K"), INTEGER_LINEAR("q6_K")},
+    [TENSOR_IQ4_NL] = {PACKED_KERNELS("iq4_nl"), INTEGER_LINEAR("iq4_nl"),
+                       INTEGER_MATMUL("iq4_nl")},
 };
 
 /* The kernels of each type of the KV cache. */

@@ -59,7 +59,7 @@ def facts_named(name):
 # --- the table ---
 
 MACHINES = ["cpu", "cpu-vnni", "simt", "m1", "h200"]
-TYPES = ["F32", "F16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q6_K"]
+TYPES = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q6_K", "IQ4_NL"]
 HEADS_OF_64 = Config(layers=2, heads=4, channels=256, context=640, vocabulary=320)
 PROMPTS = [1, 7, 24, 64, 200, 600]
 BATCHES = [2, 8, 32]

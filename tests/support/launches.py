@@ -97,7 +97,7 @@ def threadgroups(*size, **options):
 # --- values ---
 
 # What the instances of a kernel template read or write, by the ends of their names.
-TYPES = {"": numpy.float32, "f32": numpy.float32, "f16": numpy.float16}
+TYPES = {"": numpy.float32, "f32": numpy.float32, "f16": numpy.float16, "bf16": numpy.uint16}
 
 
 def block(format):
@@ -163,7 +163,7 @@ class Wild(Plain):
 
     def weights(self, format, rows, columns):
         if block(format) == 1:
-            return self.normal(rows, columns).astype(TYPES[format])
+            return models.quantise(self.normal(rows, columns), format.upper() or "F32")
         size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[format.upper()]][1]
         return self.below(256, rows, columns // block(format) * size).astype(numpy.uint8)
 
@@ -431,13 +431,14 @@ def integer_linear(draw, format):
     values = product(draw, format, draw.columns(format, 750))
     x = draw.quantised(*values.pop("x").shape)
     scale = draw.normal(len(x), x.shape[1] // 32)
-    values = {"x": x, "x_offset": reference.offsets(x), "x_scale": scale, **values}
+    offsets = {"x_offset": reference.offsets(x), "x_block_offset": reference.block_offsets(x)}
+    values = {"x": x, **offsets, "x_scale": scale, **values}
     return simdgroups(values["N"]), side_by_side(draw, values)
 
 
 @kernel
 def integer_matmul(draw, format):
-    T, N, K = draw.size(20), draw.size(70, draw.few), 32 * draw.size(30)
+    T, N, K = draw.size(20), draw.size(70, draw.few), draw.columns(format, 960)
     x = draw.quantised(T, K)
     values = {
         "x": x, "x_offset": reference.block_offsets(x), "x_scale": draw.normal(T, K // 32),

@@ -18,6 +18,8 @@ import gguf
 import numpy
 import safetensors
 
+import k_quants
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -91,33 +93,16 @@ def out_in(name, array):
 # --- stored types ---
 
 
-def quantise_q6_k(array):
-    """Plain rounding to q6_K: per 256 values a half scale d, per 16 an int8 scale, 6 bits each.
-    (The gguf package only reads this type.)"""
-    blocks = array.reshape(-1, 16, 16)
-    scales = numpy.abs(blocks).max(axis=2) / 31
-    d = (scales.max(axis=1, keepdims=True) / 127).astype(numpy.float16)
-    step = numpy.where(d == 0, 1, d).astype(numpy.float32)
-    small = numpy.ceil(scales / step).clip(0, 127).astype(numpy.int8)
-    width = (step * numpy.where(small == 0, 1, small))[:, :, None]
-    bits = (numpy.rint(blocks / width).clip(-32, 31) + 32).astype(numpy.uint8)
-    quarters = bits.reshape(-1, 2, 4, 32)  # halves of 128 values, each of four runs of 32
-    low = (quarters[:, :, :2] & 15) | (quarters[:, :, 2:] & 15) << 4
-    shifts = numpy.array([0, 2, 4, 6], numpy.uint8)[None, None, :, None]
-    high = numpy.bitwise_or.reduce(quarters >> 4 << shifts, axis=2)
-    parts = [
-        low.reshape(-1, 128),
-        high.reshape(-1, 64),
-        small.view(numpy.uint8),
-        d.view(numpy.uint8),
-    ]
-    return numpy.concatenate(parts, axis=1).reshape(array.shape[0], -1)
+# Weights of a block, of the formats that store blocks.
+BLOCKS = {type: gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[type]][0] for type in [
+    "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", *k_quants.QUANTISERS
+]}  # fmt: skip
 
 
 def quantise(array, type):
     """The bytes of an array as GGUF stores it in `type` ("F32", "BF16", "Q4_0" …)."""
-    if type == "Q6_K":
-        return quantise_q6_k(array)
+    if type in k_quants.QUANTISERS:
+        return k_quants.quantise(array, type)
     if type in ("F32", "F16"):
         return array.astype({"F32": numpy.float32, "F16": numpy.float16}[type]).view(numpy.uint8)
     return gguf.quants.quantize(array, gguf.GGMLQuantizationType[type]).view(numpy.uint8)
