@@ -13,16 +13,50 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const TensorType types[] = {TENSOR_F32, TENSOR_F16, TENSOR_Q8_0, TENSOR_Q4_0};
+typedef struct Target {
+    const char *name;
+    TensorType type;
+    bool finer;
+} Target;
 
-/* The type of this name; false if there is none to convert to. */
-static bool find_type(const char *name, TensorType *type) {
-    for (size_t i = 0; i < COUNT(types); i++)
-        if (!strcmp(name, tensor_type_name(types[i]))) {
-            *type = types[i];
-            return true;
-        }
-    return false;
+static const Target targets[] = {
+    {"f32", TENSOR_F32, false},   {"f16", TENSOR_F16, false},    {"bf16", TENSOR_BF16, false},
+    {"q8_0", TENSOR_Q8_0, false}, {"q6_K", TENSOR_Q6_K, false},  {"q5_K", TENSOR_Q5_K, false},
+    {"q4_K", TENSOR_Q4_K, false}, {"q4_K_M", TENSOR_Q4_K, true}, {"q4_0", TENSOR_Q4_0, false},
+};
+#define TARGETS "f32, f16, bf16, q8_0, q6_K, q5_K, q4_K, q4_K_M or q4_0"
+
+static bool same_letters(const char *a, const char *b) {
+    enum { CAPITAL = 32 };
+    while (*a && ((*a ^ *b) & ~CAPITAL) == 0)
+        a++, b++;
+    return !*a && !*b;
+}
+
+/* Of this name, in capitals or not; NULL if there is none to convert to. */
+static const Target *find_target(const char *name) {
+    for (size_t i = 0; i < COUNT(targets); i++)
+        if (same_letters(name, targets[i].name)) return &targets[i];
+    return NULL;
+}
+
+/* Rows that are no whole blocks of the type that they should have. */
+static void tell_of_other_types(const ModelFile *model, const ConvertOptions *options) {
+    size_t counts[TENSOR_TYPES][TENSOR_TYPES] = {0};
+    uint32_t columns[TENSOR_TYPES][TENSOR_TYPES];
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        TensorType wanted, type = convert_type(model, options, &model->tensors[i], &wanted);
+        counts[wanted][type]++;
+        columns[wanted][type] = model->tensors[i].tensor.columns;
+    }
+    for (TensorType wanted = 0; wanted < TENSOR_TYPES; wanted++)
+        for (TensorType type = 0; type < TENSOR_TYPES; type++)
+            if (type != wanted && counts[wanted][type])
+                fprintf(stderr,
+                        "metal-llm: rows of %u weights are no whole blocks of %s: %zu %s %s\n",
+                        columns[wanted][type], tensor_type_name(wanted), counts[wanted][type],
+                        counts[wanted][type] == 1 ? "matrix becomes" : "matrices become",
+                        tensor_type_name(type));
 }
 
 /* Rounding what was rounded before costs more than it would from the original weights. */
@@ -77,36 +111,38 @@ static void show_progress(void *user, size_t count) {
     progress_update(user, count / 1000);
 }
 
-static void convert(const ModelFile *model, const char *path, TensorType type, LLMError *error) {
-    warn_of_rounding_again(model, type);
-    Progress progress = progress_begin(count_weights(model) / 1000 + 1, "k weights");
-    const ConvertOptions options = {type, show_progress, &progress};
+static void convert(const ModelFile *model, const char *path, const Target *target,
+                    LLMError *error) {
+    Progress progress;
+    const ConvertOptions options = {target->type, target->finer, show_progress, &progress};
+    warn_of_rounding_again(model, target->type);
+    progress = progress_begin(count_weights(model) / 1000 + 1, "k weights");
     convert_to_gguf(model, path, &options, error);
     progress_end(&progress);
     struct stat file;
     if (!error_is_set(error) && stat(path, &file) == 0) {
+        tell_of_other_types(model, &options);
         print_name(stdout, path);
-        printf("  %s, %s\n", tensor_type_name(type), scaled_text((double)file.st_size, "B").text);
+        printf("  %s, %s\n", target->name, scaled_text((double)file.st_size, "B").text);
     }
 }
 
 int verb_convert(Arguments *arguments) {
     const char *name = "q8_0";
     const Option options[] = {
-        option_text("type", "T", &name, "f32, f16, q8_0 (the default) or q4_0"),
+        option_text("type", "T", &name, TARGETS "; q8_0 by default"),
     };
     int status;
-    TensorType type;
     if (!options_parse(arguments, options, COUNT(options), NULL, &status)) return status;
     if (!arguments->model || !arguments->count)
         return usage_error(arguments->verb, "IN and OUT.gguf are needed");
-    if (!find_type(name, &type))
-        return usage_error(arguments->verb, "--type takes f32, f16, q8_0 or q4_0, not '%s'", name);
+    const Target *target = find_target(name);
+    if (!target) return usage_error(arguments->verb, "--type takes " TARGETS ", not '%s'", name);
 
     LLMError error = {0};
     const char *in = model_path(arguments->model, &error), *out = arguments->values[0];
     ModelFile *model = in && check_output(in, out, &error) ? model_open_file(in, &error) : NULL;
-    if (model) convert(model, out, type, &error);
+    if (model) convert(model, out, target, &error);
     model_file_close(model);
     return exit_status(&error);
 }

@@ -50,8 +50,10 @@ static const Verb verbs[] = {
      true, 0, verb_explain},
     {"convert", "IN OUT.gguf", "write a model as GGUF, smaller or not",
      "Write a model of any format as a GGUF file, its tokenizer included. --type says what its\n"
-     "matrices become: f32, f16, q8_0 (8 bits) or q4_0 (4 bits; its embedding q6_K). An\n"
-     "existing OUT.gguf is replaced once the new one is whole.",
+     "matrices become: f32, f16, bf16, q8_0 (8 bits), q6_K, q5_K, q4_K, q4_0 (4 bits; with 4\n"
+     "and 5 bits the embedding q6_K) or q4_K_M, where the matrices that matter most have more\n"
+     "bits than 4. Rows that are no whole blocks get a type near it, which is said. An existing\n"
+     "OUT.gguf is replaced once the new one is whole.",
      true, 1, verb_convert},
     {"kernels", "[NAME]", "the kernels that do the work",
      "List the Metal kernels with their parameters, or print the source file of one.", false, 1,

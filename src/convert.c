@@ -130,9 +130,18 @@ static bool fill(void *user, const char *name, const Tensor *source, TensorType 
 
 /* --- the whole model --- */
 
-static TensorType embedding_type(const ModelFile *model, TensorType type) {
-    if (type != TENSOR_Q4_0) return type;
-    return tensor_row_bytes(TENSOR_Q6_K, model->config.channels) ? TENSOR_Q6_K : TENSOR_Q8_0;
+/* llama.cpp's 4 and 5 bits have 6 for the token embedding and the output. */
+static Mixture mixture_of(const ConvertOptions *options) {
+    bool few_bits = options->type == TENSOR_Q4_0 || options->type == TENSOR_Q4_K ||
+                    options->type == TENSOR_Q5_K;
+    return (Mixture){options->type, few_bits ? TENSOR_Q6_K : options->type, options->finer};
+}
+
+TensorType convert_type(const ModelFile *model, const ConvertOptions *options,
+                        const ModelTensor *tensor, TensorType *wanted) {
+    Mixture mixture = mixture_of(options);
+    *wanted = mixture_wanted(&mixture, model, tensor);
+    return mixture_type(&mixture, model, tensor);
 }
 
 bool convert_to_gguf(const ModelFile *model, const char *path, const ConvertOptions *options,
@@ -142,8 +151,7 @@ bool convert_to_gguf(const ModelFile *model, const char *path, const ConvertOpti
     const LLMError *problem = model->tokenizer_problem;
     if (problem->status) return error_set(error, problem->status, "%s", problem->message);
     bool done = !model->tokenizer || tokenizer_to_gguf(model->tokenizer, &tokenizer, error);
-    const GGUFOptions writer = {.matrices = options->type,
-                                .embeddings = embedding_type(model, options->type),
+    const GGUFOptions writer = {.types = mixture_of(options),
                                 .tokenizer = model->tokenizer ? &tokenizer : NULL,
                                 .fill = fill,
                                 .user = &converter};

@@ -7,12 +7,13 @@ import gguf
 import numpy
 import pytest
 
+import k_quants
 import models
 from checkpoints import Tensor, check, declare, opened, values
 from library import Error
 from models import Config
 
-TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"]
+TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", *k_quants.QUANTISERS]
 
 Fill = ctypes.CFUNCTYPE(
     ctypes.c_bool,
@@ -54,6 +55,7 @@ class Options(ctypes.Structure):
     _fields_ = [
         ("matrices", ctypes.c_int),
         ("embeddings", ctypes.c_int),
+        ("finer", ctypes.c_bool),
         ("tokenizer", ctypes.POINTER(Tokenizer)),
         ("fill", Fill),
         ("user", ctypes.c_void_p),
@@ -102,7 +104,7 @@ def quantising(library):
 def write(library, checkpoint, path, matrices, embeddings, fill, tokenizer=None):
     """gguf_write; returns its error, None if it succeeded."""
     words = ctypes.pointer(as_gguf(tokenizer)) if tokenizer else None
-    options = Options(TYPES.index(matrices), TYPES.index(embeddings), words, fill, None)
+    options = Options(TYPES.index(matrices), TYPES.index(embeddings), False, words, fill, None)
     error = Error()
     done = library.gguf_write(
         os.fsencode(path), ctypes.byref(checkpoint), ctypes.byref(options), ctypes.byref(error)

@@ -10,6 +10,7 @@ import gguf
 import numpy
 import pytest
 
+import k_quants
 import models
 import reference
 from library import COMMAND
@@ -17,7 +18,7 @@ from llm import LLM
 from models import Config
 
 TOLERANCE = 1e-4  # of reference.logit_error
-BLOCK_TYPES = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"]
+BLOCK_TYPES = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", *k_quants.QUANTISERS]
 
 # Rows of 256 and 1024: whole blocks of every type.
 CONFIG = Config(layers=2, heads=4, channels=256, context=24, vocabulary=301)
@@ -63,6 +64,7 @@ def test_an_output_of_another_type_than_the_embedding(device_name, random, tmp_p
 
 def test_every_matrix_of_another_type(device_name, random, tmp_path):
     types = {
+        "token_embd.weight": "Q5_K",
         "blk.0.attn_qkv.weight": "Q4_0",
         "blk.0.attn_output.weight": "Q4_1",
         "blk.0.ffn_up.weight": "Q5_0",
@@ -70,6 +72,7 @@ def test_every_matrix_of_another_type(device_name, random, tmp_path):
         "blk.1.attn_qkv.weight": "Q6_K",
         "blk.1.attn_output.weight": "F16",
         "blk.1.ffn_up.weight": "BF16",
+        "blk.1.ffn_down.weight": "Q4_K",
         "position_embd.weight": "F16",
     }
     check_model(device_name, random, tmp_path, "Q8_0", types)
@@ -85,7 +88,7 @@ def test_rows_that_share_their_inputs(type, device_name, random, tmp_path):
         check_logits(path, CONFIG, stored, random_ids(random, CONFIG, count), device=device_name)
 
 
-@pytest.mark.parametrize("type", ["Q8_0", "Q4_0", "F16"])
+@pytest.mark.parametrize("type", [*BLOCK_TYPES, "F16"])
 def test_integer_products(type, device_name, random, tmp_path):
     """On by default for a CPU; the rounding of activations shows, and is small. F16 has none."""
     tensors = models.random_gpt2(CONFIG, random, std=0.1)
@@ -207,7 +210,7 @@ def stored_tensors(path):
 
 def check_converted(source, tmp_path, type, tensors, embedding=None):
     """Convert `source`, which holds `tensors`: types and bytes are those of the gguf package, but
-    for the values of q6_K, which it does not quantise to."""
+    for the values of formats whose scales are sought, which it does not quantise to."""
     path = tmp_path / "converted.gguf"
     done = convert(source, path, "--type", type.lower())
     assert done.returncode == 0, done.stderr
@@ -218,20 +221,20 @@ def check_converted(source, tmp_path, type, tensors, embedding=None):
         array = models.out_in(name, array)
         stored, data = written[models.gguf_name(name)]
         assert stored == models.gguf_type(name, array, type, types)
-        if stored == "Q6_K":
-            check_q6_k(array, numpy.frombuffer(data, numpy.uint8).reshape(len(array), -1))
+        if stored in k_quants.QUANTISERS:
+            check_sought(stored, array, numpy.frombuffer(data, numpy.uint8).reshape(len(array), -1))
         else:
             assert data == models.quantise(array, stored).tobytes(), name
     return path
 
 
-def check_q6_k(array, data):
+def check_sought(type, array, data):
     """Most blocks are closer to the values than plain rounding is, and none is far from it: errors
-    are weighed by the values' squares, so a block may be worse by plain measure."""
+    are weighed by the values, so a block may be worse by plain measure."""
     norm = lambda x: numpy.linalg.norm(x.reshape(-1, 256), axis=1)
     least = 1e-4 * norm(array) + 1e-30
-    error = lambda stored: norm(models.dequantise(stored, "Q6_K") - array) + least
-    ratio = error(data) / error(models.quantise_q6_k(array))
+    error = lambda stored: norm(models.dequantise(stored, type) - array) + least
+    ratio = error(data) / error(k_quants.quantise(array, type))
     assert numpy.median(ratio) <= 0.97
     assert ratio.max() <= 4
 
@@ -270,7 +273,7 @@ SOURCES = {
     "llmc-bf16": llmc_of(5),
     **{f"gguf-{type.lower()}": gguf_of(type) for type in ["F32", "F16", "BF16", *BLOCK_TYPES]},
 }
-EMBEDDING = {"Q4_0": "Q6_K"}  # where it is another type than the matrices
+EMBEDDING = {"Q4_0": "Q6_K", "Q4_K": "Q6_K", "Q5_K": "Q6_K"}  # where it is another type than the matrices
 
 
 def random_tensors(random):
@@ -285,12 +288,16 @@ def random_tensors(random):
     return tensors
 
 
+ALL = ["F32", "F16", "BF16", "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0"]
+FEW = ["F32", "Q8_0"]  # how tensors are read and how they are stored have nothing to do with each other
+
+
 @pytest.mark.parametrize(
     "source, type",
     [
         (source, type)
         for source in SOURCES
-        for type in ["F32", "F16", "Q8_0", "Q4_0"]
+        for type in (FEW if source not in ("huggingface-f32", "gguf-q8_0") else ALL)
         if source not in (f"gguf-{type.lower()}", f"gguf-{EMBEDDING.get(type, '').lower()}")
     ],
 )
@@ -300,7 +307,7 @@ def test_convert(source, type, random, tmp_path):
     check_converted(path, tmp_path, type, tensors, EMBEDDING.get(type))
 
 
-@pytest.mark.parametrize("type", ["F32", "F16", "Q8_0", "Q4_0"])
+@pytest.mark.parametrize("type", ALL)
 def test_a_tensor_of_the_wanted_type_is_copied(type, random, tmp_path):
     types = {"token_embd.weight": EMBEDDING.get(type, type)}
     tensors = models.random_gpt2(CONFIG, random)
@@ -310,7 +317,7 @@ def test_a_tensor_of_the_wanted_type_is_copied(type, random, tmp_path):
     assert stored_tensors(tmp_path / "copy.gguf") == stored_tensors(source)
 
 
-@pytest.mark.parametrize("type", ["F16", "Q8_0", "Q4_0"])
+@pytest.mark.parametrize("type", ["BF16", "Q4_K", "Q4_K_M", "Q5_K", "Q4_0"])
 def test_a_converted_model_runs(type, device_name, random, tmp_path):
     tensors = models.random_gpt2(CONFIG, random, std=0.1)
     source = models.write_huggingface(tmp_path / "model", CONFIG, tensors)
@@ -325,18 +332,64 @@ def test_a_converted_model_runs(type, device_name, random, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "channels, embedding, down",
-    [(96, "Q8_0", "Q4_0"), (40, "F16", "F16")],
-    ids=["rows of 32s", "odd rows"],
+    "type, channels, embedding, down, said",
+    [
+        ("q4_0", 96, "Q8_0", "Q4_0", ["96 weights are no whole blocks of q6_K: 1 matrix becomes q8_0"]),
+        ("q4_0", 40, "F16", "F16", ["of q4_0: 8 matrices become f16", "of q6_K: 1 matrix becomes f16"]),
+        ("q4_K", 96, "Q8_0", "Q5_0", ["of q4_K: 8 matrices become q5_0", "of q6_K: 1 matrix becomes q8_0"]),
+        ("q5_K", 96, "Q8_0", "Q5_1", ["of q5_K: 8 matrices become q5_1", "of q6_K: 1 matrix becomes q8_0"]),
+        ("q6_K", 96, "Q8_0", "Q8_0", ["of q6_K: 9 matrices become q8_0"]),
+        ("q6_K", 40, "F16", "F16", ["of q6_K: 9 matrices become f16"]),
+    ],
 )
-def test_rows_that_are_no_whole_blocks(channels, embedding, down, random, tmp_path):
+def test_rows_that_are_no_whole_blocks(type, channels, embedding, down, said, random, tmp_path):
     config = Config(channels=channels, heads=1, inner=2 * channels, context=8)
     tensors = models.random_gpt2(config, random)
     path = models.write_huggingface(tmp_path / "model", config, tensors)
-    assert convert(path, tmp_path / "small.gguf", "--type", "q4_0").returncode == 0
+    done = convert(path, tmp_path / "small.gguf", "--type", type)
+    assert done.returncode == 0 and len(done.stderr.splitlines()) == len(said)
+    assert all(part in done.stderr for part in said)
     written = stored_tensors(tmp_path / "small.gguf")
     assert written["token_embd.weight"][0] == embedding
     assert written["blk.0.ffn_down.weight"][0] == down
+    down = models.out_in("mlp.c_proj.weight", tensors["h.0.mlp.c_proj.weight"])
+    stored, data = written["blk.0.ffn_down.weight"]
+    assert data == models.quantise(down, stored).tobytes()
+
+
+def test_llama_cpps_mixture(random, tmp_path):
+    """q4_K_M: which matrices get more bits, as llama.cpp has it for GPT-2 of eight layers."""
+    config = Config(**{**vars(CONFIG), "layers": 8, "tied": False, "inner": 256})
+    path = models.write_huggingface(tmp_path / "model", config, models.random_gpt2(config, random))
+    assert convert(path, tmp_path / "mixed.gguf", "--type", "Q4_K_M").stderr == ""
+    written = stored_tensors(tmp_path / "mixed.gguf")
+    assert gguf.GGUFReader(tmp_path / "mixed.gguf").get_field("general.file_type").contents() == 15
+    finer = {"output.weight": "Q6_K"} | {f"blk.{i}.ffn_down.weight": "Q6_K" for i in (0, 3, 6, 7)}
+    finer |= {f"blk.{i}.attn_qkv.weight": "Q5_K" for i in range(8)}
+    for name, (stored, _) in written.items():
+        plain = name.endswith(".bias") or "norm" in name or name == "position_embd.weight"
+        assert stored == ("F32" if plain else finer.get(name, "Q4_K")), name
+
+
+# What llama.cpp's quantisers leave of the squares of k_quants.samples: tests/peers/quantisers.py.
+LLAMA_CPP_ERRORS = {
+    "Q4_K": [5.0465e-03, 1.7786e-03, 8.7538e-04, 8.9685e-03, 7.0139e-03, 8.4450e-03],
+    "Q5_K": [1.3027e-03, 4.2848e-04, 2.1708e-04, 2.4195e-03, 1.7981e-03, 2.1673e-03],
+    "Q6_K": [3.1877e-04, 3.1811e-04, 1.6124e-04, 9.2499e-04, 4.7360e-04, 5.8321e-04],
+}
+
+
+@pytest.mark.parametrize("type", LLAMA_CPP_ERRORS)
+def test_errors_are_those_of_llama_cpp(type, library):
+    """Within 2 %, and never zeros."""
+    library.values_store.restype = ctypes.c_size_t
+    number = {"Q4_K": 10, "Q5_K": 11, "Q6_K": 12}[type]  # of TensorType
+    block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[type]]
+    for (kind, values), theirs in zip(k_quants.samples().items(), LLAMA_CPP_ERRORS[type], strict=True):
+        out = numpy.zeros((values.size // block, size), numpy.uint8)
+        assert library.values_store(number, values.ctypes, values.size, out.ctypes) == values.size
+        rounded = models.dequantise(out, type).reshape(values.shape)
+        assert k_quants.relative_error(values, rounded) <= 1.02 * theirs, kind
 
 
 def test_an_untied_output_is_written_too(random, tmp_path):
@@ -408,7 +461,7 @@ def test_usage(model, tmp_path):
     out = tmp_path / "out.gguf"
     check_message(convert(), 2, "IN and OUT.gguf are needed")
     check_message(convert(model), 2, "IN and OUT.gguf are needed")
-    check_message(convert(model, out, "--type", "q5_0"), 2, "f32, f16, q8_0 or q4_0", "'q5_0'")
+    check_message(convert(model, out, "--type", "q5_0"), 2, "q4_K, q4_K_M or q4_0", "'q5_0'")
     check_message(convert(model, out, out), 2, "no use for")
     assert not out.exists()
 
@@ -419,7 +472,7 @@ def test_files(model, tmp_path):
 
 
 @pytest.mark.parametrize("value", [numpy.nan, numpy.inf])
-@pytest.mark.parametrize("type", ["q8_0", "q4_0"])
+@pytest.mark.parametrize("type", ["q8_0", "q4_0", "q4_K"])
 def test_weights_that_are_no_numbers(value, type, random, tmp_path):
     """Block formats cannot hold them: refused, and nothing is left behind. Floats keep them."""
     tensors = models.random_gpt2(CONFIG, random)
@@ -435,7 +488,7 @@ def test_weights_that_are_no_numbers(value, type, random, tmp_path):
     assert numpy.array_equal(stored.reshape(-1, 256)[7, 5], numpy.float16(value), equal_nan=True)
 
 
-MOST = {"f16": 65519.9, "q8_0": 127 * 65519.9, "q4_0": 8 * 65519.9, "q6_K": 30 * 128 * 65504}
+MOST = {"f16": 65519.9, "bf16": 3.394e38, "q8_0": 127 * 65519.9, "q4_0": 8 * 65519.9, "q6_K": 30 * 128 * 65504, "q5_K": 60 * 65504, "q4_K": 60 * 65504}
 
 
 def weights_with(tensor, value, folder, random):

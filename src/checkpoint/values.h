@@ -12,13 +12,14 @@ float float_from(TensorType type, const unsigned char *stored);
 /* Numbers from here on are infinite as halves. */
 #define HALF_LIMIT 65520.0f
 /* A bound of a row's values, by the scales of its blocks: none is further from 0. NaN if a scale
- * is. Of a type that stores blocks. */
+ * is. */
 float row_bound(const Tensor *tensor, uint32_t row);
 
-/* Round `count` values, whole blocks, to what `type` stores: f32, f16 (to nearest, ties to even),
- * q8_0, q4_0 or q6_K. The bytes of q8_0 and q4_0 are those of llama.cpp's reference and of the gguf
- * package. Returns `count`, or the index of a value that `type` cannot hold: one so large that it,
- * or its block's scale, would become an infinity, or in a block one that is not finite. */
+/* Round `count` values, whole blocks, to what `type` stores: f32, f16 or bf16 (to nearest, ties to
+ * even), q8_0, q5_1, q5_0, q4_0, q6_K, q5_K or q4_K. The bytes of the formats of 32 are those of
+ * llama.cpp's reference and of the gguf package. Returns `count`, or the index of a value that
+ * `type` cannot hold: one so large that it, or its block's scale, would become an infinity, or in a
+ * block one that is not finite. */
 size_t values_store(TensorType type, const float *values, size_t count, void *stored);
 
 #endif

@@ -96,14 +96,9 @@ static void put_array(Writer *writer, const char *key, GGUFType type, uint64_t c
 }
 
 /* What llama.cpp calls a file most of whose bytes are of this type. */
-static uint32_t file_type(TensorType type) {
-    static const uint32_t numbers[] = {
-        [TENSOR_F32] = 0,  [TENSOR_F16] = 1,  [TENSOR_BF16] = 32,
-        [TENSOR_Q4_0] = 2, [TENSOR_Q4_1] = 3, [TENSOR_Q5_0] = 8,
-        [TENSOR_Q5_1] = 9, [TENSOR_Q8_0] = 7, [TENSOR_Q6_K] = 18,
-    };
-    _Static_assert(sizeof numbers / sizeof *numbers == TENSOR_TYPES, "a type is missing");
-    return numbers[type];
+static uint32_t file_type(const Mixture *types) {
+    enum { Q4_K_M = 15 };
+    return types->finer ? Q4_K_M : tensor_type_file(types->matrices);
 }
 
 /* GGUF has no key for some settings: it means what they usually are. */
@@ -188,7 +183,7 @@ static void put_config(Writer *writer) {
     put_text(writer, "general.name", writer->model->name);
     for (const SettingRow *row = architecture->settings; row->what; row++)
         if (row->gguf && *row->gguf) put_setting(writer, row);
-    put_u32(writer, "general.file_type", file_type(writer->options->matrices));
+    put_u32(writer, "general.file_type", file_type(&writer->options->types));
     put_u32(writer, "general.quantization_version", QUANTISATION_VERSION);
 }
 
@@ -274,13 +269,6 @@ static void put_tokenizer(Writer *writer, const GGUFTokenizer *tokenizer) {
 
 /* --- tensors --- */
 
-static TensorType stored_type(const Writer *writer, const ModelTensor *tensor) {
-    if (!row_is_matrix(tensor->row)) return TENSOR_F32;
-    TensorType type =
-        tensor->row->shape[0] == 'V' ? writer->options->embeddings : writer->options->matrices;
-    return tensor_row_bytes(type, tensor->tensor.columns) ? type : TENSOR_F16;
-}
-
 typedef bool (*Visit)(Writer *writer, const ModelTensor *tensor, const char *name, TensorType type);
 
 static bool visit_tensors(Writer *writer, Visit visit) {
@@ -289,7 +277,8 @@ static bool visit_tensors(Writer *writer, Visit visit) {
         const ModelTensor *tensor = &model->tensors[i];
         char name[MAX_NAME];
         tensor_name(name, tensor->row->gguf, tensor->layer);
-        if (!visit(writer, tensor, name, stored_type(writer, tensor))) return false;
+        if (!visit(writer, tensor, name, mixture_type(&writer->options->types, model, tensor)))
+            return false;
     }
     return true;
 }
@@ -301,7 +290,7 @@ static bool declare(Writer *writer, const ModelTensor *tensor, const char *name,
     append_u32(&writer->tensors, vector ? 1 : 2);
     append_u64(&writer->tensors, source->columns);
     if (!vector) append_u64(&writer->tensors, source->rows);
-    append_u32(&writer->tensors, gguf_type_number(type));
+    append_u32(&writer->tensors, tensor_type_gguf(type));
     append_u64(&writer->tensors, writer->data_bytes);
     writer->data_bytes += aligned(source->rows * tensor_row_bytes(type, source->columns));
     writer->tensor_count++;
