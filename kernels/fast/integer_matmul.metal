@@ -1,73 +1,40 @@
 // integer_matmul.metal — block formats × the vectors of a prompt, in integers: a tile of the product at a time
 //
-//   out[t,n] = Σ_blocks scale_x · (scale_w · Σ_i value_x[i] · value_w[i] + least_w · Σ_i value_x[i])
+//   out[t,n] = Σ_blocks scale_x · scale_w · Σ_i value_x[i] · value_w[i]
 //
 // What integer_linear.metal does for a few vectors, for many: x is rounded to 8 bits by quantise.metal. A threadgroup
 // makes COLUMNS columns of out for all T tokens. It unpacks PART blocks of as many weight rows into threadgroup
 // memory, where the words of all rows lie side by side, four neighbouring values to a word; then its simdgroups take
 // TOKENS rows of x at a time, and a lane has a column. Values of weights are stored + 128, because processors multiply
 // bytes without a sign by bytes with one; to make up for it, the sum of a block starts at x_offset = −128 · Σ value_x.
-// Of a format without a LEAST value that is 0. Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.
+// How the formats' values become such words, and what of a least value is left as a shift, is in parts/words.h.
+// Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.
 #include <metal_stdlib>
 using namespace metal;
-#include "formats/q4_0.h"
-#include "formats/q4_1.h"
-#include "formats/q5_0.h"
-#include "formats/q8_0.h"
 #include "parts/columns.h"
 #include "parts/simd_width.h"
+#include "parts/words.h"
 
-constant constexpr uint BLOCK = 32;     // values that share a scale
+constant constexpr uint BLOCK = 32;     // values of x that share a scale
 constant constexpr uint WORDS = 8;      // of a block
 constant constexpr uint COLUMNS = 32;   // host: of out, per threadgroup
 constant constexpr uint TOKENS = 6;     // whose sums stay in registers
 constant constexpr uint PART = 24;      // blocks of each row in threadgroup memory
 
-// Four bytes, which may lie at any address.
-static uint word_at(device const uchar *four)
-{
-    return uint(four[0]) | uint(four[1]) << 8 | uint(four[2]) << 16 | uint(four[3]) << 24;
-}
-
-// Values 4i … 4i + 3 of a block, + 128.
-static uint word_of(device const block_q8_0 &block, uint i)
-{
-    return word_at((device const uchar *)block.values + 4 * i) ^ 0x80808080u;
-}
-template <typename Block> static uint nibbles_of(device const Block &block, uint i)
-{
-    return word_at(block.nibbles + 4 * (i % 4)) >> i / 4 * 4 & 0x0f0f0f0fu;
-}
-static uint word_of(device const block_q4_0 &block, uint i) { return nibbles_of(block, i) + 0x78787878u; } // − 8 + 128
-static uint word_of(device const block_q4_1 &block, uint i) { return nibbles_of(block, i) + 0x78787878u; }
-static uint word_of(device const block_q5_0 &block, uint i)
-{
-    uint bits = uint(block.fifth[i / 4]) >> 4 * (i % 4) & 15;
-    bits = (bits & 1) | (bits & 2) << 7 | (bits & 4) << 14 | (bits & 8) << 21;
-    return (nibbles_of(block, i) | bits << 4) + 0x70707070u; // − 16 + 128
-}
-
-// Of a value of x_offset: what has been taken from the values, and the least one.
-template <typename Block> static float shift_of(device const Block &) { return 0.0f; }
-static float shift_of(device const block_q4_1 &block)
-{
-    return (float(block.scale) * 8.0f + float(block.least)) / -128.0f;
-}
-
-// `part` blocks of `rows` weight rows, `blocks` apart.
-template <bool LEAST, typename Block>
-static void unpack(device const Block *weight, uint rows, uint part, ulong blocks, uint thread_index, uint threads,
-                   threadgroup uint (*words)[COLUMNS], threadgroup float (*scales)[COLUMNS],
+// Blocks first … first + part − 1 of `rows` weight rows, which lie `apart`; zeros for the rows behind them.
+template <typename Block>
+static void unpack(device const Block *weight, uint rows, ulong apart, uint first, uint part, uint thread_index,
+                   uint threads, threadgroup uint (*words)[COLUMNS], threadgroup float (*scales)[COLUMNS],
                    threadgroup float (*shifts)[COLUMNS])
 {
     for (uint k = thread_index; k < part * WORDS; k += threads) {
-        for (uint n = 0; n < rows; n++) words[k][n] = word_of(weight[n * blocks + k / WORDS], k % WORDS);
+        for (uint n = 0; n < rows; n++) words[k][n] = word_of(weight + n * apart, first + k / WORDS, k % WORDS);
         for (uint n = rows; n < COLUMNS; n++) words[k][n] = 0;
     }
     for (uint k = thread_index; k < part; k += threads)
         for (uint n = 0; n < COLUMNS; n++) {
-            scales[k][n] = n < rows ? float(weight[n * blocks + k].scale) : 0.0f;
-            if (LEAST) shifts[k][n] = n < rows ? shift_of(weight[n * blocks + k]) : 0.0f;
+            scales[k][n] = n < rows ? scale_of(weight + n * apart, first + k) : 0.0f;
+            if (is_shifted(weight)) shifts[k][n] = n < rows ? shift_of(weight + n * apart, first + k) : 0.0f;
         }
 }
 
@@ -79,10 +46,10 @@ struct Input {
 };
 
 // COUNT rows of out, from t on, or what this part of the blocks, from `first` on, adds to them.
-template <uint COUNT, bool LEAST>
+template <uint COUNT>
 static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgroup const uint (*words)[COLUMNS],
                  threadgroup const float (*scales)[COLUMNS], threadgroup const float (*shifts)[COLUMNS],
-                 device float *out, uint columns, ulong stride, uint lane, uint lanes)
+                 bool is_shifted, device float *out, uint columns, ulong stride, uint lane, uint lanes)
 {
     for (uint column = lane; column < SIMD_WIDTH; column += lanes) { // once, if the simdgroup is whole
         FloatColumns total[COUNT];
@@ -96,27 +63,26 @@ static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgro
                 for (uint i = 0; i < COUNT; i++)
                     sum[i] = add_products(sum[i], &words[k * WORDS + w][column],
                                           x.values + (at + i * blocks) * BLOCK + 4 * w);
-            for (uint i = 0; i < COUNT; i++) {
-                float scale = x.scale[at + i * blocks];
-                total[i] += scaled(sum[i], &scales[k][column], scale);
-                if (LEAST)
-                    total[i] += scaled(IntColumns(1), &shifts[k][column], scale * float(x.offset[at + i * blocks]));
-            }
+            for (uint i = 0; i < COUNT; i++)
+                total[i] += scaled(sum[i], &scales[k][column], x.scale[at + i * blocks]);
+            for (uint i = 0; i < COUNT && is_shifted; i++)
+                total[i] += scaled(IntColumns(x.offset[at + i * blocks]), &shifts[k][column],
+                                   x.scale[at + i * blocks] * (-1.0f / 128.0f));
         }
         uint count = columns > column ? columns - column : 0;
         for (uint i = 0; i < COUNT; i++) store(out + (t + i) * stride + column, total[i], count, first > 0);
     }
 }
 
-template <typename Block, bool LEAST>
+template <typename Block>
 kernel void integer_matmul(
     device const char *x [[buffer(0)]],       // [T,K]
     device const int *x_offset [[buffer(1)]], // [T,K/32]
     device const float *x_scale [[buffer(2)]], // [T,K/32]
-    device const Block *weight [[buffer(3)]], // [N,K/32]
+    device const Block *weight [[buffer(3)]], // [N,K/VALUES]
     device float *out [[buffer(4)]],          // [T,stride]: N columns of it
     constant uint &T [[buffer(5)]],
-    constant uint &K [[buffer(6)]], // a multiple of 32
+    constant uint &K [[buffer(6)]], // a multiple of VALUES
     constant uint &N [[buffer(7)]],
     constant uint &stride [[buffer(8)]],
     uint group [[threadgroup_position_in_grid]],
@@ -127,30 +93,36 @@ kernel void integer_matmul(
     uint simdgroups [[simdgroups_per_threadgroup]])
 {
     threadgroup uint words[PART * WORDS][COLUMNS];
-    threadgroup float scales[PART][COLUMNS], shifts[LEAST ? PART : 1][COLUMNS];
+    threadgroup float scales[PART][COLUMNS], shifts[PART][COLUMNS];
     uint begin = group * COLUMNS, columns = min(COLUMNS, N - begin), blocks = K / BLOCK;
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
     Input input = {x, x_offset, x_scale};
+    ulong apart = K / Block::VALUES; // rows
+    device const Block *rows = weight + begin * apart;
+    bool shifted = is_shifted(weight);
     for (uint first = 0; first < blocks; first += PART) {
         uint part = min(PART, blocks - first), t = simdgroup * TOKENS;
-        unpack<LEAST>(weight + ulong(begin) * blocks + first, columns, part, blocks, thread_index, threads, words,
-                      scales, shifts);
+        unpack(rows, columns, apart, first, part, thread_index, threads, words, scales, shifts);
         threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales, shifts: the writes above → the reads below
         for (; t + TOKENS <= T; t += simdgroups * TOKENS)
-            tile<TOKENS, LEAST>(input, t, first, part, blocks, words, scales, shifts, out + begin, columns, stride,
+            tile<TOKENS>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns, stride,
                          lane, lanes);
         uint end = min(t + TOKENS, T);
         for (; t + TOKENS / 2 <= end; t += TOKENS / 2)
-            tile<TOKENS / 2, LEAST>(input, t, first, part, blocks, words, scales, shifts, out + begin, columns, stride,
-                         lane, lanes);
+            tile<TOKENS / 2>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns,
+                             stride, lane, lanes);
         for (; t < end; t++)
-            tile<1, LEAST>(input, t, first, part, blocks, words, scales, shifts, out + begin, columns, stride,
-                         lane, lanes);
+            tile<1>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns, stride, lane,
+                    lanes);
         threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales, shifts: the reads above ↔ the next writes
     }
 }
 
-template [[host_name("integer_matmul_q8_0")]] kernel decltype(integer_matmul<block_q8_0, false>) integer_matmul<block_q8_0, false>;
-template [[host_name("integer_matmul_q4_0")]] kernel decltype(integer_matmul<block_q4_0, false>) integer_matmul<block_q4_0, false>;
-template [[host_name("integer_matmul_q4_1")]] kernel decltype(integer_matmul<block_q4_1, true>) integer_matmul<block_q4_1, true>;
-template [[host_name("integer_matmul_q5_0")]] kernel decltype(integer_matmul<block_q5_0, false>) integer_matmul<block_q5_0, false>;
+template [[host_name("integer_matmul_iq4_nl")]] kernel decltype(integer_matmul<block_iq4_nl>) integer_matmul<block_iq4_nl>;
+template [[host_name("integer_matmul_q4_0")]] kernel decltype(integer_matmul<block_q4_0>) integer_matmul<block_q4_0>;
+template [[host_name("integer_matmul_q4_1")]] kernel decltype(integer_matmul<block_q4_1>) integer_matmul<block_q4_1>;
+template [[host_name("integer_matmul_q4_K")]] kernel decltype(integer_matmul<block_q4_K>) integer_matmul<block_q4_K>;
+template [[host_name("integer_matmul_q5_0")]] kernel decltype(integer_matmul<block_q5_0>) integer_matmul<block_q5_0>;
+template [[host_name("integer_matmul_q5_1")]] kernel decltype(integer_matmul<block_q5_1>) integer_matmul<block_q5_1>;
+template [[host_name("integer_matmul_q5_K")]] kernel decltype(integer_matmul<block_q5_K>) integer_matmul<block_q5_K>;
+template [[host_name("integer_matmul_q8_0")]] kernel decltype(integer_matmul<block_q8_0>) integer_matmul<block_q8_0>;

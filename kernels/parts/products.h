@@ -1,64 +1,39 @@
-// products.h — a block of weights times 32 values of x, in integers
+// products.h — weights times values of x, which are integers of 8 bits: up to 256 neighbours of a row at a time
 //
-// A primitive: these are its plain definitions, which say what is meant. A target with wider instructions brings its
-// own, see docs/kernels/targets.md. Weights stored with an offset stay as they are: `offset` makes up for it, four times as many
-// values of x to each.
+// A primitive: these are its plain definitions, which say what is meant. A target whose instructions multiply integers
+// brings its own, see docs/kernels/targets.md, which take the weights as the integers that are stored.
 #pragma once
+#include "formats/all.h"
+
+// What is known of x, rounded by quantise.metal: K = 32 · blocks values of each of T tokens.
+struct Input {
+    device const char *values;      // [T,K]
+    device const int *offset;       // [T,K/4]   −8 · Σ value,   for weights that are stored with an offset
+    device const int *block_offset; // [T,K/32]  −128 · Σ value, for weights with a least value
+    device const float *scale;      // [T,K/32]
+    uint blocks;
+};
 
 // What a lane has of a sum.
 typedef float Parts;
 static float sum_of(Parts parts) { return parts; }
-// A scale that weights follow.
-static Parts scale_before(device const half *weights) { return float(*weights); }
 
 // A wish to have `bytes` of memory that come a little later than `row` in the cache.
 template <typename Block> static void read_ahead(device const Block *, uint) {}
 
-static Parts products_8(device const char *values, device const char *x, uint lane, uint lanes)
+// sum[…][t] += weights · x[t] for the COUNT tokens from t0 on, over blocks first … first + 7 of 32 weights, as far as
+// there are so many. They go into two sets of sums in turn: an addition need not wait for the one before it.
+template <uint COUNT, typename Block>
+static void add_products(device const Block *row, uint first, Input x, uint t0, uint lane, uint lanes,
+                         thread Parts (&sum)[2][COUNT])
 {
-    int sum = 0;
-    for (uint i = lane; i < 32; i += lanes) sum += int(values[i]) * int(x[i]);
-    return float(sum);
-}
-
-static Parts products_4(device const uchar *nibbles, device const char *x, device const int *offset, uint lane,
-                        uint lanes)
-{
-    int sum = 0;
-    for (uint i = lane; i < 8; i += lanes) sum += offset[i];
-    for (uint i = lane; i < 32; i += lanes) sum += int(nibbles[i % 16] >> i / 16 * 4 & 15) * int(x[i]);
-    return float(sum);
-}
-
-// Four low bits and a fifth one; an offset of 16.
-static Parts products_5(device const uchar *nibbles, device const ushort *fifth, device const char *x,
-                        device const int *offset, uint lane, uint lanes)
-{
-    int sum = 0;
-    for (uint i = lane; i < 8; i += lanes) sum += 2 * offset[i];
-    for (uint i = lane; i < 32; i += lanes)
-        sum += int((nibbles[i % 16] >> i / 16 * 4 & 15) | (fifth[i / 16] >> i % 16 & 1) << 4) * int(x[i]);
-    return float(sum);
-}
-
-// −8 Σ x
-static Parts sum_of(device const int *offset, uint lane, uint lanes)
-{
-    int sum = 0;
-    for (uint i = lane; i < 8; i += lanes) sum += offset[i];
-    return float(sum);
-}
-
-// `quarter` of half a block of 256: four low bits and two high ones, an offset of 32, a scale for each 16.
-static Parts products_6(device const uchar *low, device const uchar *high, device const char *scale, half d,
-                        uint quarter, device const char *x, device const int *offset, uint lane, uint lanes)
-{
-    int sum = 0;
-    scale += 2 * quarter;
-    for (uint i = lane; i < 8; i += lanes) sum += int(scale[i / 4]) * 4 * offset[i];
-    for (uint i = lane; i < 32; i += lanes) {
-        int bits = int(low[i + quarter % 2 * 32] >> quarter / 2 * 4 & 15) | int(high[i] >> quarter * 2 & 3) << 4;
-        sum += int(scale[i / 16]) * bits * int(x[i]);
-    }
-    return float(d) * float(sum);
+    for (uint block = first; block < min(first + 8, x.blocks); block++)
+        for (uint i = lane; i < 32; i += lanes) {
+            ulong k = ulong(block) * 32 + i;
+            float weight = value(row + k / Block::VALUES, uint(k % Block::VALUES));
+            for (uint t = 0; t < COUNT; t++) {
+                ulong at = ulong(t0 + t) * x.blocks + block;
+                sum[block % 2][t] += x.scale[at] * weight * float(x.values[at * 32 + i]);
+            }
+        }
 }

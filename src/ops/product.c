@@ -119,6 +119,7 @@ static void integer_linear(Run *run, const Part *part, uint32_t first, uint32_t 
     run_choice(run, part->name, choice,
                arg_part(buffers->rounded, (size_t)first * K, (size_t)count * K),
                rounded_rows(buffers->rounded_offsets, part, first, count, 4),
+               rounded_rows(buffers->rounded_block_offsets, part, first, count, QUANTISE_BLOCK),
                rounded_rows(buffers->rounded_scales, part, first, count, QUANTISE_BLOCK),
                matrix_argument(part->weight), FLOATS(part->bias, N), out_rows(part, first, count),
                arg_u32(count), arg_u32(K), arg_u32(N), arg_u32(part->stride));
