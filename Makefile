@@ -17,7 +17,7 @@ OS       := $(shell uname -s)
 
 comma := ,
 sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-coverage_flags := $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping)
+coverage_flags := $(if $(COVERAGE),-fprofile-instr-generate=$(CURDIR)/$(BUILD)/profiles/%m.profraw -fcoverage-mapping)
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -Imsl -Imsl/cpu -Imsl/simt -Imsl/strict -MMD -MP
 CFLAGS   ?= -O2 -g
 # What distributions harden programs with; the sanitizers have checks of their own.
@@ -208,7 +208,6 @@ coverage:
 
 covered := $(addprefix $(BUILD)/,libmetal_llm_internal.so stand_in/libmetal_llm_internal.so metal-llm metal-check strict_check)
 
-run-coverage: export LLVM_PROFILE_FILE = $(CURDIR)/$(BUILD)/profiles/%m.profraw
 run-coverage:
 	@rm -rf $(BUILD)/profiles
 	@$(MAKE) --no-print-directory run-tests
