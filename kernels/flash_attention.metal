@@ -26,8 +26,8 @@ kernel void flash_attention(
     device const uint *lengths [[buffer(3)]], // [B]
     device const uint *counts [[buffer(4)]],  // [B]
     device float *out [[buffer(5)]],          // [B,T,nh,hs]
-    constant uint &nkv [[buffer(6)]],
-    constant uint &hs [[buffer(7)]],          // ≤ MAX_HS
+    constant uint &hs [[buffer(6)]],          // ≤ MAX_HS
+    constant uint &nkv [[buffer(7)]],
     constant uint &capacity [[buffer(8)]],
     constant uint &window [[buffer(9)]],
     constant float &scale [[buffer(10)]],

@@ -87,9 +87,9 @@ TABLE = [
     ("h200", "F16", 1, {"cache": "f16"}, "attention", "decode_attention_hs64_f16"),
     # attention of a prompt
     ("cpu", "F32", 63, {}, "attention", "flash_attention_hs64_f32"),
-    ("cpu", "F32", 64, {}, "attention", "flash_attention_prompt_f32"),
+    ("cpu", "F32", 64, {}, "attention", "flash_attention_prompt_hs64_f32"),
     ("m1", "F32", 64, {}, "attention", "flash_attention_hs64_f32"),
-    ("h200", "F16", 64, {}, "attention", "flash_attention_tiles_halves_f32"),
+    ("h200", "F16", 64, {}, "attention", "flash_attention_tiles_hs64_halves_f32"),
     ("h200", "F16", 64, {"attention": "naive"}, "scores", "attention_scores_f32"),
     ("h200", "F16", 64, {}, "addition, norm", "residual_layernorm_f16"),
     ("cpu", "F32", 20, {}, "gelu", "bias_gelu"),

@@ -27,12 +27,14 @@ HALF_TOLERANCE = 6e-4  # of a result that is rounded to half: 2⁻¹¹
 MATRIX_TOLERANCE = 3e-5  # of sums that matrix units make: NVIDIA's cut off what does not fit
 SHARED = constants()
 NO_TOKEN = SHARED["ARGMAX_NO_TOKEN"]
-FLASH_QUERIES = SHARED["FLASH_ATTENTION_HS64_QUERIES"]
+FLASH_QUERIES = SHARED["FLASH_ATTENTION_SHARED_QUERIES"]
 PROMPT_QUERIES = SHARED["FLASH_ATTENTION_PROMPT_QUERIES"]
 TILE_QUERIES = SHARED["FLASH_ATTENTION_TILES_QUERIES"]
 THREADS = [0, 1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 1000, 1024]  # of a threadgroup; 0: any
 if BUILD.name == "asan":  # which looks at memory, not at results
     THREADS = [0, 1, 33, 256, 1024]
+SIZED = [64, 128, 256]  # heads with kernels of their own
+ALL = 2**32 - 1  # a window without an end
 SIZES = [1, 2, 31, 32, 33, 63, 64, 65, 255, 256, 257]
 
 each_thread_count = pytest.mark.parametrize("thread_count", THREADS)
@@ -724,36 +726,42 @@ def test_norm_linear_batch(thread_count, T, K, N, device, random):
         check_rows(out, value, HALF_TOLERANCE if kernel else HALF_TOLERANCE / 3)  # the bias is exact
 
 
-@covers("decode_attention_hs64_f32", "decode_attention_hs64_f16")
-@covers("decode_attention_hs64_halves_f32", "decode_attention_hs64_halves_f16")
+@covers(*(f"decode_attention_hs{hs}_{to}{type}" for hs in SIZED for to in ("", "halves_") for type in ("f32", "f16")))
 @each_cache_type
 @each_thread_count
 @pytest.mark.parametrize("halves", [False, True])
 def test_decode_attention(halves, thread_count, type, device, random):
-    """The new keys and values end in the cache, for rows that take part; nothing else changes."""
-    for B, nh, capacity in [(1, 1, 1), (1, 2, 33), (3, 2, 70), (2, 1, 300)]:
-        qkv = normal(random, B, 3, nh, 64)
-        qkv[:, 2] += 3  # values without cancellation
+    """The new keys and values end in the cache, for rows that take part; nothing else changes, and nobody looks
+    behind the window."""
+    shapes = [(1, 1, 1, 1, 64), (1, 2, 2, 33, 64), (3, 6, 2, 70, 64), (2, 1, 1, 300, 64), (2, 4, 2, 50, 128)]
+    for B, nh, nkv, capacity, hs in [*shapes, (1, 2, 1, 41, 256)]:
+        qkv = normal(random, B, nh + 2 * nkv, hs)
+        qkv[:, nh + nkv :] += 3  # values without cancellation
         lengths = random.integers(0, capacity, B).astype(numpy.uint32)
         lengths[-1] = capacity - 1
         counts = numpy.ones(B, numpy.uint32)
         if B > 1:
             counts[0], lengths[0] = 0, capacity
-        keys = normal(random, B, nh, capacity, 64).astype(CACHE_TYPES[type])
-        values = normal(random, B, nh, capacity, 64, mean=3).astype(CACHE_TYPES[type])
+        keys = normal(random, B, nkv, capacity, hs).astype(CACHE_TYPES[type])
+        values = normal(random, B, nkv, capacity, hs, mean=3).astype(CACHE_TYPES[type])
+        window, scale = int(random.choice([1, 7, 64, ALL])), float(hs**-0.5)
+        first = numpy.maximum(0, lengths.astype(int) + counts - window)
+        for b in range(B):
+            keys[b, :, : first[b]] = values[b, :, : first[b]] = numpy.nan
         new_keys, new_values, out = device.run(
-            f"decode_attention_hs64_{'halves_' if halves else ''}{type}", threadgroups(nh, B), qkv, lengths,
-            counts, InOut(keys), InOut(values), Out((B, nh, 64), numpy.float16 if halves else numpy.float32),
-            capacity, 0.125, threads=thread_count,
+            f"decode_attention_hs{hs}_{'halves_' if halves else ''}{type}", threadgroups(nh, B), qkv, lengths,
+            counts, InOut(keys), InOut(values), Out((B, nh, hs), numpy.float16 if halves else numpy.float32),
+            nkv, capacity, window, scale, threads=thread_count,
         )  # fmt: skip
         for b in range(B):
             if counts[b]:
-                keys[b, :, lengths[b]], values[b, :, lengths[b]] = qkv[b, 1], qkv[b, 2]
-            end = lengths[b] + counts[b]
-            q, k, v = (a.astype(numpy.float64) for a in (qkv[b, 0], keys[b, :, :end], values[b, :, :end]))
-            expected = reference.attention(q[:, None], k, v, 0.125)[:, 0]
+                keys[b, :, lengths[b]], values[b, :, lengths[b]] = qkv[b, nh : nh + nkv], qkv[b, nh + nkv :]
+            seen = slice(first[b], lengths[b] + counts[b])
+            k, v = (x[b, :, seen].astype(numpy.float64).repeat(nh // nkv, 0) for x in (keys, values))
+            expected = reference.attention(qkv[b, :nh, None].astype(numpy.float64), k, v, scale)[:, 0]
             check_rows(out[b], expected, HALF_TOLERANCE if halves else TOLERANCE)
-        assert numpy.array_equal(new_keys, keys) and numpy.array_equal(new_values, values)
+        assert numpy.array_equal(new_keys, keys, equal_nan=True)
+        assert numpy.array_equal(new_values, values, equal_nan=True)
 
 
 # --- GELU ---
@@ -967,9 +975,6 @@ def test_merge_heads(thread_count, device, random):
 # --- attention ---
 
 
-ALL = 2**32 - 1  # a window without an end
-
-
 class Cache:
     """Queries against a KV cache: rows of different lengths, everything that must not be seen is
     NaN or huge."""
@@ -1030,42 +1035,38 @@ class Cache:
         B, T, nh, hs = self.B, self.T, self.nh, self.hs
         return device.run(
             f"flash_attention_{self.type}", threadgroups(T, nh, B), self.q, self.keys, self.values,
-            self.lengths, self.counts, Out((B, T, nh, hs)), self.nkv, hs, self.capacity, self.window,
+            self.lengths, self.counts, Out((B, T, nh, hs)), hs, self.nkv, self.capacity, self.window,
             self.scale, threads=thread_count,
         ).transpose(0, 2, 1, 3)  # fmt: skip
 
-    def flash_hs64(self, device, thread_count=0, kernel="hs64", queries=FLASH_QUERIES):
-        B, T, nh, hs = self.B, self.T, self.nh, self.hs
-        assert hs == 64
+    def sized(self, device, thread_count, kernel, queries, type=numpy.float32):
+        """By a kernel for heads of that size, several queries to a threadgroup."""
+        B, T, nh, nkv, hs = self.B, self.T, self.nh, self.nkv, self.hs
         return device.run(
-            f"flash_attention_{kernel}_{self.type}", threadgroups(-(-T // queries), nh, B), self.q,
-            self.keys, self.values, self.lengths, self.counts, Out((B, T, nh, hs)), T, self.capacity,
-            self.scale, threads=thread_count,
+            f"flash_attention_{kernel}_{self.type}", threadgroups(-(-T * nh // nkv // queries), nkv, B), self.q,
+            self.keys, self.values, self.lengths, self.counts, Out((B, T, nh, hs), type), T, nh, self.capacity,
+            self.window, self.scale, threads=thread_count,
         ).transpose(0, 2, 1, 3)  # fmt: skip
+
+    def flash_shared(self, device, thread_count=0):
+        return self.sized(device, thread_count, f"hs{self.hs}", FLASH_QUERIES)
 
     def flash_prompt(self, device, thread_count=0):
-        return self.flash_hs64(device, thread_count, "prompt", PROMPT_QUERIES)
+        return self.sized(device, thread_count, f"prompt_hs{self.hs}", PROMPT_QUERIES)
 
     def tiles(self, device, thread_count=0, to=""):
-        """In halves; only for its head size. `to` is "_halves" if such are wanted."""
-        B, T, nh, hs = self.B, self.T, self.nh, self.hs
-        assert hs == 64
-        out = Out((B, T, nh, hs), numpy.float16 if to else numpy.float32)
-        return device.run(
-            f"flash_attention_tiles{to}_{self.type}", threadgroups(-(-T // TILE_QUERIES), nh, B), self.q,
-            self.keys, self.values, self.lengths, self.counts, out, T, self.capacity,
-            self.scale, threads=thread_count or 128,
-        ).transpose(0, 2, 1, 3)  # fmt: skip
+        """In halves. `to` is "_halves" if such are wanted."""
+        type = numpy.float16 if to else numpy.float32
+        return self.sized(device, thread_count or 128, f"tiles_hs{self.hs}{to}", TILE_QUERIES * 64 // self.hs, type)
 
 
 CACHES = [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]
 GROUPS = [(1, 1), (2, 1), (6, 2), (3, 3)]  # heads of Q to heads of K and V
 WINDOWS = [1, 3, 31, 33, 64, 1000, ALL]
 
-# Each computes attention of a cache; hs64 and prompt only for their head size.
+# Each computes attention of a cache; shared and prompt only for their head sizes.
 ANY_HEAD_SIZE = [Cache.naive, Cache.flash]
-each_grouped = pytest.mark.parametrize("attention", ANY_HEAD_SIZE)
-each_attention = pytest.mark.parametrize("attention", [*ANY_HEAD_SIZE, Cache.flash_hs64, Cache.flash_prompt])
+each_attention = pytest.mark.parametrize("attention", [*ANY_HEAD_SIZE, Cache.flash_shared, Cache.flash_prompt])
 
 
 @covers("attention_scores_f32", "attention_scores_f16")
@@ -1137,7 +1138,8 @@ def test_attention_mix(thread_count, type, device, random):
         check_rows(out, expected)
 
 
-@covers("flash_attention_f32", "flash_attention_f16", "flash_attention_hs64_f32", "flash_attention_hs64_f16")
+@covers("flash_attention_f32", "flash_attention_f16")
+@covers(*(f"flash_attention_hs{hs}_{type}" for hs in SIZED for type in CACHE_TYPES))
 @each_cache_type
 @each_thread_count
 def test_flash_attention(thread_count, type, device, random):
@@ -1147,10 +1149,10 @@ def test_flash_attention(thread_count, type, device, random):
     for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 300), (2, 4, 2, 31), (1, 9, 3, 70)]:
         cache = Cache(random, B, T, nh, 64, capacity, type)
         check_rows(cache.flash(device, thread_count), cache.expected())
-        check_rows(cache.flash_hs64(device, thread_count), cache.expected())
+        check_rows(cache.flash_shared(device, thread_count), cache.expected())
 
 
-@covers("flash_attention_prompt_f32", "flash_attention_prompt_f16")
+@covers(*(f"flash_attention_prompt_hs{hs}_{type}" for hs in SIZED for type in CACHE_TYPES))
 @each_cache_type
 @each_thread_count
 def test_flash_attention_prompt(thread_count, type, device, random):
@@ -1160,7 +1162,7 @@ def test_flash_attention_prompt(thread_count, type, device, random):
         check_rows(cache.flash_prompt(device, thread_count), cache.expected())
 
 
-@covers(*(f"flash_attention_tiles{to}_{type}" for type in CACHE_TYPES for to in ("", "_halves")))
+@covers(*(f"flash_attention_tiles_hs{hs}{to}_{type}" for hs in (64, 128) for type in CACHE_TYPES for to in ("", "_halves")))
 @each_cache_type
 @pytest.mark.parametrize("to", ["", "_halves"])
 @pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 127, 128, 160, 256, 288])
@@ -1168,6 +1170,28 @@ def test_flash_attention_tiles(thread_count, to, type, device, random):
     for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 300), (2, 70, 2, 131), (1, 129, 1, 140)]:
         cache = Cache(random, B, T, nh, 64, capacity, type)
         check_rows(cache.tiles(device, thread_count, to), cache.expected(), 2 * HALF_TOLERANCE)
+    cache = Cache(random, 1, 50, 2, 128, 80, type)
+    check_rows(cache.tiles(device, thread_count, to), cache.expected(), 2 * HALF_TOLERANCE)
+
+
+@each_cache_type
+@pytest.mark.parametrize("hs", [64, 128])
+@pytest.mark.parametrize("nh, nkv", GROUPS)
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("thread_count", [32, 64, 256])
+def test_groups_and_windows_of_tiles(thread_count, window, nh, nkv, hs, type, device, random):
+    for B, T, capacity in [(1, 1, 90), (2, 5, 70), (1, 50, 140)]:
+        cache = Cache(random, B, T, nh, hs, capacity, type, nkv=nkv, window=window, poison=100)
+        check_rows(cache.tiles(device, thread_count), cache.expected(), 2 * HALF_TOLERANCE)
+
+
+@pytest.mark.parametrize("attention", [Cache.flash_shared, Cache.flash_prompt])
+@pytest.mark.parametrize("hs", SIZED)
+@each_cache_type
+def test_sized_heads(type, hs, attention, device, random):
+    for T, nh, nkv, window in [(1, 2, 2, ALL), (5, 6, 2, 3), (40, 3, 1, 20)]:
+        cache = Cache(random, 2, T, nh, hs, 75, type, nkv=nkv, window=window)
+        check_rows(attention(cache, device), cache.expected())
 
 
 @pytest.mark.parametrize("attention", ANY_HEAD_SIZE)
@@ -1201,7 +1225,7 @@ def test_a_poisoned_tail_is_not_seen(poison, type, attention, device, random):
     check_rows(attention(cache, device), cache.expected())
 
 
-@each_grouped
+@each_attention
 @each_cache_type
 @pytest.mark.parametrize("nh, nkv", GROUPS)
 @pytest.mark.parametrize("window", WINDOWS)

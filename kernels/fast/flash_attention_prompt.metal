@@ -1,33 +1,33 @@
-// flash_attention_prompt.metal — flash_attention.metal for the many queries of a prompt, head size 64
+// flash_attention_prompt.metal — flash_attention.metal for the many queries of a prompt, heads of HS channels
 //
 //   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h
 //
-// One threadgroup per block of QUERIES queries, grid (⌈T / QUERIES⌉, nh, B); a thread has SHARE of them, one on a GPU
-// and all on a CPU, where they lie side by side in a vector. Together they go through the keys, a tile at a time: a
-// number of K or V is read once for all of them, maxima, totals and exponentials are vectors as well, and nothing is
-// ever added up across one. As in flash_attention.metal each query keeps a running maximum m, total l and weighted
-// sum of V. Query t of row b sees the keys s < lengths[b] + min(t + 1, counts[b]). The KV cache is of type KV.
+// One threadgroup per block of QUERIES queries, grid (⌈T · nh / nkv / QUERIES⌉, nkv, B), which are those of
+// flash_attention_shared.metal; a thread has SHARE of them, one on a GPU and all on a CPU, where they lie side by side
+// in a vector. Together they go through the keys, a tile at a time: a number of K or V is read once for all of them,
+// maxima, totals and exponentials are vectors as well, and nothing is ever added up across one. As in
+// flash_attention.metal each query keeps a running maximum m, total l and weighted sum of V. Token t of row b sees the
+// last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). The KV cache is of type KV.
 #include <metal_stdlib>
 using namespace metal;
 #include "parts/simd_width.h"
 
-constant constexpr uint HS = 64;      // head size
 constant constexpr uint QUERIES = 32; // host: per threadgroup
 constant constexpr uint SHARE = QUERIES / SIMD_WIDTH;
 constant constexpr uint TILE = 32; // keys
 constant constexpr uint KEYS = 8;  // of a tile, whose sums stay in registers
 
 // What a thread knows of its queries.
-struct Queries {
+template <uint HS> struct Queries {
     float q[HS][SHARE];   // · scale
     float sum[HS][SHARE]; // of V, weighted
     float m[SHARE], l[SHARE];
-    uint limit[SHARE]; // keys that it sees
+    uint from[SHARE], limit[SHARE]; // of the keys that it sees
 };
 
 // weight[s][j] = K[s] · q[j] for COUNT keys
-template <uint COUNT, typename KV>
-static void score(thread const Queries &queries, device const KV *keys, thread float (*weight)[SHARE])
+template <uint COUNT, uint HS, typename KV>
+static void score(thread const Queries<HS> &queries, device const KV *keys, thread float (*weight)[SHARE])
 {
     float sum[COUNT][SHARE];
     for (uint s = 0; s < COUNT; s++)
@@ -43,17 +43,19 @@ static void score(thread const Queries &queries, device const KV *keys, thread f
 }
 
 // From scores to their exponentials; what was summed up so far shrinks by as much as the maximum has grown.
-static void soften(thread Queries &queries, thread float (*weight)[SHARE], uint from, uint count)
+template <uint HS>
+static void soften(thread Queries<HS> &queries, thread float (*weight)[SHARE], uint from, uint count)
 {
     float largest[SHARE], shrink[SHARE], total[SHARE];
     for (uint j = 0; j < SHARE; j++) largest[j] = queries.m[j];
     for (uint s = 0; s < count; s++)
         for (uint j = 0; j < SHARE; j++) {
-            weight[s][j] = from + s < queries.limit[j] ? weight[s][j] : -INFINITY;
+            bool seen = from + s >= queries.from[j] && from + s < queries.limit[j];
+            weight[s][j] = seen ? weight[s][j] : -INFINITY;
             largest[j] = max(largest[j], weight[s][j]);
         }
     for (uint j = 0; j < SHARE; j++) {
-        shrink[j] = exp(queries.m[j] - largest[j]); // 0 at first; the first key is seen by every query
+        shrink[j] = exp(queries.m[j] - largest[j]); // 0 when the first key is seen
         queries.m[j] = largest[j];
         total[j] = 0.0f;
     }
@@ -68,8 +70,8 @@ static void soften(thread Queries &queries, thread float (*weight)[SHARE], uint 
 }
 
 // sum[j] += Σ_s weight[s][j] · V[s] for COUNT keys
-template <uint COUNT, typename KV>
-static void mix(thread Queries &queries, device const KV *values, thread const float (*weight)[SHARE])
+template <uint COUNT, uint HS, typename KV>
+static void mix(thread Queries<HS> &queries, device const KV *values, thread const float (*weight)[SHARE])
 {
     float w[COUNT][SHARE];
     for (uint s = 0; s < COUNT; s++)
@@ -84,8 +86,8 @@ static void mix(thread Queries &queries, device const KV *values, thread const f
 }
 
 // Keys from … from + count − 1.
-template <typename KV>
-static void attend(thread Queries &queries, device const KV *keys, device const KV *values, uint from, uint count)
+template <uint HS, typename KV>
+static void attend(thread Queries<HS> &queries, device const KV *keys, device const KV *values, uint from, uint count)
 {
     float weight[TILE][SHARE];
     uint whole = count / KEYS * KEYS;
@@ -96,46 +98,55 @@ static void attend(thread Queries &queries, device const KV *keys, device const 
     for (uint s = whole; s < count; s++) mix<1>(queries, values + s * HS, weight + s);
 }
 
-template <typename KV>
+template <uint HS, typename KV>
 kernel void flash_attention_prompt(
-    device const float *q [[buffer(0)]],      // [B,nh,T,64]
-    device const KV *keys [[buffer(1)]],      // [B,nh,capacity,64]
-    device const KV *values [[buffer(2)]],    // [B,nh,capacity,64]
+    device const float *q [[buffer(0)]],      // [B,nh,T,HS]
+    device const KV *keys [[buffer(1)]],      // [B,nkv,capacity,HS]
+    device const KV *values [[buffer(2)]],    // [B,nkv,capacity,HS]
     device const uint *lengths [[buffer(3)]], // [B]
     device const uint *counts [[buffer(4)]],  // [B]
-    device float *out [[buffer(5)]],          // [B,T,nh,64]
+    device float *out [[buffer(5)]],          // [B,T,nh,HS]
     constant uint &T [[buffer(6)]],
-    constant uint &capacity [[buffer(7)]],
-    constant float &scale [[buffer(8)]],
+    constant uint &nh [[buffer(7)]],
+    constant uint &capacity [[buffer(8)]],
+    constant uint &window [[buffer(9)]],
+    constant float &scale [[buffer(10)]],
     uint3 group [[threadgroup_position_in_grid]],
     uint3 groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint3 group_size [[threads_per_threadgroup]])
 {
-    uint b = group.z, nh = groups.y;
-    ulong head = ulong(b) * nh + group.y, cache = head * capacity * HS;
+    uint b = group.z, nkv = groups.y, heads = nh / nkv;
+    ulong cache = (ulong(b) * nkv + group.y) * capacity * HS;
     for (uint begin = thread_index * SHARE; begin < QUERIES; begin += group_size.x * SHARE) {
         uint first = group.x * QUERIES + begin; // of this thread's queries
-        if (first >= T) break;
-        Queries queries;
+        if (first >= T * heads) break;
+        Queries<HS> queries;
         for (uint j = 0; j < SHARE; j++) { // what is behind the last query is that query again
-            uint t = min(first + j, T - 1);
-            queries.m[j] = -INFINITY;
+            uint n = min(first + j, T * heads - 1), t = n / heads, head = group.y * heads + n % heads;
+            queries.m[j] = -FLT_MAX; // not −∞, if no key is seen yet: exponents are never NaN
             queries.l[j] = 0.0f;
             queries.limit[j] = lengths[b] + min(t + 1, counts[b]);
+            queries.from[j] = queries.limit[j] - min(queries.limit[j], window);
             for (uint d = 0; d < HS; d++) {
-                queries.q[d][j] = q[(head * T + t) * HS + d] * scale;
+                queries.q[d][j] = q[((ulong(b) * nh + head) * T + t) * HS + d] * scale;
                 queries.sum[d][j] = 0.0f;
             }
         }
-        uint visible = queries.limit[SHARE - 1]; // to the last of them
-        for (uint s = 0; s < visible; s += TILE)
-            attend(queries, keys + cache + ulong(s) * HS, values + cache + ulong(s) * HS, s, min(TILE, visible - s));
-        for (uint j = 0; j < min(SHARE, T - first); j++)
+        uint end = queries.limit[SHARE - 1]; // of what they see together
+        for (uint s = queries.from[0]; s < end; s += TILE)
+            attend(queries, keys + cache + ulong(s) * HS, values + cache + ulong(s) * HS, s, min(TILE, end - s));
+        for (uint j = 0; j < min(SHARE, T * heads - first); j++) {
+            uint t = (first + j) / heads, head = group.y * heads + (first + j) % heads;
             for (uint d = 0; d < HS; d++)
-                out[((ulong(b) * T + first + j) * nh + group.y) * HS + d] = queries.sum[d][j] / queries.l[j];
+                out[((ulong(b) * T + t) * nh + head) * HS + d] = queries.sum[d][j] / queries.l[j];
+        }
     }
 }
 
-template [[host_name("flash_attention_prompt_f32")]] kernel decltype(flash_attention_prompt<float>) flash_attention_prompt<float>;
-template [[host_name("flash_attention_prompt_f16")]] kernel decltype(flash_attention_prompt<half>) flash_attention_prompt<half>;
+template [[host_name("flash_attention_prompt_hs64_f32")]] kernel decltype(flash_attention_prompt<64, float>) flash_attention_prompt<64, float>;
+template [[host_name("flash_attention_prompt_hs64_f16")]] kernel decltype(flash_attention_prompt<64, half>) flash_attention_prompt<64, half>;
+template [[host_name("flash_attention_prompt_hs128_f32")]] kernel decltype(flash_attention_prompt<128, float>) flash_attention_prompt<128, float>;
+template [[host_name("flash_attention_prompt_hs128_f16")]] kernel decltype(flash_attention_prompt<128, half>) flash_attention_prompt<128, half>;
+template [[host_name("flash_attention_prompt_hs256_f32")]] kernel decltype(flash_attention_prompt<256, float>) flash_attention_prompt<256, float>;
+template [[host_name("flash_attention_prompt_hs256_f16")]] kernel decltype(flash_attention_prompt<256, half>) flash_attention_prompt<256, half>;

@@ -1,81 +1,79 @@
-// flash_attention_tiles.metal — flash_attention_hs64.metal by the matrix units, in halves, for prompts
+// flash_attention_tiles.metal — flash_attention_shared.metal by the matrix units, in halves, for prompts
 //
 //   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h
 //
-// One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Keys and values come to threadgroup memory KEYS
-// at a time, while the next are on their way. Two simdgroups take a block of 16 queries, each with one half of
-// the keys of every tile, and what they have found is merged in the end. Scores, weights and sums stay in
-// registers, as matrices of which every lane has some elements. Query t of row b sees the keys
-// s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out2: halves where the next matrix product takes
-// such. Only whole simdgroups take part, so there must be one.
+// One threadgroup per 4096 / HS queries, grid (⌈T · nh / nkv / queries⌉, nkv, B), which are those of
+// flash_attention_shared.metal. Keys and values come to threadgroup memory a tile at a time, while the next are on
+// their way. Two simdgroups take a block of 16 queries, each with one half of the keys of every tile, and what they
+// have found is merged in the end. Scores, weights and sums stay in registers, as matrices of which every lane has some
+// elements. Token t of row b sees the last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). What comes out
+// is of type Out2: halves where the next matrix product takes such. Only whole simdgroups take part, so there must be
+// one. With wider heads tiles and blocks are fewer, so that memory and registers suffice.
 #include <metal_stdlib>
 using namespace metal;
 #include "parts/matrix_products.h"
 #include "parts/matrix_softmax.h"
 
-constant constexpr uint HS = 64; // head size
-constant constexpr uint VECTORS = HS / 4;
-constant constexpr uint BLOCKS = 4, KEYS = 64;
-constant constexpr uint QUERIES = 16 * BLOCKS, THREADS = 64 * BLOCKS; // host: of a threadgroup
-constant constexpr uint STRIDE = VECTORS + 2;             // rows of a tile begin in different banks
-constant constexpr uint HALF = KEYS / 2;
-constant constexpr uint AHEAD = KEYS * VECTORS / THREADS; // vectors of a tile that a thread fetches early
+constant constexpr uint QUERIES = 64, THREADS = 256; // host: of a threadgroup for heads of 64; of 128 half of them
 constant constexpr float LOG2_E = 1.44269504f;
 
-typedef half4 Tile[KEYS][STRIDE];
-typedef simdgroup_float8x8 Sums[2][HS / 8]; // 16 rows of a head's channels
-typedef simdgroup_half8x8 Query[2][HS / 8];
-typedef simdgroup_float8x8 Scores[2][HALF / 8]; // of half a tile's keys
-typedef simdgroup_half8x8 Weights[2][HALF / 8];
+template <uint HS> struct Sizes {
+    static constexpr uint VECTORS = HS / 4, STRIDE = VECTORS + 2; // rows of a tile begin in different banks
+    static constexpr uint BLOCKS = QUERIES / 16 * 64 / HS, KEYS = 4096 / HS, HALF = KEYS / 2;
+    static constexpr uint AHEAD = KEYS * VECTORS / (64 * BLOCKS); // vectors of a tile that a thread fetches early
+};
 
 static void store(device float2 *to, float2 value) { *to = value; }
 static void store(device half2 *to, float2 value) { *to = half2(value); }
 
 // Vector n of `count` rows, and behind them the last one: nobody will see it.
-template <typename Vector> static Vector fetch(device const Vector *from, uint n, uint count)
+template <uint HS, typename Vector> static Vector fetch(device const Vector *from, uint n, uint count)
 {
-    return from[min(n, count * VECTORS - 1)];
+    return from[min(n, count * Sizes<HS>::VECTORS - 1)];
 }
 
-static void place(float4 vector, threadgroup Tile &tile, uint n)
+template <uint HS> static void place(float4 vector, threadgroup half4 *tile, uint n)
 {
-    tile[n / VECTORS][n % VECTORS] = half4(vector);
+    tile[n / Sizes<HS>::VECTORS * Sizes<HS>::STRIDE + n % Sizes<HS>::VECTORS] = half4(vector);
 }
 
 // The first vectors of a tile that this thread is to move.
-template <typename Vector>
+template <uint HS, uint AHEAD, typename Vector>
 static void fetch_ahead(device const Vector *from, uint count, thread Vector (&ahead)[AHEAD], uint thread_index,
                         uint threads)
 {
 #pragma unroll(UNROLL)
-    for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch(from, thread_index + i * threads, count);
+    for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch<HS>(from, thread_index + i * threads, count);
 }
 
 // They and all others to the tile.
-template <typename Vector>
-static void place_all(device const Vector *from, uint count, thread const Vector (&ahead)[AHEAD], float scale,
-                      threadgroup Tile &tile, uint thread_index, uint threads)
+template <uint HS, uint AHEAD, typename Vector>
+static void place_all(device const Vector *from, uint count, thread const Vector (&ahead)[AHEAD],
+                      threadgroup half4 *tile, uint thread_index, uint threads)
 {
+    constexpr uint ALL = Sizes<HS>::KEYS * Sizes<HS>::VECTORS;
 #pragma unroll(UNROLL)
     for (uint i = 0; i < AHEAD; i++) {
         uint n = thread_index + i * threads;
-        if (n < KEYS * VECTORS) place(float4(ahead[i]) * scale, tile, n);
+        if (n < ALL) place<HS>(float4(ahead[i]), tile, n);
     }
-    for (uint n = thread_index + AHEAD * threads; n < KEYS * VECTORS; n += threads)
-        place(float4(fetch(from, n, count)) * scale, tile, n);
+    for (uint n = thread_index + AHEAD * threads; n < ALL; n += threads)
+        place<HS>(float4(fetch<HS>(from, n, count)), tile, n);
 }
 
-template <typename KV4, typename Out2>
+template <uint HS, typename KV4, typename Out2>
 kernel void flash_attention_tiles(
-    device const float4 *q [[buffer(0)]],     // [B,nh,T,16]
-    device const KV4 *keys [[buffer(1)]],     // [B,nh,capacity,16]
-    device const KV4 *values [[buffer(2)]],   // [B,nh,capacity,16]
+    device const float4 *q [[buffer(0)]],     // [B,nh,T,HS / 4]
+    device const KV4 *keys [[buffer(1)]],     // [B,nkv,capacity,HS / 4]
+    device const KV4 *values [[buffer(2)]],   // [B,nkv,capacity,HS / 4]
     device const uint *lengths [[buffer(3)]], // [B]
     device const uint *counts [[buffer(4)]],  // [B]
-    device Out2 *out [[buffer(5)]],           // [B,T,nh,32]
+    device Out2 *out [[buffer(5)]],           // [B,T,nh,HS / 2]
     constant uint &T [[buffer(6)]],
-    constant uint &capacity [[buffer(7)]],
-    constant float &scale [[buffer(8)]],
+    constant uint &nh [[buffer(7)]],
+    constant uint &capacity [[buffer(8)]],
+    constant uint &window [[buffer(9)]],
+    constant float &scale [[buffer(10)]],
     uint3 group [[threadgroup_position_in_grid]],
     uint3 groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
@@ -83,66 +81,81 @@ kernel void flash_attention_tiles(
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]])
 {
-    threadgroup Tile tiles[2]; // of keys, at first the queries, and of values; in the end what is to be merged
+    constexpr uint VECTORS = HS / 4, STRIDE = Sizes<HS>::STRIDE, BLOCKS = Sizes<HS>::BLOCKS;
+    constexpr uint KEYS = Sizes<HS>::KEYS, HALF = Sizes<HS>::HALF, AHEAD = Sizes<HS>::AHEAD;
+    // Of keys and of values, at first of the queries; in the end what is to be merged.
+    threadgroup half4 tiles[2 * KEYS * STRIDE];
+    threadgroup half4 *key_tile = tiles, *value_tile = tiles + KEYS * STRIDE;
     uint threads = group_size.x, simdgroups = threads / SIMD_WIDTH, parts = simdgroups < 2 ? 1 : 2;
     uint at_once = min(simdgroups / parts, BLOCKS), part = simdgroup / at_once;
-    uint b = group.z, length = lengths[b], count = counts[b];
-    uint first_query = (groups.x - 1 - group.x) * QUERIES; // those with most keys begin first
-    ulong head = ulong(b) * groups.y + group.y, start = head * capacity * VECTORS;
-    uint end = length + min(first_query + QUERIES, count);
+    uint b = group.z, length = lengths[b], count = counts[b], nkv = groups.y, heads = nh / nkv, rows = T * heads;
+    uint first_query = (groups.x - 1 - group.x) * 16 * BLOCKS; // those with most keys begin first
+    ulong start = (ulong(b) * nkv + group.y) * capacity * VECTORS;
+    uint limit = length + min(first_query / heads + 1, count), begin = limit - min(limit, window);
+    uint end = length + min((first_query + 16 * BLOCKS - 1) / heads + 1, count);
 
-    for (uint blocks = 0; blocks < BLOCKS; blocks += at_once) { // once, if there are eight simdgroups
+    for (uint blocks = 0; blocks < BLOCKS; blocks += at_once) { // once, if there are two simdgroups to each
         uint block = blocks + simdgroup % at_once, first_row = first_query + block * 16;
-        uint block_end = length + min(first_row + 16, count);
-        bool takes_part = part < parts && block < BLOCKS && first_row < T;
-        Query query;
-        Sums sum;
+        uint block_end = length + min((first_row + 15) / heads + 1, count); // of the keys that its rows see,
+        uint all_see = length + min(first_row / heads + 1, count);          // that all of them see,
+        uint hidden = block_end - min(block_end, window);                   // and that not all see any more
+        bool takes_part = part < parts && block < BLOCKS && first_row < rows;
+        simdgroup_half8x8 query[2][HS / 8];
+        simdgroup_float8x8 sum[2][HS / 8]; // 16 rows of a head's channels
         Softmax softmax;
         for (uint i = 0; i < 2 * LANE_ROWS; i++) {
             softmax.m[i] = -FLT_MAX; // not −∞, if no key is seen: exponents are never NaN
             softmax.l[i] = 0.0f;
         }
         clear(sum);
-        float4 queries[AHEAD];
-        device const float4 *from = q + (head * T + first_query) * VECTORS;
-        fetch_ahead(from, T - first_query, queries, thread_index, threads);
-        place_all(from, T - first_query, queries, scale * LOG2_E, tiles[0], thread_index, threads);
-        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles[0]: the queries' writes → the reads below
+        for (uint n = thread_index; n < 16 * BLOCKS * VECTORS; n += threads) {
+            uint row = min(first_query + n / VECTORS, rows - 1), t = row / heads;
+            ulong head = ulong(b) * nh + group.y * heads + row % heads;
+            place<HS>(q[(head * T + t) * VECTORS + n % VECTORS] * (scale * LOG2_E), tiles, n);
+        }
+        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the queries' writes → the reads below
 #pragma unroll(UNROLL)
-        for (uint i = 0; i < HS / 4; i++)
-            if (takes_part)
-                simdgroup_load(query[i / 8][i % 8],
-                               (threadgroup const half *)&tiles[0][block * 16 + i / 8 * 8][i % 8 * 2], 4 * STRIDE);
-        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles[0]: the reads above ↔ the keys' writes
+        for (uint i = 0; i < HS / 4; i++) {
+            uint r = i / (HS / 8), c = i % (HS / 8);
+            threadgroup const half4 *from = tiles + (block * 16 + r * 8) * STRIDE + c * 2;
+            if (takes_part) simdgroup_load(query[r][c], (threadgroup const half *)from, 4 * STRIDE);
+        }
+        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the reads above ↔ the keys' writes
 
         KV4 next_keys[AHEAD], next_values[AHEAD];
-        if (end > 0) fetch_ahead(keys + start, end, next_keys, thread_index, threads);
-        if (end > 0) fetch_ahead(values + start, end, next_values, thread_index, threads);
-        for (uint first = 0; first < end; first += KEYS) {
-            device const KV4 *from_keys = keys + start + ulong(first) * VECTORS;
-            device const KV4 *from_values = values + start + ulong(first) * VECTORS;
-            place_all(from_keys, end - first, next_keys, 1.0f, tiles[0], thread_index, threads);
-            place_all(from_values, end - first, next_values, 1.0f, tiles[1], thread_index, threads);
+        device const KV4 *from_keys = keys + start + ulong(begin) * VECTORS;
+        device const KV4 *from_values = values + start + ulong(begin) * VECTORS;
+        if (end > begin) fetch_ahead<HS>(from_keys, end - begin, next_keys, thread_index, threads);
+        if (end > begin) fetch_ahead<HS>(from_values, end - begin, next_values, thread_index, threads);
+        for (uint first = begin; first < end; first += KEYS) {
+            place_all<HS>(from_keys, end - first, next_keys, key_tile, thread_index, threads);
+            place_all<HS>(from_values, end - first, next_values, value_tile, thread_index, threads);
             threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below
+            from_keys += KEYS * VECTORS;
+            from_values += KEYS * VECTORS;
             if (first + KEYS < end) {
-                fetch_ahead(from_keys + KEYS * VECTORS, end - first - KEYS, next_keys, thread_index, threads);
-                fetch_ahead(from_values + KEYS * VECTORS, end - first - KEYS, next_values, thread_index, threads);
+                fetch_ahead<HS>(from_keys, end - first - KEYS, next_keys, thread_index, threads);
+                fetch_ahead<HS>(from_values, end - first - KEYS, next_values, thread_index, threads);
             }
             for (uint k = part * HALF; k < KEYS && takes_part && first + k < block_end; k += parts * HALF) {
-                Scores score;
-                Weights weights;
+                simdgroup_float8x8 score[2][HALF / 8];
+                simdgroup_half8x8 weights[2][HALF / 8];
                 clear(score);
 #pragma unroll(UNROLL)
-                for (uint i = 0; i < 8; i++)
-                    multiply_16x16(score, i % 2, query, i / 2,
-                                   (threadgroup const half *)&tiles[0][k + i % 2 * 16][i / 2 * 4], 4 * STRIDE, true);
-                if (first + k + HALF > length + min(first_row + 1, count))
-                    hide(score, first_row, int(length) - int(first + k), count, lane);
+                for (uint i = 0; i < 8; i++) {
+                    uint n = i % (HALF / 16), c = i / (HALF / 16);
+                    threadgroup const half4 *from = key_tile + (k + n * 16) * STRIDE + c * 4;
+                    multiply_16x16(score, n, query, c, (threadgroup const half *)from, 4 * STRIDE, true);
+                }
+                if (first + k + HALF > all_see || first + k < hidden)
+                    hide(score, first_row, heads, int(length) - int(first + k), count, window, lane);
                 weigh(score, softmax, weights, sum);
 #pragma unroll(UNROLL)
-                for (uint i = 0; i < 8; i++)
-                    multiply_16x16(sum, i % 4, weights, i / 4,
-                                   (threadgroup const half *)&tiles[1][k + i / 4 * 16][i % 4 * 4], 4 * STRIDE, false);
+                for (uint i = 0; i < 8; i++) {
+                    uint n = i % (HS / 16), c = i / (HS / 16);
+                    threadgroup const half4 *from = value_tile + (k + c * 16) * STRIDE + n * 4;
+                    multiply_16x16(sum, n, weights, c, (threadgroup const half *)from, 4 * STRIDE, false);
+                }
             }
             threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the reads above ↔ the next writes
         }
@@ -156,15 +169,16 @@ kernel void flash_attention_tiles(
 #pragma unroll(UNROLL)
             for (uint i = 0; i < 2 * LANE_ROWS; i++) {
                 uint r = i / LANE_ROWS, e = i % LANE_ROWS * COLUMNS;
-                uint t = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;
+                uint row = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;
                 float share = 1.0f / row_sum(softmax.l[i]);
-                ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + matrix_column(lane);
-                if (t >= T) continue;
+                ulong head = (ulong(b) * T + row / heads) * nh + group.y * heads + row % heads;
+                if (row >= rows) continue;
 #pragma unroll(UNROLL)
                 for (uint c = 0; c < HS / 8; c++)
                     for (uint j = 0; j < COLUMNS; j += 2) {
                         thread auto &elements = sum[r][c].thread_elements();
-                        store(out + (to + 8 * c + j) / 2, float2(elements[e + j], elements[e + j + 1]) * share);
+                        store(out + (head * HS + matrix_column(lane) + 8 * c + j) / 2,
+                              float2(elements[e + j], elements[e + j + 1]) * share);
                     }
             }
         }
@@ -172,7 +186,11 @@ kernel void flash_attention_tiles(
     }
 }
 
-template [[host_name("flash_attention_tiles_f32")]] kernel decltype(flash_attention_tiles<float4, float2>) flash_attention_tiles<float4, float2>;
-template [[host_name("flash_attention_tiles_f16")]] kernel decltype(flash_attention_tiles<half4, float2>) flash_attention_tiles<half4, float2>;
-template [[host_name("flash_attention_tiles_halves_f32")]] kernel decltype(flash_attention_tiles<float4, half2>) flash_attention_tiles<float4, half2>;
-template [[host_name("flash_attention_tiles_halves_f16")]] kernel decltype(flash_attention_tiles<half4, half2>) flash_attention_tiles<half4, half2>;
+template [[host_name("flash_attention_tiles_hs64_f32")]] kernel decltype(flash_attention_tiles<64, float4, float2>) flash_attention_tiles<64, float4, float2>;
+template [[host_name("flash_attention_tiles_hs64_f16")]] kernel decltype(flash_attention_tiles<64, half4, float2>) flash_attention_tiles<64, half4, float2>;
+template [[host_name("flash_attention_tiles_hs64_halves_f32")]] kernel decltype(flash_attention_tiles<64, float4, half2>) flash_attention_tiles<64, float4, half2>;
+template [[host_name("flash_attention_tiles_hs64_halves_f16")]] kernel decltype(flash_attention_tiles<64, half4, half2>) flash_attention_tiles<64, half4, half2>;
+template [[host_name("flash_attention_tiles_hs128_f32")]] kernel decltype(flash_attention_tiles<128, float4, float2>) flash_attention_tiles<128, float4, float2>;
+template [[host_name("flash_attention_tiles_hs128_f16")]] kernel decltype(flash_attention_tiles<128, half4, float2>) flash_attention_tiles<128, half4, float2>;
+template [[host_name("flash_attention_tiles_hs128_halves_f32")]] kernel decltype(flash_attention_tiles<128, float4, half2>) flash_attention_tiles<128, float4, half2>;
+template [[host_name("flash_attention_tiles_hs128_halves_f16")]] kernel decltype(flash_attention_tiles<128, half4, half2>) flash_attention_tiles<128, half4, half2>;

@@ -3,43 +3,25 @@
 //   keys[b,h,length] = K,  values[b,h,length] = V       where the token's Q, K and V lie in qkv[b]
 //   out[b,h] = Σ_s softmax(Q · keys[b,h] · scale)[s] · values[b,h,s]      for s ≤ length = lengths[b]
 //
-// split_heads (heads.metal) and flash_attention_hs64.metal in one kernel, for decoding with heads of 64
-// channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, and SHARE
-// lanes together take one key at a time, a running softmax for each such team. The teams are merged at the end.
-// The KV cache is of type KV4, float4 or half4, what comes out of type Out4: halves where the next product takes
-// them.
+// split_heads (heads.metal) and flash_attention_shared.metal in one kernel, for decoding with heads of 4 VECTORS
+// channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, the last `window` of
+// them, and SHARE lanes together take one key at a time, a running softmax for each such team. The teams are merged at
+// the end. nh / nkv neighbouring heads share keys and values, which the first of them writes. The KV cache is of type
+// KV4, float4 or half4, what comes out of type Out4: halves where the next product takes them.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/running_softmax.h"
 #include "parts/simd_width.h"
 
-constant constexpr uint VECTORS = 16; // of four channels, per head
-constant constexpr uint SHARE = 8;    // lanes of a team
-constant constexpr uint PARTS = VECTORS / SHARE;
-constant constexpr uint KEYS = 4;                                             // that a team reads at once
+constant constexpr uint SHARE = 8;                                           // lanes of a team
 constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup
-constant constexpr uint MAX_SIMDGROUPS = 16; // host: that take part
+constant constexpr uint MAX_SIMDGROUPS = 16;                                 // host: that take part
 constant constexpr float LOG2_E = 1.44269504f;
-
-// The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a
-// lane's part of the weighted values. m is never −∞, so that no difference is NaN.
-struct Running {
-    float m, l;
-    float4 sum[PARTS];
-};
-
-// Both as if they had run through their keys one after the other.
-static void merge(thread Running &a, Running b)
-{
-    float m = max(a.m, b.m), left = fast::exp2(a.m - m), right = fast::exp2(b.m - m);
-    a.m = m;
-    a.l = a.l * left + b.l * right;
-    for (uint i = 0; i < PARTS; i++) a.sum[i] = a.sum[i] * left + b.sum[i] * right;
-}
 
 // Where a head's query is, the new key and value, and the cached ones.
 template <typename KV4> struct Head {
-    device const float4 *query, *key, *value; // [16]
-    device const KV4 *keys, *values;          // [length,16]
+    device const float4 *query, *key, *value; // [VECTORS]
+    device const KV4 *keys, *values;          // [length,VECTORS]
     float scale;                              // of scores to the base 2
 };
 
@@ -58,10 +40,11 @@ static float team_sum(float value)
 
 // The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; this lane's
 // part of what its team has seen. What needs no waiting for is read first.
-template <typename KV4>
-static Running run_through(Head<KV4> head, uint begin, uint end, bool is_mine, uint team, uint lane)
+template <uint VECTORS, typename KV4>
+static Running<VECTORS / SHARE> run_through(Head<KV4> head, uint begin, uint end, bool is_mine, uint team, uint lane)
 {
-    Running running, fresh;
+    constexpr uint PARTS = VECTORS / SHARE, KEYS = 8 / PARTS; // that a team reads at once
+    Running<PARTS> running, fresh;
     running.m = -FLT_MAX;
     running.l = 0.0f;
     fresh.m = 0.0f;
@@ -74,7 +57,7 @@ static Running run_through(Head<KV4> head, uint begin, uint end, bool is_mine, u
         fresh.m += dot(query[i], kept(head.keys, head.key[lane + i * SHARE]));
     }
     for (uint first = begin; first < end; first += KEYS * TEAMS) { // as often for every team: they shuffle
-        Running one[KEYS];                                         // each key alone
+        Running<PARTS> one[KEYS];                                  // each key alone
         for (uint j = 0; j < KEYS; j++) {
             ulong start = ulong(min(first + j * TEAMS + team, end - 1)) * VECTORS + lane;
             one[j].m = 0.0f;
@@ -94,18 +77,8 @@ static Running run_through(Head<KV4> head, uint begin, uint end, bool is_mine, u
     return running;
 }
 
-// The same of the lane that is `distance` away.
-static Running other(Running running, ushort distance)
-{
-    running.m = simd_shuffle_xor(running.m, distance);
-    running.l = simd_shuffle_xor(running.l, distance);
-    for (uint i = 0; i < PARTS; i++)
-        for (uint j = 0; j < 4; j++) running.sum[i][j] = simd_shuffle_xor(running.sum[i][j], distance);
-    return running;
-}
-
 // All of it by one lane, where a simdgroup is not whole or has but one. Returns m and l.
-template <typename KV4>
+template <uint VECTORS, typename KV4>
 static float2 run_alone(Head<KV4> head, uint begin, uint end, bool is_mine, threadgroup float4 *sums)
 {
     float m = -FLT_MAX, l = 0.0f;
@@ -125,16 +98,18 @@ static float2 run_alone(Head<KV4> head, uint begin, uint end, bool is_mine, thre
     return float2(m, l);
 }
 
-template <typename KV4, typename Out4>
-kernel void decode_attention_hs64(
-    device const float4 *qkv [[buffer(0)]],   // [B,3,nh,16]
+template <uint VECTORS, typename KV4, typename Out4>
+kernel void decode_attention(
+    device const float4 *qkv [[buffer(0)]],   // [B,nh + 2 nkv,VECTORS]
     device const uint *lengths [[buffer(1)]], // [B]
     device const uint *counts [[buffer(2)]],  // [B] 1, or 0 for a row that is done
-    device KV4 *keys [[buffer(3)]],           // [B,nh,capacity,16]
-    device KV4 *values [[buffer(4)]],         // [B,nh,capacity,16]
-    device Out4 *out [[buffer(5)]],           // [B,nh,16]
-    constant uint &capacity [[buffer(6)]],
-    constant float &scale [[buffer(7)]],
+    device KV4 *keys [[buffer(3)]],           // [B,nkv,capacity,VECTORS]
+    device KV4 *values [[buffer(4)]],         // [B,nkv,capacity,VECTORS]
+    device Out4 *out [[buffer(5)]],           // [B,nh,VECTORS]
+    constant uint &nkv [[buffer(6)]],
+    constant uint &capacity [[buffer(7)]],
+    constant uint &window [[buffer(8)]],
+    constant float &scale [[buffer(9)]],
     uint2 group [[threadgroup_position_in_grid]],
     uint2 groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
@@ -150,26 +125,27 @@ kernel void decode_attention_hs64(
     uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);
     bool is_new = counts[b] > 0;
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
-    ulong start = (ulong(b) * nh + group.x) * capacity * VECTORS;
-    device const float4 *query = qkv + (ulong(b) * 3 * nh + group.x) * VECTORS;
-    device const float4 *key = query + nh * VECTORS, *value = key + nh * VECTORS;
+    uint kv_head = group.x / (nh / nkv), seen = length + is_new, begin = seen - min(seen, window);
+    ulong start = (ulong(b) * nkv + kv_head) * capacity * VECTORS;
+    device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS, *query = token + group.x * VECTORS;
+    device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;
     for (uint i = simdgroups * VECTORS + thread_index; i < MAX_SIMDGROUPS * VECTORS; i += threads) {
         sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there
         if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);
     }
     Head<KV4> head = {query, key, value, keys + start, values + start, scale * LOG2_E};
-    uint share = (length + simdgroups - 1) / simdgroups;
-    uint first = min(length, simdgroup * share), last = min(length, first + share);
+    uint share = (length - begin + simdgroups - 1) / simdgroups;
+    uint first = min(length, begin + simdgroup * share), last = min(length, first + share);
     bool is_mine = is_new && simdgroup == simdgroups - 1;
     if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {
-        Running running = run_through(head, first, last, is_mine, lane / SHARE, lane % SHARE);
+        auto running = run_through<VECTORS>(head, first, last, is_mine, lane / SHARE, lane % SHARE);
         for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)
             merge(running, other(running, ushort(distance)));
         if (lane == 0) softmax[simdgroup] = float2(running.m, running.l);
         if (lane < SHARE)
-            for (uint i = 0; i < PARTS; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];
+            for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];
     } else if (simdgroup < simdgroups && lane == 0) {
-        softmax[simdgroup] = run_alone(head, first, last, is_mine, sums[simdgroup]);
+        softmax[simdgroup] = run_alone<VECTORS>(head, first, last, is_mine, sums[simdgroup]);
     }
     threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below
     for (uint i = thread_index; i < MAX_SIMDGROUPS; i += threads) {
@@ -187,14 +163,22 @@ kernel void decode_attention_hs64(
         }
         store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));
     }
-    if (is_new && length < capacity)
+    if (is_new && length < capacity && group.x % (nh / nkv) == 0)
         for (uint c = thread_index; c < VECTORS; c += threads) {
             store(keys + start + ulong(length) * VECTORS + c, key[c]);
             store(values + start + ulong(length) * VECTORS + c, value[c]);
         }
 }
 
-template [[host_name("decode_attention_hs64_f32")]] kernel decltype(decode_attention_hs64<float4, float4>) decode_attention_hs64<float4, float4>;
-template [[host_name("decode_attention_hs64_f16")]] kernel decltype(decode_attention_hs64<half4, float4>) decode_attention_hs64<half4, float4>;
-template [[host_name("decode_attention_hs64_halves_f32")]] kernel decltype(decode_attention_hs64<float4, half4>) decode_attention_hs64<float4, half4>;
-template [[host_name("decode_attention_hs64_halves_f16")]] kernel decltype(decode_attention_hs64<half4, half4>) decode_attention_hs64<half4, half4>;
+template [[host_name("decode_attention_hs64_f32")]] kernel decltype(decode_attention<16, float4, float4>) decode_attention<16, float4, float4>;
+template [[host_name("decode_attention_hs64_f16")]] kernel decltype(decode_attention<16, half4, float4>) decode_attention<16, half4, float4>;
+template [[host_name("decode_attention_hs64_halves_f32")]] kernel decltype(decode_attention<16, float4, half4>) decode_attention<16, float4, half4>;
+template [[host_name("decode_attention_hs64_halves_f16")]] kernel decltype(decode_attention<16, half4, half4>) decode_attention<16, half4, half4>;
+template [[host_name("decode_attention_hs128_f32")]] kernel decltype(decode_attention<32, float4, float4>) decode_attention<32, float4, float4>;
+template [[host_name("decode_attention_hs128_f16")]] kernel decltype(decode_attention<32, half4, float4>) decode_attention<32, half4, float4>;
+template [[host_name("decode_attention_hs128_halves_f32")]] kernel decltype(decode_attention<32, float4, half4>) decode_attention<32, float4, half4>;
+template [[host_name("decode_attention_hs128_halves_f16")]] kernel decltype(decode_attention<32, half4, half4>) decode_attention<32, half4, half4>;
+template [[host_name("decode_attention_hs256_f32")]] kernel decltype(decode_attention<64, float4, float4>) decode_attention<64, float4, float4>;
+template [[host_name("decode_attention_hs256_f16")]] kernel decltype(decode_attention<64, half4, float4>) decode_attention<64, half4, float4>;
+template [[host_name("decode_attention_hs256_halves_f32")]] kernel decltype(decode_attention<64, float4, half4>) decode_attention<64, float4, half4>;
+template [[host_name("decode_attention_hs256_halves_f16")]] kernel decltype(decode_attention<64, half4, half4>) decode_attention<64, half4, half4>;

@@ -15,17 +15,20 @@ template <uint N> static void clear(thread simdgroup_float8x8 (&floats)[2][N])
     for (uint i = 0; i < 2 * N; i++) floats[i / N][i % N] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
 }
 
-// Row t sees `before` + min(t + 1, count) of these keys: the scores of the others become −∞.
+// A row of token t = row / heads sees the last `window` of `before` + min(t + 1, count) of these keys: the scores of
+// the others become −∞.
 template <uint K>
-static void hide(thread simdgroup_float8x8 (&score)[2][K], uint first_row, int before, uint count, uint lane)
+static void hide(thread simdgroup_float8x8 (&score)[2][K], uint first_row, uint heads, int before, uint count,
+                 uint window, uint lane)
 {
 #pragma unroll(UNROLL)
     for (uint i = 0; i < 2 * K; i++) {
         thread auto &elements = score[i / K][i % K].thread_elements();
         for (uint e = 0; e < ELEMENTS; e++) {
-            uint t = first_row + i / K * 8 + matrix_row(lane) + e / COLUMNS;
+            uint t = (first_row + i / K * 8 + matrix_row(lane) + e / COLUMNS) / heads;
             uint s = i % K * 8 + matrix_column(lane) + e % COLUMNS;
-            if (int(s) >= before + int(min(t + 1, count))) elements[e] = -INFINITY;
+            int left = before + int(min(t + 1, count)) - int(s); // keys to the end of what it sees, this one included
+            if (left <= 0 || uint(left) > window) elements[e] = -INFINITY;
         }
     }
 }

@@ -88,20 +88,14 @@ static void naive_attention(const Attending *a, Value out) {
     run_choice(run, "merge heads", a->choice.merge, mixed, value_argument(out), T, nh, hs);
 }
 
+/* A kernel for any head size is told it, and counts heads itself; the others count tokens. */
 static void flash_attention(const Attending *a, Value out) {
     const Buffers *buffers = &a->run->buffers;
-    DeviceArgument lengths = FLOATS(buffers->lengths, a->B);
-    DeviceArgument counts = FLOATS(buffers->counts, a->B);
-    DeviceArgument capacity = arg_u32(a->run->sizes.capacity);
-    DeviceArgument scale = arg_f32(a->attention->scale);
-    if (a->choice.takes_head_size)
-        run_choice(a->run, "attention", a->choice.flash, queries(a), visible(a, a->keys),
-                   visible(a, a->values), lengths, counts, value_argument(out), arg_u32(a->nkv),
-                   arg_u32(a->hs), capacity, window(a), scale);
-    else
-        run_choice(a->run, "attention", a->choice.flash, queries(a), visible(a, a->keys),
-                   visible(a, a->values), lengths, counts, value_argument(out), arg_u32(a->T),
-                   capacity, scale);
+    bool any = a->choice.takes_head_size;
+    run_choice(a->run, "attention", a->choice.flash, queries(a), visible(a, a->keys),
+               visible(a, a->values), FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B),
+               value_argument(out), arg_u32(any ? a->hs : a->T), arg_u32(any ? a->nkv : a->nh),
+               arg_u32(a->run->sizes.capacity), window(a), arg_f32(a->attention->scale));
 }
 
 /* Of one token to a row, whose keys and values go into the cache here. */
@@ -109,8 +103,8 @@ static void decode_attention(const Attending *a, Value qkv, Value out) {
     const Buffers *buffers = &a->run->buffers;
     run_choice(a->run, "attention", a->choice.flash, value_argument(qkv),
                FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B), visible(a, a->keys),
-               visible(a, a->values), value_argument(out), arg_u32(a->run->sizes.capacity),
-               arg_f32(a->attention->scale));
+               visible(a, a->values), value_argument(out), arg_u32(a->nkv),
+               arg_u32(a->run->sizes.capacity), window(a), arg_f32(a->attention->scale));
 }
 
 Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention) {

@@ -67,35 +67,50 @@ static const struct {
                        INTEGER_MATMUL("iq4_nl")},
 };
 
+/* Head sizes with kernels of their own: 64, 128, 256. */
+enum { SIZES = 3, NO_SIZE = SIZES };
+#define SIZED(hs, type, tiles)                                                                     \
+    {                                                                                              \
+        "flash_attention_hs" #hs "_" type, "flash_attention_prompt_hs" #hs "_" type, tiles, {      \
+            "decode_attention_hs" #hs "_" type, "decode_attention_hs" #hs "_halves_" type          \
+        }                                                                                          \
+    }
+#define TILES(hs, type) "flash_attention_tiles_hs" #hs "_halves_" type
+
 /* The kernels of each type of the KV cache. */
 static const struct {
-    const char *split_heads, *scores, *mix, *flash, *flash_hs64, *flash_prompt, *flash_tiles;
-    const char *decode_hs64[2]; /* [to halves] */
+    const char *split_heads, *scores, *mix, *flash;
+    struct {
+        const char *shared, *prompt, *tiles; /* several queries at once; NULL: none */
+        const char *decode[2];               /* [to halves] */
+    } sized[SIZES];                          /* of heads of 64, 128 and 256 channels */
 } cache_kernels[] = {
     [ELEMENT_F32] = {.split_heads = "split_heads_f32",
                      .scores = "attention_scores_f32",
                      .mix = "attention_mix_f32",
                      .flash = "flash_attention_f32",
-                     .flash_hs64 = "flash_attention_hs64_f32",
-                     .flash_prompt = "flash_attention_prompt_f32",
-                     .flash_tiles = "flash_attention_tiles_halves_f32",
-                     .decode_hs64 = {"decode_attention_hs64_f32",
-                                     "decode_attention_hs64_halves_f32"}},
+                     .sized = {SIZED(64, "f32", TILES(64, "f32")),
+                               SIZED(128, "f32", TILES(128, "f32")), SIZED(256, "f32", NULL)}},
     [ELEMENT_F16] = {.split_heads = "split_heads_f16",
                      .scores = "attention_scores_f16",
                      .mix = "attention_mix_f16",
                      .flash = "flash_attention_f16",
-                     .flash_hs64 = "flash_attention_hs64_f16",
-                     .flash_prompt = "flash_attention_prompt_f16",
-                     .flash_tiles = "flash_attention_tiles_halves_f16",
-                     .decode_hs64 = {"decode_attention_hs64_f16",
-                                     "decode_attention_hs64_halves_f16"}},
+                     .sized = {SIZED(64, "f16", TILES(64, "f16")),
+                               SIZED(128, "f16", TILES(128, "f16")), SIZED(256, "f16", NULL)}},
 };
 
 /* How many share out `all` so that each takes as many turns as the others, if `most` run at once.
  */
 static uint32_t even_share(uint32_t all, uint32_t most) {
     return divide_up(all, divide_up(all, most));
+}
+
+/* Which of the sizes, or NO_SIZE. */
+static uint32_t size_of_heads(uint32_t head_size) {
+    uint32_t size = 0;
+    while (size < SIZES && head_size != 64u << size)
+        size++;
+    return size;
 }
 
 static DeviceGrid with_threads(DeviceGrid grid, uint32_t threads) {
@@ -127,7 +142,7 @@ static bool choose_fusion(Setup *setup, const ModelFacts *model, LLMChoice fusio
                           LLMError *error) {
     bool can_batch = setup->half_products && model->batches;
     bool fits = model->rms ||
-                (model->head_size == FLASH_ATTENTION_HS64_HS && model->channels <= FUSED_CHANNELS);
+                (size_of_heads(model->head_size) != NO_SIZE && model->channels <= FUSED_CHANNELS);
     bool suits = setup->flash && !setup->plain && model->fuses && fits &&
                  setup->batch <= (can_batch ? BATCH_MOST : FUSED_TOKENS);
     if (fusion == LLM_ON && !suits)
@@ -409,43 +424,41 @@ static uint32_t decode_threads(const Setup *setup, uint32_t groups) {
     return threads;
 }
 
-static Choice choose_decode(const Setup *setup, const Pass *pass, uint32_t heads) {
+static Choice choose_decode(const Setup *setup, const Pass *pass, const Attention *attention) {
+    uint32_t heads = attention->heads, size = size_of_heads(attention->head_size);
     DeviceGrid grid = grid_threadgroups(heads, pass->B, 1);
-    return (Choice){cache_kernels[setup->cache].decode_hs64[pass->type == ELEMENT_F16],
+    return (Choice){cache_kernels[setup->cache].sized[size].decode[pass->type == ELEMENT_F16],
                     with_threads(grid, decode_threads(setup, heads * pass->B)),
                     "one new token to a row: it goes to the cache and attends in one kernel"};
 }
 
-/* `queries` of them to a threadgroup. */
-static DeviceGrid query_grid(const Pass *pass, uint32_t heads, uint32_t queries) {
-    return grid_threadgroups(divide_up(pass->T, queries), heads, pass->B);
-}
-
-/* Heads of 64 channels, each with keys of its own, that see everything. */
-static bool suits_fast(const Attention *attention) {
-    return attention->head_size == FLASH_ATTENTION_HS64_HS &&
-           attention->heads == attention->kv_heads && !attention->window;
+/* `at_once` queries of the heads that share keys to a threadgroup. */
+static DeviceGrid query_grid(const Pass *pass, const Attention *attention, uint32_t at_once) {
+    uint32_t queries = pass->T * (attention->heads / attention->kv_heads);
+    return grid_threadgroups(divide_up(queries, at_once), attention->kv_heads, pass->B);
 }
 
 static Choice choose_flash(const Setup *setup, const Pass *pass, const Attention *attention) {
-    uint32_t heads = attention->heads;
-    if (setup->plain || !suits_fast(attention))
-        return (Choice){cache_kernels[setup->cache].flash, query_grid(pass, heads, 1),
+    uint32_t size = size_of_heads(attention->head_size);
+    if (setup->plain || size == NO_SIZE)
+        return (Choice){cache_kernels[setup->cache].flash,
+                        grid_threadgroups(pass->T, attention->heads, pass->B),
                         setup->plain ? "plain attention was asked for"
-                                     : "heads of any size, in groups or with a window: a query to "
-                                       "a threadgroup"};
-    if (pass->type == ELEMENT_F16 && pass->T > FLASH_ATTENTION_HS64_QUERIES)
-        return (Choice){cache_kernels[setup->cache].flash_tiles,
-                        with_threads(query_grid(pass, heads, FLASH_ATTENTION_TILES_QUERIES),
-                                     FLASH_ATTENTION_TILES_THREADS),
-                        "the matrix units make attention where they make the products"};
+                                     : "heads of any size, a query to a threadgroup"};
+    const char *tiles = cache_kernels[setup->cache].sized[size].tiles;
+    if (tiles && pass->type == ELEMENT_F16 && pass->T > FLASH_ATTENTION_SHARED_QUERIES)
+        return (Choice){
+            tiles,
+            with_threads(query_grid(pass, attention, FLASH_ATTENTION_TILES_QUERIES >> size),
+                         FLASH_ATTENTION_TILES_THREADS >> size),
+            "the matrix units make attention where they make the products"};
     if (pass->T >= PROMPT_LEAST && !is_gpu(setup))
-        return (Choice){cache_kernels[setup->cache].flash_prompt,
-                        query_grid(pass, heads, FLASH_ATTENTION_PROMPT_QUERIES),
+        return (Choice){cache_kernels[setup->cache].sized[size].prompt,
+                        query_grid(pass, attention, FLASH_ATTENTION_PROMPT_QUERIES),
                         "on a CPU many queries share what is read of keys and values"};
-    return (Choice){cache_kernels[setup->cache].flash_hs64,
-                    query_grid(pass, heads, FLASH_ATTENTION_HS64_QUERIES),
-                    "heads of 64 channels, four queries to a threadgroup"};
+    return (Choice){cache_kernels[setup->cache].sized[size].shared,
+                    query_grid(pass, attention, FLASH_ATTENTION_SHARED_QUERIES),
+                    "four queries to a threadgroup share what is read of keys and values"};
 }
 
 static void choose_naive(AttentionChoice *choice, const Setup *setup, const Pass *pass,
@@ -461,20 +474,22 @@ static void choose_naive(AttentionChoice *choice, const Setup *setup, const Pass
 
 AttentionChoice choose_attention(const Setup *setup, const Pass *pass, const Attention *attention,
                                  uint32_t capacity) {
-    AttentionChoice choice = {.takes_head_size = setup->plain || !suits_fast(attention)};
+    uint32_t size = size_of_heads(attention->head_size);
+    AttentionChoice choice = {.takes_head_size = setup->plain || size == NO_SIZE};
     uint32_t share = is_gpu(setup) ? HEADS_GPU_SHARE : 1, heads = attention->heads;
     choice.split =
         (Choice){cache_kernels[setup->cache].split_heads,
                  grid_threads(attention->head_size, divide_up(pass->T, share), pass->B * heads),
                  "keys and values go into the cache, queries head by head"};
-    if (pass->style != STYLE_PLAIN && suits_fast(attention) && !attention->rope) {
+    if (pass->style != STYLE_PLAIN && size != NO_SIZE) {
         choice.method = ATTENTION_DECODE;
         choice.out = pass->type;
-        choice.flash = choose_decode(setup, pass, heads);
+        choice.flash = choose_decode(setup, pass, attention);
     } else if (setup->flash) {
         choice.method = ATTENTION_FLASH;
         choice.flash = choose_flash(setup, pass, attention);
-        bool tiles = choice.flash.kernel == cache_kernels[setup->cache].flash_tiles;
+        bool tiles = !choice.takes_head_size &&
+                     choice.flash.kernel == cache_kernels[setup->cache].sized[size].tiles;
         choice.out = tiles ? ELEMENT_F16 : ELEMENT_F32;
     } else {
         choice.method = ATTENTION_NAIVE;

@@ -160,7 +160,7 @@ typedef enum AttentionMethod {
 
 typedef struct AttentionChoice {
     AttentionMethod method;
-    bool takes_head_size; /* a kernel for any head size, in groups and with a window */
+    bool takes_head_size; /* a kernel for any head size */
     ElementType out;
     Choice split, flash; /* `flash` also of ATTENTION_DECODE */
     Choice scores, softmax, mix, merge;

@@ -564,51 +564,62 @@ def attended(draw, type, nh, B, T, nkv, hs, capacity, lengths, counts):
     }  # fmt: skip
 
 
+def window_and_scale(draw, capacity, hs):
+    return {"capacity": capacity, "window": window(draw), "scale": float(hs**-0.5)}
+
+
+MORE_THAN_TAKE_PART = 17 * LANES + 5  # of the threads of a threadgroup
+
+
 @kernel
-def flash_attention(draw, type):
+def flash_attention(draw, instance):
+    """For any head size, or one of its own: hs64_f32 …"""
+    *hs, type = instance.removeprefix("hs").split("_")
+    if hs:
+        return sized(draw, type, int(hs[0]), 4, 6)
     B, T, nkv, hs, capacity, *_ = sizes = cache(draw)
     nh = more_heads(draw, nkv)
-    more_than_take_part = 17 * LANES + 5  # of the simdgroups
-    return threadgroups(T, nh, B, counts=[*THREADS, more_than_take_part]), attended(draw, type, nh, *sizes) | {
-        "nkv": nkv, "hs": hs, "capacity": capacity, "window": window(draw), "scale": float(hs**-0.5),
-    }  # fmt: skip
+    rest = {"hs": hs, "nkv": nkv, **window_and_scale(draw, capacity, hs)}
+    return threadgroups(T, nh, B, counts=[*THREADS, MORE_THAN_TAKE_PART]), attended(draw, type, nh, *sizes) | rest
 
 
-def attended_64(draw, type, queries, most_tokens, counts=THREADS):
-    """With heads of 64 channels, so many queries to a threadgroup."""
-    B, T, nh, _, capacity, *_ = sizes = cache(draw, 64, most_tokens)
-    grid = threadgroups(-(-T // queries), nh, B, counts=counts)
-    return grid, attended(draw, type, nh, *sizes) | {"T": T, "capacity": capacity, "scale": 0.125}
-
-
-@kernel
-def flash_attention_hs64(draw, type):
-    return attended_64(draw, type, 4, 6)
+def sized(draw, type, hs, queries, most_tokens, counts=THREADS):
+    """So many queries to a threadgroup, of all heads that share keys."""
+    B, T, nkv, _, capacity, *_ = sizes = cache(draw, hs, most_tokens)
+    nh = more_heads(draw, nkv)
+    rest = {"T": T, "nh": nh, **window_and_scale(draw, capacity, hs)}
+    return threadgroups(-(-T * nh // nkv // queries), nkv, B, counts=counts), attended(draw, type, nh, *sizes) | rest
 
 
 @kernel
-def flash_attention_prompt(draw, type):
-    return attended_64(draw, type, 32, 70)
+def flash_attention_prompt(draw, instance):
+    hs, type = instance.removeprefix("hs").split("_")
+    return sized(draw, type, int(hs), 32, 70 * 64 // int(hs))
 
 
 @kernel
-def flash_attention_tiles(draw, type):
-    grid, values = attended_64(draw, type[-3:], 64, 150, WHOLE)
-    if type.startswith("halves"):
+def flash_attention_tiles(draw, instance):
+    """hs64_f16, hs128_halves_f32 …"""
+    hs, *to, type = instance.removeprefix("hs").split("_")
+    grid, values = sized(draw, type, int(hs), 4096 // int(hs), 150 * 64 // int(hs), WHOLE)
+    if to:
         values["out"].dtype = numpy.float16
     return grid, values
 
 
 @kernel
-def decode_attention_hs64(draw, type):
-    B, nh, capacity = draw.size(3), draw.size(3), draw.size(140)
+def decode_attention(draw, instance):
+    """hs64_f16, hs128_halves_f32 …"""
+    hs, *to, type = instance.removeprefix("hs").split("_")
+    hs, B, nkv, capacity = int(hs), draw.size(3), draw.size(3), draw.size(140)
+    nh = more_heads(draw, nkv)
     lengths, counts = draw.below(capacity, B), draw.below(2, B)
     counts[lengths == 0] = 1  # nothing to attend to otherwise
-    out = Empty((B, nh, 64), numpy.float16 if type.startswith("halves") else numpy.float32)
-    more_than_take_part = 17 * LANES + 5  # of the simdgroups
-    return threadgroups(nh, B, counts=[*THREADS, more_than_take_part]), {
-        "qkv": draw.normal(B, 3, nh, 64), "lengths": lengths, "counts": counts,
-        **keys_and_values(draw, type[-3:], B, nh, capacity, 64), "out": out, "capacity": capacity, "scale": 0.125,
+    return threadgroups(nh, B, counts=[*THREADS, MORE_THAN_TAKE_PART]), {
+        "qkv": draw.normal(B, nh + 2 * nkv, hs), "lengths": lengths, "counts": counts,
+        **keys_and_values(draw, type, B, nkv, capacity, hs),
+        "out": Empty((B, nh, hs), numpy.float16 if to else numpy.float32), "nkv": nkv,
+        **window_and_scale(draw, capacity, hs),
     }  # fmt: skip
 
 
