@@ -17,10 +17,10 @@ using namespace metal;
 constant constexpr uint QUERIES = 64, THREADS = 256; // host: of a threadgroup for heads of 64; of 128 half of them
 constant constexpr float LOG2_E = 1.44269504f;
 
+// STRIDE: rows of a tile begin in different banks. AHEAD: vectors of a tile that a thread fetches early.
 template <uint HS> struct Sizes {
-    static constexpr uint VECTORS = HS / 4, STRIDE = VECTORS + 2; // rows of a tile begin in different banks
-    static constexpr uint BLOCKS = QUERIES / 16 * 64 / HS, KEYS = 4096 / HS, HALF = KEYS / 2;
-    static constexpr uint AHEAD = KEYS * VECTORS / (64 * BLOCKS); // vectors of a tile that a thread fetches early
+    enum : uint { VECTORS = HS / 4, STRIDE = VECTORS + 2, BLOCKS = QUERIES / 16 * 64 / HS, KEYS = 4096 / HS };
+    enum : uint { HALF = KEYS / 2, AHEAD = KEYS * VECTORS / (64 * BLOCKS) };
 };
 
 static void store(device float2 *to, float2 value) { *to = value; }
