@@ -39,17 +39,17 @@ kernel void split_heads(
 {
     uint d = id.x, b = id.z / nh, head = id.z % nh, channel = head * hs, N = (nh + 2 * nkv) * hs;
     uint distance = (T + SHARE - 1) / SHARE, length = lengths[b];
-    uint count = head < nkv ? min(counts[b], capacity - min(length, capacity)) : 0;
+    uint count = min(counts[b], capacity - min(length, capacity));
     if (d >= hs || id.y >= distance) return;
     for (uint i = 0; i < SHARE; i++) {
         uint t = id.y + i * distance;
         if (t >= T) break;
-        device const float *from = qkv + (ulong(b) * T + t) * N + channel;
+        ulong from = (ulong(b) * T + t) * N + channel;
         ulong to_q = (ulong(id.z) * T + t) * hs, to = ((ulong(b) * nkv + head) * capacity + length + t) * hs;
-        q[to_q + d] = from[d] + q_bias[channel + d];
-        if (t >= count) continue;
-        keys[to + d] = KV(from[nh * hs + d] + k_bias[channel + d]);
-        values[to + d] = KV(from[(nh + nkv) * hs + d] + v_bias[channel + d]);
+        q[to_q + d] = qkv[from + d] + q_bias[channel + d];
+        if (t >= count || head >= nkv) continue;
+        keys[to + d] = KV(qkv[from + nh * hs + d] + k_bias[channel + d]);
+        values[to + d] = KV(qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);
     }
 }
 

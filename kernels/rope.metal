@@ -42,19 +42,20 @@ kernel void rope(
     constant float &magnitude [[buffer(10)]],
     uint3 id [[thread_position_in_grid]])
 {
-    uint p = id.x, head = id.y, row = id.z, pairs = rotary / 2;
+    uint head = id.y, row = id.z, pairs = rotary / 2, N = (nh + 2 * nkv) * hs, channel = head * hs;
+    ulong p = id.x, x = ulong(row) * N + channel;
+    float position = float(lengths[row / T] + row % T);
+    device const float *bias = head < nh ? q_bias + channel : k_bias + (channel - nh * hs);
     if (p >= (hs + 1) / 2 || head >= nh + nkv) return;
-    device float *x = qkv + ulong(row) * (nh + 2 * nkv) * hs + head * hs;
-    device const float *bias = head < nh ? q_bias + head * hs : k_bias + (head - nh) * hs;
     if (p < pairs) {
-        uint first = HALVES ? p : 2 * p, second = HALVES ? p + pairs : 2 * p + 1;
-        float position = float(lengths[row / T] + row % T);
+        ulong first = HALVES ? p : 2 * p, second = HALVES ? p + pairs : 2 * p + 1;
         float2 turn = cos_sin(position * frequencies[p]) * magnitude;
-        float a = x[first] + bias[first], b = x[second] + bias[second];
-        x[first] = a * turn.x - b * turn.y;
-        x[second] = a * turn.y + b * turn.x;
+        float a = qkv[x + first] + bias[first], b = qkv[x + second] + bias[second];
+        qkv[x + first] = a * turn.x - b * turn.y;
+        qkv[x + second] = a * turn.y + b * turn.x;
     } else {
-        for (uint d = 2 * p; d < min(2 * p + 2, hs); d++) x[d] += bias[d];
+        qkv[x + 2 * p] += bias[2 * p];
+        if (2 * p + 1 < hs) qkv[x + 2 * p + 1] += bias[2 * p + 1];
     }
 }
 

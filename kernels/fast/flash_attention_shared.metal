@@ -53,6 +53,28 @@ static void mix_tile(device const KV *values, uint tile, uint lane, uint lanes,
     }
 }
 
+// Of `count` queries: four, or the two or three of heads that share keys, or one that is left.
+template <uint HS, typename KV>
+static void score_some(uint count, device const float *const thread *q, device const KV *keys, float scale, uint tile,
+                       uint lane, uint lanes, threadgroup float (*scores)[TILE])
+{
+    if (count == 4) score_tile<4, HS>(q, keys, scale, tile, lane, lanes, scores);
+    if (count == 3) score_tile<3, HS>(q, keys, scale, tile, lane, lanes, scores);
+    if (count == 2) score_tile<2, HS>(q, keys, scale, tile, lane, lanes, scores);
+    if (count == 1) score_tile<1, HS>(q, keys, scale, tile, lane, lanes, scores);
+}
+
+template <uint HS, typename KV>
+static void mix_some(uint count, device const KV *values, uint tile, uint lane, uint lanes,
+                     threadgroup const float (*weights)[TILE], thread const float *shrink,
+                     threadgroup float (*sums)[HS])
+{
+    if (count == 4) mix_tile<4, HS>(values, tile, lane, lanes, weights, shrink, sums);
+    if (count == 3) mix_tile<3, HS>(values, tile, lane, lanes, weights, shrink, sums);
+    if (count == 2) mix_tile<2, HS>(values, tile, lane, lanes, weights, shrink, sums);
+    if (count == 1) mix_tile<1, HS>(values, tile, lane, lanes, weights, shrink, sums);
+}
+
 template <uint HS, typename KV>
 kernel void flash_attention_shared(
     device const float *q [[buffer(0)]],      // [B,nh,T,HS]
@@ -107,11 +129,7 @@ kernel void flash_attention_shared(
         for (uint first = begin + simdgroup * TILE; first < end; first += simdgroups * TILE) {
             uint tile = min(TILE, end - first);
             ulong start = (cached + first) * HS;
-            if (count == QUERIES)
-                score_tile<QUERIES, HS>(query, keys + start, scale, tile, lane, lanes, weights + slot);
-            else
-                for (uint i = 0; i < count; i++)
-                    score_tile<1, HS>(query + i, keys + start, scale, tile, lane, lanes, weights + slot + i);
+            score_some<HS>(count, query, keys + start, scale, tile, lane, lanes, weights + slot);
             for (uint i = 0; i < count; i++) {
                 uint last = limit[i] > first ? min(tile, limit[i] - first) : 0; // of the keys that it sees
                 uint hidden = from[i] > first ? min(last, from[i] - first) : 0; // before them
@@ -129,12 +147,7 @@ kernel void flash_attention_shared(
                 m[i] = largest;
             }
             simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below
-            if (count == QUERIES)
-                mix_tile<QUERIES, HS>(values + start, tile, lane, lanes, weights + slot, shrink, sums + slot);
-            else
-                for (uint i = 0; i < count; i++)
-                    mix_tile<1, HS>(values + start, tile, lane, lanes, weights + slot + i, shrink + i,
-                                    sums + slot + i);
+            mix_some<HS>(count, values + start, tile, lane, lanes, weights + slot, shrink, sums + slot);
             simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next writes
         }
         for (uint i = lane; i < count; i += lanes) {

@@ -150,7 +150,7 @@ static bool choose_fusion(Setup *setup, const ModelFacts *model, LLMChoice fusio
             error, LLM_ERROR_ARGUMENT,
             "the fused kernels are for flash attention, f32 or f16 weights, %s and a batch of at "
             "most 8%s; leave out the fusion option",
-            model->rms ? "no norms behind blocks" : "heads of 64 channels",
+            model->rms ? "no norms behind blocks" : "heads of 64, 128 or 256 channels",
             model->rms ? "" : ", of f16 weights 256");
     setup->fused = suits && (fusion ? fusion == LLM_ON : is_gpu(setup));
     setup->batched = setup->fused && can_batch;
