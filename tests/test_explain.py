@@ -119,6 +119,8 @@ def test_batches(batch, kernels, model):
 
 
 LLAMA = families.Config(heads=6, kv_heads=2, head_size=64, channels=256, inner=512, context=700)
+QWEN3 = families.Config(family="qwen3", heads=4, kv_heads=2, head_size=128, channels=256, inner=512, context=700)
+WIDE_HEADS = families.Config(family="gemma3", heads=2, kv_heads=1, head_size=256, window=90, channels=256, context=700)
 GEMMA = families.Config(family="gemma3", window=90, channels=256, inner=512, context=700)
 
 # The same of other families: the model, machine, type, tokens, options, step, kernel
@@ -137,6 +139,20 @@ FAMILIES = [
     (LLAMA, "h200", "F16", 1, {}, "down", "linear_residual_f16"),
     (LLAMA, "h200", "Q8_0", 1, {}, "logits", "rmsnorm_linear_f16"),
     (LLAMA, "h200", "F16", 1, {"fusion": "off"}, "gate", "silu_gated"),
+    # attention
+    (LLAMA, "cpu", "F32", 1, {}, "rope", "rope_adjacent"),
+    (LLAMA, "cpu", "F32", 1, {}, "attention", "flash_attention_hs64_f32"),
+    (LLAMA, "h200", "F16", 1, {}, "rope", "rope_adjacent"),
+    (LLAMA, "h200", "F16", 1, {}, "attention", "decode_attention_hs64_f32"),
+    (LLAMA, "h200", "F16", 64, {"cache": "f16"}, "attention", "flash_attention_tiles_hs64_halves_f16"),
+    (QWEN3, "cpu", "F32", 64, {}, "head norms", "head_norm"),
+    (QWEN3, "cpu", "F32", 64, {}, "rope", "rope_halves"),
+    (QWEN3, "cpu", "F32", 64, {}, "attention", "flash_attention_prompt_hs128_f32"),
+    (QWEN3, "h200", "F16", 1, {}, "attention", "decode_attention_hs128_f32"),
+    (QWEN3, "h200", "F16", 64, {}, "attention", "flash_attention_tiles_hs128_halves_f32"),
+    (WIDE_HEADS, "h200", "F16", 64, {}, "attention", "flash_attention_hs256_f32"),
+    (WIDE_HEADS, "h200", "F16", 1, {"fusion": "off"}, "attention", "flash_attention_hs256_f32"),
+    (GEMMA, "cpu", "F32", 1, {"attention": "plain"}, "attention", "flash_attention_f32"),
     # what is normalised before it is added cannot add itself
     (GEMMA, "h200", "F16", 1, {}, "addition, norm", "sandwich_rmsnorm"),
     (GEMMA, "h200", "F16", 64, {}, "addition, norm", "sandwich_rmsnorm_f16"),
