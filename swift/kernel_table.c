@@ -389,8 +389,8 @@ static const KernelParameter flash_attention_f32_parameters[] = {
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
     {"window", "uint", PARAMETER_CONSTANT, 9, 4},
     {"scale", "float", PARAMETER_CONSTANT, 10, 4},
@@ -404,8 +404,8 @@ static const KernelParameter flash_attention_f16_parameters[] = {
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
     {"window", "uint", PARAMETER_CONSTANT, 9, 4},
     {"scale", "float", PARAMETER_CONSTANT, 10, 4},
@@ -859,6 +859,96 @@ static const KernelParameter advance_step_parameters[] = {
 };
 enum { advance_step_count = 6 };
 
+static const KernelParameter flash_attention_prompt_hs64_f32_parameters[] = {
+    {"q", "float", PARAMETER_READ, 0, 4},
+    {"keys", "KV", PARAMETER_READ, 1, 0},
+    {"values", "KV", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_prompt_hs64_f32_count = 11 };
+
+static const KernelParameter flash_attention_prompt_hs64_f16_parameters[] = {
+    {"q", "float", PARAMETER_READ, 0, 4},
+    {"keys", "KV", PARAMETER_READ, 1, 0},
+    {"values", "KV", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_prompt_hs64_f16_count = 11 };
+
+static const KernelParameter flash_attention_prompt_hs128_f32_parameters[] = {
+    {"q", "float", PARAMETER_READ, 0, 4},
+    {"keys", "KV", PARAMETER_READ, 1, 0},
+    {"values", "KV", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_prompt_hs128_f32_count = 11 };
+
+static const KernelParameter flash_attention_prompt_hs128_f16_parameters[] = {
+    {"q", "float", PARAMETER_READ, 0, 4},
+    {"keys", "KV", PARAMETER_READ, 1, 0},
+    {"values", "KV", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_prompt_hs128_f16_count = 11 };
+
+static const KernelParameter flash_attention_prompt_hs256_f32_parameters[] = {
+    {"q", "float", PARAMETER_READ, 0, 4},
+    {"keys", "KV", PARAMETER_READ, 1, 0},
+    {"values", "KV", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_prompt_hs256_f32_count = 11 };
+
+static const KernelParameter flash_attention_prompt_hs256_f16_parameters[] = {
+    {"q", "float", PARAMETER_READ, 0, 4},
+    {"keys", "KV", PARAMETER_READ, 1, 0},
+    {"values", "KV", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_prompt_hs256_f16_count = 11 };
+
 static const KernelParameter flash_attention_hs64_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
@@ -867,10 +957,12 @@ static const KernelParameter flash_attention_hs64_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "float", PARAMETER_WRITE, 5, 4},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { flash_attention_hs64_f32_count = 9 };
+enum { flash_attention_hs64_f32_count = 11 };
 
 static const KernelParameter flash_attention_hs64_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
@@ -880,12 +972,14 @@ static const KernelParameter flash_attention_hs64_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "float", PARAMETER_WRITE, 5, 4},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { flash_attention_hs64_f16_count = 9 };
+enum { flash_attention_hs64_f16_count = 11 };
 
-static const KernelParameter flash_attention_prompt_f32_parameters[] = {
+static const KernelParameter flash_attention_hs128_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
@@ -893,12 +987,14 @@ static const KernelParameter flash_attention_prompt_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "float", PARAMETER_WRITE, 5, 4},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { flash_attention_prompt_f32_count = 9 };
+enum { flash_attention_hs128_f32_count = 11 };
 
-static const KernelParameter flash_attention_prompt_f16_parameters[] = {
+static const KernelParameter flash_attention_hs128_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
@@ -906,12 +1002,44 @@ static const KernelParameter flash_attention_prompt_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "float", PARAMETER_WRITE, 5, 4},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { flash_attention_prompt_f16_count = 9 };
+enum { flash_attention_hs128_f16_count = 11 };
 
-static const KernelParameter flash_attention_tiles_f32_parameters[] = {
+static const KernelParameter flash_attention_hs256_f32_parameters[] = {
+    {"q", "float", PARAMETER_READ, 0, 4},
+    {"keys", "KV", PARAMETER_READ, 1, 0},
+    {"values", "KV", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_hs256_f32_count = 11 };
+
+static const KernelParameter flash_attention_hs256_f16_parameters[] = {
+    {"q", "float", PARAMETER_READ, 0, 4},
+    {"keys", "KV", PARAMETER_READ, 1, 0},
+    {"values", "KV", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_hs256_f16_count = 11 };
+
+static const KernelParameter flash_attention_tiles_hs64_f32_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
@@ -919,12 +1047,14 @@ static const KernelParameter flash_attention_tiles_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "Out2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { flash_attention_tiles_f32_count = 9 };
+enum { flash_attention_tiles_hs64_f32_count = 11 };
 
-static const KernelParameter flash_attention_tiles_f16_parameters[] = {
+static const KernelParameter flash_attention_tiles_hs64_f16_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
@@ -932,12 +1062,14 @@ static const KernelParameter flash_attention_tiles_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "Out2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { flash_attention_tiles_f16_count = 9 };
+enum { flash_attention_tiles_hs64_f16_count = 11 };
 
-static const KernelParameter flash_attention_tiles_halves_f32_parameters[] = {
+static const KernelParameter flash_attention_tiles_hs64_halves_f32_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
@@ -945,12 +1077,14 @@ static const KernelParameter flash_attention_tiles_halves_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "Out2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { flash_attention_tiles_halves_f32_count = 9 };
+enum { flash_attention_tiles_hs64_halves_f32_count = 11 };
 
-static const KernelParameter flash_attention_tiles_halves_f16_parameters[] = {
+static const KernelParameter flash_attention_tiles_hs64_halves_f16_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
@@ -958,10 +1092,72 @@ static const KernelParameter flash_attention_tiles_halves_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 4, 4},
     {"out", "Out2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 8, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { flash_attention_tiles_halves_f16_count = 9 };
+enum { flash_attention_tiles_hs64_halves_f16_count = 11 };
+
+static const KernelParameter flash_attention_tiles_hs128_f32_parameters[] = {
+    {"q", "float4", PARAMETER_READ, 0, 0},
+    {"keys", "KV4", PARAMETER_READ, 1, 0},
+    {"values", "KV4", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "Out2", PARAMETER_WRITE, 5, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_tiles_hs128_f32_count = 11 };
+
+static const KernelParameter flash_attention_tiles_hs128_f16_parameters[] = {
+    {"q", "float4", PARAMETER_READ, 0, 0},
+    {"keys", "KV4", PARAMETER_READ, 1, 0},
+    {"values", "KV4", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "Out2", PARAMETER_WRITE, 5, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_tiles_hs128_f16_count = 11 };
+
+static const KernelParameter flash_attention_tiles_hs128_halves_f32_parameters[] = {
+    {"q", "float4", PARAMETER_READ, 0, 0},
+    {"keys", "KV4", PARAMETER_READ, 1, 0},
+    {"values", "KV4", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "Out2", PARAMETER_WRITE, 5, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_tiles_hs128_halves_f32_count = 11 };
+
+static const KernelParameter flash_attention_tiles_hs128_halves_f16_parameters[] = {
+    {"q", "float4", PARAMETER_READ, 0, 0},
+    {"keys", "KV4", PARAMETER_READ, 1, 0},
+    {"values", "KV4", PARAMETER_READ, 2, 0},
+    {"lengths", "uint", PARAMETER_READ, 3, 4},
+    {"counts", "uint", PARAMETER_READ, 4, 4},
+    {"out", "Out2", PARAMETER_WRITE, 5, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { flash_attention_tiles_hs128_halves_f16_count = 11 };
 
 static const KernelParameter bias_gelu_parameters[] = {
     {"in", "float", PARAMETER_READ, 0, 4},
@@ -988,10 +1184,12 @@ static const KernelParameter decode_attention_hs64_f32_parameters[] = {
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
     {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 7, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { decode_attention_hs64_f32_count = 8 };
+enum { decode_attention_hs64_f32_count = 10 };
 
 static const KernelParameter decode_attention_hs64_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1000,10 +1198,12 @@ static const KernelParameter decode_attention_hs64_f16_parameters[] = {
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
     {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 7, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { decode_attention_hs64_f16_count = 8 };
+enum { decode_attention_hs64_f16_count = 10 };
 
 static const KernelParameter decode_attention_hs64_halves_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1012,10 +1212,12 @@ static const KernelParameter decode_attention_hs64_halves_f32_parameters[] = {
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
     {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 7, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { decode_attention_hs64_halves_f32_count = 8 };
+enum { decode_attention_hs64_halves_f32_count = 10 };
 
 static const KernelParameter decode_attention_hs64_halves_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1024,10 +1226,124 @@ static const KernelParameter decode_attention_hs64_halves_f16_parameters[] = {
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
     {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 7, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
 };
-enum { decode_attention_hs64_halves_f16_count = 8 };
+enum { decode_attention_hs64_halves_f16_count = 10 };
+
+static const KernelParameter decode_attention_hs128_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { decode_attention_hs128_f32_count = 10 };
+
+static const KernelParameter decode_attention_hs128_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { decode_attention_hs128_f16_count = 10 };
+
+static const KernelParameter decode_attention_hs128_halves_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { decode_attention_hs128_halves_f32_count = 10 };
+
+static const KernelParameter decode_attention_hs128_halves_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { decode_attention_hs128_halves_f16_count = 10 };
+
+static const KernelParameter decode_attention_hs256_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { decode_attention_hs256_f32_count = 10 };
+
+static const KernelParameter decode_attention_hs256_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { decode_attention_hs256_f16_count = 10 };
+
+static const KernelParameter decode_attention_hs256_halves_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { decode_attention_hs256_halves_f32_count = 10 };
+
+static const KernelParameter decode_attention_hs256_halves_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"out", "Out4", PARAMETER_WRITE, 5, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+};
+enum { decode_attention_hs256_halves_f16_count = 10 };
 
 static const KernelParameter linear_batch_8_parameters[] = {
     {"x", "half", PARAMETER_READ, 0, 2},
@@ -1799,20 +2115,40 @@ const Kernel kernel_table[] = {
     {"softmax_inplace", "softmax.metal", 10, softmax_inplace_count, softmax_inplace_parameters},
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
-    {"flash_attention_hs64_f32", "fast/flash_attention_hs64.metal", 58, flash_attention_hs64_f32_count, flash_attention_hs64_f32_parameters},
-    {"flash_attention_hs64_f16", "fast/flash_attention_hs64.metal", 58, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
-    {"flash_attention_prompt_f32", "fast/flash_attention_prompt.metal", 100, flash_attention_prompt_f32_count, flash_attention_prompt_f32_parameters},
-    {"flash_attention_prompt_f16", "fast/flash_attention_prompt.metal", 100, flash_attention_prompt_f16_count, flash_attention_prompt_f16_parameters},
-    {"flash_attention_tiles_f32", "fast/flash_attention_tiles.metal", 69, flash_attention_tiles_f32_count, flash_attention_tiles_f32_parameters},
-    {"flash_attention_tiles_f16", "fast/flash_attention_tiles.metal", 69, flash_attention_tiles_f16_count, flash_attention_tiles_f16_parameters},
-    {"flash_attention_tiles_halves_f32", "fast/flash_attention_tiles.metal", 69, flash_attention_tiles_halves_f32_count, flash_attention_tiles_halves_f32_parameters},
-    {"flash_attention_tiles_halves_f16", "fast/flash_attention_tiles.metal", 69, flash_attention_tiles_halves_f16_count, flash_attention_tiles_halves_f16_parameters},
+    {"flash_attention_prompt_hs64_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f32_count, flash_attention_prompt_hs64_f32_parameters},
+    {"flash_attention_prompt_hs64_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f16_count, flash_attention_prompt_hs64_f16_parameters},
+    {"flash_attention_prompt_hs128_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs128_f32_count, flash_attention_prompt_hs128_f32_parameters},
+    {"flash_attention_prompt_hs128_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs128_f16_count, flash_attention_prompt_hs128_f16_parameters},
+    {"flash_attention_prompt_hs256_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs256_f32_count, flash_attention_prompt_hs256_f32_parameters},
+    {"flash_attention_prompt_hs256_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs256_f16_count, flash_attention_prompt_hs256_f16_parameters},
+    {"flash_attention_hs64_f32", "fast/flash_attention_shared.metal", 79, flash_attention_hs64_f32_count, flash_attention_hs64_f32_parameters},
+    {"flash_attention_hs64_f16", "fast/flash_attention_shared.metal", 79, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
+    {"flash_attention_hs128_f32", "fast/flash_attention_shared.metal", 79, flash_attention_hs128_f32_count, flash_attention_hs128_f32_parameters},
+    {"flash_attention_hs128_f16", "fast/flash_attention_shared.metal", 79, flash_attention_hs128_f16_count, flash_attention_hs128_f16_parameters},
+    {"flash_attention_hs256_f32", "fast/flash_attention_shared.metal", 79, flash_attention_hs256_f32_count, flash_attention_hs256_f32_parameters},
+    {"flash_attention_hs256_f16", "fast/flash_attention_shared.metal", 79, flash_attention_hs256_f16_count, flash_attention_hs256_f16_parameters},
+    {"flash_attention_tiles_hs64_f32", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs64_f32_count, flash_attention_tiles_hs64_f32_parameters},
+    {"flash_attention_tiles_hs64_f16", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs64_f16_count, flash_attention_tiles_hs64_f16_parameters},
+    {"flash_attention_tiles_hs64_halves_f32", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs64_halves_f32_count, flash_attention_tiles_hs64_halves_f32_parameters},
+    {"flash_attention_tiles_hs64_halves_f16", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs64_halves_f16_count, flash_attention_tiles_hs64_halves_f16_parameters},
+    {"flash_attention_tiles_hs128_f32", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs128_f32_count, flash_attention_tiles_hs128_f32_parameters},
+    {"flash_attention_tiles_hs128_f16", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs128_f16_count, flash_attention_tiles_hs128_f16_parameters},
+    {"flash_attention_tiles_hs128_halves_f32", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs128_halves_f32_count, flash_attention_tiles_hs128_halves_f32_parameters},
+    {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
     {"bias_gelu", "fast/fused_bias_gelu.metal", 18, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fast/fused_bias_gelu.metal", 18, bias_gelu_f16_count, bias_gelu_f16_parameters},
-    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 129, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
-    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 129, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
-    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 129, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
-    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 129, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
+    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
+    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
+    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
+    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
+    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
+    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
+    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
+    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
+    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
+    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
+    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
+    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
     {"linear_batch_8", "fast/fused_linear_batch.metal", 67, linear_batch_8_count, linear_batch_8_parameters},
     {"linear_batch_16", "fast/fused_linear_batch.metal", 67, linear_batch_16_count, linear_batch_16_parameters},
     {"linear_batch_32", "fast/fused_linear_batch.metal", 67, linear_batch_32_count, linear_batch_32_parameters},
@@ -1864,7 +2200,7 @@ const Kernel kernel_table[] = {
     {"linear_tile_bf16", "fast/linear_tile.metal", 40, linear_tile_bf16_count, linear_tile_bf16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
 };
-const size_t kernel_count = 139;
+const size_t kernel_count = 159;
 
 #include "device/kernel.h"
 
@@ -2240,8 +2576,8 @@ const KernelSource kernel_sources[] = {
     "    device const uint *lengths [[buffer(3)]], // [B]\n"
     "    device const uint *counts [[buffer(4)]],  // [B]\n"
     "    device float *out [[buffer(5)]],          // [B,T,nh,hs]\n"
-    "    constant uint &nkv [[buffer(6)]],\n"
-    "    constant uint &hs [[buffer(7)]],          // ≤ MAX_HS\n"
+    "    constant uint &hs [[buffer(6)]],          // ≤ MAX_HS\n"
+    "    constant uint &nkv [[buffer(7)]],\n"
     "    constant uint &capacity [[buffer(8)]],\n"
     "    constant uint &window [[buffer(9)]],\n"
     "    constant float &scale [[buffer(10)]],\n"
@@ -2446,17 +2782,17 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    uint d = id.x, b = id.z / nh, head = id.z % nh, channel = head * hs, N = (nh + 2 * nkv) * hs;\n"
     "    uint distance = (T + SHARE - 1) / SHARE, length = lengths[b];\n"
-    "    uint count = head < nkv ? min(counts[b], capacity - min(length, capacity)) : 0;\n"
+    "    uint count = min(counts[b], capacity - min(length, capacity));\n"
     "    if (d >= hs || id.y >= distance) return;\n"
     "    for (uint i = 0; i < SHARE; i++) {\n"
     "        uint t = id.y + i * distance;\n"
     "        if (t >= T) break;\n"
-    "        device const float *from = qkv + (ulong(b) * T + t) * N + channel;\n"
+    "        ulong from = (ulong(b) * T + t) * N + channel;\n"
     "        ulong to_q = (ulong(id.z) * T + t) * hs, to = ((ulong(b) * nkv + head) * capacity + length + t) * hs;\n"
-    "        q[to_q + d] = from[d] + q_bias[channel + d];\n"
-    "        if (t >= count) continue;\n"
-    "        keys[to + d] = KV(from[nh * hs + d] + k_bias[channel + d]);\n"
-    "        values[to + d] = KV(from[(nh + nkv) * hs + d] + v_bias[channel + d]);\n"
+    "        q[to_q + d] = qkv[from + d] + q_bias[channel + d];\n"
+    "        if (t >= count || head >= nkv) continue;\n"
+    "        keys[to + d] = KV(qkv[from + nh * hs + d] + k_bias[channel + d]);\n"
+    "        values[to + d] = KV(qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -2905,19 +3241,20 @@ const KernelSource kernel_sources[] = {
     "    constant float &magnitude [[buffer(10)]],\n"
     "    uint3 id [[thread_position_in_grid]])\n"
     "{\n"
-    "    uint p = id.x, head = id.y, row = id.z, pairs = rotary / 2;\n"
+    "    uint head = id.y, row = id.z, pairs = rotary / 2, N = (nh + 2 * nkv) * hs, channel = head * hs;\n"
+    "    ulong p = id.x, x = ulong(row) * N + channel;\n"
+    "    float position = float(lengths[row / T] + row % T);\n"
+    "    device const float *bias = head < nh ? q_bias + channel : k_bias + (channel - nh * hs);\n"
     "    if (p >= (hs + 1) / 2 || head >= nh + nkv) return;\n"
-    "    device float *x = qkv + ulong(row) * (nh + 2 * nkv) * hs + head * hs;\n"
-    "    device const float *bias = head < nh ? q_bias + head * hs : k_bias + (head - nh) * hs;\n"
     "    if (p < pairs) {\n"
-    "        uint first = HALVES ? p : 2 * p, second = HALVES ? p + pairs : 2 * p + 1;\n"
-    "        float position = float(lengths[row / T] + row % T);\n"
+    "        ulong first = HALVES ? p : 2 * p, second = HALVES ? p + pairs : 2 * p + 1;\n"
     "        float2 turn = cos_sin(position * frequencies[p]) * magnitude;\n"
-    "        float a = x[first] + bias[first], b = x[second] + bias[second];\n"
-    "        x[first] = a * turn.x - b * turn.y;\n"
-    "        x[second] = a * turn.y + b * turn.x;\n"
+    "        float a = qkv[x + first] + bias[first], b = qkv[x + second] + bias[second];\n"
+    "        qkv[x + first] = a * turn.x - b * turn.y;\n"
+    "        qkv[x + second] = a * turn.y + b * turn.x;\n"
     "    } else {\n"
-    "        for (uint d = 2 * p; d < min(2 * p + 2, hs); d++) x[d] += bias[d];\n"
+    "        qkv[x + 2 * p] += bias[2 * p];\n"
+    "        if (2 * p + 1 < hs) qkv[x + 2 * p + 1] += bias[2 * p + 1];\n"
     "    }\n"
     "}\n"
     "\n"
@@ -3202,30 +3539,182 @@ const KernelSource kernel_sources[] = {
     "    counts[b] = length < capacity ? 1 : 0;\n"
     "    history[ulong(b) * (capacity + 1) + length] = ids[b];\n"
     "}\n"},
-    {"fast/flash_attention_hs64.metal",
-    "// flash_attention_hs64.metal — flash_attention.metal for head size 64, GPT-2's own, several queries at once\n"
+    {"fast/flash_attention_prompt.metal",
+    "// flash_attention_prompt.metal — flash_attention.metal for the many queries of a prompt, heads of HS channels\n"
     "//\n"
     "//   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h\n"
     "//\n"
-    "// One threadgroup per tile of QUERIES queries, grid (⌈T / QUERIES⌉, nh, B): a key that is read serves all of\n"
-    "// them, and sums of known length stay in registers. Otherwise as in flash_attention.metal: simdgroups stride\n"
-    "// over tiles of keys, keep a running maximum m, total l and weighted sum of V for each query, and are merged\n"
-    "// at the end. Query t of row b sees the keys s < lengths[b] + min(t + 1, counts[b]). The KV cache is of type\n"
-    "// KV, float or half.\n"
+    "// One threadgroup per block of QUERIES queries, grid (⌈T · nh / nkv / QUERIES⌉, nkv, B), which are those of\n"
+    "// flash_attention_shared.metal; a thread has SHARE of them, one on a GPU and all on a CPU, where they lie side by side\n"
+    "// in a vector. Together they go through the keys, a tile at a time: a number of K or V is read once for all of them,\n"
+    "// maxima, totals and exponentials are vectors as well, and nothing is ever added up across one. As in\n"
+    "// flash_attention.metal each query keeps a running maximum m, total l and weighted sum of V. Token t of row b sees the\n"
+    "// last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). The KV cache is of type KV.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "#include \"parts/simd_width.h\"\n"
     "\n"
-    "constant constexpr uint HS = 64;            // host: head size\n"
-    "constant constexpr uint QUERIES = 4;        // host: per threadgroup\n"
-    "constant constexpr uint TILE = 64;          // keys per tile\n"
-    "constant constexpr uint MAX_SIMDGROUPS = 8; // that take part; more of them rest\n"
-    "constant constexpr uint SLOTS = MAX_SIMDGROUPS * QUERIES;\n"
-    "constant constexpr uint DIMS = HS / SIMD_WIDTH; // of a query's sum, per lane\n"
+    "constant constexpr uint QUERIES = 32; // host: per threadgroup\n"
+    "constant constexpr uint SHARE = QUERIES / SIMD_WIDTH;\n"
+    "constant constexpr uint TILE = 32; // keys\n"
+    "constant constexpr uint KEYS = 8;  // of a tile, whose sums stay in registers\n"
+    "\n"
+    "// What a thread knows of its queries.\n"
+    "template <uint HS> struct Queries {\n"
+    "    float q[HS][SHARE];   // · scale\n"
+    "    float sum[HS][SHARE]; // of V, weighted\n"
+    "    float m[SHARE], l[SHARE];\n"
+    "    uint from[SHARE], limit[SHARE]; // of the keys that it sees\n"
+    "};\n"
+    "\n"
+    "// weight[s][j] = K[s] · q[j] for COUNT keys\n"
+    "template <uint COUNT, uint HS, typename KV>\n"
+    "static void score(thread const Queries<HS> &queries, device const KV *keys, thread float (*weight)[SHARE])\n"
+    "{\n"
+    "    float sum[COUNT][SHARE];\n"
+    "    for (uint s = 0; s < COUNT; s++)\n"
+    "        for (uint j = 0; j < SHARE; j++) sum[s][j] = 0.0f;\n"
+    "    for (uint d = 0; d < HS; d++) {\n"
+    "        float q[SHARE];\n"
+    "        for (uint j = 0; j < SHARE; j++) q[j] = queries.q[d][j];\n"
+    "        for (uint s = 0; s < COUNT; s++)\n"
+    "            for (uint j = 0; j < SHARE; j++) sum[s][j] += float(keys[s * HS + d]) * q[j];\n"
+    "    }\n"
+    "    for (uint s = 0; s < COUNT; s++)\n"
+    "        for (uint j = 0; j < SHARE; j++) weight[s][j] = sum[s][j];\n"
+    "}\n"
+    "\n"
+    "// From scores to their exponentials; what was summed up so far shrinks by as much as the maximum has grown.\n"
+    "template <uint HS>\n"
+    "static void soften(thread Queries<HS> &queries, thread float (*weight)[SHARE], uint from, uint count)\n"
+    "{\n"
+    "    float largest[SHARE], shrink[SHARE], total[SHARE];\n"
+    "    for (uint j = 0; j < SHARE; j++) largest[j] = queries.m[j];\n"
+    "    for (uint s = 0; s < count; s++)\n"
+    "        for (uint j = 0; j < SHARE; j++) {\n"
+    "            bool seen = from + s >= queries.from[j] && from + s < queries.limit[j];\n"
+    "            weight[s][j] = seen ? weight[s][j] : -INFINITY;\n"
+    "            largest[j] = max(largest[j], weight[s][j]);\n"
+    "        }\n"
+    "    for (uint j = 0; j < SHARE; j++) {\n"
+    "        shrink[j] = exp(queries.m[j] - largest[j]); // 0 when the first key is seen\n"
+    "        queries.m[j] = largest[j];\n"
+    "        total[j] = 0.0f;\n"
+    "    }\n"
+    "    for (uint s = 0; s < count; s++)\n"
+    "        for (uint j = 0; j < SHARE; j++) {\n"
+    "            weight[s][j] = exp(weight[s][j] - largest[j]);\n"
+    "            total[j] += weight[s][j];\n"
+    "        }\n"
+    "    for (uint j = 0; j < SHARE; j++) queries.l[j] = queries.l[j] * shrink[j] + total[j];\n"
+    "    for (uint d = 0; d < HS; d++)\n"
+    "        for (uint j = 0; j < SHARE; j++) queries.sum[d][j] *= shrink[j];\n"
+    "}\n"
+    "\n"
+    "// sum[j] += Σ_s weight[s][j] · V[s] for COUNT keys\n"
+    "template <uint COUNT, uint HS, typename KV>\n"
+    "static void mix(thread Queries<HS> &queries, device const KV *values, thread const float (*weight)[SHARE])\n"
+    "{\n"
+    "    float w[COUNT][SHARE];\n"
+    "    for (uint s = 0; s < COUNT; s++)\n"
+    "        for (uint j = 0; j < SHARE; j++) w[s][j] = weight[s][j];\n"
+    "    for (uint d = 0; d < HS; d++) {\n"
+    "        float sum[SHARE];\n"
+    "        for (uint j = 0; j < SHARE; j++) sum[j] = queries.sum[d][j];\n"
+    "        for (uint s = 0; s < COUNT; s++)\n"
+    "            for (uint j = 0; j < SHARE; j++) sum[j] += float(values[s * HS + d]) * w[s][j];\n"
+    "        for (uint j = 0; j < SHARE; j++) queries.sum[d][j] = sum[j];\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// Keys from … from + count − 1.\n"
+    "template <uint HS, typename KV>\n"
+    "static void attend(thread Queries<HS> &queries, device const KV *keys, device const KV *values, uint from, uint count)\n"
+    "{\n"
+    "    float weight[TILE][SHARE];\n"
+    "    uint whole = count / KEYS * KEYS;\n"
+    "    for (uint s = 0; s < whole; s += KEYS) score<KEYS>(queries, keys + s * HS, weight + s);\n"
+    "    for (uint s = whole; s < count; s++) score<1>(queries, keys + s * HS, weight + s);\n"
+    "    soften(queries, weight, from, count);\n"
+    "    for (uint s = 0; s < whole; s += KEYS) mix<KEYS>(queries, values + s * HS, weight + s);\n"
+    "    for (uint s = whole; s < count; s++) mix<1>(queries, values + s * HS, weight + s);\n"
+    "}\n"
+    "\n"
+    "template <uint HS, typename KV>\n"
+    "kernel void flash_attention_prompt(\n"
+    "    device const float *q [[buffer(0)]],      // [B,nh,T,HS]\n"
+    "    device const KV *keys [[buffer(1)]],      // [B,nkv,capacity,HS]\n"
+    "    device const KV *values [[buffer(2)]],    // [B,nkv,capacity,HS]\n"
+    "    device const uint *lengths [[buffer(3)]], // [B]\n"
+    "    device const uint *counts [[buffer(4)]],  // [B]\n"
+    "    device float *out [[buffer(5)]],          // [B,T,nh,HS]\n"
+    "    constant uint &T [[buffer(6)]],\n"
+    "    constant uint &nh [[buffer(7)]],\n"
+    "    constant uint &capacity [[buffer(8)]],\n"
+    "    constant uint &window [[buffer(9)]],\n"
+    "    constant float &scale [[buffer(10)]],\n"
+    "    uint3 group [[threadgroup_position_in_grid]],\n"
+    "    uint3 groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint3 group_size [[threads_per_threadgroup]])\n"
+    "{\n"
+    "    uint b = group.z, nkv = groups.y, heads = nh / nkv;\n"
+    "    ulong cache = (ulong(b) * nkv + group.y) * capacity * HS;\n"
+    "    for (uint begin = thread_index * SHARE; begin < QUERIES; begin += group_size.x * SHARE) {\n"
+    "        uint first = group.x * QUERIES + begin; // of this thread's queries\n"
+    "        if (first >= T * heads) break;\n"
+    "        Queries<HS> queries;\n"
+    "        for (uint j = 0; j < SHARE; j++) { // what is behind the last query is that query again\n"
+    "            uint n = min(first + j, T * heads - 1), t = n / heads, head = group.y * heads + n % heads;\n"
+    "            queries.m[j] = -FLT_MAX; // not −∞, if no key is seen yet: exponents are never NaN\n"
+    "            queries.l[j] = 0.0f;\n"
+    "            queries.limit[j] = lengths[b] + min(t + 1, counts[b]);\n"
+    "            queries.from[j] = queries.limit[j] - min(queries.limit[j], window);\n"
+    "            for (uint d = 0; d < HS; d++) {\n"
+    "                queries.q[d][j] = q[((ulong(b) * nh + head) * T + t) * HS + d] * scale;\n"
+    "                queries.sum[d][j] = 0.0f;\n"
+    "            }\n"
+    "        }\n"
+    "        uint end = queries.limit[SHARE - 1]; // of what they see together\n"
+    "        for (uint s = queries.from[0]; s < end; s += TILE)\n"
+    "            attend(queries, keys + cache + ulong(s) * HS, values + cache + ulong(s) * HS, s, min(TILE, end - s));\n"
+    "        for (uint j = 0; j < min(SHARE, T * heads - first); j++) {\n"
+    "            uint t = (first + j) / heads, head = group.y * heads + (first + j) % heads;\n"
+    "            for (uint d = 0; d < HS; d++)\n"
+    "                out[((ulong(b) * T + t) * nh + head) * HS + d] = queries.sum[d][j] / queries.l[j];\n"
+    "        }\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"flash_attention_prompt_hs64_f32\")]] kernel decltype(flash_attention_prompt<64, float>) flash_attention_prompt<64, float>;\n"
+    "template [[host_name(\"flash_attention_prompt_hs64_f16\")]] kernel decltype(flash_attention_prompt<64, half>) flash_attention_prompt<64, half>;\n"
+    "template [[host_name(\"flash_attention_prompt_hs128_f32\")]] kernel decltype(flash_attention_prompt<128, float>) flash_attention_prompt<128, float>;\n"
+    "template [[host_name(\"flash_attention_prompt_hs128_f16\")]] kernel decltype(flash_attention_prompt<128, half>) flash_attention_prompt<128, half>;\n"
+    "template [[host_name(\"flash_attention_prompt_hs256_f32\")]] kernel decltype(flash_attention_prompt<256, float>) flash_attention_prompt<256, float>;\n"
+    "template [[host_name(\"flash_attention_prompt_hs256_f16\")]] kernel decltype(flash_attention_prompt<256, half>) flash_attention_prompt<256, half>;\n"},
+    {"fast/flash_attention_shared.metal",
+    "// flash_attention_shared.metal — flash_attention.metal for heads of HS channels, several queries at once\n"
+    "//\n"
+    "//   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h\n"
+    "//\n"
+    "// One threadgroup per tile of QUERIES queries, grid (⌈T · nh / nkv / QUERIES⌉, nkv, B): a key that is read serves all\n"
+    "// of them, those of the nh / nkv heads that share it as well as those of neighbouring tokens, and sums of known length\n"
+    "// stay in registers. Query n of a head of keys is that of token n / (nh / nkv). Otherwise as in flash_attention.metal:\n"
+    "// simdgroups stride over tiles of keys, keep a running maximum m, total l and weighted sum of V for each query, and are\n"
+    "// merged at the end. Token t of row b sees the last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). The KV\n"
+    "// cache is of type KV, float or half.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "#include \"parts/simd_width.h\"\n"
+    "\n"
+    "constant constexpr uint QUERIES = 4;            // host: per threadgroup\n"
+    "constant constexpr uint TILE = 64;              // keys per tile\n"
+    "constant constexpr uint MAX_SUMS = 512;         // of each query; more simdgroups than have room rest\n"
+    "constant constexpr uint DIMS = 64 / SIMD_WIDTH; // of a query's sum, per lane and at once\n"
     "\n"
     "// scores[i][s] = q[i] · keys[s] · scale for COUNT queries and the keys of a tile; lanes share out the keys.\n"
-    "template <uint COUNT, typename KV>\n"
-    "static void score_tile(device const float *q, device const KV *keys, float scale, uint tile, uint lane,\n"
+    "template <uint COUNT, uint HS, typename KV>\n"
+    "static void score_tile(device const float *const thread *q, device const KV *keys, float scale, uint tile, uint lane,\n"
     "                       uint lanes, threadgroup float (*scores)[TILE])\n"
     "{\n"
     "    for (uint s = lane; s < tile; s += lanes) {\n"
@@ -3233,18 +3722,18 @@ const KernelSource kernel_sources[] = {
     "        float score[COUNT];\n"
     "        for (uint i = 0; i < COUNT; i++) score[i] = 0.0f;\n"
     "        for (uint d = 0; d < HS; d++)\n"
-    "            for (uint i = 0; i < COUNT; i++) score[i] += q[i * HS + d] * float(key[d]);\n"
+    "            for (uint i = 0; i < COUNT; i++) score[i] += q[i][d] * float(key[d]);\n"
     "        for (uint i = 0; i < COUNT; i++) scores[i][s] = score[i] * scale;\n"
     "    }\n"
     "}\n"
     "\n"
     "// sums[i] = sums[i] · shrink[i] + Σ_s weights[i][s] · values[s]; lanes share out the channels of the head.\n"
-    "template <uint COUNT, typename KV>\n"
+    "template <uint COUNT, uint HS, typename KV>\n"
     "static void mix_tile(device const KV *values, uint tile, uint lane, uint lanes,\n"
     "                     threadgroup const float (*weights)[TILE], thread const float *shrink,\n"
     "                     threadgroup float (*sums)[HS])\n"
     "{\n"
-    "    for (uint begin = lane; begin < HS; begin += DIMS * lanes) { // once, if the simdgroup is whole\n"
+    "    for (uint begin = lane; begin < HS; begin += DIMS * lanes) { // once of 64, if the simdgroup is whole\n"
     "        uint dims = min(DIMS, (HS - begin + lanes - 1) / lanes);\n"
     "        float sum[COUNT][DIMS];\n"
     "        for (uint i = 0; i < COUNT; i++)\n"
@@ -3259,17 +3748,41 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "}\n"
     "\n"
-    "template <typename KV>\n"
-    "kernel void flash_attention_hs64(\n"
-    "    device const float *q [[buffer(0)]],      // [B,nh,T,64]\n"
-    "    device const KV *keys [[buffer(1)]],      // [B,nh,capacity,64]\n"
-    "    device const KV *values [[buffer(2)]],    // [B,nh,capacity,64]\n"
+    "// Of `count` queries: four, or the two or three of heads that share keys, or one that is left.\n"
+    "template <uint HS, typename KV>\n"
+    "static void score_some(uint count, device const float *const thread *q, device const KV *keys, float scale, uint tile,\n"
+    "                       uint lane, uint lanes, threadgroup float (*scores)[TILE])\n"
+    "{\n"
+    "    if (count == 4) score_tile<4, HS>(q, keys, scale, tile, lane, lanes, scores);\n"
+    "    if (count == 3) score_tile<3, HS>(q, keys, scale, tile, lane, lanes, scores);\n"
+    "    if (count == 2) score_tile<2, HS>(q, keys, scale, tile, lane, lanes, scores);\n"
+    "    if (count == 1) score_tile<1, HS>(q, keys, scale, tile, lane, lanes, scores);\n"
+    "}\n"
+    "\n"
+    "template <uint HS, typename KV>\n"
+    "static void mix_some(uint count, device const KV *values, uint tile, uint lane, uint lanes,\n"
+    "                     threadgroup const float (*weights)[TILE], thread const float *shrink,\n"
+    "                     threadgroup float (*sums)[HS])\n"
+    "{\n"
+    "    if (count == 4) mix_tile<4, HS>(values, tile, lane, lanes, weights, shrink, sums);\n"
+    "    if (count == 3) mix_tile<3, HS>(values, tile, lane, lanes, weights, shrink, sums);\n"
+    "    if (count == 2) mix_tile<2, HS>(values, tile, lane, lanes, weights, shrink, sums);\n"
+    "    if (count == 1) mix_tile<1, HS>(values, tile, lane, lanes, weights, shrink, sums);\n"
+    "}\n"
+    "\n"
+    "template <uint HS, typename KV>\n"
+    "kernel void flash_attention_shared(\n"
+    "    device const float *q [[buffer(0)]],      // [B,nh,T,HS]\n"
+    "    device const KV *keys [[buffer(1)]],      // [B,nkv,capacity,HS]\n"
+    "    device const KV *values [[buffer(2)]],    // [B,nkv,capacity,HS]\n"
     "    device const uint *lengths [[buffer(3)]], // [B]\n"
     "    device const uint *counts [[buffer(4)]],  // [B]\n"
-    "    device float *out [[buffer(5)]],          // [B,T,nh,64]\n"
+    "    device float *out [[buffer(5)]],          // [B,T,nh,HS]\n"
     "    constant uint &T [[buffer(6)]],\n"
-    "    constant uint &capacity [[buffer(7)]],\n"
-    "    constant float &scale [[buffer(8)]],\n"
+    "    constant uint &nh [[buffer(7)]],\n"
+    "    constant uint &capacity [[buffer(8)]],\n"
+    "    constant uint &window [[buffer(9)]],\n"
+    "    constant float &scale [[buffer(10)]],\n"
     "    uint3 group [[threadgroup_position_in_grid]],\n"
     "    uint3 groups [[threadgroups_per_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
@@ -3278,15 +3791,28 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
     "    uint all_simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
+    "    constexpr uint MAX_SIMDGROUPS = MAX_SUMS / HS, SLOTS = MAX_SIMDGROUPS * QUERIES;\n"
     "    threadgroup float weights[SLOTS][TILE]; // slot: simdgroup · QUERIES + query of the tile\n"
     "    threadgroup float sums[SLOTS][HS];\n"
     "    threadgroup float maxima[SLOTS];\n"
     "    threadgroup float totals[SLOTS];\n"
-    "    uint threads = group_size.x, b = group.z, first_query = group.x * QUERIES;\n"
-    "    uint count = min(QUERIES, T - first_query);\n"
+    "    uint threads = group_size.x, nkv = groups.y, heads = nh / nkv, b = group.z, first_query = group.x * QUERIES;\n"
+    "    uint count = min(QUERIES, T * heads - first_query);\n"
     "    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS), slot = simdgroup * QUERIES;\n"
     "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
-    "    ulong head = ulong(b) * groups.y + group.y, query = (head * T + first_query) * HS;\n"
+    "    uint length = lengths[b], begin = 0, end = 0; // of the keys that they see\n"
+    "    device const float *query[QUERIES];\n"
+    "    ulong to[QUERIES];\n"
+    "    uint from[QUERIES], limit[QUERIES]; // of each\n"
+    "    for (uint i = 0; i < count; i++) {\n"
+    "        uint t = (first_query + i) / heads, head = group.y * heads + (first_query + i) % heads;\n"
+    "        query[i] = q + ((ulong(b) * nh + head) * T + t) * HS;\n"
+    "        to[i] = ((ulong(b) * T + t) * nh + head) * HS;\n"
+    "        end = limit[i] = length + min(t + 1, counts[b]);\n"
+    "        from[i] = end - min(end, window);\n"
+    "        if (i == 0) begin = from[0];\n"
+    "    }\n"
+    "    ulong cached = (ulong(b) * nkv + group.y) * capacity;\n"
     "\n"
     "    if (simdgroup < simdgroups) {\n"
     "        float m[QUERIES], l[QUERIES], shrink[QUERIES];\n"
@@ -3295,23 +3821,19 @@ const KernelSource kernel_sources[] = {
     "            l[i] = 0.0f;\n"
     "            for (uint d = lane; d < HS; d += lanes) sums[slot + i][d] = 0.0f;\n"
     "        }\n"
-    "        uint visible = lengths[b] + min(first_query + count, counts[b]); // to the last of the queries\n"
-    "        for (uint first = simdgroup * TILE; first < visible; first += simdgroups * TILE) {\n"
-    "            uint tile = min(TILE, visible - first);\n"
-    "            ulong start = (head * capacity + first) * HS;\n"
-    "            if (count == QUERIES)\n"
-    "                score_tile<QUERIES>(q + query, keys + start, scale, tile, lane, lanes, weights + slot);\n"
-    "            else\n"
-    "                for (uint i = 0; i < count; i++)\n"
-    "                    score_tile<1>(q + query + i * HS, keys + start, scale, tile, lane, lanes, weights + slot + i);\n"
+    "        for (uint first = begin + simdgroup * TILE; first < end; first += simdgroups * TILE) {\n"
+    "            uint tile = min(TILE, end - first);\n"
+    "            ulong start = (cached + first) * HS;\n"
+    "            score_some<HS>(count, query, keys + start, scale, tile, lane, lanes, weights + slot);\n"
     "            for (uint i = 0; i < count; i++) {\n"
-    "                uint limit = lengths[b] + min(first_query + i + 1, counts[b]);\n"
-    "                uint seen = limit > first ? min(tile, limit - first) : 0; // keys of the tile that it may see\n"
+    "                uint last = limit[i] > first ? min(tile, limit[i] - first) : 0; // of the keys that it sees\n"
+    "                uint hidden = from[i] > first ? min(last, from[i] - first) : 0; // before them\n"
     "                float largest = m[i], sum = 0.0f;\n"
-    "                for (uint s = lane; s < seen; s += lanes) largest = max(largest, weights[slot + i][s]);\n"
+    "                for (uint s = lane; s < last; s += lanes)\n"
+    "                    largest = max(largest, s < hidden ? -INFINITY : weights[slot + i][s]);\n"
     "                largest = simd_max(largest);\n"
     "                for (uint s = lane; s < tile; s += lanes) {\n"
-    "                    float weight = s < seen ? exp(weights[slot + i][s] - largest) : 0.0f;\n"
+    "                    float weight = s >= hidden && s < last ? exp(weights[slot + i][s] - largest) : 0.0f;\n"
     "                    weights[slot + i][s] = weight;\n"
     "                    sum += weight;\n"
     "                }\n"
@@ -3320,12 +3842,7 @@ const KernelSource kernel_sources[] = {
     "                m[i] = largest;\n"
     "            }\n"
     "            simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below\n"
-    "            if (count == QUERIES)\n"
-    "                mix_tile<QUERIES>(values + start, tile, lane, lanes, weights + slot, shrink, sums + slot);\n"
-    "            else\n"
-    "                for (uint i = 0; i < count; i++)\n"
-    "                    mix_tile<1>(values + start, tile, lane, lanes, weights + slot + i, shrink + i,\n"
-    "                                sums + slot + i);\n"
+    "            mix_some<HS>(count, values + start, tile, lane, lanes, weights + slot, shrink, sums + slot);\n"
     "            simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next writes\n"
     "        }\n"
     "        for (uint i = lane; i < count; i += lanes) {\n"
@@ -3342,234 +3859,94 @@ const KernelSource kernel_sources[] = {
     "            float sum = 0.0f;\n"
     "            for (uint g = i; g < simdgroups * QUERIES; g += QUERIES)\n"
     "                sum += sums[g][d] * exp(maxima[g] - largest);\n"
-    "            out[((ulong(b) * T + first_query + i) * groups.y + group.y) * HS + d] = sum / total;\n"
+    "            out[to[i] + d] = sum / total;\n"
     "        }\n"
     "    }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"flash_attention_hs64_f32\")]] kernel decltype(flash_attention_hs64<float>) flash_attention_hs64<float>;\n"
-    "template [[host_name(\"flash_attention_hs64_f16\")]] kernel decltype(flash_attention_hs64<half>) flash_attention_hs64<half>;\n"},
-    {"fast/flash_attention_prompt.metal",
-    "// flash_attention_prompt.metal — flash_attention.metal for the many queries of a prompt, head size 64\n"
-    "//\n"
-    "//   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h\n"
-    "//\n"
-    "// One threadgroup per block of QUERIES queries, grid (⌈T / QUERIES⌉, nh, B); a thread has SHARE of them, one on a GPU\n"
-    "// and all on a CPU, where they lie side by side in a vector. Together they go through the keys, a tile at a time: a\n"
-    "// number of K or V is read once for all of them, maxima, totals and exponentials are vectors as well, and nothing is\n"
-    "// ever added up across one. As in flash_attention.metal each query keeps a running maximum m, total l and weighted\n"
-    "// sum of V. Query t of row b sees the keys s < lengths[b] + min(t + 1, counts[b]). The KV cache is of type KV.\n"
-    "#include <metal_stdlib>\n"
-    "using namespace metal;\n"
-    "#include \"parts/simd_width.h\"\n"
-    "\n"
-    "constant constexpr uint HS = 64;      // head size\n"
-    "constant constexpr uint QUERIES = 32; // host: per threadgroup\n"
-    "constant constexpr uint SHARE = QUERIES / SIMD_WIDTH;\n"
-    "constant constexpr uint TILE = 32; // keys\n"
-    "constant constexpr uint KEYS = 8;  // of a tile, whose sums stay in registers\n"
-    "\n"
-    "// What a thread knows of its queries.\n"
-    "struct Queries {\n"
-    "    float q[HS][SHARE];   // · scale\n"
-    "    float sum[HS][SHARE]; // of V, weighted\n"
-    "    float m[SHARE], l[SHARE];\n"
-    "    uint limit[SHARE]; // keys that it sees\n"
-    "};\n"
-    "\n"
-    "// weight[s][j] = K[s] · q[j] for COUNT keys\n"
-    "template <uint COUNT, typename KV>\n"
-    "static void score(thread const Queries &queries, device const KV *keys, thread float (*weight)[SHARE])\n"
-    "{\n"
-    "    float sum[COUNT][SHARE];\n"
-    "    for (uint s = 0; s < COUNT; s++)\n"
-    "        for (uint j = 0; j < SHARE; j++) sum[s][j] = 0.0f;\n"
-    "    for (uint d = 0; d < HS; d++) {\n"
-    "        float q[SHARE];\n"
-    "        for (uint j = 0; j < SHARE; j++) q[j] = queries.q[d][j];\n"
-    "        for (uint s = 0; s < COUNT; s++)\n"
-    "            for (uint j = 0; j < SHARE; j++) sum[s][j] += float(keys[s * HS + d]) * q[j];\n"
-    "    }\n"
-    "    for (uint s = 0; s < COUNT; s++)\n"
-    "        for (uint j = 0; j < SHARE; j++) weight[s][j] = sum[s][j];\n"
-    "}\n"
-    "\n"
-    "// From scores to their exponentials; what was summed up so far shrinks by as much as the maximum has grown.\n"
-    "static void soften(thread Queries &queries, thread float (*weight)[SHARE], uint from, uint count)\n"
-    "{\n"
-    "    float largest[SHARE], shrink[SHARE], total[SHARE];\n"
-    "    for (uint j = 0; j < SHARE; j++) largest[j] = queries.m[j];\n"
-    "    for (uint s = 0; s < count; s++)\n"
-    "        for (uint j = 0; j < SHARE; j++) {\n"
-    "            weight[s][j] = from + s < queries.limit[j] ? weight[s][j] : -INFINITY;\n"
-    "            largest[j] = max(largest[j], weight[s][j]);\n"
-    "        }\n"
-    "    for (uint j = 0; j < SHARE; j++) {\n"
-    "        shrink[j] = exp(queries.m[j] - largest[j]); // 0 at first; the first key is seen by every query\n"
-    "        queries.m[j] = largest[j];\n"
-    "        total[j] = 0.0f;\n"
-    "    }\n"
-    "    for (uint s = 0; s < count; s++)\n"
-    "        for (uint j = 0; j < SHARE; j++) {\n"
-    "            weight[s][j] = exp(weight[s][j] - largest[j]);\n"
-    "            total[j] += weight[s][j];\n"
-    "        }\n"
-    "    for (uint j = 0; j < SHARE; j++) queries.l[j] = queries.l[j] * shrink[j] + total[j];\n"
-    "    for (uint d = 0; d < HS; d++)\n"
-    "        for (uint j = 0; j < SHARE; j++) queries.sum[d][j] *= shrink[j];\n"
-    "}\n"
-    "\n"
-    "// sum[j] += Σ_s weight[s][j] · V[s] for COUNT keys\n"
-    "template <uint COUNT, typename KV>\n"
-    "static void mix(thread Queries &queries, device const KV *values, thread const float (*weight)[SHARE])\n"
-    "{\n"
-    "    float w[COUNT][SHARE];\n"
-    "    for (uint s = 0; s < COUNT; s++)\n"
-    "        for (uint j = 0; j < SHARE; j++) w[s][j] = weight[s][j];\n"
-    "    for (uint d = 0; d < HS; d++) {\n"
-    "        float sum[SHARE];\n"
-    "        for (uint j = 0; j < SHARE; j++) sum[j] = queries.sum[d][j];\n"
-    "        for (uint s = 0; s < COUNT; s++)\n"
-    "            for (uint j = 0; j < SHARE; j++) sum[j] += float(values[s * HS + d]) * w[s][j];\n"
-    "        for (uint j = 0; j < SHARE; j++) queries.sum[d][j] = sum[j];\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "// Keys from … from + count − 1.\n"
-    "template <typename KV>\n"
-    "static void attend(thread Queries &queries, device const KV *keys, device const KV *values, uint from, uint count)\n"
-    "{\n"
-    "    float weight[TILE][SHARE];\n"
-    "    uint whole = count / KEYS * KEYS;\n"
-    "    for (uint s = 0; s < whole; s += KEYS) score<KEYS>(queries, keys + s * HS, weight + s);\n"
-    "    for (uint s = whole; s < count; s++) score<1>(queries, keys + s * HS, weight + s);\n"
-    "    soften(queries, weight, from, count);\n"
-    "    for (uint s = 0; s < whole; s += KEYS) mix<KEYS>(queries, values + s * HS, weight + s);\n"
-    "    for (uint s = whole; s < count; s++) mix<1>(queries, values + s * HS, weight + s);\n"
-    "}\n"
-    "\n"
-    "template <typename KV>\n"
-    "kernel void flash_attention_prompt(\n"
-    "    device const float *q [[buffer(0)]],      // [B,nh,T,64]\n"
-    "    device const KV *keys [[buffer(1)]],      // [B,nh,capacity,64]\n"
-    "    device const KV *values [[buffer(2)]],    // [B,nh,capacity,64]\n"
-    "    device const uint *lengths [[buffer(3)]], // [B]\n"
-    "    device const uint *counts [[buffer(4)]],  // [B]\n"
-    "    device float *out [[buffer(5)]],          // [B,T,nh,64]\n"
-    "    constant uint &T [[buffer(6)]],\n"
-    "    constant uint &capacity [[buffer(7)]],\n"
-    "    constant float &scale [[buffer(8)]],\n"
-    "    uint3 group [[threadgroup_position_in_grid]],\n"
-    "    uint3 groups [[threadgroups_per_grid]],\n"
-    "    uint thread_index [[thread_index_in_threadgroup]],\n"
-    "    uint3 group_size [[threads_per_threadgroup]])\n"
-    "{\n"
-    "    uint b = group.z, nh = groups.y;\n"
-    "    ulong head = ulong(b) * nh + group.y, cache = head * capacity * HS;\n"
-    "    for (uint begin = thread_index * SHARE; begin < QUERIES; begin += group_size.x * SHARE) {\n"
-    "        uint first = group.x * QUERIES + begin; // of this thread's queries\n"
-    "        if (first >= T) break;\n"
-    "        Queries queries;\n"
-    "        for (uint j = 0; j < SHARE; j++) { // what is behind the last query is that query again\n"
-    "            uint t = min(first + j, T - 1);\n"
-    "            queries.m[j] = -INFINITY;\n"
-    "            queries.l[j] = 0.0f;\n"
-    "            queries.limit[j] = lengths[b] + min(t + 1, counts[b]);\n"
-    "            for (uint d = 0; d < HS; d++) {\n"
-    "                queries.q[d][j] = q[(head * T + t) * HS + d] * scale;\n"
-    "                queries.sum[d][j] = 0.0f;\n"
-    "            }\n"
-    "        }\n"
-    "        uint visible = queries.limit[SHARE - 1]; // to the last of them\n"
-    "        for (uint s = 0; s < visible; s += TILE)\n"
-    "            attend(queries, keys + cache + ulong(s) * HS, values + cache + ulong(s) * HS, s, min(TILE, visible - s));\n"
-    "        for (uint j = 0; j < min(SHARE, T - first); j++)\n"
-    "            for (uint d = 0; d < HS; d++)\n"
-    "                out[((ulong(b) * T + first + j) * nh + group.y) * HS + d] = queries.sum[d][j] / queries.l[j];\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "template [[host_name(\"flash_attention_prompt_f32\")]] kernel decltype(flash_attention_prompt<float>) flash_attention_prompt<float>;\n"
-    "template [[host_name(\"flash_attention_prompt_f16\")]] kernel decltype(flash_attention_prompt<half>) flash_attention_prompt<half>;\n"},
+    "template [[host_name(\"flash_attention_hs64_f32\")]] kernel decltype(flash_attention_shared<64, float>) flash_attention_shared<64, float>;\n"
+    "template [[host_name(\"flash_attention_hs64_f16\")]] kernel decltype(flash_attention_shared<64, half>) flash_attention_shared<64, half>;\n"
+    "template [[host_name(\"flash_attention_hs128_f32\")]] kernel decltype(flash_attention_shared<128, float>) flash_attention_shared<128, float>;\n"
+    "template [[host_name(\"flash_attention_hs128_f16\")]] kernel decltype(flash_attention_shared<128, half>) flash_attention_shared<128, half>;\n"
+    "template [[host_name(\"flash_attention_hs256_f32\")]] kernel decltype(flash_attention_shared<256, float>) flash_attention_shared<256, float>;\n"
+    "template [[host_name(\"flash_attention_hs256_f16\")]] kernel decltype(flash_attention_shared<256, half>) flash_attention_shared<256, half>;\n"},
     {"fast/flash_attention_tiles.metal",
-    "// flash_attention_tiles.metal — flash_attention_hs64.metal by the matrix units, in halves, for prompts\n"
+    "// flash_attention_tiles.metal — flash_attention_shared.metal by the matrix units, in halves, for prompts\n"
     "//\n"
     "//   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h\n"
     "//\n"
-    "// One threadgroup per QUERIES queries, grid (⌈T / QUERIES⌉, nh, B). Keys and values come to threadgroup memory KEYS\n"
-    "// at a time, while the next are on their way. Two simdgroups take a block of 16 queries, each with one half of\n"
-    "// the keys of every tile, and what they have found is merged in the end. Scores, weights and sums stay in\n"
-    "// registers, as matrices of which every lane has some elements. Query t of row b sees the keys\n"
-    "// s < lengths[b] + min(t + 1, counts[b]). What comes out is of type Out2: halves where the next matrix product takes\n"
-    "// such. Only whole simdgroups take part, so there must be one.\n"
+    "// One threadgroup per 4096 / HS queries, grid (⌈T · nh / nkv / queries⌉, nkv, B), which are those of\n"
+    "// flash_attention_shared.metal. Keys and values come to threadgroup memory a tile at a time, while the next are on\n"
+    "// their way. Two simdgroups take a block of 16 queries, each with one half of the keys of every tile, and what they\n"
+    "// have found is merged in the end. Scores, weights and sums stay in registers, as matrices of which every lane has some\n"
+    "// elements. Token t of row b sees the last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). What comes out\n"
+    "// is of type Out2: halves where the next matrix product takes such. Only whole simdgroups take part, so there must be\n"
+    "// one. With wider heads tiles and blocks are fewer, so that memory and registers suffice.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "#include \"parts/matrix_products.h\"\n"
     "#include \"parts/matrix_softmax.h\"\n"
     "\n"
-    "constant constexpr uint HS = 64; // head size\n"
-    "constant constexpr uint VECTORS = HS / 4;\n"
-    "constant constexpr uint BLOCKS = 4, KEYS = 64;\n"
-    "constant constexpr uint QUERIES = 16 * BLOCKS, THREADS = 64 * BLOCKS; // host: of a threadgroup\n"
-    "constant constexpr uint STRIDE = VECTORS + 2;             // rows of a tile begin in different banks\n"
-    "constant constexpr uint HALF = KEYS / 2;\n"
-    "constant constexpr uint AHEAD = KEYS * VECTORS / THREADS; // vectors of a tile that a thread fetches early\n"
+    "constant constexpr uint QUERIES = 64, THREADS = 256; // host: of a threadgroup for heads of 64; of 128 half of them\n"
     "constant constexpr float LOG2_E = 1.44269504f;\n"
     "\n"
-    "typedef half4 Tile[KEYS][STRIDE];\n"
-    "typedef simdgroup_float8x8 Sums[2][HS / 8]; // 16 rows of a head's channels\n"
-    "typedef simdgroup_half8x8 Query[2][HS / 8];\n"
-    "typedef simdgroup_float8x8 Scores[2][HALF / 8]; // of half a tile's keys\n"
-    "typedef simdgroup_half8x8 Weights[2][HALF / 8];\n"
+    "// STRIDE: rows of a tile begin in different banks. AHEAD: vectors of a tile that a thread fetches early.\n"
+    "template <uint HS> struct Sizes {\n"
+    "    enum : uint { VECTORS = HS / 4, STRIDE = VECTORS + 2, BLOCKS = QUERIES / 16 * 64 / HS, KEYS = 4096 / HS };\n"
+    "    enum : uint { HALF = KEYS / 2, AHEAD = KEYS * VECTORS / (64 * BLOCKS) };\n"
+    "};\n"
     "\n"
     "static void store(device float2 *to, float2 value) { *to = value; }\n"
     "static void store(device half2 *to, float2 value) { *to = half2(value); }\n"
     "\n"
     "// Vector n of `count` rows, and behind them the last one: nobody will see it.\n"
-    "template <typename Vector> static Vector fetch(device const Vector *from, uint n, uint count)\n"
+    "template <uint HS, typename Vector> static Vector fetch(device const Vector *from, uint n, uint count)\n"
     "{\n"
-    "    return from[min(n, count * VECTORS - 1)];\n"
+    "    return from[min(n, count * Sizes<HS>::VECTORS - 1)];\n"
     "}\n"
     "\n"
-    "static void place(float4 vector, threadgroup Tile &tile, uint n)\n"
+    "template <uint HS> static void place(float4 vector, threadgroup half4 *tile, uint n)\n"
     "{\n"
-    "    tile[n / VECTORS][n % VECTORS] = half4(vector);\n"
+    "    tile[n / Sizes<HS>::VECTORS * Sizes<HS>::STRIDE + n % Sizes<HS>::VECTORS] = half4(vector);\n"
     "}\n"
     "\n"
     "// The first vectors of a tile that this thread is to move.\n"
-    "template <typename Vector>\n"
+    "template <uint HS, uint AHEAD, typename Vector>\n"
     "static void fetch_ahead(device const Vector *from, uint count, thread Vector (&ahead)[AHEAD], uint thread_index,\n"
     "                        uint threads)\n"
     "{\n"
     "#pragma unroll(UNROLL)\n"
-    "    for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch(from, thread_index + i * threads, count);\n"
+    "    for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch<HS>(from, thread_index + i * threads, count);\n"
     "}\n"
     "\n"
     "// They and all others to the tile.\n"
-    "template <typename Vector>\n"
-    "static void place_all(device const Vector *from, uint count, thread const Vector (&ahead)[AHEAD], float scale,\n"
-    "                      threadgroup Tile &tile, uint thread_index, uint threads)\n"
+    "template <uint HS, uint AHEAD, typename Vector>\n"
+    "static void place_all(device const Vector *from, uint count, thread const Vector (&ahead)[AHEAD],\n"
+    "                      threadgroup half4 *tile, uint thread_index, uint threads)\n"
     "{\n"
+    "    constexpr uint ALL = Sizes<HS>::KEYS * Sizes<HS>::VECTORS;\n"
     "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < AHEAD; i++) {\n"
     "        uint n = thread_index + i * threads;\n"
-    "        if (n < KEYS * VECTORS) place(float4(ahead[i]) * scale, tile, n);\n"
+    "        if (n < ALL) place<HS>(float4(ahead[i]), tile, n);\n"
     "    }\n"
-    "    for (uint n = thread_index + AHEAD * threads; n < KEYS * VECTORS; n += threads)\n"
-    "        place(float4(fetch(from, n, count)) * scale, tile, n);\n"
+    "    for (uint n = thread_index + AHEAD * threads; n < ALL; n += threads)\n"
+    "        place<HS>(float4(fetch<HS>(from, n, count)), tile, n);\n"
     "}\n"
     "\n"
-    "template <typename KV4, typename Out2>\n"
+    "template <uint HS, typename KV4, typename Out2>\n"
     "kernel void flash_attention_tiles(\n"
-    "    device const float4 *q [[buffer(0)]],     // [B,nh,T,16]\n"
-    "    device const KV4 *keys [[buffer(1)]],     // [B,nh,capacity,16]\n"
-    "    device const KV4 *values [[buffer(2)]],   // [B,nh,capacity,16]\n"
+    "    device const float4 *q [[buffer(0)]],     // [B,nh,T,HS / 4]\n"
+    "    device const KV4 *keys [[buffer(1)]],     // [B,nkv,capacity,HS / 4]\n"
+    "    device const KV4 *values [[buffer(2)]],   // [B,nkv,capacity,HS / 4]\n"
     "    device const uint *lengths [[buffer(3)]], // [B]\n"
     "    device const uint *counts [[buffer(4)]],  // [B]\n"
-    "    device Out2 *out [[buffer(5)]],           // [B,T,nh,32]\n"
+    "    device Out2 *out [[buffer(5)]],           // [B,T,nh,HS / 2]\n"
     "    constant uint &T [[buffer(6)]],\n"
-    "    constant uint &capacity [[buffer(7)]],\n"
-    "    constant float &scale [[buffer(8)]],\n"
+    "    constant uint &nh [[buffer(7)]],\n"
+    "    constant uint &capacity [[buffer(8)]],\n"
+    "    constant uint &window [[buffer(9)]],\n"
+    "    constant float &scale [[buffer(10)]],\n"
     "    uint3 group [[threadgroup_position_in_grid]],\n"
     "    uint3 groups [[threadgroups_per_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
@@ -3577,66 +3954,81 @@ const KernelSource kernel_sources[] = {
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]])\n"
     "{\n"
-    "    threadgroup Tile tiles[2]; // of keys, at first the queries, and of values; in the end what is to be merged\n"
+    "    constexpr uint VECTORS = HS / 4, STRIDE = Sizes<HS>::STRIDE, BLOCKS = Sizes<HS>::BLOCKS;\n"
+    "    constexpr uint KEYS = Sizes<HS>::KEYS, HALF = Sizes<HS>::HALF, AHEAD = Sizes<HS>::AHEAD;\n"
+    "    // Of keys and of values, at first of the queries; in the end what is to be merged.\n"
+    "    threadgroup half4 tiles[2 * KEYS * STRIDE];\n"
+    "    threadgroup half4 *key_tile = tiles, *value_tile = tiles + KEYS * STRIDE;\n"
     "    uint threads = group_size.x, simdgroups = threads / SIMD_WIDTH, parts = simdgroups < 2 ? 1 : 2;\n"
     "    uint at_once = min(simdgroups / parts, BLOCKS), part = simdgroup / at_once;\n"
-    "    uint b = group.z, length = lengths[b], count = counts[b];\n"
-    "    uint first_query = (groups.x - 1 - group.x) * QUERIES; // those with most keys begin first\n"
-    "    ulong head = ulong(b) * groups.y + group.y, start = head * capacity * VECTORS;\n"
-    "    uint end = length + min(first_query + QUERIES, count);\n"
+    "    uint b = group.z, length = lengths[b], count = counts[b], nkv = groups.y, heads = nh / nkv, rows = T * heads;\n"
+    "    uint first_query = (groups.x - 1 - group.x) * 16 * BLOCKS; // those with most keys begin first\n"
+    "    ulong start = (ulong(b) * nkv + group.y) * capacity * VECTORS;\n"
+    "    uint limit = length + min(first_query / heads + 1, count), begin = limit - min(limit, window);\n"
+    "    uint end = length + min((first_query + 16 * BLOCKS - 1) / heads + 1, count);\n"
     "\n"
-    "    for (uint blocks = 0; blocks < BLOCKS; blocks += at_once) { // once, if there are eight simdgroups\n"
+    "    for (uint blocks = 0; blocks < BLOCKS; blocks += at_once) { // once, if there are two simdgroups to each\n"
     "        uint block = blocks + simdgroup % at_once, first_row = first_query + block * 16;\n"
-    "        uint block_end = length + min(first_row + 16, count);\n"
-    "        bool takes_part = part < parts && block < BLOCKS && first_row < T;\n"
-    "        Query query;\n"
-    "        Sums sum;\n"
+    "        uint block_end = length + min((first_row + 15) / heads + 1, count); // of the keys that its rows see,\n"
+    "        uint all_see = length + min(first_row / heads + 1, count);          // that all of them see,\n"
+    "        uint hidden = block_end - min(block_end, window);                   // and that not all see any more\n"
+    "        bool takes_part = part < parts && block < BLOCKS && first_row < rows;\n"
+    "        simdgroup_half8x8 query[2][HS / 8];\n"
+    "        simdgroup_float8x8 sum[2][HS / 8]; // 16 rows of a head's channels\n"
     "        Softmax softmax;\n"
     "        for (uint i = 0; i < 2 * LANE_ROWS; i++) {\n"
     "            softmax.m[i] = -FLT_MAX; // not −∞, if no key is seen: exponents are never NaN\n"
     "            softmax.l[i] = 0.0f;\n"
     "        }\n"
     "        clear(sum);\n"
-    "        float4 queries[AHEAD];\n"
-    "        device const float4 *from = q + (head * T + first_query) * VECTORS;\n"
-    "        fetch_ahead(from, T - first_query, queries, thread_index, threads);\n"
-    "        place_all(from, T - first_query, queries, scale * LOG2_E, tiles[0], thread_index, threads);\n"
-    "        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles[0]: the queries' writes → the reads below\n"
+    "        for (uint n = thread_index; n < 16 * BLOCKS * VECTORS; n += threads) {\n"
+    "            uint row = min(first_query + n / VECTORS, rows - 1), t = row / heads;\n"
+    "            ulong head = ulong(b) * nh + group.y * heads + row % heads;\n"
+    "            place<HS>(q[(head * T + t) * VECTORS + n % VECTORS] * (scale * LOG2_E), tiles, n);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the queries' writes → the reads below\n"
     "#pragma unroll(UNROLL)\n"
-    "        for (uint i = 0; i < HS / 4; i++)\n"
-    "            if (takes_part)\n"
-    "                simdgroup_load(query[i / 8][i % 8],\n"
-    "                               (threadgroup const half *)&tiles[0][block * 16 + i / 8 * 8][i % 8 * 2], 4 * STRIDE);\n"
-    "        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles[0]: the reads above ↔ the keys' writes\n"
+    "        for (uint i = 0; i < HS / 4; i++) {\n"
+    "            uint r = i / (HS / 8), c = i % (HS / 8);\n"
+    "            threadgroup const half4 *from = tiles + (block * 16 + r * 8) * STRIDE + c * 2;\n"
+    "            if (takes_part) simdgroup_load(query[r][c], (threadgroup const half *)from, 4 * STRIDE);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the reads above ↔ the keys' writes\n"
     "\n"
     "        KV4 next_keys[AHEAD], next_values[AHEAD];\n"
-    "        if (end > 0) fetch_ahead(keys + start, end, next_keys, thread_index, threads);\n"
-    "        if (end > 0) fetch_ahead(values + start, end, next_values, thread_index, threads);\n"
-    "        for (uint first = 0; first < end; first += KEYS) {\n"
-    "            device const KV4 *from_keys = keys + start + ulong(first) * VECTORS;\n"
-    "            device const KV4 *from_values = values + start + ulong(first) * VECTORS;\n"
-    "            place_all(from_keys, end - first, next_keys, 1.0f, tiles[0], thread_index, threads);\n"
-    "            place_all(from_values, end - first, next_values, 1.0f, tiles[1], thread_index, threads);\n"
+    "        device const KV4 *from_keys = keys + start + ulong(begin) * VECTORS;\n"
+    "        device const KV4 *from_values = values + start + ulong(begin) * VECTORS;\n"
+    "        if (end > begin) fetch_ahead<HS>(from_keys, end - begin, next_keys, thread_index, threads);\n"
+    "        if (end > begin) fetch_ahead<HS>(from_values, end - begin, next_values, thread_index, threads);\n"
+    "        for (uint first = begin; first < end; first += KEYS) {\n"
+    "            place_all<HS>(from_keys, end - first, next_keys, key_tile, thread_index, threads);\n"
+    "            place_all<HS>(from_values, end - first, next_values, value_tile, thread_index, threads);\n"
     "            threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below\n"
+    "            from_keys += KEYS * VECTORS;\n"
+    "            from_values += KEYS * VECTORS;\n"
     "            if (first + KEYS < end) {\n"
-    "                fetch_ahead(from_keys + KEYS * VECTORS, end - first - KEYS, next_keys, thread_index, threads);\n"
-    "                fetch_ahead(from_values + KEYS * VECTORS, end - first - KEYS, next_values, thread_index, threads);\n"
+    "                fetch_ahead<HS>(from_keys, end - first - KEYS, next_keys, thread_index, threads);\n"
+    "                fetch_ahead<HS>(from_values, end - first - KEYS, next_values, thread_index, threads);\n"
     "            }\n"
     "            for (uint k = part * HALF; k < KEYS && takes_part && first + k < block_end; k += parts * HALF) {\n"
-    "                Scores score;\n"
-    "                Weights weights;\n"
+    "                simdgroup_float8x8 score[2][HALF / 8];\n"
+    "                simdgroup_half8x8 weights[2][HALF / 8];\n"
     "                clear(score);\n"
     "#pragma unroll(UNROLL)\n"
-    "                for (uint i = 0; i < 8; i++)\n"
-    "                    multiply_16x16(score, i % 2, query, i / 2,\n"
-    "                                   (threadgroup const half *)&tiles[0][k + i % 2 * 16][i / 2 * 4], 4 * STRIDE, true);\n"
-    "                if (first + k + HALF > length + min(first_row + 1, count))\n"
-    "                    hide(score, first_row, int(length) - int(first + k), count, lane);\n"
+    "                for (uint i = 0; i < 8; i++) {\n"
+    "                    uint n = i % (HALF / 16), c = i / (HALF / 16);\n"
+    "                    threadgroup const half4 *from = key_tile + (k + n * 16) * STRIDE + c * 4;\n"
+    "                    multiply_16x16(score, n, query, c, (threadgroup const half *)from, 4 * STRIDE, true);\n"
+    "                }\n"
+    "                if (first + k + HALF > all_see || first + k < hidden)\n"
+    "                    hide(score, first_row, heads, int(length) - int(first + k), count, window, lane);\n"
     "                weigh(score, softmax, weights, sum);\n"
     "#pragma unroll(UNROLL)\n"
-    "                for (uint i = 0; i < 8; i++)\n"
-    "                    multiply_16x16(sum, i % 4, weights, i / 4,\n"
-    "                                   (threadgroup const half *)&tiles[1][k + i / 4 * 16][i % 4 * 4], 4 * STRIDE, false);\n"
+    "                for (uint i = 0; i < 8; i++) {\n"
+    "                    uint n = i % (HS / 16), c = i / (HS / 16);\n"
+    "                    threadgroup const half4 *from = value_tile + (k + c * 16) * STRIDE + n * 4;\n"
+    "                    multiply_16x16(sum, n, weights, c, (threadgroup const half *)from, 4 * STRIDE, false);\n"
+    "                }\n"
     "            }\n"
     "            threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the reads above ↔ the next writes\n"
     "        }\n"
@@ -3650,15 +4042,16 @@ const KernelSource kernel_sources[] = {
     "#pragma unroll(UNROLL)\n"
     "            for (uint i = 0; i < 2 * LANE_ROWS; i++) {\n"
     "                uint r = i / LANE_ROWS, e = i % LANE_ROWS * COLUMNS;\n"
-    "                uint t = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;\n"
+    "                uint row = first_row + r * 8 + matrix_row(lane) + i % LANE_ROWS;\n"
     "                float share = 1.0f / row_sum(softmax.l[i]);\n"
-    "                ulong to = ((ulong(b) * T + t) * groups.y + group.y) * HS + matrix_column(lane);\n"
-    "                if (t >= T) continue;\n"
+    "                ulong head = (ulong(b) * T + row / heads) * nh + group.y * heads + row % heads;\n"
+    "                if (row >= rows) continue;\n"
     "#pragma unroll(UNROLL)\n"
     "                for (uint c = 0; c < HS / 8; c++)\n"
     "                    for (uint j = 0; j < COLUMNS; j += 2) {\n"
     "                        thread auto &elements = sum[r][c].thread_elements();\n"
-    "                        store(out + (to + 8 * c + j) / 2, float2(elements[e + j], elements[e + j + 1]) * share);\n"
+    "                        store(out + (head * HS + matrix_column(lane) + 8 * c + j) / 2,\n"
+    "                              float2(elements[e + j], elements[e + j + 1]) * share);\n"
     "                    }\n"
     "            }\n"
     "        }\n"
@@ -3666,10 +4059,14 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"flash_attention_tiles_f32\")]] kernel decltype(flash_attention_tiles<float4, float2>) flash_attention_tiles<float4, float2>;\n"
-    "template [[host_name(\"flash_attention_tiles_f16\")]] kernel decltype(flash_attention_tiles<half4, float2>) flash_attention_tiles<half4, float2>;\n"
-    "template [[host_name(\"flash_attention_tiles_halves_f32\")]] kernel decltype(flash_attention_tiles<float4, half2>) flash_attention_tiles<float4, half2>;\n"
-    "template [[host_name(\"flash_attention_tiles_halves_f16\")]] kernel decltype(flash_attention_tiles<half4, half2>) flash_attention_tiles<half4, half2>;\n"},
+    "template [[host_name(\"flash_attention_tiles_hs64_f32\")]] kernel decltype(flash_attention_tiles<64, float4, float2>) flash_attention_tiles<64, float4, float2>;\n"
+    "template [[host_name(\"flash_attention_tiles_hs64_f16\")]] kernel decltype(flash_attention_tiles<64, half4, float2>) flash_attention_tiles<64, half4, float2>;\n"
+    "template [[host_name(\"flash_attention_tiles_hs64_halves_f32\")]] kernel decltype(flash_attention_tiles<64, float4, half2>) flash_attention_tiles<64, float4, half2>;\n"
+    "template [[host_name(\"flash_attention_tiles_hs64_halves_f16\")]] kernel decltype(flash_attention_tiles<64, half4, half2>) flash_attention_tiles<64, half4, half2>;\n"
+    "template [[host_name(\"flash_attention_tiles_hs128_f32\")]] kernel decltype(flash_attention_tiles<128, float4, float2>) flash_attention_tiles<128, float4, float2>;\n"
+    "template [[host_name(\"flash_attention_tiles_hs128_f16\")]] kernel decltype(flash_attention_tiles<128, half4, float2>) flash_attention_tiles<128, half4, float2>;\n"
+    "template [[host_name(\"flash_attention_tiles_hs128_halves_f32\")]] kernel decltype(flash_attention_tiles<128, float4, half2>) flash_attention_tiles<128, float4, half2>;\n"
+    "template [[host_name(\"flash_attention_tiles_hs128_halves_f16\")]] kernel decltype(flash_attention_tiles<128, half4, half2>) flash_attention_tiles<128, half4, half2>;\n"},
     {"fast/fused_bias_gelu.metal",
     "// fused_bias_gelu.metal — the bias of a matrix product and GELU in one pass over memory\n"
     "//\n"
@@ -3713,43 +4110,25 @@ const KernelSource kernel_sources[] = {
     "//   keys[b,h,length] = K,  values[b,h,length] = V       where the token's Q, K and V lie in qkv[b]\n"
     "//   out[b,h] = Σ_s softmax(Q · keys[b,h] · scale)[s] · values[b,h,s]      for s ≤ length = lengths[b]\n"
     "//\n"
-    "// split_heads (heads.metal) and flash_attention_hs64.metal in one kernel, for decoding with heads of 64\n"
-    "// channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, and SHARE\n"
-    "// lanes together take one key at a time, a running softmax for each such team. The teams are merged at the end.\n"
-    "// The KV cache is of type KV4, float4 or half4, what comes out of type Out4: halves where the next product takes\n"
-    "// them.\n"
+    "// split_heads (heads.metal) and flash_attention_shared.metal in one kernel, for decoding with heads of 4 VECTORS\n"
+    "// channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, the last `window` of\n"
+    "// them, and SHARE lanes together take one key at a time, a running softmax for each such team. The teams are merged at\n"
+    "// the end. nh / nkv neighbouring heads share keys and values, which the first of them writes. The KV cache is of type\n"
+    "// KV4, float4 or half4, what comes out of type Out4: halves where the next product takes them.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/running_softmax.h\"\n"
     "#include \"parts/simd_width.h\"\n"
     "\n"
-    "constant constexpr uint VECTORS = 16; // of four channels, per head\n"
-    "constant constexpr uint SHARE = 8;    // lanes of a team\n"
-    "constant constexpr uint PARTS = VECTORS / SHARE;\n"
-    "constant constexpr uint KEYS = 4;                                             // that a team reads at once\n"
+    "constant constexpr uint SHARE = 8;                                           // lanes of a team\n"
     "constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup\n"
-    "constant constexpr uint MAX_SIMDGROUPS = 16; // host: that take part\n"
+    "constant constexpr uint MAX_SIMDGROUPS = 16;                                 // host: that take part\n"
     "constant constexpr float LOG2_E = 1.44269504f;\n"
-    "\n"
-    "// The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a\n"
-    "// lane's part of the weighted values. m is never −∞, so that no difference is NaN.\n"
-    "struct Running {\n"
-    "    float m, l;\n"
-    "    float4 sum[PARTS];\n"
-    "};\n"
-    "\n"
-    "// Both as if they had run through their keys one after the other.\n"
-    "static void merge(thread Running &a, Running b)\n"
-    "{\n"
-    "    float m = max(a.m, b.m), left = fast::exp2(a.m - m), right = fast::exp2(b.m - m);\n"
-    "    a.m = m;\n"
-    "    a.l = a.l * left + b.l * right;\n"
-    "    for (uint i = 0; i < PARTS; i++) a.sum[i] = a.sum[i] * left + b.sum[i] * right;\n"
-    "}\n"
     "\n"
     "// Where a head's query is, the new key and value, and the cached ones.\n"
     "template <typename KV4> struct Head {\n"
-    "    device const float4 *query, *key, *value; // [16]\n"
-    "    device const KV4 *keys, *values;          // [length,16]\n"
+    "    device const float4 *query, *key, *value; // [VECTORS]\n"
+    "    device const KV4 *keys, *values;          // [length,VECTORS]\n"
     "    float scale;                              // of scores to the base 2\n"
     "};\n"
     "\n"
@@ -3768,10 +4147,11 @@ const KernelSource kernel_sources[] = {
     "\n"
     "// The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; this lane's\n"
     "// part of what its team has seen. What needs no waiting for is read first.\n"
-    "template <typename KV4>\n"
-    "static Running run_through(Head<KV4> head, uint begin, uint end, bool is_mine, uint team, uint lane)\n"
+    "template <uint VECTORS, typename KV4>\n"
+    "static Running<VECTORS / SHARE> run_through(Head<KV4> head, uint begin, uint end, bool is_mine, uint team, uint lane)\n"
     "{\n"
-    "    Running running, fresh;\n"
+    "    constexpr uint PARTS = VECTORS / SHARE, KEYS = 8 / PARTS; // that a team reads at once\n"
+    "    Running<PARTS> running, fresh;\n"
     "    running.m = -FLT_MAX;\n"
     "    running.l = 0.0f;\n"
     "    fresh.m = 0.0f;\n"
@@ -3784,7 +4164,7 @@ const KernelSource kernel_sources[] = {
     "        fresh.m += dot(query[i], kept(head.keys, head.key[lane + i * SHARE]));\n"
     "    }\n"
     "    for (uint first = begin; first < end; first += KEYS * TEAMS) { // as often for every team: they shuffle\n"
-    "        Running one[KEYS];                                         // each key alone\n"
+    "        Running<PARTS> one[KEYS];                                  // each key alone\n"
     "        for (uint j = 0; j < KEYS; j++) {\n"
     "            ulong start = ulong(min(first + j * TEAMS + team, end - 1)) * VECTORS + lane;\n"
     "            one[j].m = 0.0f;\n"
@@ -3804,18 +4184,8 @@ const KernelSource kernel_sources[] = {
     "    return running;\n"
     "}\n"
     "\n"
-    "// The same of the lane that is `distance` away.\n"
-    "static Running other(Running running, ushort distance)\n"
-    "{\n"
-    "    running.m = simd_shuffle_xor(running.m, distance);\n"
-    "    running.l = simd_shuffle_xor(running.l, distance);\n"
-    "    for (uint i = 0; i < PARTS; i++)\n"
-    "        for (uint j = 0; j < 4; j++) running.sum[i][j] = simd_shuffle_xor(running.sum[i][j], distance);\n"
-    "    return running;\n"
-    "}\n"
-    "\n"
     "// All of it by one lane, where a simdgroup is not whole or has but one. Returns m and l.\n"
-    "template <typename KV4>\n"
+    "template <uint VECTORS, typename KV4>\n"
     "static float2 run_alone(Head<KV4> head, uint begin, uint end, bool is_mine, threadgroup float4 *sums)\n"
     "{\n"
     "    float m = -FLT_MAX, l = 0.0f;\n"
@@ -3835,16 +4205,18 @@ const KernelSource kernel_sources[] = {
     "    return float2(m, l);\n"
     "}\n"
     "\n"
-    "template <typename KV4, typename Out4>\n"
-    "kernel void decode_attention_hs64(\n"
-    "    device const float4 *qkv [[buffer(0)]],   // [B,3,nh,16]\n"
+    "template <uint VECTORS, typename KV4, typename Out4>\n"
+    "kernel void decode_attention(\n"
+    "    device const float4 *qkv [[buffer(0)]],   // [B,nh + 2 nkv,VECTORS]\n"
     "    device const uint *lengths [[buffer(1)]], // [B]\n"
     "    device const uint *counts [[buffer(2)]],  // [B] 1, or 0 for a row that is done\n"
-    "    device KV4 *keys [[buffer(3)]],           // [B,nh,capacity,16]\n"
-    "    device KV4 *values [[buffer(4)]],         // [B,nh,capacity,16]\n"
-    "    device Out4 *out [[buffer(5)]],           // [B,nh,16]\n"
-    "    constant uint &capacity [[buffer(6)]],\n"
-    "    constant float &scale [[buffer(7)]],\n"
+    "    device KV4 *keys [[buffer(3)]],           // [B,nkv,capacity,VECTORS]\n"
+    "    device KV4 *values [[buffer(4)]],         // [B,nkv,capacity,VECTORS]\n"
+    "    device Out4 *out [[buffer(5)]],           // [B,nh,VECTORS]\n"
+    "    constant uint &nkv [[buffer(6)]],\n"
+    "    constant uint &capacity [[buffer(7)]],\n"
+    "    constant uint &window [[buffer(8)]],\n"
+    "    constant float &scale [[buffer(9)]],\n"
     "    uint2 group [[threadgroup_position_in_grid]],\n"
     "    uint2 groups [[threadgroups_per_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
@@ -3860,26 +4232,27 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);\n"
     "    bool is_new = counts[b] > 0;\n"
     "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
-    "    ulong start = (ulong(b) * nh + group.x) * capacity * VECTORS;\n"
-    "    device const float4 *query = qkv + (ulong(b) * 3 * nh + group.x) * VECTORS;\n"
-    "    device const float4 *key = query + nh * VECTORS, *value = key + nh * VECTORS;\n"
+    "    uint kv_head = group.x / (nh / nkv), seen = length + is_new, begin = seen - min(seen, window);\n"
+    "    ulong start = (ulong(b) * nkv + kv_head) * capacity * VECTORS;\n"
+    "    device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS, *query = token + group.x * VECTORS;\n"
+    "    device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;\n"
     "    for (uint i = simdgroups * VECTORS + thread_index; i < MAX_SIMDGROUPS * VECTORS; i += threads) {\n"
     "        sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there\n"
     "        if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);\n"
     "    }\n"
     "    Head<KV4> head = {query, key, value, keys + start, values + start, scale * LOG2_E};\n"
-    "    uint share = (length + simdgroups - 1) / simdgroups;\n"
-    "    uint first = min(length, simdgroup * share), last = min(length, first + share);\n"
+    "    uint share = (length - begin + simdgroups - 1) / simdgroups;\n"
+    "    uint first = min(length, begin + simdgroup * share), last = min(length, first + share);\n"
     "    bool is_mine = is_new && simdgroup == simdgroups - 1;\n"
     "    if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {\n"
-    "        Running running = run_through(head, first, last, is_mine, lane / SHARE, lane % SHARE);\n"
+    "        auto running = run_through<VECTORS>(head, first, last, is_mine, lane / SHARE, lane % SHARE);\n"
     "        for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)\n"
     "            merge(running, other(running, ushort(distance)));\n"
     "        if (lane == 0) softmax[simdgroup] = float2(running.m, running.l);\n"
     "        if (lane < SHARE)\n"
-    "            for (uint i = 0; i < PARTS; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];\n"
+    "            for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];\n"
     "    } else if (simdgroup < simdgroups && lane == 0) {\n"
-    "        softmax[simdgroup] = run_alone(head, first, last, is_mine, sums[simdgroup]);\n"
+    "        softmax[simdgroup] = run_alone<VECTORS>(head, first, last, is_mine, sums[simdgroup]);\n"
     "    }\n"
     "    threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below\n"
     "    for (uint i = thread_index; i < MAX_SIMDGROUPS; i += threads) {\n"
@@ -3897,17 +4270,25 @@ const KernelSource kernel_sources[] = {
     "        }\n"
     "        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));\n"
     "    }\n"
-    "    if (is_new && length < capacity)\n"
+    "    if (is_new && length < capacity && group.x % (nh / nkv) == 0)\n"
     "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
     "            store(keys + start + ulong(length) * VECTORS + c, key[c]);\n"
     "            store(values + start + ulong(length) * VECTORS + c, value[c]);\n"
     "        }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"decode_attention_hs64_f32\")]] kernel decltype(decode_attention_hs64<float4, float4>) decode_attention_hs64<float4, float4>;\n"
-    "template [[host_name(\"decode_attention_hs64_f16\")]] kernel decltype(decode_attention_hs64<half4, float4>) decode_attention_hs64<half4, float4>;\n"
-    "template [[host_name(\"decode_attention_hs64_halves_f32\")]] kernel decltype(decode_attention_hs64<float4, half4>) decode_attention_hs64<float4, half4>;\n"
-    "template [[host_name(\"decode_attention_hs64_halves_f16\")]] kernel decltype(decode_attention_hs64<half4, half4>) decode_attention_hs64<half4, half4>;\n"},
+    "template [[host_name(\"decode_attention_hs64_f32\")]] kernel decltype(decode_attention<16, float4, float4>) decode_attention<16, float4, float4>;\n"
+    "template [[host_name(\"decode_attention_hs64_f16\")]] kernel decltype(decode_attention<16, half4, float4>) decode_attention<16, half4, float4>;\n"
+    "template [[host_name(\"decode_attention_hs64_halves_f32\")]] kernel decltype(decode_attention<16, float4, half4>) decode_attention<16, float4, half4>;\n"
+    "template [[host_name(\"decode_attention_hs64_halves_f16\")]] kernel decltype(decode_attention<16, half4, half4>) decode_attention<16, half4, half4>;\n"
+    "template [[host_name(\"decode_attention_hs128_f32\")]] kernel decltype(decode_attention<32, float4, float4>) decode_attention<32, float4, float4>;\n"
+    "template [[host_name(\"decode_attention_hs128_f16\")]] kernel decltype(decode_attention<32, half4, float4>) decode_attention<32, half4, float4>;\n"
+    "template [[host_name(\"decode_attention_hs128_halves_f32\")]] kernel decltype(decode_attention<32, float4, half4>) decode_attention<32, float4, half4>;\n"
+    "template [[host_name(\"decode_attention_hs128_halves_f16\")]] kernel decltype(decode_attention<32, half4, half4>) decode_attention<32, half4, half4>;\n"
+    "template [[host_name(\"decode_attention_hs256_f32\")]] kernel decltype(decode_attention<64, float4, float4>) decode_attention<64, float4, float4>;\n"
+    "template [[host_name(\"decode_attention_hs256_f16\")]] kernel decltype(decode_attention<64, half4, float4>) decode_attention<64, half4, float4>;\n"
+    "template [[host_name(\"decode_attention_hs256_halves_f32\")]] kernel decltype(decode_attention<64, float4, half4>) decode_attention<64, float4, half4>;\n"
+    "template [[host_name(\"decode_attention_hs256_halves_f16\")]] kernel decltype(decode_attention<64, half4, half4>) decode_attention<64, half4, half4>;\n"},
     {"fast/fused_linear_batch.metal",
     "// fused_linear_batch.metal — weights × the vectors of a batch by the matrix units, and what follows, for decoding\n"
     "//\n"
@@ -5378,17 +5759,20 @@ const KernelSource kernel_sources[] = {
     "    for (uint i = 0; i < 2 * N; i++) floats[i / N][i % N] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
     "}\n"
     "\n"
-    "// Row t sees `before` + min(t + 1, count) of these keys: the scores of the others become −∞.\n"
+    "// A row of token t = row / heads sees the last `window` of `before` + min(t + 1, count) of these keys: the scores of\n"
+    "// the others become −∞.\n"
     "template <uint K>\n"
-    "static void hide(thread simdgroup_float8x8 (&score)[2][K], uint first_row, int before, uint count, uint lane)\n"
+    "static void hide(thread simdgroup_float8x8 (&score)[2][K], uint first_row, uint heads, int before, uint count,\n"
+    "                 uint window, uint lane)\n"
     "{\n"
     "#pragma unroll(UNROLL)\n"
     "    for (uint i = 0; i < 2 * K; i++) {\n"
     "        thread auto &elements = score[i / K][i % K].thread_elements();\n"
     "        for (uint e = 0; e < ELEMENTS; e++) {\n"
-    "            uint t = first_row + i / K * 8 + matrix_row(lane) + e / COLUMNS;\n"
+    "            uint t = (first_row + i / K * 8 + matrix_row(lane) + e / COLUMNS) / heads;\n"
     "            uint s = i % K * 8 + matrix_column(lane) + e % COLUMNS;\n"
-    "            if (int(s) >= before + int(min(t + 1, count))) elements[e] = -INFINITY;\n"
+    "            int left = before + int(min(t + 1, count)) - int(s); // keys to the end of what it sees, this one included\n"
+    "            if (left <= 0 || uint(left) > window) elements[e] = -INFINITY;\n"
     "        }\n"
     "    }\n"
     "}\n"
@@ -5501,6 +5885,35 @@ const KernelSource kernel_sources[] = {
     "                sum[block % 2][t] += x.scale[at] * weight * float(x.values[at * 32 + i]);\n"
     "            }\n"
     "        }\n"
+    "}\n"},
+    {"parts/running_softmax.h",
+    "// running_softmax.h — the softmax of one query, by lanes that have seen different keys\n"
+    "#pragma once\n"
+    "\n"
+    "// The softmax of some keys so far, to the base 2: the largest score, the sum of the weights 2^(score − m), and a\n"
+    "// lane's part of the weighted values. m is never −∞, so that no difference is NaN.\n"
+    "template <uint PARTS> struct Running {\n"
+    "    float m, l;\n"
+    "    float4 sum[PARTS];\n"
+    "};\n"
+    "\n"
+    "// Both as if they had run through their keys one after the other.\n"
+    "template <uint PARTS> static void merge(thread Running<PARTS> &a, Running<PARTS> b)\n"
+    "{\n"
+    "    float m = max(a.m, b.m), left = fast::exp2(a.m - m), right = fast::exp2(b.m - m);\n"
+    "    a.m = m;\n"
+    "    a.l = a.l * left + b.l * right;\n"
+    "    for (uint i = 0; i < PARTS; i++) a.sum[i] = a.sum[i] * left + b.sum[i] * right;\n"
+    "}\n"
+    "\n"
+    "// The same of the lane that is `distance` away.\n"
+    "template <uint PARTS> static Running<PARTS> other(Running<PARTS> running, ushort distance)\n"
+    "{\n"
+    "    running.m = simd_shuffle_xor(running.m, distance);\n"
+    "    running.l = simd_shuffle_xor(running.l, distance);\n"
+    "    for (uint i = 0; i < PARTS; i++)\n"
+    "        for (uint j = 0; j < 4; j++) running.sum[i][j] = simd_shuffle_xor(running.sum[i][j], distance);\n"
+    "    return running;\n"
     "}\n"},
     {"parts/simd_width.h",
     "// simd_width.h — the lanes of a whole simdgroup, for arrays whose length depends on them\n"
@@ -5635,4 +6048,4 @@ const KernelSource kernel_sources[] = {
     "static bool is_shifted(device const block_q4_K *) { return true; }\n"
     "static bool is_shifted(device const block_q5_K *) { return true; }\n"},
 };
-const size_t kernel_source_count = 59;
+const size_t kernel_source_count = 60;
