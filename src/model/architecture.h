@@ -14,6 +14,7 @@
 enum {
     MOST_LAYERS = 1 << 10,
     MOST_HEADS = 1 << 16,
+    MOST_HEAD_SIZE = 256,
     MOST_CHANNELS = 1 << 20,
     MOST_INNER = 1 << 22,
     MOST_CONTEXT = 1 << 24,

@@ -1,7 +1,5 @@
 #include "family.h"
 
-#include "kernel_constants.h"
-
 #include <math.h>
 
 const SettingName rope_scalings[] = {
@@ -11,8 +9,6 @@ const SettingName rope_scalings[] = {
 
 const char *const family_ignored_tensors[] = {"model.layers.{layer}.self_attn.rotary_emb.inv_freq",
                                               NULL};
-
-enum { MAX_HEAD_SIZE = FLASH_ATTENTION_MAX_HS };
 
 static bool settle_heads(ModelConfig *config, const char *path, LLMError *error) {
     uint32_t C = config->channels, nh = config->heads;
@@ -33,11 +29,11 @@ static bool settle_heads(ModelConfig *config, const char *path, LLMError *error)
                          "%s: heads of %u channels with values of %u are not supported; use a "
                          "model with as many of both",
                          path, config->head_size, config->value_size);
-    if (config->head_size > MAX_HEAD_SIZE)
+    if (config->head_size > MOST_HEAD_SIZE)
         return error_set(error, LLM_ERROR_FORMAT,
                          "%s: the attention head size is %u, but the kernels hold at most %d; "
                          "use a model with more heads",
-                         path, config->head_size, MAX_HEAD_SIZE);
+                         path, config->head_size, MOST_HEAD_SIZE);
     if ((size_t)nh * config->head_size > MOST_CHANNELS)
         return error_set(error, LLM_ERROR_FORMAT,
                          "%s: %u attention heads of %u channels are more than %d channels; the "

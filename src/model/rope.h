@@ -4,9 +4,9 @@
 #define METAL_LLM_ROPE_H
 
 #include "architecture.h"
-#include "kernel_constants.h"
 
-enum { ROPE_MOST_PAIRS = FLASH_ATTENTION_MAX_HS / 2 };
+
+enum { ROPE_MOST_PAIRS = MOST_HEAD_SIZE / 2 };
 
 /* What Llama 3's scaling divides each frequency by: factors [dims / 2]. A GGUF file has them as its
  * rope_freqs.weight. */
