@@ -129,10 +129,17 @@ const char *text_argument(Arguments *arguments, LLMError *error) {
 
 /* --- open --- */
 
+static void print_opened(const LLMInfo *info, const LLMOptions *options) {
+    fprintf(stderr, "device   %s\n", info->device);
+    if (options->context == 0 && info->context < info->model_context)
+        fprintf(stderr, "context  %u tokens; the model has %u, for --context\n", info->context,
+                info->model_context);
+}
+
 LLMPipeline *model_open(const char *named, const LLMOptions *options, LLMError *error) {
     const char *path = model_path(named, error);
     LLMPipeline *llm = llm_pipeline_open(path, options, error);
-    if (llm) fprintf(stderr, "device   %s\n", llm_info(llm)->device);
+    if (llm) print_opened(llm_info(llm), options);
     return llm;
 }
 

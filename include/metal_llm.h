@@ -97,7 +97,7 @@ typedef struct LLMOptions {
     uint32_t threads;    /* CPU threads, at most 4096; 0: one per core that the process may use,
                             within a container's quota. Where the system gives fewer, these
                             have to do, and LLMInfo.device says so */
-    uint32_t context;    /* tokens the KV cache holds per row; 0: the model's context */
+    uint32_t context;    /* tokens the KV cache holds per row; 0: the model's, at most 8,192 */
     uint32_t batch;      /* rows generated side by side, at most 1024; 0: 1 */
     bool profile;        /* time every kernel, see llm_timings */
     bool no_mmap;        /* read the model's file into memory: opening takes longer and as much
@@ -134,6 +134,7 @@ typedef struct LLMInfo {
     uint32_t end_of_text;   /* the first of the tokens that end a text, see llm_is_end; UINT32_MAX
                                if the model has none */
     uint32_t begin_of_text; /* the token that llm_encode puts first; UINT32_MAX: none */
+    uint32_t model_context; /* the most that LLMOptions.context can be; `context` is what it is */
 } LLMInfo;
 const LLMInfo *llm_info(const LLMPipeline *llm); /* owned by the pipeline */
 

@@ -9,6 +9,9 @@
 
 /* --- open and free --- */
 
+/* Longer contexts are for those who ask: they cost memory. */
+enum { CONTEXT_UNASKED = 8192 };
+
 /* LLM_AUTO or one of two. */
 static bool check_choice(const char *what, LLMChoice choice, LLMChoice first, LLMChoice second,
                          const char *names, LLMError *error) {
@@ -39,6 +42,16 @@ static bool check_options(const LLMOptions *options, const ModelConfig *config, 
         return error_set(error, LLM_ERROR_ARGUMENT, "a batch of %u rows is more than 1024",
                          options->batch);
     return true;
+}
+
+/* With what the model decides where the caller does not: models with position embeddings, which
+ * are small and old, keep the cache that they have been measured with. */
+static LLMOptions with_defaults(const LLMOptions *given, const ModelConfig *config) {
+    LLMOptions options = *given;
+    uint32_t most = config->context;
+    if (options.context == 0) options.context = most < CONTEXT_UNASKED ? most : CONTEXT_UNASKED;
+    if (options.cache == LLM_AUTO && config->rope.dims > 0) options.cache = LLM_F16;
+    return options;
 }
 
 /* NULL for LLM_AUTO; a name that no device has for what is no choice of a device. */
@@ -80,7 +93,7 @@ static uint32_t most_rows(const Sizes *sizes) {
 static Sizes sizes_of(const LLMPipeline *llm, const LLMOptions *options) {
     const ModelConfig *config = &llm->checkpoint->config;
     Sizes sizes = {.batch = options->batch ? options->batch : 1,
-                   .capacity = options->context ? options->context : config->context,
+                   .capacity = options->context,
                    .layers = config->layers,
                    .channels = config->channels,
                    .heads = config->heads,
@@ -125,19 +138,20 @@ static void describe(LLMPipeline *llm) {
         .end_of_text = checkpoint->end_of_text,
         .begin_of_text =
             checkpoint->tokenizer ? tokenizer_begin_of_text(checkpoint->tokenizer) : UINT32_MAX,
+        .model_context = config->context,
     };
 }
 
-static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *options,
+static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *given,
                        const DryRun *dry, LLMError *error) {
     Run *run = &llm->run;
-    llm->profile = options->profile;
-    llm->checkpoint =
-        options->no_mmap ? model_file_read(path, error) : model_file_open(path, error);
+    llm->profile = given->profile;
+    llm->checkpoint = given->no_mmap ? model_file_read(path, error) : model_file_open(path, error);
     if (!llm->checkpoint ||
         !architecture_runs(llm->checkpoint->architecture, llm->checkpoint->checkpoint, error) ||
-        !check_options(options, &llm->checkpoint->config, error))
+        !check_options(given, &llm->checkpoint->config, error))
         return false;
+    LLMOptions own = with_defaults(given, &llm->checkpoint->config), *options = &own;
     llm->device = run->device = pipeline_open_device(options, dry, error);
     if (!llm->device) return false;
     const DeviceFacts *facts = device_facts(llm->device);
