@@ -273,7 +273,7 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libmetal-llm.a
 	@echo '  FUZZ $@'
 	@$(CLANG) $(CPPFLAGS) -MF $@.d $(fuzz_flags) -fsanitize=fuzzer $< $(BUILD)/fuzz/libmetal-llm.a $(LDLIBS) -o $@
 
-$(BUILD)/fuzz/seeds: tests/fuzz/seeds.py tests/support/models.py $(VENV)/done
+$(BUILD)/fuzz/seeds: tests/fuzz/seeds.py tests/support/families.py tests/support/models.py $(VENV)/done
 	@$(VENV)/bin/python $< $@ && touch $@
 
 run-fuzz-%: $(BUILD)/fuzz/fuzz_% $(BUILD)/fuzz/seeds

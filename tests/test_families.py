@@ -11,18 +11,8 @@ import pytest
 import families
 import models
 from checkpoints import ORDERS, SCALINGS, declare, opened, refusal, values
-from families import Config
+from families import LINEAR, LLAMA3, YARN, Config
 from library import COMMAND
-
-LLAMA3 = {
-    "rope_type": "llama3",
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 32,
-}
-YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
-LINEAR = {"rope_type": "linear", "factor": 4.0}
 
 CASES = {
     "llama": Config(kv_heads=1, tied=False, bias=True),

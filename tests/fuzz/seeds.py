@@ -9,12 +9,29 @@ import tempfile
 import numpy
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import families
 import models
 
 SMALL = models.Config(layers=1, heads=1, channels=2, context=2, vocabulary=3)
 QUANTISED = models.Config(layers=1, heads=1, channels=32, context=1, vocabulary=2, inner=32)
 SPEAKING = models.Config(layers=1, heads=1, channels=1, context=1, vocabulary=258)
 RUNNING = models.Config(layers=1, heads=1, channels=32, context=8, vocabulary=260, inner=32)
+
+
+def small_family(family, **more):
+    sizes = dict(layers=2, heads=2, kv_heads=1, head_size=2, channels=2, inner=2, vocabulary=3, context=4)
+    return families.Config(family=family, **(sizes | more))
+
+
+# Rope scaled in every way, windows, biases, norms of heads.
+FAMILIES = {
+    "llama": small_family("llama", tied=False, bias=True),
+    "llama3": small_family("llama", scaling=families.LLAMA3),
+    "mistral": small_family("mistral", window=2),
+    "qwen2": small_family("qwen2", scaling=families.YARN),
+    "qwen3": small_family("qwen3"),
+    "gemma3": small_family("gemma3", window=2, global_every=2, scaling=families.LINEAR),
+}
 
 
 def write_gguf_seeds(folder, random):
@@ -26,15 +43,26 @@ def write_gguf_seeds(folder, random):
     models.write_gguf(folder / "q4_0", QUANTISED, quantised, "Q4_0")
     tokenizer = models.small_tokenizer(258)
     models.write_gguf(folder / "tokens", SPEAKING, speaking, tokenizer=tokenizer)
+    for name, config in FAMILIES.items():
+        families.write_gguf(folder / name, config, families.random_model(config, random))
+
+
+def write_folder_seed(path, write, *arguments, **settings):
+    with tempfile.TemporaryDirectory() as model:
+        model = write(model, *arguments, **settings)
+        parts = [model / "config.json", model / "model.safetensors"]
+        path.write_bytes(b"\0".join(part.read_bytes() for part in parts))
 
 
 def write_safetensors_seeds(folder, random):
     for dtype in ["F32", "BF16"]:
         tensors = models.random_gpt2(SMALL, random)
-        with tempfile.TemporaryDirectory() as model:
-            model = models.write_huggingface(model, SMALL, tensors, dtype)
-            parts = [model / "config.json", model / "model.safetensors"]
-            (folder / dtype.lower()).write_bytes(b"\0".join(part.read_bytes() for part in parts))
+        write_folder_seed(folder / dtype.lower(), models.write_huggingface, SMALL, tensors, dtype)
+    for name, config in FAMILIES.items():
+        for version in (4, 5):
+            tensors = families.random_model(config, random)
+            path = folder / f"{name}_{version}"
+            write_folder_seed(path, families.write_huggingface, config, tensors, "BF16", version=version)
 
 
 def write_llmc_seeds(folder, random):

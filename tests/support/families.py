@@ -33,6 +33,18 @@ ARCHITECTURES = {
 }
 
 
+# transformers' rope_scaling, each for a context of 64.
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
+LINEAR = {"rope_type": "linear", "factor": 4.0}
+
+
 @dataclasses.dataclass(frozen=True)
 class Config:
     """The sizes and switches of a model."""

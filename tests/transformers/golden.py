@@ -16,19 +16,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
 
 import families
+from families import LINEAR, LLAMA3, YARN
 
 TOKENS = 48
 ROWS = slice(-8, None)  # of the logits, that are kept
-
-LLAMA3 = {
-    "rope_type": "llama3",
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 32,
-}
-YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
-LINEAR = {"rope_type": "linear", "factor": 4.0}
 
 CASES = {
     "llama": families.Config(),
