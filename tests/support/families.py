@@ -299,7 +299,7 @@ def config_json(config, version=5):
     if config.is_gemma:
         result |= {
             "hidden_activation": "gelu_pytorch_tanh",
-            "query_pre_attn_scalar": config.score_scale or config.hs,
+            "query_pre_attn_scalar": int(config.score_scale or config.hs),
             "sliding_window": config.window,
             "layer_types": layer_types(config),
             "attn_logit_softcapping": None,
