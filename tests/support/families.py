@@ -413,6 +413,8 @@ def write_gguf(path, config, tensors, type="F32", types={}, tokenizer=None, keys
         writer.add_value_length(config.head_size)
     if config.is_gemma:
         writer.add_sliding_window(config.window)
+    if config.is_gemma and config.global_every != 6:
+        writer.add_uint32("gemma3.attention.sliding_window_pattern", config.global_every)
     add_scaling(writer, config)
     if tokenizer:
         models.add_gguf_tokenizer(writer, tokenizer, config.vocabulary)

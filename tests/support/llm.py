@@ -144,8 +144,8 @@ def checked(function, *arguments):
 
 class LLM:
     """A model on a device. The arguments are those of LLMOptions; None and 0 are its defaults, but for
-    `integer_products` and `weights`, off and as stored unless a test is of them: the others compare with exact
-    weights and activations. `dry`, the address of a DryRun, stands for a device."""
+    `integer_products`, `weights` and `cache`, off, as stored and f32 unless a test is of them: the others compare
+    with exact weights, activations, keys and values. `dry`, the address of a DryRun, stands for a device."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class LLM:
         batch=0,
         threads=0,
         fusion=None,
-        cache=None,
+        cache="f32",
         integer_products="off",
         weights="stored",
         no_mmap=False,
