@@ -1,25 +1,21 @@
 """Whole models of the Llama family against numpy in float64, on every device: prompts, and tokens one by one."""
 
+import pathlib
+import sys
+
 import numpy
 import pytest
 
 import families
-import llm
 import reference
-from families import Config
+from families import LINEAR, LLAMA3, YARN, Config
 from llm import LLM
 
-TOLERANCE = 1e-4  # of reference.logit_error
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/transformers"))
+import golden
 
-LLAMA3 = {
-    "rope_type": "llama3",
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 32,
-}
-YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
-LINEAR = {"rope_type": "linear", "factor": 4.0}
+TOLERANCE = 1e-4  # of reference.logit_error
 
 CASES = {
     "llama": Config(),
@@ -131,3 +127,60 @@ def test_each_tensor_counts(family, name, random, tmp_path):
     with LLM(path, device="cpu", cache="f32") as model:
         actual = model.logits(ids)
     assert reference.logit_error(actual, families.logits(config, tensors, ids)) > 100 * TOLERANCE
+
+
+@pytest.mark.parametrize("name", golden.CASES)
+def test_logits_of_transformers(tmp_path, name):
+    """The recorded logits of transformers 5, of a checkpoint that a seed rebuilds."""
+    recorded = numpy.load(ROOT / "tests/data/families.npz")
+    tensors, ids = golden.checkpoint(name)
+    assert golden.checksum(tensors) == recorded[f"{name}: checksum"]
+    folder = families.write_huggingface(tmp_path / "model", golden.CASES[name], tensors)
+    with LLM(folder, "cpu") as model:
+        logits = model.logits(ids)
+    assert reference.logit_error(logits[golden.ROWS], recorded[name].astype(numpy.float64)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3", "gemma3"])
+def test_mixed_formats(device_name, random, tmp_path, family):
+    """Parts of a product in types of their own, as in a Q4_K_M file."""
+    config = Config(family=family, layers=2, heads=4, kv_heads=2, head_size=32, channels=128, inner=160, window=0)
+    tensors, ids = families.random_model(config, random), random_ids(random, config, 40)
+    types = {
+        "token_embd.weight": "Q8_0",
+        "blk.0.attn_v.weight": "Q8_0",
+        "blk.1.attn_k.weight": "F16",
+        "blk.1.attn_q.weight": "Q5_1",
+        "blk.0.ffn_gate.weight": "BF16",
+        "blk.1.ffn_up.weight": "F32",
+        "blk.1.ffn_down.weight": "Q5_0",
+    }
+    path = families.write_gguf(tmp_path / "model.gguf", config, tensors, type="Q4_1", types=types)
+    rounded = families.gguf_rounded(config, tensors, "Q4_1", types)
+    with LLM(path, device_name) as model:
+        error = reference.logit_error(model.logits(ids), families.logits(config, rounded, ids))
+    assert error <= TOLERANCE
+
+
+def test_late_positions(random, tmp_path):
+    """Position 10,000 and beyond. Two layers that see 8 tokens each hear nothing of what was long before."""
+    config = Config(
+        family="mistral", heads=2, kv_heads=1, channels=32, inner=32, context=12000, window=8, scaling=YARN
+    )
+    tensors, ids = families.random_model(config, random), random_ids(random, config, 10300)
+    folder = families.write_huggingface(tmp_path / "model", config, tensors)
+    with LLM(folder, "cpu", context=config.context) as model:
+        logits = model.logits(ids)[-20:]
+    expected = families.logits(config, tensors, ids[-40:], len(ids) - 40)[-20:]
+    assert reference.logit_error(logits, expected) <= TOLERANCE
+
+
+def test_defaults(random, tmp_path):
+    """A context of 8,192 at most, and half the cache that floats would take."""
+    config = Config(context=20000)
+    folder = families.write_huggingface(tmp_path / "model", config, families.random_model(config, random))
+    with LLM(folder, "cpu", cache=None) as model:
+        assert (model.info.context, model.info.model_context) == (8192, 20000)
+        halves = model.info.cache_bytes
+    with LLM(folder, "cpu", cache="f32") as model:
+        assert model.info.cache_bytes == 2 * halves
