@@ -134,6 +134,7 @@ typedef struct LLMInfo {
     uint32_t end_of_text;   /* the first of the tokens that end a text, see llm_is_end; UINT32_MAX
                                if the model has none */
     uint32_t begin_of_text; /* the token that llm_encode puts first; UINT32_MAX: none */
+    uint32_t head_size;     /* channels of a head */
     uint32_t model_context; /* the most that LLMOptions.context can be; `context` is what it is */
 } LLMInfo;
 const LLMInfo *llm_info(const LLMPipeline *llm); /* owned by the pipeline */

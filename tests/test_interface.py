@@ -405,7 +405,7 @@ LAYOUT = r"""
     _Static_assert(offsetof(type, field) + sizeof(((type *)0)->field) == sizeof(type), "padding behind " #field)
 ENDS_WITH(LLMOptions, metal_device);
 ENDS_WITH(LLMGeneration, user);
-ENDS_WITH(LLMInfo, begin_of_text);
+ENDS_WITH(LLMInfo, model_context);
 ENDS_WITH(LLMTiming, bytes);
 _Static_assert(!offsetof(LLMOptions, size) && !offsetof(LLMGeneration, size), "size first");
 _Static_assert(!offsetof(LLMInfo, size) && !offsetof(LLMTiming, size), "size first");

@@ -138,6 +138,7 @@ static void describe(LLMPipeline *llm) {
         .end_of_text = checkpoint->end_of_text,
         .begin_of_text =
             checkpoint->tokenizer ? tokenizer_begin_of_text(checkpoint->tokenizer) : UINT32_MAX,
+        .head_size = config->head_size,
         .model_context = config->context,
     };
 }

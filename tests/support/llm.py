@@ -76,6 +76,7 @@ class Info(ctypes.Structure):
         ("cache_bytes", ctypes.c_uint64),
         ("end_of_text", ctypes.c_uint32),
         ("begin_of_text", ctypes.c_uint32),
+        ("head_size", ctypes.c_uint32),
         ("model_context", ctypes.c_uint32),
     ]
 
