@@ -293,6 +293,7 @@ int verb_bench(Arguments *arguments) {
     static Bench bench = {.depth = 1, .temperature = 0.8f};
     uint32_t repetitions = 5;
     bool json = false;
+    const char *shape = NULL, *type = "f16";
     LLMOptions pipeline = LLM_OPTIONS;
     pipeline.batch = 1;
     const Option options[] = {
@@ -306,6 +307,10 @@ int verb_bench(Arguments *arguments) {
                      "temperature; 0 takes the likeliest token"),
         option_uint32("r", "N", &repetitions, 1, REPETITIONS_MOST, "repetitions"),
         option_uint32("batch", "B", &pipeline.batch, 1, 1024, "texts side by side"),
+        option_text("shape", "NAME", &shape,
+                    "a model without a file: smollm2, qwen3-0.6b, llama-1b, llama-8b, llama-70b"),
+        option_text("type", "T", &type,
+                    "of its random weights: f16, q8_0, q4_K_M … (default: f16)"),
         option_flag("json", &json, "print the results as JSON"),
         option_flag("profile", &pipeline.profile, "time every kernel"),
     };
@@ -314,7 +319,8 @@ int verb_bench(Arguments *arguments) {
 
     LLMError error = {0};
     bench.rows = pipeline.batch;
-    bench.llm = model_open(arguments->model, &pipeline, &error);
+    bench.llm = shape ? model_open_shape(shape, type, &pipeline, &error)
+                      : model_open(arguments->model, &pipeline, &error);
     bench.tokens = calloc(bench.rows, sizeof *bench.tokens);
     if (!bench.tokens) error_memory(&error, bench.rows * sizeof *bench.tokens);
     if (!error_is_set(&error) && fit_context(&bench, &error)) measure(&bench, repetitions, &error);

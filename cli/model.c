@@ -1,4 +1,5 @@
 #include "model.h"
+
 #include "print.h"
 
 #include <limits.h>
@@ -139,6 +140,13 @@ static void print_opened(const LLMInfo *info, const LLMOptions *options) {
 LLMPipeline *model_open(const char *named, const LLMOptions *options, LLMError *error) {
     const char *path = model_path(named, error);
     LLMPipeline *llm = llm_pipeline_open(path, options, error);
+    if (llm) print_opened(llm_info(llm), options);
+    return llm;
+}
+
+LLMPipeline *model_open_shape(const char *shape, const char *type, const LLMOptions *options,
+                              LLMError *error) {
+    LLMPipeline *llm = llm_pipeline_open_shape(shape, type, options, error);
     if (llm) print_opened(llm_info(llm), options);
     return llm;
 }

@@ -22,6 +22,9 @@ const char *text_argument(Arguments *arguments, LLMError *error);
 
 /* llm_pipeline_open of model_path(named); says on stderr which device was chosen. */
 LLMPipeline *model_open(const char *named, const LLMOptions *options, LLMError *error);
+/* A model of random weights, see shape.h. */
+LLMPipeline *model_open_shape(const char *shape, const char *type, const LLMOptions *options,
+                              LLMError *error);
 /* Only the file's contents, for what needs no device. */
 ModelFile *model_open_file(const char *named, LLMError *error);
 /* For what needs nothing but the tokenizer, not even weights: an error if there is none. */

@@ -115,6 +115,11 @@ typedef struct LLMOptions {
  * away, the next read of what is missing ends the program (SIGBUS): replace a model by renaming
  * another file over it, which harms nobody, or set options.no_mmap. */
 LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error);
+/* The same of a model without a file, for measuring: one of the shapes "smollm2", "qwen3-0.6b",
+ * "llama-1b", "llama-8b" and "llama-70b", filled at random with weights of a type as "f16", or of
+ * "q4_K_M", llama.cpp's mixture of two. It has no tokenizer. */
+LLMPipeline *llm_pipeline_open_shape(const char *shape, const char *type, const LLMOptions *options,
+                                     LLMError *error);
 /* Everything that the pipeline owns goes with it. From a callback: as soon as the call that it came
  * from has ended, which fails with LLM_ERROR_BUSY. */
 void llm_pipeline_close(LLMPipeline *llm);

@@ -1,5 +1,6 @@
 /* metal_llm.c — the public interface: open and close a model, text to tokens and back. */
 #include "model/pipeline.h"
+#include "model/shape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,17 @@
 
 LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLMError *error) {
     return pipeline_open(path, options, NULL, error);
+}
+
+LLMPipeline *llm_pipeline_open_shape(const char *shape, const char *type, const LLMOptions *options,
+                                     LLMError *error) {
+    if (error_is_set(error)) return NULL;
+    if (!shape || !type) {
+        error_set(error, LLM_ERROR_ARGUMENT, "no shape was named, or no type");
+        return NULL;
+    }
+    ModelFile *file = shape_open(shape, type, error);
+    return file ? pipeline_open_file(file, options, NULL, error) : NULL;
 }
 
 void llm_pipeline_close(LLMPipeline *llm) {

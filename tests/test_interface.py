@@ -53,6 +53,9 @@ def calls(model, path):
     handle = c_void_p(model.handle)
     return {
         "llm_pipeline_open": (c_void_p, [c_char_p(path), byref(options), byref(error)]),
+        "llm_pipeline_open_shape": (
+            c_void_p, [c_char_p(b"smollm2"), c_char_p(b"q4_0"), byref(options), byref(error)]
+        ),
         "llm_pipeline_close": (None, [None]),
         "llm_info": (c_void_p, [handle]),
         "llm_tokens_free": (None, [byref(Tokens())]),
@@ -78,7 +81,7 @@ def calls(model, path):
 
 FUNCTIONS = re.findall(r"^(?:\w+ )+\*?(llm_\w+)\(", re.sub(r"static inline.*?\n}", "", HEADER, flags=re.S), re.M)
 OPTIONAL = {("llm_pipeline_open", 1), ("llm_generate", 3), ("llm_generate_batch", 4)}  # options, generation
-OPTIONAL |= {("llm_explain", 1), ("llm_explain", 2)}  # options, machine
+OPTIONAL |= {("llm_pipeline_open_shape", 2), ("llm_explain", 1), ("llm_explain", 2)}  # options, machine
 
 
 def is_pointer(argument):
@@ -127,7 +130,7 @@ def test_null(model, checkpoint, name, failed):
             assert error.status == llm.ARGUMENT and error.message and is_nothing(result)
         elif error:
             assert not error.status
-        if name == "llm_pipeline_open":
+        if name.startswith("llm_pipeline_open"):
             model.library.llm_pipeline_close(c_void_p(result))
         if name == "llm_explain":
             model.library.llm_plan_free(byref(result))

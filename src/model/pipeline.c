@@ -143,13 +143,11 @@ static void describe(LLMPipeline *llm) {
     };
 }
 
-static bool open_parts(LLMPipeline *llm, const char *path, const LLMOptions *given,
-                       const DryRun *dry, LLMError *error) {
+static bool open_parts(LLMPipeline *llm, const LLMOptions *given, const DryRun *dry,
+                       LLMError *error) {
     Run *run = &llm->run;
     llm->profile = given->profile;
-    llm->checkpoint = given->no_mmap ? model_file_read(path, error) : model_file_open(path, error);
-    if (!llm->checkpoint ||
-        !architecture_runs(llm->checkpoint->architecture, llm->checkpoint->checkpoint, error) ||
+    if (!architecture_runs(llm->checkpoint->architecture, llm->checkpoint->checkpoint, error) ||
         !check_options(given, &llm->checkpoint->config, error))
         return false;
     LLMOptions own = with_defaults(given, &llm->checkpoint->config), *options = &own;
@@ -175,6 +173,22 @@ bool pipeline_options(LLMOptions *options, const LLMOptions *given, LLMError *er
                                 "LLM_OPTIONS, or llm_options() in Swift", error);
 }
 
+LLMPipeline *pipeline_open_file(ModelFile *file, const LLMOptions *given, const DryRun *dry,
+                                LLMError *error) {
+    LLMOptions options;
+    LLMPipeline *llm = pipeline_options(&options, given, error) ? calloc(1, sizeof *llm) : NULL;
+    if (!llm) {
+        error_memory(error, sizeof *llm);
+        model_file_close(file);
+        return NULL;
+    }
+    llm->checkpoint = file;
+    llm->owner = getpid();
+    if (open_parts(llm, &options, dry, error)) return llm;
+    pipeline_free(llm);
+    return NULL;
+}
+
 LLMPipeline *pipeline_open(const char *path, const LLMOptions *given, const DryRun *dry,
                            LLMError *error) {
     LLMOptions options;
@@ -183,12 +197,8 @@ LLMPipeline *pipeline_open(const char *path, const LLMOptions *given, const DryR
         error_set(error, LLM_ERROR_ARGUMENT, "no model was named");
         return NULL;
     }
-    LLMPipeline *llm = calloc(1, sizeof *llm);
-    if (!llm) return error_memory(error, sizeof *llm);
-    llm->owner = getpid();
-    if (open_parts(llm, path, &options, dry, error)) return llm;
-    pipeline_free(llm);
-    return NULL;
+    ModelFile *file = options.no_mmap ? model_file_read(path, error) : model_file_open(path, error);
+    return file ? pipeline_open_file(file, &options, dry, error) : NULL;
 }
 
 void pipeline_free(LLMPipeline *llm) {

@@ -29,6 +29,10 @@ Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMEr
 LLMPipeline *pipeline_open(const char *path, const LLMOptions *options, const DryRun *dry,
                            LLMError *error);
 
+/* The same of a model that is open, which the pipeline takes over, also if it fails. */
+LLMPipeline *pipeline_open_file(ModelFile *file, const LLMOptions *options, const DryRun *dry,
+                                LLMError *error);
+
 /* Whatever it is at, and whatever has been opened of it. */
 void pipeline_free(LLMPipeline *llm);
 

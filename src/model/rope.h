@@ -5,7 +5,6 @@
 
 #include "architecture.h"
 
-
 enum { ROPE_MOST_PAIRS = MOST_HEAD_SIZE / 2 };
 
 /* What Llama 3's scaling divides each frequency by: factors [dims / 2]. A GGUF file has them as its

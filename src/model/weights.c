@@ -2,6 +2,7 @@
 
 #include "checkpoint/values.h"
 #include "device/thread_pool.h"
+#include "random_weights.h"
 #include "rope.h"
 
 #include <math.h>
@@ -19,6 +20,7 @@ typedef struct Loader {
     NormKind norm;
     float epsilon;         /* of all norms */
     const Tensor *factors; /* of rope, or NULL */
+    RandomWeights random;  /* for tensors without data */
     LLMError *error;
 } Loader;
 
@@ -163,13 +165,17 @@ static bool to_halves(Loader *loader, Matrix *matrix) {
 static bool to_halves_if_wanted(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     bool fits;
     if (!loader->halves || !type_can_halve(matrix->type)) return true;
+    if (!tensor->data) return to_halves(loader, matrix);
     if (!fits_halves(loader, tensor, &fits)) return false;
     return !fits || to_halves(loader, matrix);
 }
 
 static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     *matrix = (Matrix){NULL, tensor->type, tensor->rows, tensor->columns};
-    if (usable_in_place(tensor))
+    if (!tensor->data)
+        matrix->buffer =
+            random_weights_matrix(&loader->random, loader->device, tensor, loader->error);
+    else if (usable_in_place(tensor))
         matrix->buffer = device_buffer_wrap(loader->device, tensor->data, tensor_bytes(tensor));
     else if (type_is_float(tensor->type))
         matrix->buffer = convert(loader, tensor, matrix->type, 0);
@@ -195,6 +201,16 @@ static bool load_floats(Loader *loader, DeviceBuffer **buffer, const Tensor *ten
         *buffer = convert(loader, tensor, TENSOR_F32, more);
     loader->weights->parameters += tensor_count(tensor);
     if (*buffer) loader->weights->bytes += device_buffer_size(*buffer);
+    return *buffer != NULL;
+}
+
+/* A vector of a model that is there for its shape: norms change nothing, biases add nothing. */
+static bool make_floats(Loader *loader, DeviceBuffer **buffer, const ModelTensor *tensor) {
+    size_t count = tensor_count(&tensor->tensor);
+    float value = tensor->row->form == FORM_NORM ? 1 : 0;
+    *buffer = random_weights_vector(loader->device, count, value, loader->error);
+    loader->weights->parameters += count;
+    loader->weights->bytes += count * sizeof value;
     return *buffer != NULL;
 }
 
@@ -243,9 +259,10 @@ static bool load_tensor(Loader *loader, const ModelTensor *tensor) {
     Place place = place_of(loader, tensor);
     bool less_one = !loader->gguf && tensor->row->flags & TENSOR_LESS_ONE;
     if (!reserve_buffer(loader)) return false;
-    bool loaded = place.matrix
-                      ? load_matrix(loader, place.matrix, &tensor->tensor)
-                      : load_floats(loader, place.floats, &tensor->tensor, less_one ? 1 : 0);
+    bool loaded = place.matrix ? load_matrix(loader, place.matrix, &tensor->tensor)
+                  : tensor->tensor.data
+                      ? load_floats(loader, place.floats, &tensor->tensor, less_one ? 1 : 0)
+                      : make_floats(loader, place.floats, tensor);
     weights->buffers[weights->buffer_count++] = place.matrix ? place.matrix->buffer : *place.floats;
     return loaded;
 }
@@ -337,6 +354,7 @@ bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool 
                      .error = error};
     bool loaded = load_all(&loader, file) && load_ropes(&loader, config);
     thread_pool_free(loader.pool);
+    random_weights_free(&loader.random);
     each_matrix(weights, note_packed, &weights->largest_packed);
     if (!loaded) device_failed(device, error);
     return loaded;

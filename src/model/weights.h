@@ -38,7 +38,8 @@ struct Weights {
     size_t converted_count;
 };
 
-/* Walk the table of the file's architecture and put every tensor in its place.
+/* Walk the table of the file's architecture and put every tensor in its place; those without data
+ * are filled at random.
  * Matrices stay as the file has them, unless blocks and bf16 are wanted as halves. Tensors that fit
  * are used in place, so the file must stay open; those stored transposed or misaligned are copied
  * once, by all cores; blocks and bf16 become halves on the device, if wanted. False and `error` on

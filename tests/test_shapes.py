@@ -1,0 +1,40 @@
+"""Models without a file, for measuring: `bench --shape`."""
+
+import json
+import subprocess
+
+import numpy
+import pytest
+
+from library import COMMAND
+
+SMOLLM2 = 134515008  # parameters, as the model itself has
+
+
+def bench(*arguments):
+    command = [COMMAND, "bench", "--device", "cpu", "-p", "4", "-n", "2", "-r", "1", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("type, bits", [("f16", 16), ("q8_0", 8.5), ("q4_0", 4.5)])
+def test_shape(type, bits):
+    result = bench("--shape", "smollm2", "--type", type, "--json")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert (found["name"], found["weights"], found["parameters"]) == ("smollm2", type, SMOLLM2)
+    assert found["weight_bytes"] == pytest.approx(SMOLLM2 * bits / 8, rel=3e-3)  # norms are floats
+    assert numpy.isfinite(found["decode"]["tokens_per_second"]) and found["decode"]["tokens_per_second"] > 0
+    assert "the model has 131072" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--shape", "llama-9b"], ["llama-9b", "llama-8b"]),
+        (["--shape", "smollm2", "--type", "q4_1"], ["q4_1", "q8_0"]),
+        (["--shape", "smollm2", "--type", "x"], ["'x'"]),
+    ],
+)
+def test_refused(arguments, words):
+    result = bench(*arguments)
+    assert result.returncode == 2 and all(word in result.stderr for word in words)
