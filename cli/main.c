@@ -90,7 +90,8 @@ int exit_status(const LLMError *error) {
 
 static void print_help(FILE *file) {
     fputs("usage: metal-llm VERB [arguments]\n\n"
-          "Run GPT-2-family language models with Metal compute kernels, on any machine.\n\n",
+          "Run language models (Llama, Qwen, Gemma, GPT-2 …) with Metal compute kernels, on any "
+          "machine.\n\n",
           file);
     for (size_t i = 0; i < COUNT(verbs); i++)
         fprintf(file, "  %-10s %-20s %s\n", verbs[i].name, verbs[i].synopsis, verbs[i].summary);
