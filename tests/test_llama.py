@@ -7,6 +7,7 @@ import numpy
 import pytest
 
 import families
+import models
 import reference
 from families import LINEAR, LLAMA3, YARN, Config
 from llm import LLM
@@ -184,3 +185,20 @@ def test_defaults(random, tmp_path):
         halves = model.info.cache_bytes
     with LLM(folder, "cpu", cache="f32") as model:
         assert model.info.cache_bytes == 2 * halves
+
+
+@pytest.mark.parametrize("dtype", ["F16", "BF16"])
+def test_files_aligned_to_eight_bytes(device_name, random, tmp_path, dtype):
+    """As safetensors are: numbers of two bytes are read where they lie, floats from a copy."""
+    config = Config()
+    tensors, ids = families.random_model(config, random), random_ids(random, config, 20)
+    rounded = {name: models.rounded(array, dtype) for name, array in tensors.items()}
+    path = families.write_huggingface(tmp_path / "model", config, tensors, dtype) / "model.safetensors"
+    size = int.from_bytes(path.read_bytes()[:8], "little")
+    header, data = path.read_bytes()[8 : 8 + size].rstrip(), path.read_bytes()[8 + size :]
+    for behind in (0, 8):
+        padded = header.ljust((len(header) + 15) // 16 * 16 + behind)
+        path.write_bytes(len(padded).to_bytes(8, "little") + padded + data)
+        with LLM(path.parent, device_name) as model:
+            error = reference.logit_error(model.logits(ids), families.logits(config, rounded, ids))
+        assert error <= TOLERANCE

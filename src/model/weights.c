@@ -103,7 +103,7 @@ static DeviceBuffer *convert(Loader *loader, const Tensor *tensor, TensorType ty
 
 /* Alignment that a kernel needs to read blocks of this type, or four neighbours at a time. */
 static size_t alignment(TensorType type) {
-    return type_is_float(type) ? 4 * sizeof(float) : 2;
+    return type_is_float(type) ? 4 * tensor_row_bytes(type, 1) : 2;
 }
 
 static bool usable_in_place(const Tensor *tensor) {
