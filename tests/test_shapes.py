@@ -16,7 +16,7 @@ def bench(*arguments):
     return subprocess.run(command, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("type, bits", [("f16", 16), ("q8_0", 8.5), ("q4_0", 4.5)])
+@pytest.mark.parametrize("type, bits", [("f16", 16), ("bf16", 16), ("q8_0", 8.5), ("q4_0", 4.5)])
 def test_shape(type, bits):
     result = bench("--shape", "smollm2", "--type", type, "--json")
     assert result.returncode == 0, result.stderr

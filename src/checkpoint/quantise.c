@@ -172,6 +172,10 @@ static size_t store_blocks(TensorType type, const float *values, size_t count, u
     return count;
 }
 
+bool values_can_store(TensorType type) {
+    return type_is_float(type) || stores[type];
+}
+
 size_t values_store(TensorType type, const float *values, size_t count, void *stored) {
     switch (type) {
     case TENSOR_F32:

@@ -21,5 +21,7 @@ float row_bound(const Tensor *tensor, uint32_t row);
  * `type` cannot hold: one so large that it, or its block's scale, would become an infinity, or in a
  * block one that is not finite. */
 size_t values_store(TensorType type, const float *values, size_t count, void *stored);
+/* Whether it can: there are formats that are only read. */
+bool values_can_store(TensorType type);
 
 #endif

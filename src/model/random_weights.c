@@ -4,13 +4,7 @@
 
 #include <stdlib.h>
 
-enum { COUNT = 1 << 20, LARGEST_BLOCK = 256 };
-
-bool random_weights_makes(TensorType type) {
-    float zeros[LARGEST_BLOCK] = {0};
-    unsigned char stored[sizeof zeros];
-    return values_store(type, zeros, LARGEST_BLOCK, stored) == LARGEST_BLOCK;
-}
+enum { COUNT = 1 << 20 };
 
 /* Uniform round 0, and as small as keeps activations of usual sizes where they are. xorshift64:
  * Marsaglia 2003. */

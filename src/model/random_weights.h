@@ -11,8 +11,6 @@ typedef struct RandomWeights {
     unsigned char *blocks[TENSOR_TYPES];
 } RandomWeights;
 
-/* True of the types that can be made. */
-bool random_weights_makes(TensorType type);
 /* A buffer with a matrix like `tensor`, which has no data; NULL and `error` on failure. */
 DeviceBuffer *random_weights_matrix(RandomWeights *weights, Device *device, const Tensor *tensor,
                                     LLMError *error);

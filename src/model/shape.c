@@ -1,6 +1,6 @@
 #include "shape.h"
 
-#include "random_weights.h"
+#include "checkpoint/values.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ typedef struct Types {
 
 static bool find_type(const char *name, TensorType *found) {
     for (TensorType type = 0; type < TENSOR_TYPES; type++)
-        if (strcmp(tensor_type_name(type), name) == 0 && random_weights_makes(type)) {
+        if (strcmp(tensor_type_name(type), name) == 0 && values_can_store(type)) {
             *found = type;
             return true;
         }
@@ -59,7 +59,7 @@ static bool find_types(const char *name, Types *types, LLMError *error) {
     char names[128] = "";
     size_t used = 0;
     for (TensorType type = 0; type < TENSOR_TYPES; type++)
-        if (random_weights_makes(type))
+        if (values_can_store(type))
             used += (size_t)snprintf(names + used, sizeof names - used, used ? ", %s" : "%s",
                                      tensor_type_name(type));
     return error_set(error, LLM_ERROR_ARGUMENT, "weights cannot be made as '%s'; use %s", name,
