@@ -21,7 +21,9 @@ static float scale_of(device const block_q4_K *) { return 1.0f; }
 static float2 unpack(device const block_q4_K *block, uint part, uint i)
 {
     uint byte = block->nibbles[part][i];
-    uint2 first = scale_and_least(block->scales, 2 * part), second = scale_and_least(block->scales, 2 * part + 1);
-    float2 scale = float(block->d) * float2(first.x, second.x), least = float(block->d_least) * float2(first.y, second.y);
-    return scale * float2(byte & 15, byte >> 4) - least;
+    device const uchar *scales = block->scales;
+    float d = float(block->d), d_least = float(block->d_least);
+    float low = d * scale_at(scales, 2 * part) * float(byte & 15) - d_least * least_at(scales, 2 * part);
+    float high = d * scale_at(scales, 2 * part + 1) * float(byte >> 4) - d_least * least_at(scales, 2 * part + 1);
+    return float2(low, high);
 }

@@ -23,7 +23,11 @@ static float scale_of(device const block_q5_K *) { return 1.0f; }
 static float2 unpack(device const block_q5_K *block, uint part, uint i)
 {
     uint byte = block->nibbles[part][i], fifth = block->fifth[i] >> 2 * part;
-    uint2 first = scale_and_least(block->scales, 2 * part), second = scale_and_least(block->scales, 2 * part + 1);
-    float2 scale = float(block->d) * float2(first.x, second.x), least = float(block->d_least) * float2(first.y, second.y);
-    return scale * float2((byte & 15) | (fifth & 1) << 4, byte >> 4 | (fifth >> 1 & 1) << 4) - least;
+    device const uchar *scales = block->scales;
+    float d = float(block->d), d_least = float(block->d_least);
+    float low = d * scale_at(scales, 2 * part) * float((byte & 15) | (fifth & 1) << 4) -
+                d_least * least_at(scales, 2 * part);
+    float high = d * scale_at(scales, 2 * part + 1) * float(byte >> 4 | (fifth >> 1 & 1) << 4) -
+                 d_least * least_at(scales, 2 * part + 1);
+    return float2(low, high);
 }

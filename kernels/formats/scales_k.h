@@ -4,9 +4,12 @@
 // four bits of scale 4 + j (low nibble) and of least value 4 + j; their upper two bits are those of bytes j and 4 + j.
 #pragma once
 
-// Number i of them: a scale, and a least value.
-static uint2 scale_and_least(device const uchar *packed, uint i)
+// Scale, and least value, number i: low bits, and upper ones.
+static float scale_at(device const uchar *packed, uint i)
 {
-    if (i < 4) return uint2(packed[i] & 63, packed[i + 4] & 63);
-    return uint2((packed[i + 4] & 15) | packed[i - 4] >> 6 << 4, packed[i + 4] >> 4 | packed[i] >> 6 << 4);
+    return (packed[i < 4 ? i : i + 4] & 15) | (packed[i % 4] >> (i < 4 ? 4 : 6) & 3) << 4;
+}
+static float least_at(device const uchar *packed, uint i)
+{
+    return (packed[4 + i] >> (i < 4 ? 0 : 4) & 15) | (packed[4 + i % 4] >> (i < 4 ? 4 : 6) & 3) << 4;
 }

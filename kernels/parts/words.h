@@ -64,11 +64,11 @@ static uint word_of(device const block_q5_K *row, uint block, uint i)
 template <typename Block> static float scale_of(device const Block *row, uint block) { return float(row[block].scale); }
 static float scale_of(device const block_q4_K *row, uint block)
 {
-    return float(row[block / 8].d) * scale_and_least(row[block / 8].scales, block % 8).x;
+    return float(row[block / 8].d) * scale_at(row[block / 8].scales, block % 8);
 }
 static float scale_of(device const block_q5_K *row, uint block)
 {
-    return float(row[block / 8].d) * scale_and_least(row[block / 8].scales, block % 8).x;
+    return float(row[block / 8].d) * scale_at(row[block / 8].scales, block % 8);
 }
 
 template <typename Block> static float shift_of(device const Block *, uint) { return 0.0f; }
@@ -83,12 +83,12 @@ static float shift_of(device const block_q5_1 *row, uint block)
 static float shift_of(device const block_q4_K *row, uint block)
 {
     return 8.0f * scale_of(row, block) -
-           float(row[block / 8].d_least) * scale_and_least(row[block / 8].scales, block % 8).y;
+           float(row[block / 8].d_least) * least_at(row[block / 8].scales, block % 8);
 }
 static float shift_of(device const block_q5_K *row, uint block)
 {
     return 16.0f * scale_of(row, block) -
-           float(row[block / 8].d_least) * scale_and_least(row[block / 8].scales, block % 8).y;
+           float(row[block / 8].d_least) * least_at(row[block / 8].scales, block % 8);
 }
 
 // Whether a format has shifts.
