@@ -21,6 +21,7 @@ TOLERANCE = 1e-4  # of reference.logit_error
 CASES = {
     "llama": Config(),
     "llama, one key-value head, untied, biased": Config(kv_heads=1, tied=False, bias=True, heads=3, channels=54, inner=77),
+    "llama, biased": Config(tied=False, bias=True),
     "llama, as many key-value heads": Config(kv_heads=3, heads=3, channels=42, inner=101, vocabulary=259, layers=3),
     "llama3 scaling": Config(kv_heads=4, scaling=LLAMA3, rope_base=500000.0, head_size=24),
     "linear scaling": Config(scaling=LINEAR),
