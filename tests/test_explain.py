@@ -8,6 +8,7 @@ import subprocess
 import numpy
 import pytest
 
+import dispatches
 import families
 import library as library_module
 import llm
@@ -166,6 +167,17 @@ def test_choices_of_families(config, machine, type, tokens, options, step, kerne
     path = families.write_gguf(tmp_path / "model.gguf", config, tensors, type=type)
     steps = explain(path, machine, tokens, **options)
     assert kernel in [line[2] for line in steps if line[0] == step]
+
+
+@pytest.mark.parametrize("rows, fused", [(1, True), (8, True), (9, False), (20, False)])
+def test_few_rows_of_many_are_fused(rows, fused, tmp_path):
+    """Whatever the pipeline has room for: it counts how many there are."""
+    tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in families.shapes(LLAMA).items()}
+    path = families.write_gguf(tmp_path / "model.gguf", LLAMA, tensors, type="F16")
+    recorder = dispatches.Recorder()
+    recorder.run("", path, "h200", {}, 20, [("", lambda model: model.generate_batch([[0] * 3] * rows, 2))])
+    kernels = {line.split()[0] for line in recorder.lines}
+    assert ("rmsnorm_gated_f16" in kernels or "rmsnorm_gated_fours_f16" in kernels) == fused
 
 
 def test_four_tokens_at_a_time(tmp_path):

@@ -144,14 +144,15 @@ static bool choose_fusion(Setup *setup, const ModelFacts *model, LLMChoice fusio
     bool fits = model->rms ||
                 (size_of_heads(model->head_size) != NO_SIZE && model->channels <= FUSED_CHANNELS);
     bool suits = setup->flash && !setup->plain && model->fuses && fits &&
-                 setup->batch <= (can_batch ? BATCH_MOST : FUSED_TOKENS);
+                 (model->rms || setup->batch <= (can_batch ? BATCH_MOST : FUSED_TOKENS));
     if (fusion == LLM_ON && !suits)
         return error_set(
             error, LLM_ERROR_ARGUMENT,
-            "the fused kernels are for flash attention, f32 or f16 weights, %s and a batch of at "
-            "most 8%s; leave out the fusion option",
-            model->rms ? "no norms behind blocks" : "heads of 64, 128 or 256 channels",
-            model->rms ? "" : ", of f16 weights 256");
+            "the fused kernels are for flash attention, f32 or f16 weights, %s; leave out the "
+            "fusion option",
+            model->rms
+                ? "and blocks that are not normalised before they are added"
+                : "heads of 64, 128 or 256 channels and a batch of at most 8, of f16 weights 256");
     setup->fused = suits && (fusion ? fusion == LLM_ON : is_gpu(setup));
     setup->batched = setup->fused && can_batch;
     return true;
@@ -188,7 +189,7 @@ Pass choose_pass(const Setup *setup, uint32_t B, uint32_t T) {
     if (T == 1 && setup->batched && B >= BATCH_LEAST)
         return (Pass){B, T, STYLE_BATCHED, ELEMENT_F16,
                       "a token of several rows, all weights halves: fused, on the matrix units"};
-    if (T == 1 && setup->fused)
+    if (T == 1 && setup->fused && B <= FUSED_TOKENS)
         return (Pass){B, T, STYLE_FUSED, ELEMENT_F32,
                       "a token of each row: several ideas to a kernel"};
     if (suits_halves(setup, B * T))
