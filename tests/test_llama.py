@@ -108,6 +108,31 @@ def test_decoding_of_weight_types(batch, type, device_name, random, tmp_path):
         assert actual[:certain] == expected[:certain]
 
 
+MIXED = {
+    "token_embd.weight": "Q8_0",
+    "blk.0.attn_v.weight": "Q6_K",
+    "blk.1.attn_q.weight": "F16",
+    "blk.1.attn_k.weight": "F32",
+    "blk.0.ffn_up.weight": "Q5_0",
+    "blk.1.ffn_gate.weight": "Q8_0",
+    "blk.1.ffn_down.weight": "Q5_1",
+}
+
+
+@pytest.mark.parametrize("count", [1, 7, 120])
+def test_parts_of_many_types(count, device_name, random, tmp_path):
+    """Q, k and v, or gate and up, of a type each: by vectors, by the matrix library; activations of 8 bits, too."""
+    config = Config(heads=8, kv_heads=4, channels=256, inner=256, context=128)
+    tensors = families.random_model(config, random, std=0.1)
+    path = families.write_gguf(tmp_path / "model.gguf", config, tensors, type="Q4_1", types=MIXED)
+    rounded = families.gguf_rounded(config, tensors, "Q4_1", MIXED)
+    ids = random_ids(random, config, count)
+    expected = families.logits(config, rounded, ids)
+    for integers, tolerance in [("off", TOLERANCE), ("on", 0.15)]:
+        with LLM(path, device=device_name, cache="f32", integer_products=integers) as model:
+            assert reference.logit_error(model.logits(ids), expected) <= tolerance
+
+
 UNTIED = Config(tied=False, bias=True, head_size=24)
 SEEN = {
     "llama": UNTIED,
