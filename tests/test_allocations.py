@@ -125,7 +125,6 @@ def share(total, random):
 
 MODELS = ["model.gguf", "model.bin", "old", "new", "llama"]
 LEFT_OUT = {("model.bin", verb) for verb in ("run", "tokenize", "perplexity")}  # it only decodes
-LEFT_OUT |= {("llama", verb) for verb in ("run", "perplexity", "explain", "logits")}
 
 
 @pytest.mark.parametrize(

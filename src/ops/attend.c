@@ -42,7 +42,7 @@ static DeviceArgument owed(const Attending *a, Value qkv, uint32_t part) {
 static void norm_heads(const Attending *a, Value qkv) {
     const Norm *q_norm = a->attention->q_norm, *k_norm = a->attention->k_norm;
     run_choice(a->run, "head norms", choose_head_norm(&a->run->pass, a->attention),
-               value_argument(qkv), BUFFER(q_norm->weight), BUFFER(k_norm->weight),
+               value_argument(qkv), FLOATS(q_norm->weight, a->hs), FLOATS(k_norm->weight, a->hs),
                arg_u32(a->rows), arg_u32(a->nh), arg_u32(a->nkv), arg_u32(a->hs),
                arg_f32(q_norm->epsilon));
 }

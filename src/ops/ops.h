@@ -78,9 +78,8 @@ void sample(Run *run, const LLMGeneration *generation, uint32_t B);
 /* `in` times each part, to `out`; what is returned tells which biases are still to be added. */
 Value multiply(Run *run, Value in, const Product *product, DeviceBuffer *out);
 
-/* A buffer is bound with the extent that its kernel moves, which the dispatch is checked for:
+/* Every buffer is bound with the extent that its kernel moves, which the dispatch is checked for:
  * `count` floats, or other numbers of four bytes; a matrix; a value. */
-#define BUFFER(buffer)        arg_buffer(buffer, 0) /* of which a kernel moves all */
 #define FLOATS(buffer, count) arg_part(buffer, 0, (size_t)(count) * sizeof(float))
 
 static inline DeviceArgument matrix_argument(const Matrix *matrix) {

@@ -127,19 +127,19 @@ static void read_rms(Run *run, const Norm *norm, const Product *product, Activat
     for (uint32_t p = 0; p < PRODUCT_PARTS; p++) {
         const Matrix *part = &product->part[p < product->parts ? p : 0];
         bool is_there = p < product->parts;
-        weight[p] = is_there ? BUFFER(part->buffer) : FLOATS(part->buffer, 1);
+        weight[p] = is_there ? matrix_argument(part) : FLOATS(part->buffer, 1);
         bias[p] = FLOATS(product->bias[p] ? product->bias[p] : run->buffers.zeros, part->rows);
         rows[p] = arg_u32(is_there ? part->rows : 0);
     }
     DeviceArgument T = arg_u32(x.rows), K = arg_u32(x.columns), epsilon = arg_f32(norm->epsilon);
     if (is_gated(activation))
-        run_choice(run, product->name, choice, value_argument(x), BUFFER(norm->weight), weight[0],
-                   weight[1], bias[0], bias[1], value_argument(out), T, K, rows[0],
+        run_choice(run, product->name, choice, value_argument(x), FLOATS(norm->weight, x.columns),
+                   weight[0], weight[1], bias[0], bias[1], value_argument(out), T, K, rows[0],
                    arg_u32(activation == ACTIVATION_GELU_GATED), epsilon);
     else
-        run_choice(run, product->name, choice, value_argument(x), BUFFER(norm->weight), weight[0],
-                   weight[1], weight[2], bias[0], bias[1], bias[2], value_argument(out), T, K,
-                   rows[0], rows[1], rows[2], epsilon);
+        run_choice(run, product->name, choice, value_argument(x), FLOATS(norm->weight, x.columns),
+                   weight[0], weight[1], weight[2], bias[0], bias[1], bias[2], value_argument(out),
+                   T, K, rows[0], rows[1], rows[2], epsilon);
 }
 
 /* The same as read_stream, to a place that the caller chooses. */
