@@ -428,11 +428,7 @@ def write_gguf(path, config, tensors, type="F32", types={}, tokenizer=None, keys
     if config.scaling and config.scaling["rope_type"] == "llama3":
         plain = default_frequencies(config.rotary_size, config.rope_base)
         writer.add_tensor("rope_freqs.weight", llama3_factors(plain, config.scaling))
-    writer.write_header_to_file(path)
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return models.finish_gguf(writer, path)
 
 
 def add_scaling(writer, config):

@@ -337,13 +337,18 @@ def write_gguf(
         stored = gguf_type(name, array, type, types)
         data = quantise(out_in(name, array), stored)
         writer.add_tensor(gguf_name(name), data, raw_dtype=gguf.GGMLQuantizationType[stored])
+    finish_gguf(writer, path)
+    with open(path, "r+b") as file:  # versions 2 and 3 differ in nothing else
+        file.seek(4)
+        file.write(struct.pack("<I", version))
+    return path
+
+
+def finish_gguf(writer, path):
     writer.write_header_to_file(path)
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    with open(path, "r+b") as file:  # versions 2 and 3 differ in nothing else
-        file.seek(4)
-        file.write(struct.pack("<I", version))
     return path
 
 

