@@ -1,5 +1,4 @@
 /* bench.c — tokens per second of prefill and decode, on the path that `run` takes. */
-#include "model/pipeline.h"
 #include "machine.h"
 #include "model.h"
 #include "options.h"
@@ -129,45 +128,23 @@ static void measure(Bench *bench, uint32_t repetitions, LLMError *error) {
 
 /* --- what a token costs --- */
 
-/* Weights that each decoding step reads: all but the tables from which it takes a single row. */
-static double weight_bytes(const LLMPipeline *llm) {
-    const Weights *weights = &llm->weights;
-    double bytes = (double)weights->bytes;
-    if (weights->position_embedding)
-        bytes -= (double)device_buffer_size(weights->position_embedding);
-    if (weights->token_embedding.buffer != weights->output.part[0].buffer)
-        bytes -= (double)device_buffer_size(weights->token_embedding.buffer);
-    return bytes;
-}
-
 /* Bytes per token of the decoding: a row's share of the weights, and its keys and values, of which
  * there are 2 at the first step and tokens + 1 at the last. */
 static double decode_bytes(const Bench *bench) {
     const LLMInfo *info = llm_info(bench->llm);
     double per_position = (double)info->cache_bytes / bench->rows / info->context;
     double positions = (bench->decode.tokens + 3) / 2.0;
-    return weight_bytes(bench->llm) / bench->rows + per_position * positions;
-}
-
-/* Weights of a layer's matrices. */
-static double matrix_weights(const LayerWeights *layer) {
-    const Product *products[] = {&layer->qkv, &layer->projection, &layer->up, &layer->down};
-    double count = 0;
-    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
-        count += (double)product_columns(products[i]) * products[i]->part[0].columns;
-    return count;
+    return (double)info->step_bytes / bench->rows + per_position * positions;
 }
 
 /* FLOP per token of the prefill, counted as if every layer computed every token: the layers'
  * matrices, causal attention, and one row of logits. */
 static double prefill_flop(const Bench *bench) {
-    const LLMPipeline *llm = bench->llm;
-    const ModelConfig *config = &llm->checkpoint->config;
-    double T = bench->prefill.tokens, attended = (double)config->heads * config->head_size;
-    double matrices = 2 * matrix_weights(&llm->weights.layer[0]);
+    const LLMInfo *info = llm_info(bench->llm);
+    double T = bench->prefill.tokens, attended = (double)info->heads * info->head_size;
     double attention = 4 * attended * (T + 1) / 2;
-    double output = 2.0 * config->channels * config->vocabulary;
-    return config->layers * (matrices + attention) + output / T;
+    double output = 2.0 * info->channels * info->vocabulary;
+    return 2 * (double)info->layer_weights + info->layers * attention + output / T;
 }
 
 /* --- results --- */

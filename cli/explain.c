@@ -2,6 +2,7 @@
 #include "model.h"
 #include "options.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,17 +36,26 @@ static void print_plan(const char *title, const LLMPlan *plan, uint32_t tokens, 
     printf("%s", title);
     if (tokens > 1) printf(" of %u tokens", tokens);
     if (rows > 1) printf(", %u rows", rows);
-    if (plan->tokens < tokens) printf(", in passes of %u", plan->tokens);
+    if (plan->tokens < tokens) printf(", in passes of %" PRIu64, plan->tokens);
     printf(": %s\n\n%5s  %-*s  %-*s  %-*s  %-*s  %s\n", plan->why, "calls", step, "step", shape,
            "shape", kernel, "kernel", file, "file", "why");
     for (size_t i = 0; i < plan->count; i++) {
         const LLMPlanStep *line = llm_plan_step(plan, i);
-        printf("%5u  %-*s  %-*s  %-*s  %-*s  %s\n", line->calls, step, line->step, shape,
+        printf("%5" PRIu64 "  %-*s  %-*s  %-*s  %-*s  %s\n", line->calls, step, line->step, shape,
                line->shape, kernel, line->kernel, file, file_of(line), line->why);
     }
 }
 
+/* What --facts takes. */
+static const char *facts_help(char help[128]) {
+    size_t used = (size_t)snprintf(help, 128, "not this machine:");
+    for (const char *const *name = llm_machines(); *name && used < 128; name++)
+        used += (size_t)snprintf(help + used, 128 - used, "%s %s", used > 17 ? "," : "", *name);
+    return help;
+}
+
 int verb_explain(Arguments *arguments) {
+    char help[128];
     const char *machine = NULL;
     uint32_t tokens = 64;
     LLMOptions pipeline = LLM_OPTIONS;
@@ -53,8 +63,7 @@ int verb_explain(Arguments *arguments) {
     const Option options[] = {
         option_uint32("p", "N", &tokens, 1, 1 << 24, "tokens of the prompt"),
         option_uint32("batch", "B", &pipeline.batch, 1, 1024, "texts side by side"),
-        option_text("facts", "MACHINE", &machine,
-                    "not this machine: cpu, cpu-vnni, simt, m1 or h200"),
+        option_text("facts", "MACHINE", &machine, facts_help(help)),
     };
     int status;
     if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
@@ -63,14 +72,14 @@ int verb_explain(Arguments *arguments) {
         return usage_error(arguments->verb, "--facts are of a machine, leave out --device");
     LLMError error = {0};
     const char *path = model_path(arguments->model, &error);
-    LLMPlan prompt = llm_explain(path, &pipeline, machine, tokens, &error);
-    LLMPlan decode = llm_explain(path, &pipeline, machine, 1, &error);
-    if (!error_is_set(&error)) {
-        print_plan("A prompt", &prompt, tokens, pipeline.batch);
+    LLMPlan *prompt = llm_explain(path, &pipeline, machine, tokens, &error);
+    LLMPlan *decode = llm_explain(path, &pipeline, machine, 1, &error);
+    if (prompt && decode) {
+        print_plan("A prompt", prompt, tokens, pipeline.batch);
         putchar('\n');
-        print_plan("A token that is decoded", &decode, 1, pipeline.batch);
+        print_plan("A token that is decoded", decode, 1, pipeline.batch);
     }
-    llm_plan_free(&prompt);
-    llm_plan_free(&decode);
+    llm_plan_free(prompt);
+    llm_plan_free(decode);
     return exit_status(&error);
 }

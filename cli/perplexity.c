@@ -1,5 +1,4 @@
 /* perplexity.c — how well a model predicts a text. */
-#include "model/pipeline.h"
 #include "bar.h"
 #include "input.h"
 #include "model.h"
@@ -35,16 +34,12 @@ static Score score_windows(LLMPipeline *llm, const LLMTokens *tokens, float *nat
     return score;
 }
 
-static bool check_score(LLMPipeline *llm, const Score *score, const LLMTokens *tokens,
-                        LLMError *error) {
+static bool check_score(const Score *score, const LLMTokens *tokens, LLMError *error) {
     if (error_is_set(error)) return false;
     if (score->tokens == 0)
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "the text has %zu token%s, and no window of at least 2 to predict in",
                          tokens->count, plural(tokens->count));
-    if (!isfinite(score->nats))
-        return error_set(error, LLM_ERROR_NUMERIC, "the loss is not a number: %s",
-                         pipeline_nan_reason(llm));
     return true;
 }
 
@@ -65,8 +60,7 @@ static void measure(LLMPipeline *llm, const Bytes *text, uint32_t flags, LLMErro
     float *nats = calloc(context, sizeof *nats);
     if (!nats) error_memory(error, context * sizeof *nats);
     Score score = score_windows(llm, &tokens, nats, error);
-    if (check_score(llm, &score, &tokens, error))
-        print_score(&score, tokens.count, text->size, context);
+    if (check_score(&score, &tokens, error)) print_score(&score, tokens.count, text->size, context);
     free(nats);
     llm_tokens_free(&tokens);
 }

@@ -141,6 +141,8 @@ typedef struct LLMInfo {
     uint32_t begin_of_text; /* the token that llm_encode puts first; UINT32_MAX: none */
     uint32_t head_size;     /* channels of a head */
     uint32_t model_context; /* the most that LLMOptions.context can be; `context` is what it is */
+    uint64_t step_bytes;    /* of the weights that each step of decoding reads, all rows at once */
+    uint64_t layer_weights; /* numbers in the matrices of all layers */
 } LLMInfo;
 const LLMInfo *llm_info(const LLMPipeline *llm); /* owned by the pipeline */
 
@@ -209,7 +211,7 @@ size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, si
 /* logits[count, vocabulary] of every position of `tokens`, written to the caller's array. */
 void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMError *error);
 /* nats[count − 1]: how surprised the model is by each token but the first, −ln p(token | those
- * before), written to the caller's array. */
+ * before), written to the caller's array. LLM_ERROR_NUMERIC if one is not a finite number. */
 void llm_losses(LLMPipeline *llm, const LLMTokens *tokens, float *nats, LLMError *error);
 
 /* --- measuring --- */
@@ -238,19 +240,23 @@ typedef struct LLMPlanStep {
     const char *kernel; /* its name, or "matmul" for the vendor's matrix products */
     const char *file;   /* of kernels/, or "" */
     const char *why;    /* in a sentence */
-    uint32_t calls;     /* in one pass, all layers together */
+    uint64_t calls;     /* in one pass, all layers together */
 } LLMPlanStep;
 typedef struct LLMPlan {
+    size_t size;
     LLMPlanStep *steps; /* in the order of their first calls; go through them with llm_plan_step */
     size_t count;
-    uint32_t tokens; /* of a row in one pass: long prompts take several */
     const char *why; /* of the whole pass */
+    uint64_t tokens; /* of a row in one pass: long prompts take several */
 } LLMPlan;
 /* The kernels of a pass over `tokens` new tokens of each of options.batch rows, and of the sampling
- * behind it: on the device that `options` choose, or if `machine` is not NULL on "cpu", "cpu-vnni",
- * "simt", "m1" or "h200". Nothing is computed. The caller releases the plan with llm_plan_free. */
-LLMPlan llm_explain(const char *path, const LLMOptions *options, const char *machine,
-                    uint32_t tokens, LLMError *error);
+ * behind it: on the device that `options` choose, or if `machine` is not NULL on the one that
+ * llm_machines has by this name. Nothing is computed. The caller releases the plan with
+ * llm_plan_free. Returns NULL and sets `error` on failure. */
+LLMPlan *llm_explain(const char *path, const LLMOptions *options, const char *machine,
+                     uint32_t tokens, LLMError *error);
+/* The names of the machines that llm_explain knows, NULL behind the last. */
+const char *const *llm_machines(void);
 static inline const LLMPlanStep *llm_plan_step(const LLMPlan *plan, size_t index) {
     return (const LLMPlanStep *)(const void *)((const char *)plan->steps +
                                                index * plan->steps->size);

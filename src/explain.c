@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct Collection {
-    LLMPlan plan;
+    LLMPlan *plan;
     size_t capacity;
     LLMError *error;
 } Collection;
@@ -18,7 +18,7 @@ static bool is_same(const LLMPlanStep *step, const DryCommand *command) {
 }
 
 static LLMPlanStep *add_step(Collection *collection) {
-    LLMPlan *plan = &collection->plan;
+    LLMPlan *plan = collection->plan;
     if (plan->count == collection->capacity) {
         size_t capacity = collection->capacity ? 2 * collection->capacity : 32;
         LLMPlanStep *steps = realloc(plan->steps, capacity * sizeof *steps);
@@ -32,9 +32,9 @@ static LLMPlanStep *add_step(Collection *collection) {
 /* The layers do the same: what has been seen is only counted. */
 static void collect(void *context, const DryCommand *command) {
     Collection *collection = context;
-    for (size_t i = 0; i < collection->plan.count; i++)
-        if (is_same(&collection->plan.steps[i], command)) {
-            collection->plan.steps[i].calls++;
+    for (size_t i = 0; i < collection->plan->count; i++)
+        if (is_same(&collection->plan->steps[i], command)) {
+            collection->plan->steps[i].calls++;
             return;
         }
     LLMPlanStep *step = add_step(collection);
@@ -48,14 +48,22 @@ static void collect(void *context, const DryCommand *command) {
     snprintf(step->shape, sizeof step->shape, "%s", command->shape);
 }
 
+static bool unknown_machine(const char *machine, LLMError *error) {
+    char names[128] = "";
+    size_t used = 0;
+    for (const char *const *name = device_facts_names; *name && used < sizeof names; name++)
+        used +=
+            (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", *name);
+    return error_set(error, LLM_ERROR_ARGUMENT, "unknown machine '%s'; use one of %s", machine,
+                     names);
+}
+
 /* Of the machine that is named, or of the device that `options` choose. */
 static bool find_facts(const char *machine, const LLMOptions *options, DeviceFacts *facts,
                        LLMError *error) {
     if (machine) {
         const DeviceFacts *named = device_facts_named(machine);
-        if (!named)
-            return error_set(error, LLM_ERROR_ARGUMENT,
-                             "unknown machine '%s'; use cpu, cpu-vnni, simt, m1 or h200", machine);
+        if (!named) return unknown_machine(machine, error);
         *facts = *named;
         return true;
     }
@@ -70,39 +78,54 @@ static bool find_facts(const char *machine, const LLMOptions *options, DeviceFac
 static void run_pass(LLMPipeline *llm, uint32_t tokens, Collection *collection) {
     Run *run = &llm->run;
     uint32_t pieces = divide_up(tokens, run->sizes.tokens), B = run->sizes.batch;
-    collection->plan.count = 0; /* what opening the model has run */
+    collection->plan->count = 0; /* what opening the model has run */
     run->visible = tokens;
     pipeline_forward(llm, run->buffers.prompt, B, divide_up(tokens, pieces), WANTED_NEXT);
     sample(run, &(LLMGeneration){0}, B);
     device_wait(llm->device, device_submit(llm->device));
-    collection->plan.tokens = run->pass.T;
-    collection->plan.why = run->pass.why;
+    collection->plan->tokens = run->pass.T;
+    collection->plan->why = run->pass.why;
 }
 
-LLMPlan llm_explain(const char *path, const LLMOptions *given, const char *machine, uint32_t tokens,
-                    LLMError *error) {
-    LLMError ignored = {0};
-    if (!error) error = &ignored;
+static bool explain(Collection *collection, const char *path, const LLMOptions *given,
+                    const char *machine, uint32_t tokens, LLMError *error) {
     LLMOptions options;
-    Collection collection = {.error = error};
-    DryRun dry = {.trace = collect, .context = &collection};
-    if (error_is_set(error) || !pipeline_options(&options, given, error) ||
+    DryRun dry = {.trace = collect, .context = collection};
+    if (!pipeline_options(&options, given, error) ||
         !find_facts(machine, &options, &dry.facts, error))
-        return collection.plan;
+        return false;
     LLMPipeline *llm = pipeline_open(path, &options, &dry, error);
-    if (!llm) return collection.plan;
+    if (!llm) return false;
     if (tokens == 0 || tokens > llm->run.sizes.capacity)
         error_set(error, LLM_ERROR_CONTEXT, "a pass of %u tokens does not fit the context of %u",
                   tokens, llm->run.sizes.capacity);
     else
-        run_pass(llm, tokens, &collection);
+        run_pass(llm, tokens, collection);
     device_failed(llm->device, error);
     pipeline_free(llm);
-    return collection.plan;
+    return !error_is_set(error);
+}
+
+LLMPlan *llm_explain(const char *path, const LLMOptions *options, const char *machine,
+                     uint32_t tokens, LLMError *error) {
+    LLMError ignored = {0};
+    if (!error) error = &ignored;
+    if (error_is_set(error)) return NULL;
+    LLMPlan *plan = calloc(1, sizeof *plan);
+    if (!plan) return error_memory(error, sizeof *plan);
+    plan->size = sizeof *plan;
+    if (explain(&(Collection){.plan = plan, .error = error}, path, options, machine, tokens, error))
+        return plan;
+    llm_plan_free(plan);
+    return NULL;
 }
 
 void llm_plan_free(LLMPlan *plan) {
     if (!plan) return;
     free(plan->steps);
-    *plan = (LLMPlan){0};
+    free(plan);
+}
+
+const char *const *llm_machines(void) {
+    return device_facts_names;
 }

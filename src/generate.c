@@ -5,6 +5,7 @@
 #include "sized.h"
 #include "tokens.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -332,6 +333,15 @@ static void score_losses(Scoring *scoring, uint32_t count) {
     device_read(llm->run.buffers.nats, 0, scoring->nats + scoring->position, count * sizeof(float));
 }
 
+static bool check_losses(const Scoring *scoring, uint32_t count) {
+    for (size_t i = scoring->position; i < scoring->position + count; i++)
+        if (i + 1 < scoring->tokens->count && !isfinite(scoring->nats[i]))
+            return error_set(scoring->error, LLM_ERROR_NUMERIC,
+                             "the loss after %zu tokens is not a number: %s", i + 1,
+                             pipeline_nan_reason(scoring->llm));
+    return true;
+}
+
 static bool score_piece(void *context, uint32_t tokens) {
     Scoring *scoring = context;
     LLMPipeline *llm = scoring->llm;
@@ -344,9 +354,11 @@ static bool score_piece(void *context, uint32_t tokens) {
             device_read(llm->run.buffers.logits, 0, scoring->logits + scoring->position * V,
                         count * V * sizeof(float));
         if (scoring->nats) score_losses(scoring, count);
+        if (device_failed(llm->device, scoring->error)) return false;
+        if (scoring->nats && !check_losses(scoring, count)) return false;
         scoring->position += count;
     }
-    return !device_failed(llm->device, scoring->error);
+    return true;
 }
 
 static void score(Scoring *scoring) {

@@ -21,17 +21,18 @@ from models import Config
 def explain(path, machine, tokens, batch=1, **options):
     """The steps of a pass as (step, shape, kernel, file, why, calls), in order."""
     library = library_module.load()
-    library.llm_explain.restype = Plan
+    library.llm_explain.restype = ctypes.POINTER(Plan)
     choices = {name: llm.CHOICES[value] for name, value in options.items()}
     choices = llm.Options(size=ctypes.sizeof(llm.Options), batch=batch, **choices)
     machine = machine and machine.encode()
     plan = llm.checked(library.llm_explain, bytes(path), ctypes.byref(choices), machine, tokens)
-    steps = [plan.steps[i] for i in range(plan.count)]
+    assert plan.contents.size == ctypes.sizeof(Plan)
+    steps = plan.contents.steps[: plan.contents.count]
     texts = [
         (*(getattr(step, name).decode() for name in ("step", "shape", "kernel", "file", "why")), step.calls)
         for step in steps
     ]
-    library.llm_plan_free(ctypes.byref(plan))
+    library.llm_plan_free(plan)
     return texts
 
 
@@ -249,7 +250,7 @@ def test_the_profile_names_the_same_kernels():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--facts", "z80"], "unknown machine 'z80'; use cpu, cpu-vnni, simt, m1 or h200"),
+        (["--facts", "z80"], "unknown machine 'z80'; use one of cpu, cpu-vnni, simt, m1, h200"),
         (["--facts", "m1", "--device", "cpu"], "--facts are of a machine, leave out --device"),
         (["--facts", "m1", "-p", 701], "701 tokens"),
         (["--facts", "m1", "--batch", 1025], "1024"),

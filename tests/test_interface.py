@@ -15,7 +15,7 @@ import pytest
 import llm
 import models
 from library import BUILD, ROOT, Error, Tokens
-from llm import LLM, Generation, Options, Plan
+from llm import LLM, Generation, Options
 from models import Config
 from toolchain import clangxx
 
@@ -73,13 +73,14 @@ def calls(model, path):
         "llm_losses": (None, [handle, byref(tokens), floats, byref(error)]),
         "llm_timings": (c_size_t, [handle, byref(timings)]),
         "llm_timings_reset": (None, [handle]),
-        "llm_explain": (Plan, [c_char_p(path), byref(options), c_char_p(b"h200"), c_uint32(5), byref(error)]),
-        "llm_plan_free": (None, [byref(Plan())]),
+        "llm_explain": (c_void_p, [c_char_p(path), byref(options), c_char_p(b"h200"), c_uint32(5), byref(error)]),
+        "llm_plan_free": (None, [None]),
+        "llm_machines": (c_void_p, []),
         "llm_version": (c_char_p, []),
     }  # fmt: skip
 
 
-FUNCTIONS = re.findall(r"^(?:\w+ )+\*?(llm_\w+)\(", re.sub(r"static inline.*?\n}", "", HEADER, flags=re.S), re.M)
+FUNCTIONS = re.findall(r"^\w[\w *]*?\b(llm_\w+)\(", re.sub(r"static inline.*?\n}", "", HEADER, flags=re.S), re.M)
 OPTIONAL = {("llm_pipeline_open", 1), ("llm_generate", 3), ("llm_generate_batch", 4)}  # options, generation
 OPTIONAL |= {("llm_pipeline_open_shape", 2), ("llm_explain", 1), ("llm_explain", 2)}  # options, machine
 
@@ -106,7 +107,7 @@ def called(model, path, name, null=None, failed=False):
 
 
 def is_nothing(result):
-    return not (result.count if isinstance(result, (Tokens, Plan)) else result)
+    return not (result.count if isinstance(result, Tokens) else result)
 
 
 def test_every_function_is_called(model, checkpoint):
@@ -133,7 +134,7 @@ def test_null(model, checkpoint, name, failed):
         if name.startswith("llm_pipeline_open"):
             model.library.llm_pipeline_close(c_void_p(result))
         if name == "llm_explain":
-            model.library.llm_plan_free(byref(result))
+            model.library.llm_plan_free(c_void_p(result))
     assert len(model.generate([1, 2], 3, ignore_end=True)) == 3  # as good as before
 
 
@@ -408,7 +409,9 @@ LAYOUT = r"""
     _Static_assert(offsetof(type, field) + sizeof(((type *)0)->field) == sizeof(type), "padding behind " #field)
 ENDS_WITH(LLMOptions, metal_device);
 ENDS_WITH(LLMGeneration, user);
-ENDS_WITH(LLMInfo, model_context);
+ENDS_WITH(LLMInfo, layer_weights);
+ENDS_WITH(LLMPlanStep, calls);
+ENDS_WITH(LLMPlan, tokens);
 ENDS_WITH(LLMTiming, bytes);
 _Static_assert(!offsetof(LLMOptions, size) && !offsetof(LLMGeneration, size), "size first");
 _Static_assert(!offsetof(LLMInfo, size) && !offsetof(LLMTiming, size), "size first");

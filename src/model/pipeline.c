@@ -140,6 +140,8 @@ static void describe(LLMPipeline *llm) {
             checkpoint->tokenizer ? tokenizer_begin_of_text(checkpoint->tokenizer) : UINT32_MAX,
         .head_size = config->head_size,
         .model_context = config->context,
+        .step_bytes = weights_step_bytes(&llm->weights),
+        .layer_weights = weights_of_layers(&llm->weights),
     };
 }
 

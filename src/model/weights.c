@@ -400,6 +400,25 @@ bool weights_parts_match(const Weights *weights) {
     return true;
 }
 
+size_t weights_step_bytes(const Weights *weights) {
+    size_t bytes = weights->bytes;
+    if (weights->position_embedding) bytes -= device_buffer_size(weights->position_embedding);
+    if (weights->token_embedding.buffer != weights->output.part[0].buffer)
+        bytes -= device_buffer_size(weights->token_embedding.buffer);
+    return bytes;
+}
+
+static bool add_count(const Matrix *matrix, void *count) {
+    *(uint64_t *)count += (uint64_t)matrix->rows * matrix->columns;
+    return true;
+}
+
+uint64_t weights_of_layers(const Weights *weights) {
+    uint64_t count = 0;
+    each_matrix(weights, add_count, &count);
+    return count;
+}
+
 void weights_free(Weights *weights) {
     for (size_t i = 0; i < weights->buffer_count; i++)
         device_buffer_free(weights->buffers[i]);

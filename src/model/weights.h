@@ -55,5 +55,9 @@ bool type_can_halve(TensorType type);
 bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix));
 /* True if the parts of each product are of one type. */
 bool weights_parts_match(const Weights *weights);
+/* Bytes that each step of decoding reads: all but the tables of which it takes a row. */
+size_t weights_step_bytes(const Weights *weights);
+/* Numbers in the matrices of all layers. */
+uint64_t weights_of_layers(const Weights *weights);
 
 #endif

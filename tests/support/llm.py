@@ -78,6 +78,8 @@ class Info(ctypes.Structure):
         ("begin_of_text", ctypes.c_uint32),
         ("head_size", ctypes.c_uint32),
         ("model_context", ctypes.c_uint32),
+        ("step_bytes", ctypes.c_uint64),
+        ("layer_weights", ctypes.c_uint64),
     ]
 
 
@@ -86,14 +88,14 @@ class PlanStep(ctypes.Structure):
 
     _fields_ = [("size", ctypes.c_size_t), ("step", ctypes.c_char_p), ("shape", ctypes.c_char * 64)]
     _fields_ += [(name, ctypes.c_char_p) for name in ("kernel", "file", "why")]
-    _fields_ += [("calls", ctypes.c_uint32)]
+    _fields_ += [("calls", ctypes.c_uint64)]
 
 
 class Plan(ctypes.Structure):
     """LLMPlan of include/metal_llm.h."""
 
-    _fields_ = [("steps", ctypes.POINTER(PlanStep)), ("count", ctypes.c_size_t)]
-    _fields_ += [("tokens", ctypes.c_uint32), ("why", ctypes.c_char_p)]
+    _fields_ = [("size", ctypes.c_size_t), ("steps", ctypes.POINTER(PlanStep)), ("count", ctypes.c_size_t)]
+    _fields_ += [("why", ctypes.c_char_p), ("tokens", ctypes.c_uint64)]
 
 
 class Failure(Exception):
