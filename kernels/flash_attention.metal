@@ -52,7 +52,7 @@ kernel void flash_attention(
     for (uint first = end - min(end, window) + simdgroup * TILE; first < end && !rests; first += simdgroups * TILE) {
         uint tile = min(TILE, end - first);
         float tile_max = -INFINITY;
-        for (uint s = lane; s < tile; s += lanes) {
+        for (uint s = lane; s < tile; s += lanes) { // scores: a lane has a key
             device const KV *key = keys + start + ulong(first + s) * hs;
             float score = 0.0f;
             for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);
@@ -61,7 +61,7 @@ kernel void flash_attention(
         }
         float new_m = max(m, simd_max(tile_max));
         float correction = exp(m - new_m), tile_sum = 0.0f; // the first 0 for the first tile: exp(−∞)
-        for (uint s = lane; s < tile; s += lanes) {
+        for (uint s = lane; s < tile; s += lanes) { // they become weights
             float weight = exp(weights[simdgroup][s] - new_m);
             weights[simdgroup][s] = weight;
             tile_sum += weight;
@@ -69,7 +69,7 @@ kernel void flash_attention(
         l = l * correction + simd_sum(tile_sum);
         m = new_m;
         simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below
-        for (uint c = lane; c < hs; c += DIMS * lanes) {
+        for (uint c = lane; c < hs; c += DIMS * lanes) { // values: a lane has channels, DIMS of them in registers
             uint dims = min(DIMS, (hs - c + lanes - 1) / lanes);
             float sum[DIMS];
             for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][c + i * lanes] * correction;

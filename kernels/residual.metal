@@ -9,19 +9,7 @@
 // corrects the mean. What comes out is of type Out: half where the next matrix product takes halves.
 #include <metal_stdlib>
 using namespace metal;
-
-// The sum of `value` over all threads of the threadgroup, returned to each of them.
-static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup,
-                             uint simdgroups)
-{
-    value = simd_sum(value);
-    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write
-    if (lane == 0) partial[simdgroup] = value;
-    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below
-    float sum = 0.0f;
-    for (uint i = 0; i < simdgroups; i++) sum += partial[i];
-    return sum;
-}
+#include "parts/sum.h"
 
 template <typename Out>
 kernel void add_and_normalise(

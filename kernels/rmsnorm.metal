@@ -9,17 +9,7 @@
 // half where the next matrix product takes halves.
 #include <metal_stdlib>
 using namespace metal;
-
-// The sum of `value` over all threads of the threadgroup, returned to each of them. `partial` is used once.
-static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup, uint simdgroups)
-{
-    value = simd_sum(value);
-    if (lane == 0) partial[simdgroup] = value;
-    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below
-    float sum = 0.0f;
-    for (uint i = 0; i < simdgroups; i++) sum += partial[i];
-    return sum;
-}
+#include "parts/sum.h"
 
 template <typename Out>
 kernel void rmsnorm_forward(

@@ -4,47 +4,14 @@
 //   keep the top_k largest p, of these the largest that make up top_p of their sum
 //   id   = the first kept v whose running sum exceeds u · Σ p, u uniform in [0, 1)
 //
-// in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of logits[B,V]. No
-// sort: a cut is the largest threshold for which enough is kept, found bit by bit, since non-negative floats order like
-// the integers of their bits. u is Philox4x32-10 (Salmon et al. 2011) of (seed + row, position of the new token): one
-// seed gives one text. A NaN or +∞ gives NO_TOKEN, which the host reports.
+// in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of logits[B,V]. u
+// is Philox4x32-10 (Salmon et al. 2011) of (seed + row, position of the new token): one seed gives one text. A NaN or +∞
+// gives NO_TOKEN, which the host reports.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/cut.h"
 
 constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;
-
-// Where a thread's share of a row is, and what it needs to add up with the others.
-struct Share {
-    device float *weight;
-    uint begin, end;
-    threadgroup float *partial;
-    uint lane, simdgroup, simdgroups;
-};
-
-// What the threads of the threadgroup keep by a cut, all together: how many weights, or the sum of them.
-static float kept_by(Share share, uint cut, bool counts)
-{
-    float kept = 0.0f;
-    for (uint v = share.begin; v < share.end; v++)
-        kept += as_type<uint>(share.weight[v]) < cut ? 0.0f : counts ? 1.0f : share.weight[v];
-    kept = simd_sum(kept);
-    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write
-    if (share.lane == 0) share.partial[share.simdgroup] = kept;
-    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below
-    kept = 0.0f;
-    for (uint i = 0; i < share.simdgroups; i++) kept += share.partial[i];
-    return kept;
-}
-
-// The largest cut that keeps as much as is wanted. The largest weight is 1: bit pattern 0x3F800000, so 30 bits reach
-// every threshold.
-static uint find_cut(Share share, float wanted, bool counts)
-{
-    uint cut = 0;
-    for (uint bit = 1u << 29; bit; bit >>= 1)
-        if (kept_by(share, cut | bit, counts) >= wanted) cut |= bit;
-    return cut;
-}
 
 // The first of Philox's four words for this counter and key, as a float in [0, 1).
 static float uniform_random(ulong key, uint counter)

@@ -8,17 +8,7 @@
 // channels. What comes out is of type Out: half where the next matrix product takes halves.
 #include <metal_stdlib>
 using namespace metal;
-
-// The sum of `value` over all threads of the threadgroup, returned to each of them. `partial` is used once.
-static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup, uint simdgroups)
-{
-    value = simd_sum(value);
-    if (lane == 0) partial[simdgroup] = value;
-    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below
-    float sum = 0.0f;
-    for (uint i = 0; i < simdgroups; i++) sum += partial[i];
-    return sum;
-}
+#include "parts/sum.h"
 
 template <typename Out>
 kernel void sandwich_rmsnorm(
@@ -37,12 +27,12 @@ kernel void sandwich_rmsnorm(
     uint simdgroup [[simdgroup_index_in_threadgroup]],
     uint simdgroups [[simdgroups_per_threadgroup]])
 {
-    threadgroup float partial[2][32];
+    threadgroup float partial[32];
     ulong start = ulong(n) * C;
 
     float squares = 0.0f;
     for (uint c = thread_index; c < C; c += threads) squares += y[start + c] * y[start + c];
-    float mean = threadgroup_sum(squares, partial[0], lane, simdgroup, simdgroups) / float(C);
+    float mean = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);
 
     // Each thread reads back only the elements of res that it wrote itself: no barrier is needed.
     float scale = 1.0f / sqrt(mean + epsilon);
@@ -52,7 +42,7 @@ kernel void sandwich_rmsnorm(
         res[start + c] = value;
         squares += value * value;
     }
-    mean = threadgroup_sum(squares, partial[1], lane, simdgroup, simdgroups) / float(C);
+    mean = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);
 
     scale = 1.0f / sqrt(mean + epsilon);
     for (uint c = thread_index; c < C; c += threads) out[start + c] = Out(res[start + c] * scale * weight[c]);

@@ -187,17 +187,34 @@ def test_links_lead_somewhere(page):
 # --- the kernels' files ---
 
 
+def test_the_host_names_every_kernel():
+    """None is left over: what is nowhere to be chosen is nowhere to be run."""
+    command = ["cc", "-E", "-P", "-D_GNU_SOURCE", "-Isrc", "-Iinclude", "-I", BUILD, *ROOT.glob("src/ops/*.c")]
+    host = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    names = set(re.findall(r'"(\w+)"', re.sub(r'"\s*"', "", host)))  # "linear_" "f16" is one
+    assert set(launches.kernel_files()) - names == set()
+
+
 def test_kernels_name_no_target():
     words = r"\b(CUDA|NVRTC|WAITS_ITSELF|KERNELS_OVERLAP|MSL_\w+|__\w+__)\b"
     for path in [*(ROOT / "kernels").rglob("*.metal"), *(ROOT / "kernels").rglob("*.h")]:
         assert not re.search(words, path.read_text()), path
 
 
+MOST_LINES = 4000  # of all kernels; GPT-2 alone takes 3,000
+
+
+def lines(paths):
+    return {path.name: len(path.read_text().splitlines()) for path in paths}
+
+
 def test_how_long_kernels_are():
-    """A file of the learning path is read in five minutes; sampling takes a little longer."""
-    long = {path.name for path in (ROOT / "kernels").glob("*.metal") if len(path.read_text().splitlines()) > 100}
-    assert long <= {"sampling.metal"}
-    assert not {p.name for p in (ROOT / "kernels/fast").glob("*") if len(p.read_text().splitlines()) > 200}
+    """A file of the learning path is read in five minutes, and all of them in an evening."""
+    kernels = ROOT / "kernels"
+    assert {name: n for name, n in lines(kernels.glob("*.metal")).items() if n > 100} == {}
+    assert {name: n for name, n in lines(kernels.glob("fast/*")).items() if n > 200} == {}
+    assert {name: n for name, n in lines([*kernels.glob("parts/*"), *kernels.glob("formats/*")]).items() if n > 110} == {}
+    assert sum(len(path.read_text().splitlines()) for path in kernels.rglob("*.*")) <= MOST_LINES
 
 
 def test_every_file_of_tests_is_on_the_page():
