@@ -1054,10 +1054,10 @@ class Cache:
     def flash_prompt(self, device, thread_count=0):
         return self.sized(device, thread_count, f"prompt_hs{self.hs}", PROMPT_QUERIES)
 
-    def tiles(self, device, thread_count=0, to=""):
-        """In halves. `to` is "_halves" if such are wanted."""
-        type = numpy.float16 if to else numpy.float32
-        return self.sized(device, thread_count or 128, f"tiles_hs{self.hs}{to}", TILE_QUERIES * 64 // self.hs, type)
+    def tiles(self, device, thread_count=0):
+        """In halves."""
+        queries = TILE_QUERIES * 64 // self.hs
+        return self.sized(device, thread_count or 128, f"tiles_hs{self.hs}_halves", queries, numpy.float16)
 
 
 CACHES = [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]
@@ -1162,16 +1162,15 @@ def test_flash_attention_prompt(thread_count, type, device, random):
         check_rows(cache.flash_prompt(device, thread_count), cache.expected())
 
 
-@covers(*(f"flash_attention_tiles_hs{hs}{to}_{type}" for hs in (64, 128) for type in CACHE_TYPES for to in ("", "_halves")))
+@covers(*(f"flash_attention_tiles_hs{hs}_halves_{type}" for hs in (64, 128) for type in CACHE_TYPES))
 @each_cache_type
-@pytest.mark.parametrize("to", ["", "_halves"])
 @pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 127, 128, 160, 256, 288])
-def test_flash_attention_tiles(thread_count, to, type, device, random):
+def test_flash_attention_tiles(thread_count, type, device, random):
     for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 300), (2, 70, 2, 131), (1, 129, 1, 140)]:
         cache = Cache(random, B, T, nh, 64, capacity, type)
-        check_rows(cache.tiles(device, thread_count, to), cache.expected(), 2 * HALF_TOLERANCE)
+        check_rows(cache.tiles(device, thread_count), cache.expected(), 2 * HALF_TOLERANCE)
     cache = Cache(random, 1, 50, 2, 128, 80, type)
-    check_rows(cache.tiles(device, thread_count, to), cache.expected(), 2 * HALF_TOLERANCE)
+    check_rows(cache.tiles(device, thread_count), cache.expected(), 2 * HALF_TOLERANCE)
 
 
 @each_cache_type

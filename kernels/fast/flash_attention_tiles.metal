@@ -7,7 +7,7 @@
 // their way. Two simdgroups take a block of 16 queries, each with one half of the keys of every tile, and what they
 // have found is merged in the end. Scores, weights and sums stay in registers, as matrices of which every lane has some
 // elements. Token t of row b sees the last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). What comes out
-// is of type Out2: halves where the next matrix product takes such. Only whole simdgroups take part, so there must be
+// are halves, as the next matrix product takes them. Only whole simdgroups take part, so there must be
 // one. With wider heads tiles and blocks are fewer, so that memory and registers suffice.
 #include <metal_stdlib>
 using namespace metal;
@@ -22,9 +22,6 @@ template <uint HS> struct Sizes {
     enum : uint { VECTORS = HS / 4, STRIDE = VECTORS + 2, BLOCKS = QUERIES / 16 * 64 / HS, KEYS = 4096 / HS };
     enum : uint { HALF = KEYS / 2, AHEAD = KEYS * VECTORS / (64 * BLOCKS) };
 };
-
-static void store(device float2 *to, float2 value) { *to = value; }
-static void store(device half2 *to, float2 value) { *to = half2(value); }
 
 // Vector n of `count` rows, and behind them the last one: nobody will see it.
 template <uint HS, typename Vector> static Vector fetch(device const Vector *from, uint n, uint count)
@@ -61,14 +58,14 @@ static void place_all(device const Vector *from, uint count, thread const Vector
         place<HS>(float4(fetch<HS>(from, n, count)), tile, n);
 }
 
-template <uint HS, typename KV4, typename Out2>
+template <uint HS, typename KV4>
 kernel void flash_attention_tiles(
     device const float4 *q [[buffer(0)]],     // [B,nh,T,HS / 4]
     device const KV4 *keys [[buffer(1)]],     // [B,nkv,capacity,HS / 4]
     device const KV4 *values [[buffer(2)]],   // [B,nkv,capacity,HS / 4]
     device const uint *lengths [[buffer(3)]], // [B]
     device const uint *counts [[buffer(4)]],  // [B]
-    device Out2 *out [[buffer(5)]],           // [B,T,nh,HS / 2]
+    device half2 *out [[buffer(5)]],          // [B,T,nh,HS / 2]
     constant uint &T [[buffer(6)]],
     constant uint &nh [[buffer(7)]],
     constant uint &capacity [[buffer(8)]],
@@ -177,8 +174,8 @@ kernel void flash_attention_tiles(
                 for (uint c = 0; c < HS / 8; c++)
                     for (uint j = 0; j < COLUMNS; j += 2) {
                         thread auto &elements = sum[r][c].thread_elements();
-                        store(out + (head * HS + matrix_column(lane) + 8 * c + j) / 2,
-                              float2(elements[e + j], elements[e + j + 1]) * share);
+                        out[(head * HS + matrix_column(lane) + 8 * c + j) / 2] =
+                            half2(float2(elements[e + j], elements[e + j + 1]) * share);
                     }
             }
         }
@@ -186,11 +183,7 @@ kernel void flash_attention_tiles(
     }
 }
 
-template [[host_name("flash_attention_tiles_hs64_f32")]] kernel decltype(flash_attention_tiles<64, float4, float2>) flash_attention_tiles<64, float4, float2>;
-template [[host_name("flash_attention_tiles_hs64_f16")]] kernel decltype(flash_attention_tiles<64, half4, float2>) flash_attention_tiles<64, half4, float2>;
-template [[host_name("flash_attention_tiles_hs64_halves_f32")]] kernel decltype(flash_attention_tiles<64, float4, half2>) flash_attention_tiles<64, float4, half2>;
-template [[host_name("flash_attention_tiles_hs64_halves_f16")]] kernel decltype(flash_attention_tiles<64, half4, half2>) flash_attention_tiles<64, half4, half2>;
-template [[host_name("flash_attention_tiles_hs128_f32")]] kernel decltype(flash_attention_tiles<128, float4, float2>) flash_attention_tiles<128, float4, float2>;
-template [[host_name("flash_attention_tiles_hs128_f16")]] kernel decltype(flash_attention_tiles<128, half4, float2>) flash_attention_tiles<128, half4, float2>;
-template [[host_name("flash_attention_tiles_hs128_halves_f32")]] kernel decltype(flash_attention_tiles<128, float4, half2>) flash_attention_tiles<128, float4, half2>;
-template [[host_name("flash_attention_tiles_hs128_halves_f16")]] kernel decltype(flash_attention_tiles<128, half4, half2>) flash_attention_tiles<128, half4, half2>;
+template [[host_name("flash_attention_tiles_hs64_halves_f32")]] kernel decltype(flash_attention_tiles<64, float4>) flash_attention_tiles<64, float4>;
+template [[host_name("flash_attention_tiles_hs64_halves_f16")]] kernel decltype(flash_attention_tiles<64, half4>) flash_attention_tiles<64, half4>;
+template [[host_name("flash_attention_tiles_hs128_halves_f32")]] kernel decltype(flash_attention_tiles<128, float4>) flash_attention_tiles<128, float4>;
+template [[host_name("flash_attention_tiles_hs128_halves_f16")]] kernel decltype(flash_attention_tiles<128, half4>) flash_attention_tiles<128, half4>;

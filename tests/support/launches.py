@@ -599,11 +599,10 @@ def flash_attention_prompt(draw, instance):
 
 @kernel
 def flash_attention_tiles(draw, instance):
-    """hs64_f16, hs128_halves_f32 …"""
-    hs, *to, type = instance.removeprefix("hs").split("_")
+    """hs64_halves_f16, hs128_halves_f32 …"""
+    hs, _, type = instance.removeprefix("hs").split("_")
     grid, values = sized(draw, type, int(hs), 4096 // int(hs), 150 * 64 // int(hs), WHOLE)
-    if to:
-        values["out"].dtype = numpy.float16
+    values["out"].dtype = numpy.float16
     return grid, values
 
 
