@@ -1039,43 +1039,13 @@ static const KernelParameter flash_attention_hs256_f16_parameters[] = {
 };
 enum { flash_attention_hs256_f16_count = 11 };
 
-static const KernelParameter flash_attention_tiles_hs64_f32_parameters[] = {
-    {"q", "float4", PARAMETER_READ, 0, 0},
-    {"keys", "KV4", PARAMETER_READ, 1, 0},
-    {"values", "KV4", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out2", PARAMETER_WRITE, 5, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
-};
-enum { flash_attention_tiles_hs64_f32_count = 11 };
-
-static const KernelParameter flash_attention_tiles_hs64_f16_parameters[] = {
-    {"q", "float4", PARAMETER_READ, 0, 0},
-    {"keys", "KV4", PARAMETER_READ, 1, 0},
-    {"values", "KV4", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out2", PARAMETER_WRITE, 5, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
-};
-enum { flash_attention_tiles_hs64_f16_count = 11 };
-
 static const KernelParameter flash_attention_tiles_hs64_halves_f32_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out2", PARAMETER_WRITE, 5, 0},
+    {"out", "half2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
@@ -1090,7 +1060,7 @@ static const KernelParameter flash_attention_tiles_hs64_halves_f16_parameters[] 
     {"values", "KV4", PARAMETER_READ, 2, 0},
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out2", PARAMETER_WRITE, 5, 0},
+    {"out", "half2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
@@ -1099,43 +1069,13 @@ static const KernelParameter flash_attention_tiles_hs64_halves_f16_parameters[] 
 };
 enum { flash_attention_tiles_hs64_halves_f16_count = 11 };
 
-static const KernelParameter flash_attention_tiles_hs128_f32_parameters[] = {
-    {"q", "float4", PARAMETER_READ, 0, 0},
-    {"keys", "KV4", PARAMETER_READ, 1, 0},
-    {"values", "KV4", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out2", PARAMETER_WRITE, 5, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
-};
-enum { flash_attention_tiles_hs128_f32_count = 11 };
-
-static const KernelParameter flash_attention_tiles_hs128_f16_parameters[] = {
-    {"q", "float4", PARAMETER_READ, 0, 0},
-    {"keys", "KV4", PARAMETER_READ, 1, 0},
-    {"values", "KV4", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out2", PARAMETER_WRITE, 5, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
-};
-enum { flash_attention_tiles_hs128_f16_count = 11 };
-
 static const KernelParameter flash_attention_tiles_hs128_halves_f32_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out2", PARAMETER_WRITE, 5, 0},
+    {"out", "half2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
@@ -1150,7 +1090,7 @@ static const KernelParameter flash_attention_tiles_hs128_halves_f16_parameters[]
     {"values", "KV4", PARAMETER_READ, 2, 0},
     {"lengths", "uint", PARAMETER_READ, 3, 4},
     {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "Out2", PARAMETER_WRITE, 5, 0},
+    {"out", "half2", PARAMETER_WRITE, 5, 0},
     {"T", "uint", PARAMETER_CONSTANT, 6, 4},
     {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
     {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
@@ -2101,17 +2041,17 @@ const Kernel kernel_table[] = {
     {"linear_q5_K", "linear_blocks.metal", 59, linear_q5_K_count, linear_q5_K_parameters},
     {"linear_q6_K", "linear_blocks.metal", 59, linear_q6_K_count, linear_q6_K_parameters},
     {"linear_q8_0", "linear_blocks.metal", 59, linear_q8_0_count, linear_q8_0_parameters},
-    {"residual_layernorm", "residual.metal", 27, residual_layernorm_count, residual_layernorm_parameters},
-    {"residual_layernorm_f16", "residual.metal", 27, residual_layernorm_f16_count, residual_layernorm_f16_parameters},
-    {"rmsnorm_forward", "rmsnorm.metal", 25, rmsnorm_forward_count, rmsnorm_forward_parameters},
-    {"rmsnorm_forward_f16", "rmsnorm.metal", 25, rmsnorm_forward_f16_count, rmsnorm_forward_f16_parameters},
-    {"residual_rmsnorm", "rmsnorm.metal", 50, residual_rmsnorm_count, residual_rmsnorm_parameters},
-    {"residual_rmsnorm_f16", "rmsnorm.metal", 50, residual_rmsnorm_f16_count, residual_rmsnorm_f16_parameters},
+    {"residual_layernorm", "residual.metal", 15, residual_layernorm_count, residual_layernorm_parameters},
+    {"residual_layernorm_f16", "residual.metal", 15, residual_layernorm_f16_count, residual_layernorm_f16_parameters},
+    {"rmsnorm_forward", "rmsnorm.metal", 15, rmsnorm_forward_count, rmsnorm_forward_parameters},
+    {"rmsnorm_forward_f16", "rmsnorm.metal", 15, rmsnorm_forward_f16_count, rmsnorm_forward_f16_parameters},
+    {"residual_rmsnorm", "rmsnorm.metal", 40, residual_rmsnorm_count, residual_rmsnorm_parameters},
+    {"residual_rmsnorm_f16", "rmsnorm.metal", 40, residual_rmsnorm_f16_count, residual_rmsnorm_f16_parameters},
     {"rope_adjacent", "rope.metal", 31, rope_adjacent_count, rope_adjacent_parameters},
     {"rope_halves", "rope.metal", 31, rope_halves_count, rope_halves_parameters},
-    {"top_k_top_p_sample", "sampling.metal", 66, top_k_top_p_sample_count, top_k_top_p_sample_parameters},
-    {"sandwich_rmsnorm", "sandwich_norm.metal", 24, sandwich_rmsnorm_count, sandwich_rmsnorm_parameters},
-    {"sandwich_rmsnorm_f16", "sandwich_norm.metal", 24, sandwich_rmsnorm_f16_count, sandwich_rmsnorm_f16_parameters},
+    {"top_k_top_p_sample", "sampling.metal", 33, top_k_top_p_sample_count, top_k_top_p_sample_parameters},
+    {"sandwich_rmsnorm", "sandwich_norm.metal", 14, sandwich_rmsnorm_count, sandwich_rmsnorm_parameters},
+    {"sandwich_rmsnorm_f16", "sandwich_norm.metal", 14, sandwich_rmsnorm_f16_count, sandwich_rmsnorm_f16_parameters},
     {"softmax_inplace", "softmax.metal", 10, softmax_inplace_count, softmax_inplace_parameters},
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
@@ -2127,14 +2067,10 @@ const Kernel kernel_table[] = {
     {"flash_attention_hs128_f16", "fast/flash_attention_shared.metal", 79, flash_attention_hs128_f16_count, flash_attention_hs128_f16_parameters},
     {"flash_attention_hs256_f32", "fast/flash_attention_shared.metal", 79, flash_attention_hs256_f32_count, flash_attention_hs256_f32_parameters},
     {"flash_attention_hs256_f16", "fast/flash_attention_shared.metal", 79, flash_attention_hs256_f16_count, flash_attention_hs256_f16_parameters},
-    {"flash_attention_tiles_hs64_f32", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs64_f32_count, flash_attention_tiles_hs64_f32_parameters},
-    {"flash_attention_tiles_hs64_f16", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs64_f16_count, flash_attention_tiles_hs64_f16_parameters},
-    {"flash_attention_tiles_hs64_halves_f32", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs64_halves_f32_count, flash_attention_tiles_hs64_halves_f32_parameters},
-    {"flash_attention_tiles_hs64_halves_f16", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs64_halves_f16_count, flash_attention_tiles_hs64_halves_f16_parameters},
-    {"flash_attention_tiles_hs128_f32", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs128_f32_count, flash_attention_tiles_hs128_f32_parameters},
-    {"flash_attention_tiles_hs128_f16", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs128_f16_count, flash_attention_tiles_hs128_f16_parameters},
-    {"flash_attention_tiles_hs128_halves_f32", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs128_halves_f32_count, flash_attention_tiles_hs128_halves_f32_parameters},
-    {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 65, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
+    {"flash_attention_tiles_hs64_halves_f32", "fast/flash_attention_tiles.metal", 62, flash_attention_tiles_hs64_halves_f32_count, flash_attention_tiles_hs64_halves_f32_parameters},
+    {"flash_attention_tiles_hs64_halves_f16", "fast/flash_attention_tiles.metal", 62, flash_attention_tiles_hs64_halves_f16_count, flash_attention_tiles_hs64_halves_f16_parameters},
+    {"flash_attention_tiles_hs128_halves_f32", "fast/flash_attention_tiles.metal", 62, flash_attention_tiles_hs128_halves_f32_count, flash_attention_tiles_hs128_halves_f32_parameters},
+    {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 62, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
     {"bias_gelu", "fast/fused_bias_gelu.metal", 18, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fast/fused_bias_gelu.metal", 18, bias_gelu_f16_count, bias_gelu_f16_parameters},
     {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
@@ -2200,7 +2136,7 @@ const Kernel kernel_table[] = {
     {"linear_tile_bf16", "fast/linear_tile.metal", 40, linear_tile_bf16_count, linear_tile_bf16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
 };
-const size_t kernel_count = 159;
+const size_t kernel_count = 155;
 
 #include "device/kernel.h"
 
@@ -2602,7 +2538,7 @@ const KernelSource kernel_sources[] = {
     "    for (uint first = end - min(end, window) + simdgroup * TILE; first < end && !rests; first += simdgroups * TILE) {\n"
     "        uint tile = min(TILE, end - first);\n"
     "        float tile_max = -INFINITY;\n"
-    "        for (uint s = lane; s < tile; s += lanes) {\n"
+    "        for (uint s = lane; s < tile; s += lanes) { // scores: a lane has a key\n"
     "            device const KV *key = keys + start + ulong(first + s) * hs;\n"
     "            float score = 0.0f;\n"
     "            for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);\n"
@@ -2611,7 +2547,7 @@ const KernelSource kernel_sources[] = {
     "        }\n"
     "        float new_m = max(m, simd_max(tile_max));\n"
     "        float correction = exp(m - new_m), tile_sum = 0.0f; // the first 0 for the first tile: exp(−∞)\n"
-    "        for (uint s = lane; s < tile; s += lanes) {\n"
+    "        for (uint s = lane; s < tile; s += lanes) { // they become weights\n"
     "            float weight = exp(weights[simdgroup][s] - new_m);\n"
     "            weights[simdgroup][s] = weight;\n"
     "            tile_sum += weight;\n"
@@ -2619,7 +2555,7 @@ const KernelSource kernel_sources[] = {
     "        l = l * correction + simd_sum(tile_sum);\n"
     "        m = new_m;\n"
     "        simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below\n"
-    "        for (uint c = lane; c < hs; c += DIMS * lanes) {\n"
+    "        for (uint c = lane; c < hs; c += DIMS * lanes) { // values: a lane has channels, DIMS of them in registers\n"
     "            uint dims = min(DIMS, (hs - c + lanes - 1) / lanes);\n"
     "            float sum[DIMS];\n"
     "            for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][c + i * lanes] * correction;\n"
@@ -3049,19 +2985,7 @@ const KernelSource kernel_sources[] = {
     "// corrects the mean. What comes out is of type Out: half where the next matrix product takes halves.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "\n"
-    "// The sum of `value` over all threads of the threadgroup, returned to each of them.\n"
-    "static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup,\n"
-    "                             uint simdgroups)\n"
-    "{\n"
-    "    value = simd_sum(value);\n"
-    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write\n"
-    "    if (lane == 0) partial[simdgroup] = value;\n"
-    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below\n"
-    "    float sum = 0.0f;\n"
-    "    for (uint i = 0; i < simdgroups; i++) sum += partial[i];\n"
-    "    return sum;\n"
-    "}\n"
+    "#include \"parts/sum.h\"\n"
     "\n"
     "template <typename Out>\n"
     "kernel void add_and_normalise(\n"
@@ -3122,17 +3046,7 @@ const KernelSource kernel_sources[] = {
     "// half where the next matrix product takes halves.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "\n"
-    "// The sum of `value` over all threads of the threadgroup, returned to each of them. `partial` is used once.\n"
-    "static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup, uint simdgroups)\n"
-    "{\n"
-    "    value = simd_sum(value);\n"
-    "    if (lane == 0) partial[simdgroup] = value;\n"
-    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below\n"
-    "    float sum = 0.0f;\n"
-    "    for (uint i = 0; i < simdgroups; i++) sum += partial[i];\n"
-    "    return sum;\n"
-    "}\n"
+    "#include \"parts/sum.h\"\n"
     "\n"
     "template <typename Out>\n"
     "kernel void rmsnorm_forward(\n"
@@ -3267,47 +3181,14 @@ const KernelSource kernel_sources[] = {
     "//   keep the top_k largest p, of these the largest that make up top_p of their sum\n"
     "//   id   = the first kept v whose running sum exceeds u · Σ p, u uniform in [0, 1)\n"
     "//\n"
-    "// in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of logits[B,V]. No\n"
-    "// sort: a cut is the largest threshold for which enough is kept, found bit by bit, since non-negative floats order like\n"
-    "// the integers of their bits. u is Philox4x32-10 (Salmon et al. 2011) of (seed + row, position of the new token): one\n"
-    "// seed gives one text. A NaN or +∞ gives NO_TOKEN, which the host reports.\n"
+    "// in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of logits[B,V]. u\n"
+    "// is Philox4x32-10 (Salmon et al. 2011) of (seed + row, position of the new token): one seed gives one text. A NaN or +∞\n"
+    "// gives NO_TOKEN, which the host reports.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/cut.h\"\n"
     "\n"
     "constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;\n"
-    "\n"
-    "// Where a thread's share of a row is, and what it needs to add up with the others.\n"
-    "struct Share {\n"
-    "    device float *weight;\n"
-    "    uint begin, end;\n"
-    "    threadgroup float *partial;\n"
-    "    uint lane, simdgroup, simdgroups;\n"
-    "};\n"
-    "\n"
-    "// What the threads of the threadgroup keep by a cut, all together: how many weights, or the sum of them.\n"
-    "static float kept_by(Share share, uint cut, bool counts)\n"
-    "{\n"
-    "    float kept = 0.0f;\n"
-    "    for (uint v = share.begin; v < share.end; v++)\n"
-    "        kept += as_type<uint>(share.weight[v]) < cut ? 0.0f : counts ? 1.0f : share.weight[v];\n"
-    "    kept = simd_sum(kept);\n"
-    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write\n"
-    "    if (share.lane == 0) share.partial[share.simdgroup] = kept;\n"
-    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below\n"
-    "    kept = 0.0f;\n"
-    "    for (uint i = 0; i < share.simdgroups; i++) kept += share.partial[i];\n"
-    "    return kept;\n"
-    "}\n"
-    "\n"
-    "// The largest cut that keeps as much as is wanted. The largest weight is 1: bit pattern 0x3F800000, so 30 bits reach\n"
-    "// every threshold.\n"
-    "static uint find_cut(Share share, float wanted, bool counts)\n"
-    "{\n"
-    "    uint cut = 0;\n"
-    "    for (uint bit = 1u << 29; bit; bit >>= 1)\n"
-    "        if (kept_by(share, cut | bit, counts) >= wanted) cut |= bit;\n"
-    "    return cut;\n"
-    "}\n"
     "\n"
     "// The first of Philox's four words for this counter and key, as a float in [0, 1).\n"
     "static float uniform_random(ulong key, uint counter)\n"
@@ -3401,17 +3282,7 @@ const KernelSource kernel_sources[] = {
     "// channels. What comes out is of type Out: half where the next matrix product takes halves.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "\n"
-    "// The sum of `value` over all threads of the threadgroup, returned to each of them. `partial` is used once.\n"
-    "static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup, uint simdgroups)\n"
-    "{\n"
-    "    value = simd_sum(value);\n"
-    "    if (lane == 0) partial[simdgroup] = value;\n"
-    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the writes above → the reads below\n"
-    "    float sum = 0.0f;\n"
-    "    for (uint i = 0; i < simdgroups; i++) sum += partial[i];\n"
-    "    return sum;\n"
-    "}\n"
+    "#include \"parts/sum.h\"\n"
     "\n"
     "template <typename Out>\n"
     "kernel void sandwich_rmsnorm(\n"
@@ -3430,12 +3301,12 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
     "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
-    "    threadgroup float partial[2][32];\n"
+    "    threadgroup float partial[32];\n"
     "    ulong start = ulong(n) * C;\n"
     "\n"
     "    float squares = 0.0f;\n"
     "    for (uint c = thread_index; c < C; c += threads) squares += y[start + c] * y[start + c];\n"
-    "    float mean = threadgroup_sum(squares, partial[0], lane, simdgroup, simdgroups) / float(C);\n"
+    "    float mean = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);\n"
     "\n"
     "    // Each thread reads back only the elements of res that it wrote itself: no barrier is needed.\n"
     "    float scale = 1.0f / sqrt(mean + epsilon);\n"
@@ -3445,7 +3316,7 @@ const KernelSource kernel_sources[] = {
     "        res[start + c] = value;\n"
     "        squares += value * value;\n"
     "    }\n"
-    "    mean = threadgroup_sum(squares, partial[1], lane, simdgroup, simdgroups) / float(C);\n"
+    "    mean = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);\n"
     "\n"
     "    scale = 1.0f / sqrt(mean + epsilon);\n"
     "    for (uint c = thread_index; c < C; c += threads) out[start + c] = Out(res[start + c] * scale * weight[c]);\n"
@@ -3880,7 +3751,7 @@ const KernelSource kernel_sources[] = {
     "// their way. Two simdgroups take a block of 16 queries, each with one half of the keys of every tile, and what they\n"
     "// have found is merged in the end. Scores, weights and sums stay in registers, as matrices of which every lane has some\n"
     "// elements. Token t of row b sees the last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). What comes out\n"
-    "// is of type Out2: halves where the next matrix product takes such. Only whole simdgroups take part, so there must be\n"
+    "// are halves, as the next matrix product takes them. Only whole simdgroups take part, so there must be\n"
     "// one. With wider heads tiles and blocks are fewer, so that memory and registers suffice.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
@@ -3895,9 +3766,6 @@ const KernelSource kernel_sources[] = {
     "    enum : uint { VECTORS = HS / 4, STRIDE = VECTORS + 2, BLOCKS = QUERIES / 16 * 64 / HS, KEYS = 4096 / HS };\n"
     "    enum : uint { HALF = KEYS / 2, AHEAD = KEYS * VECTORS / (64 * BLOCKS) };\n"
     "};\n"
-    "\n"
-    "static void store(device float2 *to, float2 value) { *to = value; }\n"
-    "static void store(device half2 *to, float2 value) { *to = half2(value); }\n"
     "\n"
     "// Vector n of `count` rows, and behind them the last one: nobody will see it.\n"
     "template <uint HS, typename Vector> static Vector fetch(device const Vector *from, uint n, uint count)\n"
@@ -3934,14 +3802,14 @@ const KernelSource kernel_sources[] = {
     "        place<HS>(float4(fetch<HS>(from, n, count)), tile, n);\n"
     "}\n"
     "\n"
-    "template <uint HS, typename KV4, typename Out2>\n"
+    "template <uint HS, typename KV4>\n"
     "kernel void flash_attention_tiles(\n"
     "    device const float4 *q [[buffer(0)]],     // [B,nh,T,HS / 4]\n"
     "    device const KV4 *keys [[buffer(1)]],     // [B,nkv,capacity,HS / 4]\n"
     "    device const KV4 *values [[buffer(2)]],   // [B,nkv,capacity,HS / 4]\n"
     "    device const uint *lengths [[buffer(3)]], // [B]\n"
     "    device const uint *counts [[buffer(4)]],  // [B]\n"
-    "    device Out2 *out [[buffer(5)]],           // [B,T,nh,HS / 2]\n"
+    "    device half2 *out [[buffer(5)]],          // [B,T,nh,HS / 2]\n"
     "    constant uint &T [[buffer(6)]],\n"
     "    constant uint &nh [[buffer(7)]],\n"
     "    constant uint &capacity [[buffer(8)]],\n"
@@ -4050,8 +3918,8 @@ const KernelSource kernel_sources[] = {
     "                for (uint c = 0; c < HS / 8; c++)\n"
     "                    for (uint j = 0; j < COLUMNS; j += 2) {\n"
     "                        thread auto &elements = sum[r][c].thread_elements();\n"
-    "                        store(out + (head * HS + matrix_column(lane) + 8 * c + j) / 2,\n"
-    "                              float2(elements[e + j], elements[e + j + 1]) * share);\n"
+    "                        out[(head * HS + matrix_column(lane) + 8 * c + j) / 2] =\n"
+    "                            half2(float2(elements[e + j], elements[e + j + 1]) * share);\n"
     "                    }\n"
     "            }\n"
     "        }\n"
@@ -4059,14 +3927,10 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"flash_attention_tiles_hs64_f32\")]] kernel decltype(flash_attention_tiles<64, float4, float2>) flash_attention_tiles<64, float4, float2>;\n"
-    "template [[host_name(\"flash_attention_tiles_hs64_f16\")]] kernel decltype(flash_attention_tiles<64, half4, float2>) flash_attention_tiles<64, half4, float2>;\n"
-    "template [[host_name(\"flash_attention_tiles_hs64_halves_f32\")]] kernel decltype(flash_attention_tiles<64, float4, half2>) flash_attention_tiles<64, float4, half2>;\n"
-    "template [[host_name(\"flash_attention_tiles_hs64_halves_f16\")]] kernel decltype(flash_attention_tiles<64, half4, half2>) flash_attention_tiles<64, half4, half2>;\n"
-    "template [[host_name(\"flash_attention_tiles_hs128_f32\")]] kernel decltype(flash_attention_tiles<128, float4, float2>) flash_attention_tiles<128, float4, float2>;\n"
-    "template [[host_name(\"flash_attention_tiles_hs128_f16\")]] kernel decltype(flash_attention_tiles<128, half4, float2>) flash_attention_tiles<128, half4, float2>;\n"
-    "template [[host_name(\"flash_attention_tiles_hs128_halves_f32\")]] kernel decltype(flash_attention_tiles<128, float4, half2>) flash_attention_tiles<128, float4, half2>;\n"
-    "template [[host_name(\"flash_attention_tiles_hs128_halves_f16\")]] kernel decltype(flash_attention_tiles<128, half4, half2>) flash_attention_tiles<128, half4, half2>;\n"},
+    "template [[host_name(\"flash_attention_tiles_hs64_halves_f32\")]] kernel decltype(flash_attention_tiles<64, float4>) flash_attention_tiles<64, float4>;\n"
+    "template [[host_name(\"flash_attention_tiles_hs64_halves_f16\")]] kernel decltype(flash_attention_tiles<64, half4>) flash_attention_tiles<64, half4>;\n"
+    "template [[host_name(\"flash_attention_tiles_hs128_halves_f32\")]] kernel decltype(flash_attention_tiles<128, float4>) flash_attention_tiles<128, float4>;\n"
+    "template [[host_name(\"flash_attention_tiles_hs128_halves_f16\")]] kernel decltype(flash_attention_tiles<128, half4>) flash_attention_tiles<128, half4>;\n"},
     {"fast/fused_bias_gelu.metal",
     "// fused_bias_gelu.metal — the bias of a matrix product and GELU in one pass over memory\n"
     "//\n"
@@ -5684,6 +5548,39 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    if (count > 0) *out = add ? *out + total : total;\n"
     "}\n"},
+    {"parts/cut.h",
+    "// cut.h — what a threadgroup keeps of a row of weights: the largest threshold for which enough is kept\n"
+    "//\n"
+    "// No sort: non-negative floats order like the integers of their bits, so the threshold is found bit by bit.\n"
+    "#pragma once\n"
+    "#include \"parts/sum.h\"\n"
+    "\n"
+    "// Where a thread's share of a row is, and what it needs to add up with the others.\n"
+    "struct Share {\n"
+    "    device float *weight;\n"
+    "    uint begin, end;\n"
+    "    threadgroup float *partial;\n"
+    "    uint lane, simdgroup, simdgroups;\n"
+    "};\n"
+    "\n"
+    "// What the threads of the threadgroup keep by a cut, all together: how many weights, or the sum of them.\n"
+    "static float kept_by(Share share, uint cut, bool counts)\n"
+    "{\n"
+    "    float kept = 0.0f;\n"
+    "    for (uint v = share.begin; v < share.end; v++)\n"
+    "        kept += as_type<uint>(share.weight[v]) < cut ? 0.0f : counts ? 1.0f : share.weight[v];\n"
+    "    return threadgroup_sum(kept, share.partial, share.lane, share.simdgroup, share.simdgroups);\n"
+    "}\n"
+    "\n"
+    "// The largest cut that keeps as much as is wanted. The largest weight is 1: bit pattern 0x3F800000, so 30 bits reach\n"
+    "// every threshold.\n"
+    "static uint find_cut(Share share, float wanted, bool counts)\n"
+    "{\n"
+    "    uint cut = 0;\n"
+    "    for (uint bit = 1u << 29; bit; bit >>= 1)\n"
+    "        if (kept_by(share, cut | bit, counts) >= wanted) cut |= bit;\n"
+    "    return cut;\n"
+    "}\n"},
     {"parts/gelu.h",
     "// gelu.h — GELU, the tanh approximation, as activation.metal has it\n"
     "#pragma once\n"
@@ -5931,6 +5828,21 @@ const KernelSource kernel_sources[] = {
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
     "constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers\n"},
+    {"parts/sum.h",
+    "// sum.h — the sum of a value over all threads of the threadgroup, returned to each of them\n"
+    "//\n"
+    "// Each simdgroup adds up its own in registers, and by way of `partial`, 32 floats, all learn of all.\n"
+    "#pragma once\n"
+    "static float threadgroup_sum(float value, threadgroup float *partial, uint lane, uint simdgroup, uint simdgroups)\n"
+    "{\n"
+    "    value = simd_sum(value);\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write\n"
+    "    if (lane == 0) partial[simdgroup] = value;\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below\n"
+    "    float sum = 0.0f;\n"
+    "    for (uint i = 0; i < simdgroups; i++) sum += partial[i];\n"
+    "    return sum;\n"
+    "}\n"},
     {"parts/sums.h",
     "// sums.h — COUNT sums over the threadgroup at once, returned to each thread, by way of `partial`, which is used once\n"
     "#pragma once\n"
@@ -6057,4 +5969,4 @@ const KernelSource kernel_sources[] = {
     "static bool is_shifted(device const block_q4_K *) { return true; }\n"
     "static bool is_shifted(device const block_q5_K *) { return true; }\n"},
 };
-const size_t kernel_source_count = 60;
+const size_t kernel_source_count = 62;
