@@ -2,8 +2,8 @@
  * call them.
  *
  * The binder is the twin of Metal's own reflection. It reads `kernel void name(…)` and the
- * [[attributes]] of the parameters, nothing else of the language; what it cannot read it refuses,
- * naming file and line.
+ * [[attributes]] of the parameters, and little else of the language: what another compiler would
+ * take in another sense. What it cannot read it refuses, naming file and line.
  */
 #ifndef METAL_LLM_BIND_H
 #define METAL_LLM_BIND_H
@@ -14,7 +14,7 @@
 
 #include "device/kernel.h"
 
-enum { BIND_PARAMETERS = 32 };
+enum { BIND_INDICES = 31 }; /* [[buffer(n)]] and [[threadgroup(n)]] have n below this */
 
 typedef enum BoundKind {
     BOUND_BUFFER,      /* device T *, device const T *, constant T *, device T & [[buffer(n)]] */
@@ -28,23 +28,29 @@ typedef struct BoundParameter {
     bool writable;  /* a device pointer without const */
     bool constant;  /* in Metal's constant memory */
     bool reference; /* T &, not T * */
-    char name[64];
-    char type[64];      /* of the element or value, without qualifiers */
-    char attribute[64]; /* "buffer", "threadgroup", "thread_position_in_grid", … */
+    bool array;     /* T name[4], which is a pointer, too */
+    const char *name;
+    const char *type;      /* of the element or value, without qualifiers */
+    const char *attribute; /* "buffer", "threadgroup", "thread_position_in_grid", … */
     unsigned index;     /* of buffer(n), threadgroup(n) */
     bool has_index;     /* in the text */
     bool numbered;      /* by the binder, as Metal does where [[buffer(n)]] is left out */
+    bool optional;      /* there only if a function constant says so */
     size_t star;        /* offset in the text just behind the '*', 0 if there is none */
     size_t begin, end;  /* of [[attribute]] in the text */
 } BoundParameter;
 
 typedef struct BoundKernel {
-    char name[128];     /* of an instance of a template: its [[host_name]] */
-    char instance[128]; /* "scale<float, 4>" in the source's words; empty if it is no template's */
+    const char *name;     /* its [[host_name]], or what C++ calls it: "blur", "image::blur" */
+    const char *symbol;   /* the same of letters, digits and _ alone */
+    const char *function; /* what C++ calls it; of an instance "scale<float, 4>" */
+    bool is_instance;     /* of a template */
+    const char *refused;  /* "file:line: why it cannot be bound", NULL if it can */
     int line;
     bool waits; /* calls wait_for_previous_kernel() itself, see kernels/parts/wait.h */
+    size_t begin, end; /* of all of it in the text; those of an instance are the instance's */
     unsigned count;
-    BoundParameter parameter[BIND_PARAMETERS]; /* in the order of the signature */
+    BoundParameter *parameter; /* in the order of the signature; instances share their template's */
 } BoundKernel;
 
 /* An offset in the text, and the line that it is in: of another file where that was included. */
@@ -57,15 +63,15 @@ typedef struct BoundPlace {
 /* template <typename T, uint N = 4> kernel void scale(…) {…} */
 typedef struct BoundTemplate {
     size_t parameters;            /* offset of the '<' */
+    size_t body;                  /* of the '{', 0 if there is none */
     BoundPlace begin, end;        /* of all of it */
     BoundPlace name, behind_name; /* its name's */
-    bool has_body;
     BoundKernel kernel;
 } BoundTemplate;
 
 /* template [[host_name("scale_float")]] kernel … scale<float>…; */
 typedef struct BoundInstance {
-    size_t kernel;         /* its index among the kernels */
+    size_t kernel, template; /* their indices */
     BoundPlace begin, end; /* of all of it */
     size_t types; /* offset behind scale<float>: of its parameters' types, if they follow */
 } BoundInstance;
@@ -75,32 +81,41 @@ typedef struct BoundInstance {
 typedef struct BoundVariable {
     size_t begin, end;
     int line;
-    char type[64], name[64], dimensions[64];
+    const char *type, *name, *dimensions;
+    const char *value; /* behind its '=', or empty */
 } BoundVariable;
 
 /* constant T name [[function_constant(index)]]; */
 typedef struct BoundFunctionConstant {
     size_t begin, end;
-    char type[64], name[64];
+    const char *type, *name;
     unsigned index;
     int line;
 } BoundFunctionConstant;
 
-/* constant constexpr uint NAME = 4; */
+/* uint2 id [[thread_position_in_grid]]; outside of all functions */
+typedef struct BoundInput {
+    size_t begin, end;
+    const char *type, *name, *attribute;
+    int line;
+} BoundInput;
+
+/* constant constexpr uint NAME = 4; or enum { NAME = 4 }; */
 typedef struct BoundValue {
-    char name[64];
+    const char *name;
     long long value;
     bool is_shared; /* with the host: a comment that begins with `host:` follows in its line */
     BoundPlace place;
 } BoundValue;
 
-/* What text[begin, end) is replaced by, for all targets: one of three. */
+/* What text[begin, end) is replaced by, for all targets: one of four. */
 typedef struct BoundEdit {
     size_t begin, end;
     int line;
     const char *insert;
     const BoundVariable *variable;
     const BoundFunctionConstant *constant;
+    const BoundInput *input;
 } BoundEdit;
 
 typedef struct BoundFile {
@@ -117,10 +132,14 @@ typedef struct BoundFile {
     size_t variable_count;
     BoundFunctionConstant *constants;
     size_t constant_count;
+    BoundInput *inputs;
+    size_t input_count;
     BoundValue *values; /* of constants that are whole numbers and known here */
     size_t value_count;
     BoundEdit *edits; /* in order; none overlaps another */
     size_t edit_count;
+    char **strings;  /* what the pointers to words above point to */
+    size_t string_count;
     int last_line;   /* the largest number of a line */
     char error[256]; /* "file:line: what is wrong", empty if all was read */
 } BoundFile;
@@ -150,6 +169,9 @@ char *bind_expand(BindLoad *load, void *context, const char *name, size_t *size,
 /* Read a file's text, as it is, expanded, or as clang++ -E leaves it. False, with file->error set,
  * for what the binder does not take. */
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size);
+/* The same for a file of which one kernel is wanted: another one that cannot be bound does no harm.
+ * See BoundKernel.refused. */
+bool bind_read_some(BoundFile *file, const char *path, const char *text, size_t size);
 void bind_free(BoundFile *file);
 
 /* A file as it is. */
@@ -158,10 +180,13 @@ typedef struct BoundText {
     size_t size;
 } BoundText;
 
-/* The file as C++ for one target: threadgroup variables as MSL_THREADGROUP(type, name, dimensions),
+/* The file as C++ for one target: a threadgroup variable's type as NAME_type and MSL_THREADGROUP(name),
  * MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out, and behind the text one
  * MSL_ENTRY(kernel, (arguments), waits) per kernel, and MSL_END. */
 void bind_write_source(const BoundFile *file, FILE *out);
+/* The same without the other kernels: their bodies, and all of those that are no templates. False
+ * without memory. */
+bool bind_write_kernel(const BoundFile *file, const BoundKernel *kernel, FILE *out);
 /* The file for the strict check: each kernel template's instances written out as kernels of their
  * own, in the place of the lines that name them, since C++ for OpenCL has no kernel templates;
  * `kernel` where [[kernel]] is. #line keeps every line and column. False, with file->error set, for

@@ -10,24 +10,32 @@
 bool take_function_constant(Reader *reader) {
     Reader start = *reader;
     BoundFunctionConstant constant = {.begin = reader_offset(reader, &reader->token),
-                                      .line = reader->line};
+                                      .line = reader->token.line,
+                                      .type = "",
+                                      .name = ""};
     Token last = {0};
-    reader_next(reader);
-    while (token_is_word(&reader->token)) {
-        if (last.text && !reader_append(reader, constant.type, sizeof constant.type, &last))
-            return false;
+    Depth depth = {0};
+    for (reader_next(reader); reader->token.text; reader_next(reader)) {
+        bool is_part = token_is_word(&reader->token) || token_is(&reader->token, ":") ||
+                       token_is(&reader->token, "<") || depth.angle;
+        if (!is_part) break;
+        if (token_is(&reader->token, "const")) continue;
+        depth_count(&depth, &reader->token);
+        if (last.text && !reader_append(reader, &constant.type, &last)) return false;
         last = reader->token;
-        reader_next(reader);
     }
-    BoundParameter attribute = {0};
+    BoundParameter attribute = {.name = "", .type = "", .attribute = ""};
     if (last.text && token_is(&reader->token, "[") && *reader->at == '[' &&
         read_attribute(reader, &attribute) && !strcmp(attribute.attribute, "function_constant") &&
         token_is(&reader->token, ";")) {
-        reader_append(reader, constant.name, sizeof constant.name, &last);
+        if (!attribute.has_index)
+            return reader_refuse(reader, constant.line,
+                                 "the index of [[function_constant(…)]] is not known");
         constant.index = attribute.index;
         constant.end = reader_offset(reader, &reader->token) + 1;
         BoundFile *file = reader->file;
-        if (!reader_grow(reader, &file->constants, file->constant_count, sizeof constant))
+        if (!reader_append(reader, &constant.name, &last) ||
+            !reader_grow(reader, &file->constants, file->constant_count, sizeof constant))
             return false;
         file->constants[file->constant_count++] = constant;
         return true;
@@ -67,7 +75,7 @@ static long long number_value(Evaluation *evaluation) {
     unsigned long long value = strtoull(token->text, &end, 0);
     while (end < token->text + token->length && strchr("uUlL", *end))
         end++;
-    bool is_whole = end == token->text + token->length && evaluation->reader->at[0] != '.';
+    bool is_whole = end == token->text + token->length;
     return is_whole && value <= UINT32_MAX ? (long long)value : unknown(evaluation);
 }
 
@@ -123,7 +131,15 @@ static long long sum_value(Evaluation *evaluation) {
 }
 
 static bool ends_value(const Token *token) {
-    return !token->text || token_is(token, ",") || token_is(token, ";");
+    return !token->text || token_is(token, ",") || token_is(token, ";") || token_is(token, "}");
+}
+
+bool read_number(Reader *reader, unsigned *number) {
+    Evaluation evaluation = {.reader = reader, .is_known = true};
+    long long value = sum_value(&evaluation);
+    *number = (unsigned)value;
+    bool is_all = ends_value(&reader->token) || token_is(&reader->token, ")");
+    return evaluation.is_known && is_all && value >= 0 && value <= UINT32_MAX;
 }
 
 /* Behind the value of one name; the current token is the one behind its '='. */
@@ -137,6 +153,13 @@ static bool read_value_of(Reader *reader, BoundValue *value) {
         depth_count(&depth, &reader->token);
     }
     return is_known;
+}
+
+static bool add_value(Reader *reader, const BoundValue *value) {
+    BoundFile *file = reader->file;
+    if (!reader_grow(reader, &file->values, file->value_count, sizeof *value)) return false;
+    file->values[file->value_count++] = *value;
+    return true;
 }
 
 /* Does the line go on with a comment that begins with `host:`? The current token is its ';'. */
@@ -169,18 +192,15 @@ bool read_values(Reader *outer) {
     size_t first = file->value_count;
     do {
         reader_next(reader);
-        BoundValue value = {.place = reader_place(reader)};
+        BoundValue value = {.place = reader_place(reader), .name = ""};
         if (!token_is_word(&reader->token) ||
-            !reader_append(reader, value.name, sizeof value.name, &reader->token))
+            !reader_append(reader, &value.name, &reader->token))
             return !file->error[0];
         reader_next(reader);
         if (!token_is(&reader->token, "=")) return true;
         reader_next(reader);
         bool is_known = read_value_of(reader, &value);
-        if (is_known && is_whole) {
-            if (!reader_grow(reader, &file->values, file->value_count, sizeof value)) return false;
-            file->values[file->value_count++] = value;
-        }
+        if (is_known && is_whole && !add_value(reader, &value)) return false;
         all_known = all_known && is_known;
     } while (token_is(&reader->token, ","));
     if (!token_is(&reader->token, ";") || !is_shared(reader)) return true;
@@ -189,4 +209,27 @@ bool read_values(Reader *outer) {
     return all_known || reader_refuse(reader, reader->line,
                                       "what the host shares must be a whole number whose value "
                                       "does not depend on the target");
+}
+
+bool read_enum(Reader *outer) {
+    Reader copy = *outer, *reader = &copy;
+    while (reader->token.text && !token_is(&reader->token, "{") && !token_is(&reader->token, ";"))
+        reader_next(reader);
+    if (!token_is(&reader->token, "{")) return true;
+    bool is_known = true;
+    long long next = 0;
+    for (reader_next(reader); token_is_word(&reader->token);) {
+        BoundValue value = {.place = reader_place(reader), .name = ""};
+        if (!reader_append(reader, &value.name, &reader->token)) return false;
+        reader_next(reader);
+        if (token_is(&reader->token, "=")) {
+            reader_next(reader);
+            is_known = read_value_of(reader, &value);
+            next = value.value;
+        }
+        value.value = next++;
+        if (is_known && !add_value(reader, &value)) return false;
+        if (token_is(&reader->token, ",")) reader_next(reader);
+    }
+    return true;
 }

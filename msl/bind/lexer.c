@@ -28,9 +28,21 @@ static void skip_line(Reader *reader) {
     }
 }
 
+/* Behind `#define`, whose tokens are read, too. */
+static bool skip_define(Reader *reader) {
+    static const char word[] = "define";
+    const char *at = reader->at + 1;
+    while (*at == ' ' || *at == '\t')
+        at++;
+    if (strncmp(at, word, sizeof word - 1)) return false;
+    reader->at = at + sizeof word - 1;
+    return true;
+}
+
 /* A line that starts with #; the preprocessor's own, # 12 "file", say where what follows comes
  * from. */
 static void skip_directive(Reader *reader) {
+    if (reader->reads_macros && skip_define(reader)) return;
     const char *digits = reader->at + 1;
     char *rest;
     if (!strncmp(digits, "line", 4)) digits += 4;
@@ -76,23 +88,58 @@ bool is_word_character(char c) {
     return isalnum((unsigned char)c) || c == '_';
 }
 
+static bool is_hexadecimal(const Token *token) {
+    return token->text[0] == '0' && (token->text[1] == 'x' || token->text[1] == 'X');
+}
+
+/* What C calls a preprocessing number: 1.5e-3f, 0x1p+4, 1'000. */
+static void skip_number(Reader *reader) {
+    for (char last = 0; reader->at < reader->end; last = *reader->at++) {
+        bool exponent = last && strchr("eEpP", last);
+        bool sign = exponent && (*reader->at == '+' || *reader->at == '-');
+        if (!is_word_character(*reader->at) && *reader->at != '.' && *reader->at != '\'' && !sign)
+            return;
+        if (sign && strchr("eE", last) && is_hexadecimal(&reader->token)) return;
+    }
+}
+
+/* A string or a character, up to the quote that ends it. */
+static void skip_quoted(Reader *reader) {
+    char quote = *reader->at;
+    for (reader->at++; reader->at < reader->end && *reader->at != quote; reader->at++)
+        if (*reader->at == '\\') reader->at++;
+    reader->at = reader->at < reader->end ? reader->at + 1 : reader->end;
+}
+
 void reader_next(Reader *reader) {
     skip_blank(reader);
     Token *token = &reader->token;
     *token = (Token){.line = reader->line};
     if (reader->at == reader->end) return;
-    token->text = reader->at;
-    if (is_word_character(*reader->at)) {
+    const char *at = token->text = reader->at;
+    bool is_fraction = *at == '.' && at + 1 < reader->end && isdigit((unsigned char)at[1]);
+    if (isdigit((unsigned char)*at) || is_fraction) {
+        skip_number(reader);
+    } else if (is_word_character(*at)) {
         while (reader->at < reader->end && is_word_character(*reader->at))
             reader->at++;
-    } else if (*reader->at == '"') {
-        for (reader->at++; reader->at < reader->end && *reader->at != '"'; reader->at++)
-            if (*reader->at == '\\') reader->at++;
-        reader->at = reader->at < reader->end ? reader->at + 1 : reader->end;
+    } else if (*at == '"' || *at == '\'') {
+        skip_quoted(reader);
     } else {
         reader->at++;
     }
     token->length = (size_t)(reader->at - token->text);
+}
+
+bool token_is_double(const Token *token) {
+    const char *text = token->text;
+    if (!text || (!isdigit((unsigned char)*text) && *text != '.') || token->length < 2) return false;
+    bool hexadecimal = is_hexadecimal(token);
+    bool is_float = memchr(text, '.', token->length) ||
+                    (hexadecimal ? memchr(text, 'p', token->length) || memchr(text, 'P', token->length)
+                                 : memchr(text, 'e', token->length) || memchr(text, 'E', token->length));
+    char last = text[token->length - 1];
+    return is_float && (isdigit((unsigned char)last) || last == '.');
 }
 
 bool token_is(const Token *token, const char *text) {
@@ -121,17 +168,36 @@ BoundPlace reader_place_behind(const Reader *reader) {
     return behind;
 }
 
-/* Append a token to `words`, separated by a blank where two words meet. */
-bool reader_append(Reader *reader, char *words, size_t size, const Token *token) {
-    size_t used = strlen(words);
-    bool blank = used && is_word_character(words[used - 1]) && is_word_character(*token->text);
-    if (used + blank + token->length + 1 > size)
-        return reader_refuse(reader, token->line, "name or type longer than %zu characters",
-                             size - 1);
-    if (blank) words[used++] = ' ';
-    memcpy(words + used, token->text, token->length);
-    words[used + token->length] = 0;
-    return true;
+const char *reader_keep(Reader *reader, const char *text, size_t length) {
+    BoundFile *file = reader->file;
+    if (!reader_grow(reader, &file->strings, file->string_count, sizeof *file->strings)) return "";
+    char *copy = malloc(length + 1);
+    if (!copy) {
+        reader_refuse(reader, reader->line, "out of memory");
+        return "";
+    }
+    if (length) memcpy(copy, text, length);
+    copy[length] = 0;
+    file->strings[file->string_count++] = copy;
+    return copy;
+}
+
+bool reader_join(Reader *reader, const char **words, const char *text, size_t length) {
+    size_t used = strlen(*words);
+    char *longer = malloc(used + length + 1);
+    if (!longer) return reader_refuse(reader, reader->line, "out of memory");
+    memcpy(longer, *words, used);
+    memcpy(longer + used, text, length);
+    *words = reader_keep(reader, longer, used + length);
+    free(longer);
+    return !reader->file->error[0];
+}
+
+bool reader_append(Reader *reader, const char **words, const Token *token) {
+    size_t used = strlen(*words);
+    bool blank = used && is_word_character((*words)[used - 1]) && is_word_character(*token->text);
+    return (!blank || reader_join(reader, words, " ", 1)) &&
+           reader_join(reader, words, token->text, token->length);
 }
 
 bool reader_expect(Reader *reader, const char *text) {
@@ -157,6 +223,14 @@ Reader reader_start(BoundFile *file, BoundPlace place, const char *text, const c
 void reader_skip_to_bracket(Reader *reader) {
     while (reader->token.text && !token_is(&reader->token, "]"))
         reader_next(reader);
+}
+
+void reader_skip_parentheses(Reader *reader) {
+    int depth = 0;
+    do {
+        depth += token_is(&reader->token, "(") - token_is(&reader->token, ")");
+        reader_next(reader);
+    } while (depth > 0 && reader->token.text);
 }
 
 void depth_count(Depth *depth, const Token *token) {

@@ -20,7 +20,9 @@ typedef struct Reader {
     int line;
     const char *path; /* of the line, which is another file's where that was included */
     int path_length;
-    Token token; /* the current one */
+    bool reads_macros; /* the tokens of #define lines, too */
+    Token token;       /* the current one */
+    const char *scope; /* "a::b::", the namespaces that it is in */
     enum {
         NO_BODY,
         KERNEL_BODY,
@@ -38,13 +40,20 @@ void reader_skip_to_bracket(Reader *reader);
 /* Behind `<…>`; the current token is the '<'. */
 void reader_skip_angles(Reader *reader);
 
+/* Behind `(…)`; the current token is the '('. */
+void reader_skip_parentheses(Reader *reader);
+
 size_t reader_offset(const Reader *reader, const Token *token);
 BoundPlace reader_place(const Reader *reader);
 /* Just behind the current token, which ends in the line where it begins. */
 BoundPlace reader_place_behind(const Reader *reader);
 
-/* Append a token to `words`, separated by a blank where two words meet. */
-bool reader_append(Reader *reader, char *words, size_t size, const Token *token);
+/* A copy that the file keeps, "" without memory. */
+const char *reader_keep(Reader *reader, const char *text, size_t length);
+/* Append to `*words`. */
+bool reader_join(Reader *reader, const char **words, const char *text, size_t length);
+/* Append a token to `*words`, separated by a blank where two words meet. */
+bool reader_append(Reader *reader, const char **words, const Token *token);
 /* False; the first refusal stands. */
 bool reader_refuse(Reader *reader, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -56,6 +65,8 @@ bool reader_edit(Reader *reader, size_t begin, size_t end, const char *insert);
 
 bool token_is(const Token *token, const char *text);
 bool token_is_word(const Token *token);
+/* 1.0, 1e5, 0x1p3: a number that C++ takes for a double, and Metal for a float? */
+bool token_is_double(const Token *token);
 bool is_word_character(char c);
 
 /* How deep a token is in <…> and in (…), where < and > compare. */
@@ -68,19 +79,41 @@ void depth_count(Depth *depth, const Token *token);
 
 extern const char *const kernel_word; /* replaces [[kernel]] and is as long */
 
-/* At [[kernel]] or [[kernel, …]]? Then behind it. The current token is a '['. */
-bool take_kernel_attribute(Reader *reader);
-/* `void name(…)`; the current token is the one behind `kernel`. `template` gets all but where it
- * begins and ends; NULL for a kernel that is none. */
-bool read_kernel(Reader *reader, BoundTemplate *template);
+/* What stands in front of a function. */
+typedef enum Stage { NO_STAGE, KERNEL_STAGE, OTHER_STAGE } Stage; /* vertex, fragment, … */
+typedef struct Lead {
+    Stage stage;
+    const char *host_name; /* NULL if there is none */
+} Lead;
+/* Behind [[attributes]] and the words that may be mixed with them. */
+bool read_lead(Reader *reader, Lead *lead);
+/* `void name(…)`; the current token is the one behind all that read_lead reads. `template` gets all
+ * but where it begins and ends; NULL for a kernel that is none. What cannot be bound is refused in
+ * `kernel`, if its name is known. */
+bool read_kernel(Reader *reader, const Lead *lead, BoundTemplate *template, BoundKernel *kernel);
 bool add_kernel(Reader *reader, const BoundKernel *kernel);
+/* From its host name, which may be NULL, or its function. */
+void name_kernel(Reader *reader, BoundKernel *kernel, const char *host_name);
 /* [[name]] or [[name(n)]]; the current token is the first '['. What may follow behind a comma, as
  * function_constant(flag) does, is left out. */
 bool read_attribute(Reader *reader, BoundParameter *parameter);
-/* The current token is `template`. */
-bool read_template(Reader *reader);
-/* Outside of all braces the current token ends what it ends: the last template, if that is open. */
-void end_template(Reader *reader);
+/* The current token is `template`, at `begin`. `left_out` becomes true if it is no code to run. */
+bool read_template(Reader *reader, BoundPlace begin, BoundKernel *kernel, bool *left_out);
+/* Is the current token the start of `uint gid [[thread_position_in_grid]];`? Then read it. */
+bool take_input(Reader *reader);
+/* The current token is `enum`, which stays so: note its names' values. */
+bool read_enum(Reader *reader);
+/* The value of an expression up to a ',' or ')' or ';' or '}' that is not in parentheses. False if
+ * it is not known, or not from 0 to UINT32_MAX. */
+bool read_number(Reader *reader, unsigned *value);
+/* `threadgroup type name[n]…, name…;` in a function, of which `threadgroup` is the current token. */
+bool read_variables(Reader *reader);
+/* All member functions of all classes: words as in `float get() const device`, which C++ does not
+ * know there, go, and functions that differ in them alone become one. */
+bool read_members(Reader *reader);
+/* What C++ would take in another sense, wherever it is: 1.0, double, coherent(system), parameters
+ * that are arrays in an address space, [[threadgroup(0)]], ext_vector_type. */
+bool read_words(Reader *reader);
 /* Is `constant`, the current token, the start of a function constant? Then read it. */
 bool take_function_constant(Reader *reader);
 /* The current token is `constant`, which stays so: note the values of numbers that are known here,

@@ -1,5 +1,6 @@
 #include "reader.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,14 @@ static const Builtin builtins[] = {
     {"threads_per_simdgroup", false, NULL},
     {"simdgroup_index_in_threadgroup", false, NULL},
     {"simdgroups_per_threadgroup", false, NULL},
+    {"dispatch_threads_per_threadgroup", true, "thread_position_in_threadgroup"},
+    {"dispatch_simdgroups_per_threadgroup", false, NULL},
+    {"thread_index_in_quadgroup", false, NULL},
+    {"quadgroup_index_in_threadgroup", false, NULL},
+    {"quadgroups_per_threadgroup", false, NULL},
+    {"dispatch_quadgroups_per_threadgroup", false, NULL},
+    {"grid_origin", true, NULL},
+    {"grid_size", true, NULL},
 };
 
 /* NULL if the attribute is not known. */
@@ -32,44 +41,75 @@ static const Builtin *find_builtin(const char *attribute) {
     return NULL;
 }
 
-/* Of ushort, uint and their vectors; 0 for other types. */
+/* Of ushort, uint, what else they are called, and their vectors; 0 for other types. */
 static unsigned component_count(const char *type) {
-    const char *rest = type + (strncmp(type, "ushort", 6) ? 4 : 6);
-    if (strncmp(type, "ushort", 6) && strncmp(type, "uint", 4)) return 0;
-    if (!*rest) return 1;
-    return (*rest == '2' || *rest == '3') && !rest[1] ? (unsigned)(*rest - '0') : 0;
+    static const char *const names[] = {"ushort", "uint16_t", "uint32_t", "uint"};
+    if (!strncmp(type, "metal::", 7)) type += 7;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *rest = type + strlen(names[i]);
+        if (strncmp(type, names[i], strlen(names[i]))) continue;
+        if (!*rest) return 1;
+        return (*rest == '2' || *rest == '3') && !rest[1] ? (unsigned)(*rest - '0') : 0;
+    }
+    if (!strcmp(type, "unsigned") || !strcmp(type, "unsigned int")) return 1;
+    return 0;
+}
+
+/* (n), where it is known; the current token is the '('. */
+static bool read_index(Reader *reader, BoundParameter *parameter) {
+    int line = reader->token.line;
+    Reader start = *reader;
+    reader_next(reader);
+    parameter->has_index = read_number(reader, &parameter->index);
+    if (!parameter->has_index) *reader = start;
+    if (!parameter->has_index) reader_skip_parentheses(reader);
+    bool is_slot = strcmp(parameter->attribute, "function_constant") != 0;
+    if (parameter->has_index && is_slot && parameter->index >= BIND_INDICES)
+        return reader_refuse(reader, line, "expected an index from 0 to %d", BIND_INDICES - 1);
+    return !parameter->has_index || reader_expect(reader, ")");
+}
+
+/* name, or name(n); of `user(…)` and of `function_constant(flag)` beside a buffer nothing stays. */
+static bool read_attribute_name(Reader *reader, BoundParameter *parameter) {
+    int line = reader->token.line;
+    const char *before = parameter->attribute;
+    parameter->attribute = "";
+    if (!token_is_word(&reader->token))
+        return reader_refuse(reader, line, "expected an attribute's name");
+    if (!reader_append(reader, &parameter->attribute, &reader->token)) return false;
+    reader_next(reader);
+    const char *name = parameter->attribute;
+    if (!strcmp(name, "thread_execution_width"))
+        parameter->attribute = "threads_per_simdgroup"; /* its name since Metal 2.1 */
+    bool is_condition = !strcmp(name, "function_constant") && *parameter->type;
+    if (is_condition || !strcmp(name, "user") || !strcmp(name, "maybe_unused")) {
+        parameter->optional |= is_condition;
+        parameter->attribute = before;
+        if (token_is(&reader->token, "(")) reader_skip_parentheses(reader);
+        return true;
+    }
+    if (*before) return reader_refuse(reader, line, "more than one attribute");
+    if (!token_is(&reader->token, "(")) return true;
+    if (!read_index(reader, parameter)) return false;
+    return parameter->has_index || !strcmp(name, "function_constant") ||
+           reader_refuse(reader, line, "the index of [[%s(…)]] is not known", name);
 }
 
 bool read_attribute(Reader *reader, BoundParameter *parameter) {
-    int line = reader->token.line;
-    parameter->begin = reader_offset(reader, &reader->token);
+    size_t begin = reader_offset(reader, &reader->token);
     if (!reader_expect(reader, "[") || !reader_expect(reader, "[")) return false;
-    if (parameter->attribute[0]) return reader_refuse(reader, line, "more than one attribute");
-    if (!token_is_word(&reader->token))
-        return reader_refuse(reader, line, "expected an attribute's name");
-    reader_append(reader, parameter->attribute, sizeof parameter->attribute, &reader->token);
-    reader_next(reader);
-    if (token_is(&reader->token, "(")) {
-        reader_next(reader);
-        char *rest;
-        unsigned long index = reader->token.text ? strtoul(reader->token.text, &rest, 10) : 0;
-        if (!reader->token.text || rest != reader->token.text + reader->token.length || index > 30)
-            return reader_refuse(reader, line, "expected an index from 0 to 30");
-        parameter->index = (unsigned)index;
-        parameter->has_index = true;
-        reader_next(reader);
-        if (!reader_expect(reader, ")")) return false;
+    while (!token_is(&reader->token, "]")) {
+        if (!read_attribute_name(reader, parameter)) return false;
+        if (token_is(&reader->token, ",")) reader_next(reader);
     }
-    if (token_is(&reader->token, ",")) reader_skip_to_bracket(reader);
-    if (!strcmp(parameter->attribute, "thread_execution_width"))
-        strcpy(parameter->attribute, "threads_per_simdgroup"); /* its name since Metal 2.1 */
-    if (!reader_expect(reader, "]")) return false;
+    reader_next(reader);
+    parameter->begin = begin;
     parameter->end = reader_offset(reader, &reader->token) + 1;
     return reader_expect(reader, "]");
 }
 
 typedef struct Declarator {
-    bool is_device, is_constant, is_threadgroup, is_const, is_pointer, is_reference;
+    bool is_device, is_constant, is_threadgroup, is_const, is_pointer, is_reference, is_array;
 } Declarator;
 
 static bool check_builtin(Reader *reader, int line, const BoundParameter *parameter) {
@@ -105,10 +145,13 @@ static bool classify(Reader *reader, int line, const Declarator *d, BoundParamet
     const char *attribute = parameter->attribute;
     parameter->constant = d->is_constant;
     parameter->reference = d->is_reference;
+    parameter->array = d->is_array;
+    if (!strncmp(parameter->type, "texture", 7) || !strncmp(parameter->type, "depth", 5))
+        return reader_refuse(reader, line, "'%s': textures are not supported", parameter->name);
     if (!attribute[0] && (d->is_device || d->is_constant || d->is_threadgroup)) {
         parameter->numbered = true;
         parameter->index = UNNUMBERED;
-        strcpy(parameter->attribute, d->is_threadgroup ? "threadgroup" : "buffer");
+        attribute = parameter->attribute = d->is_threadgroup ? "threadgroup" : "buffer";
     }
     if (!attribute[0])
         return reader_refuse(reader, line, "parameter '%s' has no [[attribute]]", parameter->name);
@@ -116,7 +159,8 @@ static bool classify(Reader *reader, int line, const Declarator *d, BoundParamet
     if (is_resource && !parameter->numbered && !parameter->has_index)
         return reader_refuse(reader, line, "[[%s]] needs an index", attribute);
     if (!strcmp(attribute, "buffer")) {
-        if (d->is_device ? d->is_pointer || d->is_reference : d->is_pointer && d->is_constant) {
+        bool is_pointer = d->is_pointer || d->is_array;
+        if (d->is_device ? is_pointer || d->is_reference : is_pointer && d->is_constant) {
             parameter->kind = BOUND_BUFFER;
             parameter->writable = d->is_device && !d->is_const;
             return true;
@@ -143,46 +187,86 @@ static bool classify(Reader *reader, int line, const Declarator *d, BoundParamet
     return check_builtin(reader, line, parameter);
 }
 
+static bool note_word(Reader *reader, int line, Declarator *d, BoundParameter *parameter,
+                      bool *is_known) {
+    const Token *token = &reader->token;
+    *is_known = true;
+    if (token_is(token, "device"))
+        d->is_device = true;
+    else if (token_is(token, "constant"))
+        d->is_constant = true;
+    else if (token_is(token, "threadgroup"))
+        d->is_threadgroup = true;
+    else if (token_is(token, "const"))
+        d->is_const = true;
+    else if (token_is(token, "&"))
+        d->is_reference = true;
+    else if (token_is(token, "*")) {
+        if (d->is_pointer)
+            return reader_refuse(reader, line, "pointers to pointers are not supported");
+        d->is_pointer = true;
+        parameter->star = reader_offset(reader, token) + 1;
+    } else
+        *is_known = token_is(token, "volatile") || token_is(token, "thread");
+    return true;
+}
+
+/* `coherent`, `coherent(system)`, `__attribute__((…))`: nothing that is missed here. */
+static bool skip_qualifier(Reader *reader) {
+    if (!token_is(&reader->token, "coherent") && !token_is(&reader->token, "__attribute__"))
+        return false;
+    reader_next(reader);
+    if (token_is(&reader->token, "(")) reader_skip_parentheses(reader);
+    return true;
+}
+
+/* [4] behind the name: see words.c. */
+static bool skip_extent(Reader *reader, Declarator *d) {
+    d->is_array = true;
+    reader_skip_to_bracket(reader);
+    return reader_expect(reader, "]");
+}
+
+static bool is_attribute(const Reader *reader) {
+    return token_is(&reader->token, "[") && reader->at < reader->end && *reader->at == '[';
+}
+
+/* It goes. */
+static bool read_parameter_attribute(Reader *reader, BoundParameter *parameter) {
+    return read_attribute(reader, parameter) &&
+           reader_edit(reader, parameter->begin, parameter->end, "");
+}
+
 /* One parameter, up to but not including the ',' or ')' behind it. */
 static bool read_parameter(Reader *reader, BoundParameter *parameter) {
     int line = reader->token.line;
     Declarator d = {0};
     Token last = {0};
-    int angle = 0;
+    Depth depth = {0};
     while (reader->token.text) {
         Token token = reader->token;
-        if (angle == 0 && (token_is(&token, ",") || token_is(&token, ")"))) break;
-        if (token_is(&token, "[")) {
-            if (!read_attribute(reader, parameter)) return false;
+        bool is_known = false, is_outside = !depth.angle && !depth.parenthesis;
+        if (is_outside && (token_is(&token, ",") || token_is(&token, ")"))) break;
+        if (is_outside && is_attribute(reader)) {
+            if (!read_parameter_attribute(reader, parameter)) return false;
             continue;
         }
-        angle += token_is(&token, "<") - token_is(&token, ">");
-        if (token_is(&token, "device"))
-            d.is_device = true;
-        else if (token_is(&token, "constant"))
-            d.is_constant = true;
-        else if (token_is(&token, "threadgroup"))
-            d.is_threadgroup = true;
-        else if (token_is(&token, "const"))
-            d.is_const = true;
-        else if (token_is(&token, "&"))
-            d.is_reference = true;
-        else if (token_is(&token, "*")) {
-            if (d.is_pointer)
-                return reader_refuse(reader, line, "pointers to pointers are not supported");
-            d.is_pointer = true;
-            parameter->star = reader_offset(reader, &token) + 1;
-        } else {
-            if (last.text && !reader_append(reader, parameter->type, sizeof parameter->type, &last))
-                return false;
+        if (skip_qualifier(reader)) continue;
+        if (is_outside && token_is(&token, "[")) {
+            if (!skip_extent(reader, &d)) return false;
+            continue;
+        }
+        depth_count(&depth, &token);
+        if (is_outside && !note_word(reader, line, &d, parameter, &is_known)) return false;
+        if (!is_known) {
+            if (last.text && !reader_append(reader, &parameter->type, &last)) return false;
             last = token;
         }
         reader_next(reader);
     }
-    if (!last.text || !parameter->type[0])
+    if (!last.text || !*parameter->type)
         return reader_refuse(reader, line, "expected 'type name'");
-    reader_append(reader, parameter->name, sizeof parameter->name, &last);
-    return classify(reader, line, &d, parameter);
+    return reader_append(reader, &parameter->name, &last) && classify(reader, line, &d, parameter);
 }
 
 static bool same_slot(const BoundParameter *a, const BoundParameter *b) {
@@ -209,44 +293,46 @@ static void number_parameters(BoundKernel *kernel) {
     }
 }
 
-/* [[…]] in front of a function is left out. */
-static bool skip_attribute(Reader *reader) {
-    size_t begin = reader_offset(reader, &reader->token);
-    reader_next(reader);
-    reader_skip_to_bracket(reader);
-    if (!reader_expect(reader, "]")) return false;
-    if (!reader_edit(reader, begin, reader_offset(reader, &reader->token) + 1, "")) return false;
-    return reader_expect(reader, "]");
+static bool agrees(Reader *reader, const BoundKernel *kernel, const BoundParameter *parameter) {
+    for (unsigned i = 0; i < kernel->count; i++) {
+        if (same_slot(&kernel->parameter[i], parameter))
+            return reader_refuse(reader, reader->token.line, "'%s' and '%s' have the same index",
+                                 kernel->parameter[i].name, parameter->name);
+        if (!builtins_agree(reader, reader->token.line, &kernel->parameter[i], parameter))
+            return false;
+    }
+    return true;
+}
+
+/* Into kernel->parameter, which grows; the file keeps a copy. */
+static bool read_list(Reader *reader, BoundKernel *kernel) {
+    while (reader->token.text && !token_is(&reader->token, ")")) {
+        BoundParameter parameter = {.name = "", .type = "", .attribute = ""};
+        if (!read_parameter(reader, &parameter) || !agrees(reader, kernel, &parameter))
+            return false;
+        if (!reader_grow(reader, &kernel->parameter, kernel->count, sizeof parameter)) return false;
+        kernel->parameter[kernel->count++] = parameter;
+        if (token_is(&reader->token, ",")) reader_next(reader);
+    }
+    return true;
 }
 
 static bool read_parameters(Reader *reader, BoundKernel *kernel) {
-    while (reader->token.text && !token_is(&reader->token, ")")) {
-        if (kernel->count == BIND_PARAMETERS)
-            return reader_refuse(reader, kernel->line, "more than %d parameters", BIND_PARAMETERS);
-        BoundParameter *parameter = &kernel->parameter[kernel->count];
-        if (!read_parameter(reader, parameter)) return false;
-        for (unsigned i = 0; i < kernel->count; i++) {
-            if (same_slot(&kernel->parameter[i], parameter))
-                return reader_refuse(reader, reader->token.line,
-                                     "'%s' and '%s' have the same index", kernel->parameter[i].name,
-                                     parameter->name);
-            if (!builtins_agree(reader, reader->token.line, &kernel->parameter[i], parameter))
-                return false;
-        }
-        kernel->count++;
-        if (token_is(&reader->token, ",")) reader_next(reader);
-    }
-    number_parameters(kernel);
-    return reader_expect(reader, ")");
+    bool is_read = read_list(reader, kernel);
+    BoundParameter *list = kernel->parameter;
+    if (is_read) number_parameters(kernel);
+    kernel->parameter = is_read ? (BoundParameter *)(uintptr_t)reader_keep(
+                                      reader, (const char *)list, kernel->count * sizeof *list)
+                                : NULL;
+    free(list);
+    return is_read && reader_expect(reader, ")");
 }
 
 /* Note what the parameters ask of the text. */
 static bool edit_parameters(Reader *reader, const BoundKernel *kernel) {
     for (unsigned p = 0; p < kernel->count; p++) {
         const BoundParameter *parameter = &kernel->parameter[p];
-        if (!parameter->numbered && !reader_edit(reader, parameter->begin, parameter->end, ""))
-            return false;
-        if (parameter->kind == BOUND_BUFFER && !parameter->reference &&
+        if (parameter->kind == BOUND_BUFFER && parameter->star &&
             !reader_edit(reader, parameter->star, parameter->star, "MSL_RESTRICT "))
             return false;
     }
@@ -260,43 +346,71 @@ bool add_kernel(Reader *reader, const BoundKernel *kernel) {
     return true;
 }
 
-bool read_kernel(Reader *reader, BoundTemplate *template) {
-    if (token_is(&reader->token, "[") && !skip_attribute(reader)) return false;
-    if (!token_is(&reader->token, "void"))
-        return reader_refuse(reader, reader->token.line, "a kernel returns void");
-    reader_next(reader);
-    BoundKernel kernel = {.line = reader->token.line};
-    if (!token_is_word(&reader->token))
-        return reader_refuse(reader, kernel.line, "expected the kernel's name");
-    reader_append(reader, kernel.name, sizeof kernel.name, &reader->token);
-    BoundPlace name = reader_place(reader), behind_name = reader_place_behind(reader);
-    reader_next(reader);
-    if (!reader_expect(reader, "(") || !read_parameters(reader, &kernel)) return false;
-    if (!edit_parameters(reader, &kernel)) return false;
+void name_kernel(Reader *reader, BoundKernel *kernel, const char *host_name) {
+    kernel->name = host_name ? host_name : kernel->function;
+    char *symbol = (char *)(uintptr_t)reader_keep(reader, kernel->name, strlen(kernel->name));
+    kernel->symbol = symbol;
+    for (; *symbol; symbol++)
+        if (!is_word_character(*symbol)) *symbol = '_';
+}
+
+/* `void name`, to the '('. */
+static bool read_name(Reader *reader, BoundKernel *kernel, BoundTemplate *template) {
+    const char *type = "", *name = reader->scope;
+    Token last = {0};
+    kernel->line = reader->token.line;
+    while (token_is_word(&reader->token)) {
+        if (last.text && !reader_append(reader, &type, &last)) return false;
+        last = reader->token;
+        if (template) {
+            template->name = reader_place(reader);
+            template->behind_name = reader_place_behind(reader);
+        }
+        kernel->line = last.line;
+        reader_next(reader);
+    }
+    if (!last.text) return reader_refuse(reader, kernel->line, "expected the kernel's name");
+    if (!reader_append(reader, &name, &last)) return false;
+    kernel->function = name;
+    return !strcmp(type, "void") || reader_refuse(reader, kernel->line, "a kernel returns void");
+}
+
+bool read_kernel(Reader *reader, const Lead *lead, BoundTemplate *template, BoundKernel *kernel) {
+    bool is_named = read_name(reader, kernel, template);
+    if (kernel->function) name_kernel(reader, kernel, lead->host_name);
+    if (!is_named) return false;
+    if (!reader_expect(reader, "(") || !read_parameters(reader, kernel)) return false;
+    if (!edit_parameters(reader, kernel)) return false;
     reader->body = template ? TEMPLATE_BODY : KERNEL_BODY;
-    if (!template) return add_kernel(reader, &kernel);
-    template->kernel = kernel;
-    template->name = name;
-    template->behind_name = behind_name;
+    if (!template) return add_kernel(reader, kernel);
+    template->kernel = *kernel;
     return true;
 }
 
-const char *const kernel_word = "kernel    ";
-
-bool take_kernel_attribute(Reader *reader) {
+bool take_input(Reader *reader) {
     Reader start = *reader;
-    reader_next(reader);
-    if (token_is(&reader->token, "[")) {
-        reader_next(reader);
-        if (token_is(&reader->token, "kernel")) {
-            reader_skip_to_bracket(reader);
-            reader_next(reader);
-            reader_edit(reader, reader_offset(&start, &start.token),
-                        reader_offset(reader, &reader->token) + 1, kernel_word);
-            reader_next(reader);
-            return true;
-        }
+    BoundInput input = {.begin = reader_offset(reader, &reader->token),
+                        .line = reader->token.line,
+                        .type = "",
+                        .name = ""};
+    Token last = {0};
+    for (; token_is_word(&reader->token) || token_is(&reader->token, ":"); reader_next(reader)) {
+        if (last.text && !reader_append(reader, &input.type, &last)) return false;
+        last = reader->token;
     }
+    BoundParameter attribute = {.name = "", .type = "", .attribute = ""};
+    bool is_input = last.text && *input.type && is_attribute(reader) &&
+                    read_attribute(reader, &attribute) && token_is(&reader->token, ";") &&
+                    find_builtin(attribute.attribute) && reader_append(reader, &input.name, &last);
+    if (is_input) {
+        input.attribute = attribute.attribute;
+        input.end = reader_offset(reader, &reader->token) + 1;
+        BoundFile *file = reader->file;
+        if (!reader_grow(reader, &file->inputs, file->input_count, sizeof input)) return false;
+        file->inputs[file->input_count++] = input;
+        return true;
+    }
+    start.file->error[0] = 0;
     *reader = start;
     return false;
 }

@@ -14,8 +14,8 @@ static void write_place(const BoundFile *file, BoundPlace where, FILE *out) {
 }
 
 typedef struct TemplateParameter {
-    char type[64], name[64]; /* "typename" and "T"; one that has no name has no type */
-    char value[128];         /* its default, or empty */
+    const char *type, *name; /* "typename" and "T"; one that has no name has no type */
+    const char *value;       /* its default, or empty */
 } TemplateParameter;
 
 /* Is the current token behind one of a template's parameters or arguments? */
@@ -26,9 +26,9 @@ static bool ends_parameter(const Reader *reader, Depth depth) {
 }
 
 /* Up to the ',' or '>' behind it, appended to `value`. */
-static bool read_value(Reader *reader, char *value, size_t size) {
+static bool read_value(Reader *reader, const char **value) {
     for (Depth depth = {0}; !ends_parameter(reader, depth); reader_next(reader)) {
-        if (!reader_append(reader, value, size, &reader->token)) return false;
+        if (!reader_append(reader, value, &reader->token)) return false;
         depth_count(&depth, &reader->token);
     }
     return true;
@@ -43,15 +43,15 @@ static bool read_template_parameter(Reader *reader, TemplateParameter *parameter
             return reader_refuse(reader, reader->token.line,
                                  "packs and templates as parameters of a kernel template are not "
                                  "supported by the strict check");
-        if (last.text && !reader_append(reader, parameter->type, sizeof parameter->type, &last))
+        if (last.text && !reader_append(reader, &parameter->type, &last))
             return false;
         last = reader->token;
     }
-    if (last.text && !reader_append(reader, parameter->name, sizeof parameter->name, &last))
+    if (last.text && !reader_append(reader, &parameter->name, &last))
         return false;
     if (!token_is(&reader->token, "=")) return true;
     reader_next(reader);
-    return read_value(reader, parameter->value, sizeof parameter->value);
+    return read_value(reader, &parameter->value);
 }
 
 static void write_template_argument(const TemplateParameter *parameter, FILE *out) {
@@ -66,19 +66,19 @@ static void write_template_argument(const TemplateParameter *parameter, FILE *ou
 static bool write_template_arguments(BoundFile *file, const BoundTemplate *template,
                                      const BoundInstance *instance, FILE *out) {
     const BoundKernel *kernel = &file->kernels[instance->kernel];
-    const char *words = kernel->instance;
+    const char *words = kernel->function;
     Reader parameters = reader_start(file, template->begin, file->text + template->parameters,
                                      file->text + template->name.at);
     Reader arguments = reader_start(file, instance->begin, words, words + strlen(words));
     reader_next(&arguments); /* the template's name */
     while (parameters.token.text && !token_is(&parameters.token, ">")) {
-        TemplateParameter parameter = {0};
-        char argument[sizeof parameter.value] = "";
+        TemplateParameter parameter = {"", "", ""};
+        const char *argument = "";
         reader_next(&parameters);
         if (!read_template_parameter(&parameters, &parameter)) return false;
         if (arguments.token.text && !token_is(&arguments.token, ">")) reader_next(&arguments);
-        if (!read_value(&arguments, argument, sizeof argument)) return false;
-        if (*argument) memcpy(parameter.value, argument, sizeof argument);
+        if (!read_value(&arguments, &argument)) return false;
+        if (*argument) parameter.value = argument;
         if (!*parameter.value)
             return reader_refuse(&arguments, instance->begin.line,
                                  "'%s': template parameter '%s' has no argument", kernel->name,
@@ -90,17 +90,17 @@ static bool write_template_arguments(BoundFile *file, const BoundTemplate *templ
                          "'%s': more template arguments than parameters", kernel->name);
 }
 
+/* A template may be declared in front of its body. */
 static bool is_instance_of(const BoundFile *file, const BoundInstance *instance,
                            const BoundTemplate *template) {
-    const char *words = file->kernels[instance->kernel].instance, *name = template->kernel.name;
-    size_t length = strlen(name);
-    return template->has_body && !strncmp(words, name, length) && !is_word_character(words[length]);
+    const BoundTemplate *own = &file->templates[instance->template];
+    return template->body && !strcmp(own->kernel.function, template->kernel.function);
 }
 
 /* namespace scale_float { using T = float; kernel void scale_float(…) {…} }, and its declaration
  * where the instance gives the parameters' types. */
 static bool write_instance(BoundFile *file, const BoundInstance *instance, FILE *out) {
-    const char *name = file->kernels[instance->kernel].name;
+    const char *name = file->kernels[instance->kernel].symbol;
     const BoundTemplate *template = file->templates, *end = template + file->template_count;
     while (template <end && !is_instance_of(file, instance, template))
         template ++;
@@ -133,7 +133,7 @@ static bool check_instances(BoundFile *file) {
         size_t i = 0;
         while (i < file->instance_count && !is_instance_of(file, &file->instances[i], template))
             i++;
-        if (i < file->instance_count || !template->has_body) continue;
+        if (i < file->instance_count || !template->body) continue;
         Reader reader = reader_start(file, template->name, "", "");
         return reader_refuse(&reader, template->name.line,
                              "kernel template '%s' has no instance, so it cannot be checked",

@@ -21,7 +21,7 @@ static unsigned write_parameters(const BoundKernel *kernel, bool scratch, FILE *
     static const char *const kinds[] = {"PARAMETER_READ", "PARAMETER_CONSTANT",
                                         "PARAMETER_THREADGROUP"};
     unsigned written = 0;
-    for (unsigned index = 0; index <= 30; index++) {
+    for (unsigned index = 0; index < BIND_INDICES; index++) {
         for (unsigned p = 0; p < kernel->count; p++) {
             const BoundParameter *parameter = &kernel->parameter[p];
             if (parameter->kind == BOUND_BUILTIN || parameter->index != index ||
@@ -64,10 +64,10 @@ void bind_write_table(const BoundFile *files, const char *const *names, size_t c
     for (size_t f = 0; f < count; f++) {
         for (size_t k = 0; k < files[f].kernel_count; k++) {
             const BoundKernel *kernel = &files[f].kernels[k];
-            fprintf(out, "static const KernelParameter %s_parameters[] = {\n", kernel->name);
+            fprintf(out, "static const KernelParameter %s_parameters[] = {\n", kernel->symbol);
             unsigned written = write_parameters(kernel, false, out);
             written += write_parameters(kernel, true, out);
-            fprintf(out, "};\nenum { %s_count = %u };\n\n", kernel->name, written);
+            fprintf(out, "};\nenum { %s_count = %u };\n\n", kernel->symbol, written);
         }
     }
     fputs("const Kernel kernel_table[] = {\n", out);
@@ -76,7 +76,7 @@ void bind_write_table(const BoundFile *files, const char *const *names, size_t c
         for (size_t k = 0; k < files[f].kernel_count; k++, kernels++) {
             const BoundKernel *kernel = &files[f].kernels[k];
             fprintf(out, "    {\"%s\", \"%s\", %d, %s_count, %s_parameters},\n", kernel->name,
-                    names[f], kernel->line, kernel->name, kernel->name);
+                    names[f], kernel->line, kernel->symbol, kernel->symbol);
         }
     }
     fprintf(out, "};\nconst size_t kernel_count = %zu;\n", kernels);
@@ -86,11 +86,11 @@ void bind_write_entries(const BoundFile *files, size_t count, const char *prefix
     fprintf(out, "#include \"%.*s.h\"\n\n", (int)strcspn(prefix, "_"), prefix);
     for (size_t f = 0; f < count; f++)
         for (size_t k = 0; k < files[f].kernel_count; k++)
-            fprintf(out, "MSL_ENTRY_TYPE %s_%s;\n", prefix, files[f].kernels[k].name);
+            fprintf(out, "MSL_ENTRY_TYPE %s_%s;\n", prefix, files[f].kernels[k].symbol);
     fprintf(out, "\nMSL_ENTRY_TYPE *const %s_entries[] = {\n", prefix);
     for (size_t f = 0; f < count; f++)
         for (size_t k = 0; k < files[f].kernel_count; k++)
-            fprintf(out, "    %s_%s,\n", prefix, files[f].kernels[k].name);
+            fprintf(out, "    %s_%s,\n", prefix, files[f].kernels[k].symbol);
     fputs("};\n", out);
 }
 

@@ -31,6 +31,28 @@ static void stuck(void *self, const SimtThread *thread, SimtPlace place, const c
     if (finding) snprintf(finding->detail, sizeof finding->detail, "%s", message);
 }
 
+static void asserted(void *self, const SimtThread *thread, SimtPlace place, const char *condition) {
+    Checker *c = self;
+    if (finding_known_at(c, FINDING_FAULT, place)) return;
+    Witness at = witness_of(c, thread, place);
+    Finding *finding = findings_add(c->findings, FINDING_FAULT, &at);
+    if (finding)
+        snprintf(finding->detail, sizeof finding->detail, "thread %u of threadgroup (%u,%u,%u): "
+                 "assert(%s) does not hold", thread->thread_index_in_threadgroup,
+                 thread->threadgroup_position_in_grid.x, thread->threadgroup_position_in_grid.y,
+                 thread->threadgroup_position_in_grid.z, condition);
+}
+
+/* Into the process's log, which is printed once it has ended. */
+static void logged(void *self, const SimtThread *thread, const char *line) {
+    Checker *c = self;
+    (void)thread;
+    size_t used = strlen(c->findings->log), room = sizeof c->findings->log - used;
+    if (c->findings->log_is_closed || strlen(line) + 2 > room) return;
+    snprintf(c->findings->log + used, room, "%s%s", line,
+             *line && line[strlen(line) - 1] == '\n' ? "" : "\n");
+}
+
 static const char *interrupted_at(const void *context) {
     const ucontext_t *user = context;
 #if defined(__x86_64__)
@@ -112,7 +134,9 @@ bool checker_run(Checker *c, Simt *simt, SimtLaunch *launch, unsigned seconds, b
                            order_threadgroup_barrier,
                            order_simdgroup_barrier,
                            inactive_lane,
-                           stuck};
+                           stuck,
+                           asserted,
+                           logged};
     forget(c);
     c->runtime = simt_memory(simt);
     if (!c->private_written)

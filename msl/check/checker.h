@@ -57,7 +57,7 @@ typedef struct Finding {
     char detail[256];  /* what the above cannot say, in words */
 } Finding;
 
-enum { FINDINGS = 256, FINDING_FILES = 16384 };
+enum { FINDINGS = 256, FINDING_LOG = 1 << 16, FINDING_FILES = 16384 };
 
 /* All that was seen, in isolated_memory(): they outlive the process that the kernel runs in. Zeros:
  * none. */
@@ -66,7 +66,9 @@ typedef struct Findings {
     size_t count;
     char files[FINDING_FILES]; /* names that places point to */
     size_t files_used;
-    bool stopped; /* the checker itself ended the process */
+    bool stopped;          /* the checker itself ended the process */
+    char log[FINDING_LOG]; /* what the kernel logged */
+    bool log_is_closed;    /* no more of it is wanted */
 } Findings;
 
 /* One more, NULL if there are too many already. */

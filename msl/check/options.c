@@ -25,7 +25,8 @@ static const char usage[] =
     "                               empty (nothing written there) likewise, or values, u32:4,5,6;\n"
     "                               TYPE is f32 f16 i8 u8 i16 u16 i32 u32 i64 or u64\n"
     "  --bytes N=TYPE:VALUE,…       [[buffer(N)]] as setBytes would set it, a number or a struct\n"
-    "  --constant N=VALUE           [[function_constant(N)]]: a number, true or false\n"
+    "  --constant N=VALUE,…         [[function_constant(N)]]: a number, true or false; several for "
+    "a vector\n"
     "  --threadgroup-memory N=BYTES [[threadgroup(N)]]\n"
     "  --simd-width N               lanes of a simdgroup (32)\n"
     "  --seeds N                    orders of the threads to try (4)\n"
@@ -39,8 +40,12 @@ static const char usage[] =
     "missing\n"
     "  --cache FOLDER               keep compiled kernels there\n"
     "  --time-limit SECONDS         of one run (60)\n"
-    "  -D NAME=VALUE, -I FOLDER     for the compiler\n"
+    "  -D NAME=VALUE, -I FOLDER, -include FILE\n"
+    "                               for the preprocessor\n"
+    "  --list                       the file's kernels and their parameters as JSON; no kernel is "
+    "run\n"
     "\n"
+    "FILE.metal may be -, standard input.\n"
     "Exit status: 0 nothing found, 1 something found, 2 the kernel could not be run.\n";
 
 /* --- options --- */
@@ -129,16 +134,36 @@ static bool parse_output(Options *options, const char *text) {
     return true;
 }
 
+/* A number, true or false; for a vector several. */
+static bool is_constant(const char *value) {
+    for (;; value++) {
+        char *end;
+        size_t length = strcspn(value, ",");
+        strtod(value, &end);
+        if (end != value && (*end == 'f' || *end == 'u')) end++;
+        bool word = (length == 4 && !strncmp(value, "true", 4)) ||
+                    (length == 5 && !strncmp(value, "false", 5));
+        if (!word && (end == value || end != value + length)) return false;
+        value += length;
+        if (!*value) return true;
+    }
+}
+
+/* Any index is one. */
 static bool parse_constant(Options *options, const char *text) {
-    unsigned index;
-    const char *value;
     char *end;
-    if (!parse_index("--constant", text, &index, &value)) return false;
-    strtod(value, &end);
-    bool number = end != value && (!*end || !strcmp(end, "f") || !strcmp(end, "u"));
-    if (!number && strcmp(value, "true") && strcmp(value, "false"))
+    unsigned long index = strtoul(text, &end, 10);
+    if (end == text || *end != '=' || index > UINT16_MAX)
+        return report_failure("--constant %s: write it as INDEX=VALUE, with an index from 0 to %d",
+                              text, UINT16_MAX);
+    if (!is_constant(end + 1))
         return report_failure("--constant %s: the value must be a number, true or false", text);
-    options->constants[index] = value;
+    size_t i = 0;
+    while (i < options->program.constant_count && options->constants[i].index != index)
+        i++;
+    if (i == CONSTANTS) return report_failure("more than %d --constant", CONSTANTS);
+    options->constants[i] = (ConstantValue){(unsigned)index, end + 1};
+    if (i == options->program.constant_count) options->program.constant_count++;
     return true;
 }
 
@@ -176,6 +201,8 @@ typedef enum Option {
     NO_ISOLATION,
     CACHE,
     TIME_LIMIT,
+    INCLUDE,
+    LIST,
     HELP,
 } Option;
 
@@ -196,6 +223,8 @@ static const struct option long_options[] = {
     {"no-isolation", no_argument, NULL, NO_ISOLATION},
     {"cache", required_argument, NULL, CACHE},
     {"time-limit", required_argument, NULL, TIME_LIMIT},
+    {"include", required_argument, NULL, INCLUDE},
+    {"list", no_argument, NULL, LIST},
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
 };
@@ -246,6 +275,11 @@ static bool set_option(Options *options, int option) {
     case JSON:
         options->json = true;
         return true;
+    case LIST:
+        options->list = true;
+        return true;
+    case INCLUDE:
+        return add_flag(options, "-include", optarg);
     case 'D':
         return add_flag(options, "-D", optarg);
     case 'I':
@@ -257,11 +291,19 @@ static bool set_option(Options *options, int option) {
     }
 }
 
+/* -include is an option of compilers, which have but one dash. */
+static void lengthen_include(int count, char **arguments) {
+    static char include[] = "--include";
+    for (int i = 1; i < count && strcmp(arguments[i], "--"); i++)
+        if (!strcmp(arguments[i], include + 1)) arguments[i] = include;
+}
+
 bool options_parse(Options *options, int count, char **arguments) {
     *options = (Options){
         .program = {.simd_width = 32}, .seeds = 4, .seconds = SECONDS, .seed = 1, .isolated = true};
     options->program.flags = options->flags;
     options->program.constants = options->constants;
+    lengthen_include(count, arguments);
     for (int option;
          (option = getopt_long(count, arguments, "D:I:o:", long_options, NULL)) != -1;) {
         if (option == HELP) {
@@ -273,6 +315,7 @@ bool options_parse(Options *options, int count, char **arguments) {
     if (optind + 1 != count)
         return report_failure("one .metal file is needed; see metal-check --help");
     options->program.path = arguments[optind];
+    if (options->list) return true;
     if (!options->program.kernel) return report_failure("--kernel NAME is needed");
     if (!options->grid.x)
         return report_failure("--grid X,Y,Z is needed: the threads of the whole grid");

@@ -7,7 +7,7 @@
 
 /* Exit statuses. */
 enum { CLEAN = 0, FOUND = 1, CANNOT = 2 };
-enum { FLAGS = 64, RULES = 64 };
+enum { FLAGS = 64, RULES = 64, CONSTANTS = 256 };
 
 typedef struct Binding {
     const char *option, *content; /* as given; NULL: not at all */
@@ -25,12 +25,12 @@ typedef struct Options {
     SimtSize grid, threads;
     Binding bindings[SIMT_BUFFERS];
     size_t scratch[SIMT_BUFFERS];
-    const char *constants[SIMT_BUFFERS];
+    ConstantValue constants[CONSTANTS];
     unsigned seeds, seconds;
     uint64_t seed;
     const char *suppressed[RULES + 1];
     size_t suppressed_count;
-    bool strict, json, isolated;
+    bool strict, json, list, isolated;
 } Options;
 
 /* Ends the program for --help. False for what cannot be understood; stderr says why. */

@@ -1,4 +1,6 @@
 #include "program.h"
+#include "diagnostics.h"
+#include "list.h"
 #include "report.h"
 
 #include "hash.h"
@@ -19,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FLAGS = 128, PATH_BYTES = 512 };
+enum { FLAGS = 192, PATH_BYTES = 512, SHOWN_KERNELS = 32 };
 
 /* What the headers' folder is called in debug information. */
 #define HEADERS "/metal-check"
@@ -39,7 +41,9 @@ static const char *const parts[] = {
     "metal_geometric", "metal_integer",          "metal_math",      "metal_matrix",
     "metal_pack",      "metal_relational",       "metal_simdgroup", "metal_types",
     "metal_uniform",   "metal_simdgroup_matrix", "metal_limits",    "metal_numeric",
-    "metal_array",     "metal_type_traits",      "metal_utility",   "simd/simd.h",
+    "metal_array",     "metal_type_traits",      "metal_utility",   "metal_logging",
+    "metal_texture",   "metal_graphics",         "metal_assert",    "metal_quadgroup",
+    "metal_config",    "metal_extended_vector",  "metal_convert",   "simd/simd.h",
 };
 
 static bool write_file(const char *folder, const char *name, const char *text) {
@@ -106,18 +110,28 @@ static const char *const prologue =
     "apply_to = variable(unless(is_parameter)))\n";
 static const char *const epilogue = "#pragma clang attribute pop\n";
 
+/* NULL if it has none. */
+static const char *find_value(const ProgramOptions *wanted, unsigned index) {
+    for (size_t i = 0; i < wanted->constant_count; i++)
+        if (wanted->constants[i].index == index) return wanted->constants[i].value;
+    return NULL;
+}
+
 static bool write_source(const Program *program, const ProgramOptions *wanted) {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
     FILE *file = fopen(path, "w");
     if (!file) return report_failure("%s cannot be written", path);
     fputs(prologue, file);
-    for (unsigned i = 0; i < SIMT_BUFFERS; i++)
-        fprintf(file, "#define MSL_VALUE_%u %s\n#define MSL_IS_DEFINED_%u %d\n", i,
-                wanted->constants[i] ? wanted->constants[i] : "0", i, wanted->constants[i] != NULL);
-    bind_write_source(&program->file, file);
+    for (size_t i = 0; i < program->file.constant_count; i++) {
+        unsigned index = program->file.constants[i].index;
+        const char *value = find_value(wanted, index);
+        fprintf(file, "#define MSL_VALUE_%u %s\n#define MSL_IS_DEFINED_%u %d\n", index,
+                value ? value : "0", index, value != NULL);
+    }
+    bool written = bind_write_kernel(&program->file, program->kernel, file);
     fputs(epilogue, file);
-    return fclose(file) == 0 || report_failure("%s cannot be written", path);
+    return (fclose(file) == 0 && written) || report_failure("%s cannot be written", path);
 }
 
 static volatile sig_atomic_t compiler; /* the running one, 0: none */
@@ -187,18 +201,26 @@ static void add_flags(Command *command, const ProgramOptions *wanted) {
 }
 
 /* clang with what both of its runs have in common. False if there is none. */
-static bool start_command(Command *command, const ProgramOptions *wanted, const char *width) {
+static bool start_command(Command *command, const char *width) {
     const char *clang = find_clang();
     if (!clang)
         return report_failure("no clang++ (15 or later) in PATH; install one, or set CLANGXX");
-    ADD(command, clang, width, "-D__METAL__=1", "-D__METAL_VERSION__=300", "-x", "c++");
-    add_flags(command, wanted);
+    ADD(command, clang, width, "-x", "c++");
     return true;
 }
 
-static bool finish_command(const Command *command, const char *path) {
-    int status = run((char *const *)(uintptr_t)command->words, NULL, NULL);
+/* What clang says of the file goes to stderr in the file's own words. */
+static bool finish_command(const Program *program, const Command *command, const char *path) {
+    char log[PATH_BYTES];
+    snprintf(log, sizeof log, "%s/messages", program->folder);
+    int status = run((char *const *)(uintptr_t)command->words, NULL, log);
     if (status < 0) return report_failure("%s cannot be run", command->words[0]);
+    FILE *messages = status ? fopen(log, "r") : NULL;
+    if (messages) {
+        diagnostics_print(messages, program->folder, stderr);
+        fclose(messages);
+    }
+    unlink(log);
     return status == 0 || report_failure("%s does not compile", path);
 }
 
@@ -216,9 +238,11 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     snprintf(include, sizeof include, "-I%s/empty", program->folder);
     snprintf(output, sizeof output, "%s/kernel.ii", program->folder);
     Command command = {.count = 0};
-    if (!start_command(&command, wanted, width)) return false;
-    ADD(&command, "-E", "-nostdinc", include, wanted->path, "-o", output);
-    if (!finish_command(&command, wanted->path)) return false;
+    if (!start_command(&command, width)) return false;
+    add_flags(&command, wanted);
+    ADD(&command, "-D__METAL__=1", "-D__METAL_VERSION__=320", "-D__HAVE_BFLOAT__=1", "-E",
+        "-nostdinc", "-fno-caret-diagnostics", include, wanted->path, "-o", output);
+    if (!finish_command(program, &command, wanted->path)) return false;
     program->text = bind_load(output, size);
     if (program->text) hide_folder(program->text, *size, program->folder);
     return program->text || report_failure("%s cannot be read", output);
@@ -241,8 +265,19 @@ static const char *const options[] = {
     "-finstrument-functions-after-inlining",
     "-DMSL_PREFIX=simt",
     "-DMSL_WATCH_ATOMICS",
+    "-DMSL_SPACES",
+    "-fno-caret-diagnostics",
     "-lm",
 };
+#ifdef __aarch64__
+#define TRIPLE "aarch64-unknown-linux-gnu"
+#else
+#define TRIPLE "x86_64-unknown-linux-gnu"
+#endif
+
+/* As in SYCL pointers into different address spaces have different types, which all become pointers
+ * into none. SYCL is compiled for two targets; names are made for the second. */
+static const char *const language_options[] = {"-fsycl-is-device", "-aux-triple", TRIPLE};
 static const char *const sanitizer_options[] = {
     "-asan-memory-access-callback-prefix=msl_",
     "-asan-kernel-mem-intrinsic-prefix",
@@ -255,6 +290,7 @@ static const char *const sanitizer_options[] = {
 };
 enum {
     OPTIONS = sizeof options / sizeof *options,
+    LANGUAGE_OPTIONS = sizeof language_options / sizeof *language_options,
     SANITIZER_OPTIONS = sizeof sanitizer_options / sizeof *sanitizer_options,
 };
 
@@ -281,12 +317,14 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
     snprintf(map, sizeof map, "-fdebug-prefix-map=%s=" HEADERS, program->headers);
     snprintf(output, sizeof output, "%s/kernel.so", program->folder);
     Command command = {.count = 0};
-    if (!start_command(&command, wanted, width)) return false;
+    if (!start_command(&command, width)) return false;
     ADD(&command, "--config", config, include, map, source, "-o", output);
     add(&command, options, OPTIONS);
+    for (size_t i = 0; i < LANGUAGE_OPTIONS; i++)
+        ADD(&command, "-Xclang", language_options[i]);
     for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
         ADD(&command, "-mllvm", sanitizer_options[i]);
-    return finish_command(&command, wanted->path) && keep_library(program, output);
+    return finish_command(program, &command, wanted->path) && keep_library(program, output);
 }
 
 static uint64_t mix(uint64_t key, const char *text) {
@@ -351,9 +389,8 @@ bool program_strict(Program *program, const ProgramOptions *wanted) {
     snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
     if (!write_strict_source(program, source)) return false;
     Command command = {.count = 0};
-    ADD(&command, find_clang(), "--config", config, include, width, "-Xclang", "-ast-dump=json");
-    add_flags(&command, wanted);
-    ADD(&command, source);
+    ADD(&command, find_clang(), "--config", config, include, width, "-Xclang", "-ast-dump=json",
+        source);
     int status = run((char *const *)(uintptr_t)command.words, output, log);
     FILE *tree = fopen(output, "r"), *messages = fopen(log, "r");
     bool refused = status != 0 || !tree || !messages;
@@ -387,7 +424,7 @@ bool program_load(Program *program) {
     const char *path = program->library;
     program->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!program->handle) return report_failure("%s", dlerror());
-    snprintf(name, sizeof name, "simt_%s", program->kernel->name);
+    snprintf(name, sizeof name, "simt_%s", program->kernel->symbol);
     void *symbol = dlsym(program->handle, name);
     Dl_info info;
     if (!symbol || !dladdr(symbol, &info))
@@ -410,10 +447,16 @@ static bool choose_kernel(Program *program, const char *name) {
     const BoundFile *file = &program->file;
     for (size_t i = 0; i < file->kernel_count; i++)
         if (!strcmp(file->kernels[i].name, name)) program->kernel = &file->kernels[i];
-    if (program->kernel) return true;
+    if (program->kernel && !program->kernel->refused) return true;
+    if (program->kernel) {
+        fprintf(stderr, "%s\n", program->kernel->refused);
+        return false;
+    }
     fprintf(stderr, "metal-check: %s has no kernel '%s'; it has", file->path, name);
-    for (size_t i = 0; i < file->kernel_count; i++)
+    for (size_t i = 0; i < file->kernel_count && i < SHOWN_KERNELS; i++)
         fprintf(stderr, "%s %s", i ? "," : "", file->kernels[i].name);
+    if (file->kernel_count > SHOWN_KERNELS)
+        fprintf(stderr, " and %zu more; see --list", file->kernel_count - SHOWN_KERNELS);
     fputs(file->kernel_count ? "\n" : " none\n", stderr);
     return false;
 }
@@ -423,7 +466,7 @@ static bool check_constants(const Program *program, const ProgramOptions *wanted
     if (strstr(program->text, "is_function_constant_defined")) return true;
     for (size_t i = 0; i < program->file.constant_count; i++) {
         const BoundFunctionConstant *constant = &program->file.constants[i];
-        if (!wanted->constants[constant->index])
+        if (!find_value(wanted, constant->index))
             return report_failure(
                 "function constant '%s' in line %d needs a value: --constant %u=VALUE",
                 constant->name, constant->line, constant->index);
@@ -433,8 +476,10 @@ static bool check_constants(const Program *program, const ProgramOptions *wanted
 
 static bool read_kernels(Program *program, const ProgramOptions *wanted, const char *width) {
     size_t size;
-    if (!expand(program, wanted, width, &size)) return false;
-    if (bind_read(&program->file, wanted->path, program->text, size)) return true;
+    const char *path = strcmp(wanted->path, "-") ? wanted->path : "<stdin>";
+    if (*path != '<' && access(path, R_OK) != 0) return report_failure("%s cannot be read", path);
+    if (!make_folder(program) || !expand(program, wanted, width, &size)) return false;
+    if (bind_read_some(&program->file, path, program->text, size)) return true;
     fprintf(stderr, "%s\n", program->file.error);
     return false;
 }
@@ -443,11 +488,14 @@ bool program_open(Program *program, const ProgramOptions *wanted) {
     *program = (Program){0};
     char width[64];
     snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
-    if (access(wanted->path, R_OK) != 0) return report_failure("%s cannot be read", wanted->path);
-    return make_folder(program) && read_kernels(program, wanted, width) &&
-           choose_kernel(program, wanted->kernel) && check_constants(program, wanted) &&
-           write_source(program, wanted) && find_library(program, wanted, width) &&
-           read_symbols(program);
+    return read_kernels(program, wanted, width) && choose_kernel(program, wanted->kernel) &&
+           check_constants(program, wanted) && write_source(program, wanted) &&
+           find_library(program, wanted, width) && read_symbols(program);
+}
+
+bool program_list(Program *program, const ProgramOptions *wanted) {
+    *program = (Program){0};
+    return read_kernels(program, wanted, "-DSIMD_WIDTH=32") && list_kernels(&program->file, stdout);
 }
 
 void program_close(Program *program) {

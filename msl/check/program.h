@@ -6,13 +6,20 @@
 #include "simt.h"
 #include "symbols.h"
 
+/* --constant INDEX=VALUE */
+typedef struct ConstantValue {
+    unsigned index;
+    const char *value; /* as C++ */
+} ConstantValue;
+
 typedef struct ProgramOptions {
-    const char *path;             /* of the .metal file */
-    const char *kernel;           /* its name */
-    unsigned simd_width;          /* SIMD_WIDTH in the file */
-    const char *const *constants; /* [SIMT_BUFFERS] values of function constants as C++, or NULL */
-    const char *cache;            /* folder to keep compiled kernels in; NULL: they are not kept */
-    char *const *flags;           /* more options for clang (-D, -I); NULL-terminated */
+    const char *path;    /* of the .metal file; "-": standard input */
+    const char *kernel;  /* its name */
+    unsigned simd_width; /* SIMD_WIDTH in the file */
+    const ConstantValue *constants;
+    size_t constant_count;
+    const char *cache;  /* folder to keep compiled kernels in; NULL: they are not kept */
+    char *const *flags; /* for the preprocessor (-D, -I, -include); NULL-terminated */
 } ProgramOptions;
 
 typedef struct Program {
@@ -31,6 +38,8 @@ typedef struct Program {
 /* Compile. What is wrong with the file goes to stderr, each with file and line. False if it cannot
  * be run. */
 bool program_open(Program *program, const ProgramOptions *options);
+/* The file's kernels and their parameters as JSON, on stdout. False if it cannot be read. */
+bool program_list(Program *program, const ProgramOptions *options);
 /* Bring the compiled kernel into memory, and with it the constructors of its file: for a process
  * that can do no harm. */
 bool program_load(Program *program);

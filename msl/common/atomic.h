@@ -14,7 +14,20 @@ extern "C" void msl_watch_atomic(const volatile void *object, size_t bytes, bool
 
 namespace metal {
 
-typedef enum memory_order { memory_order_relaxed } memory_order;
+/* An atomic is relaxed; what orders memory is a fence or a barrier. */
+typedef enum memory_order {
+    memory_order_relaxed,
+    memory_order_acquire,
+    memory_order_release,
+    memory_order_acq_rel,
+    memory_order_seq_cst,
+} memory_order;
+typedef enum thread_scope {
+    thread_scope_thread,
+    thread_scope_simdgroup,
+    thread_scope_threadgroup,
+    thread_scope_device,
+} thread_scope;
 
 template <typename T> struct atomic {
     T value;

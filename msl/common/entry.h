@@ -33,10 +33,10 @@ template <typename T> struct Attribute<vec<T, 3>> {
 struct Memory {
     void *start;
     template <typename T> MSL_INLINE operator T *() const {
-        return static_cast<T *>(start);
+        return (T *)start;
     }
     template <typename T> MSL_INLINE operator T &() const {
-        return *static_cast<T *>(start);
+        return *(T *)start;
     }
 };
 template <typename Source> struct Value {
@@ -47,6 +47,14 @@ template <typename Source> struct Value {
 };
 template <typename Source> MSL_INLINE Value<Source> value_of(Source source) {
     return {source};
+}
+
+/* What a threadgroup variable starts with. */
+template <typename T, typename U> MSL_INLINE void assign(T &to, const U &value) {
+    to = value;
+}
+template <typename T, typename U, size_t N> MSL_INLINE void assign(T (&to)[N], const U (&value)[N]) {
+    for (size_t i = 0; i < N; i++) assign(to[i], value[i]);
 }
 
 } // namespace msl

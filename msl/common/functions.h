@@ -15,7 +15,38 @@ template <typename T> using same = typename same_type<T>::type;
 
 /* --- a float function for half (through float) and for vectors (by element) --- */
 
+/* Metal's functions take a bfloat as the float that it converts to. */
+#ifdef MSL_BFLOAT
+template <typename T> struct bfloat_only {};
+template <> struct bfloat_only<bfloat> {
+    typedef int type;
+};
+#define MSL_BFLOAT_ONLY template <typename T, typename bfloat_only<T>::type = 0> MSL_INLINE
+#define MSL_BFLOAT_1(name)                                                                         \
+    MSL_BFLOAT_ONLY float name(T x) {                                                              \
+        return name(float(x));                                                                     \
+    }
+#define MSL_BFLOAT_2(name)                                                                         \
+    MSL_BFLOAT_ONLY float name(T x, T y) {                                                         \
+        return name(float(x), float(y));                                                           \
+    }
+#define MSL_BFLOAT_3(name)                                                                         \
+    MSL_BFLOAT_ONLY float name(T x, T y, T z) {                                                    \
+        return name(float(x), float(y), float(z));                                                 \
+    }
+#define MSL_BFLOAT_TEST(name)                                                                      \
+    MSL_BFLOAT_ONLY bool name(T x) {                                                               \
+        return name(float(x));                                                                     \
+    }
+#else
+#define MSL_BFLOAT_1(name)
+#define MSL_BFLOAT_2(name)
+#define MSL_BFLOAT_3(name)
+#define MSL_BFLOAT_TEST(name)
+#endif
+
 #define MSL_LIFT_1(name)                                                                           \
+    MSL_BFLOAT_1(name)                                                                             \
     MSL_INLINE half name(half x) {                                                                 \
         return half(name(float(x)));                                                               \
     }                                                                                              \
@@ -24,6 +55,7 @@ template <typename T> using same = typename same_type<T>::type;
         return x;                                                                                  \
     }
 #define MSL_LIFT_2(name)                                                                           \
+    MSL_BFLOAT_2(name)                                                                             \
     MSL_INLINE half name(half x, half y) {                                                         \
         return half(name(float(x), float(y)));                                                     \
     }                                                                                              \
@@ -32,6 +64,7 @@ template <typename T> using same = typename same_type<T>::type;
         return x;                                                                                  \
     }
 #define MSL_LIFT_3(name)                                                                           \
+    MSL_BFLOAT_3(name)                                                                             \
     MSL_INLINE half name(half x, half y, half z) {                                                 \
         return half(name(float(x), float(y), float(z)));                                           \
     }                                                                                              \
@@ -116,6 +149,10 @@ template <typename T, int N> MSL_INLINE vec<T, N> mix(vec<T, N> x, same<vec<T, N
 
 MSL_INLINE float ldexp(float x, int exponent) {
     return __builtin_ldexpf(x, exponent);
+}
+template <typename T, int N> MSL_INLINE vec<T, N> ldexp(vec<T, N> x, vec<int, N> exponent) {
+    for (int i = 0; i < N; i++) x[i] = T(ldexp(float(x[i]), exponent[i]));
+    return x;
 }
 MSL_INLINE float frexp(float x, int &exponent) {
     return __builtin_frexpf(x, &exponent);
@@ -309,6 +346,7 @@ template <typename T> MSL_INLINE T madhi(T x, same<T> y, same<T> z) {
     MSL_INLINE bool name(half x) {                                                                 \
         return name(float(x));                                                                     \
     }                                                                                              \
+    MSL_BFLOAT_TEST(name)                                                                          \
     template <typename T, int N> MSL_INLINE vec<bool, N> name(const vec<T, N> &x) {                \
         vec<bool, N> result;                                                                       \
         for (int i = 0; i < N; i++) result[i] = name(x[i]);                                        \
@@ -371,6 +409,9 @@ template <typename T, int N> MSL_INLINE vec<T, N> normalize(const vec<T, N> &a) 
     return a * rsqrt(dot(a, a));
 }
 
+template <typename T, int N> MSL_INLINE T distance_squared(const vec<T, N> &a, const vec<T, N> &b) {
+    return length_squared(a - b);
+}
 template <typename T, int N> MSL_INLINE T distance(const vec<T, N> &a, const vec<T, N> &b) {
     return length(a - b);
 }
@@ -383,7 +424,11 @@ template <typename T> MSL_INLINE vec<T, 3> cross(const vec<T, 3> &a, const vec<T
 
 /* --- numeric_limits --- */
 
-template <typename T> struct numeric_limits {
+/* A kernel may add types of its own to the first. */
+template <typename T> struct _numeric_limits_impl {
+    static constexpr bool is_specialized = true, is_signed = T(-1) < T(0), is_integer = true;
+    static constexpr bool has_infinity = false, has_quiet_NaN = false;
+    static constexpr int digits = 8 * sizeof(T) - is_signed, radix = 2;
     static constexpr T max() {
         return T(-1) < T(0) ? T(~(T(1) << (8 * sizeof(T) - 1))) : T(-1);
     }
@@ -394,8 +439,22 @@ template <typename T> struct numeric_limits {
         return min();
     }
 };
-#define MSL_FLOAT_LIMITS(T, largest, smallest, step)                                               \
-    template <> struct numeric_limits<T> {                                                         \
+template <> struct _numeric_limits_impl<bool> {
+    static constexpr bool max() {
+        return true;
+    }
+    static constexpr bool min() {
+        return false;
+    }
+    static constexpr bool lowest() {
+        return false;
+    }
+};
+#define MSL_FLOAT_LIMITS(T, largest, smallest, step, bits)                                         \
+    template <> struct _numeric_limits_impl<T> {                                                   \
+        static constexpr bool is_specialized = true, is_signed = true, is_integer = false;         \
+        static constexpr bool has_infinity = true, has_quiet_NaN = true;                           \
+        static constexpr int digits = bits, radix = 2;                                             \
         static constexpr T max() {                                                                 \
             return T(largest);                                                                     \
         }                                                                                          \
@@ -414,10 +473,23 @@ template <typename T> struct numeric_limits {
         static constexpr T quiet_NaN() {                                                           \
             return T(NAN);                                                                         \
         }                                                                                          \
+        static constexpr T signaling_NaN() {                                                       \
+            return T(NAN);                                                                         \
+        }                                                                                          \
+        static constexpr T denorm_min() {                                                          \
+            return T(smallest * step);                                                             \
+        }                                                                                          \
+        static constexpr T round_error() {                                                         \
+            return T(0.5f);                                                                        \
+        }                                                                                          \
     };
-MSL_FLOAT_LIMITS(float, FLT_MAX, FLT_MIN, FLT_EPSILON)
-MSL_FLOAT_LIMITS(half, 65504.0f, 6.103515625e-05f, 9.765625e-04f)
+MSL_FLOAT_LIMITS(float, FLT_MAX, FLT_MIN, FLT_EPSILON, 24)
+MSL_FLOAT_LIMITS(half, 65504.0f, 6.103515625e-05f, 9.765625e-04f, 11)
+#ifdef MSL_BFLOAT
+MSL_FLOAT_LIMITS(bfloat, 3.38953139e38f, FLT_MIN, 7.8125e-03f, 8)
+#endif
 #undef MSL_FLOAT_LIMITS
+template <typename T> struct numeric_limits : _numeric_limits_impl<T> {};
 
 /* --- precise:: and fast:: name the same functions away from Apple --- */
 
@@ -443,6 +515,10 @@ using metal::exp2;
 }
 #undef MSL_BOTH
 
+#undef MSL_BFLOAT_1
+#undef MSL_BFLOAT_2
+#undef MSL_BFLOAT_3
+#undef MSL_BFLOAT_TEST
 #undef MSL_LIFT_1
 #undef MSL_LIFT_2
 #undef MSL_LIFT_3

@@ -16,6 +16,10 @@
 #endif
 
 typedef MSL_HALF half;
+#if defined __clang__ && __clang_major__ >= 17
+#define MSL_BFLOAT
+typedef __bf16 bfloat;
+#endif
 typedef unsigned char uchar;
 typedef unsigned short ushort;
 typedef unsigned int uint;
@@ -37,34 +41,85 @@ constexpr half operator""h(long double value) {
     return half(value);
 }
 
+#ifdef MSL_BFLOAT
+#pragma clang diagnostic ignored "-Wreserved-user-defined-literal"
+constexpr bfloat operator""bf(long double value) {
+    return bfloat(float(value));
+}
+#endif
+
 #define INFINITY  __builtin_inff()
 #define NAN       __builtin_nanf("")
 #define MAXFLOAT  3.402823466e+38f
 #define HUGE_VALF INFINITY
-#define FLT_MAX     MAXFLOAT
-#define FLT_MIN     1.175494351e-38f
-#define FLT_EPSILON 1.192092896e-07f
-#define HALF_MAX    half(65504.0f)
-#define HALF_MIN    half(6.103515625e-05f)
-#define M_E_F       2.718281828459045f
-#define M_LOG2E_F   1.442695040888963f
-#define M_LOG10E_F  0.434294481903252f
-#define M_LN2_F     0.693147180559945f
-#define M_LN10_F    2.302585092994046f
-#define M_PI_F      3.141592653589793f
-#define M_PI_2_F    1.570796326794897f
-#define M_1_PI_F    0.318309886183791f
-#define M_2_PI_F    0.636619772367581f
-#define M_SQRT2_F   1.414213562373095f
-#define M_SQRT1_2_F 0.707106781186548f
+#define HUGE_VALH half(HUGE_VALF)
+#define MAXHALF   half(65504.0f)
+
+#define FLT_DIG        6
+#define FLT_MANT_DIG   24
+#define FLT_MAX_10_EXP 38
+#define FLT_MAX_EXP    128
+#define FLT_MIN_10_EXP (-37)
+#define FLT_MIN_EXP    (-125)
+#define FLT_RADIX      2
+#define FLT_MAX        MAXFLOAT
+#define FLT_MIN        1.175494351e-38f
+#define FLT_EPSILON    1.192092896e-07f
+#define FLT_DECIMAL_DIG 9
+#define FP_ILOGB0      INT_MIN
+#define FP_ILOGBNAN    INT_MIN
+#define HALF_DIG       2
+#define HALF_MANT_DIG  11
+#define HALF_MAX_10_EXP 4
+#define HALF_MAX_EXP   16
+#define HALF_MIN_10_EXP (-4)
+#define HALF_MIN_EXP   (-13)
+#define HALF_RADIX     2
+#define HALF_MAX       half(65504.0f)
+#define HALF_MIN       half(6.103515625e-05f)
+#define HALF_EPSILON   half(9.765625e-04f)
+
+#define M_E_F        2.718281828459045f
+#define M_LOG2E_F    1.442695040888963f
+#define M_LOG10E_F   0.434294481903252f
+#define M_LN2_F      0.693147180559945f
+#define M_LN10_F     2.302585092994046f
+#define M_PI_F       3.141592653589793f
+#define M_PI_2_F     1.570796326794897f
+#define M_PI_4_F     0.785398163397448f
+#define M_1_PI_F     0.318309886183791f
+#define M_2_PI_F     0.636619772367581f
+#define M_2_SQRTPI_F 1.128379167095513f
+#define M_SQRT2_F    1.414213562373095f
+#define M_SQRT1_2_F  0.707106781186548f
+#define M_E_H        half(M_E_F)
+#define M_LOG2E_H    half(M_LOG2E_F)
+#define M_LOG10E_H   half(M_LOG10E_F)
+#define M_LN2_H      half(M_LN2_F)
+#define M_LN10_H     half(M_LN10_F)
+#define M_PI_H       half(M_PI_F)
+#define M_PI_2_H     half(M_PI_2_F)
+#define M_PI_4_H     half(M_PI_4_F)
+#define M_1_PI_H     half(M_1_PI_F)
+#define M_2_PI_H     half(M_2_PI_F)
+#define M_2_SQRTPI_H half(M_2_SQRTPI_F)
+#define M_SQRT2_H    half(M_SQRT2_F)
+#define M_SQRT1_2_H  half(M_SQRT1_2_F)
+
+#define CHAR_BIT   8
 #define CHAR_MAX   127
+#define CHAR_MIN   (-128)
+#define SCHAR_MAX  127
+#define SCHAR_MIN  (-128)
 #define UCHAR_MAX  255
 #define SHRT_MAX   32767
+#define SHRT_MIN   (-32768)
 #define USHRT_MAX  65535
 #define INT_MAX    2147483647
 #define INT_MIN    (-2147483647 - 1)
 #define UINT_MAX   4294967295u
 #define LONG_MAX   9223372036854775807l
+#define LONG_MIN   (-9223372036854775807l - 1)
 #define ULONG_MAX  18446744073709551615ul
 
 namespace metal {
@@ -86,8 +141,11 @@ constexpr mem_flags operator|(mem_flags a, mem_flags b) {
 #define MSL_AS_WORDS(T, N)
 #endif
 
-/* The elements, by name and by index. */
-template <typename T, int N> struct elements;
+/* The elements, by name and by index. Those of other extents are clang's extended vectors, which
+ * have no names. */
+template <typename T, int N> struct alignas(N * sizeof(T)) elements {
+    T element[N];
+};
 
 template <typename T> struct alignas(2 * sizeof(T)) elements<T, 2> {
     union {
@@ -116,6 +174,7 @@ template <typename T> struct alignas(4 * sizeof(T)) elements<T, 4> {
 };
 
 template <typename T, int N> struct vec;
+template <typename T, int N> struct packed_vec;
 
 /* Each element to another type; a target may have instructions for some of them. */
 template <typename T, typename U, int N> MSL_INLINE void convert_elements(vec<T, N> &to, const vec<U, N> &from) {
@@ -131,6 +190,9 @@ template <typename T, int N> struct vec : elements<T, N> {
     }
     template <typename U> MSL_INLINE explicit vec(vec<U, N> other) {
         convert_elements(*this, other);
+    }
+    template <typename U> MSL_INLINE explicit vec(const packed_vec<U, N> &other) {
+        for (int i = 0; i < N; i++) this->element[i] = T(other[i]);
     }
     /* From scalars and smaller vectors in turn: float4(xy, z, 1.0f). */
     template <typename A, typename B, typename... Rest>
@@ -162,6 +224,10 @@ private:
         static_assert(at + M <= N, "a vector is made of as many elements as it has");
         for (int i = 0; i < M; i++) this->element[at + i] = part[i];
         fill<at + M>(rest...);
+    }
+    template <int at, int M, typename... Rest>
+    MSL_INLINE void fill(const packed_vec<T, M> &part, Rest... rest) {
+        fill<at>(vec<T, M>(part), rest...);
     }
 
     /* Friends defined in the class take part in conversions, so that 2.0f * v is found. */
@@ -215,26 +281,102 @@ private:
 #undef MSL_UNARY
 };
 
-/* Three elements without the fourth's padding, and the like: aligned as one element is. */
-template <typename T, int N> struct packed_vec {
+template <typename T, int N> struct packed_elements {
     T element[N];
+};
+template <typename T> struct packed_elements<T, 2> {
+    union {
+        T element[2];
+        struct { T x, y; };
+        struct { T r, g; };
+    };
+};
+template <typename T> struct packed_elements<T, 3> {
+    union {
+        T element[3];
+        struct { T x, y, z; };
+        struct { T r, g, b; };
+    };
+};
+template <typename T> struct packed_elements<T, 4> {
+    union {
+        T element[4];
+        struct { T x, y, z, w; };
+        struct { T r, g, b, a; };
+    };
+};
 
+/* Three elements without the fourth's padding, and the like: aligned as one element is. */
+template <typename T, int N> struct packed_vec : packed_elements<T, N> {
     packed_vec() = default;
     MSL_INLINE packed_vec(const vec<T, N> &v) {
-        for (int i = 0; i < N; i++) element[i] = v[i];
+        for (int i = 0; i < N; i++) this->element[i] = v[i];
     }
-    template <typename... Rest> MSL_INLINE packed_vec(T first, T second, Rest... rest)
-        : packed_vec(vec<T, N>(first, second, T(rest)...)) {}
+    MSL_INLINE explicit packed_vec(T value) : packed_vec(vec<T, N>(value)) {}
+    template <typename U> MSL_INLINE explicit packed_vec(const vec<U, N> &v) : packed_vec(vec<T, N>(v)) {}
+    template <typename U> MSL_INLINE explicit packed_vec(const packed_vec<U, N> &v)
+        : packed_vec(vec<T, N>(v)) {}
+    template <typename A, typename B, typename... Rest>
+    MSL_INLINE packed_vec(A first, B second, Rest... rest)
+        : packed_vec(vec<T, N>(first, second, rest...)) {}
     MSL_INLINE operator vec<T, N>() const {
         vec<T, N> result;
-        for (int i = 0; i < N; i++) result[i] = element[i];
+        for (int i = 0; i < N; i++) result[i] = this->element[i];
         return result;
     }
     MSL_INLINE T &operator[](size_t i) {
-        return element[i];
+        return this->element[i];
     }
     MSL_INLINE const T &operator[](size_t i) const {
-        return element[i];
+        return this->element[i];
+    }
+#ifdef MSL_SWIZZLES
+    MSL_SWIZZLES
+#endif
+
+    typedef vec<T, N> Vec;
+    /* Of what else converts to both, neither would be found. */
+#define MSL_BINARY(op)                                                                             \
+    friend MSL_INLINE auto operator op(const packed_vec &a, const packed_vec &b) {                 \
+        return Vec(a) op Vec(b);                                                                   \
+    }                                                                                              \
+    friend MSL_INLINE auto operator op(const packed_vec &a, const Vec &b) {                        \
+        return Vec(a) op b;                                                                        \
+    }                                                                                              \
+    friend MSL_INLINE auto operator op(const Vec &a, const packed_vec &b) {                        \
+        return a op Vec(b);                                                                        \
+    }                                                                                              \
+    friend MSL_INLINE auto operator op(const packed_vec &a, T b) {                                 \
+        return Vec(a) op Vec(b);                                                                   \
+    }                                                                                              \
+    friend MSL_INLINE auto operator op(T a, const packed_vec &b) {                                 \
+        return Vec(a) op Vec(b);                                                                   \
+    }
+#define MSL_ASSIGN(op)                                                                             \
+    MSL_BINARY(op)                                                                                 \
+    template <typename U> MSL_INLINE packed_vec &operator op##=(const U &other) {                  \
+        return *this = *this op other;                                                             \
+    }
+    MSL_ASSIGN(+)
+    MSL_ASSIGN(-)
+    MSL_ASSIGN(*)
+    MSL_ASSIGN(/)
+    MSL_ASSIGN(%)
+    MSL_ASSIGN(&)
+    MSL_ASSIGN(|)
+    MSL_ASSIGN(^)
+    MSL_ASSIGN(<<)
+    MSL_ASSIGN(>>)
+    MSL_BINARY(==)
+    MSL_BINARY(!=)
+    MSL_BINARY(<)
+    MSL_BINARY(<=)
+    MSL_BINARY(>)
+    MSL_BINARY(>=)
+#undef MSL_ASSIGN
+#undef MSL_BINARY
+    friend MSL_INLINE Vec operator-(const packed_vec &a) {
+        return -Vec(a);
     }
 };
 
@@ -250,31 +392,35 @@ template <typename To, typename From> MSL_INLINE To as_type(From value) {
     typedef metal::vec<T, 2> T##2;                                                                 \
     typedef metal::vec<T, 3> T##3;                                                                 \
     typedef metal::vec<T, 4> T##4;
-MSL_VECTORS(bool)
-MSL_VECTORS(char)
-MSL_VECTORS(uchar)
-MSL_VECTORS(short)
-MSL_VECTORS(ushort)
-MSL_VECTORS(int)
-MSL_VECTORS(uint)
-MSL_VECTORS(long)
-MSL_VECTORS(ulong)
-MSL_VECTORS(half)
-MSL_VECTORS(float)
-#undef MSL_VECTORS
+#define MSL_EACH_TYPE(each)                                                                        \
+    each(bool) each(char) each(uchar) each(short) each(ushort) each(int) each(uint) each(long)     \
+    each(ulong) each(half) each(float)
+MSL_EACH_TYPE(MSL_VECTORS)
 
 #define MSL_PACKED(T)                                                                              \
     typedef metal::packed_vec<T, 2> packed_##T##2;                                                 \
     typedef metal::packed_vec<T, 3> packed_##T##3;                                                 \
     typedef metal::packed_vec<T, 4> packed_##T##4;
-MSL_PACKED(char)
-MSL_PACKED(uchar)
-MSL_PACKED(short)
-MSL_PACKED(ushort)
-MSL_PACKED(int)
-MSL_PACKED(uint)
-MSL_PACKED(half)
-MSL_PACKED(float)
+MSL_EACH_TYPE(MSL_PACKED)
+
+/* Metal has them in its namespace, too. */
+#define MSL_NAMES(T) using ::T##2, ::T##3, ::T##4, ::packed_##T##2, ::packed_##T##3, ::packed_##T##4;
+#ifdef MSL_BFLOAT
+MSL_VECTORS(bfloat)
+MSL_PACKED(bfloat)
+#endif
+namespace metal {
+using ::half, ::uchar, ::ushort, ::uint, ::ulong, ::size_t, ::ptrdiff_t;
+using ::int8_t, ::int16_t, ::int32_t, ::int64_t, ::uint8_t, ::uint16_t, ::uint32_t, ::uint64_t;
+MSL_EACH_TYPE(MSL_NAMES)
+#ifdef MSL_BFLOAT
+using ::bfloat;
+MSL_NAMES(bfloat)
+#endif
+} // namespace metal
+#undef MSL_VECTORS
 #undef MSL_PACKED
+#undef MSL_NAMES
+#undef MSL_EACH_TYPE
 
 #endif

@@ -35,19 +35,33 @@ template <typename T, int C, int R> struct simdgroup_matrix {
     MSL_INLINE vec<T, 2> &thread_elements() {
         return elements;
     }
+    MSL_INLINE const vec<T, 2> &thread_elements() const {
+        return elements;
+    }
 };
 
 typedef simdgroup_matrix<float, 8, 8> simdgroup_float8x8;
 typedef simdgroup_matrix<half, 8, 8> simdgroup_half8x8;
+#ifdef MSL_BFLOAT
+typedef simdgroup_matrix<bfloat, 8, 8> simdgroup_bfloat8x8;
+#endif
 
-template <typename T> MSL_INLINE simdgroup_matrix<T, 8, 8> make_filled_simdgroup_matrix(T value) {
-    simdgroup_matrix<T, 8, 8> m;
+/* of a type that the value gives, or <T, 8> and <T, 8, 8> */
+template <typename T, int C = 8, int R = C>
+MSL_INLINE simdgroup_matrix<T, C, R> make_filled_simdgroup_matrix(same<T> value) {
+    simdgroup_matrix<T, C, R> m;
     m.elements = vec<T, 2>(value);
     return m;
 }
-template <typename T, int C, int R>
-MSL_INLINE simdgroup_matrix<T, C, R> make_filled_simdgroup_matrix(T value) {
-    return make_filled_simdgroup_matrix(value);
+template <typename T> MSL_INLINE simdgroup_matrix<T, 8, 8> make_filled_simdgroup_matrix(T value) {
+    return make_filled_simdgroup_matrix<T, 8, 8>(value);
+}
+template <typename T, int C = 8, int R = C>
+MSL_INLINE simdgroup_matrix<T, C, R> make_diagonal_simdgroup_matrix(same<T> value) {
+    return simdgroup_matrix<T, C, R>(value);
+}
+template <typename T> MSL_INLINE simdgroup_matrix<T, 8, 8> make_diagonal_simdgroup_matrix(T value) {
+    return simdgroup_matrix<T, 8, 8>(value);
 }
 
 /* Where element i of the lane lies in memory. */
@@ -57,15 +71,20 @@ MSL_INLINE ulong simdgroup_offset(uint i, ulong stride, ulong2 origin, bool tran
     return transposed ? (origin.y + column) * stride + origin.x + row
                       : (origin.y + row) * stride + origin.x + column;
 }
-template <typename T>
-MSL_INLINE void simdgroup_load(simdgroup_matrix<T, 8, 8> &m, const T *from, ulong stride = 8,
+/* Pointer: to T in any address space. */
+template <typename T, typename Pointer>
+MSL_INLINE void simdgroup_load(simdgroup_matrix<T, 8, 8> &m, Pointer from, ulong stride = 8,
                                ulong2 origin = 0, bool transposed = false) {
+    static_assert(is_same_v<remove_cv_t<remove_addrspace_t<remove_cv_t<remove_pointer_t<Pointer>>>>, T>,
+                  "a simdgroup matrix is loaded from elements of its own type");
     for (uint i = 0; i < 2; i++)
         m.elements[i] = from[simdgroup_offset(i, stride, origin, transposed)];
 }
-template <typename T>
-MSL_INLINE void simdgroup_store(const simdgroup_matrix<T, 8, 8> &m, T *to, ulong stride = 8,
+template <typename T, typename Pointer>
+MSL_INLINE void simdgroup_store(const simdgroup_matrix<T, 8, 8> &m, Pointer to, ulong stride = 8,
                                 ulong2 origin = 0, bool transposed = false) {
+    static_assert(is_same_v<remove_cv_t<remove_addrspace_t<remove_pointer_t<Pointer>>>, T>,
+                  "a simdgroup matrix is stored as elements of its own type");
     for (uint i = 0; i < 2; i++)
         to[simdgroup_offset(i, stride, origin, transposed)] = m.elements[i];
 }
@@ -122,6 +141,47 @@ MSL_INLINE void simdgroup_multiply(simdgroup_matrix<D, 8, 8> &d, const simdgroup
                                    const simdgroup_matrix<B, 8, 8> &b, SIMT_CALLER) {
     simdgroup_multiply_accumulate(d, a, b, make_filled_simdgroup_matrix(D(0)), file, line);
 }
+
+template <typename T>
+MSL_INLINE simdgroup_matrix<T, 8, 8> operator*(const simdgroup_matrix<T, 8, 8> &a,
+                                               const simdgroup_matrix<T, 8, 8> &b) {
+    simdgroup_matrix<T, 8, 8> d;
+    simdgroup_multiply(d, a, b);
+    return d;
+}
+
+/* --- copies in the background, which are done at once here --- */
+
+enum class simdgroup_async_copy_clamp_mode { clamp_to_zero = 0, clamp_to_edge = 1 };
+
+struct simdgroup_event {
+    template <typename To, typename From> MSL_INLINE void async_copy(To to, From from, ulong count) const {
+        if (simt_thread->thread_index_in_simdgroup) return;
+        for (ulong i = 0; i < count; i++) to[i] = from[i];
+    }
+    template <typename To, typename From>
+    MSL_INLINE void async_copy(To to, ulong to_count, From from, ulong from_count) const {
+        if (simt_thread->thread_index_in_simdgroup) return;
+        for (ulong i = 0; i < to_count; i++) to[i] = from[i < from_count ? i : from_count - 1];
+    }
+    /* A tile of rows; what `from` lacks is 0. */
+    template <typename To, typename From>
+    MSL_INLINE void async_copy(To to, ulong to_stride, ulong2 to_tile, From from, ulong from_stride,
+                               ulong2 from_tile, bool transposed = false,
+                               simdgroup_async_copy_clamp_mode =
+                                   simdgroup_async_copy_clamp_mode::clamp_to_zero) const {
+        if (simt_thread->thread_index_in_simdgroup) return;
+        for (ulong y = 0; y < to_tile.y; y++)
+            for (ulong x = 0; x < to_tile.x; x++) {
+                ulong row = transposed ? x : y, column = transposed ? y : x;
+                bool inside = column < from_tile.x && row < from_tile.y;
+                to[y * to_stride + x] = inside ? from[row * from_stride + column] : 0;
+            }
+    }
+    static MSL_INLINE void wait(int, simdgroup_event *, SIMT_CALLER) {
+        simdgroup_barrier(mem_flags::mem_threadgroup | mem_flags::mem_device, file, line);
+    }
+};
 
 } // namespace metal
 

@@ -297,6 +297,16 @@ void simt_inactive_lane(const SimtLanes *lanes, unsigned lane, unsigned source) 
     if (watcher) watcher->inactive_lane(watcher->self, &fiber->thread, fiber->place, source);
 }
 
+void simt_assert(const char *condition, SimtPlace place) {
+    const SimtWatcher *watcher = running->launch->watcher;
+    if (watcher) watcher->asserted(watcher->self, simt_thread, place, condition);
+}
+
+void simt_log(const char *line) {
+    const SimtWatcher *watcher = running->launch->watcher;
+    if (watcher) watcher->logged(watcher->self, simt_thread, line);
+}
+
 /* A simdgroup barrier asks for every lane. */
 static void open_simdgroup_barrier(Simt *simt, const Simdgroup *simdgroup) {
     Fiber *first = &simt->fibers[simdgroup->first];
@@ -608,6 +618,11 @@ static void set_attributes(Simt *simt, SimtSize extent, unsigned width) {
         .threads_per_threadgroup = extent,
         .simdgroups_per_threadgroup = divide_up(simt->fiber_count, width),
         .threads_per_simdgroup = width,
+        .quadgroups_per_threadgroup = divide_up(simt->fiber_count, SIMT_QUAD),
+        .dispatch_threads_per_threadgroup = full,
+        .dispatch_simdgroups_per_threadgroup = divide_up(full.x * full.y * full.z, width),
+        .dispatch_quadgroups_per_threadgroup = divide_up(full.x * full.y * full.z, SIMT_QUAD),
+        .grid_size = grid,
     };
     for (unsigned i = 0; i < simt->fiber_count; i++) {
         SimtSize at = {i % extent.x, i / extent.x % extent.y, i / extent.x / extent.y};
@@ -617,6 +632,8 @@ static void set_attributes(Simt *simt, SimtSize extent, unsigned width) {
         thread.thread_index_in_threadgroup = i;
         thread.thread_index_in_simdgroup = i % width;
         thread.simdgroup_index_in_threadgroup = i / width;
+        thread.thread_index_in_quadgroup = i % SIMT_QUAD;
+        thread.quadgroup_index_in_threadgroup = i / SIMT_QUAD;
         simt->fibers[i].thread = thread;
     }
 }

@@ -19,6 +19,7 @@ enum {
     SIMT_LANES = 64,                /* of a simdgroup, at most */
     SIMT_THREADGROUP_BYTES = 32768, /* of threadgroup memory, at most */
     SIMT_BUFFERS = 31,              /* [[buffer(n)]] and [[threadgroup(n)]] have n below this */
+    SIMT_QUAD = 4,                  /* lanes of a quadgroup */
     SIMT_STACK_BYTES = 128 << 10,   /* of one thread */
 };
 
@@ -70,6 +71,13 @@ typedef struct SimtThread {
     unsigned simdgroup_index_in_threadgroup;
     unsigned simdgroups_per_threadgroup;
     unsigned threads_per_simdgroup;
+    unsigned thread_index_in_quadgroup;
+    unsigned quadgroup_index_in_threadgroup;
+    unsigned quadgroups_per_threadgroup;
+    SimtSize dispatch_threads_per_threadgroup; /* of a threadgroup that is whole */
+    unsigned dispatch_simdgroups_per_threadgroup;
+    unsigned dispatch_quadgroups_per_threadgroup;
+    SimtSize grid_origin, grid_size;
 } SimtThread;
 
 extern __thread const SimtThread *simt_thread; /* the running one */
@@ -103,7 +111,15 @@ struct SimtWatcher {
     void (*inactive_lane)(void *self, const SimtThread *thread, SimtPlace place, unsigned source);
     /* A barrier that not all reach: one thread waits at `place`, others elsewhere or not at all. */
     void (*stuck)(void *self, const SimtThread *thread, SimtPlace place, const char *message);
+    /* An assertion that does not hold. */
+    void (*asserted)(void *self, const SimtThread *thread, SimtPlace place, const char *condition);
+    /* A line of a kernel's os_log. */
+    void (*logged)(void *self, const SimtThread *thread, const char *line);
 };
+
+/* What assert() and os_log of a kernel do; without a watcher nothing. */
+void simt_assert(const char *condition, SimtPlace place);
+void simt_log(const char *line);
 
 /* Give up a launch from within one of its threads. Does not return. */
 void simt_stop(const char *message);

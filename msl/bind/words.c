@@ -1,0 +1,160 @@
+/* words.c — what C++ would take in another sense than Metal, wherever in the file it is. */
+#include "reader.h"
+
+#include <string.h>
+
+/* The kernel that holds an offset, or NULL. */
+static BoundKernel *kernel_at(const BoundFile *file, size_t at) {
+    for (size_t i = 0; i < file->kernel_count; i++)
+        if (!file->kernels[i].is_instance && file->kernels[i].begin <= at &&
+            at < file->kernels[i].end)
+            return &file->kernels[i];
+    for (size_t i = 0; i < file->template_count; i++)
+        if (file->templates[i].begin.at <= at && at < file->templates[i].end.at)
+            return &file->templates[i].kernel;
+    return NULL;
+}
+
+/* Metal has no double. */
+static bool refuse_double(Reader *reader) {
+    BoundFile *file = reader->file;
+    BoundKernel *kernel = kernel_at(file, reader_offset(reader, &reader->token));
+    if (kernel && kernel->refused) return true;
+    reader_refuse(reader, reader->token.line, "Metal has no type 'double'");
+    if (!kernel) return false;
+    kernel->refused = reader_keep(reader, file->error, strlen(file->error));
+    file->error[0] = 0;
+    return true;
+}
+
+static bool is_space(const Token *token) {
+    return token_is(token, "device") || token_is(token, "constant") ||
+           token_is(token, "threadgroup");
+}
+
+/* `coherent(system) device uint *`: the word goes. */
+static bool leave_out_coherent(Reader *reader) {
+    Reader word = *reader;
+    size_t begin = reader_offset(&word, &word.token);
+    size_t end = begin + word.token.length;
+    reader_next(&word);
+    if (token_is(&word.token, "(")) {
+        reader_next(&word);
+        bool is_scope = token_is(&word.token, "system") || is_space(&word.token);
+        reader_next(&word);
+        if (!is_scope || !token_is(&word.token, ")")) return true;
+        end = reader_offset(&word, &word.token) + 1;
+    } else if (!is_space(&word.token)) {
+        return true;
+    }
+    return reader_edit(reader, begin, end, "");
+}
+
+/* [[threadgroup(0)]] of a parameter that is no kernel's; the current token is the first '['. */
+static bool leave_out_index(Reader *reader) {
+    Reader word = *reader;
+    size_t begin = reader_offset(&word, &word.token);
+    reader_next(&word);
+    reader_next(&word);
+    if (!token_is(&word.token, "threadgroup")) return true;
+    reader_skip_to_bracket(&word);
+    return reader_edit(reader, begin, reader_offset(&word, &word.token) + 2, "");
+}
+
+/* `constant int s[2]` as a parameter, which is the pointer `constant int (*s)`; the current token is
+ * its address space. */
+static bool read_array(Reader *reader) {
+    Reader word = *reader;
+    Token name = {0};
+    for (reader_next(&word); token_is_word(&word.token) || token_is(&word.token, ":");
+         reader_next(&word)) {
+        name = word.token;
+        Reader behind = word;
+        reader_next(&behind);
+        if (token_is(&behind.token, "<")) {
+            reader_skip_angles(&behind);
+            word = behind;
+            name = word.token;
+        }
+    }
+    bool is_array = name.text && token_is(&word.token, "[") && *word.at != '[';
+    if (!is_array) return true;
+    size_t at = reader_offset(&word, &name), begin = reader_offset(&word, &word.token);
+    reader_skip_to_bracket(&word);
+    size_t end = reader_offset(&word, &word.token) + 1;
+    reader_next(&word);
+    if (!token_is(&word.token, ",") && !token_is(&word.token, ")") && !token_is(&word.token, "["))
+        return true;
+    return reader_edit(reader, at, at, "(*") && reader_edit(reader, begin, end, ")");
+}
+
+/* `typedef T name __attribute__((ext_vector_type(8)));` is `typedef metal::vec<T, 8> name;`, and
+ * `using name = T __attribute__((ext_vector_type(8)));` likewise. */
+static bool read_vector(Reader *reader) {
+    bool is_typedef = token_is(&reader->token, "typedef");
+    Reader word = *reader;
+    size_t begin = reader_offset(&word, &word.token);
+    const char *type = "", *count = "", *text = "typedef metal::vec<";
+    Token name = {0}, last = {0};
+    reader_next(&word);
+    if (!is_typedef) {
+        name = word.token;
+        reader_next(&word);
+        if (!token_is(&word.token, "=")) return true;
+        reader_next(&word);
+    }
+    for (; token_is_word(&word.token) && !token_is(&word.token, "__attribute__");
+         reader_next(&word)) {
+        if (last.text && !reader_append(reader, &type, &last)) return false;
+        last = word.token;
+    }
+    if (!is_typedef && last.text && !reader_append(reader, &type, &last)) return false;
+    if (is_typedef) name = last;
+    if (!token_is(&word.token, "__attribute__") || !name.text || !*type) return true;
+    while (word.token.text && !token_is(&word.token, "ext_vector_type") &&
+           !token_is(&word.token, ";"))
+        reader_next(&word);
+    if (!token_is(&word.token, "ext_vector_type")) return true;
+    reader_next(&word);
+    for (reader_next(&word); word.token.text && !token_is(&word.token, ")"); reader_next(&word))
+        if (!reader_append(reader, &count, &word.token)) return false;
+    while (word.token.text && !token_is(&word.token, ";"))
+        reader_next(&word);
+    size_t end = reader_offset(&word, &word.token);
+    return reader_join(reader, &text, type, strlen(type)) &&
+           reader_join(reader, &text, ", ", 2) &&
+           reader_join(reader, &text, count, strlen(count)) &&
+           reader_join(reader, &text, "> ", 2) &&
+           reader_join(reader, &text, name.text, name.length) &&
+           reader_edit(reader, begin, end, text);
+}
+
+static bool read_word(Reader *reader, int parentheses) {
+    const Token *token = &reader->token;
+    size_t end = reader_offset(reader, token) + token->length;
+    if (token_is_double(token)) return reader_edit(reader, end, end, "f");
+    if (token_is(token, "double")) return refuse_double(reader);
+    if (token_is(token, "coherent")) return leave_out_coherent(reader);
+    if (token_is(token, "[") && reader->at < reader->end && *reader->at == '[')
+        return leave_out_index(reader);
+    if (token_is(token, "typedef") || token_is(token, "using")) return read_vector(reader);
+    return !parentheses || !is_space(token) || read_array(reader);
+}
+
+bool read_words(Reader *outer) {
+    BoundFile *file = outer->file;
+    Reader reader = {.file = file,
+                     .at = file->text,
+                     .end = file->text + file->size,
+                     .line = 1,
+                     .reads_macros = true,
+                     .path = file->path,
+                     .path_length = (int)strlen(file->path)};
+    int parentheses = 0;
+    for (reader_next(&reader); reader.token.text; reader_next(&reader)) {
+        parentheses += token_is(&reader.token, "(") - token_is(&reader.token, ")");
+        if (!read_word(&reader, parentheses > 0)) return false;
+        if (reader.token.line > file->last_line) file->last_line = reader.token.line;
+    }
+    return true;
+}

@@ -1,0 +1,126 @@
+#include "diagnostics.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_BYTES = 512, TEXT_BYTES = 1024, SEEN = 256 };
+
+/* path:line:column: kind: text */
+typedef struct Message {
+    char path[PATH_BYTES], text[TEXT_BYTES];
+    unsigned line, column;
+    bool is_error;
+} Message;
+
+typedef struct Printer {
+    const char *folder;
+    FILE *out;
+    unsigned long long seen[SEEN]; /* hashes of what was printed */
+    unsigned count;
+    Message error; /* one in the headers, whose place in the user's file is not known yet */
+    bool is_waiting;
+} Printer;
+
+static bool parse(const char *line, Message *message) {
+    static const char *const kinds[] = {": fatal error: ", ": error: ", ": note: "};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const char *kind = strstr(line, kinds[i]);
+        if (!kind) continue;
+        int length = (int)(kind - line), end = 0;
+        /* from behind: the path may have colons */
+        while (length && line[length - 1] != ':')
+            length--;
+        int colon = length ? length - 1 : 0;
+        while (colon && line[colon - 1] != ':')
+            colon--;
+        if (!colon || sscanf(line + colon, "%u:%u%n", &message->line, &message->column, &end) != 2)
+            return false;
+        snprintf(message->path, sizeof message->path, "%.*s", colon - 1, line);
+        snprintf(message->text, sizeof message->text, "%s", kind + strlen(kinds[i]));
+        message->text[strcspn(message->text, "\n")] = 0;
+        message->is_error = i < 2;
+        return true;
+    }
+    return false;
+}
+
+/* Metal's words for what clang calls otherwise. */
+static void rename_spaces(char *text) {
+    static const char *const names[][2] = {
+        {"__global_device ", "device "},       {"__global_host ", "constant "},
+        {"__local ", "threadgroup "},          {"[[clang::sycl_global_device]] ", "device "},
+        {"[[clang::sycl_global_host]] ", "constant "}, {"[[clang::sycl_local]] ", "threadgroup "},
+        {"const constant ", "constant "},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t old = strlen(names[i][0]), new = strlen(names[i][1]);
+        for (char *at = text; (at = strstr(at, names[i][0]));) {
+            memmove(at + new, at + old, strlen(at + old) + 1);
+            memcpy(at, names[i][1], new);
+        }
+    }
+}
+
+/* The line of the file as it was written, and where in it. */
+static void show_line(const Message *message, FILE *out) {
+    FILE *file = fopen(message->path, "r");
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length = -1;
+    for (unsigned i = 0; file && i < message->line; i++)
+        length = getline(&line, &size, file);
+    if (length > 0) {
+        if (line[length - 1] == '\n') line[length - 1] = 0;
+        fprintf(out, "    %s\n", line);
+    }
+    free(line);
+    if (file) fclose(file);
+}
+
+static bool is_new(Printer *printer, const Message *message) {
+    unsigned long long hash = 14695981039346656037u;
+    char text[PATH_BYTES + TEXT_BYTES + 32];
+    snprintf(text, sizeof text, "%s:%u:%s", message->path, message->line, message->text);
+    for (const char *at = text; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+    for (unsigned i = 0; i < printer->count; i++)
+        if (printer->seen[i] == hash) return false;
+    if (printer->count < SEEN) printer->seen[printer->count++] = hash;
+    return true;
+}
+
+static void print(Printer *printer, Message *message) {
+    rename_spaces(message->text);
+    if (!is_new(printer, message)) return;
+    fprintf(printer->out, "%s:%u:%u: error: %s\n", message->path, message->line, message->column,
+            message->text);
+    show_line(message, printer->out);
+}
+
+void diagnostics_print(FILE *in, const char *folder, FILE *out) {
+    static Printer printer;
+    printer = (Printer){.folder = folder, .out = out};
+    char *line = NULL;
+    size_t size = 0;
+    while (getline(&line, &size, in) >= 0) {
+        Message message;
+        if (!parse(line, &message)) continue;
+        bool ours = !strncmp(message.path, folder, strlen(folder));
+        if (printer.is_waiting && !ours) {
+            snprintf(message.text, sizeof message.text, "%s", printer.error.text);
+            print(&printer, &message);
+            printer.is_waiting = false;
+        } else if (message.is_error && !ours) {
+            print(&printer, &message);
+        } else if (message.is_error) {
+            printer.error = message;
+            printer.is_waiting = true;
+        }
+    }
+    if (printer.is_waiting) fprintf(out, "metal-check: %s\n", printer.error.text);
+    rewind(in); /* the linker's, or what clang says when it fails */
+    while (!printer.count && !printer.is_waiting && getline(&line, &size, in) >= 0)
+        fputs(line, out);
+    free(line);
+}

@@ -1,0 +1,66 @@
+#include "list.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+
+static const char *const kinds[] = {
+    [BOUND_BUFFER] = "buffer",
+    [BOUND_CONSTANT] = "value",
+    [BOUND_THREADGROUP] = "threadgroup",
+};
+
+/* Of all but [[attributes]] that the dispatch sets. */
+static void add_parameters(cJSON *json, const BoundKernel *kernel) {
+    cJSON *list = cJSON_AddArrayToObject(json, "parameters");
+    for (unsigned i = 0; i < kernel->count; i++) {
+        const BoundParameter *parameter = &kernel->parameter[i];
+        if (parameter->kind == BOUND_BUILTIN) continue;
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "name", parameter->name);
+        cJSON_AddStringToObject(item, "type", parameter->type);
+        cJSON_AddStringToObject(item, "kind", kinds[parameter->kind]);
+        cJSON_AddNumberToObject(item, "index", parameter->index);
+        cJSON_AddBoolToObject(item, "writable", parameter->writable);
+        cJSON_AddItemToArray(list, item);
+    }
+}
+
+static cJSON *kernel_json(const BoundKernel *kernel) {
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", kernel->name);
+    cJSON_AddStringToObject(json, "function", kernel->function);
+    cJSON_AddNumberToObject(json, "line", kernel->line);
+    if (kernel->refused)
+        cJSON_AddStringToObject(json, "refused", kernel->refused);
+    else
+        add_parameters(json, kernel);
+    return json;
+}
+
+/* A template without instances is no kernel that could be run. */
+static void add_templates(cJSON *json, const BoundFile *file) {
+    cJSON *list = cJSON_AddArrayToObject(json, "templates");
+    for (size_t i = 0; i < file->template_count; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(file->templates[i].kernel.name));
+}
+
+bool list_kernels(const BoundFile *file, FILE *out) {
+    cJSON *json = cJSON_CreateObject();
+    cJSON *kernels = cJSON_AddArrayToObject(json, "kernels");
+    for (size_t i = 0; i < file->kernel_count; i++)
+        cJSON_AddItemToArray(kernels, kernel_json(&file->kernels[i]));
+    add_templates(json, file);
+    cJSON *constants = cJSON_AddArrayToObject(json, "constants");
+    for (size_t i = 0; i < file->constant_count; i++) {
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "name", file->constants[i].name);
+        cJSON_AddStringToObject(item, "type", file->constants[i].type);
+        cJSON_AddNumberToObject(item, "index", file->constants[i].index);
+        cJSON_AddItemToArray(constants, item);
+    }
+    char *text = cJSON_Print(json);
+    bool written = text && fprintf(out, "%s\n", text) > 0 && fflush(out) == 0;
+    cJSON_free(text);
+    cJSON_Delete(json);
+    return written;
+}
