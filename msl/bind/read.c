@@ -126,7 +126,8 @@ static bool keep_refused(Reader *reader, const Reader *start, BoundPlace begin,
                          BoundKernel *kernel, Counts counts) {
     BoundFile *file = reader->file;
     BoundTemplate template = {.begin = begin, .name = begin, .behind_name = begin};
-    bool is_template = token_is(&start->token, "template") && kernel->function;
+    bool is_template =
+        token_is(&start->token, "template") && kernel->function && !kernel->is_instance;
     kernel->refused = reader_keep(reader, file->error, strlen(file->error));
     file->error[0] = 0;
     take_back(file, counts);
@@ -137,6 +138,7 @@ static bool keep_refused(Reader *reader, const Reader *start, BoundPlace begin,
     kernel->begin = begin.at;
     kernel->end = template.end.at;
     kernel->count = 0;
+    kernel->is_instance = false;
     if (!is_template) return add_kernel(reader, kernel);
     template.kernel = *kernel;
     if (!reader_grow(reader, &file->templates, file->template_count, sizeof template)) return false;

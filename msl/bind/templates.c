@@ -26,7 +26,6 @@ static bool add_instance(Reader *reader, BoundInstance *instance, BoundKernel *k
     kernel->count = template->count;
     kernel->parameter = template->parameter;
     kernel->waits = template->waits;
-    kernel->is_instance = true;
     kernel->end = instance->end.at;
     instance->kernel = file->kernel_count;
     if (!reader_grow(reader, &file->instances, file->instance_count, sizeof *instance))
@@ -76,6 +75,7 @@ static bool read_instance(Reader *reader, BoundPlace begin, size_t edits, const 
     Token name = {0}, last = {0};
     size_t type_begin = 0, type_end = 0;
     int parentheses = 0;
+    kernel->is_instance = true;
     if (lead->host_name) name_kernel(reader, kernel, lead->host_name);
     while (reader->token.text && !token_is(&reader->token, ";")) {
         if (token_is(&reader->token, "<") && !parentheses && token_is_word(&last)) {

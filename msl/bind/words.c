@@ -27,6 +27,10 @@ static bool refuse_double(Reader *reader) {
     return true;
 }
 
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 static bool is_space(const Token *token) {
     return token_is(token, "device") || token_is(token, "constant") ||
            token_is(token, "threadgroup");
@@ -129,9 +133,34 @@ static bool read_vector(Reader *reader) {
            reader_edit(reader, begin, end, text);
 }
 
+/* 1.0bf is bfloat(1.0f), 1.0H is 1.0h. */
+static bool read_suffix(Reader *reader) {
+    const Token *token = &reader->token;
+    size_t begin = reader_offset(reader, token), end = begin + token->length;
+    const char *suffix = token->text + token->length - 2;
+    if (token->length < 3 || !is_digit(*token->text)) return true;
+    if (suffix[1] == 'H' && !memchr(token->text, 'x', token->length))
+        return reader_edit(reader, end - 1, end, "h");
+    bool is_bfloat = (suffix[0] == 'b' || suffix[0] == 'B') && (suffix[1] == 'f' || suffix[1] == 'F');
+    if (!is_bfloat || memchr(token->text, 'x', token->length)) return true;
+    return reader_edit(reader, begin, begin, "bfloat(") && reader_edit(reader, end - 2, end, "f)");
+}
+
+/* `alignas(16) threadgroup float4 x[8];`: threadgroup memory is aligned anyway. */
+static bool leave_out_alignment(Reader *reader) {
+    Reader word = *reader;
+    size_t begin = reader_offset(&word, &word.token);
+    reader_next(&word);
+    reader_skip_parentheses(&word);
+    if (!token_is(&word.token, "threadgroup")) return true;
+    return reader_edit(reader, begin, reader_offset(&word, &word.token), "");
+}
+
 static bool read_word(Reader *reader, int parentheses) {
     const Token *token = &reader->token;
     size_t end = reader_offset(reader, token) + token->length;
+    if (is_digit(*token->text) && !token_is_double(token)) return read_suffix(reader);
+    if (token_is(token, "alignas")) return leave_out_alignment(reader);
     if (token_is_double(token)) return reader_edit(reader, end, end, "f");
     if (token_is(token, "double")) return refuse_double(reader);
     if (token_is(token, "coherent")) return leave_out_coherent(reader);

@@ -147,7 +147,10 @@ bool bind_write_kernel(const BoundFile *file, const BoundKernel *kernel, FILE *o
     }
     for (size_t i = 0; i < file->template_count; i++) {
         const BoundTemplate *other = &file->templates[i];
-        if (other != own && other->body) holes[count++] = (Hole){other->body, other->end.at, ";"};
+        if (other->kernel.refused)
+            holes[count++] = (Hole){other->begin.at, other->end.at, ""};
+        else if (other != own && other->body)
+            holes[count++] = (Hole){other->body, other->end.at, ";"};
     }
     qsort(holes, count, sizeof *holes, compare_holes);
     fprintf(out, "#line 1 \"%s\"\n", file->path);

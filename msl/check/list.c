@@ -28,7 +28,7 @@ static void add_parameters(cJSON *json, const BoundKernel *kernel) {
 static cJSON *kernel_json(const BoundKernel *kernel) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", kernel->name);
-    cJSON_AddStringToObject(json, "function", kernel->function);
+    cJSON_AddStringToObject(json, "function", kernel->function ? kernel->function : kernel->name);
     cJSON_AddNumberToObject(json, "line", kernel->line);
     if (kernel->refused)
         cJSON_AddStringToObject(json, "refused", kernel->refused);

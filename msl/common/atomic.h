@@ -83,6 +83,14 @@ MSL_FETCH(atomic_fetch_or_explicit, __atomic_fetch_or)
 MSL_FETCH(atomic_fetch_xor_explicit, __atomic_fetch_xor)
 #undef MSL_FETCH
 
+/* Of 64 bits there are but these, and they return nothing. */
+MSL_INLINE void atomic_min_explicit(volatile atomic<ulong> *object, ulong operand, memory_order order) {
+    atomic_fetch_min_explicit(object, operand, order);
+}
+MSL_INLINE void atomic_max_explicit(volatile atomic<ulong> *object, ulong operand, memory_order order) {
+    atomic_fetch_max_explicit(object, operand, order);
+}
+
 } // namespace metal
 
 #endif

@@ -41,13 +41,6 @@ constexpr half operator""h(long double value) {
     return half(value);
 }
 
-#ifdef MSL_BFLOAT
-#pragma clang diagnostic ignored "-Wreserved-user-defined-literal"
-constexpr bfloat operator""bf(long double value) {
-    return bfloat(float(value));
-}
-#endif
-
 #define INFINITY  __builtin_inff()
 #define NAN       __builtin_nanf("")
 #define MAXFLOAT  3.402823466e+38f

@@ -40,8 +40,8 @@ PARTS = {
         Part("`kernel void` and `[[kernel]] void`", kernel="template_instances"),
         Part("kernel templates, instantiated by `[[host_name(…)]]`", kernel="template_instances"),
         Part(
-            "macros, `#include` of own headers, `__METAL_VERSION__` (300)",
-            v("__METAL_VERSION__", 300),
+            "macros, `#include` of own headers, `__METAL_VERSION__` (320)",
+            v("__METAL_VERSION__", 320),
         ),
         Part(
             "`[[function_constant(n)]]`, `is_function_constant_defined`",
@@ -69,11 +69,17 @@ PARTS = {
             "indirect command buffers",
             refused="kernel void f(constant command_buffer &c [[buffer(0)]]) { c.reset(); }",
         ),
-        Part("quadgroups", refused="kernel void f(uint i [[thread_index_in_quadgroup]]) {}"),
         Part(
-            "vertex and fragment functions",
-            refused="vertex float4 g() { return 0.0f; } kernel void f() {}",
+            "MetalPerformancePrimitives, tensors",
+            refused="#include <MetalPerformancePrimitives/MetalPerformancePrimitives.h>",
         ),
+        Part(
+            "vertex, fragment, mesh functions: left out, kernels of the same file run",
+            kernel="other_stages",
+        ),
+        Part("kernels in namespaces, `[[host_name(…)]]` of any kernel", kernel="other_stages"),
+        Part("variables of all functions: `uint i [[thread_position_in_grid]];`", kernel="other_stages"),
+        Part("address spaces in overloads, specialisations and members", kernel="address_spaces"),
     ],
     "Types": [
         Part(
@@ -84,7 +90,26 @@ PARTS = {
             "`half`, `float`, literals `1.0h`",
             v("float(half(1.0f / 3))", float(numpy.float16(1 / 3)), "float(0.5h)", 0.5),
         ),
-        Part("`bfloat`", refused="kernel void f(device bfloat *x [[buffer(0)]]) {}"),
+        Part(
+            "literals without a suffix are `float`",
+            v("sizeof(1.0)", 4, "0.1 == 0.1f", 1, "sqrt(0x1p2)", 2),
+        ),
+        Part("`double`", refused="kernel void f(device float *x [[buffer(0)]]) { double y = 1; }"),
+        Part(
+            "`bfloat` and its vectors, literals `1.0bf`",
+            v(
+                "float(bfloat(1.0f / 3))",
+                0.333984375,
+                "bfloat4(1.5bf).z + 1.0bf",
+                2.5,
+                "sizeof(bfloat3)",
+                8,
+            ),
+        ),
+        Part(
+            "vectors of 8 and 16 by `ext_vector_type`",
+            v("sizeof(float8)", 32, "float8(half8(2.0h))[7]", 2),
+        ),
         Part(
             "vectors of 2, 3 and 4 of every scalar",
             v(
@@ -130,8 +155,15 @@ PARTS = {
             ),
         ),
         Part(
-            "`packed_float3` and its like",
-            v("sizeof(packed_float3)", 12, "float3(packed_float3(1, 2, 3)).z", 3),
+            "`packed_float3` and its like: swizzles, conversions, operators",
+            v(
+                "sizeof(packed_float3)",
+                12,
+                "float3(packed_float3(1, 2, 3)).z",
+                3,
+                "(packed_float3(1, 2, 3).zy + float4(packed_char4(char4(-1))).xy).x",
+                2,
+            ),
         ),
         Part(
             "`float2x2` … `half4x4`: products, `transpose`, `determinant`",
@@ -497,10 +529,13 @@ PARTS = {
             "`thread_elements`",
             kernel="simdgroup_matrices",
         ),
+        Part("`simdgroup_bfloat8x8`, `make_filled_simdgroup_matrix`", kernel="quadgroups"),
         Part(
-            "`atomic_thread_fence`",
-            refused="kernel void f() { atomic_thread_fence(mem_flags::mem_device, memory_order_seq_cst); }",
+            "quadgroups: `quad_sum` … `quad_ballot`; `simd_shuffle_and_fill_up` `_down`",
+            kernel="quadgroups",
         ),
+        Part("`atomic_thread_fence`; `atomic_ulong` min and max", kernel="address_spaces"),
+        Part("`os_log`, which prints; `assert`, which is a finding", kernel="address_spaces"),
     ],
 }
 
@@ -508,6 +543,8 @@ SOURCE = """#include <metal_stdlib>
 using namespace metal;
 
 constant float table[3] = {{5, 6, 7}};
+typedef half half8 __attribute__((ext_vector_type(8)));
+typedef float float8 __attribute__((ext_vector_type(8)));
 
 kernel void values(device float *out [[buffer(0)]])
 {{

@@ -1,0 +1,442 @@
+"""The Metal Shading Language as other people write it: what kernels of our own compute, compared with numpy.
+
+Each kernel is one that other compilers would refuse, or take in another sense.
+"""
+
+import re
+import subprocess
+
+import numpy
+import pytest
+
+import checker
+from checker import METAL_CHECK
+
+HEADER = "#include <metal_stdlib>\nusing namespace metal;\n"
+THREADS = 64
+
+
+@pytest.fixture
+def run(tmp_path):
+    """run(source, kernel, buffers…) launches 64 threads and returns what each buffer holds then. There must be
+    no finding."""
+
+    def run(source, kernel, *buffers, options=(), grid=THREADS, threads=32):
+        path = tmp_path / "kernel.metal"
+        path.write_text(HEADER + source)
+        bound = []
+        for index, buffer in enumerate(buffers):
+            numpy.save(tmp_path / f"{index}.npy", buffer)
+            bound += ["--buffer", f"{index}={tmp_path}/{index}.npy", "-o", f"{index}={tmp_path}/out{index}.npy"]
+        report = checker.run(path, "--kernel", kernel, "--grid", grid, "--threads", threads, *bound, *options)
+        assert report["findings"] == [], report["findings"]
+        return [numpy.load(tmp_path / f"out{index}.npy") for index in range(len(buffers))]
+
+    return run
+
+
+@pytest.fixture
+def values(run):
+    """values(expressions, setup) evaluates expressions as floats."""
+
+    def values(expressions, setup="", before=""):
+        lines = "".join(f"    out[{i}] = float({text});\n" for i, text in enumerate(expressions))
+        source = f"{before}\nkernel void k(device float *out [[buffer(0)]]) {{\n{setup}\n{lines}}}\n"
+        return run(source, "k", numpy.zeros(len(expressions), numpy.float32), grid=1, threads=1)[0]
+
+    return values
+
+
+def zeros(dtype=numpy.float32, count=THREADS):
+    return numpy.zeros(count, dtype)
+
+
+INDEX = numpy.arange(THREADS, dtype=numpy.float32)
+
+# --- literals ---
+
+
+def test_literals_are_floats(values):
+    found = values(
+        ["a == 0.1", "(a + 1e8) - 1e8", "sizeof(1.0)", "sizeof(1.)", "sizeof(.5e-1)", "sizeof(0x1p3)", "sqrt(2.0)", "HALF_OF(3)"],
+        "float a = 0.1f;",
+        "#define HALF_OF(x) ((x) / 2.0)\n",
+    )
+    one = numpy.float32(0.1)
+    expected = [1, (one + numpy.float32(1e8)) - numpy.float32(1e8), 4, 4, 4, 4, numpy.sqrt(numpy.float32(2)), 1.5]
+    assert numpy.array_equal(found, numpy.array(expected, numpy.float32))
+
+
+@pytest.mark.parametrize("type", ["double", "long double"])
+def test_double_is_refused(type, tmp_path):
+    """In the kernel that has it, and in a function for all."""
+    path = tmp_path / "kernel.metal"
+    kernels = "kernel void good(device float *o [[buffer(0)]]) { o[0] = 1; }\n"
+    wrong = f"kernel void wrong(device float *o [[buffer(0)]]) {{ {type} x = 1; o[0] = x; }}\n"
+    path.write_text(HEADER + kernels + wrong)
+    options = ["--grid", 1, "--threads", 1, "--buffer", "0=zeros:f32:1"]
+    assert checker.run(path, "--kernel", "good", *options)["findings"] == []
+    with pytest.raises(checker.Failed, match=re.escape(f"{path}:4: Metal has no type 'double'")):
+        checker.run(path, "--kernel", "wrong", *options)
+    path.write_text(HEADER + f"{type} half_of(float x) {{ return x / 2; }}\n" + kernels)
+    with pytest.raises(checker.Failed, match=re.escape(f"{path}:3: Metal has no type 'double'")):
+        checker.run(path, "--kernel", "good", *options)
+
+
+# --- kernels ---
+
+KERNELS = {
+    "host names": (
+        """#define NAME(t) "scale_" #t "_" "all"
+template <typename T> [[kernel]] void scale(device T *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = T(2 * i); }
+template [[host_name(NAME(float))]] [[kernel]] decltype(scale<float>) scale<float>;""",
+        "scale_float_all", 2 * INDEX,
+    ),
+    "the host name of a plain kernel": (
+        '[[host_name("nice")]] kernel void ugly(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = i; }',
+        "nice", INDEX,
+    ),
+    "namespaces": (
+        """namespace image { namespace filters {
+constant float two = 2;
+kernel void scale(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = two * i; }
+} }""",
+        "image::filters::scale", 2 * INDEX,
+    ),
+    "indices that are expressions": (
+        """enum Slot : uint { First, Out = 3 - 3, Next };
+#define BASE 2
+kernel void k(device float *o [[buffer(Out)]], constant float &f [[buffer(Next * BASE - 1)]], uint i [[thread_position_in_grid]]) { o[i] = f + i; }""",
+        "k", INDEX,
+    ),
+    "stages that are no kernels": (
+        """struct V { float4 p [[position]]; };
+vertex V vs(uint i [[vertex_id]]) { V v; v.p = float4(i); return v; }
+[[fragment]] float4 fs(V v [[stage_in]]) { return unknown_function(v.p); }
+template <typename T> fragment T ft(V v [[stage_in]]) { return T(v.p); }
+kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = i; }""",
+        "k", INDEX,
+    ),
+    "a kernel beside one that cannot be bound": (
+        """kernel int wrong(device float *o [[buffer(0)]]) { return unknown_function(o); }
+kernel void also(device float **o [[buffer(0)]]) { }
+template <typename T> kernel void never(device T *o [[buffer(0)]], unknown_type x) { o[0] = x; }
+kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = i; }""",
+        "k", INDEX,
+    ),
+    "program-scope inputs": (
+        """uint gid [[thread_position_in_grid]];
+uint3 inside [[thread_position_in_threadgroup]];
+static float both() { return gid + 100 * inside.x; }
+kernel void k(device float *o [[buffer(0)]]) { o[gid] = both(); }""",
+        "k", INDEX + 100 * (INDEX % 32),
+    ),
+    "array parameters": (
+        """static float sum(device const float x[3]) { return x[0] + x[1] + x[2]; }
+static int last(constant const int (&x)[2]) { return x[1]; }
+constant int table[2] = {4, 5};
+kernel void k(device float o[1] [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = last(table) + i + 0 * sum(o + (i < 3 ? i : 0)); }""",
+        "k", None,
+    ),
+    "attributes in function types": (
+        """typedef void (fun)(device float *o, threadgroup float *x [[threadgroup(0)]], uint i);
+kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = sizeof(fun *) + i; }""",
+        "k", 8 + INDEX,
+    ),
+    "long template arguments": (
+        """static void twice_with_a_name_as_long_as_they_are_in_files_that_people_have(thread float &x) { x *= 2; }
+template <typename T, typename U, int N, void (*F)(thread float &)>
+kernel void apply(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { float x = i; F(x); o[i] = x + sizeof(T) + N; }
+template [[host_name("k")]] [[kernel]] void apply<metal::vec<float, 4>, device const float *, (3 > 2 ? 1 : 2), twice_with_a_name_as_long_as_they_are_in_files_that_people_have>(
+    device float *, uint);""",
+        "k", 2 * INDEX + 17,
+    ),
+    "qualified types": (
+        "kernel void k(device metal::float2 *o [[buffer(0)]], metal::uint3 id [[thread_position_in_grid]]) { if (id.x < 32) o[id.x] = metal::float2(2 * id.x, 2 * id.x + 1); }",
+        "k", INDEX,
+    ),
+    "coherent": (
+        "kernel void k(volatile coherent(device) device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = i; }",
+        "k", INDEX,
+    ),
+    "threadgroup variables": (
+        """template <int N> kernel void kk(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {
+    threadgroup metal::array<float, N> one; alignas(16) threadgroup float x[N == 0 ? 1 : N];
+    threadgroup float y[sizeof(float) > 2 ? 32 : 1], z;
+    x[t % 32] = i; y[t] = 1; one[t] = 2;
+    if (t == 0) z = 3;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    o[i] = x[(t + 1) % 32] + y[31 - t] + one[31 - t] + z; }
+template [[host_name("k")]] kernel decltype(kk<32>) kk<32>;""",
+        "k", INDEX // 32 * 32 + (INDEX + 1) % 32 + 6,
+    ),
+    "os_log": (
+        "#include <metal_logging>\nkernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { os_log_default.log(\"at %d\", i); o[i] = i; }",
+        "k", INDEX,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in KERNELS if name not in ("array parameters",)])
+def test_kernels(name, run):
+    source, kernel, expected = KERNELS[name]
+    buffers = [zeros()] + ([zeros(count=1)] if "&f" in source else [])
+    assert numpy.array_equal(run(source, kernel, *buffers)[0], expected)
+
+
+def test_array_parameters(run):
+    source = """static float sum(device const float x[3], constant const int64_t s[2]) { return x[0] + x[1] + x[2] + s[1]; }
+kernel void k(device float *o [[buffer(0)]], device const float x[3] [[buffer(1)]], constant const int64_t shape[2] [[buffer(2)]],
+              uint i [[thread_position_in_grid]]) { o[i] = sum(x, shape) + i; }"""
+    found = run(source, "k", zeros(), numpy.float32([1, 2, 3]), numpy.int64([5, 6]))[0]
+    assert numpy.array_equal(found, 12 + INDEX)
+
+
+def test_many_parameters(run):
+    names = range(27)
+    parameters = ", ".join(f"device float *b{n} [[buffer({n})]]" for n in names)
+    builtins = "uint i [[thread_position_in_grid]], uint t [[thread_position_in_threadgroup]], uint g [[threadgroup_position_in_grid]], uint n [[threads_per_threadgroup]], uint l [[thread_index_in_simdgroup]], uint s [[simdgroup_index_in_threadgroup]]"
+    source = f"kernel void k({parameters}, {builtins}) {{ {' '.join(f'b{n}[i] = i + {n};' for n in names)} }}"
+    for n, found in enumerate(run(source, "k", *[zeros() for _ in names])):
+        assert numpy.array_equal(found, INDEX + n)
+
+
+def test_function_constants(run):
+    source = """#define BASE 300
+enum { Flag = BASE };
+constant bool flag [[function_constant(Flag)]];
+constant uint3 shape [[function_constant(BASE + 1)]];
+constant float scale [[function_constant(7)]];
+constant int unset [[function_constant(65535)]];
+constant bool is_set = is_function_constant_defined(unset);
+kernel void k(device float *o [[buffer(0)]], device float *never [[buffer(1), function_constant(is_set)]], uint i [[thread_position_in_grid]]) {
+    if (is_set) never[i] = 1;
+    o[i] = flag ? shape.z * scale + i : 0; }"""
+    options = ["--constant", "300=true", "--constant", "301=1,2,3", "--constant", "7=0.5"]
+    assert numpy.array_equal(run(source, "k", zeros(), options=options)[0], 1.5 + INDEX)
+
+
+# --- address spaces ---
+
+
+def test_overloads_and_specialisations_of_address_spaces(run):
+    source = """inline float head(device const float *p) { return p[0]; }
+inline float head(threadgroup const float *p) { return 2 * p[0]; }
+inline float head(constant float *p) { return 3 * p[0]; }
+inline float head(thread const float *p) { return 4 * p[0]; }
+template <typename T> struct space;
+template <typename T> struct space<device T *> { static constexpr constant int value = 1; };
+template <typename T> struct space<threadgroup T *> { static constexpr constant int value = 2; };
+template <typename P> int space_of(P) { return space<P>::value; }
+constant float one[1] = {1};
+kernel void k(device float *o [[buffer(0)]], device const float *x [[buffer(1)]], threadgroup float *s [[threadgroup(0)]],
+              uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {
+    float mine = 1;
+    s[t] = 1;
+    o[i] = head(x + i) + 10 * head(s + t) + 100 * head(one) + 1000 * head(&mine) + 10000 * space_of(o) + 20000 * space_of(s); }"""
+    options = ["--threadgroup-memory", "0=128"]
+    found = run(source, "k", zeros(), numpy.ones(THREADS, numpy.float32), options=options)[0]
+    assert numpy.array_equal(found, numpy.full(THREADS, 1 + 20 + 300 + 4000 + 10000 + 40000))
+
+
+def test_members_in_address_spaces(run):
+    source = """struct C {
+    float r, i;
+    C() thread : r(0), i(0) {}
+    C() threadgroup = default;
+    constexpr C(float x) thread : r(x), i{1} {}
+    constexpr C(float x) device : r(x), i{1} {}
+    template <typename T> C(T a, T b) thread : r(a), i(b) {}
+    template <typename T> C(T a, T b) threadgroup : r(a), i(b) {}
+    operator float() const thread { return r + i; }
+    operator float() const device { return r + i; }
+    operator float() const threadgroup { return r + i; }
+    float get() const constant;
+};
+kernel void k(device float *o [[buffer(0)]], device C *c [[buffer(1)]], uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {
+    threadgroup C shared[32];
+    shared[t] = C(float(i), 2.0f);
+    c[i] = C(float(i));
+    o[i] = C(c[i]) + shared[t]; }"""
+    found, pairs = run(source, "k", zeros(), numpy.zeros((THREADS, 2), numpy.float32))
+    assert numpy.array_equal(found, 2 * INDEX + 3)
+    assert numpy.array_equal(pairs, numpy.stack([INDEX, numpy.ones(THREADS)], 1))
+
+
+def test_argument_of_every_space_is_a_vector(run):
+    source = """kernel void k(device float4 *o [[buffer(0)]], constant float4 *c [[buffer(1)]], uint i [[thread_position_in_grid]]) {
+    threadgroup float4 x;
+    if (i == 0) {
+        x = c[0]; x.xy += c[0].zw; o[0] = x; o[0].zw = o[0].xy * 2; o[1] = max(c[1], x); o[1].x++;
+        device float4 &r = o[2]; r = o[0] + c[0]; o[3] = r[1]; o[3].w = dot(r, c[0]); }
+}"""
+    c = numpy.float32([[1, 2, 3, 4], [5, 6, 0, 0]])
+    found = run(source, "k", numpy.zeros((4, 4), numpy.float32), c)[0]
+    first = numpy.float32([4, 6, 8, 12])
+    third = first + c[0]
+    expected = [first, [6, 6, 3, 4], third, [third[1], third[1], third[1], third @ c[0]]]
+    assert numpy.array_equal(found, numpy.float32(expected))
+
+
+# --- types and the library ---
+
+
+def test_bfloat(run, random):
+    source = """template <typename T> T root(T x) { return static_cast<T>(metal::sqrt(metal::abs(x))); }
+kernel void k(device bfloat *o [[buffer(0)]], device const bfloat *x [[buffer(1)]], device const float *y [[buffer(2)]], uint i [[thread_position_in_grid]]) {
+    bfloat4 v = bfloat4(bfloat(y[i]));
+    o[i] = x[i] * bfloat(2) + v.z + root(x[i]) + 1.0bf + as_type<bfloat>(ushort(0x4000)) - numeric_limits<bfloat>::epsilon(); }"""
+    y = random.standard_normal(THREADS).astype(numpy.float32)
+    bits = lambda a: (a.astype(numpy.float32).view(numpy.uint32) + 0x7FFF + (a.astype(numpy.float32).view(numpy.uint32) >> 16 & 1)) >> 16
+    number = lambda b: (b.astype(numpy.uint32) << 16).view(numpy.float32)
+    x = number(bits(y[::-1]))
+    found = number(run(source, "k", zeros(numpy.uint16), bits(x).astype(numpy.uint16), y)[0])
+    expected = x * 2.0 + number(bits(y)) + numpy.sqrt(abs(x)) + 3 - 2.0**-7
+    assert numpy.allclose(found, expected, rtol=2**-7, atol=2**-6)
+
+
+def test_packed_vectors(run, random):
+    source = """kernel void k(device packed_float3 *o [[buffer(0)]], device const packed_float3 *x [[buffer(1)]], device const packed_char4 *c [[buffer(2)]],
+    uint i [[thread_position_in_grid]]) {
+    packed_float3 a = x[i];
+    a.xy += float2(c[i].zw);
+    a += x[i] * 2.0f;
+    o[i] = packed_float3(a.zyx + float4(c[i]).x) - x[i]; o[i].y = dot(a, x[i]); }"""
+    x = random.standard_normal((THREADS, 3)).astype(numpy.float32)
+    c = random.integers(-100, 100, (THREADS, 4), numpy.int8)
+    found = run(source, "k", numpy.zeros_like(x), x, c)[0]
+    a = 3 * x.astype(numpy.float64)
+    a[:, :2] += c[:, 2:]
+    expected = a[:, ::-1] + c[:, :1] - x
+    expected[:, 1] = (a * x).sum(1)
+    assert numpy.allclose(found, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_extended_vectors(values):
+    setup = "half8 h = 1.5h; float8 f = float8(h); f[7] = 3; f = f * 2.0f; int16_v w = 7;"
+    before = "typedef half half8 __attribute__((ext_vector_type(8)));\nusing float8 = float __attribute__((ext_vector_type(8)));\ntypedef int int16_v __attribute__((ext_vector_type(16)));\n"
+    assert list(values(["f[0]", "f[7]", "sizeof(float8)", "w[15]"], setup, before)) == [3, 6, 32, 7]
+
+
+def test_quadgroups_and_fills(run, random):
+    source = """kernel void k(device float *o [[buffer(0)]], device const float *x [[buffer(1)]], uint i [[thread_position_in_grid]],
+    ushort q [[thread_index_in_quadgroup]], uint g [[quadgroup_index_in_threadgroup]], uint n [[quadgroups_per_threadgroup]]) {
+    float v = x[i];
+    device float *r = o + 12 * i;
+    r[0] = quad_sum(v); r[1] = quad_max(v); r[2] = quad_shuffle_xor(v, 1); r[3] = quad_prefix_exclusive_sum(v);
+    r[4] = quad_broadcast(v, 2); r[5] = quad_shuffle_rotate_down(v, 1); r[6] = float(ulong(quad_ballot(v > 0)));
+    r[7] = q + 10 * g + 1000 * n; r[8] = simd_shuffle_and_fill_down(v, -v, 3); r[9] = simd_shuffle_and_fill_up(v, -v, 5, 8);
+    r[10] = quad_shuffle_down(v, 2); r[11] = quad_prefix_inclusive_product(v); }"""
+    x = random.standard_normal(THREADS).astype(numpy.float32)
+    found = run(source, "k", zeros(count=12 * THREADS), x)[0].reshape(THREADS, 12)
+    quads, lane, i = x.reshape(-1, 4), numpy.arange(THREADS) % 4, numpy.arange(THREADS)
+    both = numpy.concatenate([x.reshape(-1, 32), -x.reshape(-1, 32)], 1)
+    upper = numpy.concatenate([-x.reshape(-1, 8), x.reshape(-1, 8)], 1)
+    expected = numpy.stack([
+        numpy.repeat(quads.sum(1), 4), numpy.repeat(quads.max(1), 4), x[i ^ 1], (quads.cumsum(1) - quads).ravel(),
+        numpy.repeat(quads[:, 2], 4), x[i // 4 * 4 + (lane + 1) % 4], numpy.repeat((quads > 0) @ [1, 2, 4, 8], 4),
+        lane + 10 * (i % 32 // 4) + 8000, both[:, 3:35].ravel(), upper[:, 3:11].ravel(),
+        numpy.where(lane < 2, x[(i + 2) % THREADS], x), quads.cumprod(1).ravel(),
+    ], 1)  # fmt: skip
+    assert numpy.allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("type, dtype", [("float", numpy.float32), ("half", numpy.float16), ("bfloat", None)])
+def test_simdgroup_matrices(type, dtype, run, random):
+    source = f"""kernel void k(device float *o [[buffer(0)]], device const {type} *a [[buffer(1)]], device const {type} *b [[buffer(2)]]) {{
+    simdgroup_{type}8x8 x, y = make_filled_simdgroup_matrix<{type}, 8>({type}(0));
+    simdgroup_matrix<float, 8, 8> d = make_filled_simdgroup_matrix<float, 8, 8>(1.f);
+    simdgroup_load(x, a, 8, ulong2(0, 0), true);
+    simdgroup_load(y, b);
+    simdgroup_multiply_accumulate(d, x, y, d);
+    simdgroup_store(d, o, 8); }}"""
+    a, b = random.integers(-4, 5, (2, 8, 8))
+    as_bits = lambda m: m.astype(dtype) if dtype else (m.astype(numpy.float32).view(numpy.uint32) >> 16).astype(numpy.uint16)
+    found = run(source, "k", numpy.zeros((8, 8), numpy.float32), as_bits(a), as_bits(b), grid=32)[0]
+    assert numpy.array_equal(found, a.T @ b + 1)
+
+
+def test_library(values):
+    pairs = {
+        "MAXHALF": 65504, "M_2_SQRTPI_F": 2 / numpy.sqrt(numpy.pi), "M_PI_4_F": numpy.pi / 4, "CHAR_BIT": 8,
+        "fmax(0, fmin(1, 3.0f / 6 + 0.25))": 0.75, "fmin(1.5h, 2.0f)": 1.5, "pow(2, 0.5f)": 2**0.5, "max(3, 4u)": 4,
+        "clamp(7, 0.0f, 5)": 5, "distance_squared(float3(1), float3(3))": 12, "mulhi(uint2(0x80000000u), uint2(6u)).y": 3,
+        "mulhi(short(-32768), short(4))": -2, "addsat(char(100), char(100))": 127, "subsat(ushort(1), ushort(2))": 0,
+        "reverse_bits(uchar(1))": 128, "popcount(short(-1))": 16, "clz(long(1))": 63, "rotate(int2(1), int2(4)).x": 16,
+        "extract_bits(ushort(0xABCD), 4, 8)": 0xBC, "is_convertible_v<int, float>": 1, "is_same_v<make_unsigned_t<short>, ushort>": 1,
+        "is_same_v<remove_cvref_t<const int &>, int>": 1, "disjunction_v<false_type, true_type>": 1, "is_arithmetic_v<half>": 1,
+        "fmedian3(3.0f, 1.0f, 2.0f)": 2, "numeric_limits<bool>::max()": 1, "numeric_limits<half>::denorm_min() > 0": 1,
+        "precise::fmin3(3.0f, 1.0f, 2.0f)": 1, "unpack_unorm4x8_to_float(0x00FF0000u).z": 1, "pack_float_to_snorm2x16(float2(1, -1))": 0x80017FFF,
+        "refract(float2(0, -1), float2(0, 1), 1.0f).y": -1, "select(float2(1), float2(2), int2(-1, 1)).y": 1,
+        "any(isunordered(float2(1), float2(NAN)))": 1, "ilogb(float2(9)).x": 3, "sign(-3)": -1, "vec_elements<float3>::value": 3,
+    }  # fmt: skip
+    found = values(list(pairs))
+    expected = numpy.array(list(pairs.values()), numpy.float64)
+    wrong = [f"{text}: {a}, not {b}" for text, a, b in zip(pairs, found, expected) if not abs(a - b) <= 1e-6 * abs(b)]
+    assert not wrong
+
+
+def test_fences_and_atomics_of_64_bits(run):
+    source = """kernel void k(device atomic_ulong *o [[buffer(0)]], device atomic_uint *count [[buffer(1)]], uint i [[thread_position_in_grid]]) {
+    atomic_max_explicit(o, ulong(i) << 40, memory_order_relaxed);
+    atomic_min_explicit(o + 1, ~(ulong(i) << 40), memory_order_relaxed);
+    atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    atomic_thread_fence(mem_flags::mem_device, memory_order_seq_cst, thread_scope_device); }"""
+    found, count = run(source, "k", numpy.uint64([0, 2**64 - 1]), numpy.uint32([0]))
+    assert found[0] == 63 << 40 and found[1] == ~numpy.uint64(63 << 40) and count[0] == 64
+
+
+# --- what is printed ---
+
+
+def test_log_and_assert(tmp_path):
+    path = tmp_path / "kernel.metal"
+    path.write_text(HEADER + """#include <metal_logging>
+constant os_log logger("subsystem", "category");
+kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+    if (i == 2) logger.log_debug("thread %u has %.2f", i, 0.5);
+    assert(i < 3);
+    o[i] = i; }
+""")  # fmt: skip
+    command = [METAL_CHECK, path, *"--kernel k --grid 4 --threads 4 --buffer 0=zeros:f32:4".split()]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1 and result.stderr == "thread 2 has 0.50\n"
+    assert result.stdout.count("\n") == 1 and f"{path}:7: error: fault: k: " in result.stdout
+    assert "assert(i < 3) does not hold" in result.stdout
+
+
+def test_errors_show_the_line_as_written(tmp_path):
+    """Once, for all instances of a template, without our macros."""
+    path = tmp_path / "kernel.metal"
+    line = "    device T *p = x; threadgroup float *q = p; o[i] = unknown(q); // as written"
+    path.write_text(HEADER + f"""template <typename T> kernel void k(device float *o [[buffer(0)]], device T *x [[buffer(1)]], uint i [[thread_position_in_grid]]) {{
+{line}
+}}
+template [[host_name("a")]] kernel decltype(k<float>) k<float>;
+template [[host_name("b")]] kernel decltype(k<int>) k<int>;
+""")  # fmt: skip
+    command = [METAL_CHECK, path, *"--kernel a --grid 1 --threads 1".split()]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert re.findall(r":(\d+):\d+: error", result.stderr) == ["4", "4"]
+    assert result.stderr.count(line) == 2 and "attribute" not in result.stderr and "__" not in result.stderr
+    assert "'threadgroup float *'" in result.stderr
+
+
+def test_includes_and_standard_input(tmp_path):
+    (tmp_path / "types.h").write_text("typedef float real;\n")
+    source = HEADER + "kernel void k(device real *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = SCALE * i; }\n"
+    options = [*"--kernel k --grid 4 --threads 4 --buffer 0=zeros:f32:4 -D SCALE=3".split(), "-o", f"0={tmp_path}/o.npy"]
+    command = [METAL_CHECK, "-", "-include", tmp_path / "types.h", *options]
+    result = subprocess.run(command, input=source, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert list(numpy.load(tmp_path / "o.npy")) == [0, 3, 6, 9]
+    result = subprocess.run([METAL_CHECK, "-", *options], input=source, capture_output=True, text=True)
+    assert result.returncode == 2 and "<stdin>:3:" in result.stderr and "real" in result.stderr
+
+
+def test_performance_primitives_are_refused_by_name(tmp_path):
+    path = tmp_path / "kernel.metal"
+    path.write_text(HEADER + "#include <MetalPerformancePrimitives/MetalPerformancePrimitives.h>\nkernel void k() {}\n")
+    with pytest.raises(checker.Failed, match=re.escape(f"{path}:3:") + ".*MetalPerformancePrimitives"):
+        checker.run(path, "--kernel", "k", "--grid", 1, "--threads", 1)
