@@ -7,6 +7,14 @@
 
 /* --- function constants --- */
 
+/* A word in front of a constant that says nothing of its type. */
+static bool is_storage(const Token *token) {
+    static const char *const words[] = {"constant", "const", "static", "constexpr", "inline"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (token_is(token, words[i])) return true;
+    return false;
+}
+
 bool take_function_constant(Reader *reader) {
     Reader start = *reader;
     BoundFunctionConstant constant = {.begin = reader_offset(reader, &reader->token),
@@ -15,15 +23,18 @@ bool take_function_constant(Reader *reader) {
                                       .name = ""};
     Token last = {0};
     Depth depth = {0};
-    for (reader_next(reader); reader->token.text; reader_next(reader)) {
+    bool is_constant = false;
+    for (; reader->token.text; reader_next(reader)) {
         bool is_part = token_is_word(&reader->token) || token_is(&reader->token, ":") ||
                        token_is(&reader->token, "<") || depth.angle;
         if (!is_part) break;
-        if (token_is(&reader->token, "const")) continue;
+        is_constant |= token_is(&reader->token, "constant");
+        if (is_storage(&reader->token)) continue;
         depth_count(&depth, &reader->token);
         if (last.text && !reader_append(reader, &constant.type, &last)) return false;
         last = reader->token;
     }
+    if (!is_constant) last.text = NULL;
     BoundParameter attribute = {.name = "", .type = "", .attribute = ""};
     if (last.text && token_is(&reader->token, "[") && *reader->at == '[' &&
         read_attribute(reader, &attribute) && !strcmp(attribute.attribute, "function_constant") &&

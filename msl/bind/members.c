@@ -91,6 +91,13 @@ static size_t skip_function(Reader *reader) {
     return end + 1;
 }
 
+/* public: */
+static bool is_access(const Member *member, const Token *token) {
+    return token_is(token, ":") && (!strcmp(member->words, "public") ||
+                                    !strcmp(member->words, "protected") ||
+                                    !strcmp(member->words, "private"));
+}
+
 static bool read_class(Reader *reader);
 
 /* `class`, `struct` or `union`: to the '{' of what it has. False if that does not follow. */
@@ -128,7 +135,7 @@ static bool read_member(Reader *reader, Class *class) {
         }
         if (!parentheses && token_is(&token, "}")) return true;
         reader_next(reader);
-        if (!parentheses && (token_is(&token, ";") || token_is(&token, ":"))) return true;
+        if (!parentheses && (token_is(&token, ";") || is_access(&member, &token))) return true;
         if (!reader_append(reader, &member.words, &token)) return false;
         parentheses += token_is(&token, "(") - token_is(&token, ")");
         bool is_call = token_is(&reader->token, "("); /* operator()() */

@@ -104,8 +104,11 @@ static bool read_start(Reader *reader, BoundPlace begin, BoundKernel *kernel, bo
     const Token *token = &reader->token;
     if (token_is(token, "template")) return read_template(reader, begin, kernel, left_out);
     if (token_is(token, "enum")) return read_enum(reader);
-    if (token_is(token, "constant") && !take_function_constant(reader))
-        return !reader->file->error[0] && read_values(reader);
+    bool is_constant = token_is(token, "constant");
+    if ((is_constant || token_is(token, "static") || token_is(token, "constexpr")) &&
+        take_function_constant(reader))
+        return true;
+    if (is_constant) return !reader->file->error[0] && read_values(reader);
     if (token_is(token, ";")) return true;
     Lead lead;
     Reader start = *reader;

@@ -66,6 +66,20 @@ static const char *instance_words(Reader *reader, const Token *name) {
                        (size_t)(end - reader->file->text) - from);
 }
 
+/* scale(device float *x), an instance whose arguments follow from its parameters, is found by its
+ * type; the current token is the '('. */
+static bool read_by_type(Reader *reader, const Token *name, const char **words) {
+    size_t begin = reader_offset(reader, &reader->token);
+    Reader behind = *reader;
+    reader_skip_parentheses(&behind);
+    if (!token_is(&behind.token, ";")) return false;
+    const char *parameters = reader->file->text + begin, *end = behind.token.text;
+    *words = "((void (*)";
+    return reader_join(reader, words, parameters, (size_t)(end - parameters)) &&
+           reader_join(reader, words, ")", 1) &&
+           reader_join(reader, words, name->text, name->length) && reader_join(reader, words, ")", 1);
+}
+
 /* template [[host_name("name")]] kernel … scale<float, 4>…; with or without the parameters' types.
  * The instance is the last name<…> in front of them. `begin` is where `template` is. */
 static bool read_instance(Reader *reader, BoundPlace begin, size_t edits, const Lead *lead,
@@ -85,6 +99,9 @@ static bool read_instance(Reader *reader, BoundPlace begin, size_t edits, const 
             instance.types += strlen(words);
             continue;
         }
+        if (token_is(&reader->token, "(") && !name.text && token_is_word(&last) &&
+            read_by_type(reader, &last, &words))
+            name = last;
         if (token_is(&reader->token, "(") && token_is(&last, "decltype"))
             type_begin = type_end = reader_offset(reader, &reader->token) + 1;
         parentheses += token_is(&reader->token, "(") - token_is(&reader->token, ")");
@@ -95,7 +112,7 @@ static bool read_instance(Reader *reader, BoundPlace begin, size_t edits, const 
     }
     if (!reader->token.text || !name.text)
         return reader_refuse(reader, kernel->line, "expected an instance of a kernel template");
-    kernel->function = reader->scope;
+    kernel->function = *words == '(' ? "" : reader->scope;
     if (!reader_join(reader, &kernel->function, words, strlen(words))) return false;
     if (!lead->host_name) name_kernel(reader, kernel, NULL);
     if (!check_decltype(reader, kernel, words, type_begin, type_end)) return false;

@@ -56,23 +56,6 @@ void *msl_memset(void *to, int value, size_t bytes) {
     return memset(to, value, bytes);
 }
 
-/* A float as a bfloat, which the compiler calls for. It is returned where a _Float16 would be. */
-_Float16 __truncsfbf2(float value);
-_Float16 __truncsfbf2(float value) {
-    union {
-        float value;
-        uint32_t bits;
-    } from = {value};
-    union {
-        uint16_t bits;
-        _Float16 value;
-    } to;
-    uint32_t half_way = 0x7FFF + (from.bits >> 16 & 1); /* to even */
-    bool is_nan = (from.bits & 0x7FFFFFFF) > 0x7F800000;
-    to.bits = (uint16_t)(is_nan ? from.bits >> 16 | 0x40 : (from.bits + half_way) >> 16);
-    return to.value;
-}
-
 /* From msl/common/atomic.h. */
 void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes);
 void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes) {

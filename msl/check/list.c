@@ -25,10 +25,18 @@ static void add_parameters(cJSON *json, const BoundKernel *kernel) {
     }
 }
 
-static cJSON *kernel_json(const BoundKernel *kernel) {
+/* What C++ calls it; of an instance its template. */
+static const char *function_of(const BoundFile *file, const BoundKernel *kernel) {
+    for (size_t i = 0; i < file->instance_count; i++)
+        if (&file->kernels[file->instances[i].kernel] == kernel)
+            return file->templates[file->instances[i].template].kernel.function;
+    return kernel->function ? kernel->function : kernel->name;
+}
+
+static cJSON *kernel_json(const BoundFile *file, const BoundKernel *kernel) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", kernel->name);
-    cJSON_AddStringToObject(json, "function", kernel->function ? kernel->function : kernel->name);
+    cJSON_AddStringToObject(json, "function", function_of(file, kernel));
     cJSON_AddNumberToObject(json, "line", kernel->line);
     if (kernel->refused)
         cJSON_AddStringToObject(json, "refused", kernel->refused);
@@ -48,7 +56,7 @@ bool list_kernels(const BoundFile *file, FILE *out) {
     cJSON *json = cJSON_CreateObject();
     cJSON *kernels = cJSON_AddArrayToObject(json, "kernels");
     for (size_t i = 0; i < file->kernel_count; i++)
-        cJSON_AddItemToArray(kernels, kernel_json(&file->kernels[i]));
+        cJSON_AddItemToArray(kernels, kernel_json(file, &file->kernels[i]));
     add_templates(json, file);
     cJSON *constants = cJSON_AddArrayToObject(json, "constants");
     for (size_t i = 0; i < file->constant_count; i++) {

@@ -231,6 +231,17 @@ static void hide_folder(char *text, size_t size, const char *folder) {
         memset(at, '-', length);
 }
 
+/* Advice to an optimiser, in which macros may stand that are not expanded there. */
+static void leave_out_advice(char *text) {
+    static const char *const pragmas[] = {"#pragma unroll", "#pragma clang loop", "#pragma METAL"};
+    for (char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
+            if (!strncmp(line, pragmas[i], strlen(pragmas[i])))
+                memset(line, ' ', strcspn(line, "\n"));
+    }
+}
+
 /* The file with its macros and its own headers expanded, in program->text. */
 static bool expand(Program *program, const ProgramOptions *wanted, const char *width,
                    size_t *size) {
@@ -245,6 +256,7 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     if (!finish_command(program, &command, wanted->path)) return false;
     program->text = bind_load(output, size);
     if (program->text) hide_folder(program->text, *size, program->folder);
+    if (program->text) leave_out_advice(program->text);
     return program->text || report_failure("%s cannot be read", output);
 }
 
@@ -269,15 +281,9 @@ static const char *const options[] = {
     "-fno-caret-diagnostics",
     "-lm",
 };
-#ifdef __aarch64__
-#define TRIPLE "aarch64-unknown-linux-gnu"
-#else
-#define TRIPLE "x86_64-unknown-linux-gnu"
-#endif
-
 /* As in SYCL pointers into different address spaces have different types, which all become pointers
- * into none. SYCL is compiled for two targets; names are made for the second. */
-static const char *const language_options[] = {"-fsycl-is-device", "-aux-triple", TRIPLE};
+ * into none. */
+static const char *const language_options[] = {"-fsycl-is-device"};
 static const char *const sanitizer_options[] = {
     "-asan-memory-access-callback-prefix=msl_",
     "-asan-kernel-mem-intrinsic-prefix",

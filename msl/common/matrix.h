@@ -21,6 +21,16 @@ template <typename T, int C, int R> struct matrix {
         : columns{first, second, rest...} {
         static_assert(sizeof...(rest) + 2 == C, "a matrix is made of as many columns as it has");
     }
+    template <typename U> MSL_INLINE explicit matrix(const matrix<U, C, R> &other) {
+        for (int c = 0; c < C; c++) columns[c] = vec<T, R>(other[c]);
+    }
+    /* Column by column. */
+    template <typename... Rest> MSL_INLINE matrix(T first, T second, T third, Rest... rest) {
+        static_assert(sizeof...(rest) + 3 == C * R, "a matrix is made of as many elements as it has");
+        T element[C * R] = {first, second, third, T(rest)...};
+        for (int c = 0; c < C; c++)
+            for (int r = 0; r < R; r++) columns[c][r] = element[c * R + r];
+    }
     MSL_INLINE vec<T, R> &operator[](int c) {
         return columns[c];
     }
@@ -69,6 +79,35 @@ MSL_INLINE matrix<T, C, R> operator-(const matrix<T, C, R> &a, const matrix<T, C
     for (int c = 0; c < C; c++) result[c] = a[c] - b[c];
     return result;
 }
+template <typename T, int C, int R>
+MSL_INLINE matrix<T, C, R> operator-(const matrix<T, C, R> &m) {
+    return m * T(-1);
+}
+#define MSL_ASSIGN(op, Other)                                                                      \
+    template <typename T, int C, int R>                                                            \
+    MSL_INLINE matrix<T, C, R> &operator op##=(matrix<T, C, R> &a, const Other &b) {               \
+        return a = a op b;                                                                         \
+    }
+#define MSL_SAME matrix<T, C, R>
+MSL_ASSIGN(+, MSL_SAME)
+MSL_ASSIGN(-, MSL_SAME)
+MSL_ASSIGN(*, same<T>)
+template <typename T, int C>
+MSL_INLINE matrix<T, C, C> &operator*=(matrix<T, C, C> &a, const matrix<T, C, C> &b) {
+    return a = a * b;
+}
+#undef MSL_ASSIGN
+#undef MSL_SAME
+template <typename T, int C, int R>
+MSL_INLINE bool operator==(const matrix<T, C, R> &a, const matrix<T, C, R> &b) {
+    bool result = true;
+    for (int c = 0; c < C; c++) result = result && all(a[c] == b[c]);
+    return result;
+}
+template <typename T, int C, int R>
+MSL_INLINE bool operator!=(const matrix<T, C, R> &a, const matrix<T, C, R> &b) {
+    return !(a == b);
+}
 template <typename T, int C, int R> MSL_INLINE matrix<T, R, C> transpose(const matrix<T, C, R> &m) {
     matrix<T, R, C> result;
     for (int c = 0; c < C; c++)
@@ -106,6 +145,16 @@ template <typename T> MSL_INLINE T determinant(const matrix<T, 4, 4> &m) {
     typedef metal::matrix<T, 4, 4> T##4x4;
 MSL_MATRICES(float)
 MSL_MATRICES(half)
+#ifdef MSL_BFLOAT
+MSL_MATRICES(bfloat)
+#endif
+#define MSL_NAMES(T)                                                                               \
+    using ::T##2x2, ::T##2x3, ::T##2x4, ::T##3x2, ::T##3x3, ::T##3x4, ::T##4x2, ::T##4x3, ::T##4x4;
+namespace metal {
+MSL_NAMES(float)
+MSL_NAMES(half)
+} // namespace metal
+#undef MSL_NAMES
 #undef MSL_MATRICES
 
 #endif

@@ -60,7 +60,6 @@ template <typename T> struct is_unsigned : integral_constant<bool, __is_unsigned
 template <typename T> constexpr bool is_unsigned_v = __is_unsigned(T);
 
 template <bool value> using bool_constant = integral_constant<bool, value>;
-template <typename...> using void_t = void;
 
 template <typename T> struct is_void : integral_constant<bool, __is_void(T)> {};
 template <typename T> constexpr bool is_void_v = is_void<T>::value;
@@ -90,8 +89,6 @@ template <typename T> struct is_class : integral_constant<bool, __is_class(T)> {
 template <typename T> constexpr bool is_class_v = is_class<T>::value;
 template <typename T> struct is_union : integral_constant<bool, __is_union(T)> {};
 template <typename T> constexpr bool is_union_v = is_union<T>::value;
-template <typename T> struct is_empty : integral_constant<bool, __is_empty(T)> {};
-template <typename T> constexpr bool is_empty_v = is_empty<T>::value;
 template <typename T> struct is_function : integral_constant<bool, __is_function(T)> {};
 template <typename T> constexpr bool is_function_v = is_function<T>::value;
 template <typename T> struct is_object : integral_constant<bool, __is_object(T)> {};

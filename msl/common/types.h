@@ -16,10 +16,6 @@
 #endif
 
 typedef MSL_HALF half;
-#if defined __clang__ && __clang_major__ >= 17
-#define MSL_BFLOAT
-typedef __bf16 bfloat;
-#endif
 typedef unsigned char uchar;
 typedef unsigned short ushort;
 typedef unsigned int uint;
@@ -35,6 +31,10 @@ typedef uint uint32_t;
 typedef ulong uint64_t;
 typedef __SIZE_TYPE__ size_t;
 typedef __PTRDIFF_TYPE__ ptrdiff_t;
+
+#ifdef __clang__
+#include "bfloat.h"
+#endif
 
 #pragma clang diagnostic ignored "-Wuser-defined-literals" /* only Metal's own have no underscore */
 constexpr half operator""h(long double value) {

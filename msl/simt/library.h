@@ -433,7 +433,8 @@ template <typename T> MSL_INLINE T __metal_frexp(T x, int *exponent) {
 template <typename T> MSL_INLINE T __metal_ldexp(T x, int exponent, bool = false) {
     return metal::ldexp(x, exponent);
 }
-#define __METAL_FAST_MATH__ false
+#define __METAL_FAST_MATH__    false
+#define __METAL_PRECISE_MATH__ false
 #define __METAL_MAYBE_FAST_MATH__ false
 
 #endif

@@ -177,7 +177,12 @@ SIMT_INTERNAL(simd_min)
 SIMT_INTERNAL(simd_max)
 SIMT_INTERNAL(simd_and)
 SIMT_INTERNAL(simd_or)
-SIMT_INTERNAL(simd_xor)
+template <typename T> MSL_INLINE T __metal_simd_xor(T value, SIMT_CALLER) {
+    if constexpr (metal::is_floating_point_v<T>)
+        return metal::as_type<T>(metal::simd_xor(metal::as_type<uint>(value), file, line));
+    else
+        return metal::simd_xor(value, file, line);
+}
 SIMT_INTERNAL(simd_prefix_inclusive_sum)
 SIMT_INTERNAL(simd_prefix_exclusive_sum)
 SIMT_INTERNAL(simd_prefix_inclusive_product)

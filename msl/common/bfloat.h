@@ -1,0 +1,70 @@
+/* bfloat.h — a float's upper half. As in Metal it becomes a float by itself, and floats become one only
+ * where that is said. Included by types.h.
+ */
+#ifndef METAL_LLM_MSL_BFLOAT_H
+#define METAL_LLM_MSL_BFLOAT_H
+
+#define MSL_BFLOAT
+
+namespace msl {
+
+template <bool condition> struct only_if {};
+template <> struct only_if<true> {
+    typedef int type;
+};
+#define MSL_IF_INTEGER(T) typename msl::only_if<__is_integral(T)>::type = 0
+
+} // namespace msl
+
+struct bfloat {
+    ushort bits;
+
+    bfloat() = default;
+    constexpr explicit bfloat(float value) : bits(rounded(__builtin_bit_cast(uint, value))) {}
+    constexpr explicit bfloat(half value) : bfloat(float(value)) {}
+    template <typename T, MSL_IF_INTEGER(T)> constexpr bfloat(T value) : bfloat(float(value)) {}
+    constexpr operator float() const {
+        return __builtin_bit_cast(float, uint(bits) << 16);
+    }
+
+#define MSL_BINARY(op)                                                                             \
+    friend constexpr bfloat operator op(bfloat a, bfloat b) {                                      \
+        return bfloat(float(a) op float(b));                                                       \
+    }                                                                                              \
+    template <typename T, MSL_IF_INTEGER(T)> friend constexpr bfloat operator op(bfloat a, T b) {  \
+        return bfloat(float(a) op float(b));                                                       \
+    }                                                                                              \
+    template <typename T, MSL_IF_INTEGER(T)> friend constexpr bfloat operator op(T a, bfloat b) {  \
+        return bfloat(float(a) op float(b));                                                       \
+    }                                                                                              \
+    template <typename T> constexpr bfloat &operator op##=(T other) {                              \
+        return *this = bfloat(float(*this) op float(other));                                       \
+    }
+    MSL_BINARY(+)
+    MSL_BINARY(-)
+    MSL_BINARY(*)
+    MSL_BINARY(/)
+#undef MSL_BINARY
+    constexpr bfloat operator-() const {
+        return bfloat(-float(*this));
+    }
+    constexpr bfloat operator+() const {
+        return *this;
+    }
+    constexpr bfloat &operator++() {
+        return *this += 1;
+    }
+    constexpr bfloat &operator--() {
+        return *this -= 1;
+    }
+
+private:
+    /* To the nearest, halves to even; a NaN stays one. */
+    static constexpr ushort rounded(uint value) {
+        if ((value & 0x7FFFFFFF) > 0x7F800000) return ushort(value >> 16 | 0x40);
+        return ushort((value + 0x7FFF + (value >> 16 & 1)) >> 16);
+    }
+};
+#undef MSL_IF_INTEGER
+
+#endif
