@@ -609,7 +609,7 @@ def table():
     """docs/msl.md, by trying everything."""
     lines = ["# What works of the Metal Shading Language", ""]
     lines += [
-        "The compute parts of Metal 3.0 that [metal-check](metal-check.md) takes. This page is made by"
+        "The compute parts of Metal 3.2 that [metal-check](metal-check.md) takes. This page is made by"
     ]
     lines += [
         "`tests/support/language.py`, which tries every line of it; what does not work is refused with file and line."
