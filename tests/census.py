@@ -1,6 +1,6 @@
 """How many kernels of other people's projects metal-check takes.
 
-    python tests/census.py [-I FOLDER] [-D NAME=VALUE] [-v] FOLDER_OR_FILE…
+    python tests/census.py [-I FOLDER] [-D NAME=VALUE] [-include FILE] [-v] FOLDER_OR_FILE…
 
 Counted are kernel functions: of a template one instance is compiled and launched once, on arguments
 made up here. One that is skipped counts as failed. The table has a row for each argument.
@@ -109,11 +109,13 @@ def main():
     parser.add_argument("paths", nargs="+")
     parser.add_argument("-I", action="append", default=[])
     parser.add_argument("-D", action="append", default=[])
+    parser.add_argument("-include", action="append", default=[])
     parser.add_argument("-v", action="store_true", help="each kernel that is not run, and why")
     parser.add_argument("-j", type=int, default=os.cpu_count())
     options = parser.parse_args()
     flags = [flag for folder in options.I for flag in ("-I", folder)]
     flags += [flag for macro in options.D for flag in ("-D", macro)]
+    flags += [flag for path in options.include for flag in ("-include", path)]
     print("| project | kernels | launched | share | apart |\n|---|---|---|---|---|")
     with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
         for argument in options.paths:

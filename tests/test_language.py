@@ -287,12 +287,14 @@ kernel void k(device bfloat *o [[buffer(0)]], device const bfloat *x [[buffer(1)
     bfloat4 v = bfloat4(bfloat(y[i]));
     o[i] = x[i] * bfloat(2) + v.z + root(x[i]) + 1.0bf + as_type<bfloat>(ushort(0x4000)) - numeric_limits<bfloat>::epsilon(); }"""
     y = random.standard_normal(THREADS).astype(numpy.float32)
-    bits = lambda a: (a.astype(numpy.float32).view(numpy.uint32) + 0x7FFF + (a.astype(numpy.float32).view(numpy.uint32) >> 16 & 1)) >> 16
+    bits = lambda a: (numpy.float32(a).view(numpy.uint32) + 0x7FFF + (numpy.float32(a).view(numpy.uint32) >> 16 & 1)) >> 16
     number = lambda b: (b.astype(numpy.uint32) << 16).view(numpy.float32)
-    x = number(bits(y[::-1]))
+    rounded = lambda a: number(bits(a))
+    x = rounded(y[::-1])
     found = number(run(source, "k", zeros(numpy.uint16), bits(x).astype(numpy.uint16), y)[0])
-    expected = x * 2.0 + number(bits(y)) + numpy.sqrt(abs(x)) + 3 - 2.0**-7
-    assert numpy.allclose(found, expected, rtol=2**-7, atol=2**-6)
+    expected = rounded(rounded(x * 2 + rounded(y)) + rounded(numpy.sqrt(abs(x))))
+    expected = rounded(rounded(rounded(expected + 1) + 2) - numpy.float32(2.0**-7))
+    assert numpy.array_equal(found, expected)
 
 
 def test_packed_vectors(run, random):
