@@ -239,6 +239,26 @@ kernel void k(device float *o [[buffer(0)]], device const float *x [[buffer(1)]]
     assert numpy.array_equal(found, numpy.full(THREADS, 1 + 20 + 300 + 4000 + 10000 + 40000))
 
 
+def test_a_choice_between_address_spaces(run):
+    """`?:` of a vector of the thread's and of one in constant memory, which C++ does not know."""
+    source = """constant float4 table[2] = {float4(1), float4(2)};
+kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { float4 v = i < 4 ? float4(i) : table[i % 2]; o[i] = v.z; }"""
+    assert numpy.array_equal(run(source, "k", zeros())[0], numpy.where(INDEX < 4, INDEX, INDEX % 2 + 1))
+
+
+def test_initialisers_of_threadgroup_variables(run):
+    """They hold when the threadgroup starts: no thread that comes late undoes what another one wrote."""
+    source = """kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]],
+        uint s [[simdgroup_index_in_threadgroup]], uint l [[thread_index_in_simdgroup]]) {
+    threadgroup float sums[32] = {0}, two[2] = {1, 2.5};
+    float sum = simd_sum(float(t));
+    if (l == 0) sums[s] = sum;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    o[i] = simd_sum(sums[l]) + two[1]; }"""
+    found = run(source, "k", zeros(count=128), grid=128, threads=64)[0]
+    assert numpy.array_equal(found, numpy.full(128, 64 * 63 / 2 + 2.5))
+
+
 def test_members_in_address_spaces(run):
     source = """struct C {
     float r, i;

@@ -9,7 +9,7 @@ static void write_variable(const BoundVariable *variable, FILE *out) {
     fprintf(out, "typedef %s %s_type%s; MSL_THREADGROUP(%s);", variable->type, name,
             variable->dimensions, name);
     if (*variable->value)
-        fprintf(out, " const %s_type %s_value = %s; msl::assign(%s, %s_value);", name, name,
+        fprintf(out, " const %s_type %s_value = %s; MSL_INITIALISE(%s, %s_value);", name, name,
                 variable->value, name, name);
 }
 

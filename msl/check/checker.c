@@ -43,6 +43,11 @@ static void asserted(void *self, const SimtThread *thread, SimtPlace place, cons
                  thread->threadgroup_position_in_grid.z, condition);
 }
 
+static void initialised(void *self, const void *memory, size_t size) {
+    Block *block = block_find(self, memory);
+    if (block) memset(block->written + ((const unsigned char *)memory - block->start), WRITTEN, size);
+}
+
 /* Into the process's log, which is printed once it has ended. */
 static void logged(void *self, const SimtThread *thread, const char *line) {
     Checker *c = self;
@@ -136,6 +141,7 @@ bool checker_run(Checker *c, Simt *simt, SimtLaunch *launch, unsigned seconds, b
                            inactive_lane,
                            stuck,
                            asserted,
+                           initialised,
                            logged};
     forget(c);
     c->runtime = simt_memory(simt);

@@ -210,11 +210,8 @@ static bool start_command(Command *command, const char *width) {
 }
 
 /* What clang says of the file goes to stderr in the file's own words. */
-static bool finish_command(const Program *program, const Command *command, const char *path) {
-    char log[PATH_BYTES];
-    snprintf(log, sizeof log, "%s/messages", program->folder);
-    int status = run((char *const *)(uintptr_t)command->words, NULL, log);
-    if (status < 0) return report_failure("%s cannot be run", command->words[0]);
+static bool end_command(const Program *program, int status, const char *log, const char *path) {
+    if (status < 0) return report_failure("clang++ cannot be run");
     FILE *messages = status ? fopen(log, "r") : NULL;
     if (messages) {
         diagnostics_print(messages, program->folder, stderr);
@@ -245,7 +242,8 @@ static void leave_out_advice(char *text) {
 /* The file with its macros and its own headers expanded, in program->text. */
 static bool expand(Program *program, const ProgramOptions *wanted, const char *width,
                    size_t *size) {
-    char include[PATH_BYTES], output[PATH_BYTES];
+    char include[PATH_BYTES], output[PATH_BYTES], log[PATH_BYTES];
+    snprintf(log, sizeof log, "%s/messages", program->folder);
     snprintf(include, sizeof include, "-I%s/empty", program->folder);
     snprintf(output, sizeof output, "%s/kernel.ii", program->folder);
     Command command = {.count = 0};
@@ -253,7 +251,8 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     add_flags(&command, wanted);
     ADD(&command, "-D__METAL__=1", "-D__METAL_VERSION__=320", "-D__HAVE_BFLOAT__=1", "-E",
         "-nostdinc", "-fno-caret-diagnostics", include, wanted->path, "-o", output);
-    if (!finish_command(program, &command, wanted->path)) return false;
+    int status = run((char *const *)(uintptr_t)command.words, NULL, log);
+    if (!end_command(program, status, log, wanted->path)) return false;
     program->text = bind_load(output, size);
     if (program->text) hide_folder(program->text, *size, program->folder);
     if (program->text) leave_out_advice(program->text);
@@ -277,13 +276,12 @@ static const char *const options[] = {
     "-finstrument-functions-after-inlining",
     "-DMSL_PREFIX=simt",
     "-DMSL_WATCH_ATOMICS",
-    "-DMSL_SPACES",
     "-fno-caret-diagnostics",
     "-lm",
 };
 /* As in SYCL pointers into different address spaces have different types, which all become pointers
  * into none. */
-static const char *const language_options[] = {"-fsycl-is-device"};
+static const char *const space_options[] = {"-DMSL_SPACES", "-Xclang", "-fsycl-is-device"};
 static const char *const sanitizer_options[] = {
     "-asan-memory-access-callback-prefix=msl_",
     "-asan-kernel-mem-intrinsic-prefix",
@@ -296,7 +294,7 @@ static const char *const sanitizer_options[] = {
 };
 enum {
     OPTIONS = sizeof options / sizeof *options,
-    LANGUAGE_OPTIONS = sizeof language_options / sizeof *language_options,
+    SPACE_OPTIONS = sizeof space_options / sizeof *space_options,
     SANITIZER_OPTIONS = sizeof sanitizer_options / sizeof *sanitizer_options,
 };
 
@@ -314,23 +312,34 @@ static bool keep_library(const Program *program, const char *compiled) {
            report_failure("%s: its permissions cannot be set", program->library);
 }
 
-static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
-    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], map[PATH_BYTES],
-        output[PATH_BYTES];
+/* The exit status of clang, -1 if it cannot be run; its messages are in `log`. */
+static int compile_to(const Program *program, const char *width, bool with_spaces,
+                      const char *output, const char *log) {
+    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], map[PATH_BYTES];
     snprintf(config, sizeof config, "%s/flags", program->headers);
     snprintf(include, sizeof include, "-I%s", program->headers);
     snprintf(source, sizeof source, "%s/kernel.cpp", program->folder);
     snprintf(map, sizeof map, "-fdebug-prefix-map=%s=" HEADERS, program->headers);
-    snprintf(output, sizeof output, "%s/kernel.so", program->folder);
     Command command = {.count = 0};
-    if (!start_command(&command, width)) return false;
+    if (!start_command(&command, width)) return -1;
     ADD(&command, "--config", config, include, map, source, "-o", output);
     add(&command, options, OPTIONS);
-    for (size_t i = 0; i < LANGUAGE_OPTIONS; i++)
-        ADD(&command, "-Xclang", language_options[i]);
+    if (with_spaces) add(&command, space_options, SPACE_OPTIONS);
     for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
         ADD(&command, "-mllvm", sanitizer_options[i]);
-    return finish_command(program, &command, wanted->path) && keep_library(program, output);
+    return run((char *const *)(uintptr_t)command.words, NULL, log);
+}
+
+/* C++ has no operator that takes `?:` of a vector of its own and of one in an address space, and the
+ * like: what cannot be compiled with address spaces is compiled without. */
+static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
+    char output[PATH_BYTES], log[PATH_BYTES], other[PATH_BYTES];
+    snprintf(output, sizeof output, "%s/kernel.so", program->folder);
+    snprintf(log, sizeof log, "%s/messages", program->folder);
+    snprintf(other, sizeof other, "%s/other_messages", program->folder);
+    int status = compile_to(program, width, true, output, log);
+    if (status > 0 && compile_to(program, width, false, output, other) == 0) status = 0;
+    return end_command(program, status, log, wanted->path) && keep_library(program, output);
 }
 
 static uint64_t mix(uint64_t key, const char *text) {

@@ -1,5 +1,5 @@
-/* bfloat.h — a float's upper half. As in Metal it becomes a float by itself, and floats become one only
- * where that is said. Included by types.h.
+/* bfloat.h — a float's upper half. With an integer it stays one, with a float or a half it becomes a
+ * float. Included by types.h.
  */
 #ifndef METAL_LLM_MSL_BFLOAT_H
 #define METAL_LLM_MSL_BFLOAT_H
@@ -13,6 +13,7 @@ template <> struct only_if<true> {
     typedef int type;
 };
 #define MSL_IF_INTEGER(T) typename msl::only_if<__is_integral(T)>::type = 0
+#define MSL_IF_FLOAT(T)   typename msl::only_if<__is_same(T, float) || __is_same(T, half)>::type = 0
 
 } // namespace msl
 
@@ -20,8 +21,8 @@ struct bfloat {
     ushort bits;
 
     bfloat() = default;
-    constexpr explicit bfloat(float value) : bits(rounded(__builtin_bit_cast(uint, value))) {}
-    constexpr explicit bfloat(half value) : bfloat(float(value)) {}
+    constexpr bfloat(float value) : bits(rounded(__builtin_bit_cast(uint, value))) {}
+    constexpr bfloat(half value) : bfloat(float(value)) {}
     template <typename T, MSL_IF_INTEGER(T)> constexpr bfloat(T value) : bfloat(float(value)) {}
     constexpr operator float() const {
         return __builtin_bit_cast(float, uint(bits) << 16);
@@ -36,6 +37,12 @@ struct bfloat {
     }                                                                                              \
     template <typename T, MSL_IF_INTEGER(T)> friend constexpr bfloat operator op(T a, bfloat b) {  \
         return bfloat(float(a) op float(b));                                                       \
+    }                                                                                              \
+    template <typename T, MSL_IF_FLOAT(T)> friend constexpr float operator op(bfloat a, T b) {     \
+        return float(a) op float(b);                                                               \
+    }                                                                                              \
+    template <typename T, MSL_IF_FLOAT(T)> friend constexpr float operator op(T a, bfloat b) {     \
+        return float(a) op float(b);                                                               \
     }                                                                                              \
     template <typename T> constexpr bfloat &operator op##=(T other) {                              \
         return *this = bfloat(float(*this) op float(other));                                       \
@@ -66,5 +73,6 @@ private:
     }
 };
 #undef MSL_IF_INTEGER
+#undef MSL_IF_FLOAT
 
 #endif

@@ -73,6 +73,7 @@ typedef struct Region {
     unsigned index;
     size_t size;
     unsigned char *memory;
+    bool is_initialised; /* in this threadgroup */
 } Region;
 
 struct Simt {
@@ -470,7 +471,8 @@ static const char *region_name(const Region *region, char name[64]) {
 }
 
 /* A watcher's memory has no gaps: it sees every access. */
-static void poison_region(Simt *simt, const Region *region) {
+static void poison_region(Simt *simt, Region *region) {
+    region->is_initialised = false;
     memset(region->memory, 0xFF, region->size);
     if (!simt->launch->watcher) fill_gap(gap_behind(region), gap_bytes(region));
 }
@@ -499,7 +501,7 @@ static void *add_region(Simt *simt, const SimtVariable *variable, unsigned index
         return NULL;
     }
     Region *region = &simt->regions[simt->region_count++];
-    *region = (Region){variable, index, size, memory};
+    *region = (Region){variable, index, size, memory, false};
     poison_region(simt, region);
     return memory;
 }
@@ -511,6 +513,18 @@ void *simt_variable(const SimtVariable *variable) {
     void *memory = add_region(simt, variable, 0, variable->size);
     if (!memory) abandon(simt);
     return memory;
+}
+
+void simt_initialise(const SimtVariable *variable, const void *value) {
+    Simt *simt = running;
+    const SimtWatcher *watcher = simt->launch->watcher;
+    for (unsigned i = 0; i < simt->region_count; i++) {
+        Region *region = &simt->regions[i];
+        if (region->variable != variable || region->is_initialised) continue;
+        region->is_initialised = true;
+        memcpy(region->memory, value, region->size);
+        if (watcher) watcher->initialised(watcher->self, region->memory, region->size);
+    }
 }
 
 void *simt_scratch(unsigned index) {

@@ -113,6 +113,8 @@ struct SimtWatcher {
     void (*stuck)(void *self, const SimtThread *thread, SimtPlace place, const char *message);
     /* An assertion that does not hold. */
     void (*asserted)(void *self, const SimtThread *thread, SimtPlace place, const char *condition);
+    /* Threadgroup memory has its first value. */
+    void (*initialised)(void *self, const void *memory, size_t size);
     /* A line of a kernel's os_log. */
     void (*logged)(void *self, const SimtThread *thread, const char *line);
 };
@@ -161,6 +163,8 @@ struct SimtVariable {
 /* Its memory, the same for all threads of a threadgroup: poisoned (0xFF, NaN) when the group
  * starts, with gaps around it that nothing may write to. */
 void *simt_variable(const SimtVariable *variable);
+/* The first thread of a threadgroup that comes here gives the variable its first value. */
+void simt_initialise(const SimtVariable *variable, const void *value);
 /* The memory of [[threadgroup(index)]]. */
 void *simt_scratch(unsigned index);
 
