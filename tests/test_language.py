@@ -390,6 +390,7 @@ def test_library(values):
         "fmedian3(3.0f, 1.0f, 2.0f)": 2, "numeric_limits<bool>::max()": 1, "numeric_limits<half>::denorm_min() > 0": 1,
         "precise::fmin3(3.0f, 1.0f, 2.0f)": 1, "unpack_unorm4x8_to_float(0x00FF0000u).z": 1, "pack_float_to_snorm2x16(float2(1, -1))": 0x80017FFF,
         "refract(float2(0, -1), float2(0, 1), 1.0f).y": -1, "select(float2(1), float2(2), int2(-1, 1)).y": 1,
+        "make_uniform(3) / 2": 1, "uint4({1, 2, 3}).w + uint4({1, 2, 3}).z": 3,
         "any(isunordered(float2(1), float2(NAN)))": 1, "ilogb(float2(9)).x": 3, "sign(-3)": -1, "vec_elements<float3>::value": 3,
     }  # fmt: skip
     found = values(list(pairs))

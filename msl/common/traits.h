@@ -261,12 +261,12 @@ template <typename T, T count> using make_integer_sequence =
     __make_integer_seq<integer_sequence, T, count>;
 template <size_t count> using make_index_sequence = make_integer_sequence<size_t, count>;
 
-template <typename T> constexpr T &&forward(remove_reference_t<T> &value) {
-    return static_cast<T &&>(value);
+/* A value that all threads share. */
+template <typename T> using uniform = T;
+template <typename T> constexpr uniform<T> make_uniform(T value) {
+    return value;
 }
-template <typename T> constexpr remove_reference_t<T> &&move(T &&value) {
-    return static_cast<remove_reference_t<T> &&>(value);
-}
+
 template <typename T> MSL_INLINE void swap(T &a, T &b) {
     T other = a;
     a = b;

@@ -204,8 +204,9 @@ template <typename T, int N> struct vec : elements<T, N> {
 #endif
 
 private:
+    /* In braces there may be fewer; the others are 0. */
     template <int at> MSL_INLINE void fill() {
-        static_assert(at == N, "a vector is made of as many elements as it has");
+        for (int i = at; i < N; i++) this->element[i] = T(0);
     }
     template <int at, typename... Rest> MSL_INLINE void fill(T value, Rest... rest) {
         static_assert(at < N, "a vector is made of as many elements as it has");
