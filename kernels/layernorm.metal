@@ -4,9 +4,8 @@
 //
 // One threadgroup per row n of x[N,C]; its threads stride over the C channels. The variance is taken
 // in a second pass, from the differences to the mean: the one-pass formula E[x²] − E[x]² loses every
-// digit when the mean is large. The same pass puts the mean right: what the differences still sum to
-// is the rounding error of the first sum. What comes out is of type Out: half where the next matrix product
-// takes halves.
+// digit when the mean is large. The differences should sum to 0; what they do sum to is the rounding error
+// of the first sum, and corrects the mean. Out is half where the next matrix product takes halves.
 #include <metal_stdlib>
 using namespace metal;
 
@@ -15,7 +14,7 @@ static float threadgroup_sum(float value, threadgroup float *partial, uint lane,
                              uint simdgroups)
 {
     value = simd_sum(value);
-    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write
+    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the reads of the previous call → this write
     if (lane == 0) partial[simdgroup] = value;
     threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below
     float sum = 0.0f;
@@ -38,7 +37,7 @@ kernel void normalise_rows(
     uint simdgroup [[simdgroup_index_in_threadgroup]],
     uint simdgroups [[simdgroups_per_threadgroup]])
 {
-    threadgroup float partial[32];
+    threadgroup float partial[32]; // one for each simdgroup: 1,024 threads are at most 32
     device const float *row = x + ulong(n) * C;
 
     float sum = 0.0f;
@@ -51,10 +50,10 @@ kernel void normalise_rows(
         differences += difference;
         squares += difference * difference;
     }
-    float error = threadgroup_sum(differences, partial, lane, simdgroup, simdgroups) / float(C);
+    float mean_error = threadgroup_sum(differences, partial, lane, simdgroup, simdgroups) / float(C);
     float variance = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);
 
-    mean += error;
+    mean += mean_error;
     float scale = 1.0f / sqrt(variance + epsilon);
     device Out *out_row = out + ulong(n) * C;
     for (uint c = thread_index; c < C; c += threads)

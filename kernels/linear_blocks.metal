@@ -2,10 +2,11 @@
 //
 //   out[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]
 //
-// One simdgroup per weight row n, 1 to 8 tokens at a time. How a block is packed, and what its parts and pieces are,
-// is in its page of formats/. A team of up to PIECES lanes shares a part: a lane of 32 owns one piece of each, the only
-// lane of a CPU all of them, in as many sums, which the compiler turns into vectors. If a part has fewer pieces than
-// the simdgroup has lanes, several teams work at a time.
+// One simdgroup per weight row n; its tokens are taken by 4, by 2 and one by one. A row is made of blocks, a block of
+// PARTS, a part of PIECES (formats/blocks.h; each format has a page there). The lanes form teams, and a team takes a
+// part at a time: of 32 lanes each owns one piece of it; the only lane of a CPU owns all pieces and keeps a sum for
+// each, which the compiler turns into vectors. If a part has fewer pieces than the simdgroup has lanes, several teams
+// work side by side. Lanes share nothing but the final simd_sum, so there is no barrier.
 #include <metal_stdlib>
 using namespace metal;
 #include "formats/all.h"
@@ -14,7 +15,7 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 
-// sum[t] += part number `part` of a row · x[t] for COUNT tokens, as far as this one of the team's `lanes` is concerned.
+// sum[t] += part number `part` of a row · x[t] for COUNT tokens: the pieces of lane `lane` of a team of `lanes`.
 template <uint COUNT, uint SUMS, typename Block>
 static void add_part(device const Block *row, uint part, device const float *x, uint K, uint lane, uint lanes,
                      thread float (&sum)[COUNT][SUMS])
@@ -40,7 +41,7 @@ static void row_times_tokens(device const Block *row, device const float *x, flo
     float even[COUNT][SUMS] = {}, odd[COUNT][SUMS] = {};
     uint team = IN_TEAMS ? min(lanes, Block::PIECES) : lanes, teams = IN_TEAMS ? lanes / team : 1;
     uint parts = K / Block::VALUES * Block::PARTS, begin = IN_TEAMS ? lane / team : 0;
-    if (begin == teams) begin = parts; // lanes that make no whole team rest
+    if (begin == teams) begin = parts; // the lanes left over, too few for a team, have nothing to do
     lane = IN_TEAMS ? lane % team : lane;
     for (uint part = begin; part < parts; part += 2 * teams) {
         add_part(row, part, x, K, lane, team, even);
