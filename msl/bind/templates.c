@@ -23,6 +23,7 @@ static bool add_instance(Reader *reader, BoundInstance *instance, BoundKernel *k
         return reader_refuse(reader, kernel->line, "'%.*s' is no kernel template",
                              (int)name->length, name->text);
     const BoundKernel *template = &file->templates[instance->template].kernel;
+    kernel->line = template->line; /* where its parameters are */
     kernel->count = template->count;
     kernel->parameter = template->parameter;
     kernel->waits = template->waits;
