@@ -73,7 +73,7 @@ BIND    := $(filter-out msl/bind/main.c,$(wildcard msl/bind/*.c))
 METAL   := $(addprefix src/device/metal_,context.c compile.c matrix.c objc.c)
 OTHERS  := $(wildcard src/device/cuda_*.c src/device/cpu_*.c src/device/simt_*.c)
 left_out := $(if $(filter Darwin iOS,$(OS)),$(if $(METAL_ONLY),$(OTHERS)),$(METAL))
-SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/*/*.c)) $(BIND) $(if $(METAL_ONLY),,msl/simt/simt.c)
+SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/*/*.c)) $(BIND) $(if $(METAL_ONLY),,$(wildcard msl/simt/*.c))
 COMMAND_SOURCES := $(wildcard cli/*.c)
 
 objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o
@@ -387,7 +387,7 @@ strict: $(names:%=$(BUILD)/kernels/%.strict)
 
 # --- metal-check: the SIMT target with a checker behind every load and store; for Linux ---
 
-check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) $(BIND) msl/simt/simt.c \
+check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) $(BIND) $(wildcard msl/simt/*.c) \
     msl/strict/strict.c msl/strict/messages.c src/error.c src/output_file.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
 $(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 

@@ -70,14 +70,15 @@ SANITIZE = ["-fsanitize=address"] if os.environ.get("SANITIZE") else []
 
 def build_simt(path, folder, flags=()):
     """A shared library of the SIMT runtime and a .metal file's kernels: simt_run, simt_<kernel>."""
-    source, runtime = folder / f"{path.stem}.cpp", folder / "simt.o"
-    result = folder / f"lib{path.stem}.so"
+    source, result = folder / f"{path.stem}.cpp", folder / f"lib{path.stem}.so"
     source.write_text(bind("source", path))
     msl = ROOT / "msl"
     clang = [clangxx(), "-fPIC", *SANITIZE]
     c = ["-x", "c", "-std=c11", "-D_GNU_SOURCE", "-O2", "-g"]
-    subprocess.run([*clang, *c, "-c", msl / "simt/simt.c", "-o", runtime], check=True)
+    runtime = sorted((msl / "simt").glob("*.c"))
+    subprocess.run([*clang, *c, "-c", *runtime], check=True, cwd=folder)
+    objects = [folder / f"{part.stem}.o" for part in runtime]
     includes = [f"-I{msl}/simt", f"-I{msl}/common", "-DMSL_PREFIX=simt"]
     options = ["--config", msl / "simt/flags", *includes, *flags]
-    subprocess.run([*clang, "-shared", *options, source, runtime, "-lm", "-o", result], check=True)
+    subprocess.run([*clang, "-shared", *options, source, *objects, "-lm", "-o", result], check=True)
     return result
