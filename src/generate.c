@@ -136,7 +136,7 @@ static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, Pi
 const char *pipeline_nan_reason(LLMPipeline *llm) {
     char where[MAX_NAME + 16];
     const Setup *setup = &llm->run.setup;
-    if (damage_find(llm->checkpoint, where, sizeof where)) {
+    if (damage_find(llm->model, where, sizeof where)) {
         snprintf(llm->nan_reason, sizeof llm->nan_reason,
                  "the model's weights are damaged: one is no finite number (%s)", where);
         return llm->nan_reason;

@@ -81,14 +81,14 @@ static const Tokenizer *tokenizer_of(const LLMPipeline *llm, LLMError *error) {
         error_set(error, LLM_ERROR_ARGUMENT, "no model is open");
         return NULL;
     }
-    const LLMError *problem = llm->checkpoint->tokenizer_problem;
+    const LLMError *problem = llm->model->tokenizer_problem;
     if (problem->status)
         error_set(error, problem->status, "%s", problem->message);
-    else if (!llm->checkpoint->tokenizer)
+    else if (!llm->model->tokenizer)
         error_set(error, LLM_ERROR_FORMAT,
                   "the model brings no tokenizer; work with token ids, or put its tokenizer files "
                   "beside it");
-    return llm->checkpoint->tokenizer;
+    return llm->model->tokenizer;
 }
 
 static bool check_encoding(const void *bytes, size_t size, uint32_t flags, LLMError *error) {
@@ -119,14 +119,14 @@ const char *llm_token_bytes(const LLMPipeline *llm, uint32_t token, size_t *size
     size_t ignored;
     if (!size) size = &ignored;
     *size = 0;
-    if (!llm || !llm->checkpoint->tokenizer || token >= llm->info.vocabulary) return NULL;
-    const char *bytes = tokenizer_bytes(llm->checkpoint->tokenizer, token, size);
+    if (!llm || !llm->model->tokenizer || token >= llm->info.vocabulary) return NULL;
+    const char *bytes = tokenizer_bytes(llm->model->tokenizer, token, size);
     return bytes ? bytes : "";
 }
 
 bool llm_is_end(const LLMPipeline *llm, uint32_t token) {
-    for (size_t i = 0; llm && i < llm->checkpoint->ends.count; i++)
-        if (llm->checkpoint->ends.ids[i] == token) return true;
+    for (size_t i = 0; llm && i < llm->model->ends.count; i++)
+        if (llm->model->ends.ids[i] == token) return true;
     return false;
 }
 
@@ -134,5 +134,5 @@ char *llm_decode(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
     if (error_is_set(error) || !tokenizer_of(llm, error) || !pipeline_check_ids(llm, tokens, error))
         return NULL;
     size_t size;
-    return tokenizer_decode(llm->checkpoint->tokenizer, tokens->ids, tokens->count, &size, error);
+    return tokenizer_decode(llm->model->tokenizer, tokens->ids, tokens->count, &size, error);
 }

@@ -74,7 +74,7 @@ Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMEr
 }
 
 static ModelFacts model_facts(const LLMPipeline *llm) {
-    const ModelConfig *config = &llm->checkpoint->config;
+    const ModelConfig *config = &llm->model->config;
     bool rms = llm->weights.output_norm.kind == NORM_RMS;
     bool adds = !llm->weights.layer[0].attention_after.weight && weights_parts_match(&llm->weights);
     return (ModelFacts){.channels = config->channels,
@@ -91,7 +91,7 @@ static uint32_t most_rows(const Sizes *sizes) {
 }
 
 static Sizes sizes_of(const LLMPipeline *llm, const LLMOptions *options) {
-    const ModelConfig *config = &llm->checkpoint->config;
+    const ModelConfig *config = &llm->model->config;
     Sizes sizes = {.batch = options->batch ? options->batch : 1,
                    .capacity = options->context,
                    .layers = config->layers,
@@ -100,7 +100,7 @@ static Sizes sizes_of(const LLMPipeline *llm, const LLMOptions *options) {
                    .kv_heads = config->kv_heads,
                    .head_size = config->head_size,
                    .inner = config->inner,
-                   .up = llm->checkpoint->architecture->gated ? 2 * config->inner : config->inner,
+                   .up = llm->model->architecture->gated ? 2 * config->inner : config->inner,
                    .vocabulary = config->vocabulary,
                    .unpacked = llm->weights.largest_packed};
     uint32_t tokens = choose_pass_tokens(device_facts(llm->device));
@@ -118,7 +118,7 @@ static bool check_batch(const Sizes *sizes, LLMError *error) {
 }
 
 static void describe(LLMPipeline *llm) {
-    const ModelFile *checkpoint = llm->checkpoint;
+    const ModelFile *checkpoint = llm->model;
     const ModelConfig *config = &checkpoint->config;
     llm->info = (LLMInfo){
         .size = sizeof(LLMInfo),
@@ -149,16 +149,16 @@ static bool open_parts(LLMPipeline *llm, const LLMOptions *given, const DryRun *
                        LLMError *error) {
     Run *run = &llm->run;
     llm->profile = given->profile;
-    if (!architecture_runs(llm->checkpoint->architecture, llm->checkpoint->checkpoint, error) ||
-        !check_options(given, &llm->checkpoint->config, error))
+    if (!architecture_runs(llm->model->architecture, llm->model->checkpoint, error) ||
+        !check_options(given, &llm->model->config, error))
         return false;
-    LLMOptions own = with_defaults(given, &llm->checkpoint->config), *options = &own;
+    LLMOptions own = with_defaults(given, &llm->model->config), *options = &own;
     llm->device = run->device = pipeline_open_device(options, dry, error);
     if (!llm->device) return false;
     const DeviceFacts *facts = device_facts(llm->device);
     bool halves = choose_halves(facts, options);
-    if (!weights_load(&llm->weights, llm->checkpoint, llm->device, halves, error)) return false;
-    llm->halved = halves && type_can_halve(model_file_type(llm->checkpoint));
+    if (!weights_load(&llm->weights, llm->model, llm->device, halves, error)) return false;
+    llm->halved = halves && type_can_halve(model_file_type(llm->model));
     ModelFacts model = model_facts(llm);
     run->sizes = sizes_of(llm, options);
     if (!check_batch(&run->sizes, error) ||
@@ -184,7 +184,7 @@ LLMPipeline *pipeline_open_file(ModelFile *file, const LLMOptions *given, const 
         model_file_close(file);
         return NULL;
     }
-    llm->checkpoint = file;
+    llm->model = file;
     llm->owner = getpid();
     if (open_parts(llm, &options, dry, error)) return llm;
     pipeline_free(llm);
@@ -209,7 +209,7 @@ void pipeline_free(LLMPipeline *llm) {
         weights_free(&llm->weights);
         device_close(llm->device);
     }
-    model_file_close(llm->checkpoint);
+    model_file_close(llm->model);
     free(llm);
 }
 
@@ -217,8 +217,7 @@ void pipeline_free(LLMPipeline *llm) {
 
 void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted) {
     begin_pass(&llm->run, ids, B, T);
-    llm->checkpoint->architecture->forward(&llm->run, &llm->checkpoint->config, &llm->weights,
-                                           wanted);
+    llm->model->architecture->forward(&llm->run, &llm->model->config, &llm->weights, wanted);
 }
 
 void pipeline_decode(LLMPipeline *llm, uint32_t B) {

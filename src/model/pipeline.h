@@ -12,7 +12,7 @@ struct LLMPipeline {
     pid_t owner;         /* the process that opened it */
     atomic_bool busy;    /* between pipeline_enter and pipeline_leave */
     atomic_bool closing; /* it is closed as soon as it is not busy */
-    ModelFile *checkpoint;
+    ModelFile *model;    /* the file: its settings, tensors and tokenizer */
     Device *device;
     Weights weights;
     Run run;
