@@ -32,12 +32,12 @@ typedef struct BoundParameter {
     const char *name;
     const char *type;      /* of the element or value, without qualifiers */
     const char *attribute; /* "buffer", "threadgroup", "thread_position_in_grid", … */
-    unsigned index;     /* of buffer(n), threadgroup(n) */
-    bool has_index;     /* in the text */
-    bool numbered;      /* by the binder, as Metal does where [[buffer(n)]] is left out */
-    bool optional;      /* there only if a function constant says so */
-    size_t star;        /* offset in the text just behind the '*', 0 if there is none */
-    size_t begin, end;  /* of [[attribute]] in the text */
+    unsigned index;        /* of buffer(n), threadgroup(n) */
+    bool has_index;        /* in the text */
+    bool numbered;         /* by the binder, as Metal does where [[buffer(n)]] is left out */
+    bool optional;         /* there only if a function constant says so */
+    size_t star;           /* offset in the text just behind the '*', 0 if there is none */
+    size_t begin, end;     /* of [[attribute]] in the text */
 } BoundParameter;
 
 typedef struct BoundKernel {
@@ -47,7 +47,7 @@ typedef struct BoundKernel {
     bool is_instance;     /* of a template */
     const char *refused;  /* "file:line: why it cannot be bound", NULL if it can */
     int line;
-    bool waits; /* calls wait_for_previous_kernel() itself, see kernels/parts/wait.h */
+    bool waits;        /* calls wait_for_previous_kernel() itself, see kernels/parts/wait.h */
     size_t begin, end; /* of all of it in the text; those of an instance are the instance's */
     unsigned count;
     BoundParameter *parameter; /* in the order of the signature; instances share their template's */
@@ -72,7 +72,7 @@ typedef struct BoundTemplate {
 /* template [[host_name("scale_float")]] kernel … scale<float>…; */
 typedef struct BoundInstance {
     size_t kernel, template; /* their indices */
-    BoundPlace begin, end; /* of all of it */
+    BoundPlace begin, end;   /* of all of it */
     size_t types; /* offset behind scale<float>: of its parameters' types, if they follow */
 } BoundInstance;
 
@@ -138,7 +138,7 @@ typedef struct BoundFile {
     size_t value_count;
     BoundEdit *edits; /* in order; none overlaps another */
     size_t edit_count;
-    char **strings;  /* what the pointers to words above point to */
+    char **strings; /* what the pointers to words above point to */
     size_t string_count;
     int last_line;   /* the largest number of a line */
     char error[256]; /* "file:line: what is wrong", empty if all was read */
@@ -180,9 +180,9 @@ typedef struct BoundText {
     size_t size;
 } BoundText;
 
-/* The file as C++ for one target: a threadgroup variable's type as NAME_type and MSL_THREADGROUP(name),
- * MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out, and behind the text one
- * MSL_ENTRY(kernel, (arguments), waits) per kernel, and MSL_END. */
+/* The file as C++ for one target: a threadgroup variable's type as NAME_type and
+ * MSL_THREADGROUP(name), MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out,
+ * and behind the text one MSL_ENTRY(kernel, (arguments), waits) per kernel, and MSL_END. */
 void bind_write_source(const BoundFile *file, FILE *out);
 /* The same without the other kernels: their bodies, and all of those that are no templates. False
  * without memory. */

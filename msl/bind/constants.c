@@ -204,8 +204,7 @@ bool read_values(Reader *outer) {
     do {
         reader_next(reader);
         BoundValue value = {.place = reader_place(reader), .name = ""};
-        if (!token_is_word(&reader->token) ||
-            !reader_append(reader, &value.name, &reader->token))
+        if (!token_is_word(&reader->token) || !reader_append(reader, &value.name, &reader->token))
             return !file->error[0];
         reader_next(reader);
         if (!token_is(&reader->token, "=")) return true;

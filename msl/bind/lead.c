@@ -17,7 +17,8 @@ static bool is_other_stage(const Token *token) {
 static bool read_host_name(Reader *reader, Lead *lead) {
     lead->host_name = "";
     for (reader_next(reader); reader->token.text && *reader->token.text == '"'; reader_next(reader))
-        if (!reader_join(reader, &lead->host_name, reader->token.text + 1, reader->token.length - 2))
+        if (!reader_join(reader, &lead->host_name, reader->token.text + 1,
+                         reader->token.length - 2))
             return false;
     if (*lead->host_name && token_is(&reader->token, ")")) return true;
     return reader_refuse(reader, reader->token.line, "expected a kernel's name in quotes");

@@ -133,11 +133,13 @@ void reader_next(Reader *reader) {
 
 bool token_is_double(const Token *token) {
     const char *text = token->text;
-    if (!text || (!isdigit((unsigned char)*text) && *text != '.') || token->length < 2) return false;
+    if (!text || (!isdigit((unsigned char)*text) && *text != '.') || token->length < 2)
+        return false;
     bool hexadecimal = is_hexadecimal(token);
-    bool is_float = memchr(text, '.', token->length) ||
-                    (hexadecimal ? memchr(text, 'p', token->length) || memchr(text, 'P', token->length)
-                                 : memchr(text, 'e', token->length) || memchr(text, 'E', token->length));
+    bool is_float =
+        memchr(text, '.', token->length) ||
+        (hexadecimal ? memchr(text, 'p', token->length) || memchr(text, 'P', token->length)
+                     : memchr(text, 'e', token->length) || memchr(text, 'E', token->length));
     char last = text[token->length - 1];
     return is_float && (isdigit((unsigned char)last) || last == '.');
 }

@@ -93,9 +93,9 @@ static size_t skip_function(Reader *reader) {
 
 /* public: */
 static bool is_access(const Member *member, const Token *token) {
-    return token_is(token, ":") && (!strcmp(member->words, "public") ||
-                                    !strcmp(member->words, "protected") ||
-                                    !strcmp(member->words, "private"));
+    return token_is(token, ":") &&
+           (!strcmp(member->words, "public") || !strcmp(member->words, "protected") ||
+            !strcmp(member->words, "private"));
 }
 
 static bool read_class(Reader *reader);

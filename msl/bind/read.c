@@ -125,8 +125,8 @@ static bool read_start(Reader *reader, BoundPlace begin, BoundKernel *kernel, bo
 }
 
 /* A kernel that cannot be bound stays in the list, with the reason. */
-static bool keep_refused(Reader *reader, const Reader *start, BoundPlace begin,
-                         BoundKernel *kernel, Counts counts) {
+static bool keep_refused(Reader *reader, const Reader *start, BoundPlace begin, BoundKernel *kernel,
+                         Counts counts) {
     BoundFile *file = reader->file;
     BoundTemplate template = {.begin = begin, .name = begin, .behind_name = begin};
     bool is_template =

@@ -106,7 +106,8 @@ bool read_enum(Reader *reader);
 /* The value of an expression up to a ',' or ')' or ';' or '}' that is not in parentheses. False if
  * it is not known, or not from 0 to UINT32_MAX. */
 bool read_number(Reader *reader, unsigned *value);
-/* `threadgroup type name[n]…, name…;` in a function, of which `threadgroup` is the current token. */
+/* `threadgroup type name[n]…, name…;` in a function, of which `threadgroup` is the current token.
+ */
 bool read_variables(Reader *reader);
 /* All member functions of all classes: words as in `float get() const device`, which C++ does not
  * know there, go, and functions that differ in them alone become one. */

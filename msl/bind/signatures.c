@@ -264,8 +264,7 @@ static bool read_parameter(Reader *reader, BoundParameter *parameter) {
         }
         reader_next(reader);
     }
-    if (!last.text || !*parameter->type)
-        return reader_refuse(reader, line, "expected 'type name'");
+    if (!last.text || !*parameter->type) return reader_refuse(reader, line, "expected 'type name'");
     return reader_append(reader, &parameter->name, &last) && classify(reader, line, &d, parameter);
 }
 

@@ -78,7 +78,8 @@ static bool read_by_type(Reader *reader, const Token *name, const char **words) 
     *words = "((void (*)";
     return reader_join(reader, words, parameters, (size_t)(end - parameters)) &&
            reader_join(reader, words, ")", 1) &&
-           reader_join(reader, words, name->text, name->length) && reader_join(reader, words, ")", 1);
+           reader_join(reader, words, name->text, name->length) &&
+           reader_join(reader, words, ")", 1);
 }
 
 /* template [[host_name("name")]] kernel … scale<float, 4>…; with or without the parameters' types.

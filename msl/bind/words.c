@@ -65,8 +65,8 @@ static bool leave_out_index(Reader *reader) {
     return reader_edit(reader, begin, reader_offset(&word, &word.token) + 2, "");
 }
 
-/* `constant int s[2]` as a parameter, which is the pointer `constant int (*s)`; the current token is
- * its address space. */
+/* `constant int s[2]` as a parameter, which is the pointer `constant int (*s)`; the current token
+ * is its address space. */
 static bool read_array(Reader *reader) {
     Reader word = *reader;
     Token name = {0};
@@ -125,8 +125,7 @@ static bool read_vector(Reader *reader) {
     while (word.token.text && !token_is(&word.token, ";"))
         reader_next(&word);
     size_t end = reader_offset(&word, &word.token);
-    return reader_join(reader, &text, type, strlen(type)) &&
-           reader_join(reader, &text, ", ", 2) &&
+    return reader_join(reader, &text, type, strlen(type)) && reader_join(reader, &text, ", ", 2) &&
            reader_join(reader, &text, count, strlen(count)) &&
            reader_join(reader, &text, "> ", 2) &&
            reader_join(reader, &text, name.text, name.length) &&
@@ -141,7 +140,8 @@ static bool read_suffix(Reader *reader) {
     if (token->length < 3 || !is_digit(*token->text)) return true;
     if (suffix[1] == 'H' && !memchr(token->text, 'x', token->length))
         return reader_edit(reader, end - 1, end, "h");
-    bool is_bfloat = (suffix[0] == 'b' || suffix[0] == 'B') && (suffix[1] == 'f' || suffix[1] == 'F');
+    bool is_bfloat =
+        (suffix[0] == 'b' || suffix[0] == 'B') && (suffix[1] == 'f' || suffix[1] == 'F');
     if (!is_bfloat || memchr(token->text, 'x', token->length)) return true;
     return reader_edit(reader, begin, begin, "bfloat(") && reader_edit(reader, end - 2, end, "f)");
 }

@@ -43,12 +43,10 @@ static bool read_template_parameter(Reader *reader, TemplateParameter *parameter
             return reader_refuse(reader, reader->token.line,
                                  "packs and templates as parameters of a kernel template are not "
                                  "supported by the strict check");
-        if (last.text && !reader_append(reader, &parameter->type, &last))
-            return false;
+        if (last.text && !reader_append(reader, &parameter->type, &last)) return false;
         last = reader->token;
     }
-    if (last.text && !reader_append(reader, &parameter->name, &last))
-        return false;
+    if (last.text && !reader_append(reader, &parameter->name, &last)) return false;
     if (!token_is(&reader->token, "=")) return true;
     reader_next(reader);
     return read_value(reader, &parameter->value);

@@ -37,15 +37,18 @@ static void asserted(void *self, const SimtThread *thread, SimtPlace place, cons
     Witness at = witness_of(c, thread, place);
     Finding *finding = findings_add(c->findings, FINDING_FAULT, &at);
     if (finding)
-        snprintf(finding->detail, sizeof finding->detail, "thread %u of threadgroup (%u,%u,%u): "
-                 "assert(%s) does not hold", thread->thread_index_in_threadgroup,
-                 thread->threadgroup_position_in_grid.x, thread->threadgroup_position_in_grid.y,
-                 thread->threadgroup_position_in_grid.z, condition);
+        snprintf(finding->detail, sizeof finding->detail,
+                 "thread %u of threadgroup (%u,%u,%u): "
+                 "assert(%s) does not hold",
+                 thread->thread_index_in_threadgroup, thread->threadgroup_position_in_grid.x,
+                 thread->threadgroup_position_in_grid.y, thread->threadgroup_position_in_grid.z,
+                 condition);
 }
 
 static void initialised(void *self, const void *memory, size_t size) {
     Block *block = block_find(self, memory);
-    if (block) memset(block->written + ((const unsigned char *)memory - block->start), WRITTEN, size);
+    if (block)
+        memset(block->written + ((const unsigned char *)memory - block->start), WRITTEN, size);
 }
 
 /* Into the process's log, which is printed once it has ended. */

@@ -48,9 +48,12 @@ static bool parse(const char *line, Message *message) {
 /* Metal's words for what clang calls otherwise. */
 static void rename_spaces(char *text) {
     static const char *const names[][2] = {
-        {"__global_device ", "device "},       {"__global_host ", "constant "},
-        {"__local ", "threadgroup "},          {"[[clang::sycl_global_device]] ", "device "},
-        {"[[clang::sycl_global_host]] ", "constant "}, {"[[clang::sycl_local]] ", "threadgroup "},
+        {"__global_device ", "device "},
+        {"__global_host ", "constant "},
+        {"__local ", "threadgroup "},
+        {"[[clang::sycl_global_device]] ", "device "},
+        {"[[clang::sycl_global_host]] ", "constant "},
+        {"[[clang::sycl_local]] ", "threadgroup "},
         {"const constant ", "constant "},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

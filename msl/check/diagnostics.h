@@ -1,4 +1,5 @@
-/* diagnostics.h — clang's messages about what the binder wrote, as messages about the user's file. */
+/* diagnostics.h — clang's messages about what the binder wrote, as messages about the user's file.
+ */
 #ifndef METAL_LLM_MSL_CHECK_DIAGNOSTICS_H
 #define METAL_LLM_MSL_CHECK_DIAGNOSTICS_H
 

@@ -330,8 +330,8 @@ static int compile_to(const Program *program, const char *width, bool with_space
     return run((char *const *)(uintptr_t)command.words, NULL, log);
 }
 
-/* C++ has no operator that takes `?:` of a vector of its own and of one in an address space, and the
- * like: what cannot be compiled with address spaces is compiled without. */
+/* C++ has no operator that takes `?:` of a vector of its own and of one in an address space, and
+ * the like: what cannot be compiled with address spaces is compiled without. */
 static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
     char output[PATH_BYTES], log[PATH_BYTES], other[PATH_BYTES];
     snprintf(output, sizeof output, "%s/kernel.so", program->folder);
