@@ -170,6 +170,11 @@ template [[host_name("k")]] [[kernel]] void apply<metal::vec<float, 4>, device c
 template [[host_name("k")]] kernel decltype(kk<32>) kk<32>;""",
         "k", INDEX // 32 * 32 + (INDEX + 1) % 32 + 6,
     ),
+    "pointers by reference": (
+        """template <typename T> static void advance(device T *&p, uint n) { p += n; }
+kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { advance(o, i); *o = i; }""",
+        "k", INDEX,
+    ),
     "os_log": (
         "#include <metal_logging>\nkernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { os_log_default.log(\"at %d\", i); o[i] = i; }",
         "k", INDEX,
