@@ -2025,22 +2025,22 @@ const Kernel kernel_table[] = {
     {"split_heads_f32", "heads.metal", 23, split_heads_f32_count, split_heads_f32_parameters},
     {"split_heads_f16", "heads.metal", 23, split_heads_f16_count, split_heads_f16_parameters},
     {"merge_heads", "heads.metal", 60, merge_heads_count, merge_heads_parameters},
-    {"layernorm_forward", "layernorm.metal", 27, layernorm_forward_count, layernorm_forward_parameters},
-    {"layernorm_forward_f16", "layernorm.metal", 27, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
+    {"layernorm_forward", "layernorm.metal", 26, layernorm_forward_count, layernorm_forward_parameters},
+    {"layernorm_forward_f16", "layernorm.metal", 26, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
     {"linear_f32", "linear.metal", 28, linear_f32_count, linear_f32_parameters},
     {"linear_f16", "linear.metal", 28, linear_f16_count, linear_f16_parameters},
     {"linear_bf16", "linear.metal", 28, linear_bf16_count, linear_bf16_parameters},
-    {"linear_iq4_nl", "linear_blocks.metal", 59, linear_iq4_nl_count, linear_iq4_nl_parameters},
-    {"linear_q2_K", "linear_blocks.metal", 59, linear_q2_K_count, linear_q2_K_parameters},
-    {"linear_q3_K", "linear_blocks.metal", 59, linear_q3_K_count, linear_q3_K_parameters},
-    {"linear_q4_0", "linear_blocks.metal", 59, linear_q4_0_count, linear_q4_0_parameters},
-    {"linear_q4_1", "linear_blocks.metal", 59, linear_q4_1_count, linear_q4_1_parameters},
-    {"linear_q4_K", "linear_blocks.metal", 59, linear_q4_K_count, linear_q4_K_parameters},
-    {"linear_q5_0", "linear_blocks.metal", 59, linear_q5_0_count, linear_q5_0_parameters},
-    {"linear_q5_1", "linear_blocks.metal", 59, linear_q5_1_count, linear_q5_1_parameters},
-    {"linear_q5_K", "linear_blocks.metal", 59, linear_q5_K_count, linear_q5_K_parameters},
-    {"linear_q6_K", "linear_blocks.metal", 59, linear_q6_K_count, linear_q6_K_parameters},
-    {"linear_q8_0", "linear_blocks.metal", 59, linear_q8_0_count, linear_q8_0_parameters},
+    {"linear_iq4_nl", "linear_blocks.metal", 60, linear_iq4_nl_count, linear_iq4_nl_parameters},
+    {"linear_q2_K", "linear_blocks.metal", 60, linear_q2_K_count, linear_q2_K_parameters},
+    {"linear_q3_K", "linear_blocks.metal", 60, linear_q3_K_count, linear_q3_K_parameters},
+    {"linear_q4_0", "linear_blocks.metal", 60, linear_q4_0_count, linear_q4_0_parameters},
+    {"linear_q4_1", "linear_blocks.metal", 60, linear_q4_1_count, linear_q4_1_parameters},
+    {"linear_q4_K", "linear_blocks.metal", 60, linear_q4_K_count, linear_q4_K_parameters},
+    {"linear_q5_0", "linear_blocks.metal", 60, linear_q5_0_count, linear_q5_0_parameters},
+    {"linear_q5_1", "linear_blocks.metal", 60, linear_q5_1_count, linear_q5_1_parameters},
+    {"linear_q5_K", "linear_blocks.metal", 60, linear_q5_K_count, linear_q5_K_parameters},
+    {"linear_q6_K", "linear_blocks.metal", 60, linear_q6_K_count, linear_q6_K_parameters},
+    {"linear_q8_0", "linear_blocks.metal", 60, linear_q8_0_count, linear_q8_0_parameters},
     {"residual_layernorm", "residual.metal", 15, residual_layernorm_count, residual_layernorm_parameters},
     {"residual_layernorm_f16", "residual.metal", 15, residual_layernorm_f16_count, residual_layernorm_f16_parameters},
     {"rmsnorm_forward", "rmsnorm.metal", 15, rmsnorm_forward_count, rmsnorm_forward_parameters},
@@ -2755,9 +2755,8 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "// One threadgroup per row n of x[N,C]; its threads stride over the C channels. The variance is taken\n"
     "// in a second pass, from the differences to the mean: the one-pass formula E[x²] − E[x]² loses every\n"
-    "// digit when the mean is large. The same pass puts the mean right: what the differences still sum to\n"
-    "// is the rounding error of the first sum. What comes out is of type Out: half where the next matrix product\n"
-    "// takes halves.\n"
+    "// digit when the mean is large. The differences should sum to 0; what they do sum to is the rounding error\n"
+    "// of the first sum, and corrects the mean. Out is half where the next matrix product takes halves.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
@@ -2766,7 +2765,7 @@ const KernelSource kernel_sources[] = {
     "                             uint simdgroups)\n"
     "{\n"
     "    value = simd_sum(value);\n"
-    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the sum before ↔ this write\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: the reads of the previous call → this write\n"
     "    if (lane == 0) partial[simdgroup] = value;\n"
     "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below\n"
     "    float sum = 0.0f;\n"
@@ -2789,7 +2788,7 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
     "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
-    "    threadgroup float partial[32];\n"
+    "    threadgroup float partial[32]; // one for each simdgroup: 1,024 threads are at most 32\n"
     "    device const float *row = x + ulong(n) * C;\n"
     "\n"
     "    float sum = 0.0f;\n"
@@ -2802,10 +2801,10 @@ const KernelSource kernel_sources[] = {
     "        differences += difference;\n"
     "        squares += difference * difference;\n"
     "    }\n"
-    "    float error = threadgroup_sum(differences, partial, lane, simdgroup, simdgroups) / float(C);\n"
+    "    float mean_error = threadgroup_sum(differences, partial, lane, simdgroup, simdgroups) / float(C);\n"
     "    float variance = threadgroup_sum(squares, partial, lane, simdgroup, simdgroups) / float(C);\n"
     "\n"
-    "    mean += error;\n"
+    "    mean += mean_error;\n"
     "    float scale = 1.0f / sqrt(variance + epsilon);\n"
     "    device Out *out_row = out + ulong(n) * C;\n"
     "    for (uint c = thread_index; c < C; c += threads)\n"
@@ -2880,10 +2879,11 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "//   out[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]\n"
     "//\n"
-    "// One simdgroup per weight row n, 1 to 8 tokens at a time. How a block is packed, and what its parts and pieces are,\n"
-    "// is in its page of formats/. A team of up to PIECES lanes shares a part: a lane of 32 owns one piece of each, the only\n"
-    "// lane of a CPU all of them, in as many sums, which the compiler turns into vectors. If a part has fewer pieces than\n"
-    "// the simdgroup has lanes, several teams work at a time.\n"
+    "// One simdgroup per weight row n; its tokens are taken by 4, by 2 and one by one. A row is made of blocks, a block of\n"
+    "// PARTS, a part of PIECES (formats/blocks.h; each format has a page there). The lanes form teams, and a team takes a\n"
+    "// part at a time: of 32 lanes each owns one piece of it; the only lane of a CPU owns all pieces and keeps a sum for\n"
+    "// each, which the compiler turns into vectors. If a part has fewer pieces than the simdgroup has lanes, several teams\n"
+    "// work side by side. Lanes share nothing but the final simd_sum, so there is no barrier.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "#include \"formats/all.h\"\n"
@@ -2892,7 +2892,7 @@ const KernelSource kernel_sources[] = {
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
     "\n"
-    "// sum[t] += part number `part` of a row · x[t] for COUNT tokens, as far as this one of the team's `lanes` is concerned.\n"
+    "// sum[t] += part number `part` of a row · x[t] for COUNT tokens: the pieces of lane `lane` of a team of `lanes`.\n"
     "template <uint COUNT, uint SUMS, typename Block>\n"
     "static void add_part(device const Block *row, uint part, device const float *x, uint K, uint lane, uint lanes,\n"
     "                     thread float (&sum)[COUNT][SUMS])\n"
@@ -2918,7 +2918,7 @@ const KernelSource kernel_sources[] = {
     "    float even[COUNT][SUMS] = {}, odd[COUNT][SUMS] = {};\n"
     "    uint team = IN_TEAMS ? min(lanes, Block::PIECES) : lanes, teams = IN_TEAMS ? lanes / team : 1;\n"
     "    uint parts = K / Block::VALUES * Block::PARTS, begin = IN_TEAMS ? lane / team : 0;\n"
-    "    if (begin == teams) begin = parts; // lanes that make no whole team rest\n"
+    "    if (begin == teams) begin = parts; // the lanes left over, too few for a team, have nothing to do\n"
     "    lane = IN_TEAMS ? lane % team : lane;\n"
     "    for (uint part = begin; part < parts; part += 2 * teams) {\n"
     "        add_part(row, part, x, K, lane, team, even);\n"
