@@ -10,14 +10,13 @@ import gguf
 import numpy
 import pytest
 
-import k_quants
 import models
 from checkpoints import check, declare, fields, opened, refusal, tokenizer_refusal
 from library import COMMAND, Error, Tokens
 from llm import LLM
 from models import Config
 
-TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", *k_quants.QUANTISERS]
+TYPES = models.TYPES
 FORMATS = ["gguf", "huggingface", "llmc"]
 
 

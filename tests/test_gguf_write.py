@@ -7,13 +7,12 @@ import gguf
 import numpy
 import pytest
 
-import k_quants
 import models
 from checkpoints import Tensor, check, declare, opened, values
 from library import Error
 from models import Config
 
-TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", *k_quants.QUANTISERS]
+TYPES = models.TYPES
 
 Fill = ctypes.CFUNCTYPE(
     ctypes.c_bool,

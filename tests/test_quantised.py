@@ -18,7 +18,7 @@ from llm import LLM
 from models import Config
 
 TOLERANCE = 1e-4  # of reference.logit_error
-BLOCK_TYPES = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", *k_quants.QUANTISERS]
+BLOCK_TYPES = list(models.BLOCKS)
 
 # Rows of 256 and 1024: whole blocks of every type.
 CONFIG = Config(layers=2, heads=4, channels=256, context=24, vocabulary=301)

@@ -93,10 +93,13 @@ def out_in(name, array):
 # --- stored types ---
 
 
-# Weights of a block, of the formats that store blocks.
+# Weights of a block, of the formats that store blocks; in the order of TensorType (src/checkpoint/tensor.h).
 BLOCKS = {type: gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[type]][0] for type in [
-    "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", *k_quants.QUANTISERS
+    "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", *k_quants.QUANTISERS
 ]}  # fmt: skip
+
+# All that TensorType has, in its order.
+TYPES = ["F32", "F16", "BF16", *BLOCKS]
 
 
 def quantise(array, type):
