@@ -92,7 +92,9 @@ static bool read_attribute_name(Reader *reader, BoundParameter *parameter) {
     if (!token_is(&reader->token, "(")) return true;
     if (!read_index(reader, parameter)) return false;
     return parameter->has_index || !strcmp(name, "function_constant") ||
-           reader_refuse(reader, line, "the index of [[%s(…)]] is not known", name);
+           reader_refuse(reader, line,
+                         "[[%s(…)]] has no index that is known: expected one from 0 to %d", name,
+                         BIND_INDICES - 1);
 }
 
 bool read_attribute(Reader *reader, BoundParameter *parameter) {

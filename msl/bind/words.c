@@ -15,16 +15,23 @@ static BoundKernel *kernel_at(const BoundFile *file, size_t at) {
     return NULL;
 }
 
-/* Metal has no double. */
-static bool refuse_double(Reader *reader) {
+/* Metal has no double, and no long double. */
+static bool refuse_double(Reader *reader, const char *type) {
     BoundFile *file = reader->file;
     BoundKernel *kernel = kernel_at(file, reader_offset(reader, &reader->token));
     if (kernel && kernel->refused) return true;
-    reader_refuse(reader, reader->token.line, "Metal has no type 'double'");
+    reader_refuse(reader, reader->token.line, "Metal has no type '%s'", type);
     if (!kernel) return false;
     kernel->refused = reader_keep(reader, file->error, strlen(file->error));
     file->error[0] = 0;
     return true;
+}
+
+static bool is_long_double(const Reader *reader) {
+    if (!token_is(&reader->token, "long")) return false;
+    Reader next = *reader;
+    reader_next(&next);
+    return token_is(&next.token, "double");
 }
 
 static bool is_digit(char c) {
@@ -162,7 +169,8 @@ static bool read_word(Reader *reader, int parentheses) {
     if (is_digit(*token->text) && !token_is_double(token)) return read_suffix(reader);
     if (token_is(token, "alignas")) return leave_out_alignment(reader);
     if (token_is_double(token)) return reader_edit(reader, end, end, "f");
-    if (token_is(token, "double")) return refuse_double(reader);
+    if (token_is(token, "double")) return refuse_double(reader, "double");
+    if (is_long_double(reader)) return refuse_double(reader, "long double");
     if (token_is(token, "coherent")) return leave_out_coherent(reader);
     if (token_is(token, "[") && reader->at < reader->end && *reader->at == '[')
         return leave_out_index(reader);

@@ -1,4 +1,4 @@
-// expect: no initialiser
+// expect: cannot have an initializer
 #include <metal_stdlib>
 using namespace metal;
 
