@@ -10,7 +10,9 @@
 
 /* The pool's threads: no more than are allowed. */
 static int threads_allowed = 1000;
-#undef pthread_create
+#undef pthread_create /* under whose name pthread.h has declared the one below */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                   void *argument);
 int limited_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                            void *(*start)(void *), void *argument) {
     if (threads_allowed == 0) return EAGAIN;
