@@ -18,7 +18,10 @@ import models
 from library import COMMAND
 from llm import LLM
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's"),
+    pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a sanitizer needs more address space than the limit"),
+]
 
 FAMILIES = ["gpt2", *families.ARCHITECTURES]
 SIZES = [0, 1, 2**16, 2**20, 2**22, 2**24, 2**31 - 1, 2**31, 2**32 - 1]

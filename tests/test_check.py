@@ -137,6 +137,7 @@ def test_every_kind_has_wrong_kernels():
     assert min(kinds.values()) >= 3
 
 
+@pytest.mark.skipif(BUILD.name == "asan", reason="once, without the sanitizers, is enough")
 @pytest.mark.parametrize("kernel", launches.kernel_files())
 def test_our_kernels_pass(kernel, random):
     assert sanitize.sanitize(kernel, 2, int(random.integers(2**32))) == []

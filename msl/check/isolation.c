@@ -93,7 +93,11 @@ static void give_up_rights(size_t memory) {
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
     limit(RLIMIT_NOFILE, FILES);
+#ifndef __SANITIZE_ADDRESS__ /* a sanitizer's shadow of memory is larger */
     limit(RLIMIT_DATA, memory);
+#else
+    (void)memory;
+#endif
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
