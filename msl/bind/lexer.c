@@ -15,6 +15,8 @@ bool reader_refuse(Reader *reader, int line, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(file->error + used, sizeof file->error - (size_t)used, format, arguments);
     va_end(arguments);
+    for (char *at = file->error + used; *at; at++)
+        if ((unsigned char)*at < ' ') *at = ' '; /* what is quoted may be of several lines */
     return false;
 }
 
