@@ -8,18 +8,6 @@
 
 /* --- halves and bf16 --- */
 
-static uint32_t bits_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* To nearest, ties to even; infinity from 65520 on. */
 static uint16_t float_to_half(float value) {
     uint16_t sign = (uint16_t)(bits_of(value) >> 16 & 0x8000);

@@ -4,6 +4,21 @@
 
 #include "tensor.h"
 
+#include <string.h>
+
+/* The 32 bits of a float, and back. */
+static inline uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static inline float float_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 /* Where the element of a tensor of a float type is stored, perhaps misaligned. */
 const unsigned char *tensor_element(const Tensor *tensor, size_t row, size_t column);
 /* One stored element of a float type. */

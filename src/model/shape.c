@@ -1,6 +1,7 @@
 #include "shape.h"
 
 #include "checkpoint/values.h"
+#include "mixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,11 +36,6 @@ static const Shape *find_shape(const char *name, LLMError *error) {
 
 /* --- types --- */
 
-/* The types of a model's matrices: one, or llama.cpp's mixture of two. */
-typedef struct Types {
-    TensorType usual, better;
-} Types;
-
 static bool find_type(const char *name, TensorType *found) {
     for (TensorType type = 0; type < TENSOR_TYPES; type++)
         if (strcmp(tensor_type_name(type), name) == 0 && values_can_store(type)) {
@@ -49,11 +45,11 @@ static bool find_type(const char *name, TensorType *found) {
     return false;
 }
 
-static bool find_types(const char *name, Types *types, LLMError *error) {
-    bool mixed = strcmp(name, "q4_K_M") == 0;
-    if (mixed && find_type("q4_K", &types->usual) && find_type("q6_K", &types->better)) return true;
-    if (!mixed && find_type(name, &types->usual)) {
-        types->better = types->usual;
+static bool find_types(const char *name, Mixture *types, LLMError *error) {
+    *types = (Mixture){.matrices = TENSOR_Q4_K, .finer = strcmp(name, "q4_K_M") == 0};
+    if (types->finer) return true;
+    if (find_type(name, &types->matrices)) {
+        types->embeddings = types->matrices;
         return true;
     }
     char names[128] = "";
@@ -66,22 +62,10 @@ static bool find_types(const char *name, Types *types, LLMError *error) {
                      names);
 }
 
-/* Of Q4_K_M: the first and the last eighth of the layers, and every third between. */
-static bool has_better(uint32_t layer, uint32_t layers) {
-    uint32_t eighth = layers / 8;
-    return layer < eighth || layer >= 7 * layers / 8 || (layer - eighth) % 3 == 2;
-}
-
-/* What llama.cpp gives more bits: the output, and in some layers V and the matrix down. A row that
- * is no whole number of blocks has floats. */
-static TensorType type_of(const ModelConfig *config, const Types *types, const TensorRow *row,
-                          uint32_t layer, uint32_t columns) {
-    if (!row_is_matrix(row)) return TENSOR_F32;
-    bool output = row->flags & TENSOR_OUTPUT || (config->tied && row->shape[0] == 'V');
-    bool choosy = strstr(row->gguf, "attn_v.") || strstr(row->gguf, "ffn_down.");
-    bool better = output || (choosy && has_better(layer, config->layers));
-    TensorType type = better ? types->better : types->usual;
-    return columns % tensor_type_block(type) == 0 ? type : TENSOR_F16;
+/* A row that is no whole number of blocks has halves. */
+static TensorType type_of(const ModelFile *file, const Mixture *types, const ModelTensor *tensor) {
+    TensorType type = mixture_wanted(types, file, tensor);
+    return tensor_row_bytes(type, tensor->tensor.columns) ? type : TENSOR_F16;
 }
 
 /* --- the model --- */
@@ -92,14 +76,14 @@ static bool is_there(const ModelConfig *config, const TensorRow *row) {
     return !(row->flags & left_out);
 }
 
-static void add(ModelFile *file, const Types *types, const TensorRow *row, uint32_t layer) {
-    Tensor tensor = {0};
-    shape_sizes(row->shape, &file->config, &tensor.rows, &tensor.columns);
-    tensor.type = type_of(&file->config, types, row, layer, tensor.columns);
-    file->tensors[file->tensor_count++] = (ModelTensor){row, layer, tensor};
+static void add(ModelFile *file, const Mixture *types, const TensorRow *row, uint32_t layer) {
+    ModelTensor *added = &file->tensors[file->tensor_count++];
+    *added = (ModelTensor){.row = row, .layer = layer};
+    shape_sizes(row->shape, &file->config, &added->tensor.rows, &added->tensor.columns);
+    added->tensor.type = type_of(file, types, added);
 }
 
-static bool add_all(ModelFile *file, const Types *types, LLMError *error) {
+static bool add_all(ModelFile *file, const Mixture *types, LLMError *error) {
     const TensorRow *rows = file->architecture->tensors;
     size_t count = 0;
     while (rows[count].what)
@@ -145,7 +129,7 @@ static void set_config(ModelConfig *config, const Shape *shape) {
                             .tied = shape->tied};
 }
 
-static bool fill_file(ModelFile *file, const Shape *shape, const Types *types, LLMError *error) {
+static bool fill_file(ModelFile *file, const Shape *shape, const Mixture *types, LLMError *error) {
     file->architecture = shape->architecture;
     file->end_of_text = UINT32_MAX;
     set_config(&file->config, shape);
@@ -155,7 +139,7 @@ static bool fill_file(ModelFile *file, const Shape *shape, const Types *types, L
 }
 
 ModelFile *shape_open(const char *name, const char *type, LLMError *error) {
-    Types types = {TENSOR_F32, TENSOR_F32};
+    Mixture types;
     const Shape *shape = find_shape(name, error);
     if (!shape || !find_types(type, &types, error)) return NULL;
     ModelFile *file = calloc(1, sizeof *file);
