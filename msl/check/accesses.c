@@ -184,11 +184,9 @@ void watch_atomic(const void *address, size_t bytes, unsigned use, const void *c
 }
 
 void watch_index(const char *file, unsigned line, long long index, const char *array) {
-    Checker *c = checker;
     SimtPlace place = {NULL, file, line};
-    if (!simt_thread || finding_known_at(c, FINDING_OUT_OF_BOUNDS, place)) return;
-    Witness at = witness_of(c, simt_thread, place);
-    Finding *finding = findings_add(c->findings, FINDING_OUT_OF_BOUNDS, &at);
+    if (!simt_thread) return;
+    Finding *finding = finding_at(checker, FINDING_OUT_OF_BOUNDS, simt_thread, place);
     if (finding)
         snprintf(finding->detail, sizeof finding->detail, "index %lld of an array of type %s",
                  index, array);
@@ -214,12 +212,10 @@ static void metal_type(const char *type, char *name, size_t size) {
 
 void watch_alignment(const char *file, unsigned line, const char *type, unsigned alignment,
                      const void *address) {
-    Checker *c = checker;
     SimtPlace place = {NULL, file, line};
-    const Block *block = simt_thread ? block_find(c, address) : NULL;
-    if (!block || finding_known_at(c, FINDING_MISALIGNED, place)) return;
-    Witness at = witness_of(c, simt_thread, place);
-    Finding *finding = findings_add(c->findings, FINDING_MISALIGNED, &at);
+    const Block *block = simt_thread ? block_find(checker, address) : NULL;
+    if (!block) return;
+    Finding *finding = finding_at(checker, FINDING_MISALIGNED, simt_thread, place);
     if (!finding) return;
     char name[64];
     metal_type(type, name, sizeof name);

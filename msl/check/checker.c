@@ -12,10 +12,7 @@ Checker *checker; /* the running one */
 volatile sig_atomic_t checker_out_of_time;
 
 static void inactive_lane(void *self, const SimtThread *thread, SimtPlace place, unsigned source) {
-    Checker *c = self;
-    if (finding_known_at(c, FINDING_INACTIVE_LANE, place)) return;
-    Witness at = witness_of(c, thread, place);
-    Finding *finding = findings_add(c->findings, FINDING_INACTIVE_LANE, &at);
+    Finding *finding = finding_at(self, FINDING_INACTIVE_LANE, thread, place);
     if (finding)
         snprintf(finding->detail, sizeof finding->detail,
                  "lane %u of simdgroup %u reads from lane %u, which takes no part in this %s",
@@ -24,18 +21,12 @@ static void inactive_lane(void *self, const SimtThread *thread, SimtPlace place,
 }
 
 static void stuck(void *self, const SimtThread *thread, SimtPlace place, const char *message) {
-    Checker *c = self;
-    if (finding_known_at(c, FINDING_BARRIER, place)) return;
-    Witness at = witness_of(c, thread, place);
-    Finding *finding = findings_add(c->findings, FINDING_BARRIER, &at);
+    Finding *finding = finding_at(self, FINDING_BARRIER, thread, place);
     if (finding) snprintf(finding->detail, sizeof finding->detail, "%s", message);
 }
 
 static void asserted(void *self, const SimtThread *thread, SimtPlace place, const char *condition) {
-    Checker *c = self;
-    if (finding_known_at(c, FINDING_FAULT, place)) return;
-    Witness at = witness_of(c, thread, place);
-    Finding *finding = findings_add(c->findings, FINDING_FAULT, &at);
+    Finding *finding = finding_at(self, FINDING_FAULT, thread, place);
     if (finding)
         snprintf(finding->detail, sizeof finding->detail,
                  "thread %u of threadgroup (%u,%u,%u): "

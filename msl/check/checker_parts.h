@@ -96,11 +96,12 @@ extern volatile sig_atomic_t checker_out_of_time;
 /* The running thread, at an instruction. */
 Witness witness_here(uint32_t code, bool writes, bool atomic);
 Witness witness_earlier(const Checker *checker, Access access, bool writes);
-Witness witness_of(const Checker *checker, const SimtThread *thread, SimtPlace place);
 /* A pair of instructions is reported once for each memory, in either order. NULL: not yet. */
 Finding *finding_known(Checker *checker, FindingKind kind, uint32_t code, uint32_t other,
                        const char *name);
-bool finding_known_at(const Checker *checker, FindingKind kind, SimtPlace place);
+/* Of a thread at a line of the source. NULL if this kind is known there, or if there are too many.
+ */
+Finding *finding_at(Checker *checker, FindingKind kind, const SimtThread *thread, SimtPlace place);
 /* NULL if it is known, or if there are too many. `other` may be NULL. */
 Finding *finding_of_access(Checker *checker, FindingKind kind, const Block *block,
                            const Witness *at, const Witness *other);

@@ -103,7 +103,7 @@ static const char *keep_file(Findings *findings, const char *file) {
     return kept;
 }
 
-Witness witness_of(const Checker *c, const SimtThread *thread, SimtPlace place) {
+static Witness witness_of(const Checker *c, const SimtThread *thread, SimtPlace place) {
     return (Witness){
         .place = {keep_file(c->findings, place.file), (int)place.line},
         .group = thread->threadgroup_position_in_grid,
@@ -111,10 +111,16 @@ Witness witness_of(const Checker *c, const SimtThread *thread, SimtPlace place) 
     };
 }
 
-bool finding_known_at(const Checker *c, FindingKind kind, SimtPlace place) {
+static bool is_known_at(const Checker *c, FindingKind kind, SimtPlace place) {
     for (size_t i = 0; i < c->findings->count; i++)
         if (c->findings->list[i].kind == kind &&
             c->findings->list[i].at.place.line == (int)place.line)
             return true;
     return false;
+}
+
+Finding *finding_at(Checker *c, FindingKind kind, const SimtThread *thread, SimtPlace place) {
+    if (is_known_at(c, kind, place)) return NULL;
+    Witness at = witness_of(c, thread, place);
+    return findings_add(c->findings, kind, &at);
 }
