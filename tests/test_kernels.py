@@ -154,6 +154,8 @@ def test_the_numpy_of_the_pages(kernel, repetition, device, library, random):
     written = run(device, kernel, grid, values, parameters, int(random.choice(THREADS)))
     assert len(written) == len(expected)
     for actual, result in zip(written, expected):
+        if result is None:
+            continue  # of no use behind the kernel
         tolerance = PAGE_HALF_TOLERANCE if actual.dtype == numpy.float16 else TOLERANCE
         check_like(actual, result, PAGE_TOLERANCE.get(launches.longest_beginning(kernel, PAGE_TOLERANCE), tolerance))
 

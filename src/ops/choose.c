@@ -401,6 +401,22 @@ Choice choose_last_tokens(uint32_t words, uint32_t B) {
                     "the other tokens have done their part: their keys and values are kept"};
 }
 
+Choice choose_bias(uint32_t V, uint32_t B, bool biases) {
+    return (Choice){"add_logit_bias", grid_threads(V, B, 1),
+                    biases ? "tokens were given a bias"
+                           : "what changes the logits changes a copy: nothing is added to it"};
+}
+
+Choice choose_penalties(uint32_t window, uint32_t B) {
+    return (Choice){"penalise_repeats", grid_threads(window, B, 1),
+                    "tokens that have just come are to be less likely"};
+}
+
+Choice choose_typical(uint32_t B) {
+    return (Choice){"keep_typical", grid_threadgroups(B, 1, 1),
+                    "only tokens about as surprising as is to be expected were asked for"};
+}
+
 Choice choose_sampling(uint32_t B, bool random) {
     return (Choice){random ? "top_k_top_p_sample" : "argmax_sample", grid_threadgroups(B, 1, 1),
                     random ? "a temperature was asked for" : "the likeliest token is taken"};

@@ -227,9 +227,40 @@ def top_k_top_p_sample(draw):
     B, V = draw.size(3), draw.size(200)
     return threadgroups(B), {
         "logits": draw.logits(B, V), "lengths": draw.below(100, B), "counts": draw.below(9, B),
-        "p": Empty((B, V)), "ids": Empty((B,), numpy.uint32), "V": V,
+        "scratch": Empty((B, V)), "ids": Empty((B,), numpy.uint32), "V": V,
         "temperature": float(draw.random.uniform(0.1, 2)), "top_k": int(draw.random.integers(1, V + 1)),
-        "top_p": float(draw.random.choice([0.3, 0.9, 1.0])), "seed": numpy.uint64(draw.random.integers(2**63)),
+        "top_p": float(draw.random.choice([0.3, 0.9, 1.0])), "min_p": float(draw.random.choice([0.0, 0.1, 1.0])),
+        "seed": numpy.uint64(draw.random.integers(2**63)),
+    }  # fmt: skip
+
+
+@kernel
+def add_logit_bias(draw):
+    B, V = draw.size(4), draw.size(300)
+    return threads(V, B), {
+        "logits": draw.logits(B, V), "bias": draw.normal(V), "out": Empty((B, V)), "B": B, "V": V,
+    }  # fmt: skip
+
+
+@kernel
+def penalise_repeats(draw):
+    B, V, capacity = draw.size(4), draw.size(60), draw.size(100)
+    window, fill = draw.size(100), 1 + capacity // 2  # full, too
+    return threads(window, B), {
+        "history": draw.ids(V, B, capacity + 1), "lengths": draw.below(fill, B), "counts": draw.below(fill, B),
+        "logits": draw.logits(B, V), "B": B, "V": V, "capacity": capacity, "window": window,
+        "repetition": float(draw.random.uniform(0.5, 2)), "presence": float(draw.random.uniform(-1, 1)),
+        "frequency": float(draw.random.uniform(-1, 1)),
+    }  # fmt: skip
+
+
+@kernel
+def keep_typical(draw):
+    B, V = draw.size(3), draw.size(200)
+    return threadgroups(B), {
+        "logits": draw.logits(B, V), "scratch": Empty((B, V)), "V": V,
+        "temperature": float(draw.random.uniform(0.1, 2)), "top_k": int(draw.random.integers(1, V + 1)),
+        "typical": float(draw.random.uniform(0.05, 0.95)),
     }  # fmt: skip
 
 
