@@ -3,6 +3,11 @@
 #include <metal_stdlib>
 using namespace metal;
 
+// As a cache of halves has it, what no half holds is NaN. An infinite key could make a score −∞, as a mask does, and
+// nobody would see that something is missing.
+static void keep(device float *to, float x) { *to = x; }
+static void keep(device half *to, float x) { *to = isinf(half(x)) ? half(NAN) : half(x); }
+
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
@@ -48,8 +53,8 @@ kernel void split_heads(
         ulong to_q = (ulong(id.z) * T + t) * hs, to = ((ulong(b) * nkv + head) * capacity + length + t) * hs;
         q[to_q + d] = qkv[from + d] + q_bias[channel + d];
         if (t >= count || head >= nkv) continue;
-        keys[to + d] = KV(qkv[from + nh * hs + d] + k_bias[channel + d]);
-        values[to + d] = KV(qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);
+        keep(keys + to + d, qkv[from + nh * hs + d] + k_bias[channel + d]);
+        keep(values + to + d, qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);
     }
 }
 

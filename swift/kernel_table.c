@@ -2057,9 +2057,9 @@ const Kernel kernel_table[] = {
     {"gelu_gated", "gated_activation.metal", 37, gelu_gated_count, gelu_gated_parameters},
     {"gelu_gated_f16", "gated_activation.metal", 37, gelu_gated_f16_count, gelu_gated_f16_parameters},
     {"head_norm", "head_norm.metal", 10, head_norm_count, head_norm_parameters},
-    {"split_heads_f32", "heads.metal", 23, split_heads_f32_count, split_heads_f32_parameters},
-    {"split_heads_f16", "heads.metal", 23, split_heads_f16_count, split_heads_f16_parameters},
-    {"merge_heads", "heads.metal", 60, merge_heads_count, merge_heads_parameters},
+    {"split_heads_f32", "heads.metal", 28, split_heads_f32_count, split_heads_f32_parameters},
+    {"split_heads_f16", "heads.metal", 28, split_heads_f16_count, split_heads_f16_parameters},
+    {"merge_heads", "heads.metal", 65, merge_heads_count, merge_heads_parameters},
     {"layernorm_forward", "layernorm.metal", 26, layernorm_forward_count, layernorm_forward_parameters},
     {"layernorm_forward_f16", "layernorm.metal", 26, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
     {"linear_f32", "linear.metal", 28, linear_f32_count, linear_f32_parameters},
@@ -2111,18 +2111,18 @@ const Kernel kernel_table[] = {
     {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 62, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
     {"bias_gelu", "fast/fused_bias_gelu.metal", 18, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fast/fused_bias_gelu.metal", 18, bias_gelu_f16_count, bias_gelu_f16_parameters},
-    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
-    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
-    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
-    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
-    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
-    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
-    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
-    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
-    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
-    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
-    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 102, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
-    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 102, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
+    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
+    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
+    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
+    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
+    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
+    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
+    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
+    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
+    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
+    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
+    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
+    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
     {"linear_batch_8", "fast/fused_linear_batch.metal", 67, linear_batch_8_count, linear_batch_8_parameters},
     {"linear_batch_16", "fast/fused_linear_batch.metal", 67, linear_batch_16_count, linear_batch_16_parameters},
     {"linear_batch_32", "fast/fused_linear_batch.metal", 67, linear_batch_32_count, linear_batch_32_parameters},
@@ -2720,6 +2720,11 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
+    "// As a cache of halves has it, what no half holds is NaN. An infinite key could make a score −∞, as a mask does, and\n"
+    "// nobody would see that something is missing.\n"
+    "static void keep(device float *to, float x) { *to = x; }\n"
+    "static void keep(device half *to, float x) { *to = isinf(half(x)) ? half(NAN) : half(x); }\n"
+    "\n"
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
@@ -2765,8 +2770,8 @@ const KernelSource kernel_sources[] = {
     "        ulong to_q = (ulong(id.z) * T + t) * hs, to = ((ulong(b) * nkv + head) * capacity + length + t) * hs;\n"
     "        q[to_q + d] = qkv[from + d] + q_bias[channel + d];\n"
     "        if (t >= count || head >= nkv) continue;\n"
-    "        keys[to + d] = KV(qkv[from + nh * hs + d] + k_bias[channel + d]);\n"
-    "        values[to + d] = KV(qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);\n"
+    "        keep(keys + to + d, qkv[from + nh * hs + d] + k_bias[channel + d]);\n"
+    "        keep(values + to + d, qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -4173,9 +4178,13 @@ const KernelSource kernel_sources[] = {
     "static void store(device float4 *to, float4 value) { *to = value; }\n"
     "static void store(device half4 *to, float4 value) { *to = half4(value); }\n"
     "\n"
-    "// A value as a cache of this type keeps it.\n"
+    "// A value as a cache of this type keeps it; in halves NaN if it is too large for them, as in heads.metal.\n"
     "static float4 kept(device const float4 *, float4 value) { return value; }\n"
-    "static float4 kept(device const half4 *, float4 value) { return float4(half4(value)); }\n"
+    "static float4 kept(device const half4 *, float4 value)\n"
+    "{\n"
+    "    float4 rounded = float4(half4(value));\n"
+    "    return select(rounded, float4(NAN), isinf(rounded));\n"
+    "}\n"
     "\n"
     "static float team_sum(float value)\n"
     "{\n"
@@ -4310,8 +4319,8 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "    if (is_new && length < capacity && group.x % (nh / nkv) == 0)\n"
     "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
-    "            store(keys + start + ulong(length) * VECTORS + c, key[c]);\n"
-    "            store(values + start + ulong(length) * VECTORS + c, value[c]);\n"
+    "            store(keys + start + ulong(length) * VECTORS + c, kept(head.keys, key[c]));\n"
+    "            store(values + start + ulong(length) * VECTORS + c, kept(head.values, value[c]));\n"
     "        }\n"
     "}\n"
     "\n"

@@ -118,6 +118,26 @@ def test_large_batches(cache, fusion, device_name, random, tmp_path):
             check_greedy(exact, prompt, added, FUSED, HALF_TIE)
 
 
+@pytest.mark.parametrize("attention, fusion", [("naive", None), ("flash", "off"), ("flash", None)])
+@pytest.mark.parametrize("length", [1, 5, 40])
+def test_a_key_that_no_half_holds(length, attention, fusion, device_name, random, tmp_path):
+    """From the fourth token on keys are ∞ as halves, and their scores −∞: as if these tokens were not there. It must
+    not go unnoticed, whether they are of the prompt or come one by one."""
+    tensors, C = models.random_gpt2(FUSED, random), FUSED.channels
+    weight, bias = (tensors[f"h.0.attn.c_attn.{name}"] for name in ("weight", "bias"))
+    tensors["wpe.weight"][:, 3] = numpy.where(numpy.arange(FUSED.context) < 3, -50, 50)
+    tensors["h.0.ln_1.weight"][3], tensors["h.0.ln_1.bias"][3] = 1, 0
+    weight[:, [0, C]] = 0
+    bias[0], bias[C], weight[3, C] = -1e-4, 1e5, 0.9e5 / (C - 1) ** 0.5  # of a query, of its key: 1e4 or 1.9e5
+    path = models.write_gguf(tmp_path / "model.gguf", FUSED, tensors)
+    prompt, options = random_prompt(random, length, FUSED), {"device": device_name, "attention": attention, "fusion": fusion}
+    with LLM(path, **options) as model:
+        assert len(model.generate(prompt, 5, ignore_end=True)) == 5
+    with LLM(path, cache="f16", **options) as model:
+        with pytest.raises(llm.Failure, match="NaN.*too large for the option cache f16; use f32"):
+            model.generate(prompt, 5, ignore_end=True)
+
+
 def test_fusion_is_refused_where_it_does_not_suit(random, tmp_path):
     tensors = models.random_gpt2(FUSED, random)
     plain = models.write_gguf(tmp_path / "plain.gguf", FUSED, tensors)

@@ -885,6 +885,38 @@ def test_split_heads(thread_count, type, device, random):
         assert numpy.array_equal(new_values, values)
 
 
+# On both sides of what rounds to a half, and to ∞.
+NEAR_HALVES = numpy.array([65504, 65519, 65520, 1e5, -65519, -65520, -1e38, numpy.inf, -numpy.inf, numpy.nan], "float32")
+
+
+def kept_as_halves(x):
+    with numpy.errstate(over="ignore"):
+        halves = x.astype(numpy.float16)
+    return numpy.where(numpy.isinf(halves), numpy.float16(numpy.nan), halves)
+
+
+@each_thread_count
+def test_what_no_half_holds_is_nan_in_the_cache(thread_count, device):
+    """As ∞ it could give a score of −∞, which is no more than a mask."""
+    hs, one, none = 64, numpy.ones(1, numpy.uint32), numpy.zeros(1, numpy.uint32)
+    zeros = numpy.zeros(hs, numpy.float32)
+    qkv = numpy.resize(NEAR_HALVES, (1, 3, hs))
+    qkv[:, 0] = 0
+    cache = lambda: InOut(numpy.zeros((1, 1, 2, hs), numpy.float16))
+    _, keys, values = device.run(
+        "split_heads_f16", threads(hs, 1, 1), qkv, zeros, zeros, zeros, none, one, Out((1, 1, 1, hs)), cache(), cache(),
+        1, 1, 1, hs, 2, threads=thread_count,
+    )  # fmt: skip
+    decoded_keys, decoded_values, out = device.run(
+        "decode_attention_hs64_f16", threadgroups(1, 1), qkv, none, one, cache(), cache(), Out((1, 1, hs)), 1, 2, ALL, 1.0,
+        threads=thread_count,
+    )  # fmt: skip
+    for new, x in [(keys, 1), (decoded_keys, 1), (values, 2), (decoded_values, 2)]:
+        assert numpy.array_equal(new[0, 0, 0], kept_as_halves(qkv[0, x]), equal_nan=True)
+        assert numpy.all(new[0, 0, 1] == 0)
+    assert numpy.all(numpy.isnan(out))
+
+
 def turned(heads, positions, frequencies, magnitude, halves):
     """[T,heads,hs] in float64, by the float32 angles that the kernel has."""
     pairs, x = len(frequencies), heads.astype(numpy.float64)

@@ -28,9 +28,13 @@ template <typename KV4> struct Head {
 static void store(device float4 *to, float4 value) { *to = value; }
 static void store(device half4 *to, float4 value) { *to = half4(value); }
 
-// A value as a cache of this type keeps it.
+// A value as a cache of this type keeps it; in halves NaN if it is too large for them, as in heads.metal.
 static float4 kept(device const float4 *, float4 value) { return value; }
-static float4 kept(device const half4 *, float4 value) { return float4(half4(value)); }
+static float4 kept(device const half4 *, float4 value)
+{
+    float4 rounded = float4(half4(value));
+    return select(rounded, float4(NAN), isinf(rounded));
+}
 
 static float team_sum(float value)
 {
@@ -165,8 +169,8 @@ kernel void decode_attention(
     }
     if (is_new && length < capacity && group.x % (nh / nkv) == 0)
         for (uint c = thread_index; c < VECTORS; c += threads) {
-            store(keys + start + ulong(length) * VECTORS + c, key[c]);
-            store(values + start + ulong(length) * VECTORS + c, value[c]);
+            store(keys + start + ulong(length) * VECTORS + c, kept(head.keys, key[c]));
+            store(values + start + ulong(length) * VECTORS + c, kept(head.values, value[c]));
         }
 }
 
