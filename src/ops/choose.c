@@ -66,6 +66,8 @@ static const struct {
     [TENSOR_IQ4_NL] = {PACKED_KERNELS("iq4_nl"), INTEGER_LINEAR("iq4_nl"),
                        INTEGER_MATMUL("iq4_nl")},
 };
+_Static_assert(sizeof format_kernels / sizeof *format_kernels == TENSOR_TYPES,
+               "a type is missing from the table");
 
 /* Head sizes with kernels of their own: 64, 128, 256. */
 enum { SIZES = 3, NO_SIZE = SIZES };
