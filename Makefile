@@ -147,13 +147,12 @@ $(UV):
 	@build/venv-uv/bin/python -m pip install -q --disable-pip-version-check uv
 
 lock_file = $(UV) pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate --upgrade \
-    --custom-compile-command 'make lock' $(2) $(1)/requirements.txt -o $(1)/requirements.lock
+    --custom-compile-command 'make lock' $(1)/requirements.txt -o $(1)/requirements.lock
 
-# The comparison with transformers takes the numpy that PyTorch was built for.
 lock: $(UV)
 	@$(call lock_file,tests)
 	@$(call lock_file,tests/apple)
-	@$(call lock_file,tests/transformers,--no-emit-package numpy)
+	@$(call lock_file,tests/transformers)
 preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
 
 # The Metal target on Linux, against what stands in for Apple's frameworks there.
@@ -216,7 +215,7 @@ run-coverage:
 	    $(covered:%=-object %) $(CURDIR)/src $(CURDIR)/cli $(CURDIR)/msl > $(BUILD)/coverage.json
 	@$(VENV)/bin/python tests/coverage.py $(BUILD)/coverage.json
 
-# The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
+# The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small, and was built for numpy 1.
 TRANSFORMERS := build/venv-transformers
 
 $(TRANSFORMERS)/done: tests/transformers/requirements.lock
