@@ -169,7 +169,7 @@ bool choose_setup(Setup *setup, const DeviceFacts *facts, const ModelFacts *mode
         .batch = options->batch ? options->batch : 1,
         .flash = options->attention != LLM_NAIVE,
         .plain = options->attention == LLM_PLAIN,
-        .half_products = gpu && model->halves,
+        .half_products = gpu && model->halves && !facts->lacks_matrices,
         .integers = options->integer_products ? options->integer_products == LLM_ON : !gpu,
     };
     return choose_fusion(setup, model, options->fusion, error);

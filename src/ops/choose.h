@@ -42,7 +42,7 @@ typedef struct Setup {
     uint32_t batch;     /* rows, at most */
     bool flash;         /* attention without the T×S matrix in memory */
     bool plain;         /* by flash_attention.metal, whatever the size of a head */
-    bool half_products; /* all matrices are halves, and the matrix library takes them as they are */
+    bool half_products; /* all matrices are halves, and matrix units take them as they are */
     bool integers;      /* block formats are multiplied as integers */
     bool fused;         /* tokens are decoded with several ideas to a kernel */
     bool batched;       /* and several rows of them on the matrix units */

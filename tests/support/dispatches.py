@@ -41,7 +41,7 @@ class Facts(ctypes.Structure):
     """DeviceFacts of src/device/device.h."""
 
     _fields_ = [("simd_width", ctypes.c_uint32), ("simdgroups", ctypes.c_uint32)]
-    _fields_ += [("byte_products", ctypes.c_bool), ("prefers_halves", ctypes.c_bool)]
+    _fields_ += [(name, ctypes.c_bool) for name in ("byte_products", "prefers_halves", "lacks_matrices")]
 
 
 class DryRun(ctypes.Structure):
