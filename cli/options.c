@@ -11,6 +11,18 @@
 
 enum { OPTIONS_MOST = 32, LONG_BASE = 256 };
 
+Option option_device(LLMChoice *target) {
+    static const ChoiceName devices[] = {
+        {"metal", LLM_METAL}, {"cuda", LLM_CUDA}, {"cpu", LLM_CPU}, {"simt", LLM_SIMT}, {0}};
+    return option_choice("device", "D", target, devices,
+                         "metal, cuda, cpu …: where to run (default: the best that is present)");
+}
+
+Option option_kernels(const char **target) {
+    return option_text("kernels", "DIR", target,
+                       "a folder of .metal files to run instead of those built in (cuda, metal)");
+}
+
 /* A verb and all its options. */
 typedef struct Table {
     const Verb *verb;
@@ -27,12 +39,7 @@ static Table make_table(Arguments *arguments, const Option *options, size_t coun
     if (count) memcpy(table.options + table.count, options, count * sizeof *options);
     table.count += count;
     if (!pipeline) return table;
-    static const ChoiceName devices[] = {{"metal", LLM_METAL},
-                                         {"cuda", LLM_CUDA},
-                                         {"cpu", LLM_CPU},
-                                         {"simt", LLM_SIMT},
-                                         {0}},
-                            attentions[] = {{"flash", LLM_FLASH},
+    static const ChoiceName attentions[] = {{"flash", LLM_FLASH},
                                             {"naive", LLM_NAIVE},
                                             {"plain", LLM_PLAIN},
                                             {0}},
@@ -40,8 +47,7 @@ static Table make_table(Arguments *arguments, const Option *options, size_t coun
                             caches[] = {{"f32", LLM_F32}, {"f16", LLM_F16}, {0}},
                             forms[] = {{"stored", LLM_STORED}, {"f16", LLM_F16}, {0}};
     const Option shared[] = {
-        option_choice("device", "D", &pipeline->device, devices,
-                      "metal, cuda, cpu …: where to run (default: the best that is present)"),
+        option_device(&pipeline->device),
         option_choice("attention", "A", &pipeline->attention, attentions,
                       "flash (the default), naive or plain"),
         option_uint32("threads", "N", &pipeline->threads, 1, THREADS_MOST,
@@ -56,8 +62,7 @@ static Table make_table(Arguments *arguments, const Option *options, size_t coun
                       "on or off: block formats in integers (default: on for CPUs)"),
         option_choice("weights", "W", &pipeline->weights, forms,
                       "stored or f16: what blocks become in memory (default: f16 on cuda)"),
-        option_text("kernels", "DIR", &pipeline->kernels,
-                    "a folder of .metal files to run instead of those built in (cuda, metal)"),
+        option_kernels(&pipeline->kernels),
         option_flag("no-mmap", &pipeline->no_mmap,
                     "read the model into memory, so that its file may change meanwhile"),
     };

@@ -83,6 +83,10 @@ static inline Option option_choice(const char *name, const char *value, LLMChoic
     return (Option){name, value, help, OPTION_CHOICE, target, 0, 0, choices};
 }
 
+/* Of verbs that run something: a device, and other kernels for it. */
+Option option_device(LLMChoice *target);
+Option option_kernels(const char **target);
+
 /* Parse the options among the arguments into their targets, take the model out where there is one
  * argument more than the verb has use for, and leave the others. `pipeline`, unless NULL, adds the
  * options of every verb that runs a model. True to go on; false

@@ -87,10 +87,6 @@ def test_the_comparison_sees_damage(damage, random):
 # --- all of them ---
 
 KERNELS = list(launches.kernel_files())
-PAGE_TOLERANCE = {"flash_attention_tiles": 6e-3, "norm_linear_batch": 1.1e-3}  # products of halves
-PAGE_HALF_TOLERANCE = 1.1e-3  # numpy's numbers may be rounded to halves, too: one place apart
-# How far a value that is rounded the other way moves what quantise_activations writes besides scales.
-ROUNDED = {numpy.dtype(numpy.int8): 1, numpy.dtype(numpy.int32): 128}
 
 
 def run(device, kernel, grid, values, parameters, thread_count):
@@ -136,8 +132,8 @@ def check_like(actual, expected, tolerance):
     finite = numpy.isfinite(expected)
     assert numpy.array_equal(actual[~finite], expected[~finite])  # −∞ of masks
     error = numpy.abs(actual[finite].astype(numpy.float64) - expected[finite])
-    if expected.dtype in ROUNDED:  # what lies half-way may go either way
-        assert error.max() <= ROUNDED[expected.dtype] and numpy.sum(error > 0) <= 1 + 0.01 * error.size
+    if expected.dtype in launches.ROUNDED:  # what lies half-way may go either way
+        assert error.max() <= launches.ROUNDED[expected.dtype] and numpy.sum(error > 0) <= 1 + 0.01 * error.size
     elif numpy.issubdtype(expected.dtype, numpy.floating):
         assert numpy.all(error <= tolerance * numpy.abs(expected[finite]).max() + 2e-7)
     else:
@@ -156,8 +152,7 @@ def test_the_numpy_of_the_pages(kernel, repetition, device, library, random):
     for actual, result in zip(written, expected):
         if result is None:
             continue  # of no use behind the kernel
-        tolerance = PAGE_HALF_TOLERANCE if actual.dtype == numpy.float16 else TOLERANCE
-        check_like(actual, result, PAGE_TOLERANCE.get(launches.longest_beginning(kernel, PAGE_TOLERANCE), tolerance))
+        check_like(actual, result, launches.tolerance(kernel, actual.dtype))
 
 
 # --- weight formats ---

@@ -45,6 +45,15 @@ class Meaning:
 
 
 @dataclasses.dataclass
+class Packed:
+    """Weights that whoever runs the kernel draws by himself."""
+
+    format: str
+    rows: int
+    columns: int
+
+
+@dataclasses.dataclass
 class Launch:
     """One dispatch: `grid` and `threads` are of threads in x, y and z; `arguments` are in the order of
     the kernel's buffers: arrays, Empty, ints (uint), floats (float) or numpy scalars."""
@@ -183,6 +192,27 @@ class Wild(Plain):
         x = self.normal(*shape)
         x.flat[self.random.integers(x.size)] = self.random.choice([0, numpy.nan, -numpy.inf])
         return x
+
+
+class Outline(Plain):
+    """The same without weights: for `metal-llm selftest`, which has the shapes and draws values by itself."""
+
+    def weights(self, format, rows, columns):
+        return Packed(format or "f32", rows, columns)
+
+
+# --- how far a result may be from numpy's, to the largest element ---
+
+TOLERANCE = 1e-5
+HALF_TOLERANCE = 1.1e-3  # the other's numbers may be rounded to halves, too: one place apart
+TOLERANCES = {"flash_attention_tiles": 6e-3, "norm_linear_batch": 1.1e-3}  # products of halves
+# How far a value that is rounded the other way moves what quantise_activations writes besides scales.
+ROUNDED = {numpy.dtype(numpy.int8): 1, numpy.dtype(numpy.int32): 128}
+
+
+def tolerance(kernel, dtype):
+    own = longest_beginning(kernel, TOLERANCES)
+    return TOLERANCES[own] if own else HALF_TOLERANCE if dtype == numpy.float16 else TOLERANCE
 
 
 # --- kernels ---
