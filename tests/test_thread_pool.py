@@ -21,7 +21,7 @@ def test_every_chunk_once(tmp_path, sanitizer):
     program = tmp_path / "stress"
     compiler = os.environ.get("CC", "cc").split()
     flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", f"-fsanitize={sanitizer}", "-pthread"]
-    flags += ["-Dpthread_create=limited_pthread_create"]
+    flags += ["-fsanitize-coverage=trace-pc", "-Dpthread_create=limited_pthread_create"]
     folders = [f"-I{ROOT / 'include'}", f"-I{ROOT / 'src'}"]
     paths = [str(ROOT / source) for source in SOURCES]
     subprocess.run([*compiler, *flags, *folders, *paths, "-o", str(program)], check=True)

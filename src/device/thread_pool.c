@@ -229,6 +229,17 @@ static void publish_run(ThreadPool *pool, uint32_t run) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/* The shares first: a late worker of the run before knows by them that nothing is left for it. If
+ * it saw the new number of chunks beside an old share, it would take what lies behind that one's
+ * end. */
+static void set_job(ThreadPool *pool, uint32_t job, uint32_t run, uint32_t chunks) {
+    for (uint32_t i = 0; i < pool->threads; i++)
+        pool->shares[(size_t)job * pool->threads + i].next =
+            (uint64_t)run << 32 | share_begin(pool, chunks, i);
+    pool->jobs[job].done = 0;
+    pool->jobs[job].chunks = chunks;
+}
+
 bool thread_pool_run(ThreadPool *pool, uint32_t count, const uint32_t *chunk_count,
                      ThreadPoolWork *work, void *context, LLMError *error) {
     if (!reserve_jobs(pool, count, error)) return false;
@@ -236,14 +247,8 @@ bool thread_pool_run(ThreadPool *pool, uint32_t count, const uint32_t *chunk_cou
     pool->count = count;
     pool->work = work;
     pool->context = context;
-    for (uint32_t j = 0; j < count; j++) {
-        pool->jobs[j].chunks = chunk_count[j];
-        pool->jobs[j].done = 0;
-        for (uint32_t i = 0; i < pool->threads; i++)
-            atomic_store_explicit(&pool->shares[(size_t)j * pool->threads + i].next,
-                                  (uint64_t)run << 32 | share_begin(pool, chunk_count[j], i),
-                                  memory_order_release);
-    }
+    for (uint32_t j = 0; j < count; j++)
+        set_job(pool, j, run, chunk_count[j]);
     publish_run(pool, run);
     take_part(pool, 0, run);
     return true;
