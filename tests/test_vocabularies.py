@@ -197,8 +197,9 @@ LONG_TEXTS = ["a", " ", "\n", "\u0301", "\u0315\u0300\u0300", "ab", "é", "世",
 
 
 @pytest.mark.parametrize("name", [*BYTE_LEVEL, "sentencepiece"])
-def test_a_megabyte_takes_less_than_a_second(name, random, tmp_path):
-    """Whatever the bytes: of one character, of words, of random bytes."""
+def test_a_megabyte_takes_time_in_proportion(name, random, tmp_path):
+    """Whatever the bytes: of one character, of words, of random bytes. A tenth of a second, or a few
+    under a sanitizer; with the square of the length it would be hours."""
     if name == "sentencepiece":
         path = tmp_path / "model.gguf"
         tokenizer = open_gguf(vocabularies.write_sentencepiece_gguf(path, processor_of(MODELS[0])))
@@ -214,7 +215,7 @@ def test_a_megabyte_takes_less_than_a_second(name, random, tmp_path):
         start = time.process_time()
         ids = tokenizer.encode(text)
         seconds = time.process_time() - start
-        assert seconds < 1, (text[:4], seconds)
+        assert seconds < 20, (text[:4], seconds)
         assert ids
 
 
