@@ -94,15 +94,15 @@ typedef struct LLMOptions {
                                    the last digit of a sum may turn such a rounding over. LLM_OFF:
                                    activations stay float, as on
                                    every other device. LLM_AUTO: on for a CPU */
-    uint32_t threads;    /* CPU threads, at most 4096; 0: one per core that the process may use,
-                            within a container's quota. Where the system gives fewer, these
-                            have to do, and LLMInfo.device says so */
-    uint32_t context;    /* tokens the KV cache holds per row; 0: the model's, at most 8,192 */
-    uint32_t batch;      /* rows generated side by side, at most 1024; 0: 1 */
-    bool profile;        /* time every kernel, see llm_timings */
-    bool no_mmap;        /* read the model's file into memory: opening takes longer and as much
-                            memory as the file has bytes, but the file may change afterwards.
-                            false: it stays mapped, see llm_pipeline_open */
+    uint32_t threads; /* CPU threads, at most 4096; 0: one per core that the process may use,
+                         within a container's quota. Where the system gives fewer, these
+                         have to do, and LLMInfo.device says so */
+    uint32_t context; /* tokens the KV cache can grow to per row; 0: the model's, at most 8,192 */
+    uint32_t batch;   /* rows generated side by side, at most 1024; 0: 1 */
+    bool profile;     /* time every kernel, see llm_timings */
+    bool no_mmap;     /* read the model's file into memory: opening takes longer and as much
+                         memory as the file has bytes, but the file may change afterwards.
+                         false: it stays mapped, see llm_pipeline_open */
     const char *kernels; /* a folder of .metal files to compile instead of those built in, on
                             Apple and NVIDIA GPUs; NULL: those built in */
     void *metal_device;  /* an id<MTLDevice> to run on, as an app has one; it is retained until the
@@ -135,7 +135,7 @@ typedef struct LLMInfo {
     uint32_t vocabulary; /* ids are below it; in a padded vocabulary some have no text */
     uint64_t parameters;
     uint64_t weight_bytes;  /* of the tensors as the device holds them */
-    uint64_t cache_bytes;   /* of the KV cache, all rows */
+    uint64_t cache_bytes;   /* of the KV cache when all rows are full: it grows with use */
     uint32_t end_of_text;   /* the first of the tokens that end a text, see llm_is_end; UINT32_MAX
                                if the model has none */
     uint32_t begin_of_text; /* the token that llm_encode puts first; UINT32_MAX: none */
@@ -184,19 +184,7 @@ bool llm_is_end(const LLMPipeline *llm, uint32_t token);
  * call what does not compute (llm_token_bytes, llm_encode, …); the rest is LLM_ERROR_BUSY. */
 typedef bool (*LLMTokenCallback)(void *user, uint32_t row, uint32_t token);
 
-/* What is added to the logit of a token: −10000 to 10000, or −INFINITY, which forbids it. A token
- * that has several gets their sum. */
-typedef struct LLMLogitBias {
-    uint32_t token;
-    float bias;
-} LLMLogitBias;
-
-/* Begin with LLM_GENERATION or llm_generation(): greedy.
- *
- * The samplers come in this order: logit bias, penalties, temperature, top-k, typical, top-p,
- * min-p; then one of the tokens that are left is drawn, by their probabilities. The first two also
- * count where the likeliest token is taken. llama.cpp has the same order, but for the temperature,
- * which it puts last: at a temperature of 1 that is no difference. */
+/* Begin with LLM_GENERATION or llm_generation(): greedy. */
 typedef struct LLMGeneration {
     size_t size;               /* sizeof(LLMGeneration) */
     uint64_t seed;             /* of the random choices */
@@ -205,18 +193,7 @@ typedef struct LLMGeneration {
     uint32_t top_k;            /* among so many of the likeliest; 0: all */
     bool ignore_end;           /* go on after a token that ends the text */
     LLMTokenCallback on_token; /* NULL: none */
-    void *user;                /* handed to the callbacks */
-    float min_p;     /* among those at least so likely, in parts of the likeliest; 0: all */
-    float typical_p; /* among the most typical that make up this probability (Meister et al.
-                        2022); 0 and 1: all */
-    float repetition_penalty; /* 0.01 to 100: the logits of recent tokens are divided by it where
-                                 they are positive, else multiplied; 0 and 1: they are not */
-    float presence_penalty;   /* −100 to 100: is taken off the logits of recent tokens */
-    float frequency_penalty;  /* −100 to 100: and this, as often as they have come */
-    uint32_t penalty_window;  /* recent are so many of the last tokens, the prompt's too; 0: 64;
-                                 UINT32_MAX: all */
-    const LLMLogitBias *logit_bias; /* [logit_bias_count] */
-    size_t logit_bias_count;
+    void *user;                /* handed to on_token */
 } LLMGeneration;
 
 /* Continue `tokens` by up to `count` tokens, appended to it; stops early after a token that ends

@@ -3,16 +3,12 @@
 #include <metal_stdlib>
 using namespace metal;
 
-// As a cache of halves has it, what no half holds is NaN. An infinite key could make a score −∞, as a mask does, and
-// nobody would see that something is missing.
-static void keep(device float *to, float x) { *to = x; }
-static void keep(device half *to, float x) { *to = isinf(half(x)) ? half(NAN) : half(x); }
-
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
 constant constexpr uint GPU_SHARE = 4; // host: tokens of a thread
 constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : GPU_SHARE;
+constant constexpr uint PAGE = 32; // tokens of a page of the KV cache
 
 // Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:
 //
@@ -23,7 +19,8 @@ constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : GPU_SHARE;
 // with nh heads of Q and nkv of K and V, as many or a divisor. A thread takes a channel of a head, a GPU's of up to
 // SHARE tokens: their reads are on their way at once. Grid (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new
 // tokens; what is behind them is padding and stays out of the cache. The biases are those of the matrix products
-// which made qkv, added here to save a pass over memory. The cache is of type KV, float or half.
+// which made qkv, added here to save a pass over memory. The cache is of type KV, float or half, and in pages, as
+// pages.metal has it: token s of row b, keys[b,:,s,:] above, is token s % PAGE of page pages[b, s / PAGE].
 template <typename KV>
 kernel void split_heads(
     device const float *qkv [[buffer(0)]],    // [B,T,(nh + 2 nkv)·hs]
@@ -33,13 +30,14 @@ kernel void split_heads(
     device const uint *lengths [[buffer(4)]], // [B]
     device const uint *counts [[buffer(5)]],  // [B]
     device float *q [[buffer(6)]],            // [B,nh,T,hs]
-    device KV *keys [[buffer(7)]],            // [B,nkv,capacity,hs]
-    device KV *values [[buffer(8)]],          // [B,nkv,capacity,hs]
-    constant uint &T [[buffer(9)]],
-    constant uint &nh [[buffer(10)]],
-    constant uint &nkv [[buffer(11)]],
-    constant uint &hs [[buffer(12)]],
-    constant uint &capacity [[buffer(13)]],
+    device KV *keys [[buffer(7)]],            // [page,nkv,PAGE,hs]
+    device KV *values [[buffer(8)]],          // [page,nkv,PAGE,hs]
+    device const uint *pages [[buffer(9)]],   // [B,⌈capacity / PAGE⌉]
+    constant uint &T [[buffer(10)]],
+    constant uint &nh [[buffer(11)]],
+    constant uint &nkv [[buffer(12)]],
+    constant uint &hs [[buffer(13)]],
+    constant uint &capacity [[buffer(14)]], // tokens of a row, at most
     uint3 id [[thread_position_in_grid]])
 {
     uint d = id.x, b = id.z / nh, head = id.z % nh, channel = head * hs, N = (nh + 2 * nkv) * hs;
@@ -50,11 +48,13 @@ kernel void split_heads(
         uint t = id.y + i * distance;
         if (t >= T) break;
         ulong from = (ulong(b) * T + t) * N + channel;
-        ulong to_q = (ulong(id.z) * T + t) * hs, to = ((ulong(b) * nkv + head) * capacity + length + t) * hs;
-        q[to_q + d] = qkv[from + d] + q_bias[channel + d];
+        q[(ulong(id.z) * T + t) * hs + d] = qkv[from + d] + q_bias[channel + d];
         if (t >= count || head >= nkv) continue;
-        keep(keys + to + d, qkv[from + nh * hs + d] + k_bias[channel + d]);
-        keep(values + to + d, qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);
+        uint s = length + t;
+        ulong page = pages[ulong(b) * ((capacity + PAGE - 1) / PAGE) + s / PAGE];
+        ulong to = ((page * nkv + head) * PAGE + s % PAGE) * hs;
+        keys[to + d] = KV(qkv[from + nh * hs + d] + k_bias[channel + d]);
+        values[to + d] = KV(qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);
     }
 }
 

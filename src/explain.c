@@ -74,6 +74,18 @@ static bool find_facts(const char *machine, const LLMOptions *options, DeviceFac
     return true;
 }
 
+/* Room in the KV cache for `tokens` of every row. */
+static bool reserve(LLMPipeline *llm, uint32_t tokens, LLMError *error) {
+    uint32_t rows = llm->run.sizes.batch, *lengths = calloc(2 * (size_t)rows, sizeof *lengths);
+    if (!lengths) return error_memory(error, 2 * (size_t)rows * sizeof *lengths);
+    uint32_t *ends = lengths + rows;
+    for (uint32_t b = 0; b < rows; b++)
+        ends[b] = tokens;
+    bool reserved = kv_cache_reserve(&llm->run.cache, rows, lengths, ends, error);
+    free(lengths);
+    return reserved;
+}
+
 /* A pass over `tokens` more of each row; of a prompt that takes several, the last. */
 static void run_pass(LLMPipeline *llm, uint32_t tokens, Collection *collection) {
     Run *run = &llm->run;
@@ -99,7 +111,7 @@ static bool explain(Collection *collection, const char *path, const LLMOptions *
     if (tokens == 0 || tokens > llm->run.sizes.capacity)
         error_set(error, LLM_ERROR_CONTEXT, "a pass of %u tokens does not fit the context of %u",
                   tokens, llm->run.sizes.capacity);
-    else
+    else if (reserve(llm, tokens, error))
         run_pass(llm, tokens, collection);
     device_failed(llm->device, error);
     pipeline_free(llm);

@@ -1,5 +1,4 @@
 /* generate.c — prefill a prompt, decode token by token, logits and losses of a text. */
-#include "generation.h"
 #include "kernel_constants.h"
 #include "model/damage.h"
 #include "model/pipeline.h"
@@ -21,7 +20,14 @@ typedef struct Generation {
     size_t *prompt;      /* [rows] tokens of each prompt */
     size_t appended;     /* all rows together */
     uint32_t unfinished; /* rows */
+    uint32_t *lengths;   /* [3,rows] when the KV cache last got room: lengths, counts, its ends */
+    size_t roomy;        /* steps before this one have room in it */
+    DeviceStep *step;    /* recorded; NULL: it is not */
+    uint32_t moves;      /* of the cache before it was */
 } Generation;
+
+/* Tokens that a row gets room for at a time: getting it, a device waits for the host. */
+enum { ROOM = 256 };
 
 /* --- checks --- */
 
@@ -106,22 +112,36 @@ static void advance_lengths(LLMPipeline *llm, uint32_t *lengths, const uint32_t 
  * run. */
 typedef bool PieceCallback(void *context, uint32_t count);
 
-/* Run all prompts through the model, in pieces of equal length. With `each`, all of a piece's rows
- * are made and it is called behind each piece; without, only the last tokens' rows of the
- * last piece. The last piece's `lengths` and `counts` stay as the step kernels expect them:
- * advance_step adds the one to the other. */
-static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, PieceCallback *each,
-                    void *context, LLMError *error) {
+static uint32_t at_most(size_t tokens, uint32_t most) {
+    return tokens < most ? (uint32_t)tokens : most;
+}
+
+/* Room in the KV cache for a piece, and for `more` tokens behind it. */
+static bool reserve_piece(LLMPipeline *llm, const uint32_t *lengths, const uint32_t *counts,
+                          uint32_t rows, size_t more, uint32_t *ends, LLMError *error) {
+    for (uint32_t b = 0; b < rows; b++)
+        ends[b] = at_most(lengths[b] + counts[b] + more, llm->run.sizes.capacity);
+    return kv_cache_reserve(&llm->run.cache, rows, lengths, ends, error);
+}
+
+/* Run all prompts through the model, in pieces of equal length, with room for `more` tokens behind
+ * them. With `each`, all of a piece's rows are made and it is called behind each piece; without,
+ * only the last tokens' rows of the last piece. The last piece's `lengths` and `counts` stay as the
+ * step kernels expect them: advance_step adds the one to the other. */
+static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, size_t more,
+                    PieceCallback *each, void *context, LLMError *error) {
     size_t most = longest(tokens, rows),
            pieces = (most + llm->run.sizes.tokens - 1) / llm->run.sizes.tokens;
     uint32_t T = (uint32_t)((most + pieces - 1) / pieces);
-    uint32_t *ids = calloc((size_t)rows * T + 2 * (size_t)rows, sizeof *ids);
+    uint32_t *ids = calloc((size_t)rows * T + 3 * (size_t)rows, sizeof *ids);
     if (!ids) return error_memory(error, (size_t)rows * T * sizeof *ids);
-    uint32_t *counts = ids + (size_t)rows * T, *lengths = counts + rows;
+    uint32_t *counts = ids + (size_t)rows * T, *lengths = counts + rows, *ends = lengths + rows;
     device_write(llm->run.buffers.lengths, 0, lengths, rows * sizeof *lengths);
     bool going = true;
     for (size_t left = pieces; going && left-- > 0;) {
         write_piece(llm, tokens, rows, T, left, ids, counts);
+        going = reserve_piece(llm, lengths, counts, rows, left ? 0 : more, ends, error);
+        if (!going) break;
         llm->run.visible = (uint32_t)row_end(most, left, T);
         Wanted last = left ? WANTED_CACHE : WANTED_NEXT;
         pipeline_forward(llm, llm->run.buffers.prompt, rows, T, each ? WANTED_ALL : last);
@@ -205,19 +225,42 @@ static void decode_step(Generation *generation) {
 
 /* The step is the same every time, so it is recorded once; when profiling, the bytes it moves are
  * not. */
-static DeviceStep *record_step(Generation *generation) {
+static void record_step(Generation *generation) {
     LLMPipeline *llm = generation->llm;
-    if (llm->profile) return NULL;
+    device_step_free(generation->step);
+    generation->step = NULL;
+    generation->moves = llm->run.cache.moves;
+    if (llm->profile) return;
     device_record(llm->device);
     decode_step(generation);
-    return device_record_end(llm->device);
+    generation->step = device_record_end(llm->device);
 }
 
-static uint64_t queue_step(Generation *generation, DeviceStep *step) {
+/* Room for the steps from `step` on, as many as are wanted or ROOM. Rows that are done stay as they
+ * are from now on. */
+static bool reserve_steps(Generation *generation, size_t step, size_t count) {
     LLMPipeline *llm = generation->llm;
+    uint32_t rows = generation->rows, capacity = llm->run.sizes.capacity;
+    uint32_t *lengths = generation->lengths, *counts = lengths + rows, *ends = counts + rows;
+    size_t last = count - step < ROOM ? count - 1 : step + ROOM - 1;
+    for (uint32_t b = 0; b < rows; b++) {
+        if (counts[b]) lengths[b] = at_most(generation->prompt[b] + step - 1, capacity);
+        counts[b] = !generation->done[b] && lengths[b] < capacity;
+        ends[b] = counts[b] ? at_most(generation->prompt[b] + last, capacity) : lengths[b];
+    }
+    generation->roomy = last + 1;
+    device_write(llm->run.buffers.counts, 0, counts, rows * sizeof *counts);
+    return kv_cache_reserve(&llm->run.cache, rows, lengths, ends, generation->error);
+}
+
+/* What cannot get room is not queued: `error` is set then. */
+static uint64_t queue_step(Generation *generation, size_t step, size_t count) {
+    LLMPipeline *llm = generation->llm;
+    if (step >= generation->roomy && !reserve_steps(generation, step, count)) return 0;
+    if (generation->moves != llm->run.cache.moves) record_step(generation);
     if (llm->run.visible < llm->run.sizes.capacity) llm->run.visible++;
-    if (step)
-        device_replay(llm->device, step);
+    if (generation->step)
+        device_replay(llm->device, generation->step);
     else
         decode_step(generation);
     return device_submit(llm->device);
@@ -232,16 +275,19 @@ static void decode(Generation *generation, size_t count) {
     uint64_t submissions[MOST_AHEAD] = {device_submit(llm->device)};
     uint32_t ahead = device_run_ahead(llm->device);
     if (ahead >= MOST_AHEAD) ahead = MOST_AHEAD - 1;
-    DeviceStep *step = count > 1 ? record_step(generation) : NULL;
+    if (count > 1) record_step(generation);
     size_t queued = 1, collected = 0;
     while (generation->unfinished && collected < count) {
-        for (; queued < count && queued <= collected + ahead; queued++)
-            submissions[queued % MOST_AHEAD] = queue_step(generation, step);
+        for (; queued < count && queued <= collected + ahead; queued++) {
+            submissions[queued % MOST_AHEAD] = queue_step(generation, queued, count);
+            if (error_is_set(generation->error)) break;
+        }
+        if (error_is_set(generation->error)) break;
         if (!collect(generation, collected, submissions[collected % MOST_AHEAD])) break;
         collected++;
     }
     device_wait(llm->device, device_submit(llm->device));
-    device_step_free(step);
+    device_step_free(generation->step);
     device_failed(llm->device, generation->error);
 }
 
@@ -252,7 +298,10 @@ static bool check_generation(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows,
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "%u rows were given; the pipeline was opened for a batch of %u", rows,
                          llm->run.sizes.batch);
-    if (!generation_check(options, llm->info.vocabulary, error)) return false;
+    if (!(options->temperature >= 0) || !(options->temperature <= 1e4f) || !(options->top_p >= 0) ||
+        !(options->top_p <= 1))
+        return error_set(error, LLM_ERROR_ARGUMENT,
+                         "temperature must be 0 to 10000 and top_p 0 to 1");
     if (!check_apart(tokens, rows, error)) return false;
     for (uint32_t b = 0; b < rows; b++)
         if (!begin_if_empty(llm, &tokens[b], error) || !check_tokens(llm, &tokens[b], error))
@@ -260,34 +309,17 @@ static bool check_generation(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows,
     return true;
 }
 
-/* Where the samplers look back, see penalise_repeats. */
-static void write_history(const Generation *generation) {
-    const Run *run = &generation->llm->run;
-    size_t row = (run->sizes.capacity + (size_t)1) * sizeof(uint32_t);
-    for (uint32_t b = 0; b < generation->rows; b++)
-        device_write(run->buffers.history, b * row, generation->tokens[b].ids,
-                     generation->prompt[b] * sizeof(uint32_t));
-}
-
-static bool write_bias(const Generation *generation) {
-    const LLMGeneration *options = generation->options;
-    uint32_t V = generation->llm->info.vocabulary;
-    if (!options->logit_bias_count) return true;
-    float *bias = generation_bias(options, V, generation->error);
-    if (bias) device_write(generation->llm->run.buffers.logit_bias, 0, bias, V * sizeof *bias);
-    free(bias);
-    return bias;
-}
-
 static void generate(Generation *generation, size_t count) {
     LLMPipeline *llm = generation->llm;
     for (uint32_t b = 0; b < generation->rows; b++) {
         generation->prompt[b] = generation->tokens[b].count;
+        generation->lengths[generation->rows + b] = 1; /* counts */
         if (generation->prompt[b] >= llm->run.sizes.capacity) finish_row(generation, b);
     }
-    if (!generation->unfinished || !count || !write_bias(generation)) return;
-    write_history(generation);
-    if (prefill(llm, generation->tokens, generation->rows, NULL, NULL, generation->error))
+    size_t more = count && count <= ROOM ? count - 1 : ROOM;
+    generation->roomy = more + 1;
+    if (generation->unfinished && count &&
+        prefill(llm, generation->tokens, generation->rows, more, NULL, NULL, generation->error))
         decode(generation, count);
 }
 
@@ -300,13 +332,15 @@ static size_t generate_checked(LLMPipeline *llm, LLMTokens *tokens, uint32_t row
                              .error = error,
                              .done = calloc(rows, sizeof(bool)),
                              .prompt = calloc(rows, sizeof(size_t)),
+                             .lengths = calloc(3 * (size_t)rows, sizeof(uint32_t)),
                              .unfinished = rows};
-    if (generation.done && generation.prompt)
+    if (generation.done && generation.prompt && generation.lengths)
         generate(&generation, count);
     else
         error_memory(error, rows * sizeof(size_t));
     free(generation.done);
     free(generation.prompt);
+    free(generation.lengths);
     return generation.appended;
 }
 
@@ -384,7 +418,7 @@ static void score(Scoring *scoring) {
     if (!pipeline_enter(llm, scoring->error)) return;
     if (check_tokens(llm, scoring->tokens, scoring->error) && scoring->tokens->count) {
         if (scoring->logits || scoring->nats)
-            prefill(llm, scoring->tokens, 1, score_piece, scoring, scoring->error);
+            prefill(llm, scoring->tokens, 1, 0, score_piece, scoring, scoring->error);
         else
             error_set(scoring->error, LLM_ERROR_ARGUMENT, "there is no array to write to");
     }

@@ -386,31 +386,33 @@ static const KernelParameter flash_attention_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_f32_count = 11 };
+enum { flash_attention_f32_count = 12 };
 
 static const KernelParameter flash_attention_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_f16_count = 11 };
+enum { flash_attention_f16_count = 12 };
 
 static const KernelParameter silu_gated_parameters[] = {
     {"in", "float", PARAMETER_READ, 0, 4},
@@ -474,13 +476,14 @@ static const KernelParameter split_heads_f32_parameters[] = {
     {"q", "float", PARAMETER_WRITE, 6, 4},
     {"keys", "KV", PARAMETER_WRITE, 7, 0},
     {"values", "KV", PARAMETER_WRITE, 8, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 10, 4},
-    {"nkv", "uint", PARAMETER_CONSTANT, 11, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 12, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"pages", "uint", PARAMETER_READ, 9, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 14, 4},
 };
-enum { split_heads_f32_count = 14 };
+enum { split_heads_f32_count = 15 };
 
 static const KernelParameter split_heads_f16_parameters[] = {
     {"qkv", "float", PARAMETER_READ, 0, 4},
@@ -492,13 +495,14 @@ static const KernelParameter split_heads_f16_parameters[] = {
     {"q", "float", PARAMETER_WRITE, 6, 4},
     {"keys", "KV", PARAMETER_WRITE, 7, 0},
     {"values", "KV", PARAMETER_WRITE, 8, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 10, 4},
-    {"nkv", "uint", PARAMETER_CONSTANT, 11, 4},
-    {"hs", "uint", PARAMETER_CONSTANT, 12, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"pages", "uint", PARAMETER_READ, 9, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 14, 4},
 };
-enum { split_heads_f16_count = 14 };
+enum { split_heads_f16_count = 15 };
 
 static const KernelParameter merge_heads_parameters[] = {
     {"in", "float", PARAMETER_READ, 0, 4},
@@ -697,29 +701,46 @@ static const KernelParameter linear_q8_0_parameters[] = {
 };
 enum { linear_q8_0_count = 8 };
 
-static const KernelParameter add_logit_bias_parameters[] = {
-    {"logits", "float", PARAMETER_READ, 0, 4},
-    {"bias", "float", PARAMETER_READ, 1, 4},
-    {"out", "float", PARAMETER_WRITE, 2, 4},
-    {"B", "uint", PARAMETER_CONSTANT, 3, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 4, 4},
+static const KernelParameter gather_pages_f32_parameters[] = {
+    {"cache", "KV", PARAMETER_READ, 0, 0},
+    {"pages", "uint", PARAMETER_READ, 1, 4},
+    {"lengths", "uint", PARAMETER_READ, 2, 4},
+    {"counts", "uint", PARAMETER_READ, 3, 4},
+    {"out", "KV", PARAMETER_WRITE, 4, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
 };
-enum { add_logit_bias_count = 5 };
+enum { gather_pages_f32_count = 9 };
 
-static const KernelParameter penalise_repeats_parameters[] = {
-    {"history", "uint", PARAMETER_READ, 0, 4},
-    {"lengths", "uint", PARAMETER_READ, 1, 4},
-    {"counts", "uint", PARAMETER_READ, 2, 4},
-    {"logits", "float", PARAMETER_WRITE, 3, 4},
-    {"B", "uint", PARAMETER_CONSTANT, 4, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"repetition", "float", PARAMETER_CONSTANT, 8, 4},
-    {"presence", "float", PARAMETER_CONSTANT, 9, 4},
-    {"frequency", "float", PARAMETER_CONSTANT, 10, 4},
+static const KernelParameter gather_pages_f16_parameters[] = {
+    {"cache", "KV", PARAMETER_READ, 0, 0},
+    {"pages", "uint", PARAMETER_READ, 1, 4},
+    {"lengths", "uint", PARAMETER_READ, 2, 4},
+    {"counts", "uint", PARAMETER_READ, 3, 4},
+    {"out", "KV", PARAMETER_WRITE, 4, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"hs", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
 };
-enum { penalise_repeats_count = 11 };
+enum { gather_pages_f16_count = 9 };
+
+static const KernelParameter copy_pages_parameters[] = {
+    {"in", "uint", PARAMETER_READ, 0, 4},
+    {"out", "uint", PARAMETER_WRITE, 1, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 2, 4},
+};
+enum { copy_pages_count = 3 };
+
+static const KernelParameter copy_page_parameters[] = {
+    {"cache", "uint", PARAMETER_WRITE, 0, 4},
+    {"shared", "uint", PARAMETER_CONSTANT, 1, 4},
+    {"own", "uint", PARAMETER_CONSTANT, 2, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 3, 4},
+};
+enum { copy_page_count = 4 };
 
 static const KernelParameter residual_layernorm_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -823,16 +844,15 @@ static const KernelParameter top_k_top_p_sample_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
     {"lengths", "uint", PARAMETER_READ, 1, 4},
     {"counts", "uint", PARAMETER_READ, 2, 4},
-    {"scratch", "float", PARAMETER_WRITE, 3, 4},
+    {"p", "float", PARAMETER_WRITE, 3, 4},
     {"ids", "uint", PARAMETER_WRITE, 4, 4},
     {"V", "uint", PARAMETER_CONSTANT, 5, 4},
     {"temperature", "float", PARAMETER_CONSTANT, 6, 4},
     {"top_k", "uint", PARAMETER_CONSTANT, 7, 4},
     {"top_p", "float", PARAMETER_CONSTANT, 8, 4},
-    {"min_p", "float", PARAMETER_CONSTANT, 9, 4},
-    {"seed", "ulong", PARAMETER_CONSTANT, 10, 8},
+    {"seed", "ulong", PARAMETER_CONSTANT, 9, 8},
 };
-enum { top_k_top_p_sample_count = 11 };
+enum { top_k_top_p_sample_count = 10 };
 
 static const KernelParameter sandwich_rmsnorm_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -884,255 +904,261 @@ static const KernelParameter advance_step_parameters[] = {
 };
 enum { advance_step_count = 6 };
 
-static const KernelParameter keep_typical_parameters[] = {
-    {"logits", "float", PARAMETER_WRITE, 0, 4},
-    {"scratch", "float", PARAMETER_WRITE, 1, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 2, 4},
-    {"temperature", "float", PARAMETER_CONSTANT, 3, 4},
-    {"top_k", "uint", PARAMETER_CONSTANT, 4, 4},
-    {"typical", "float", PARAMETER_CONSTANT, 5, 4},
-};
-enum { keep_typical_count = 6 };
-
 static const KernelParameter flash_attention_prompt_hs64_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_prompt_hs64_f32_count = 11 };
+enum { flash_attention_prompt_hs64_f32_count = 12 };
 
 static const KernelParameter flash_attention_prompt_hs64_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_prompt_hs64_f16_count = 11 };
+enum { flash_attention_prompt_hs64_f16_count = 12 };
 
 static const KernelParameter flash_attention_prompt_hs128_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_prompt_hs128_f32_count = 11 };
+enum { flash_attention_prompt_hs128_f32_count = 12 };
 
 static const KernelParameter flash_attention_prompt_hs128_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_prompt_hs128_f16_count = 11 };
+enum { flash_attention_prompt_hs128_f16_count = 12 };
 
 static const KernelParameter flash_attention_prompt_hs256_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_prompt_hs256_f32_count = 11 };
+enum { flash_attention_prompt_hs256_f32_count = 12 };
 
 static const KernelParameter flash_attention_prompt_hs256_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_prompt_hs256_f16_count = 11 };
+enum { flash_attention_prompt_hs256_f16_count = 12 };
 
 static const KernelParameter flash_attention_hs64_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_hs64_f32_count = 11 };
+enum { flash_attention_hs64_f32_count = 12 };
 
 static const KernelParameter flash_attention_hs64_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_hs64_f16_count = 11 };
+enum { flash_attention_hs64_f16_count = 12 };
 
 static const KernelParameter flash_attention_hs128_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_hs128_f32_count = 11 };
+enum { flash_attention_hs128_f32_count = 12 };
 
 static const KernelParameter flash_attention_hs128_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_hs128_f16_count = 11 };
+enum { flash_attention_hs128_f16_count = 12 };
 
 static const KernelParameter flash_attention_hs256_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_hs256_f32_count = 11 };
+enum { flash_attention_hs256_f32_count = 12 };
 
 static const KernelParameter flash_attention_hs256_f16_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
     {"values", "KV", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "float", PARAMETER_WRITE, 5, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_hs256_f16_count = 11 };
+enum { flash_attention_hs256_f16_count = 12 };
 
 static const KernelParameter flash_attention_tiles_hs64_halves_f32_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "half2", PARAMETER_WRITE, 5, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "half2", PARAMETER_WRITE, 6, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_tiles_hs64_halves_f32_count = 11 };
+enum { flash_attention_tiles_hs64_halves_f32_count = 12 };
 
 static const KernelParameter flash_attention_tiles_hs64_halves_f16_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "half2", PARAMETER_WRITE, 5, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "half2", PARAMETER_WRITE, 6, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_tiles_hs64_halves_f16_count = 11 };
+enum { flash_attention_tiles_hs64_halves_f16_count = 12 };
 
 static const KernelParameter flash_attention_tiles_hs128_halves_f32_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "half2", PARAMETER_WRITE, 5, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "half2", PARAMETER_WRITE, 6, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_tiles_hs128_halves_f32_count = 11 };
+enum { flash_attention_tiles_hs128_halves_f32_count = 12 };
 
 static const KernelParameter flash_attention_tiles_hs128_halves_f16_parameters[] = {
     {"q", "float4", PARAMETER_READ, 0, 0},
     {"keys", "KV4", PARAMETER_READ, 1, 0},
     {"values", "KV4", PARAMETER_READ, 2, 0},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"out", "half2", PARAMETER_WRITE, 5, 0},
-    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"nh", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"pages", "uint", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"out", "half2", PARAMETER_WRITE, 6, 0},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 11, 4},
 };
-enum { flash_attention_tiles_hs128_halves_f16_count = 11 };
+enum { flash_attention_tiles_hs128_halves_f16_count = 12 };
 
 static const KernelParameter bias_gelu_parameters[] = {
     {"in", "float", PARAMETER_READ, 0, 4},
@@ -1158,13 +1184,14 @@ static const KernelParameter decode_attention_hs64_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs64_f32_count = 10 };
+enum { decode_attention_hs64_f32_count = 11 };
 
 static const KernelParameter decode_attention_hs64_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1172,13 +1199,14 @@ static const KernelParameter decode_attention_hs64_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs64_f16_count = 10 };
+enum { decode_attention_hs64_f16_count = 11 };
 
 static const KernelParameter decode_attention_hs64_halves_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1186,13 +1214,14 @@ static const KernelParameter decode_attention_hs64_halves_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs64_halves_f32_count = 10 };
+enum { decode_attention_hs64_halves_f32_count = 11 };
 
 static const KernelParameter decode_attention_hs64_halves_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1200,13 +1229,14 @@ static const KernelParameter decode_attention_hs64_halves_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs64_halves_f16_count = 10 };
+enum { decode_attention_hs64_halves_f16_count = 11 };
 
 static const KernelParameter decode_attention_hs128_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1214,13 +1244,14 @@ static const KernelParameter decode_attention_hs128_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs128_f32_count = 10 };
+enum { decode_attention_hs128_f32_count = 11 };
 
 static const KernelParameter decode_attention_hs128_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1228,13 +1259,14 @@ static const KernelParameter decode_attention_hs128_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs128_f16_count = 10 };
+enum { decode_attention_hs128_f16_count = 11 };
 
 static const KernelParameter decode_attention_hs128_halves_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1242,13 +1274,14 @@ static const KernelParameter decode_attention_hs128_halves_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs128_halves_f32_count = 10 };
+enum { decode_attention_hs128_halves_f32_count = 11 };
 
 static const KernelParameter decode_attention_hs128_halves_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1256,13 +1289,14 @@ static const KernelParameter decode_attention_hs128_halves_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs128_halves_f16_count = 10 };
+enum { decode_attention_hs128_halves_f16_count = 11 };
 
 static const KernelParameter decode_attention_hs256_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1270,13 +1304,14 @@ static const KernelParameter decode_attention_hs256_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs256_f32_count = 10 };
+enum { decode_attention_hs256_f32_count = 11 };
 
 static const KernelParameter decode_attention_hs256_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1284,13 +1319,14 @@ static const KernelParameter decode_attention_hs256_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs256_f16_count = 10 };
+enum { decode_attention_hs256_f16_count = 11 };
 
 static const KernelParameter decode_attention_hs256_halves_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1298,13 +1334,14 @@ static const KernelParameter decode_attention_hs256_halves_f32_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs256_halves_f32_count = 10 };
+enum { decode_attention_hs256_halves_f32_count = 11 };
 
 static const KernelParameter decode_attention_hs256_halves_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -1312,13 +1349,14 @@ static const KernelParameter decode_attention_hs256_halves_f16_parameters[] = {
     {"counts", "uint", PARAMETER_READ, 2, 4},
     {"keys", "KV4", PARAMETER_WRITE, 3, 0},
     {"values", "KV4", PARAMETER_WRITE, 4, 0},
-    {"out", "Out4", PARAMETER_WRITE, 5, 0},
-    {"nkv", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 8, 4},
-    {"scale", "float", PARAMETER_CONSTANT, 9, 4},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
-enum { decode_attention_hs256_halves_f16_count = 10 };
+enum { decode_attention_hs256_halves_f16_count = 11 };
 
 static const KernelParameter linear_batch_8_parameters[] = {
     {"x", "half", PARAMETER_READ, 0, 2},
@@ -2057,8 +2095,8 @@ const Kernel kernel_table[] = {
     {"gelu_gated", "gated_activation.metal", 37, gelu_gated_count, gelu_gated_parameters},
     {"gelu_gated_f16", "gated_activation.metal", 37, gelu_gated_f16_count, gelu_gated_f16_parameters},
     {"head_norm", "head_norm.metal", 10, head_norm_count, head_norm_parameters},
-    {"split_heads_f32", "heads.metal", 28, split_heads_f32_count, split_heads_f32_parameters},
-    {"split_heads_f16", "heads.metal", 28, split_heads_f16_count, split_heads_f16_parameters},
+    {"split_heads_f32", "heads.metal", 25, split_heads_f32_count, split_heads_f32_parameters},
+    {"split_heads_f16", "heads.metal", 25, split_heads_f16_count, split_heads_f16_parameters},
     {"merge_heads", "heads.metal", 65, merge_heads_count, merge_heads_parameters},
     {"layernorm_forward", "layernorm.metal", 26, layernorm_forward_count, layernorm_forward_parameters},
     {"layernorm_forward_f16", "layernorm.metal", 26, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
@@ -2076,8 +2114,10 @@ const Kernel kernel_table[] = {
     {"linear_q5_K", "linear_blocks.metal", 60, linear_q5_K_count, linear_q5_K_parameters},
     {"linear_q6_K", "linear_blocks.metal", 60, linear_q6_K_count, linear_q6_K_parameters},
     {"linear_q8_0", "linear_blocks.metal", 60, linear_q8_0_count, linear_q8_0_parameters},
-    {"add_logit_bias", "logit_bias.metal", 8, add_logit_bias_count, add_logit_bias_parameters},
-    {"penalise_repeats", "penalties.metal", 12, penalise_repeats_count, penalise_repeats_parameters},
+    {"gather_pages_f32", "pages.metal", 16, gather_pages_f32_count, gather_pages_f32_parameters},
+    {"gather_pages_f16", "pages.metal", 16, gather_pages_f16_count, gather_pages_f16_parameters},
+    {"copy_pages", "pages.metal", 40, copy_pages_count, copy_pages_parameters},
+    {"copy_page", "pages.metal", 51, copy_page_count, copy_page_parameters},
     {"residual_layernorm", "residual.metal", 15, residual_layernorm_count, residual_layernorm_parameters},
     {"residual_layernorm_f16", "residual.metal", 15, residual_layernorm_f16_count, residual_layernorm_f16_parameters},
     {"rmsnorm_forward", "rmsnorm.metal", 15, rmsnorm_forward_count, rmsnorm_forward_parameters},
@@ -2092,37 +2132,36 @@ const Kernel kernel_table[] = {
     {"softmax_inplace", "softmax.metal", 10, softmax_inplace_count, softmax_inplace_parameters},
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
-    {"keep_typical", "typical.metal", 20, keep_typical_count, keep_typical_parameters},
     {"flash_attention_prompt_hs64_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f32_count, flash_attention_prompt_hs64_f32_parameters},
     {"flash_attention_prompt_hs64_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f16_count, flash_attention_prompt_hs64_f16_parameters},
     {"flash_attention_prompt_hs128_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs128_f32_count, flash_attention_prompt_hs128_f32_parameters},
     {"flash_attention_prompt_hs128_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs128_f16_count, flash_attention_prompt_hs128_f16_parameters},
     {"flash_attention_prompt_hs256_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs256_f32_count, flash_attention_prompt_hs256_f32_parameters},
     {"flash_attention_prompt_hs256_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs256_f16_count, flash_attention_prompt_hs256_f16_parameters},
-    {"flash_attention_hs64_f32", "fast/flash_attention_shared.metal", 79, flash_attention_hs64_f32_count, flash_attention_hs64_f32_parameters},
-    {"flash_attention_hs64_f16", "fast/flash_attention_shared.metal", 79, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
-    {"flash_attention_hs128_f32", "fast/flash_attention_shared.metal", 79, flash_attention_hs128_f32_count, flash_attention_hs128_f32_parameters},
-    {"flash_attention_hs128_f16", "fast/flash_attention_shared.metal", 79, flash_attention_hs128_f16_count, flash_attention_hs128_f16_parameters},
-    {"flash_attention_hs256_f32", "fast/flash_attention_shared.metal", 79, flash_attention_hs256_f32_count, flash_attention_hs256_f32_parameters},
-    {"flash_attention_hs256_f16", "fast/flash_attention_shared.metal", 79, flash_attention_hs256_f16_count, flash_attention_hs256_f16_parameters},
-    {"flash_attention_tiles_hs64_halves_f32", "fast/flash_attention_tiles.metal", 62, flash_attention_tiles_hs64_halves_f32_count, flash_attention_tiles_hs64_halves_f32_parameters},
-    {"flash_attention_tiles_hs64_halves_f16", "fast/flash_attention_tiles.metal", 62, flash_attention_tiles_hs64_halves_f16_count, flash_attention_tiles_hs64_halves_f16_parameters},
-    {"flash_attention_tiles_hs128_halves_f32", "fast/flash_attention_tiles.metal", 62, flash_attention_tiles_hs128_halves_f32_count, flash_attention_tiles_hs128_halves_f32_parameters},
-    {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 62, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
+    {"flash_attention_hs64_f32", "fast/flash_attention_shared.metal", 90, flash_attention_hs64_f32_count, flash_attention_hs64_f32_parameters},
+    {"flash_attention_hs64_f16", "fast/flash_attention_shared.metal", 90, flash_attention_hs64_f16_count, flash_attention_hs64_f16_parameters},
+    {"flash_attention_hs128_f32", "fast/flash_attention_shared.metal", 90, flash_attention_hs128_f32_count, flash_attention_hs128_f32_parameters},
+    {"flash_attention_hs128_f16", "fast/flash_attention_shared.metal", 90, flash_attention_hs128_f16_count, flash_attention_hs128_f16_parameters},
+    {"flash_attention_hs256_f32", "fast/flash_attention_shared.metal", 90, flash_attention_hs256_f32_count, flash_attention_hs256_f32_parameters},
+    {"flash_attention_hs256_f16", "fast/flash_attention_shared.metal", 90, flash_attention_hs256_f16_count, flash_attention_hs256_f16_parameters},
+    {"flash_attention_tiles_hs64_halves_f32", "fast/flash_attention_tiles.metal", 71, flash_attention_tiles_hs64_halves_f32_count, flash_attention_tiles_hs64_halves_f32_parameters},
+    {"flash_attention_tiles_hs64_halves_f16", "fast/flash_attention_tiles.metal", 71, flash_attention_tiles_hs64_halves_f16_count, flash_attention_tiles_hs64_halves_f16_parameters},
+    {"flash_attention_tiles_hs128_halves_f32", "fast/flash_attention_tiles.metal", 71, flash_attention_tiles_hs128_halves_f32_count, flash_attention_tiles_hs128_halves_f32_parameters},
+    {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 71, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
     {"bias_gelu", "fast/fused_bias_gelu.metal", 18, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fast/fused_bias_gelu.metal", 18, bias_gelu_f16_count, bias_gelu_f16_parameters},
-    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
-    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
-    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
-    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
-    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
-    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
-    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
-    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
-    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
-    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
-    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 106, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
-    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 106, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
+    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
+    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
+    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
+    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
+    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
+    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
+    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
+    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
+    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
+    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
+    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
+    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
     {"linear_batch_8", "fast/fused_linear_batch.metal", 67, linear_batch_8_count, linear_batch_8_parameters},
     {"linear_batch_16", "fast/fused_linear_batch.metal", 67, linear_batch_16_count, linear_batch_16_parameters},
     {"linear_batch_32", "fast/fused_linear_batch.metal", 67, linear_batch_32_count, linear_batch_32_parameters},
@@ -2174,7 +2213,7 @@ const Kernel kernel_table[] = {
     {"linear_tile_bf16", "fast/linear_tile.metal", 40, linear_tile_bf16_count, linear_tile_bf16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
 };
-const size_t kernel_count = 158;
+const size_t kernel_count = 159;
 
 #include "device/kernel.h"
 
@@ -2526,18 +2565,18 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "//   out[t] = Σ_s softmax(Q[t] · K · scale)[s] · V[s]      for every row b of the batch and head h\n"
     "//\n"
-    "// One threadgroup per query, grid (T, nh, B). Its simdgroups stride over tiles of keys. Each keeps a running maximum m,\n"
-    "// the sum l of exp(score − m), and the weighted sum of V so far; when a tile raises the maximum, what was summed before\n"
+    "// One threadgroup per query, grid (T, nh, B). Its simdgroups stride over pages of keys. Each keeps a running maximum m,\n"
+    "// the sum l of exp(score − m), and the weighted sum of V so far; when a page raises the maximum, what was summed before\n"
     "// is scaled down by exp(old m − new m). At the end the simdgroups' results are merged the same way. Query t sees the\n"
     "// last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). nh / nkv neighbouring heads share keys and values.\n"
-    "// The heads' results lie side by side. The KV cache is of type KV, float or half.\n"
+    "// The heads' results lie side by side. The KV cache is of type KV, float or half, in pages, see pages.metal.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
-    "constant constexpr uint TILE = 32;                  // keys per tile\n"
+    "constant constexpr uint PAGE = 32;                  // tokens of a page of the KV cache\n"
     "constant constexpr uint MAX_HS = 256;               // host: largest head size\n"
     "constant constexpr uint MAX_SIMDGROUPS = 16;        // that take part; more of them rest\n"
     "constant constexpr uint DIMS = MAX_HS / SIMD_WIDTH; // of the sum, per lane, in registers\n"
@@ -2545,16 +2584,17 @@ const KernelSource kernel_sources[] = {
     "template <typename KV>\n"
     "kernel void flash_attention(\n"
     "    device const float *q [[buffer(0)]],      // [B,nh,T,hs]\n"
-    "    device const KV *keys [[buffer(1)]],      // [B,nkv,capacity,hs]\n"
-    "    device const KV *values [[buffer(2)]],    // [B,nkv,capacity,hs]\n"
-    "    device const uint *lengths [[buffer(3)]], // [B]\n"
-    "    device const uint *counts [[buffer(4)]],  // [B]\n"
-    "    device float *out [[buffer(5)]],          // [B,T,nh,hs]\n"
-    "    constant uint &hs [[buffer(6)]],          // ≤ MAX_HS\n"
-    "    constant uint &nkv [[buffer(7)]],\n"
-    "    constant uint &capacity [[buffer(8)]],\n"
-    "    constant uint &window [[buffer(9)]],\n"
-    "    constant float &scale [[buffer(10)]],\n"
+    "    device const KV *keys [[buffer(1)]],      // [page,nkv,PAGE,hs]\n"
+    "    device const KV *values [[buffer(2)]],    // [page,nkv,PAGE,hs]\n"
+    "    device const uint *pages [[buffer(3)]],   // [B,⌈capacity / PAGE⌉]\n"
+    "    device const uint *lengths [[buffer(4)]], // [B]\n"
+    "    device const uint *counts [[buffer(5)]],  // [B]\n"
+    "    device float *out [[buffer(6)]],          // [B,T,nh,hs]\n"
+    "    constant uint &hs [[buffer(7)]],          // ≤ MAX_HS\n"
+    "    constant uint &nkv [[buffer(8)]],\n"
+    "    constant uint &capacity [[buffer(9)]],\n"
+    "    constant uint &window [[buffer(10)]],\n"
+    "    constant float &scale [[buffer(11)]],\n"
     "    uint3 group [[threadgroup_position_in_grid]],\n"
     "    uint3 groups [[threadgroups_per_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
@@ -2563,32 +2603,32 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
     "    uint all_simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
-    "    threadgroup float weights[MAX_SIMDGROUPS][TILE], sums[MAX_SIMDGROUPS][MAX_HS];\n"
+    "    threadgroup float weights[MAX_SIMDGROUPS][PAGE], sums[MAX_SIMDGROUPS][MAX_HS];\n"
     "    threadgroup float maxima[MAX_SIMDGROUPS], totals[MAX_SIMDGROUPS];\n"
     "    uint t = group.x, b = group.z, nh = groups.y, end = lengths[b] + min(t + 1, counts[b]);\n"
+    "    uint begin = end - min(end, window), kv_head = group.y / (nh / nkv);\n"
     "    uint threads = group_size.x, simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);\n"
-    "    ulong head = ulong(b) * nh + group.y, start = head / (nh / nkv) * capacity * hs;\n"
-    "    device const float *query = q + (head * groups.x + t) * hs;\n"
+    "    device const float *query = q + ((ulong(b) * nh + group.y) * groups.x + t) * hs;\n"
+    "    device const uint *row = pages + ulong(b) * ((capacity + PAGE - 1) / PAGE);\n"
     "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
     "    bool rests = simdgroup >= simdgroups;\n"
     "    for (uint d = lane; d < hs && !rests; d += lanes) sums[simdgroup][d] = 0.0f;\n"
     "    float m = -INFINITY, l = 0.0f;\n"
-    "    for (uint first = end - min(end, window) + simdgroup * TILE; first < end && !rests; first += simdgroups * TILE) {\n"
-    "        uint tile = min(TILE, end - first);\n"
+    "    for (uint page = begin / PAGE + simdgroup; page * PAGE < end && !rests; page += simdgroups) {\n"
+    "        uint first = max(begin, page * PAGE), tile = min(end, page * PAGE + PAGE) - first; // of its keys, how many\n"
+    "        ulong start = ((ulong(row[page]) * nkv + kv_head) * PAGE + first % PAGE) * hs;\n"
     "        float tile_max = -INFINITY;\n"
     "        for (uint s = lane; s < tile; s += lanes) { // scores: a lane has a key\n"
-    "            device const KV *key = keys + start + ulong(first + s) * hs;\n"
+    "            device const KV *key = keys + start + s * hs;\n"
     "            float score = 0.0f;\n"
     "            for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);\n"
     "            weights[simdgroup][s] = score * scale;\n"
     "            tile_max = max(tile_max, score * scale);\n"
     "        }\n"
-    "        float new_m = max(m, simd_max(tile_max));\n"
-    "        float correction = exp(m - new_m), tile_sum = 0.0f; // the first 0 for the first tile: exp(−∞)\n"
+    "        float new_m = max(m, simd_max(tile_max)), correction = exp(m - new_m), tile_sum = 0.0f; // exp(−∞) = 0\n"
     "        for (uint s = lane; s < tile; s += lanes) { // they become weights\n"
-    "            float weight = exp(weights[simdgroup][s] - new_m);\n"
-    "            weights[simdgroup][s] = weight;\n"
-    "            tile_sum += weight;\n"
+    "            weights[simdgroup][s] = exp(weights[simdgroup][s] - new_m);\n"
+    "            tile_sum += weights[simdgroup][s];\n"
     "        }\n"
     "        l = l * correction + simd_sum(tile_sum);\n"
     "        m = new_m;\n"
@@ -2597,13 +2637,12 @@ const KernelSource kernel_sources[] = {
     "            uint dims = min(DIMS, (hs - c + lanes - 1) / lanes);\n"
     "            float sum[DIMS];\n"
     "            for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][c + i * lanes] * correction;\n"
-    "            for (uint s = 0; s < tile; s++) {\n"
-    "                device const KV *value = values + start + ulong(first + s) * hs + c;\n"
-    "                for (uint i = 0; i < dims; i++) sum[i] += weights[simdgroup][s] * float(value[i * lanes]);\n"
-    "            }\n"
+    "            device const KV *value = values + start + c;\n"
+    "            for (uint s = 0; s < tile; s++)\n"
+    "                for (uint i = 0; i < dims; i++) sum[i] += weights[simdgroup][s] * float(value[s * hs + i * lanes]);\n"
     "            for (uint i = 0; i < dims; i++) sums[simdgroup][c + i * lanes] = sum[i];\n"
     "        }\n"
-    "        simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next tile's writes\n"
+    "        simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next page's writes\n"
     "    }\n"
     "    if (lane == 0 && !rests) {\n"
     "        maxima[simdgroup] = m;\n"
@@ -2720,16 +2759,12 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
-    "// As a cache of halves has it, what no half holds is NaN. An infinite key could make a score −∞, as a mask does, and\n"
-    "// nobody would see that something is missing.\n"
-    "static void keep(device float *to, float x) { *to = x; }\n"
-    "static void keep(device half *to, float x) { *to = isinf(half(x)) ? half(NAN) : half(x); }\n"
-    "\n"
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
     "constant constexpr uint GPU_SHARE = 4; // host: tokens of a thread\n"
     "constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : GPU_SHARE;\n"
+    "constant constexpr uint PAGE = 32; // tokens of a page of the KV cache\n"
     "\n"
     "// Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:\n"
     "//\n"
@@ -2740,7 +2775,8 @@ const KernelSource kernel_sources[] = {
     "// with nh heads of Q and nkv of K and V, as many or a divisor. A thread takes a channel of a head, a GPU's of up to\n"
     "// SHARE tokens: their reads are on their way at once. Grid (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new\n"
     "// tokens; what is behind them is padding and stays out of the cache. The biases are those of the matrix products\n"
-    "// which made qkv, added here to save a pass over memory. The cache is of type KV, float or half.\n"
+    "// which made qkv, added here to save a pass over memory. The cache is of type KV, float or half, and in pages, as\n"
+    "// pages.metal has it: token s of row b, keys[b,:,s,:] above, is token s % PAGE of page pages[b, s / PAGE].\n"
     "template <typename KV>\n"
     "kernel void split_heads(\n"
     "    device const float *qkv [[buffer(0)]],    // [B,T,(nh + 2 nkv)·hs]\n"
@@ -2750,13 +2786,14 @@ const KernelSource kernel_sources[] = {
     "    device const uint *lengths [[buffer(4)]], // [B]\n"
     "    device const uint *counts [[buffer(5)]],  // [B]\n"
     "    device float *q [[buffer(6)]],            // [B,nh,T,hs]\n"
-    "    device KV *keys [[buffer(7)]],            // [B,nkv,capacity,hs]\n"
-    "    device KV *values [[buffer(8)]],          // [B,nkv,capacity,hs]\n"
-    "    constant uint &T [[buffer(9)]],\n"
-    "    constant uint &nh [[buffer(10)]],\n"
-    "    constant uint &nkv [[buffer(11)]],\n"
-    "    constant uint &hs [[buffer(12)]],\n"
-    "    constant uint &capacity [[buffer(13)]],\n"
+    "    device KV *keys [[buffer(7)]],            // [page,nkv,PAGE,hs]\n"
+    "    device KV *values [[buffer(8)]],          // [page,nkv,PAGE,hs]\n"
+    "    device const uint *pages [[buffer(9)]],   // [B,⌈capacity / PAGE⌉]\n"
+    "    constant uint &T [[buffer(10)]],\n"
+    "    constant uint &nh [[buffer(11)]],\n"
+    "    constant uint &nkv [[buffer(12)]],\n"
+    "    constant uint &hs [[buffer(13)]],\n"
+    "    constant uint &capacity [[buffer(14)]], // tokens of a row, at most\n"
     "    uint3 id [[thread_position_in_grid]])\n"
     "{\n"
     "    uint d = id.x, b = id.z / nh, head = id.z % nh, channel = head * hs, N = (nh + 2 * nkv) * hs;\n"
@@ -2767,11 +2804,13 @@ const KernelSource kernel_sources[] = {
     "        uint t = id.y + i * distance;\n"
     "        if (t >= T) break;\n"
     "        ulong from = (ulong(b) * T + t) * N + channel;\n"
-    "        ulong to_q = (ulong(id.z) * T + t) * hs, to = ((ulong(b) * nkv + head) * capacity + length + t) * hs;\n"
-    "        q[to_q + d] = qkv[from + d] + q_bias[channel + d];\n"
+    "        q[(ulong(id.z) * T + t) * hs + d] = qkv[from + d] + q_bias[channel + d];\n"
     "        if (t >= count || head >= nkv) continue;\n"
-    "        keep(keys + to + d, qkv[from + nh * hs + d] + k_bias[channel + d]);\n"
-    "        keep(values + to + d, qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);\n"
+    "        uint s = length + t;\n"
+    "        ulong page = pages[ulong(b) * ((capacity + PAGE - 1) / PAGE) + s / PAGE];\n"
+    "        ulong to = ((page * nkv + head) * PAGE + s % PAGE) * hs;\n"
+    "        keys[to + d] = KV(qkv[from + nh * hs + d] + k_bias[channel + d]);\n"
+    "        values[to + d] = KV(qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -3016,66 +3055,65 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"linear_q5_K\")]] kernel decltype(linear_blocks<block_q5_K>) linear_blocks<block_q5_K>;\n"
     "template [[host_name(\"linear_q6_K\")]] kernel decltype(linear_blocks<block_q6_K>) linear_blocks<block_q6_K>;\n"
     "template [[host_name(\"linear_q8_0\")]] kernel decltype(linear_blocks<block_q8_0>) linear_blocks<block_q8_0>;\n"},
-    {"logit_bias.metal",
-    "// logit_bias.metal — make tokens likelier or less likely: out[b,v] = logits[b,v] + bias[v]; −∞ forbids a token\n"
+    {"pages.metal",
+    "// pages.metal — the KV cache lies in pages, which a row of the batch gets as it grows\n"
     "//\n"
-    "// Out of place: what changes the logits from here on changes a copy, and the model's own stay for logprobs.metal.\n"
-    "// Grid (V, B).\n"
+    "//   keys or values of token s of row b, head h:   cache[pages[b, s / PAGE], h, s % PAGE, :]\n"
+    "//\n"
+    "// So memory is taken as tokens come, whatever a row may grow to, and rows that begin alike can share pages. The tokens\n"
+    "// of a head in one page lie side by side: who walks over them looks a page up once for PAGE of them. The table `pages`\n"
+    "// has an entry for every page that a row could have; those that it does not have are not looked at.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
-    "kernel void add_logit_bias(\n"
-    "    device const float *logits [[buffer(0)]], // [B,V]\n"
-    "    device const float *bias [[buffer(1)]],   // [V]\n"
-    "    device float *out [[buffer(2)]],          // [B,V]\n"
-    "    constant uint &B [[buffer(3)]],\n"
-    "    constant uint &V [[buffer(4)]],\n"
-    "    uint2 id [[thread_position_in_grid]])\n"
-    "{\n"
-    "    uint v = id.x, b = id.y;\n"
-    "    if (v >= V || b >= B) return;\n"
-    "    out[ulong(b) * V + v] = logits[ulong(b) * V + v] + bias[v];\n"
-    "}\n"},
-    {"penalties.metal",
-    "// penalties.metal — make what has just been said less likely\n"
-    "//\n"
-    "//   n = how often token v is among the last `window` tokens of the row, the prompt's too; for n > 0\n"
-    "//   logits[v] is divided by `repetition` if it is positive, else multiplied by it   (Keskar et al. 2019)\n"
-    "//   logits[v] −= presence + n · frequency\n"
-    "//\n"
-    "// as llama.cpp does. One thread per place in the window, grid (window, B): the thread of a token's last occurrence counts\n"
-    "// the others and changes its logit, so no two threads change the same.\n"
-    "#include <metal_stdlib>\n"
-    "using namespace metal;\n"
+    "constant constexpr uint PAGE = 32; // host: tokens\n"
     "\n"
-    "kernel void penalise_repeats(\n"
-    "    device const uint *history [[buffer(0)]], // [B, capacity + 1] the tokens of each row, at their positions\n"
-    "    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass\n"
-    "    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass\n"
-    "    device float *logits [[buffer(3)]],       // [B,V]\n"
-    "    constant uint &B [[buffer(4)]],\n"
-    "    constant uint &V [[buffer(5)]],\n"
-    "    constant uint &capacity [[buffer(6)]],\n"
-    "    constant uint &window [[buffer(7)]],\n"
-    "    constant float &repetition [[buffer(8)]], // > 0\n"
-    "    constant float &presence [[buffer(9)]],\n"
-    "    constant float &frequency [[buffer(10)]],\n"
-    "    uint2 id [[thread_position_in_grid]])\n"
+    "// What the queries of a pass see of a row, the last `window` tokens before the first of them and the new ones, token\n"
+    "// beside token, as attention.metal reads it. One thread per number, grid (hs, capacity, B·nkv).\n"
+    "template <typename KV>\n"
+    "kernel void gather_pages(\n"
+    "    device const KV *cache [[buffer(0)]],     // [page,nkv,PAGE,hs]\n"
+    "    device const uint *pages [[buffer(1)]],   // [B,⌈capacity / PAGE⌉]\n"
+    "    device const uint *lengths [[buffer(2)]], // [B]\n"
+    "    device const uint *counts [[buffer(3)]],  // [B]\n"
+    "    device KV *out [[buffer(4)]],             // [B,nkv,capacity,hs]\n"
+    "    constant uint &nkv [[buffer(5)]],\n"
+    "    constant uint &hs [[buffer(6)]],\n"
+    "    constant uint &capacity [[buffer(7)]],\n"
+    "    constant uint &window [[buffer(8)]],\n"
+    "    uint3 id [[thread_position_in_grid]])\n"
     "{\n"
-    "    uint b = id.y;\n"
-    "    if (b >= B) return;\n"
-    "    uint length = lengths[b] + counts[b], seen = min(length, window);\n"
-    "    if (id.x >= seen) return;\n"
-    "    device const uint *last = history + ulong(b) * (capacity + 1) + (length - seen); // the window\n"
-    "    uint place = id.x, token = last[place], n = 0, later = 0;\n"
-    "    for (uint i = 0; i < seen; i++) {\n"
-    "        n += uint(last[i] == token);\n"
-    "        later += uint(i > place && last[i] == token);\n"
-    "    }\n"
-    "    if (later || token >= V) return; // not below V: the sentinel of a failed sample\n"
-    "    device float *logit = logits + ulong(b) * V + token;\n"
-    "    float value = *logit > 0.0f ? *logit / repetition : *logit * repetition;\n"
-    "    *logit = value - (presence + float(n) * frequency);\n"
+    "    uint d = id.x, s = id.y, b = id.z / nkv, head = id.z % nkv;\n"
+    "    if (d >= hs || s >= capacity) return;\n"
+    "    uint first = lengths[b] + min(1u, counts[b]); // of the queries, what it sees ends here\n"
+    "    if (s < first - min(first, window) || s >= lengths[b] + counts[b]) return;\n"
+    "    ulong page = pages[ulong(b) * ((capacity + PAGE - 1) / PAGE) + s / PAGE];\n"
+    "    out[(ulong(id.z) * capacity + s) * hs + d] = cache[((page * nkv + head) * PAGE + s % PAGE) * hs + d];\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"gather_pages_f32\")]] kernel decltype(gather_pages<float>) gather_pages<float>;\n"
+    "template [[host_name(\"gather_pages_f16\")]] kernel decltype(gather_pages<half>) gather_pages<half>;\n"
+    "\n"
+    "// To a larger cache: out[i] = in[i], whatever it is that has four bytes. One thread per word, grid N.\n"
+    "kernel void copy_pages(\n"
+    "    device const uint *in [[buffer(0)]], // [N]\n"
+    "    device uint *out [[buffer(1)]],      // [N]\n"
+    "    constant uint &N [[buffer(2)]],\n"
+    "    uint i [[thread_position_in_grid]])\n"
+    "{\n"
+    "    if (i < N) out[i] = in[i];\n"
+    "}\n"
+    "\n"
+    "// A page that rows share, and that one of them is about to write to, is copied first: to page `own`. One thread per\n"
+    "// word of a page, grid N.\n"
+    "kernel void copy_page(\n"
+    "    device uint *cache [[buffer(0)]], // [page,N]\n"
+    "    constant uint &shared [[buffer(1)]],\n"
+    "    constant uint &own [[buffer(2)]],\n"
+    "    constant uint &N [[buffer(3)]],\n"
+    "    uint i [[thread_position_in_grid]])\n"
+    "{\n"
+    "    if (i < N) cache[ulong(own) * N + i] = cache[ulong(shared) * N + i];\n"
     "}\n"},
     {"residual.metal",
     "// residual.metal — fused residual add + layernorm\n"
@@ -3279,10 +3317,10 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"rope_adjacent\")]] kernel decltype(rope<false>) rope<false>;\n"
     "template [[host_name(\"rope_halves\")]] kernel decltype(rope<true>) rope<true>;\n"},
     {"sampling.metal",
-    "// sampling.metal — draw a token: temperature, top-k, top-p, min-p, then one random number per row\n"
+    "// sampling.metal — draw a token: temperature, top-k, top-p, then one random number per row\n"
     "//\n"
     "//   p[v] = exp((logits[v] − max) / temperature)\n"
-    "//   keep the top_k largest p, of these the largest that make up top_p of their sum, of these all p ≥ min_p\n"
+    "//   keep the top_k largest p, of these the largest that make up top_p of their sum\n"
     "//   id   = the first kept v whose running sum exceeds u · Σ p, u uniform in [0, 1)\n"
     "//\n"
     "// in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of logits[B,V]. u\n"
@@ -3315,14 +3353,13 @@ const KernelSource kernel_sources[] = {
     "    device const float *logits [[buffer(0)]], // [B,V]\n"
     "    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass\n"
     "    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass\n"
-    "    device float *scratch [[buffer(3)]],      // [B,V] for p\n"
+    "    device float *p [[buffer(3)]],            // [B,V] scratch\n"
     "    device uint *ids [[buffer(4)]],           // [B]\n"
     "    constant uint &V [[buffer(5)]],\n"
     "    constant float &temperature [[buffer(6)]], // > 0\n"
     "    constant uint &top_k [[buffer(7)]],        // 1 … V\n"
     "    constant float &top_p [[buffer(8)]],       // 0 < top_p ≤ 1\n"
-    "    constant float &min_p [[buffer(9)]],       // 0 ≤ min_p ≤ 1, of the largest p, which is 1\n"
-    "    constant ulong &seed [[buffer(10)]],\n"
+    "    constant ulong &seed [[buffer(9)]],\n"
     "    uint b [[threadgroup_position_in_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint threads [[threads_per_threadgroup]],\n"
@@ -3332,26 +3369,25 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    threadgroup float partial[32], maxima[32], sums[1024]; // the sums one per thread\n"
     "    device const float *row = logits + ulong(b) * V;\n"
-    "    device float *p = scratch + ulong(b) * V;\n"
-    "    // Thread t owns neighbours, from v = t · least + min(t, more) on; their p take turns with those of the others, so\n"
-    "    // that what a simdgroup reads at a time lies side by side.\n"
-    "    uint least = V / threads, more = V % threads;\n"
-    "    uint begin = thread_index * least + min(thread_index, more);\n"
-    "    Share own = {p + thread_index, least + uint(thread_index < more), threads, partial, lane, simdgroup, simdgroups};\n"
+    "    uint share = (V + threads - 1) / threads; // each thread owns `share` neighbours\n"
+    "    uint begin = min(V, thread_index * share), end = min(V, begin + share);\n"
+    "    Share own = {p + ulong(b) * V, begin, end, partial, lane, simdgroup, simdgroups};\n"
+    "    device float *weight = own.weight;\n"
     "\n"
     "    float largest = -INFINITY, sum = 0.0f;\n"
-    "    for (uint v = thread_index; v < V; v += threads) largest = max(largest, row[v]);\n"
-    "    largest = threadgroup_max(largest, maxima, lane, simdgroup, simdgroups);\n"
-    "    for (uint i = 0; i < own.count; i++) own.weight[i * threads] = exp((row[begin + i] - largest) / temperature);\n"
+    "    for (uint v = begin; v < end; v++) largest = max(largest, row[v]);\n"
+    "    largest = simd_max(largest);\n"
+    "    if (lane == 0) maxima[simdgroup] = largest;\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // maxima: the write above → the reads below\n"
+    "    for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);\n"
+    "    for (uint v = begin; v < end; v++) weight[v] = exp((row[v] - largest) / temperature);\n"
     "\n"
     "    // From here on a thread reads only the weights that it wrote.\n"
     "    uint cut = top_k < V ? find_cut(own, float(top_k), true) : 0;\n"
     "    if (top_p < 1.0f) cut = max(cut, find_cut(own, top_p * kept_by(own, cut, false), false));\n"
-    "    cut = max(cut, as_type<uint>(min_p));\n"
-    "    for (uint i = 0; i < own.count; i++)\n"
-    "        sum += as_type<uint>(own.weight[i * threads]) >= cut ? own.weight[i * threads] : 0.0f;\n"
+    "    for (uint v = begin; v < end; v++) sum += as_type<uint>(weight[v]) >= cut ? weight[v] : 0.0f;\n"
     "    sums[thread_index] = sum;\n"
-    "    // sums: the write above → the reads below. p: all writes → the reads of thread 0.\n"
+    "    // sums: the write above → the reads below. weight: all writes → the reads of thread 0.\n"
     "    threadgroup_barrier(mem_flags::mem_threadgroup | mem_flags::mem_device);\n"
     "    if (thread_index != 0) return;\n"
     "\n"
@@ -3369,11 +3405,10 @@ const KernelSource kernel_sources[] = {
     "        target -= sums[i];\n"
     "    }\n"
     "    uint id = NO_TOKEN;\n"
-    "    for (uint i = 0; i < least + uint(chosen < more); i++) {\n"
-    "        float weight = p[i * threads + chosen];\n"
-    "        if (as_type<uint>(weight) < cut || !(weight > 0.0f)) continue;\n"
-    "        id = chosen * least + min(chosen, more) + i;\n"
-    "        rest -= weight;\n"
+    "    for (uint v = chosen * share; v < min(V, (chosen + 1) * share); v++) {\n"
+    "        if (as_type<uint>(weight[v]) < cut || !(weight[v] > 0.0f)) continue;\n"
+    "        id = v;\n"
+    "        rest -= weight[v];\n"
     "        if (rest < 0.0f) break;\n"
     "    }\n"
     "    ids[b] = isnan(total) ? NO_TOKEN : id;\n"
@@ -3517,78 +3552,6 @@ const KernelSource kernel_sources[] = {
     "    counts[b] = length < capacity ? 1 : 0;\n"
     "    history[ulong(b) * (capacity + 1) + length] = ids[b];\n"
     "}\n"},
-    {"typical.metal",
-    "// typical.metal — keep the tokens that are about as surprising as is to be expected (Meister et al. 2022)\n"
-    "//\n"
-    "//   p[v]     = exp((logits[v] − max) / temperature), of the top_k largest; P = Σ p\n"
-    "//   d[v]     = (max − logits[v]) / temperature, the surprise −ln (p[v] / P) but for ln P\n"
-    "//   mean     = Σ p · d / P, so that |d − mean| is how far a surprise is from the entropy\n"
-    "//   keep the tokens of the least |d − mean| that make up `typical` of P; the logits of the others become −∞\n"
-    "//\n"
-    "// One threadgroup per row of logits[B,V]; ties at a cut are all kept. A row with a NaN or +∞, or of nothing but −∞,\n"
-    "// stays as it is.\n"
-    "#include <metal_stdlib>\n"
-    "using namespace metal;\n"
-    "#include \"parts/cut.h\"\n"
-    "\n"
-    "// How far the surprise of a token is from the mean, as an integer of the same order.\n"
-    "static uint distance(float logit, float largest, float temperature, float mean)\n"
-    "{\n"
-    "    return as_type<uint>(fabs((largest - logit) / temperature - mean));\n"
-    "}\n"
-    "\n"
-    "kernel void keep_typical(\n"
-    "    device float *logits [[buffer(0)]],  // [B,V]\n"
-    "    device float *scratch [[buffer(1)]], // [B,V] for p\n"
-    "    constant uint &V [[buffer(2)]],\n"
-    "    constant float &temperature [[buffer(3)]], // > 0\n"
-    "    constant uint &top_k [[buffer(4)]],        // 1 … V\n"
-    "    constant float &typical [[buffer(5)]],     // 0 < typical < 1\n"
-    "    uint b [[threadgroup_position_in_grid]],\n"
-    "    uint thread_index [[thread_index_in_threadgroup]],\n"
-    "    uint threads [[threads_per_threadgroup]],\n"
-    "    uint lane [[thread_index_in_simdgroup]],\n"
-    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
-    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
-    "{\n"
-    "    threadgroup float partial[32], maxima[32];\n"
-    "    // Each thread owns every threads-th token, and reads only what it wrote itself.\n"
-    "    device float *row = logits + ulong(b) * V + thread_index;\n"
-    "    uint count = V / threads + uint(thread_index < V % threads);\n"
-    "    Share own = {scratch + ulong(b) * V + thread_index, count, threads, partial, lane, simdgroup, simdgroups};\n"
-    "\n"
-    "    float largest = -INFINITY, product = 0.0f;\n"
-    "    for (uint i = 0; i < count; i++) largest = max(largest, row[i * threads]);\n"
-    "    largest = threadgroup_max(largest, maxima, lane, simdgroup, simdgroups);\n"
-    "    for (uint i = 0; i < count; i++) own.weight[i * threads] = exp((row[i * threads] - largest) / temperature);\n"
-    "    uint cut = top_k < V ? find_cut(own, float(top_k), true) : 0;\n"
-    "\n"
-    "    for (uint i = 0; i < count; i++) {\n"
-    "        float weight = own.weight[i * threads];\n"
-    "        if (as_type<uint>(weight) < cut || weight == 0.0f)\n"
-    "            own.weight[i * threads] = 0.0f;\n"
-    "        else\n"
-    "            product += weight * ((largest - row[i * threads]) / temperature);\n"
-    "    }\n"
-    "    float sum = kept_by(own, 0, false);\n"
-    "    float mean = threadgroup_sum(product, partial, lane, simdgroup, simdgroups) / sum;\n"
-    "    if (isnan(mean)) return;\n"
-    "\n"
-    "    // The largest distance below which too little lies, bit by bit: what lies no further is enough.\n"
-    "    uint farthest = 0;\n"
-    "    for (uint bit = 1u << 30; bit; bit >>= 1) {\n"
-    "        float nearer = 0.0f;\n"
-    "        for (uint i = 0; i < count; i++) {\n"
-    "            uint far = distance(row[i * threads], largest, temperature, mean);\n"
-    "            nearer += far < (farthest | bit) ? own.weight[i * threads] : 0.0f;\n"
-    "        }\n"
-    "        nearer = threadgroup_sum(nearer, partial, lane, simdgroup, simdgroups);\n"
-    "        if (nearer < typical * sum) farthest |= bit;\n"
-    "    }\n"
-    "    for (uint i = 0; i < count; i++)\n"
-    "        if (own.weight[i * threads] == 0.0f || distance(row[i * threads], largest, temperature, mean) > farthest)\n"
-    "            row[i * threads] = -INFINITY;\n"
-    "}\n"},
     {"fast/flash_attention_prompt.metal",
     "// flash_attention_prompt.metal — flash_attention.metal for the many queries of a prompt, heads of HS channels\n"
     "//\n"
@@ -3596,18 +3559,18 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "// One threadgroup per block of QUERIES queries, grid (⌈T · nh / nkv / QUERIES⌉, nkv, B), which are those of\n"
     "// flash_attention_shared.metal; a thread has SHARE of them, one on a GPU and all on a CPU, where they lie side by side\n"
-    "// in a vector. Together they go through the keys, a tile at a time: a number of K or V is read once for all of them,\n"
+    "// in a vector. Together they go through the keys, a page at a time: a number of K or V is read once for all of them,\n"
     "// maxima, totals and exponentials are vectors as well, and nothing is ever added up across one. As in\n"
     "// flash_attention.metal each query keeps a running maximum m, total l and weighted sum of V. Token t of row b sees the\n"
     "// last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). The KV cache is of type KV.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/pages.h\"\n"
     "#include \"parts/simd_width.h\"\n"
     "\n"
     "constant constexpr uint QUERIES = 32; // host: per threadgroup\n"
     "constant constexpr uint SHARE = QUERIES / SIMD_WIDTH;\n"
-    "constant constexpr uint TILE = 32; // keys\n"
-    "constant constexpr uint KEYS = 8;  // of a tile, whose sums stay in registers\n"
+    "constant constexpr uint KEYS = 8; // of a page, whose sums stay in registers\n"
     "\n"
     "// What a thread knows of its queries.\n"
     "template <uint HS> struct Queries {\n"
@@ -3681,7 +3644,7 @@ const KernelSource kernel_sources[] = {
     "template <uint HS, typename KV>\n"
     "static void attend(thread Queries<HS> &queries, device const KV *keys, device const KV *values, uint from, uint count)\n"
     "{\n"
-    "    float weight[TILE][SHARE];\n"
+    "    float weight[PAGE][SHARE];\n"
     "    uint whole = count / KEYS * KEYS;\n"
     "    for (uint s = 0; s < whole; s += KEYS) score<KEYS>(queries, keys + s * HS, weight + s);\n"
     "    for (uint s = whole; s < count; s++) score<1>(queries, keys + s * HS, weight + s);\n"
@@ -3693,23 +3656,24 @@ const KernelSource kernel_sources[] = {
     "template <uint HS, typename KV>\n"
     "kernel void flash_attention_prompt(\n"
     "    device const float *q [[buffer(0)]],      // [B,nh,T,HS]\n"
-    "    device const KV *keys [[buffer(1)]],      // [B,nkv,capacity,HS]\n"
-    "    device const KV *values [[buffer(2)]],    // [B,nkv,capacity,HS]\n"
-    "    device const uint *lengths [[buffer(3)]], // [B]\n"
-    "    device const uint *counts [[buffer(4)]],  // [B]\n"
-    "    device float *out [[buffer(5)]],          // [B,T,nh,HS]\n"
-    "    constant uint &T [[buffer(6)]],\n"
-    "    constant uint &nh [[buffer(7)]],\n"
-    "    constant uint &capacity [[buffer(8)]],\n"
-    "    constant uint &window [[buffer(9)]],\n"
-    "    constant float &scale [[buffer(10)]],\n"
+    "    device const KV *keys [[buffer(1)]],      // [page,nkv,PAGE,HS]\n"
+    "    device const KV *values [[buffer(2)]],    // [page,nkv,PAGE,HS]\n"
+    "    device const uint *pages [[buffer(3)]],   // [B,⌈capacity / PAGE⌉]\n"
+    "    device const uint *lengths [[buffer(4)]], // [B]\n"
+    "    device const uint *counts [[buffer(5)]],  // [B]\n"
+    "    device float *out [[buffer(6)]],          // [B,T,nh,HS]\n"
+    "    constant uint &T [[buffer(7)]],\n"
+    "    constant uint &nh [[buffer(8)]],\n"
+    "    constant uint &capacity [[buffer(9)]],\n"
+    "    constant uint &window [[buffer(10)]],\n"
+    "    constant float &scale [[buffer(11)]],\n"
     "    uint3 group [[threadgroup_position_in_grid]],\n"
     "    uint3 groups [[threadgroups_per_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint3 group_size [[threads_per_threadgroup]])\n"
     "{\n"
     "    uint b = group.z, nkv = groups.y, heads = nh / nkv;\n"
-    "    ulong cache = (ulong(b) * nkv + group.y) * capacity * HS;\n"
+    "    device const uint *row = pages_of(pages, b, capacity);\n"
     "    for (uint begin = thread_index * SHARE; begin < QUERIES; begin += group_size.x * SHARE) {\n"
     "        uint first = group.x * QUERIES + begin; // of this thread's queries\n"
     "        if (first >= T * heads) break;\n"
@@ -3726,8 +3690,11 @@ const KernelSource kernel_sources[] = {
     "            }\n"
     "        }\n"
     "        uint end = queries.limit[SHARE - 1]; // of what they see together\n"
-    "        for (uint s = queries.from[0]; s < end; s += TILE)\n"
-    "            attend(queries, keys + cache + ulong(s) * HS, values + cache + ulong(s) * HS, s, min(TILE, end - s));\n"
+    "        for (uint s = queries.from[0], next = 0; s < end; s = next) {\n"
+    "            next = min(end, (s / PAGE + 1) * PAGE);\n"
+    "            ulong start = page_start(row[s / PAGE], nkv, group.y, HS) + s % PAGE * HS;\n"
+    "            attend(queries, keys + start, values + start, s, next - s);\n"
+    "        }\n"
     "        for (uint j = 0; j < min(SHARE, T * heads - first); j++) {\n"
     "            uint t = (first + j) / heads, head = group.y * heads + (first + j) % heads;\n"
     "            for (uint d = 0; d < HS; d++)\n"
@@ -3755,20 +3722,32 @@ const KernelSource kernel_sources[] = {
     "// cache is of type KV, float or half.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/pages.h\"\n"
     "#include \"parts/simd_width.h\"\n"
     "\n"
     "constant constexpr uint QUERIES = 4;            // host: per threadgroup\n"
-    "constant constexpr uint TILE = 64;              // keys per tile\n"
+    "constant constexpr uint TILE = 2 * PAGE;        // keys\n"
     "constant constexpr uint MAX_SUMS = 512;         // of each query; more simdgroups than have room rest\n"
     "constant constexpr uint DIMS = 64 / SIMD_WIDTH; // of a query's sum, per lane and at once\n"
     "\n"
+    "// Keys or values of a tile, which are in two pages: those from `begin` to before `end`.\n"
+    "template <typename KV> struct Tile {\n"
+    "    device const KV *pages[2];\n"
+    "    uint begin, end;\n"
+    "};\n"
+    "\n"
+    "template <uint HS, typename KV> static device const KV *at(thread const Tile<KV> &tile, uint s)\n"
+    "{\n"
+    "    return (s < PAGE ? tile.pages[0] : tile.pages[1]) + s % PAGE * HS;\n"
+    "}\n"
+    "\n"
     "// scores[i][s] = q[i] · keys[s] · scale for COUNT queries and the keys of a tile; lanes share out the keys.\n"
     "template <uint COUNT, uint HS, typename KV>\n"
-    "static void score_tile(device const float *const thread *q, device const KV *keys, float scale, uint tile, uint lane,\n"
+    "static void score_tile(device const float *const thread *q, thread const Tile<KV> &keys, float scale, uint lane,\n"
     "                       uint lanes, threadgroup float (*scores)[TILE])\n"
     "{\n"
-    "    for (uint s = lane; s < tile; s += lanes) {\n"
-    "        device const KV *key = keys + ulong(s) * HS;\n"
+    "    for (uint s = keys.begin + lane; s < keys.end; s += lanes) {\n"
+    "        device const KV *key = at<HS>(keys, s);\n"
     "        float score[COUNT];\n"
     "        for (uint i = 0; i < COUNT; i++) score[i] = 0.0f;\n"
     "        for (uint d = 0; d < HS; d++)\n"
@@ -3779,17 +3758,16 @@ const KernelSource kernel_sources[] = {
     "\n"
     "// sums[i] = sums[i] · shrink[i] + Σ_s weights[i][s] · values[s]; lanes share out the channels of the head.\n"
     "template <uint COUNT, uint HS, typename KV>\n"
-    "static void mix_tile(device const KV *values, uint tile, uint lane, uint lanes,\n"
-    "                     threadgroup const float (*weights)[TILE], thread const float *shrink,\n"
-    "                     threadgroup float (*sums)[HS])\n"
+    "static void mix_tile(thread const Tile<KV> &values, uint lane, uint lanes, threadgroup const float (*weights)[TILE],\n"
+    "                     thread const float *shrink, threadgroup float (*sums)[HS])\n"
     "{\n"
     "    for (uint begin = lane; begin < HS; begin += DIMS * lanes) { // once of 64, if the simdgroup is whole\n"
     "        uint dims = min(DIMS, (HS - begin + lanes - 1) / lanes);\n"
     "        float sum[COUNT][DIMS];\n"
     "        for (uint i = 0; i < COUNT; i++)\n"
     "            for (uint j = 0; j < dims; j++) sum[i][j] = sums[i][begin + j * lanes] * shrink[i];\n"
-    "        for (uint s = 0; s < tile; s++) {\n"
-    "            device const KV *value = values + ulong(s) * HS + begin;\n"
+    "        for (uint s = values.begin; s < values.end; s++) {\n"
+    "            device const KV *value = at<HS>(values, s) + begin;\n"
     "            for (uint i = 0; i < COUNT; i++)\n"
     "                for (uint j = 0; j < dims; j++) sum[i][j] += weights[i][s] * float(value[j * lanes]);\n"
     "        }\n"
@@ -3800,39 +3778,40 @@ const KernelSource kernel_sources[] = {
     "\n"
     "// Of `count` queries: four, or the two or three of heads that share keys, or one that is left.\n"
     "template <uint HS, typename KV>\n"
-    "static void score_some(uint count, device const float *const thread *q, device const KV *keys, float scale, uint tile,\n"
+    "static void score_some(uint count, device const float *const thread *q, thread const Tile<KV> &keys, float scale,\n"
     "                       uint lane, uint lanes, threadgroup float (*scores)[TILE])\n"
     "{\n"
-    "    if (count == 4) score_tile<4, HS>(q, keys, scale, tile, lane, lanes, scores);\n"
-    "    if (count == 3) score_tile<3, HS>(q, keys, scale, tile, lane, lanes, scores);\n"
-    "    if (count == 2) score_tile<2, HS>(q, keys, scale, tile, lane, lanes, scores);\n"
-    "    if (count == 1) score_tile<1, HS>(q, keys, scale, tile, lane, lanes, scores);\n"
+    "    if (count == 4) score_tile<4, HS>(q, keys, scale, lane, lanes, scores);\n"
+    "    if (count == 3) score_tile<3, HS>(q, keys, scale, lane, lanes, scores);\n"
+    "    if (count == 2) score_tile<2, HS>(q, keys, scale, lane, lanes, scores);\n"
+    "    if (count == 1) score_tile<1, HS>(q, keys, scale, lane, lanes, scores);\n"
     "}\n"
     "\n"
     "template <uint HS, typename KV>\n"
-    "static void mix_some(uint count, device const KV *values, uint tile, uint lane, uint lanes,\n"
+    "static void mix_some(uint count, thread const Tile<KV> &values, uint lane, uint lanes,\n"
     "                     threadgroup const float (*weights)[TILE], thread const float *shrink,\n"
     "                     threadgroup float (*sums)[HS])\n"
     "{\n"
-    "    if (count == 4) mix_tile<4, HS>(values, tile, lane, lanes, weights, shrink, sums);\n"
-    "    if (count == 3) mix_tile<3, HS>(values, tile, lane, lanes, weights, shrink, sums);\n"
-    "    if (count == 2) mix_tile<2, HS>(values, tile, lane, lanes, weights, shrink, sums);\n"
-    "    if (count == 1) mix_tile<1, HS>(values, tile, lane, lanes, weights, shrink, sums);\n"
+    "    if (count == 4) mix_tile<4, HS>(values, lane, lanes, weights, shrink, sums);\n"
+    "    if (count == 3) mix_tile<3, HS>(values, lane, lanes, weights, shrink, sums);\n"
+    "    if (count == 2) mix_tile<2, HS>(values, lane, lanes, weights, shrink, sums);\n"
+    "    if (count == 1) mix_tile<1, HS>(values, lane, lanes, weights, shrink, sums);\n"
     "}\n"
     "\n"
     "template <uint HS, typename KV>\n"
     "kernel void flash_attention_shared(\n"
     "    device const float *q [[buffer(0)]],      // [B,nh,T,HS]\n"
-    "    device const KV *keys [[buffer(1)]],      // [B,nkv,capacity,HS]\n"
-    "    device const KV *values [[buffer(2)]],    // [B,nkv,capacity,HS]\n"
-    "    device const uint *lengths [[buffer(3)]], // [B]\n"
-    "    device const uint *counts [[buffer(4)]],  // [B]\n"
-    "    device float *out [[buffer(5)]],          // [B,T,nh,HS]\n"
-    "    constant uint &T [[buffer(6)]],\n"
-    "    constant uint &nh [[buffer(7)]],\n"
-    "    constant uint &capacity [[buffer(8)]],\n"
-    "    constant uint &window [[buffer(9)]],\n"
-    "    constant float &scale [[buffer(10)]],\n"
+    "    device const KV *keys [[buffer(1)]],      // [page,nkv,PAGE,HS]\n"
+    "    device const KV *values [[buffer(2)]],    // [page,nkv,PAGE,HS]\n"
+    "    device const uint *pages [[buffer(3)]],   // [B,⌈capacity / PAGE⌉]\n"
+    "    device const uint *lengths [[buffer(4)]], // [B]\n"
+    "    device const uint *counts [[buffer(5)]],  // [B]\n"
+    "    device float *out [[buffer(6)]],          // [B,T,nh,HS]\n"
+    "    constant uint &T [[buffer(7)]],\n"
+    "    constant uint &nh [[buffer(8)]],\n"
+    "    constant uint &capacity [[buffer(9)]],\n"
+    "    constant uint &window [[buffer(10)]],\n"
+    "    constant float &scale [[buffer(11)]],\n"
     "    uint3 group [[threadgroup_position_in_grid]],\n"
     "    uint3 groups [[threadgroups_per_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
@@ -3862,7 +3841,7 @@ const KernelSource kernel_sources[] = {
     "        from[i] = end - min(end, window);\n"
     "        if (i == 0) begin = from[0];\n"
     "    }\n"
-    "    ulong cached = (ulong(b) * nkv + group.y) * capacity;\n"
+    "    device const uint *row = pages_of(pages, b, capacity);\n"
     "\n"
     "    if (simdgroup < simdgroups) {\n"
     "        float m[QUERIES], l[QUERIES], shrink[QUERIES];\n"
@@ -3871,18 +3850,21 @@ const KernelSource kernel_sources[] = {
     "            l[i] = 0.0f;\n"
     "            for (uint d = lane; d < HS; d += lanes) sums[slot + i][d] = 0.0f;\n"
     "        }\n"
-    "        for (uint first = begin + simdgroup * TILE; first < end; first += simdgroups * TILE) {\n"
-    "            uint tile = min(TILE, end - first);\n"
-    "            ulong start = (cached + first) * HS;\n"
-    "            score_some<HS>(count, query, keys + start, scale, tile, lane, lanes, weights + slot);\n"
+    "        for (uint first = begin / PAGE * PAGE + simdgroup * TILE; first < end; first += simdgroups * TILE) {\n"
+    "            uint tile = min(TILE, end - first), before = max(begin, first) - first;\n"
+    "            ulong left = page_start(row[first / PAGE], nkv, group.y, HS);\n"
+    "            ulong right = tile > PAGE ? page_start(row[first / PAGE + 1], nkv, group.y, HS) : left;\n"
+    "            Tile<KV> key_tile = {{keys + left, keys + right}, before, tile};\n"
+    "            Tile<KV> value_tile = {{values + left, values + right}, before, tile};\n"
+    "            score_some<HS>(count, query, key_tile, scale, lane, lanes, weights + slot);\n"
     "            for (uint i = 0; i < count; i++) {\n"
     "                uint last = limit[i] > first ? min(tile, limit[i] - first) : 0; // of the keys that it sees\n"
     "                uint hidden = from[i] > first ? min(last, from[i] - first) : 0; // before them\n"
     "                float largest = m[i], sum = 0.0f;\n"
-    "                for (uint s = lane; s < last; s += lanes)\n"
+    "                for (uint s = before + lane; s < last; s += lanes) // those that this lane has scored\n"
     "                    largest = max(largest, s < hidden ? -INFINITY : weights[slot + i][s]);\n"
     "                largest = simd_max(largest);\n"
-    "                for (uint s = lane; s < tile; s += lanes) {\n"
+    "                for (uint s = before + lane; s < tile; s += lanes) {\n"
     "                    float weight = s >= hidden && s < last ? exp(weights[slot + i][s] - largest) : 0.0f;\n"
     "                    weights[slot + i][s] = weight;\n"
     "                    sum += weight;\n"
@@ -3892,7 +3874,7 @@ const KernelSource kernel_sources[] = {
     "                m[i] = largest;\n"
     "            }\n"
     "            simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below\n"
-    "            mix_some<HS>(count, values + start, tile, lane, lanes, weights + slot, shrink, sums + slot);\n"
+    "            mix_some<HS>(count, value_tile, lane, lanes, weights + slot, shrink, sums + slot);\n"
     "            simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next writes\n"
     "        }\n"
     "        for (uint i = lane; i < count; i += lanes) {\n"
@@ -3936,6 +3918,7 @@ const KernelSource kernel_sources[] = {
     "using namespace metal;\n"
     "#include \"parts/matrix_products.h\"\n"
     "#include \"parts/matrix_softmax.h\"\n"
+    "#include \"parts/pages.h\"\n"
     "\n"
     "constant constexpr uint QUERIES = 64, THREADS = 256; // host: of a threadgroup for heads of 64; of 128 half of them\n"
     "constant constexpr float LOG2_E = 1.44269504f;\n"
@@ -3946,10 +3929,19 @@ const KernelSource kernel_sources[] = {
     "    enum : uint { HALF = KEYS / 2, AHEAD = KEYS * VECTORS / (64 * BLOCKS) };\n"
     "};\n"
     "\n"
-    "// Vector n of `count` rows, and behind them the last one: nobody will see it.\n"
-    "template <uint HS, typename Vector> static Vector fetch(device const Vector *from, uint n, uint count)\n"
+    "// Keys or values of a head from one token to before another: their pages, `stride` vectors apart.\n"
+    "template <typename Vector> struct Cached {\n"
+    "    device const Vector *vectors;\n"
+    "    device const uint *pages;\n"
+    "    ulong stride;\n"
+    "    uint begin, end;\n"
+    "};\n"
+    "\n"
+    "// Vector n of its tokens, and behind them of the last one: nobody will see it.\n"
+    "template <uint HS, typename Vector> static Vector fetch(Cached<Vector> from, uint n)\n"
     "{\n"
-    "    return from[min(n, count * Sizes<HS>::VECTORS - 1)];\n"
+    "    uint s = min(from.begin + n / Sizes<HS>::VECTORS, from.end - 1);\n"
+    "    return from.vectors[from.pages[s / PAGE] * from.stride + s % PAGE * Sizes<HS>::VECTORS + n % Sizes<HS>::VECTORS];\n"
     "}\n"
     "\n"
     "template <uint HS> static void place(float4 vector, threadgroup half4 *tile, uint n)\n"
@@ -3959,17 +3951,16 @@ const KernelSource kernel_sources[] = {
     "\n"
     "// The first vectors of a tile that this thread is to move.\n"
     "template <uint HS, uint AHEAD, typename Vector>\n"
-    "static void fetch_ahead(device const Vector *from, uint count, thread Vector (&ahead)[AHEAD], uint thread_index,\n"
-    "                        uint threads)\n"
+    "static void fetch_ahead(Cached<Vector> from, thread Vector (&ahead)[AHEAD], uint thread_index, uint threads)\n"
     "{\n"
     "#pragma unroll(UNROLL)\n"
-    "    for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch<HS>(from, thread_index + i * threads, count);\n"
+    "    for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch<HS>(from, thread_index + i * threads);\n"
     "}\n"
     "\n"
     "// They and all others to the tile.\n"
     "template <uint HS, uint AHEAD, typename Vector>\n"
-    "static void place_all(device const Vector *from, uint count, thread const Vector (&ahead)[AHEAD],\n"
-    "                      threadgroup half4 *tile, uint thread_index, uint threads)\n"
+    "static void place_all(Cached<Vector> from, thread const Vector (&ahead)[AHEAD], threadgroup half4 *tile,\n"
+    "                      uint thread_index, uint threads)\n"
     "{\n"
     "    constexpr uint ALL = Sizes<HS>::KEYS * Sizes<HS>::VECTORS;\n"
     "#pragma unroll(UNROLL)\n"
@@ -3978,22 +3969,23 @@ const KernelSource kernel_sources[] = {
     "        if (n < ALL) place<HS>(float4(ahead[i]), tile, n);\n"
     "    }\n"
     "    for (uint n = thread_index + AHEAD * threads; n < ALL; n += threads)\n"
-    "        place<HS>(float4(fetch<HS>(from, n, count)), tile, n);\n"
+    "        place<HS>(float4(fetch<HS>(from, n)), tile, n);\n"
     "}\n"
     "\n"
     "template <uint HS, typename KV4>\n"
     "kernel void flash_attention_tiles(\n"
     "    device const float4 *q [[buffer(0)]],     // [B,nh,T,HS / 4]\n"
-    "    device const KV4 *keys [[buffer(1)]],     // [B,nkv,capacity,HS / 4]\n"
-    "    device const KV4 *values [[buffer(2)]],   // [B,nkv,capacity,HS / 4]\n"
-    "    device const uint *lengths [[buffer(3)]], // [B]\n"
-    "    device const uint *counts [[buffer(4)]],  // [B]\n"
-    "    device half2 *out [[buffer(5)]],          // [B,T,nh,HS / 2]\n"
-    "    constant uint &T [[buffer(6)]],\n"
-    "    constant uint &nh [[buffer(7)]],\n"
-    "    constant uint &capacity [[buffer(8)]],\n"
-    "    constant uint &window [[buffer(9)]],\n"
-    "    constant float &scale [[buffer(10)]],\n"
+    "    device const KV4 *keys [[buffer(1)]],     // [page,nkv,PAGE,HS / 4]\n"
+    "    device const KV4 *values [[buffer(2)]],   // [page,nkv,PAGE,HS / 4]\n"
+    "    device const uint *pages [[buffer(3)]],   // [B,⌈capacity / PAGE⌉]\n"
+    "    device const uint *lengths [[buffer(4)]], // [B]\n"
+    "    device const uint *counts [[buffer(5)]],  // [B]\n"
+    "    device half2 *out [[buffer(6)]],          // [B,T,nh,HS / 2]\n"
+    "    constant uint &T [[buffer(7)]],\n"
+    "    constant uint &nh [[buffer(8)]],\n"
+    "    constant uint &capacity [[buffer(9)]],\n"
+    "    constant uint &window [[buffer(10)]],\n"
+    "    constant float &scale [[buffer(11)]],\n"
     "    uint3 group [[threadgroup_position_in_grid]],\n"
     "    uint3 groups [[threadgroups_per_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
@@ -4010,7 +4002,7 @@ const KernelSource kernel_sources[] = {
     "    uint at_once = min(simdgroups / parts, BLOCKS), part = simdgroup / at_once;\n"
     "    uint b = group.z, length = lengths[b], count = counts[b], nkv = groups.y, heads = nh / nkv, rows = T * heads;\n"
     "    uint first_query = (groups.x - 1 - group.x) * 16 * BLOCKS; // those with most keys begin first\n"
-    "    ulong start = (ulong(b) * nkv + group.y) * capacity * VECTORS;\n"
+    "    ulong head_start = page_start(0, nkv, group.y, VECTORS), page_size = page_start(1, nkv, 0, VECTORS);\n"
     "    uint limit = length + min(first_query / heads + 1, count), begin = limit - min(limit, window);\n"
     "    uint end = length + min((first_query + 16 * BLOCKS - 1) / heads + 1, count);\n"
     "\n"
@@ -4043,19 +4035,19 @@ const KernelSource kernel_sources[] = {
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the reads above ↔ the keys' writes\n"
     "\n"
     "        KV4 next_keys[AHEAD], next_values[AHEAD];\n"
-    "        device const KV4 *from_keys = keys + start + ulong(begin) * VECTORS;\n"
-    "        device const KV4 *from_values = values + start + ulong(begin) * VECTORS;\n"
-    "        if (end > begin) fetch_ahead<HS>(from_keys, end - begin, next_keys, thread_index, threads);\n"
-    "        if (end > begin) fetch_ahead<HS>(from_values, end - begin, next_values, thread_index, threads);\n"
+    "        device const uint *row = pages_of(pages, b, capacity);\n"
+    "        Cached<KV4> from_keys = {keys + head_start, row, page_size, begin, end};\n"
+    "        Cached<KV4> from_values = {values + head_start, row, page_size, begin, end};\n"
+    "        if (end > begin) fetch_ahead<HS>(from_keys, next_keys, thread_index, threads);\n"
+    "        if (end > begin) fetch_ahead<HS>(from_values, next_values, thread_index, threads);\n"
     "        for (uint first = begin; first < end; first += KEYS) {\n"
-    "            place_all<HS>(from_keys, end - first, next_keys, key_tile, thread_index, threads);\n"
-    "            place_all<HS>(from_values, end - first, next_values, value_tile, thread_index, threads);\n"
+    "            place_all<HS>(from_keys, next_keys, key_tile, thread_index, threads);\n"
+    "            place_all<HS>(from_values, next_values, value_tile, thread_index, threads);\n"
     "            threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below\n"
-    "            from_keys += KEYS * VECTORS;\n"
-    "            from_values += KEYS * VECTORS;\n"
+    "            from_keys.begin = from_values.begin = first + KEYS;\n"
     "            if (first + KEYS < end) {\n"
-    "                fetch_ahead<HS>(from_keys, end - first - KEYS, next_keys, thread_index, threads);\n"
-    "                fetch_ahead<HS>(from_values, end - first - KEYS, next_values, thread_index, threads);\n"
+    "                fetch_ahead<HS>(from_keys, next_keys, thread_index, threads);\n"
+    "                fetch_ahead<HS>(from_values, next_values, thread_index, threads);\n"
     "            }\n"
     "            for (uint k = part * HALF; k < KEYS && takes_part && first + k < block_end; k += parts * HALF) {\n"
     "                simdgroup_float8x8 score[2][HALF / 8];\n"
@@ -4160,6 +4152,7 @@ const KernelSource kernel_sources[] = {
     "// KV4, float4 or half4, what comes out of type Out4: halves where the next product takes them.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/pages.h\"\n"
     "#include \"parts/running_softmax.h\"\n"
     "#include \"parts/simd_width.h\"\n"
     "\n"
@@ -4171,20 +4164,24 @@ const KernelSource kernel_sources[] = {
     "// Where a head's query is, the new key and value, and the cached ones.\n"
     "template <typename KV4> struct Head {\n"
     "    device const float4 *query, *key, *value; // [VECTORS]\n"
-    "    device const KV4 *keys, *values;          // [length,VECTORS]\n"
-    "    float scale;                              // of scores to the base 2\n"
+    "    device const KV4 *keys, *values;          // its own of page 0\n"
+    "    device const uint *pages;                 // `stride` vectors apart\n"
+    "    ulong stride;\n"
+    "    float scale; // of scores to the base 2\n"
     "};\n"
+    "\n"
+    "// Where token s begins.\n"
+    "template <uint VECTORS, typename KV4> static ulong place_of(Head<KV4> head, uint s)\n"
+    "{\n"
+    "    return head.pages[s / PAGE] * head.stride + s % PAGE * VECTORS;\n"
+    "}\n"
     "\n"
     "static void store(device float4 *to, float4 value) { *to = value; }\n"
     "static void store(device half4 *to, float4 value) { *to = half4(value); }\n"
     "\n"
-    "// A value as a cache of this type keeps it; in halves NaN if it is too large for them, as in heads.metal.\n"
+    "// A value as a cache of this type keeps it.\n"
     "static float4 kept(device const float4 *, float4 value) { return value; }\n"
-    "static float4 kept(device const half4 *, float4 value)\n"
-    "{\n"
-    "    float4 rounded = float4(half4(value));\n"
-    "    return select(rounded, float4(NAN), isinf(rounded));\n"
-    "}\n"
+    "static float4 kept(device const half4 *, float4 value) { return float4(half4(value)); }\n"
     "\n"
     "static float team_sum(float value)\n"
     "{\n"
@@ -4213,7 +4210,7 @@ const KernelSource kernel_sources[] = {
     "    for (uint first = begin; first < end; first += KEYS * TEAMS) { // as often for every team: they shuffle\n"
     "        Running<PARTS> one[KEYS];                                  // each key alone\n"
     "        for (uint j = 0; j < KEYS; j++) {\n"
-    "            ulong start = ulong(min(first + j * TEAMS + team, end - 1)) * VECTORS + lane;\n"
+    "            ulong start = place_of<VECTORS>(head, min(first + j * TEAMS + team, end - 1)) + lane;\n"
     "            one[j].m = 0.0f;\n"
     "            one[j].l = 1.0f;\n"
     "            for (uint i = 0; i < PARTS; i++) {\n"
@@ -4239,7 +4236,8 @@ const KernelSource kernel_sources[] = {
     "    for (uint c = 0; c < VECTORS; c++) sums[c] = float4(0.0f);\n"
     "    for (uint s = begin; s < end + is_mine; s++) {\n"
     "        bool is_new = s == end;\n"
-    "        device const KV4 *key = head.keys + ulong(s) * VECTORS, *value = head.values + ulong(s) * VECTORS;\n"
+    "        ulong start = is_new ? 0 : place_of<VECTORS>(head, s);\n"
+    "        device const KV4 *key = head.keys + start, *value = head.values + start;\n"
     "        float score = 0.0f;\n"
     "        for (uint c = 0; c < VECTORS; c++)\n"
     "            score += dot(head.query[c], is_new ? kept(key, head.key[c]) : float4(key[c])) * head.scale;\n"
@@ -4257,13 +4255,14 @@ const KernelSource kernel_sources[] = {
     "    device const float4 *qkv [[buffer(0)]],   // [B,nh + 2 nkv,VECTORS]\n"
     "    device const uint *lengths [[buffer(1)]], // [B]\n"
     "    device const uint *counts [[buffer(2)]],  // [B] 1, or 0 for a row that is done\n"
-    "    device KV4 *keys [[buffer(3)]],           // [B,nkv,capacity,VECTORS]\n"
-    "    device KV4 *values [[buffer(4)]],         // [B,nkv,capacity,VECTORS]\n"
-    "    device Out4 *out [[buffer(5)]],           // [B,nh,VECTORS]\n"
-    "    constant uint &nkv [[buffer(6)]],\n"
-    "    constant uint &capacity [[buffer(7)]],\n"
-    "    constant uint &window [[buffer(8)]],\n"
-    "    constant float &scale [[buffer(9)]],\n"
+    "    device KV4 *keys [[buffer(3)]],           // [page,nkv,PAGE,VECTORS]\n"
+    "    device KV4 *values [[buffer(4)]],         // [page,nkv,PAGE,VECTORS]\n"
+    "    device const uint *pages [[buffer(5)]],   // [B,⌈capacity / PAGE⌉]\n"
+    "    device Out4 *out [[buffer(6)]],           // [B,nh,VECTORS]\n"
+    "    constant uint &nkv [[buffer(7)]],\n"
+    "    constant uint &capacity [[buffer(8)]],\n"
+    "    constant uint &window [[buffer(9)]],\n"
+    "    constant float &scale [[buffer(10)]],\n"
     "    uint2 group [[threadgroup_position_in_grid]],\n"
     "    uint2 groups [[threadgroups_per_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
@@ -4280,14 +4279,15 @@ const KernelSource kernel_sources[] = {
     "    bool is_new = counts[b] > 0;\n"
     "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
     "    uint kv_head = group.x / (nh / nkv), seen = length + is_new, begin = seen - min(seen, window);\n"
-    "    ulong start = (ulong(b) * nkv + kv_head) * capacity * VECTORS;\n"
+    "    ulong start = page_start(0, nkv, kv_head, VECTORS), stride = page_start(1, nkv, 0, VECTORS);\n"
     "    device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS, *query = token + group.x * VECTORS;\n"
     "    device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;\n"
     "    for (uint i = simdgroups * VECTORS + thread_index; i < MAX_SIMDGROUPS * VECTORS; i += threads) {\n"
     "        sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there\n"
     "        if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);\n"
     "    }\n"
-    "    Head<KV4> head = {query, key, value, keys + start, values + start, scale * LOG2_E};\n"
+    "    device const uint *row = pages_of(pages, b, capacity);\n"
+    "    Head<KV4> head = {query, key, value, keys + start, values + start, row, stride, scale * LOG2_E};\n"
     "    uint share = (length - begin + simdgroups - 1) / simdgroups;\n"
     "    uint first = min(length, begin + simdgroup * share), last = min(length, first + share);\n"
     "    bool is_mine = is_new && simdgroup == simdgroups - 1;\n"
@@ -4317,11 +4317,13 @@ const KernelSource kernel_sources[] = {
     "        }\n"
     "        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));\n"
     "    }\n"
-    "    if (is_new && length < capacity && group.x % (nh / nkv) == 0)\n"
+    "    if (is_new && length < capacity && group.x % (nh / nkv) == 0) {\n"
+    "        ulong to = start + place_of<VECTORS>(head, length);\n"
     "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
-    "            store(keys + start + ulong(length) * VECTORS + c, kept(head.keys, key[c]));\n"
-    "            store(values + start + ulong(length) * VECTORS + c, kept(head.values, value[c]));\n"
+    "            store(keys + to + c, key[c]);\n"
+    "            store(values + to + c, value[c]);\n"
     "        }\n"
+    "    }\n"
     "}\n"
     "\n"
     "template [[host_name(\"decode_attention_hs64_f32\")]] kernel decltype(decode_attention<16, float4, float4>) decode_attention<16, float4, float4>;\n"
@@ -5738,32 +5740,20 @@ const KernelSource kernel_sources[] = {
     "#pragma once\n"
     "#include \"parts/sum.h\"\n"
     "\n"
-    "// A thread's share of a row, weight[i · stride], and what it needs to add up with the others.\n"
+    "// Where a thread's share of a row is, and what it needs to add up with the others.\n"
     "struct Share {\n"
     "    device float *weight;\n"
-    "    uint count, stride;\n"
+    "    uint begin, end;\n"
     "    threadgroup float *partial;\n"
     "    uint lane, simdgroup, simdgroups;\n"
     "};\n"
-    "\n"
-    "// The largest value of all threads of the threadgroup, returned to each of them. NaN are passed over.\n"
-    "static float threadgroup_max(float value, threadgroup float *partial, uint lane, uint simdgroup, uint simdgroups)\n"
-    "{\n"
-    "    value = simd_max(value);\n"
-    "    if (lane == 0) partial[simdgroup] = value;\n"
-    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below\n"
-    "    for (uint i = 0; i < simdgroups; i++) value = max(value, partial[i]);\n"
-    "    return value;\n"
-    "}\n"
     "\n"
     "// What the threads of the threadgroup keep by a cut, all together: how many weights, or the sum of them.\n"
     "static float kept_by(Share share, uint cut, bool counts)\n"
     "{\n"
     "    float kept = 0.0f;\n"
-    "    for (uint i = 0; i < share.count; i++) {\n"
-    "        float weight = share.weight[i * share.stride];\n"
-    "        kept += as_type<uint>(weight) < cut ? 0.0f : counts ? 1.0f : weight;\n"
-    "    }\n"
+    "    for (uint v = share.begin; v < share.end; v++)\n"
+    "        kept += as_type<uint>(share.weight[v]) < cut ? 0.0f : counts ? 1.0f : share.weight[v];\n"
     "    return threadgroup_sum(kept, share.partial, share.lane, share.simdgroup, share.simdgroups);\n"
     "}\n"
     "\n"
@@ -5946,6 +5936,23 @@ const KernelSource kernel_sources[] = {
     "                sum[r][c].thread_elements()[e] = sum[r][c].thread_elements()[e] * shrink + part * other_shrink;\n"
     "            }\n"
     "    }\n"
+    "}\n"},
+    {"parts/pages.h",
+    "// pages.h — where keys and values lie, see pages.metal\n"
+    "#pragma once\n"
+    "\n"
+    "constant constexpr uint PAGE = 32; // tokens\n"
+    "\n"
+    "// The pages of row b, of at most `capacity` tokens.\n"
+    "static device const uint *pages_of(device const uint *pages, uint b, uint capacity)\n"
+    "{\n"
+    "    return pages + ulong(b) * ((capacity + PAGE - 1) / PAGE);\n"
+    "}\n"
+    "\n"
+    "// Where the PAGE tokens of a head in a page begin, in numbers or vectors of which a token has `size`.\n"
+    "static ulong page_start(uint page, uint nkv, uint kv_head, uint size)\n"
+    "{\n"
+    "    return (ulong(page) * nkv + kv_head) * PAGE * size;\n"
     "}\n"},
     {"parts/products.h",
     "// products.h — weights times values of x, which are integers of 8 bits: up to 256 neighbours of a row at a time\n"
@@ -6164,4 +6171,4 @@ const KernelSource kernel_sources[] = {
     "static bool is_shifted(device const block_q4_K *) { return true; }\n"
     "static bool is_shifted(device const block_q5_K *) { return true; }\n"},
 };
-const size_t kernel_source_count = 65;
+const size_t kernel_source_count = 64;

@@ -93,6 +93,7 @@ TABLE = [
     ("m1", "F32", 64, {}, "attention", "flash_attention_hs64_f32"),
     ("h200", "F16", 64, {}, "attention", "flash_attention_tiles_hs64_halves_f32"),
     ("h200", "F16", 64, {"attention": "naive"}, "scores", "attention_scores_f32"),
+    ("h200", "F16", 64, {"attention": "naive"}, "gather", "gather_pages_f32"),
     ("h200", "F16", 64, {}, "addition, norm", "residual_layernorm_f16"),
     ("cpu", "F32", 20, {}, "gelu", "bias_gelu"),
     ("cpu", "F32", 10, {}, "gelu", "gelu_forward"),

@@ -202,6 +202,25 @@ def test_late_positions(random, tmp_path):
     assert reference.logit_error(logits, expected) <= TOLERANCE
 
 
+@pytest.mark.parametrize("head_size", [24, 64])
+@pytest.mark.parametrize("attention", ["naive", "flash"])
+def test_long_texts_through_windows(attention, head_size, random, tmp_path):
+    """Rows that decode far beyond the window: what it has left behind is used again, by themselves and each other."""
+    config = Config(
+        family="gemma3", layers=3, head_size=head_size, heads=2, kv_heads=1, channels=32, inner=32, context=700,
+        window=40, global_every=3,
+    )  # fmt: skip
+    tensors = families.random_model(config, random, std=0.2)
+    path = families.write_gguf(tmp_path / "model.gguf", config, tensors)
+    prompts = [random_ids(random, config, count) for count in (130, 3)]
+    with LLM(path, device="cpu", attention=attention, cache="f32", batch=2) as model:
+        rows = model.generate_batch(prompts, 270, ignore_end=True)
+    for ids, added in zip(prompts, rows):
+        logits = families.logits(config, tensors, ids + added)[len(ids) - 1 : -1]
+        behind = logits.max(-1) - logits[numpy.arange(270), added]
+        assert numpy.all(behind <= 1e-3)
+
+
 def test_defaults(random, tmp_path):
     """A context of 8,192 at most, and half the cache that floats would take."""
     config = Config(context=20000)

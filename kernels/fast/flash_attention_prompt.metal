@@ -4,18 +4,18 @@
 //
 // One threadgroup per block of QUERIES queries, grid (⌈T · nh / nkv / QUERIES⌉, nkv, B), which are those of
 // flash_attention_shared.metal; a thread has SHARE of them, one on a GPU and all on a CPU, where they lie side by side
-// in a vector. Together they go through the keys, a tile at a time: a number of K or V is read once for all of them,
+// in a vector. Together they go through the keys, a page at a time: a number of K or V is read once for all of them,
 // maxima, totals and exponentials are vectors as well, and nothing is ever added up across one. As in
 // flash_attention.metal each query keeps a running maximum m, total l and weighted sum of V. Token t of row b sees the
 // last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). The KV cache is of type KV.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/pages.h"
 #include "parts/simd_width.h"
 
 constant constexpr uint QUERIES = 32; // host: per threadgroup
 constant constexpr uint SHARE = QUERIES / SIMD_WIDTH;
-constant constexpr uint TILE = 32; // keys
-constant constexpr uint KEYS = 8;  // of a tile, whose sums stay in registers
+constant constexpr uint KEYS = 8; // of a page, whose sums stay in registers
 
 // What a thread knows of its queries.
 template <uint HS> struct Queries {
@@ -89,7 +89,7 @@ static void mix(thread Queries<HS> &queries, device const KV *values, thread con
 template <uint HS, typename KV>
 static void attend(thread Queries<HS> &queries, device const KV *keys, device const KV *values, uint from, uint count)
 {
-    float weight[TILE][SHARE];
+    float weight[PAGE][SHARE];
     uint whole = count / KEYS * KEYS;
     for (uint s = 0; s < whole; s += KEYS) score<KEYS>(queries, keys + s * HS, weight + s);
     for (uint s = whole; s < count; s++) score<1>(queries, keys + s * HS, weight + s);
@@ -101,23 +101,24 @@ static void attend(thread Queries<HS> &queries, device const KV *keys, device co
 template <uint HS, typename KV>
 kernel void flash_attention_prompt(
     device const float *q [[buffer(0)]],      // [B,nh,T,HS]
-    device const KV *keys [[buffer(1)]],      // [B,nkv,capacity,HS]
-    device const KV *values [[buffer(2)]],    // [B,nkv,capacity,HS]
-    device const uint *lengths [[buffer(3)]], // [B]
-    device const uint *counts [[buffer(4)]],  // [B]
-    device float *out [[buffer(5)]],          // [B,T,nh,HS]
-    constant uint &T [[buffer(6)]],
-    constant uint &nh [[buffer(7)]],
-    constant uint &capacity [[buffer(8)]],
-    constant uint &window [[buffer(9)]],
-    constant float &scale [[buffer(10)]],
+    device const KV *keys [[buffer(1)]],      // [page,nkv,PAGE,HS]
+    device const KV *values [[buffer(2)]],    // [page,nkv,PAGE,HS]
+    device const uint *pages [[buffer(3)]],   // [B,⌈capacity / PAGE⌉]
+    device const uint *lengths [[buffer(4)]], // [B]
+    device const uint *counts [[buffer(5)]],  // [B]
+    device float *out [[buffer(6)]],          // [B,T,nh,HS]
+    constant uint &T [[buffer(7)]],
+    constant uint &nh [[buffer(8)]],
+    constant uint &capacity [[buffer(9)]],
+    constant uint &window [[buffer(10)]],
+    constant float &scale [[buffer(11)]],
     uint3 group [[threadgroup_position_in_grid]],
     uint3 groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint3 group_size [[threads_per_threadgroup]])
 {
     uint b = group.z, nkv = groups.y, heads = nh / nkv;
-    ulong cache = (ulong(b) * nkv + group.y) * capacity * HS;
+    device const uint *row = pages_of(pages, b, capacity);
     for (uint begin = thread_index * SHARE; begin < QUERIES; begin += group_size.x * SHARE) {
         uint first = group.x * QUERIES + begin; // of this thread's queries
         if (first >= T * heads) break;
@@ -134,8 +135,11 @@ kernel void flash_attention_prompt(
             }
         }
         uint end = queries.limit[SHARE - 1]; // of what they see together
-        for (uint s = queries.from[0]; s < end; s += TILE)
-            attend(queries, keys + cache + ulong(s) * HS, values + cache + ulong(s) * HS, s, min(TILE, end - s));
+        for (uint s = queries.from[0], next = 0; s < end; s = next) {
+            next = min(end, (s / PAGE + 1) * PAGE);
+            ulong start = page_start(row[s / PAGE], nkv, group.y, HS) + s % PAGE * HS;
+            attend(queries, keys + start, values + start, s, next - s);
+        }
         for (uint j = 0; j < min(SHARE, T * heads - first); j++) {
             uint t = (first + j) / heads, head = group.y * heads + (first + j) % heads;
             for (uint d = 0; d < HS; d++)

@@ -10,20 +10,32 @@
 // cache is of type KV, float or half.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/pages.h"
 #include "parts/simd_width.h"
 
 constant constexpr uint QUERIES = 4;            // host: per threadgroup
-constant constexpr uint TILE = 64;              // keys per tile
+constant constexpr uint TILE = 2 * PAGE;        // keys
 constant constexpr uint MAX_SUMS = 512;         // of each query; more simdgroups than have room rest
 constant constexpr uint DIMS = 64 / SIMD_WIDTH; // of a query's sum, per lane and at once
 
+// Keys or values of a tile, which are in two pages: those from `begin` to before `end`.
+template <typename KV> struct Tile {
+    device const KV *pages[2];
+    uint begin, end;
+};
+
+template <uint HS, typename KV> static device const KV *at(thread const Tile<KV> &tile, uint s)
+{
+    return (s < PAGE ? tile.pages[0] : tile.pages[1]) + s % PAGE * HS;
+}
+
 // scores[i][s] = q[i] · keys[s] · scale for COUNT queries and the keys of a tile; lanes share out the keys.
 template <uint COUNT, uint HS, typename KV>
-static void score_tile(device const float *const thread *q, device const KV *keys, float scale, uint tile, uint lane,
+static void score_tile(device const float *const thread *q, thread const Tile<KV> &keys, float scale, uint lane,
                        uint lanes, threadgroup float (*scores)[TILE])
 {
-    for (uint s = lane; s < tile; s += lanes) {
-        device const KV *key = keys + ulong(s) * HS;
+    for (uint s = keys.begin + lane; s < keys.end; s += lanes) {
+        device const KV *key = at<HS>(keys, s);
         float score[COUNT];
         for (uint i = 0; i < COUNT; i++) score[i] = 0.0f;
         for (uint d = 0; d < HS; d++)
@@ -34,17 +46,16 @@ static void score_tile(device const float *const thread *q, device const KV *key
 
 // sums[i] = sums[i] · shrink[i] + Σ_s weights[i][s] · values[s]; lanes share out the channels of the head.
 template <uint COUNT, uint HS, typename KV>
-static void mix_tile(device const KV *values, uint tile, uint lane, uint lanes,
-                     threadgroup const float (*weights)[TILE], thread const float *shrink,
-                     threadgroup float (*sums)[HS])
+static void mix_tile(thread const Tile<KV> &values, uint lane, uint lanes, threadgroup const float (*weights)[TILE],
+                     thread const float *shrink, threadgroup float (*sums)[HS])
 {
     for (uint begin = lane; begin < HS; begin += DIMS * lanes) { // once of 64, if the simdgroup is whole
         uint dims = min(DIMS, (HS - begin + lanes - 1) / lanes);
         float sum[COUNT][DIMS];
         for (uint i = 0; i < COUNT; i++)
             for (uint j = 0; j < dims; j++) sum[i][j] = sums[i][begin + j * lanes] * shrink[i];
-        for (uint s = 0; s < tile; s++) {
-            device const KV *value = values + ulong(s) * HS + begin;
+        for (uint s = values.begin; s < values.end; s++) {
+            device const KV *value = at<HS>(values, s) + begin;
             for (uint i = 0; i < COUNT; i++)
                 for (uint j = 0; j < dims; j++) sum[i][j] += weights[i][s] * float(value[j * lanes]);
         }
@@ -55,39 +66,40 @@ static void mix_tile(device const KV *values, uint tile, uint lane, uint lanes,
 
 // Of `count` queries: four, or the two or three of heads that share keys, or one that is left.
 template <uint HS, typename KV>
-static void score_some(uint count, device const float *const thread *q, device const KV *keys, float scale, uint tile,
+static void score_some(uint count, device const float *const thread *q, thread const Tile<KV> &keys, float scale,
                        uint lane, uint lanes, threadgroup float (*scores)[TILE])
 {
-    if (count == 4) score_tile<4, HS>(q, keys, scale, tile, lane, lanes, scores);
-    if (count == 3) score_tile<3, HS>(q, keys, scale, tile, lane, lanes, scores);
-    if (count == 2) score_tile<2, HS>(q, keys, scale, tile, lane, lanes, scores);
-    if (count == 1) score_tile<1, HS>(q, keys, scale, tile, lane, lanes, scores);
+    if (count == 4) score_tile<4, HS>(q, keys, scale, lane, lanes, scores);
+    if (count == 3) score_tile<3, HS>(q, keys, scale, lane, lanes, scores);
+    if (count == 2) score_tile<2, HS>(q, keys, scale, lane, lanes, scores);
+    if (count == 1) score_tile<1, HS>(q, keys, scale, lane, lanes, scores);
 }
 
 template <uint HS, typename KV>
-static void mix_some(uint count, device const KV *values, uint tile, uint lane, uint lanes,
+static void mix_some(uint count, thread const Tile<KV> &values, uint lane, uint lanes,
                      threadgroup const float (*weights)[TILE], thread const float *shrink,
                      threadgroup float (*sums)[HS])
 {
-    if (count == 4) mix_tile<4, HS>(values, tile, lane, lanes, weights, shrink, sums);
-    if (count == 3) mix_tile<3, HS>(values, tile, lane, lanes, weights, shrink, sums);
-    if (count == 2) mix_tile<2, HS>(values, tile, lane, lanes, weights, shrink, sums);
-    if (count == 1) mix_tile<1, HS>(values, tile, lane, lanes, weights, shrink, sums);
+    if (count == 4) mix_tile<4, HS>(values, lane, lanes, weights, shrink, sums);
+    if (count == 3) mix_tile<3, HS>(values, lane, lanes, weights, shrink, sums);
+    if (count == 2) mix_tile<2, HS>(values, lane, lanes, weights, shrink, sums);
+    if (count == 1) mix_tile<1, HS>(values, lane, lanes, weights, shrink, sums);
 }
 
 template <uint HS, typename KV>
 kernel void flash_attention_shared(
     device const float *q [[buffer(0)]],      // [B,nh,T,HS]
-    device const KV *keys [[buffer(1)]],      // [B,nkv,capacity,HS]
-    device const KV *values [[buffer(2)]],    // [B,nkv,capacity,HS]
-    device const uint *lengths [[buffer(3)]], // [B]
-    device const uint *counts [[buffer(4)]],  // [B]
-    device float *out [[buffer(5)]],          // [B,T,nh,HS]
-    constant uint &T [[buffer(6)]],
-    constant uint &nh [[buffer(7)]],
-    constant uint &capacity [[buffer(8)]],
-    constant uint &window [[buffer(9)]],
-    constant float &scale [[buffer(10)]],
+    device const KV *keys [[buffer(1)]],      // [page,nkv,PAGE,HS]
+    device const KV *values [[buffer(2)]],    // [page,nkv,PAGE,HS]
+    device const uint *pages [[buffer(3)]],   // [B,⌈capacity / PAGE⌉]
+    device const uint *lengths [[buffer(4)]], // [B]
+    device const uint *counts [[buffer(5)]],  // [B]
+    device float *out [[buffer(6)]],          // [B,T,nh,HS]
+    constant uint &T [[buffer(7)]],
+    constant uint &nh [[buffer(8)]],
+    constant uint &capacity [[buffer(9)]],
+    constant uint &window [[buffer(10)]],
+    constant float &scale [[buffer(11)]],
     uint3 group [[threadgroup_position_in_grid]],
     uint3 groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
@@ -117,7 +129,7 @@ kernel void flash_attention_shared(
         from[i] = end - min(end, window);
         if (i == 0) begin = from[0];
     }
-    ulong cached = (ulong(b) * nkv + group.y) * capacity;
+    device const uint *row = pages_of(pages, b, capacity);
 
     if (simdgroup < simdgroups) {
         float m[QUERIES], l[QUERIES], shrink[QUERIES];
@@ -126,18 +138,21 @@ kernel void flash_attention_shared(
             l[i] = 0.0f;
             for (uint d = lane; d < HS; d += lanes) sums[slot + i][d] = 0.0f;
         }
-        for (uint first = begin + simdgroup * TILE; first < end; first += simdgroups * TILE) {
-            uint tile = min(TILE, end - first);
-            ulong start = (cached + first) * HS;
-            score_some<HS>(count, query, keys + start, scale, tile, lane, lanes, weights + slot);
+        for (uint first = begin / PAGE * PAGE + simdgroup * TILE; first < end; first += simdgroups * TILE) {
+            uint tile = min(TILE, end - first), before = max(begin, first) - first;
+            ulong left = page_start(row[first / PAGE], nkv, group.y, HS);
+            ulong right = tile > PAGE ? page_start(row[first / PAGE + 1], nkv, group.y, HS) : left;
+            Tile<KV> key_tile = {{keys + left, keys + right}, before, tile};
+            Tile<KV> value_tile = {{values + left, values + right}, before, tile};
+            score_some<HS>(count, query, key_tile, scale, lane, lanes, weights + slot);
             for (uint i = 0; i < count; i++) {
                 uint last = limit[i] > first ? min(tile, limit[i] - first) : 0; // of the keys that it sees
                 uint hidden = from[i] > first ? min(last, from[i] - first) : 0; // before them
                 float largest = m[i], sum = 0.0f;
-                for (uint s = lane; s < last; s += lanes)
+                for (uint s = before + lane; s < last; s += lanes) // those that this lane has scored
                     largest = max(largest, s < hidden ? -INFINITY : weights[slot + i][s]);
                 largest = simd_max(largest);
-                for (uint s = lane; s < tile; s += lanes) {
+                for (uint s = before + lane; s < tile; s += lanes) {
                     float weight = s >= hidden && s < last ? exp(weights[slot + i][s] - largest) : 0.0f;
                     weights[slot + i][s] = weight;
                     sum += weight;
@@ -147,7 +162,7 @@ kernel void flash_attention_shared(
                 m[i] = largest;
             }
             simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below
-            mix_some<HS>(count, values + start, tile, lane, lanes, weights + slot, shrink, sums + slot);
+            mix_some<HS>(count, value_tile, lane, lanes, weights + slot, shrink, sums + slot);
             simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next writes
         }
         for (uint i = lane; i < count; i += lanes) {

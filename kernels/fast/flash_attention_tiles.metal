@@ -13,6 +13,7 @@
 using namespace metal;
 #include "parts/matrix_products.h"
 #include "parts/matrix_softmax.h"
+#include "parts/pages.h"
 
 constant constexpr uint QUERIES = 64, THREADS = 256; // host: of a threadgroup for heads of 64; of 128 half of them
 constant constexpr float LOG2_E = 1.44269504f;
@@ -23,10 +24,19 @@ template <uint HS> struct Sizes {
     enum : uint { HALF = KEYS / 2, AHEAD = KEYS * VECTORS / (64 * BLOCKS) };
 };
 
-// Vector n of `count` rows, and behind them the last one: nobody will see it.
-template <uint HS, typename Vector> static Vector fetch(device const Vector *from, uint n, uint count)
+// Keys or values of a head from one token to before another: their pages, `stride` vectors apart.
+template <typename Vector> struct Cached {
+    device const Vector *vectors;
+    device const uint *pages;
+    ulong stride;
+    uint begin, end;
+};
+
+// Vector n of its tokens, and behind them of the last one: nobody will see it.
+template <uint HS, typename Vector> static Vector fetch(Cached<Vector> from, uint n)
 {
-    return from[min(n, count * Sizes<HS>::VECTORS - 1)];
+    uint s = min(from.begin + n / Sizes<HS>::VECTORS, from.end - 1);
+    return from.vectors[from.pages[s / PAGE] * from.stride + s % PAGE * Sizes<HS>::VECTORS + n % Sizes<HS>::VECTORS];
 }
 
 template <uint HS> static void place(float4 vector, threadgroup half4 *tile, uint n)
@@ -36,17 +46,16 @@ template <uint HS> static void place(float4 vector, threadgroup half4 *tile, uin
 
 // The first vectors of a tile that this thread is to move.
 template <uint HS, uint AHEAD, typename Vector>
-static void fetch_ahead(device const Vector *from, uint count, thread Vector (&ahead)[AHEAD], uint thread_index,
-                        uint threads)
+static void fetch_ahead(Cached<Vector> from, thread Vector (&ahead)[AHEAD], uint thread_index, uint threads)
 {
 #pragma unroll(UNROLL)
-    for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch<HS>(from, thread_index + i * threads, count);
+    for (uint i = 0; i < AHEAD; i++) ahead[i] = fetch<HS>(from, thread_index + i * threads);
 }
 
 // They and all others to the tile.
 template <uint HS, uint AHEAD, typename Vector>
-static void place_all(device const Vector *from, uint count, thread const Vector (&ahead)[AHEAD],
-                      threadgroup half4 *tile, uint thread_index, uint threads)
+static void place_all(Cached<Vector> from, thread const Vector (&ahead)[AHEAD], threadgroup half4 *tile,
+                      uint thread_index, uint threads)
 {
     constexpr uint ALL = Sizes<HS>::KEYS * Sizes<HS>::VECTORS;
 #pragma unroll(UNROLL)
@@ -55,22 +64,23 @@ static void place_all(device const Vector *from, uint count, thread const Vector
         if (n < ALL) place<HS>(float4(ahead[i]), tile, n);
     }
     for (uint n = thread_index + AHEAD * threads; n < ALL; n += threads)
-        place<HS>(float4(fetch<HS>(from, n, count)), tile, n);
+        place<HS>(float4(fetch<HS>(from, n)), tile, n);
 }
 
 template <uint HS, typename KV4>
 kernel void flash_attention_tiles(
     device const float4 *q [[buffer(0)]],     // [B,nh,T,HS / 4]
-    device const KV4 *keys [[buffer(1)]],     // [B,nkv,capacity,HS / 4]
-    device const KV4 *values [[buffer(2)]],   // [B,nkv,capacity,HS / 4]
-    device const uint *lengths [[buffer(3)]], // [B]
-    device const uint *counts [[buffer(4)]],  // [B]
-    device half2 *out [[buffer(5)]],          // [B,T,nh,HS / 2]
-    constant uint &T [[buffer(6)]],
-    constant uint &nh [[buffer(7)]],
-    constant uint &capacity [[buffer(8)]],
-    constant uint &window [[buffer(9)]],
-    constant float &scale [[buffer(10)]],
+    device const KV4 *keys [[buffer(1)]],     // [page,nkv,PAGE,HS / 4]
+    device const KV4 *values [[buffer(2)]],   // [page,nkv,PAGE,HS / 4]
+    device const uint *pages [[buffer(3)]],   // [B,⌈capacity / PAGE⌉]
+    device const uint *lengths [[buffer(4)]], // [B]
+    device const uint *counts [[buffer(5)]],  // [B]
+    device half2 *out [[buffer(6)]],          // [B,T,nh,HS / 2]
+    constant uint &T [[buffer(7)]],
+    constant uint &nh [[buffer(8)]],
+    constant uint &capacity [[buffer(9)]],
+    constant uint &window [[buffer(10)]],
+    constant float &scale [[buffer(11)]],
     uint3 group [[threadgroup_position_in_grid]],
     uint3 groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
@@ -87,7 +97,7 @@ kernel void flash_attention_tiles(
     uint at_once = min(simdgroups / parts, BLOCKS), part = simdgroup / at_once;
     uint b = group.z, length = lengths[b], count = counts[b], nkv = groups.y, heads = nh / nkv, rows = T * heads;
     uint first_query = (groups.x - 1 - group.x) * 16 * BLOCKS; // those with most keys begin first
-    ulong start = (ulong(b) * nkv + group.y) * capacity * VECTORS;
+    ulong head_start = page_start(0, nkv, group.y, VECTORS), page_size = page_start(1, nkv, 0, VECTORS);
     uint limit = length + min(first_query / heads + 1, count), begin = limit - min(limit, window);
     uint end = length + min((first_query + 16 * BLOCKS - 1) / heads + 1, count);
 
@@ -120,19 +130,19 @@ kernel void flash_attention_tiles(
         threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the reads above ↔ the keys' writes
 
         KV4 next_keys[AHEAD], next_values[AHEAD];
-        device const KV4 *from_keys = keys + start + ulong(begin) * VECTORS;
-        device const KV4 *from_values = values + start + ulong(begin) * VECTORS;
-        if (end > begin) fetch_ahead<HS>(from_keys, end - begin, next_keys, thread_index, threads);
-        if (end > begin) fetch_ahead<HS>(from_values, end - begin, next_values, thread_index, threads);
+        device const uint *row = pages_of(pages, b, capacity);
+        Cached<KV4> from_keys = {keys + head_start, row, page_size, begin, end};
+        Cached<KV4> from_values = {values + head_start, row, page_size, begin, end};
+        if (end > begin) fetch_ahead<HS>(from_keys, next_keys, thread_index, threads);
+        if (end > begin) fetch_ahead<HS>(from_values, next_values, thread_index, threads);
         for (uint first = begin; first < end; first += KEYS) {
-            place_all<HS>(from_keys, end - first, next_keys, key_tile, thread_index, threads);
-            place_all<HS>(from_values, end - first, next_values, value_tile, thread_index, threads);
+            place_all<HS>(from_keys, next_keys, key_tile, thread_index, threads);
+            place_all<HS>(from_values, next_values, value_tile, thread_index, threads);
             threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the writes above → the reads below
-            from_keys += KEYS * VECTORS;
-            from_values += KEYS * VECTORS;
+            from_keys.begin = from_values.begin = first + KEYS;
             if (first + KEYS < end) {
-                fetch_ahead<HS>(from_keys, end - first - KEYS, next_keys, thread_index, threads);
-                fetch_ahead<HS>(from_values, end - first - KEYS, next_values, thread_index, threads);
+                fetch_ahead<HS>(from_keys, next_keys, thread_index, threads);
+                fetch_ahead<HS>(from_values, next_values, thread_index, threads);
             }
             for (uint k = part * HALF; k < KEYS && takes_part && first + k < block_end; k += parts * HALF) {
                 simdgroup_float8x8 score[2][HALF / 8];

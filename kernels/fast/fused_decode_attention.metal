@@ -10,6 +10,7 @@
 // KV4, float4 or half4, what comes out of type Out4: halves where the next product takes them.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/pages.h"
 #include "parts/running_softmax.h"
 #include "parts/simd_width.h"
 
@@ -21,20 +22,24 @@ constant constexpr float LOG2_E = 1.44269504f;
 // Where a head's query is, the new key and value, and the cached ones.
 template <typename KV4> struct Head {
     device const float4 *query, *key, *value; // [VECTORS]
-    device const KV4 *keys, *values;          // [length,VECTORS]
-    float scale;                              // of scores to the base 2
+    device const KV4 *keys, *values;          // its own of page 0
+    device const uint *pages;                 // `stride` vectors apart
+    ulong stride;
+    float scale; // of scores to the base 2
 };
+
+// Where token s begins.
+template <uint VECTORS, typename KV4> static ulong place_of(Head<KV4> head, uint s)
+{
+    return head.pages[s / PAGE] * head.stride + s % PAGE * VECTORS;
+}
 
 static void store(device float4 *to, float4 value) { *to = value; }
 static void store(device half4 *to, float4 value) { *to = half4(value); }
 
-// A value as a cache of this type keeps it; in halves NaN if it is too large for them, as in heads.metal.
+// A value as a cache of this type keeps it.
 static float4 kept(device const float4 *, float4 value) { return value; }
-static float4 kept(device const half4 *, float4 value)
-{
-    float4 rounded = float4(half4(value));
-    return select(rounded, float4(NAN), isinf(rounded));
-}
+static float4 kept(device const half4 *, float4 value) { return float4(half4(value)); }
 
 static float team_sum(float value)
 {
@@ -63,7 +68,7 @@ static Running<VECTORS / SHARE> run_through(Head<KV4> head, uint begin, uint end
     for (uint first = begin; first < end; first += KEYS * TEAMS) { // as often for every team: they shuffle
         Running<PARTS> one[KEYS];                                  // each key alone
         for (uint j = 0; j < KEYS; j++) {
-            ulong start = ulong(min(first + j * TEAMS + team, end - 1)) * VECTORS + lane;
+            ulong start = place_of<VECTORS>(head, min(first + j * TEAMS + team, end - 1)) + lane;
             one[j].m = 0.0f;
             one[j].l = 1.0f;
             for (uint i = 0; i < PARTS; i++) {
@@ -89,7 +94,8 @@ static float2 run_alone(Head<KV4> head, uint begin, uint end, bool is_mine, thre
     for (uint c = 0; c < VECTORS; c++) sums[c] = float4(0.0f);
     for (uint s = begin; s < end + is_mine; s++) {
         bool is_new = s == end;
-        device const KV4 *key = head.keys + ulong(s) * VECTORS, *value = head.values + ulong(s) * VECTORS;
+        ulong start = is_new ? 0 : place_of<VECTORS>(head, s);
+        device const KV4 *key = head.keys + start, *value = head.values + start;
         float score = 0.0f;
         for (uint c = 0; c < VECTORS; c++)
             score += dot(head.query[c], is_new ? kept(key, head.key[c]) : float4(key[c])) * head.scale;
@@ -107,13 +113,14 @@ kernel void decode_attention(
     device const float4 *qkv [[buffer(0)]],   // [B,nh + 2 nkv,VECTORS]
     device const uint *lengths [[buffer(1)]], // [B]
     device const uint *counts [[buffer(2)]],  // [B] 1, or 0 for a row that is done
-    device KV4 *keys [[buffer(3)]],           // [B,nkv,capacity,VECTORS]
-    device KV4 *values [[buffer(4)]],         // [B,nkv,capacity,VECTORS]
-    device Out4 *out [[buffer(5)]],           // [B,nh,VECTORS]
-    constant uint &nkv [[buffer(6)]],
-    constant uint &capacity [[buffer(7)]],
-    constant uint &window [[buffer(8)]],
-    constant float &scale [[buffer(9)]],
+    device KV4 *keys [[buffer(3)]],           // [page,nkv,PAGE,VECTORS]
+    device KV4 *values [[buffer(4)]],         // [page,nkv,PAGE,VECTORS]
+    device const uint *pages [[buffer(5)]],   // [B,⌈capacity / PAGE⌉]
+    device Out4 *out [[buffer(6)]],           // [B,nh,VECTORS]
+    constant uint &nkv [[buffer(7)]],
+    constant uint &capacity [[buffer(8)]],
+    constant uint &window [[buffer(9)]],
+    constant float &scale [[buffer(10)]],
     uint2 group [[threadgroup_position_in_grid]],
     uint2 groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
@@ -130,14 +137,15 @@ kernel void decode_attention(
     bool is_new = counts[b] > 0;
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
     uint kv_head = group.x / (nh / nkv), seen = length + is_new, begin = seen - min(seen, window);
-    ulong start = (ulong(b) * nkv + kv_head) * capacity * VECTORS;
+    ulong start = page_start(0, nkv, kv_head, VECTORS), stride = page_start(1, nkv, 0, VECTORS);
     device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS, *query = token + group.x * VECTORS;
     device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;
     for (uint i = simdgroups * VECTORS + thread_index; i < MAX_SIMDGROUPS * VECTORS; i += threads) {
         sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there
         if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);
     }
-    Head<KV4> head = {query, key, value, keys + start, values + start, scale * LOG2_E};
+    device const uint *row = pages_of(pages, b, capacity);
+    Head<KV4> head = {query, key, value, keys + start, values + start, row, stride, scale * LOG2_E};
     uint share = (length - begin + simdgroups - 1) / simdgroups;
     uint first = min(length, begin + simdgroup * share), last = min(length, first + share);
     bool is_mine = is_new && simdgroup == simdgroups - 1;
@@ -167,11 +175,13 @@ kernel void decode_attention(
         }
         store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));
     }
-    if (is_new && length < capacity && group.x % (nh / nkv) == 0)
+    if (is_new && length < capacity && group.x % (nh / nkv) == 0) {
+        ulong to = start + place_of<VECTORS>(head, length);
         for (uint c = thread_index; c < VECTORS; c += threads) {
-            store(keys + start + ulong(length) * VECTORS + c, kept(head.keys, key[c]));
-            store(values + start + ulong(length) * VECTORS + c, kept(head.values, value[c]));
+            store(keys + to + c, key[c]);
+            store(values + to + c, value[c]);
         }
+    }
 }
 
 template [[host_name("decode_attention_hs64_f32")]] kernel decltype(decode_attention<16, float4, float4>) decode_attention<16, float4, float4>;

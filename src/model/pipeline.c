@@ -54,7 +54,8 @@ static LLMOptions with_defaults(const LLMOptions *given, const ModelConfig *conf
     return options;
 }
 
-const char *pipeline_device_name(LLMChoice choice) {
+/* NULL for LLM_AUTO; a name that no device has for what is no choice of a device. */
+static const char *device_name(LLMChoice choice) {
     static const char *const names[] = {
         [LLM_METAL] = "metal", [LLM_CUDA] = "cuda", [LLM_CPU] = "cpu", [LLM_SIMT] = "simt"};
     if (choice == LLM_AUTO) return NULL;
@@ -62,7 +63,7 @@ const char *pipeline_device_name(LLMChoice choice) {
 }
 
 Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMError *error) {
-    return device_open(pipeline_device_name(options->device),
+    return device_open(device_name(options->device),
                        &(DeviceOptions){.threads = options->threads,
                                         .profile = options->profile,
                                         .matmul = !dry,
@@ -116,9 +117,23 @@ static bool check_batch(const Sizes *sizes, LLMError *error) {
                      sizes->batch, most_rows(sizes));
 }
 
+static KvShape cache_shape(const LLMPipeline *llm) {
+    const ModelConfig *config = &llm->model->config;
+    const Sizes *sizes = &llm->run.sizes;
+    return (KvShape){.rows = sizes->batch,
+                     .capacity = sizes->capacity,
+                     .layers = sizes->layers,
+                     .kv_heads = sizes->kv_heads,
+                     .head_size = sizes->head_size,
+                     .number = element_size(llm->run.setup.cache),
+                     .window = config->window,
+                     .windowed = config->windowed};
+}
+
 static void describe(LLMPipeline *llm) {
     const ModelFile *checkpoint = llm->model;
     const ModelConfig *config = &checkpoint->config;
+    KvShape shape = cache_shape(llm);
     llm->info = (LLMInfo){
         .size = sizeof(LLMInfo),
         .format = checkpoint->format,
@@ -133,7 +148,7 @@ static void describe(LLMPipeline *llm) {
         .vocabulary = config->vocabulary,
         .parameters = llm->weights.parameters,
         .weight_bytes = llm->weights.bytes,
-        .cache_bytes = cache_bytes(&llm->run.setup, &llm->run.sizes),
+        .cache_bytes = kv_cache_full_bytes(&shape),
         .end_of_text = checkpoint->end_of_text,
         .begin_of_text =
             checkpoint->tokenizer ? tokenizer_begin_of_text(checkpoint->tokenizer) : UINT32_MAX,
@@ -164,6 +179,8 @@ static bool open_parts(LLMPipeline *llm, const LLMOptions *given, const DryRun *
         !choose_setup(&run->setup, facts, &model, options, error) ||
         !buffers_allocate(&run->buffers, llm->device, &run->setup, &run->sizes, error))
         return false;
+    KvShape shape = cache_shape(llm);
+    if (!kv_cache_open(&run->cache, llm->device, &shape, error)) return false;
     describe(llm);
     return true;
 }
@@ -204,6 +221,7 @@ LLMPipeline *pipeline_open(const char *path, const LLMOptions *given, const DryR
 
 void pipeline_free(LLMPipeline *llm) {
     if (llm->owner == getpid()) { /* a forked child has neither the device nor its threads */
+        kv_cache_close(&llm->run.cache);
         buffers_free(&llm->run.buffers, &llm->run.sizes);
         weights_free(&llm->weights);
         device_close(llm->device);

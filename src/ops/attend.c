@@ -5,19 +5,31 @@ typedef struct Attending {
     Run *run;
     const Attention *attention;
     AttentionChoice choice;
-    DeviceBuffer *keys, *values; /* of the layer */
+    DeviceBuffer *keys, *values, *table; /* of the layer, and where its tokens are */
     uint32_t B, T, rows, nh, nkv, hs;
 } Attending;
 
-/* Keys or values of a layer: `tokens` of each row. */
-static DeviceArgument cached(const Attending *a, DeviceBuffer *cache, uint32_t tokens) {
+/* Keys or values of `tokens` tokens of each row, side by side. */
+static DeviceArgument plain(const Attending *a, DeviceBuffer *kept, uint32_t tokens) {
     size_t numbers = (size_t)a->B * a->nkv * tokens * a->hs;
-    return arg_part(cache, 0, numbers * element_size(a->run->setup.cache));
+    return arg_part(kept, 0, numbers * element_size(a->run->setup.cache));
+}
+
+/* The same in pages: shorter rows may have fewer. */
+static DeviceArgument cached(const Attending *a, DeviceBuffer *cache, uint32_t tokens) {
+    DeviceArgument argument = plain(a, cache, tokens);
+    size_t all = device_buffer_size(cache);
+    if (argument.bytes > all) argument.bytes = all;
+    return argument;
 }
 
 /* Keys or values as far as this pass looks at them. */
 static DeviceArgument visible(const Attending *a, DeviceBuffer *cache) {
     return cached(a, cache, a->run->visible);
+}
+
+static DeviceArgument pages(const Attending *a) {
+    return FLOATS(a->table, (size_t)a->B * pages_for(a->run->sizes.capacity));
 }
 
 static DeviceArgument queries(const Attending *a) {
@@ -63,11 +75,21 @@ static void split_heads(const Attending *a, Value qkv, bool turned) {
     run_choice(a->run, "split heads", a->choice.split, value_argument(qkv),
                turned ? none : owed(a, qkv, 0), turned ? none : owed(a, qkv, 1), owed(a, qkv, 2),
                FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B), queries(a),
-               cached(a, a->keys, a->T), cached(a, a->values, a->T), arg_u32(a->T), arg_u32(a->nh),
-               arg_u32(a->nkv), arg_u32(a->hs), arg_u32(a->run->sizes.capacity));
+               cached(a, a->keys, a->T), cached(a, a->values, a->T), pages(a), arg_u32(a->T),
+               arg_u32(a->nh), arg_u32(a->nkv), arg_u32(a->hs), arg_u32(a->run->sizes.capacity));
 }
 
 /* --- attention --- */
+
+/* From pages to a place where they lie token beside token. */
+static DeviceArgument gather(const Attending *a, DeviceBuffer *cache, DeviceBuffer *to) {
+    const Buffers *buffers = &a->run->buffers;
+    run_choice(a->run, "gather", a->choice.gather, visible(a, cache), pages(a),
+               FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B),
+               plain(a, to, a->run->visible), arg_u32(a->nkv), arg_u32(a->hs),
+               arg_u32(a->run->sizes.capacity), window(a));
+    return plain(a, to, a->run->visible);
+}
 
 /* scores → softmax → mix, with the whole T×S matrix in memory, and the heads side by side. */
 static void naive_attention(const Attending *a, Value out) {
@@ -80,11 +102,13 @@ static void naive_attention(const Attending *a, Value out) {
     DeviceArgument counts = FLOATS(buffers->counts, a->B);
     DeviceArgument T = arg_u32(a->T), nh = arg_u32(a->nh), nkv = arg_u32(a->nkv);
     DeviceArgument hs = arg_u32(a->hs), capacity = arg_u32(S);
-    run_choice(run, "scores", a->choice.scores, queries(a), visible(a, a->keys), lengths, counts,
-               att, T, capacity, nh, nkv, hs, capacity, window(a), arg_f32(a->attention->scale));
+    DeviceArgument keys = gather(a, a->keys, buffers->keys);
+    DeviceArgument values = gather(a, a->values, buffers->values);
+    run_choice(run, "scores", a->choice.scores, queries(a), keys, lengths, counts, att, T, capacity,
+               nh, nkv, hs, capacity, window(a), arg_f32(a->attention->scale));
     run_choice(run, "softmax", a->choice.softmax, att, capacity);
-    run_choice(run, "mix", a->choice.mix, att, visible(a, a->values), lengths, counts, mixed, T,
-               capacity, nh, nkv, hs, capacity, window(a));
+    run_choice(run, "mix", a->choice.mix, att, values, lengths, counts, mixed, T, capacity, nh, nkv,
+               hs, capacity, window(a));
     run_choice(run, "merge heads", a->choice.merge, mixed, value_argument(out), T, nh, hs);
 }
 
@@ -93,9 +117,10 @@ static void flash_attention(const Attending *a, Value out) {
     const Buffers *buffers = &a->run->buffers;
     bool any = a->choice.takes_head_size;
     run_choice(a->run, "attention", a->choice.flash, queries(a), visible(a, a->keys),
-               visible(a, a->values), FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B),
-               value_argument(out), arg_u32(any ? a->hs : a->T), arg_u32(any ? a->nkv : a->nh),
-               arg_u32(a->run->sizes.capacity), window(a), arg_f32(a->attention->scale));
+               visible(a, a->values), pages(a), FLOATS(buffers->lengths, a->B),
+               FLOATS(buffers->counts, a->B), value_argument(out), arg_u32(any ? a->hs : a->T),
+               arg_u32(any ? a->nkv : a->nh), arg_u32(a->run->sizes.capacity), window(a),
+               arg_f32(a->attention->scale));
 }
 
 /* Of one token to a row, whose keys and values go into the cache here. */
@@ -103,7 +128,7 @@ static void decode_attention(const Attending *a, Value qkv, Value out) {
     const Buffers *buffers = &a->run->buffers;
     run_choice(a->run, "attention", a->choice.flash, value_argument(qkv),
                FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B), visible(a, a->keys),
-               visible(a, a->values), value_argument(out), arg_u32(a->nkv),
+               visible(a, a->values), pages(a), value_argument(out), arg_u32(a->nkv),
                arg_u32(a->run->sizes.capacity), window(a), arg_f32(a->attention->scale));
 }
 
@@ -113,8 +138,9 @@ Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention) {
                    .attention = attention,
                    .choice =
                        choose_attention(&run->setup, &run->pass, attention, run->sizes.capacity),
-                   .keys = buffers->keys[layer],
-                   .values = buffers->values[layer],
+                   .keys = run->cache.keys[layer],
+                   .values = run->cache.values[layer],
+                   .table = run->cache.group[layer]->table,
                    .B = run->pass.B,
                    .T = run->pass.T,
                    .rows = run->pass.B * run->pass.T,

@@ -9,7 +9,7 @@ typedef struct Slot {
     size_t bytes; /* 0: not needed */
 } Slot;
 
-enum { SLOTS_MOST = 40 };
+enum { SLOTS_MOST = 32 };
 
 static size_t floats(size_t rows, size_t columns) {
     return rows * columns * sizeof(float);
@@ -19,7 +19,7 @@ static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-/* Every buffer but the KV cache and its size; returns their number. */
+/* Every buffer and its size; returns their number. */
 static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *sizes,
                          Slot slots[SLOTS_MOST]) {
     size_t B = sizes->batch, BT = B * sizes->tokens, C = sizes->channels, V = sizes->vocabulary;
@@ -28,6 +28,7 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
     size_t qkv = attended + 2 * (size_t)sizes->kv_heads * sizes->head_size;
     size_t tiles = (BT + 7) / 8 * 8; /* the matrix units read tiles of eight rows */
     size_t inputs = larger(BT, LOGITS_PER_PASS) * larger(larger(inner, C), attended);
+    size_t plain = B * sizes->kv_heads * capacity * sizes->head_size * element_size(setup->cache);
     bool naive = !setup->flash, integers = setup->integers;
     const Slot all[] = {
         {&buffers->prompt, floats(BT, 1)},
@@ -40,6 +41,8 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
         {&buffers->norm, floats(tiles, C)},
         {&buffers->qkv, floats(BT, qkv)},
         {&buffers->q, floats(BT, attended)},
+        {&buffers->keys, naive ? plain : 0},
+        {&buffers->values, naive ? plain : 0},
         {&buffers->att, naive ? floats(BT * sizes->heads, capacity) : 0},
         {&buffers->mixed, floats(tiles, attended)},
         {&buffers->merged, naive ? floats(BT, attended) : 0},
@@ -50,8 +53,6 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
         {&buffers->last_x, floats(B, C)},
         {&buffers->last_mixed, floats(B, attended)},
         {&buffers->logits, floats(larger(B, LOGITS_PER_PASS), V)},
-        {&buffers->changed, floats(B, V)},
-        {&buffers->logit_bias, floats(V, 1)},
         {&buffers->p, floats(B, V)},
         {&buffers->targets, floats(LOGITS_PER_PASS, 1)},
         {&buffers->nats, floats(LOGITS_PER_PASS, 1)},
@@ -77,29 +78,6 @@ static bool write_zeros(DeviceBuffer *buffer, size_t bytes, LLMError *error) {
     return true;
 }
 
-/* Of one layer: the keys, or the values. */
-static size_t layer_bytes(const Setup *setup, const Sizes *sizes) {
-    size_t heads = (size_t)sizes->batch * sizes->kv_heads;
-    return heads * sizes->capacity * sizes->head_size * element_size(setup->cache);
-}
-
-size_t cache_bytes(const Setup *setup, const Sizes *sizes) {
-    return 2 * layer_bytes(setup, sizes) * sizes->layers;
-}
-
-static bool allocate_cache(Buffers *buffers, Device *device, const Setup *setup, const Sizes *sizes,
-                           LLMError *error) {
-    buffers->keys = calloc(sizes->layers, sizeof *buffers->keys);
-    buffers->values = calloc(sizes->layers, sizeof *buffers->values);
-    if (!buffers->keys || !buffers->values)
-        return error_memory(error, sizes->layers * sizeof *buffers->keys);
-    for (uint32_t l = 0; l < sizes->layers; l++) {
-        buffers->keys[l] = device_buffer_new(device, layer_bytes(setup, sizes));
-        buffers->values[l] = device_buffer_new(device, layer_bytes(setup, sizes));
-    }
-    return true;
-}
-
 bool buffers_allocate(Buffers *buffers, Device *device, const Setup *setup, const Sizes *sizes,
                       LLMError *error) {
     Slot slots[SLOTS_MOST];
@@ -108,8 +86,7 @@ bool buffers_allocate(Buffers *buffers, Device *device, const Setup *setup, cons
         if (slots[i].bytes) *slots[i].buffer = device_buffer_new(device, slots[i].bytes);
         if (slots[i].buffer == &buffers->zeros) zeros = slots[i].bytes;
     }
-    return !device_failed(device, error) && write_zeros(buffers->zeros, zeros, error) &&
-           allocate_cache(buffers, device, setup, sizes, error) && !device_failed(device, error);
+    return !device_failed(device, error) && write_zeros(buffers->zeros, zeros, error);
 }
 
 void buffers_free(Buffers *buffers, const Sizes *sizes) {
@@ -117,10 +94,4 @@ void buffers_free(Buffers *buffers, const Sizes *sizes) {
     size_t count = list_slots(buffers, &(Setup){0}, sizes, slots);
     for (size_t i = 0; i < count; i++)
         device_buffer_free(*slots[i].buffer);
-    for (uint32_t l = 0; l < sizes->layers; l++) {
-        if (buffers->keys) device_buffer_free(buffers->keys[l]);
-        if (buffers->values) device_buffer_free(buffers->values[l]);
-    }
-    free(buffers->keys);
-    free(buffers->values);
 }

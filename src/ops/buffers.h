@@ -25,13 +25,12 @@ typedef struct Buffers {
     DeviceBuffer *counts;  /* [B] new tokens of this pass */
     DeviceBuffer *history; /* [B, capacity + 1] every sampled id at its position */
 
-    DeviceBuffer **keys, **values; /* per layer [B,nkv,capacity,hs] of the cache's type */
-
     /* Activations of one pass: floats, or halves in the same place. */
     DeviceBuffer *x[2];                /* [B,T,C] the residual stream, in turn */
     DeviceBuffer *norm;                /* [B,T,C] */
     DeviceBuffer *qkv;                 /* [B,T,(nh + 2 nkv)·hs] */
     DeviceBuffer *q;                   /* [B,nh,T,hs] */
+    DeviceBuffer *keys, *values;       /* [B,nkv,capacity,hs] of a layer, naive attention only */
     DeviceBuffer *att;                 /* [B,nh,T,capacity], naive attention only */
     DeviceBuffer *mixed;               /* [B,T,nh·hs]; of naive attention [B,nh,T,hs] */
     DeviceBuffer *merged;              /* [B,T,nh·hs], naive attention only */
@@ -41,9 +40,7 @@ typedef struct Buffers {
     DeviceBuffer *activated;           /* [B,T,inner] */
     DeviceBuffer *last_x, *last_mixed; /* [B,C] and [B,nh·hs] of each row's last token */
     DeviceBuffer *logits;              /* [max(B, LOGITS_PER_PASS), V] */
-    DeviceBuffer *changed;             /* [B,V] logits after bias, penalties and typical */
-    DeviceBuffer *logit_bias;          /* [V] */
-    DeviceBuffer *p;                   /* [B,V] the samplers' scratch */
+    DeviceBuffer *p;                   /* [B,V] the sampler's scratch */
     DeviceBuffer *targets, *nats;      /* [LOGITS_PER_PASS] */
     DeviceBuffer *zeros;               /* a bias that adds nothing */
 
@@ -59,7 +56,5 @@ typedef struct Buffers {
 bool buffers_allocate(Buffers *buffers, Device *device, const Setup *setup, const Sizes *sizes,
                       LLMError *error);
 void buffers_free(Buffers *buffers, const Sizes *sizes);
-/* Of the KV cache, all rows. */
-size_t cache_bytes(const Setup *setup, const Sizes *sizes);
 
 #endif

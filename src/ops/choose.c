@@ -66,8 +66,6 @@ static const struct {
     [TENSOR_IQ4_NL] = {PACKED_KERNELS("iq4_nl"), INTEGER_LINEAR("iq4_nl"),
                        INTEGER_MATMUL("iq4_nl")},
 };
-_Static_assert(sizeof format_kernels / sizeof *format_kernels == TENSOR_TYPES,
-               "a type is missing from the table");
 
 /* Head sizes with kernels of their own: 64, 128, 256. */
 enum { SIZES = 3, NO_SIZE = SIZES };
@@ -81,19 +79,21 @@ enum { SIZES = 3, NO_SIZE = SIZES };
 
 /* The kernels of each type of the KV cache. */
 static const struct {
-    const char *split_heads, *scores, *mix, *flash;
+    const char *split_heads, *gather, *scores, *mix, *flash;
     struct {
         const char *shared, *prompt, *tiles; /* several queries at once; NULL: none */
         const char *decode[2];               /* [to halves] */
     } sized[SIZES];                          /* of heads of 64, 128 and 256 channels */
 } cache_kernels[] = {
     [ELEMENT_F32] = {.split_heads = "split_heads_f32",
+                     .gather = "gather_pages_f32",
                      .scores = "attention_scores_f32",
                      .mix = "attention_mix_f32",
                      .flash = "flash_attention_f32",
                      .sized = {SIZED(64, "f32", TILES(64, "f32")),
                                SIZED(128, "f32", TILES(128, "f32")), SIZED(256, "f32", NULL)}},
     [ELEMENT_F16] = {.split_heads = "split_heads_f16",
+                     .gather = "gather_pages_f16",
                      .scores = "attention_scores_f16",
                      .mix = "attention_mix_f16",
                      .flash = "flash_attention_f16",
@@ -169,7 +169,7 @@ bool choose_setup(Setup *setup, const DeviceFacts *facts, const ModelFacts *mode
         .batch = options->batch ? options->batch : 1,
         .flash = options->attention != LLM_NAIVE,
         .plain = options->attention == LLM_PLAIN,
-        .half_products = gpu && model->halves && !facts->lacks_matrices,
+        .half_products = gpu && model->halves,
         .integers = options->integer_products ? options->integer_products == LLM_ON : !gpu,
     };
     return choose_fusion(setup, model, options->fusion, error);
@@ -403,22 +403,6 @@ Choice choose_last_tokens(uint32_t words, uint32_t B) {
                     "the other tokens have done their part: their keys and values are kept"};
 }
 
-Choice choose_bias(uint32_t V, uint32_t B, bool biases) {
-    return (Choice){"add_logit_bias", grid_threads(V, B, 1),
-                    biases ? "tokens were given a bias"
-                           : "what changes the logits changes a copy: nothing is added to it"};
-}
-
-Choice choose_penalties(uint32_t window, uint32_t B) {
-    return (Choice){"penalise_repeats", grid_threads(window, B, 1),
-                    "tokens that have just come are to be less likely"};
-}
-
-Choice choose_typical(uint32_t B) {
-    return (Choice){"keep_typical", grid_threadgroups(B, 1, 1),
-                    "only tokens about as surprising as is to be expected were asked for"};
-}
-
 Choice choose_sampling(uint32_t B, bool random) {
     return (Choice){random ? "top_k_top_p_sample" : "argmax_sample", grid_threadgroups(B, 1, 1),
                     random ? "a temperature was asked for" : "the likeliest token is taken"};
@@ -484,6 +468,9 @@ static void choose_naive(AttentionChoice *choice, const Setup *setup, const Pass
                          const Attention *attention, uint32_t capacity) {
     const char *why = "naive attention was asked for";
     uint32_t T = pass->T, rows = pass->B * attention->heads, head_size = attention->head_size;
+    choice->gather = (Choice){cache_kernels[setup->cache].gather,
+                              grid_threads(head_size, capacity, pass->B * attention->kv_heads),
+                              "naive attention reads keys and values without pages"};
     choice->scores =
         (Choice){cache_kernels[setup->cache].scores, grid_threads(capacity, T, rows), why};
     choice->softmax = (Choice){"softmax_inplace", grid_threadgroups(rows * T, 1, 1), why};

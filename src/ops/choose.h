@@ -42,7 +42,7 @@ typedef struct Setup {
     uint32_t batch;     /* rows, at most */
     bool flash;         /* attention without the T×S matrix in memory */
     bool plain;         /* by flash_attention.metal, whatever the size of a head */
-    bool half_products; /* all matrices are halves, and matrix units take them as they are */
+    bool half_products; /* all matrices are halves, and the matrix library takes them as they are */
     bool integers;      /* block formats are multiplied as integers */
     bool fused;         /* tokens are decoded with several ideas to a kernel */
     bool batched;       /* and several rows of them on the matrix units */
@@ -137,11 +137,8 @@ Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *we
 Choice choose_activation(const Setup *setup, const Pass *pass, Activation activation, uint32_t rows,
                          uint32_t columns, bool adds_bias);
 
-/* Each row's last of T tokens; a row's samplers; the state of the next step; losses. */
+/* Each row's last of T tokens; a row's sampling; the state of the next step; losses. */
 Choice choose_last_tokens(uint32_t words, uint32_t B);
-Choice choose_bias(uint32_t V, uint32_t B, bool biases);
-Choice choose_penalties(uint32_t window, uint32_t B);
-Choice choose_typical(uint32_t B);
 Choice choose_sampling(uint32_t B, bool random);
 Choice choose_step(uint32_t B);
 Choice choose_losses(uint32_t rows);
@@ -158,7 +155,7 @@ typedef struct Attention {
 typedef enum AttentionMethod {
     ATTENTION_DECODE, /* one kernel from q, k and v to the result, writing the cache */
     ATTENTION_FLASH,  /* split_heads, then one kernel */
-    ATTENTION_NAIVE,  /* split_heads, scores, softmax, mix, merge_heads */
+    ATTENTION_NAIVE,  /* split_heads, gather_pages twice, scores, softmax, mix, merge_heads */
 } AttentionMethod;
 
 typedef struct AttentionChoice {
@@ -166,7 +163,7 @@ typedef struct AttentionChoice {
     bool takes_head_size; /* a kernel for any head size */
     ElementType out;
     Choice split, flash; /* `flash` also of ATTENTION_DECODE */
-    Choice scores, softmax, mix, merge;
+    Choice gather, scores, softmax, mix, merge;
 } AttentionChoice;
 AttentionChoice choose_attention(const Setup *setup, const Pass *pass, const Attention *attention,
                                  uint32_t capacity);

@@ -10,6 +10,7 @@
 #define METAL_LLM_OPS_H
 
 #include "buffers.h"
+#include "kv_cache.h"
 
 /* Rows of numbers on the device: [rows, columns] from row `first` of the buffer on. A row of
  * a product in parts is q|k|v, or gate|up. */
@@ -34,6 +35,7 @@ typedef struct Run {
     Setup setup;
     Sizes sizes;
     Buffers buffers;
+    KvCache cache;
     uint32_t visible; /* tokens of the longest row with those of this pass, for the timings */
     Pass pass;
     DeviceBuffer *ids; /* [B,T] of the pass */
@@ -70,8 +72,7 @@ void read_out(Run *run, const Norm *norm, const Product *output, Wanted wanted);
 void logits(Run *run, const Product *output, uint32_t first, uint32_t count);
 /* From logits [count,V] and the ids that follow, `targets`, to `nats`. */
 void losses(Run *run, uint32_t count);
-/* From logits [B,V] to the next ids, and to the state of the next step. Of what `generation` says
- * fields of 0 are left out; its bias is in buffers.logit_bias, and history has the texts so far. */
+/* From logits [B,V] to the next ids, and to the state of the next step. */
 void sample(Run *run, const LLMGeneration *generation, uint32_t B);
 
 /* --- for the steps --- */

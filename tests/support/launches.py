@@ -23,6 +23,7 @@ import toolchain
 from toolchain import KERNELS, constants, kernels_of
 
 NO_TOKEN = constants()["ARGMAX_NO_TOKEN"]
+PAGE = constants()["PAGES_PAGE"]
 LANES = 32
 THREADS = [1, 1, 2, 31, 32, 32, 33, 48, 64, 65, 96, 130, 256]  # of a threadgroup
 WHOLE = [count for count in THREADS if count >= LANES]  # with at least one whole simdgroup
@@ -42,15 +43,6 @@ class Meaning:
 
     data: numpy.ndarray
     exact: numpy.ndarray
-
-
-@dataclasses.dataclass
-class Packed:
-    """Weights that whoever runs the kernel draws by himself."""
-
-    format: str
-    rows: int
-    columns: int
 
 
 @dataclasses.dataclass
@@ -194,27 +186,6 @@ class Wild(Plain):
         return x
 
 
-class Outline(Plain):
-    """The same without weights: for `metal-llm selftest`, which has the shapes and draws values by itself."""
-
-    def weights(self, format, rows, columns):
-        return Packed(format or "f32", rows, columns)
-
-
-# --- how far a result may be from numpy's, to the largest element ---
-
-TOLERANCE = 1e-5
-HALF_TOLERANCE = 1.1e-3  # the other's numbers may be rounded to halves, too: one place apart
-TOLERANCES = {"flash_attention_tiles": 6e-3, "norm_linear_batch": 1.1e-3}  # products of halves
-# How far a value that is rounded the other way moves what quantise_activations writes besides scales.
-ROUNDED = {numpy.dtype(numpy.int8): 1, numpy.dtype(numpy.int32): 128}
-
-
-def tolerance(kernel, dtype):
-    own = longest_beginning(kernel, TOLERANCES)
-    return TOLERANCES[own] if own else HALF_TOLERANCE if dtype == numpy.float16 else TOLERANCE
-
-
 # --- kernels ---
 
 DESCRIBED = {}
@@ -257,40 +228,9 @@ def top_k_top_p_sample(draw):
     B, V = draw.size(3), draw.size(200)
     return threadgroups(B), {
         "logits": draw.logits(B, V), "lengths": draw.below(100, B), "counts": draw.below(9, B),
-        "scratch": Empty((B, V)), "ids": Empty((B,), numpy.uint32), "V": V,
+        "p": Empty((B, V)), "ids": Empty((B,), numpy.uint32), "V": V,
         "temperature": float(draw.random.uniform(0.1, 2)), "top_k": int(draw.random.integers(1, V + 1)),
-        "top_p": float(draw.random.choice([0.3, 0.9, 1.0])), "min_p": float(draw.random.choice([0.0, 0.1, 1.0])),
-        "seed": numpy.uint64(draw.random.integers(2**63)),
-    }  # fmt: skip
-
-
-@kernel
-def add_logit_bias(draw):
-    B, V = draw.size(4), draw.size(300)
-    return threads(V, B), {
-        "logits": draw.logits(B, V), "bias": draw.normal(V), "out": Empty((B, V)), "B": B, "V": V,
-    }  # fmt: skip
-
-
-@kernel
-def penalise_repeats(draw):
-    B, V, capacity = draw.size(4), draw.size(60), draw.size(100)
-    window, fill = draw.size(100), 1 + capacity // 2  # full, too
-    return threads(window, B), {
-        "history": draw.ids(V, B, capacity + 1), "lengths": draw.below(fill, B), "counts": draw.below(fill, B),
-        "logits": draw.logits(B, V), "B": B, "V": V, "capacity": capacity, "window": window,
-        "repetition": float(draw.random.uniform(0.5, 2)), "presence": float(draw.random.uniform(-1, 1)),
-        "frequency": float(draw.random.uniform(-1, 1)),
-    }  # fmt: skip
-
-
-@kernel
-def keep_typical(draw):
-    B, V = draw.size(3), draw.size(200)
-    return threadgroups(B), {
-        "logits": draw.logits(B, V), "scratch": Empty((B, V)), "V": V,
-        "temperature": float(draw.random.uniform(0.1, 2)), "top_k": int(draw.random.integers(1, V + 1)),
-        "typical": float(draw.random.uniform(0.05, 0.95)),
+        "top_p": float(draw.random.choice([0.3, 0.9, 1.0])), "seed": numpy.uint64(draw.random.integers(2**63)),
     }  # fmt: skip
 
 
@@ -535,13 +475,26 @@ def cache(draw, hs=None, most_tokens=6):
     return B, T, nh, hs, capacity, lengths, counts
 
 
-def cached(draw, type, B, nkv, capacity, hs):
-    """Keys or values."""
+def plain(draw, type, B, nkv, capacity, hs):
+    """Keys or values, token beside token."""
     return draw.normal(B, nkv, capacity, hs).astype(TYPES[type])
 
 
+def page_table(draw, B, capacity):
+    """Each row has pages of its own, in any order, of some that nobody has as well."""
+    row_pages = -(-capacity // PAGE)
+    count = B * row_pages + int(draw.random.integers(3))
+    return draw.random.permutation(count)[: B * row_pages].reshape(B, row_pages).astype(numpy.uint32)
+
+
+def in_pages(draw, type, B, nkv, capacity, hs, *names):
+    """Keys, values or both, and where their pages are."""
+    pages = page_table(draw, B, capacity)
+    return {name: draw.normal(int(pages.max()) + 1, nkv, PAGE, hs).astype(TYPES[type]) for name in names} | {"pages": pages}
+
+
 def keys_and_values(draw, type, B, nkv, capacity, hs):
-    return {name: cached(draw, type, B, nkv, capacity, hs) for name in ("keys", "values")}
+    return in_pages(draw, type, B, nkv, capacity, hs, "keys", "values")
 
 
 def more_heads(draw, nkv):
@@ -563,6 +516,29 @@ def split_heads(draw, type):
         "q": Empty((B, nh, T, hs)), **keys_and_values(draw, type, B, nkv, capacity, hs),
         "T": T, "nh": nh, "nkv": nkv, "hs": hs, "capacity": capacity,
     }  # fmt: skip
+
+
+@kernel
+def gather_pages(draw, type):
+    B, _, nkv, hs, capacity, lengths, counts = cache(draw)
+    return threads(hs, capacity, B * nkv), {
+        **in_pages(draw, type, B, nkv, capacity, hs, "cache"), "lengths": lengths, "counts": counts,
+        "out": plain(draw, type, B, nkv, capacity, hs), "nkv": nkv, "hs": hs, "capacity": capacity,
+        "window": window(draw),
+    }  # fmt: skip
+
+
+@kernel
+def copy_pages(draw):
+    N = draw.size(300)
+    return threads(N), {"in_": draw.below(2**32, N), "out": Empty((N,), numpy.uint32), "N": N}
+
+
+@kernel
+def copy_page(draw):
+    N, pages = draw.size(100), 2 + draw.size(3)
+    shared, own = (int(page) for page in draw.random.permutation(pages)[:2])
+    return threads(N), {"cache": draw.below(2**32, pages, N), "shared": shared, "own": own, "N": N}
 
 
 @kernel
@@ -601,7 +577,7 @@ def attention_scores(draw, type):
     B, T, nkv, hs, capacity, lengths, counts = cache(draw)
     nh, S = more_heads(draw, nkv), int(max(lengths + counts))
     return threads(S, T, B * nh), {
-        "q": draw.normal(B, nh, T, hs), "keys": cached(draw, type, B, nkv, capacity, hs), "lengths": lengths,
+        "q": draw.normal(B, nh, T, hs), "keys": plain(draw, type, B, nkv, capacity, hs), "lengths": lengths,
         "counts": counts, "att": Empty((B, nh, T, S)), "T": T, "S": S, "nh": nh, "nkv": nkv, "hs": hs,
         "capacity": capacity, "window": window(draw), "scale": float(hs**-0.5),
     }  # fmt: skip
@@ -612,7 +588,7 @@ def attention_mix(draw, type):
     B, T, nkv, hs, capacity, lengths, counts = cache(draw)
     nh, S = more_heads(draw, nkv), int(max(lengths + counts))
     return threads(hs, T, B * nh), {
-        "att": draw.normal(B, nh, T, S), "values": cached(draw, type, B, nkv, capacity, hs), "lengths": lengths,
+        "att": draw.normal(B, nh, T, S), "values": plain(draw, type, B, nkv, capacity, hs), "lengths": lengths,
         "counts": counts, "out": Empty((B, nh, T, hs)), "T": T, "S": S, "nh": nh, "nkv": nkv, "hs": hs,
         "capacity": capacity, "window": window(draw),
     }  # fmt: skip
