@@ -70,7 +70,7 @@ KERNELS := $(sort $(wildcard kernels/*.metal)) $(sort $(wildcard kernels/*/*.met
 HEADERS := $(sort $(wildcard kernels/*/*.h))
 names   := $(KERNELS:kernels/%.metal=%)
 BIND    := $(filter-out msl/bind/main.c,$(wildcard msl/bind/*.c))
-METAL   := $(addprefix src/device/metal_,context.c compile.c matrix.c objc.c)
+METAL   := $(addprefix src/device/metal_,context.c compile.c facts.c matrix.c objc.c)
 OTHERS  := $(wildcard src/device/cuda_*.c src/device/cpu_*.c src/device/simt_*.c)
 left_out := $(if $(filter Darwin iOS,$(OS)),$(if $(METAL_ONLY),$(OTHERS)),$(METAL))
 SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/*/*.c)) $(BIND) $(if $(METAL_ONLY),,$(wildcard msl/simt/*.c))
@@ -84,7 +84,7 @@ endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios families swift sources install uninstall format clean always
+.PHONY: help setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -147,13 +147,12 @@ $(UV):
 	@build/venv-uv/bin/python -m pip install -q --disable-pip-version-check uv
 
 lock_file = $(UV) pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate --upgrade \
-    --custom-compile-command 'make lock' $(2) $(1)/requirements.txt -o $(1)/requirements.lock
+    --custom-compile-command 'make lock' $(1)/requirements.txt -o $(1)/requirements.lock
 
-# The comparison with transformers takes the numpy that PyTorch was built for.
 lock: $(UV)
 	@$(call lock_file,tests)
 	@$(call lock_file,tests/apple)
-	@$(call lock_file,tests/transformers,--no-emit-package numpy)
+	@$(call lock_file,tests/transformers)
 preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
 
 # The Metal target on Linux, against what stands in for Apple's frameworks there.
@@ -216,7 +215,7 @@ run-coverage:
 	    $(covered:%=-object %) $(CURDIR)/src $(CURDIR)/cli $(CURDIR)/msl > $(BUILD)/coverage.json
 	@$(VENV)/bin/python tests/coverage.py $(BUILD)/coverage.json
 
-# The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small.
+# The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small, and was built for numpy 1.
 TRANSFORMERS := build/venv-transformers
 
 $(TRANSFORMERS)/done: tests/transformers/requirements.lock
@@ -512,20 +511,12 @@ for_apple = $(MAKE) --no-print-directory OS=$(1) ARCH=arm64 BUILD=build/$(2) bre
     AR='$(ZIG) ar' CLANGXX='$(CLANGXX) --target=arm64-apple-$(4) -nostdlibinc -idirafter $(zig_headers)'
 
 build-macos: $(APPLE)/done
-	@+$(call for_apple,Darwin,macos,macos.13.0,macos13.0) build/macos/metal-llm build/macos/families
+	@+$(call for_apple,Darwin,macos,macos.13.0,macos13.0) build/macos/metal-llm
 	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/macos/metal-llm tests/apple/symbols.txt
 
 build-ios: $(APPLE)/done
 	@+$(call for_apple,iOS,ios,ios.16.0,ios16.0) build/ios/libmetal-llm.a
 	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/ios/libmetal-llm.a tests/apple/symbols.txt
-
-$(BUILD)/families: tests/apple/families.c $(objects)
-	@echo '  CC   $@'
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
-
-# On a Mac: its GPU.
-families: $(BUILD)/families
-	@$<
 
 # --- the Swift package: the table of kernels is checked in, since SwiftPM has no binder ---
 

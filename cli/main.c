@@ -65,6 +65,13 @@ static const Verb verbs[] = {
      "are measured too, and prefill and decode given as shares of them; block formats are\n"
      "multiplied as integers, which can be more than all of it.",
      true, 0, verb_bench},
+    {"selftest", "", "try everything that a device does",
+     "Compile every kernel on the device and run it on random values against the CPU and the\n"
+     "emulator, try the vendor's matrix products, and let the bundled model write texts that are\n"
+     "known, on every path that a text takes. The report names no file and no machine: it can be\n"
+     "sent. On a Mac the device is its GPU unless another is asked for. A test that fails is a\n"
+     "row that begins with FAIL, and the exit code 1.",
+     false, 0, verb_selftest},
 };
 
 /* --- messages --- */

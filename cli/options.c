@@ -11,6 +11,18 @@
 
 enum { OPTIONS_MOST = 32, LONG_BASE = 256 };
 
+Option option_device(LLMChoice *target) {
+    static const ChoiceName devices[] = {
+        {"metal", LLM_METAL}, {"cuda", LLM_CUDA}, {"cpu", LLM_CPU}, {"simt", LLM_SIMT}, {0}};
+    return option_choice("device", "D", target, devices,
+                         "metal, cuda, cpu …: where to run (default: the best that is present)");
+}
+
+Option option_kernels(const char **target) {
+    return option_text("kernels", "DIR", target,
+                       "a folder of .metal files to run instead of those built in (cuda, metal)");
+}
+
 /* A verb and all its options. */
 typedef struct Table {
     const Verb *verb;
@@ -27,12 +39,7 @@ static Table make_table(Arguments *arguments, const Option *options, size_t coun
     if (count) memcpy(table.options + table.count, options, count * sizeof *options);
     table.count += count;
     if (!pipeline) return table;
-    static const ChoiceName devices[] = {{"metal", LLM_METAL},
-                                         {"cuda", LLM_CUDA},
-                                         {"cpu", LLM_CPU},
-                                         {"simt", LLM_SIMT},
-                                         {0}},
-                            attentions[] = {{"flash", LLM_FLASH},
+    static const ChoiceName attentions[] = {{"flash", LLM_FLASH},
                                             {"naive", LLM_NAIVE},
                                             {"plain", LLM_PLAIN},
                                             {0}},
@@ -40,8 +47,7 @@ static Table make_table(Arguments *arguments, const Option *options, size_t coun
                             caches[] = {{"f32", LLM_F32}, {"f16", LLM_F16}, {0}},
                             forms[] = {{"stored", LLM_STORED}, {"f16", LLM_F16}, {0}};
     const Option shared[] = {
-        option_choice("device", "D", &pipeline->device, devices,
-                      "metal, cuda, cpu …: where to run (default: the best that is present)"),
+        option_device(&pipeline->device),
         option_choice("attention", "A", &pipeline->attention, attentions,
                       "flash (the default), naive or plain"),
         option_uint32("threads", "N", &pipeline->threads, 1, THREADS_MOST,
@@ -56,8 +62,7 @@ static Table make_table(Arguments *arguments, const Option *options, size_t coun
                       "on or off: block formats in integers (default: on for CPUs)"),
         option_choice("weights", "W", &pipeline->weights, forms,
                       "stored or f16: what blocks become in memory (default: f16 on cuda)"),
-        option_text("kernels", "DIR", &pipeline->kernels,
-                    "a folder of .metal files to run instead of those built in (cuda, metal)"),
+        option_kernels(&pipeline->kernels),
         option_flag("no-mmap", &pipeline->no_mmap,
                     "read the model into memory, so that its file may change meanwhile"),
     };
@@ -110,18 +115,42 @@ static bool parse_uint64(const char *text, uint64_t *value) {
 
 static bool parse_uint32(const Option *option, const char *text) {
     uint64_t value;
+    if (option->least < 0 && !strcmp(text, "-1")) text = "4294967295";
     if (!parse_uint64(text, &value)) return false;
     if ((double)value < option->least || (double)value > option->most) return false;
     *(uint32_t *)option->target = (uint32_t)value;
     return true;
 }
 
-static bool parse_float(const Option *option, const char *text) {
+static bool parse_number(const char *text, double least, double most, float *number) {
     char *end;
     double value = strtod(text, &end);
     if (end == text || *end || strspn(text, "+-.0123456789eE") != strlen(text)) return false;
-    if (!(value >= option->least && value <= option->most)) return false;
-    *(float *)option->target = (float)value;
+    *number = (float)value;
+    return value >= least && value <= most;
+}
+
+static bool parse_float(const Option *option, const char *text) {
+    float value;
+    if (!parse_number(text, option->least, option->most, &value)) return false;
+    *(float *)option->target = value;
+    return true;
+}
+
+static bool append_bias(const Option *option, const char *text) {
+    OptionBiases *biases = option->target;
+    const char *equals = strchr(text, '=');
+    char token[16];
+    uint64_t id;
+    LLMLogitBias bias;
+    if (!equals || (size_t)(equals - text) >= sizeof token) return false;
+    snprintf(token, sizeof token, "%.*s", (int)(equals - text), text);
+    if (!parse_uint64(token, &id) || id > UINT32_MAX) return false;
+    bias = (LLMLogitBias){(uint32_t)id, -INFINITY};
+    bool forbids = !strcmp(equals + 1, "-inf");
+    if (!forbids && !parse_number(equals + 1, -10000, 10000, &bias.bias)) return false;
+    if (biases->count == OPTION_BIASES_MOST) return false;
+    biases->list[biases->count++] = bias;
     return true;
 }
 
@@ -150,6 +179,8 @@ static bool parse_value(const Option *option, const char *text) {
         return true;
     case OPTION_TEXTS:
         return append_text(option, text);
+    case OPTION_BIASES:
+        return append_bias(option, text);
     case OPTION_UINT32:
         return parse_uint32(option, text);
     case OPTION_UINT64:
@@ -172,7 +203,7 @@ static void list_choices(const ChoiceName *choices, char *text, size_t size) {
 }
 
 static int value_error(const Verb *verb, const Option *option, const char *text) {
-    char expected[96] = "a whole number from 0 to 18446744073709551615";
+    char expected[128] = "a whole number from 0 to 18446744073709551615";
     if (option->type == OPTION_UINT32)
         snprintf(expected, sizeof expected, "a whole number from %.0f to %.0f", option->least,
                  option->most);
@@ -181,6 +212,10 @@ static int value_error(const Verb *verb, const Option *option, const char *text)
     if (option->type == OPTION_TEXTS)
         snprintf(expected, sizeof expected, "a text that is not empty, at most %d times",
                  OPTION_TEXTS_MOST);
+    if (option->type == OPTION_BIASES)
+        snprintf(expected, sizeof expected,
+                 "a token's number, = and a number from -10000 to 10000 or -inf, at most %d times",
+                 OPTION_BIASES_MOST);
     if (option->type == OPTION_CHOICE) list_choices(option->choices, expected, sizeof expected);
     return usage_error(verb, "%s%s takes %s, not '%s'", dashes(option), option->name, expected,
                        text);

@@ -8,7 +8,8 @@ typedef enum OptionType {
     OPTION_FLAG,   /* bool */
     OPTION_TEXT,   /* const char * */
     OPTION_TEXTS,  /* OptionTexts: may come several times */
-    OPTION_UINT32, /* uint32_t, from least to most */
+    OPTION_BIASES, /* OptionBiases: TOKEN=X, may come several times */
+    OPTION_UINT32, /* uint32_t, from least to most; a least of -1 stands for UINT32_MAX */
     OPTION_UINT64, /* uint64_t, any */
     OPTION_FLOAT,  /* float, from least to most */
     OPTION_CHOICE, /* LLMChoice, by its name */
@@ -19,6 +20,12 @@ typedef struct OptionTexts {
     const char *texts[OPTION_TEXTS_MOST];
     size_t count;
 } OptionTexts;
+
+enum { OPTION_BIASES_MOST = 256 };
+typedef struct OptionBiases {
+    LLMLogitBias list[OPTION_BIASES_MOST];
+    size_t count;
+} OptionBiases;
 
 /* What the command calls a choice; a list of them ends with a NULL. */
 typedef struct ChoiceName {
@@ -51,9 +58,17 @@ static inline Option option_texts(const char *name, const char *value, OptionTex
                                   const char *help) {
     return (Option){name, value, help, OPTION_TEXTS, target, 0, 0, NULL};
 }
+static inline Option option_biases(const char *name, OptionBiases *target, const char *help) {
+    return (Option){name, "TOKEN=X", help, OPTION_BIASES, target, 0, 0, NULL};
+}
 static inline Option option_uint32(const char *name, const char *value, uint32_t *target,
                                    uint32_t least, uint32_t most, const char *help) {
     return (Option){name, value, help, OPTION_UINT32, target, least, most, NULL};
+}
+/* Or -1, for all that there are: UINT32_MAX. */
+static inline Option option_count(const char *name, const char *value, uint32_t *target,
+                                  const char *help) {
+    return (Option){name, value, help, OPTION_UINT32, target, -1, UINT32_MAX, NULL};
 }
 static inline Option option_uint64(const char *name, const char *value, uint64_t *target,
                                    const char *help) {
@@ -67,6 +82,10 @@ static inline Option option_choice(const char *name, const char *value, LLMChoic
                                    const ChoiceName *choices, const char *help) {
     return (Option){name, value, help, OPTION_CHOICE, target, 0, 0, choices};
 }
+
+/* Of verbs that run something: a device, and other kernels for it. */
+Option option_device(LLMChoice *target);
+Option option_kernels(const char **target);
 
 /* Parse the options among the arguments into their targets, take the model out where there is one
  * argument more than the verb has use for, and leave the others. `pipeline`, unless NULL, adds the

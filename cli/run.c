@@ -116,6 +116,14 @@ static void print_statistics(const Running *run) {
 
 /* --- the verb --- */
 
+/* For the library 0 is the default, and what is recent starts with the last token. */
+static void choose_window(LLMGeneration *generation, uint32_t last) {
+    generation->penalty_window = last;
+    if (last > 0) return;
+    generation->repetition_penalty = 1;
+    generation->presence_penalty = generation->frequency_penalty = 0;
+}
+
 /* Standard input is taken for "-", and where there is no prompt if something is piped in. */
 static Bytes read_prompt(const char *prompt, LLMError *error) {
     bool is_piped = prompt ? !strcmp(prompt, "-") : stdin_is_piped();
@@ -132,12 +140,15 @@ int verb_run(Arguments *arguments) {
                                   .temperature = 0.8f,
                                   .top_k = 40,
                                   .top_p = 0.95f,
+                                  .repetition_penalty = 1,
                                   .seed = fresh_seed(),
                                   .on_token = write_token,
                                   .user = &run};
     LLMOptions pipeline = LLM_OPTIONS;
     bool no_special = false;
+    uint32_t last = 64;
     OptionTexts stops = {0};
+    OptionBiases biases = {0};
     const Option options[] = {
         option_uint32("n", "N", &run.wanted, 1, UINT32_MAX, "most tokens to generate"),
         option_float("temp", "T", &generation->temperature, 0, 10000,
@@ -146,6 +157,20 @@ int verb_run(Arguments *arguments) {
                       "choose among the K likeliest tokens; 0: all"),
         option_float("top-p", "P", &generation->top_p, 0, 1,
                      "of those, the likeliest that make up P of the probability; 0: one"),
+        option_float("min-p", "P", &generation->min_p, 0, 1,
+                     "of those, the ones at least P times as likely as the likeliest; 0: all"),
+        option_float("typical", "P", &generation->typical_p, 0, 1,
+                     "behind top-k, the most typical that make up P of the probability; 0: all"),
+        option_float("repeat-penalty", "X", &generation->repetition_penalty, 0.01, 100,
+                     "make recent tokens X times less likely in their logits; 1: none"),
+        option_float("presence-penalty", "X", &generation->presence_penalty, -100, 100,
+                     "take X off the logits of recent tokens"),
+        option_float("frequency-penalty", "X", &generation->frequency_penalty, -100, 100,
+                     "and this, as often as they have come"),
+        option_count("repeat-last-n", "N", &last,
+                     "recent are the last N tokens, the prompt's too; 0: none, -1: all"),
+        option_biases("logit-bias", &biases,
+                      "add X to a token's logit, -inf forbids it; may be given several times"),
         option_uint64("seed", "S", &generation->seed,
                       "of the random choices (default: a fresh one, which is printed)"),
         option_texts("stop", "TEXT", &stops, "end before this text; may be given several times"),
@@ -156,6 +181,9 @@ int verb_run(Arguments *arguments) {
     int status;
     if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
     if (generation->top_p == 0) generation->temperature = 0;
+    choose_window(generation, last);
+    generation->logit_bias = biases.list;
+    generation->logit_bias_count = biases.count;
 
     LLMError error = {0};
     const char *prompt = text_argument(arguments, &error);

@@ -184,7 +184,19 @@ bool llm_is_end(const LLMPipeline *llm, uint32_t token);
  * call what does not compute (llm_token_bytes, llm_encode, …); the rest is LLM_ERROR_BUSY. */
 typedef bool (*LLMTokenCallback)(void *user, uint32_t row, uint32_t token);
 
-/* Begin with LLM_GENERATION or llm_generation(): greedy. */
+/* What is added to the logit of a token: −10000 to 10000, or −INFINITY, which forbids it. A token
+ * that has several gets their sum. */
+typedef struct LLMLogitBias {
+    uint32_t token;
+    float bias;
+} LLMLogitBias;
+
+/* Begin with LLM_GENERATION or llm_generation(): greedy.
+ *
+ * The samplers come in this order: logit bias, penalties, temperature, top-k, typical, top-p,
+ * min-p; then one of the tokens that are left is drawn, by their probabilities. The first two also
+ * count where the likeliest token is taken. llama.cpp has the same order, but for the temperature,
+ * which it puts last: at a temperature of 1 that is no difference. */
 typedef struct LLMGeneration {
     size_t size;               /* sizeof(LLMGeneration) */
     uint64_t seed;             /* of the random choices */
@@ -193,7 +205,18 @@ typedef struct LLMGeneration {
     uint32_t top_k;            /* among so many of the likeliest; 0: all */
     bool ignore_end;           /* go on after a token that ends the text */
     LLMTokenCallback on_token; /* NULL: none */
-    void *user;                /* handed to on_token */
+    void *user;                /* handed to the callbacks */
+    float min_p;     /* among those at least so likely, in parts of the likeliest; 0: all */
+    float typical_p; /* among the most typical that make up this probability (Meister et al.
+                        2022); 0 and 1: all */
+    float repetition_penalty; /* 0.01 to 100: the logits of recent tokens are divided by it where
+                                 they are positive, else multiplied; 0 and 1: they are not */
+    float presence_penalty;   /* −100 to 100: is taken off the logits of recent tokens */
+    float frequency_penalty;  /* −100 to 100: and this, as often as they have come */
+    uint32_t penalty_window;  /* recent are so many of the last tokens, the prompt's too; 0: 64;
+                                 UINT32_MAX: all */
+    const LLMLogitBias *logit_bias; /* [logit_bias_count] */
+    size_t logit_bias_count;
 } LLMGeneration;
 
 /* Continue `tokens` by up to `count` tokens, appended to it; stops early after a token that ends

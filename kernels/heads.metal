@@ -3,6 +3,11 @@
 #include <metal_stdlib>
 using namespace metal;
 
+// As a cache of halves has it, what no half holds is NaN. An infinite key could make a score −∞, as a mask does, and
+// nobody would see that something is missing.
+static void keep(device float *to, float x) { *to = x; }
+static void keep(device half *to, float x) { *to = isinf(half(x)) ? half(NAN) : half(x); }
+
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
@@ -53,8 +58,8 @@ kernel void split_heads(
         uint s = length + t;
         ulong page = pages[ulong(b) * ((capacity + PAGE - 1) / PAGE) + s / PAGE];
         ulong to = ((page * nkv + head) * PAGE + s % PAGE) * hs;
-        keys[to + d] = KV(qkv[from + nh * hs + d] + k_bias[channel + d]);
-        values[to + d] = KV(qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);
+        keep(keys + to + d, qkv[from + nh * hs + d] + k_bias[channel + d]);
+        keep(values + to + d, qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);
     }
 }
 

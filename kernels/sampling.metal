@@ -1,7 +1,7 @@
-// sampling.metal — draw a token: temperature, top-k, top-p, then one random number per row
+// sampling.metal — draw a token: temperature, top-k, top-p, min-p, then one random number per row
 //
 //   p[v] = exp((logits[v] − max) / temperature)
-//   keep the top_k largest p, of these the largest that make up top_p of their sum
+//   keep the top_k largest p, of these the largest that make up top_p of their sum, of these all p ≥ min_p
 //   id   = the first kept v whose running sum exceeds u · Σ p, u uniform in [0, 1)
 //
 // in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of logits[B,V]. u
@@ -34,13 +34,14 @@ kernel void top_k_top_p_sample(
     device const float *logits [[buffer(0)]], // [B,V]
     device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass
     device const uint *counts [[buffer(2)]],  // [B] tokens of this pass
-    device float *p [[buffer(3)]],            // [B,V] scratch
+    device float *scratch [[buffer(3)]],      // [B,V] for p
     device uint *ids [[buffer(4)]],           // [B]
     constant uint &V [[buffer(5)]],
     constant float &temperature [[buffer(6)]], // > 0
     constant uint &top_k [[buffer(7)]],        // 1 … V
     constant float &top_p [[buffer(8)]],       // 0 < top_p ≤ 1
-    constant ulong &seed [[buffer(9)]],
+    constant float &min_p [[buffer(9)]],       // 0 ≤ min_p ≤ 1, of the largest p, which is 1
+    constant ulong &seed [[buffer(10)]],
     uint b [[threadgroup_position_in_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint threads [[threads_per_threadgroup]],
@@ -50,25 +51,26 @@ kernel void top_k_top_p_sample(
 {
     threadgroup float partial[32], maxima[32], sums[1024]; // the sums one per thread
     device const float *row = logits + ulong(b) * V;
-    uint share = (V + threads - 1) / threads; // each thread owns `share` neighbours
-    uint begin = min(V, thread_index * share), end = min(V, begin + share);
-    Share own = {p + ulong(b) * V, begin, end, partial, lane, simdgroup, simdgroups};
-    device float *weight = own.weight;
+    device float *p = scratch + ulong(b) * V;
+    // Thread t owns neighbours, from v = t · least + min(t, more) on; their p take turns with those of the others, so
+    // that what a simdgroup reads at a time lies side by side.
+    uint least = V / threads, more = V % threads;
+    uint begin = thread_index * least + min(thread_index, more);
+    Share own = {p + thread_index, least + uint(thread_index < more), threads, partial, lane, simdgroup, simdgroups};
 
     float largest = -INFINITY, sum = 0.0f;
-    for (uint v = begin; v < end; v++) largest = max(largest, row[v]);
-    largest = simd_max(largest);
-    if (lane == 0) maxima[simdgroup] = largest;
-    threadgroup_barrier(mem_flags::mem_threadgroup); // maxima: the write above → the reads below
-    for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);
-    for (uint v = begin; v < end; v++) weight[v] = exp((row[v] - largest) / temperature);
+    for (uint v = thread_index; v < V; v += threads) largest = max(largest, row[v]);
+    largest = threadgroup_max(largest, maxima, lane, simdgroup, simdgroups);
+    for (uint i = 0; i < own.count; i++) own.weight[i * threads] = exp((row[begin + i] - largest) / temperature);
 
     // From here on a thread reads only the weights that it wrote.
     uint cut = top_k < V ? find_cut(own, float(top_k), true) : 0;
     if (top_p < 1.0f) cut = max(cut, find_cut(own, top_p * kept_by(own, cut, false), false));
-    for (uint v = begin; v < end; v++) sum += as_type<uint>(weight[v]) >= cut ? weight[v] : 0.0f;
+    cut = max(cut, as_type<uint>(min_p));
+    for (uint i = 0; i < own.count; i++)
+        sum += as_type<uint>(own.weight[i * threads]) >= cut ? own.weight[i * threads] : 0.0f;
     sums[thread_index] = sum;
-    // sums: the write above → the reads below. weight: all writes → the reads of thread 0.
+    // sums: the write above → the reads below. p: all writes → the reads of thread 0.
     threadgroup_barrier(mem_flags::mem_threadgroup | mem_flags::mem_device);
     if (thread_index != 0) return;
 
@@ -86,10 +88,11 @@ kernel void top_k_top_p_sample(
         target -= sums[i];
     }
     uint id = NO_TOKEN;
-    for (uint v = chosen * share; v < min(V, (chosen + 1) * share); v++) {
-        if (as_type<uint>(weight[v]) < cut || !(weight[v] > 0.0f)) continue;
-        id = v;
-        rest -= weight[v];
+    for (uint i = 0; i < least + uint(chosen < more); i++) {
+        float weight = p[i * threads + chosen];
+        if (as_type<uint>(weight) < cut || !(weight > 0.0f)) continue;
+        id = chosen * least + min(chosen, more) + i;
+        rest -= weight;
         if (rest < 0.0f) break;
     }
     ids[b] = isnan(total) ? NO_TOKEN : id;

@@ -1,4 +1,5 @@
 /* generate.c — prefill a prompt, decode token by token, logits and losses of a text. */
+#include "generation.h"
 #include "kernel_constants.h"
 #include "model/damage.h"
 #include "model/pipeline.h"
@@ -298,15 +299,31 @@ static bool check_generation(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows,
         return error_set(error, LLM_ERROR_ARGUMENT,
                          "%u rows were given; the pipeline was opened for a batch of %u", rows,
                          llm->run.sizes.batch);
-    if (!(options->temperature >= 0) || !(options->temperature <= 1e4f) || !(options->top_p >= 0) ||
-        !(options->top_p <= 1))
-        return error_set(error, LLM_ERROR_ARGUMENT,
-                         "temperature must be 0 to 10000 and top_p 0 to 1");
+    if (!generation_check(options, llm->info.vocabulary, error)) return false;
     if (!check_apart(tokens, rows, error)) return false;
     for (uint32_t b = 0; b < rows; b++)
         if (!begin_if_empty(llm, &tokens[b], error) || !check_tokens(llm, &tokens[b], error))
             return false;
     return true;
+}
+
+/* Where the samplers look back, see penalise_repeats. */
+static void write_history(const Generation *generation) {
+    const Run *run = &generation->llm->run;
+    size_t row = (run->sizes.capacity + (size_t)1) * sizeof(uint32_t);
+    for (uint32_t b = 0; b < generation->rows; b++)
+        device_write(run->buffers.history, b * row, generation->tokens[b].ids,
+                     generation->prompt[b] * sizeof(uint32_t));
+}
+
+static bool write_bias(const Generation *generation) {
+    const LLMGeneration *options = generation->options;
+    uint32_t V = generation->llm->info.vocabulary;
+    if (!options->logit_bias_count) return true;
+    float *bias = generation_bias(options, V, generation->error);
+    if (bias) device_write(generation->llm->run.buffers.logit_bias, 0, bias, V * sizeof *bias);
+    free(bias);
+    return bias;
 }
 
 static void generate(Generation *generation, size_t count) {
@@ -316,10 +333,11 @@ static void generate(Generation *generation, size_t count) {
         generation->lengths[generation->rows + b] = 1; /* counts */
         if (generation->prompt[b] >= llm->run.sizes.capacity) finish_row(generation, b);
     }
-    size_t more = count && count <= ROOM ? count - 1 : ROOM;
+    if (!generation->unfinished || !count || !write_bias(generation)) return;
+    write_history(generation);
+    size_t more = count <= ROOM ? count - 1 : ROOM;
     generation->roomy = more + 1;
-    if (generation->unfinished && count &&
-        prefill(llm, generation->tokens, generation->rows, more, NULL, NULL, generation->error))
+    if (prefill(llm, generation->tokens, generation->rows, more, NULL, NULL, generation->error))
         decode(generation, count);
 }
 

@@ -1,12 +1,14 @@
 /* failing_allocations.c — preloaded into a program: its FAIL_AT-th allocation fails, or with
  * FAIL_FROM that one and all after it; with COUNT_TO=FILE their number is written there. What the
- * program's libraries allocate counts, too. For glibc. */
+ * program's libraries allocate counts, too; what other programs do that it starts does not: it has
+ * the name FAIL_IN, if that is set. For glibc. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -33,7 +35,9 @@ __attribute__((constructor)) static void begin(void) {
     at = number("FAIL_AT");
     from = number("FAIL_FROM");
     count_to = getenv("COUNT_TO");
-    armed = 1;
+    const char *name = getenv("FAIL_IN");
+    armed = !name || !strcmp(name, program_invocation_short_name);
+    if (!armed) count_to = NULL;
 }
 
 __attribute__((destructor)) static void end(void) {

@@ -294,9 +294,9 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_template(name):
     source, message = HOSTILE[name]
-    started = time.monotonic()
+    started = time.process_time()
     _, error = attempt(lambda: chat.Template(source).render([]))
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 60  # milliseconds, unless something doubles with each level
     if message is None or error is None:
         assert error is None and (message is None or "True" in message)
     else:

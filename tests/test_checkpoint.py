@@ -1024,7 +1024,7 @@ def test_pipe_in_a_folder(random, tmp_path, name):
     folder = models.write_huggingface(tmp_path / "model", Config(), tensors, tokenizer=tokenizer)
     (folder / name).unlink(missing_ok=True)
     os.mkfifo(folder / name)
-    result = subprocess.run([COMMAND, "run", folder, "the"], capture_output=True, text=True, timeout=20)
+    result = subprocess.run([COMMAND, "run", folder, "the"], capture_output=True, text=True, timeout=120)
     assert result.returncode and name in result.stderr and "regular file" in result.stderr
 
 
@@ -1037,7 +1037,7 @@ def test_link_to_nothing_in_a_folder(random, tmp_path, name):
     folder = models.write_huggingface(tmp_path / "model", Config(), tensors, tokenizer=tokenizer)
     (folder / name).unlink(missing_ok=True)
     (folder / name).symlink_to("../../blobs/missing")
-    result = subprocess.run([COMMAND, "run", folder, "the"], capture_output=True, text=True, timeout=20)
+    result = subprocess.run([COMMAND, "run", folder, "the"], capture_output=True, text=True, timeout=120)
     assert result.returncode and f"{name}: cannot be opened: No such file" in result.stderr
 
 

@@ -28,7 +28,7 @@ from toolchain import KERNELS, kernel_files, kernels_of
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 MODEL_VERBS = ["run", "tokenize", "detokenize", "logits", "perplexity", "info", "bench", "explain"]
-VERBS = [*MODEL_VERBS, "convert", "kernels", "get"]
+VERBS = [*MODEL_VERBS, "convert", "kernels", "get", "selftest"]
 
 # The sanitizers' run of the tests preloads its runtime into Python and lets Python leak; the command
 # has its own runtime, and may not.
@@ -272,6 +272,27 @@ def test_stop_inside_a_token(recite):
     text = TOKEN_BYTES[token]
     result = recite([*byte_tokens(b"abc"), token, token], "--stop", text[1:3].decode())
     assert result.out == b"abc" + text[:1] + b"\n"
+
+
+def test_penalties(recite):
+    """The script says "a" again and again; what has just been said becomes unlikely."""
+    script = b"abaaaaaa"
+    assert recite(script).out == b"abaaaaaa\n"
+    other = ["--logit-bias", f"{byte_tokens(b'c')[0]}=1"]  # likelier than a hundredth of an "a"
+    for options in (["--presence-penalty", 100], ["--frequency-penalty", 100], ["--repeat-penalty", 100, *other]):
+        once = recite(script, *options).out[:-1]
+        assert once.startswith(b"ab") and len(once) >= 8
+        assert once[2:3] != b"a"
+        assert recite(script, *options, "--repeat-last-n", 0).out == b"abaaaaaa\n"
+        assert recite(script, *options, "--repeat-last-n", 1).out.startswith(b"aba")
+        assert recite(script, *options, "--repeat-last-n", -1).out[2:3] != b"a"
+
+
+def test_logit_bias(recite):
+    a, b, c = byte_tokens(b"abc")
+    assert recite(b"aaa", "--logit-bias", f"{a}=-inf", "--logit-bias", f"{c}=9000").out == b"ccc\n"
+    assert recite(b"aaa", "--logit-bias", f"{b}=+0.001").out == b"aaa\n"
+    assert "token 300 is not in the vocabulary" in recite(b"aaa", "--logit-bias", "300=1").err
 
 
 def test_stop_is_not_sought_in_the_prompt(recite):
@@ -1043,6 +1064,13 @@ REAL = ["abc", "nan", "inf", "-inf", "-1", "", "1x", "0x1p3", "1e999", " 1", "--
         ("--context", [*WHOLE, "0"]),
         ("--temp", [*REAL, "10001"]),
         ("--top-p", [*REAL, "1.01"]),
+        ("--min-p", [*REAL, "1.01"]),
+        ("--typical", [*REAL, "1.01"]),
+        ("--repeat-penalty", [*REAL, "0", "0.001", "101"]),
+        ("--presence-penalty", [*set(REAL) - {"-1"}, "101"]),
+        ("--frequency-penalty", [*set(REAL) - {"-1"}, "-101"]),
+        ("--repeat-last-n", [*set(WHOLE) - {"-1"}, "-2", "4294967296"]),
+        ("--logit-bias", ["", "5", "5=", "=1", "x=1", "-1=1", "5=x", "5=inf", "5=nan", "5=10001", "5 =1", "4294967296=1"]),
     ],
 )
 def test_wrong_numbers(option, values):

@@ -9,6 +9,7 @@ import pytest
 import llm
 import models
 import reference
+import test_sampling
 from library import SLOW_DEVICES, Error, Tokens
 from llm import LLM
 from models import Config
@@ -115,6 +116,26 @@ def test_large_batches(cache, fusion, device_name, random, tmp_path):
         for prompt, added in zip(prompts, texts):
             assert len(added) == 6
             check_greedy(exact, prompt, added, FUSED, HALF_TIE)
+
+
+@pytest.mark.parametrize("attention, fusion", [("naive", None), ("flash", "off"), ("flash", None)])
+@pytest.mark.parametrize("length", [1, 5, 40])
+def test_a_key_that_no_half_holds(length, attention, fusion, device_name, random, tmp_path):
+    """From the fourth token on keys are ∞ as halves, and their scores −∞: as if these tokens were not there. It must
+    not go unnoticed, whether they are of the prompt or come one by one."""
+    tensors, C = models.random_gpt2(FUSED, random), FUSED.channels
+    weight, bias = (tensors[f"h.0.attn.c_attn.{name}"] for name in ("weight", "bias"))
+    tensors["wpe.weight"][:, 3] = numpy.where(numpy.arange(FUSED.context) < 3, -50, 50)
+    tensors["h.0.ln_1.weight"][3], tensors["h.0.ln_1.bias"][3] = 1, 0
+    weight[:, [0, C]] = 0
+    bias[0], bias[C], weight[3, C] = -1e-4, 1e5, 0.9e5 / (C - 1) ** 0.5  # of a query, of its key: 1e4 or 1.9e5
+    path = models.write_gguf(tmp_path / "model.gguf", FUSED, tensors)
+    prompt, options = random_prompt(random, length, FUSED), {"device": device_name, "attention": attention, "fusion": fusion}
+    with LLM(path, **options) as model:
+        assert len(model.generate(prompt, 5, ignore_end=True)) == 5
+    with LLM(path, cache="f16", **options) as model:
+        with pytest.raises(llm.Failure, match="NaN.*too large for the option cache f16; use f32"):
+            model.generate(prompt, 5, ignore_end=True)
 
 
 def test_fusion_is_refused_where_it_does_not_suit(random, tmp_path):
@@ -380,6 +401,73 @@ def test_sampled_texts_stay_among_the_likeliest(device_name, checkpoint, random)
     assert max(ranks) == 2 and min(ranks) == 0
 
 
+# --- the other samplers ---
+
+
+@pytest.mark.stand_in
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"repetition_penalty": 1.5},
+        {"presence_penalty": 3.0, "penalty_window": 5},
+        {"frequency_penalty": 1.5, "penalty_window": 2**32 - 1},
+        {"repetition_penalty": 0.9, "frequency_penalty": -0.1, "penalty_window": 40},
+        {"logit_bias": [(3, 6.0), (7, -numpy.inf), (9, 2.0), (9, 2.5)], "presence_penalty": 4.0},
+    ],
+    ids=str,
+)
+def test_penalties_and_bias_against_numpy(options, device_name, checkpoint, random):
+    """The likeliest token by changed logits, of rows of several lengths, from the prompt's own tokens on."""
+    path, tensors = checkpoint
+    prompts = [random_prompt(random, length) for length in (20, 3, 1)]
+    with LLM(path, device=device_name, batch=3) as model:
+        added = model.generate_batch(prompts, 40, ignore_end=True, **options)
+        plain = model.generate_batch(prompts, 40, ignore_end=True)
+    assert added != plain
+    window = options.get("penalty_window", 64)
+    values = [options.get(name, neutral) for name, neutral in
+              (("repetition_penalty", 1), ("presence_penalty", 0), ("frequency_penalty", 0))]  # fmt: skip
+    for prompt, row in zip(prompts, added):
+        assert len(row) == 40
+        text, logits = prompt + row, reference.logits(CONFIG, tensors, prompt + row)
+        for token, bias in options.get("logit_bias", []):
+            logits[:, token] += bias
+        for at in range(len(prompt), len(text)):
+            changed = test_sampling.penalised(logits[at - 1 : at], [text[:at]], window, *values)[0]
+            size = numpy.linalg.norm(changed[numpy.isfinite(changed)])
+            assert changed.max() - changed[text[at]] <= 2e-5 * size, f"token {at} of {text}"
+
+
+def test_cuts_of_whole_models(device_name, checkpoint, random):
+    """What is drawn at a high temperature is what min-p and typical leave over, with what stands before them."""
+    path, tensors = checkpoint
+    prompt = random_prompt(random, 6)
+    for options in ({"min_p": 0.97}, {"typical_p": 0.05}, {"typical_p": 0.3, "top_k": 20, "min_p": 0.95, "top_p": 0.9}):
+        with LLM(path, device=device_name) as model:
+            added = model.generate(prompt, 40, temperature=30, ignore_end=True, seed=3, **options)
+        logits = reference.logits(CONFIG, tensors, prompt + added)
+        names = {"typical_p": "typical"}
+        options = {names.get(name, name): value for name, value in options.items()}
+        outside = 0
+        for row, token in zip(logits[len(prompt) - 1 :], added):
+            p = test_sampling.distribution(row, temperature=30, **options)
+            assert numpy.sum(p > 0) < len(p) / 2
+            outside += p[token] == 0
+        assert outside <= 1  # at a cut rounding may decide
+
+
+def test_a_forbidden_token_is_never_drawn(device_name, checkpoint, random):
+    path, _ = checkpoint
+    prompt = random_prompt(random, 6)
+    allowed = [3, 5, 250]
+    bias = [(id, -numpy.inf) for id in range(CONFIG.vocabulary) if id not in allowed]
+    with LLM(path, device=device_name) as model:
+        text = model.generate(prompt, 40, temperature=1e4, seed=1, logit_bias=bias)
+        assert set(text) == set(allowed)
+        assert set(model.generate(prompt, 5, logit_bias=bias)) <= set(allowed)
+        assert model.generate(prompt, 5, logit_bias=[(5, 10000.0)]) == [5] * 5
+
+
 # --- what is refused ---
 
 
@@ -395,6 +483,16 @@ def test_sampled_texts_stay_among_the_likeliest(device_name, checkpoint, random)
         ([1], {"top_p": -0.1}, llm.ARGUMENT, "top_p"),
         ([1], {"top_p": 1.1}, llm.ARGUMENT, "top_p"),
         ([1], {"top_p": numpy.nan}, llm.ARGUMENT, "top_p"),
+        ([1], {"min_p": 1.1}, llm.ARGUMENT, "min_p must be 0 to 1, not 1.1"),
+        ([1], {"typical_p": -1}, llm.ARGUMENT, "typical_p must be 0 to 1"),
+        ([1], {"repetition_penalty": 0.001}, llm.ARGUMENT, "repetition_penalty must be 0.01 to 100"),
+        ([1], {"presence_penalty": numpy.nan}, llm.ARGUMENT, "presence_penalty must be -100 to 100"),
+        ([1], {"frequency_penalty": -numpy.inf}, llm.ARGUMENT, "frequency_penalty must be -100 to 100, not -inf"),
+        ([1], {"logit_bias": [(300, 1)]}, llm.ARGUMENT, "logit_bias: token 300 is not in the vocabulary of 300"),
+        ([1], {"logit_bias": [(2, numpy.inf)]}, llm.ARGUMENT, "logit_bias of token 2 must be -10000 to 10000"),
+        ([1], {"logit_bias": [(2, numpy.nan)]}, llm.ARGUMENT, "logit_bias of token 2 must be"),
+        ([1], {"logit_bias_count": 1}, llm.ARGUMENT, "no logit_bias: it is NULL"),
+        ([1], {"logit_bias": [(id, -numpy.inf) for id in range(300)]}, llm.ARGUMENT, "forbids every token"),
     ],
 )
 def test_wrong_requests_are_refused(prompt, options, status, message, checkpoint):

@@ -3,7 +3,8 @@
 import numpy
 import pytest
 
-from device import Out, threadgroups
+from device import InOut, Out, threadgroups
+from device import threads as thread_grid
 from toolchain import constants
 
 NO_TOKEN = constants()["ARGMAX_NO_TOKEN"]
@@ -35,29 +36,56 @@ def uniform(seed, positions):
     return (philox(counter, key)[:, 0] >> 8) / 2.0**24
 
 
-def distribution(logits, temperature=1.0, top_k=None, top_p=1.0):
-    """The probabilities of one row after temperature, top-k and top-p, in that order; ties at a cut
+def typical_part(p, typical):
+    """What is kept of one row's weights: of the least |−ln p − entropy|, until they make up that much."""
+    p = p / p.sum()
+    surprise = -numpy.log(p, out=numpy.full(len(p), -numpy.inf), where=p > 0)
+    distance = numpy.abs(surprise - numpy.sum(p[p > 0] * surprise[p > 0]))
+    distance[p == 0] = numpy.inf
+    nearest = numpy.argsort(distance, kind="stable")
+    last = nearest[min(numpy.sum(numpy.cumsum(p[nearest]) < typical), numpy.sum(p > 0) - 1)]
+    return numpy.where(distance <= distance[last], p, 0)
+
+
+def distribution(logits, temperature=1.0, top_k=None, top_p=1.0, min_p=0.0, typical=1.0):
+    """The probabilities of one row after temperature, top-k, typical, top-p and min-p, in that order; ties at a cut
     are all kept."""
     z = logits.astype(numpy.float64) / temperature
     p = numpy.exp(z - z.max())
     p[p < numpy.sort(p)[::-1][(top_k or len(p)) - 1]] = 0
+    if typical < 1:
+        p = typical_part(p, typical)
     descending = numpy.sort(p)[::-1]
     mass = numpy.cumsum(descending) / p.sum()
     p[p < descending[min(numpy.sum(mass < top_p), len(p) - 1)]] = 0
+    p[p < min_p * p.max()] = 0
     return p / p.sum()
 
 
 # --- running the kernel ---
 
 
-def draw(device, logits, positions, seed=0, temperature=1.0, top_k=None, top_p=1.0, threads=0):
+def keep_typical(device, logits, typical, temperature=1.0, top_k=None, threads=0):
+    """The logits with −∞ where a token is not kept."""
+    B, V = logits.shape
+    return device.run(
+        "keep_typical", threadgroups(B), InOut(logits.astype(numpy.float32)), Out((B, V)), V, float(temperature),
+        top_k or V, float(typical), threads=threads,
+    )[0]  # fmt: skip
+
+
+def draw(
+    device, logits, positions, seed=0, temperature=1.0, top_k=None, top_p=1.0, min_p=0.0, typical=1.0, threads=0
+):
     """One id for each row of logits[B,V]."""
     B, V = logits.shape
+    if typical < 1:
+        logits = keep_typical(device, logits, typical, temperature, top_k, threads)
     counts = positions // 2  # a position is what was in the cache and what this pass added
     _, ids = device.run(
         "top_k_top_p_sample", threadgroups(B), logits.astype(numpy.float32),
         (positions - counts).astype(numpy.uint32), counts.astype(numpy.uint32),
-        Out((B, V)), Out(B, numpy.uint32), V, float(temperature), top_k or V, float(top_p),
+        Out((B, V)), Out(B, numpy.uint32), V, float(temperature), top_k or V, float(top_p), float(min_p),
         numpy.uint64(seed), threads=threads,
     )  # fmt: skip
     return ids
@@ -177,13 +205,24 @@ def test_the_last_quantile(device, random):
 
 
 @pytest.mark.parametrize(
-    "temperature, top_k, top_p",
-    [(1, None, 1), (0.4, None, 1), (2.5, None, 1), (1, 5, 1), (1, None, 0.8), (1.7, 9, 0.65)],
+    "options",
+    [
+        {},
+        {"temperature": 0.4},
+        {"temperature": 2.5},
+        {"top_k": 5},
+        {"top_p": 0.8},
+        {"temperature": 1.7, "top_k": 9, "top_p": 0.65},
+        {"min_p": 0.1},
+        {"temperature": 3, "min_p": 0.3},
+        {"typical": 0.6},
+        {"temperature": 1.7, "top_k": 9, "typical": 0.7, "top_p": 0.9, "min_p": 0.2},
+    ],
+    ids=str,
 )
-def test_frequencies(temperature, top_k, top_p, device, random):
+def test_frequencies(options, device, random):
     V, B = 13, 4000
     row, seed = spread(random, V), int(random.integers(2**63))
-    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     ids = draw(device, repeated(row, B), random.integers(0, 2**20, B), seed, threads=32, **options)
     check_frequencies(ids, distribution(row, **options))
 
@@ -219,6 +258,20 @@ KEPT = {
     "top-p just below a sum": ([0.4, 0.3, 0.2, 0.1], {"top_p": 0.699}, {0, 1}),
     "top-p below the largest": ([0.4, 0.3, 0.2, 0.1], {"top_p": 1e-6}, {0}),
     "top-p with a tie at the cut": ([0.4, 0.2, 0.2, 0.2], {"top_p": 0.5}, {0, 1, 2, 3}),
+    "min-p": ([0.1, 0.4, 0.2, 0.3], {"min_p": 0.6}, {1, 3}),
+    "min-p of everything": ([0.4, 0.3, 0.2, 0.1], {"min_p": 0.24}, {0, 1, 2, 3}),
+    "min-p of the likeliest": ([0.1, 0.4, 0.2, 0.3], {"min_p": 1.0}, {1}),
+    "min-p of two likeliest": ([0.2, 0.4, 0.4], {"min_p": 1.0}, {1, 2}),
+    "temperature before min-p": ([0.4, 0.3, 0.2, 0.1], {"temperature": 2, "min_p": 0.6}, {0, 1, 2}),
+    # −ln p: 0.36, 2.3, 2.3, 2.3; the entropy is 0.94, so the likeliest is the most typical
+    "typical": ([0.7, 0.1, 0.1, 0.1], {"typical": 0.5}, {0}),
+    "typical with a tie": ([0.7, 0.1, 0.1, 0.1], {"typical": 0.71}, {0, 1, 2, 3}),
+    # −ln p: 0.92, 1.2, 2.3 (three); the entropy is 1.41, so the likeliest is not the most typical
+    "typical without the likeliest": ([0.4, 0.3, 0.1, 0.1, 0.1], {"typical": 0.2}, {1}),
+    # of 0.4 and 0.3 alone the entropy is 0.68 and the first is nearest to it
+    "top-k before typical": ([0.4, 0.3, 0.1, 0.1, 0.1], {"typical": 0.2, "top_k": 2}, {0}),
+    # of 0.3 and 0.4 alone, what typical leaves, the likeliest makes up 57%
+    "typical before top-p": ([0.4, 0.3, 0.1, 0.1, 0.1], {"typical": 0.5, "top_p": 0.5}, {0}),
     # of 0.4 and 0.3 alone the first makes up 57%; top-p before top-k would keep both
     "top-k before top-p": ([0.4, 0.3, 0.2, 0.1], {"top_k": 2, "top_p": 0.5}, {0}),
     # squared and normalised: 0.53, 0.3, 0.13, 0.03
@@ -296,3 +349,95 @@ def test_large_logits(device):
     logits = repeated([1000.0, 999.0, -1000.0], 2000)
     ids = draw(device, logits, numpy.arange(2000), threads=32)
     check_frequencies(ids, distribution(logits[0]))
+
+
+# --- typical ---
+
+
+@pytest.mark.parametrize("threads", [0, 1, 31, 32, 33, 256, 1000, 1024])
+@pytest.mark.parametrize("V", [1, 2, 31, 32, 33, 255, 257, 1000])
+def test_typical(V, threads, device, random):
+    """Against float64, where rounding decides nothing: the wanted share lies halfway between two sums."""
+    logits = numpy.stack([spread(random, V) for _ in range(4)])
+    temperature = float(random.choice([0.7, 1.0, 3.0]))
+    top_k = int(random.integers(1, V + 1))
+    p = distribution(logits[0], temperature, top_k)
+    surprise = -numpy.log(p[p > 0])
+    distance = numpy.abs(surprise - numpy.sum(p[p > 0] * surprise))
+    order = numpy.argsort(distance)
+    mass = numpy.append(0, numpy.cumsum(p[p > 0][order]))
+    apart = numpy.append(numpy.diff(distance[order]), 1) > 1e-4  # and no two tokens are alike at the cut
+    kept = int(random.choice(numpy.flatnonzero(apart & (numpy.diff(mass) > 2e-5))))
+    typical = float((mass[kept] + mass[kept + 1]) / 2)
+    print(V, temperature, top_k, typical)
+    rows = repeated(logits[0], 3)
+    result = keep_typical(device, rows, typical, temperature, top_k, threads)
+    expected = typical_part(p, typical) > 0
+    assert numpy.array_equal(numpy.isfinite(result), numpy.repeat(expected[None], 3, 0))
+    assert numpy.array_equal(result[:, expected], rows[:, expected])
+
+
+def test_rows_that_are_not_numbers_stay(device, random):
+    """For the draw behind it to report."""
+    logits = numpy.stack([spread(random, 70) for _ in range(4)])
+    logits[0, 3], logits[1, 69], logits[2] = numpy.nan, numpy.inf, -numpy.inf
+    result = keep_typical(device, logits, 0.5, threads=32)
+    assert numpy.array_equal(result[:3], logits[:3], equal_nan=True)
+    assert numpy.isinf(result[3]).any() and numpy.isfinite(result[3]).any()
+
+
+# --- bias and penalties ---
+
+
+def penalised(logits, texts, window, repetition, presence, frequency):
+    """By the definition, in float64, of rows that go on behind these texts."""
+    result = logits.astype(numpy.float64)
+    for row, text in zip(result, texts):
+        last = text[-window:]
+        for token in set(last):
+            row[token] = row[token] / repetition if row[token] > 0 else row[token] * repetition
+            row[token] -= presence + frequency * last.count(token)
+    return result
+
+
+@pytest.mark.parametrize("threads", [0, 1, 31, 33, 256])
+@pytest.mark.parametrize("window", [1, 2, 31, 64, 65, 300])
+def test_penalties(window, threads, device, random):
+    """Of texts that are empty, shorter than the window, longer, and as long as there is room for."""
+    V, capacity = int(random.integers(3, 90)), 320
+    lengths = [0, 1, window - 1, window, 200, capacity]
+    texts = [random.integers(0, V, length).tolist() for length in lengths]
+    history = random.integers(0, V, (len(texts), capacity + 1)).astype(numpy.uint32)
+    for row, text in zip(history, texts):
+        row[: len(text)] = text
+    logits = random.normal(0, 3, (len(texts), V)).astype(numpy.float32)
+    counts = numpy.array([length // 3 for length in lengths], numpy.uint32)
+    values = [float(random.uniform(0.5, 2)), float(random.uniform(-2, 2)), float(random.uniform(-2, 2))]
+    result = device.run(
+        "penalise_repeats", thread_grid(window, len(texts)), history, numpy.array(lengths, numpy.uint32) - counts, counts,
+        InOut(logits), len(texts), V, capacity, window, *values, threads=threads,
+    )  # fmt: skip
+    expected = penalised(logits, texts, window, *values)
+    assert numpy.abs(result - expected).max() <= 1e-5 * (1 + numpy.abs(expected).max())
+    untouched = expected == logits
+    assert numpy.array_equal(result[untouched], logits[untouched])
+
+
+def test_penalties_keep_what_is_no_number(device):
+    """NaN stays visible, −∞ stays forbidden, the sentinel of a failed sample is no token."""
+    history = numpy.array([[0, 1, 2, NO_TOKEN, 2, 9]], numpy.uint32)
+    logits = numpy.array([[numpy.nan, -numpy.inf, 1, 1]], numpy.float32)
+    one = numpy.ones(1, numpy.uint32)
+    result = device.run(
+        "penalise_repeats", thread_grid(9, 1), history, 4 * one, one, InOut(logits), 1, 4, 5, 9, 2.0, 0.25, 0.5
+    )
+    assert numpy.isnan(result[0, 0]) and result[0, 1:].tolist() == [-numpy.inf, 0.5 - 0.25 - 1, 1]
+
+
+@pytest.mark.parametrize("V", [1, 33, 1000])
+def test_bias(V, device, random):
+    logits, bias = random.normal(0, 3, (3, V)), random.normal(0, 3, V)
+    bias[random.integers(V)] = -numpy.inf
+    logits, bias = logits.astype(numpy.float32), bias.astype(numpy.float32)
+    result = device.run("add_logit_bias", thread_grid(V, 3), logits, bias, Out((3, V)), 3, V)
+    assert numpy.array_equal(result, logits + bias)

@@ -1327,7 +1327,7 @@ def test_many_special_tokens_and_a_text_of_their_beginnings():
     assert tokenizer.encode("a" * 59_999 + "b") == [300 + len(names) - 1] * 3_333 + [
         300 + len(names) - 2
     ]
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 30  # a second; hours, were each name tried at each place
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,13 @@ template <uint VECTORS, typename KV4> static ulong place_of(Head<KV4> head, uint
 static void store(device float4 *to, float4 value) { *to = value; }
 static void store(device half4 *to, float4 value) { *to = half4(value); }
 
-// A value as a cache of this type keeps it.
+// A value as a cache of this type keeps it; in halves NaN if it is too large for them, as in heads.metal.
 static float4 kept(device const float4 *, float4 value) { return value; }
-static float4 kept(device const half4 *, float4 value) { return float4(half4(value)); }
+static float4 kept(device const half4 *, float4 value)
+{
+    float4 rounded = float4(half4(value));
+    return select(rounded, float4(NAN), isinf(rounded));
+}
 
 static float team_sum(float value)
 {
@@ -178,8 +182,8 @@ kernel void decode_attention(
     if (is_new && length < capacity && group.x % (nh / nkv) == 0) {
         ulong to = start + place_of<VECTORS>(head, length);
         for (uint c = thread_index; c < VECTORS; c += threads) {
-            store(keys + to + c, key[c]);
-            store(values + to + c, value[c]);
+            store(keys + to + c, kept(head.keys, key[c]));
+            store(values + to + c, kept(head.values, value[c]));
         }
     }
 }

@@ -1,5 +1,7 @@
 #include "values.h"
 
+#include "quantise.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -62,6 +64,16 @@ static float block_bound(TensorType type, const unsigned char *block) {
     if (most_of_least > 0.0f)
         bound += fabsf(half_at(block + block_bounds[type].least)) * most_of_least;
     return bound;
+}
+
+void values_set_scales(TensorType type, void *stored, size_t blocks) {
+    size_t bytes = tensor_row_bytes(type, tensor_type_block(type));
+    float most = block_bounds[type].most, most_of_least = block_bounds[type].most_of_least;
+    for (unsigned char *block = stored; blocks--; block += bytes) {
+        store_half(2.0f / most, block + block_bounds[type].scale);
+        if (most_of_least > 0.0f)
+            store_half(1.0f / most_of_least, block + block_bounds[type].least);
+    }
 }
 
 float row_bound(const Tensor *tensor, uint32_t row) {

@@ -38,5 +38,7 @@ float row_bound(const Tensor *tensor, uint32_t row);
 size_t values_store(TensorType type, const float *values, size_t count, void *stored);
 /* Whether it can: there are formats that are only read. */
 bool values_can_store(TensorType type);
+/* Blocks of any bytes become blocks of numbers between −3 and 3: their scales are set. */
+void values_set_scales(TensorType type, void *stored, size_t blocks);
 
 #endif

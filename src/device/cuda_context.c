@@ -123,6 +123,11 @@ static void describe(CUDADevice *device) {
     device->cuda->cuMemGetInfo_v2(&unused, &total);
     snprintf(device->base.description, sizeof device->base.description, "cuda: %s, sm_%d, %.0f GiB",
              name, device->architecture, (double)total / (1024.0 * 1024 * 1024));
+    int version = 0;
+    device->cuda->cuDriverGetVersion(&version);
+    snprintf(device->base.details, sizeof device->base.details,
+             "driver of CUDA %d.%d, %d multiprocessors", version / 1000, version % 1000 / 10,
+             device->multiprocessors);
 }
 
 static void cuda_close(Device *base);
@@ -283,6 +288,12 @@ static const CUDAKernel *load_kernel(CUDADevice *device, const Kernel *kernel, b
                entry))
         return NULL;
     return loaded;
+}
+
+static bool cuda_prepare(Device *base, const Kernel *kernel) {
+    CUDADevice *device = (CUDADevice *)base;
+    enter(device);
+    return load_kernel(device, kernel, false) != NULL;
 }
 
 /* What an entry point takes: Arguments and Prefetch in msl/cuda/metal_stdlib. */
@@ -540,6 +551,7 @@ const DeviceTarget device_target_cuda = {
     .buffer_free = cuda_buffer_free,
     .write = cuda_write,
     .read = cuda_read,
+    .prepare = cuda_prepare,
     .execute = cuda_execute,
     .replay = cuda_replay,
     .step_free = cuda_step_free,

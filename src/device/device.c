@@ -103,6 +103,10 @@ const char *device_description(const Device *device) {
     return device->description;
 }
 
+const char *device_details(const Device *device) {
+    return device->details;
+}
+
 const DeviceFacts *device_facts(const Device *device) {
     return &device->facts;
 }
@@ -285,6 +289,12 @@ static uint32_t find_timing(Device *device, const char *name) {
 void device_note(Device *device, const char *step, const char *why) {
     device->step = step;
     device->why = why;
+}
+
+bool device_prepare(Device *device, const char *name) {
+    if (device->error.status) return false;
+    const Kernel *kernel = find_kernel(device, name);
+    return kernel && (!device->target->prepare || device->target->prepare(device, kernel));
 }
 
 void device_dispatch(Device *device, const char *name, DeviceGrid grid,

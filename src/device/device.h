@@ -20,6 +20,7 @@ typedef struct DeviceFacts {
     uint32_t simdgroups; /* so many keep all of the device busy */
     bool byte_products;  /* products of bytes, four at a time, are faster than those of floats */
     bool prefers_halves; /* weights in halves are decoded faster than fewer bytes of blocks */
+    bool lacks_matrices; /* a GPU without matrix units: kernels of simdgroup_matrix do not run */
 } DeviceFacts;
 
 /* One kernel or matrix product that would be run. */
@@ -56,6 +57,8 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
 void device_close(Device *device);
 /* One line that names the target and its size: "cpu: 2 threads, AVX-512". */
 const char *device_description(const Device *device);
+/* More about it, for reports, in one line: what it can do, its driver; "" where nothing is known. */
+const char *device_details(const Device *device);
 const DeviceFacts *device_facts(const Device *device);
 /* The facts of a machine by name, "h200", or NULL; `names` of all of them end with NULL. */
 const DeviceFacts *device_facts_named(const char *name);
@@ -129,6 +132,9 @@ static inline DeviceArgument arg_u32(uint32_t value) {
 static inline DeviceArgument arg_f32(float value) {
     return (DeviceArgument){.value.f32 = value, .size = 4};
 }
+
+/* Compile a kernel now, and not when it is first queued. False if the device has failed. */
+bool device_prepare(Device *device, const char *kernel);
 
 /* Queue a kernel. The arguments are checked against the kernel's own signature: number, kind, size
  * of values, offsets inside buffers, and no buffer bound twice when one of the two is written. */

@@ -50,6 +50,8 @@ typedef struct DeviceTarget {
     /* Everything queued has been executed and waited for; extents are checked. */
     void (*write)(DeviceBuffer *buffer, size_t offset, const void *data, size_t bytes);
     void (*read)(DeviceBuffer *buffer, size_t offset, void *data, size_t bytes);
+    /* Compile a kernel; NULL where that is done with the program. */
+    bool (*prepare)(Device *device, const Kernel *kernel);
     /* Start the commands in order. With profiling, report each to device_record_time. */
     void (*execute)(Device *device, CommandList *list);
     /* NULL: a replay executes the step's list. */
@@ -66,6 +68,7 @@ typedef struct DeviceTarget {
 struct Device {
     const DeviceTarget *target;
     char description[256];
+    char details[256]; /* see device_details */
     LLMError error;
     bool profile;
     DeviceFacts facts;      /* set by open */

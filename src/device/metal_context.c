@@ -7,6 +7,7 @@
 #include "device_target.h"
 #include "kernel_sources.h"
 #include "metal_compile.h"
+#include "metal_facts.h"
 #include "metal_matrix.h"
 #include "metal_objc.h"
 
@@ -116,12 +117,7 @@ static void commit(MetalDevice *device, uint64_t submission) {
 
 static id find_device(void *given, LLMError *error) {
     id device = given ? send(retain, (id)given) : MTLCreateSystemDefaultDevice();
-    const char *reason = !device                         ? "there is no Metal device here"
-                         : !MPSSupportsMTLDevice(device) ? "Metal Performance Shaders does not "
-                                                           "support this GPU"
-                         : !send(supports_family, device, MTL_FAMILY_METAL3)
-                             ? "this GPU is too old: Metal 3 is needed (M1, A14 or newer)"
-                             : NULL;
+    const char *reason = metal_unsuited(device);
     if (!reason) return device;
     error_set(error, LLM_ERROR_DEVICE, "%s; use the device cpu", reason);
     metal_release(&device);
@@ -133,6 +129,7 @@ static void describe(MetalDevice *device) {
     snprintf(device->base.description, sizeof device->base.description, "metal: %s, %.0f GiB",
              name ? send(text, name) : "GPU",
              (double)send(working_set, device->device) / (1024.0 * 1024 * 1024));
+    metal_details(device->device, device->base.details, sizeof device->base.details);
 }
 
 static void metal_close(Device *base);
@@ -141,7 +138,9 @@ static bool start(MetalDevice *device, const DeviceOptions *options) {
     LLMError *error = &device->base.error;
     device->queue = send(new_queue, device->device);
     if (!device->queue) return error_set(error, LLM_ERROR_DEVICE, "metal: no command queue");
-    device->base.facts = (DeviceFacts){.simd_width = LANES, .simdgroups = SIMDGROUPS};
+    device->base.facts = (DeviceFacts){.simd_width = LANES,
+                                       .simdgroups = SIMDGROUPS,
+                                       .lacks_matrices = !metal_has_matrices(device->device)};
     device->kernels = calloc(kernel_count, sizeof *device->kernels);
     device->libraries = calloc(kernel_source_count, sizeof *device->libraries);
     if (options->kernels) device->folder = strdup(options->kernels);
@@ -309,6 +308,13 @@ static const MetalKernel *load_kernel(MetalDevice *device, const Kernel *kernel)
     return NULL;
 }
 
+static bool metal_prepare(Device *base, const Kernel *kernel) {
+    id pool = metal_pool_open();
+    bool loaded = load_kernel((MetalDevice *)base, kernel) != NULL;
+    metal_pool_close(pool);
+    return loaded;
+}
+
 /* Of a threadgroup: many where there are few threadgroups, as many as the kernel's registers
  * allow. */
 static uint32_t choose_threads(const MetalKernel *kernel, const DeviceGrid *grid) {
@@ -429,6 +435,7 @@ const DeviceTarget device_target_metal = {
     .buffer_free = metal_buffer_free,
     .write = metal_write,
     .read = metal_read,
+    .prepare = metal_prepare,
     .execute = metal_execute,
     .submit = metal_submit,
     .wait = metal_wait,

@@ -54,8 +54,7 @@ static LLMOptions with_defaults(const LLMOptions *given, const ModelConfig *conf
     return options;
 }
 
-/* NULL for LLM_AUTO; a name that no device has for what is no choice of a device. */
-static const char *device_name(LLMChoice choice) {
+const char *pipeline_device_name(LLMChoice choice) {
     static const char *const names[] = {
         [LLM_METAL] = "metal", [LLM_CUDA] = "cuda", [LLM_CPU] = "cpu", [LLM_SIMT] = "simt"};
     if (choice == LLM_AUTO) return NULL;
@@ -63,7 +62,7 @@ static const char *device_name(LLMChoice choice) {
 }
 
 Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMError *error) {
-    return device_open(device_name(options->device),
+    return device_open(pipeline_device_name(options->device),
                        &(DeviceOptions){.threads = options->threads,
                                         .profile = options->profile,
                                         .matmul = !dry,

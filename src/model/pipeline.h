@@ -23,6 +23,9 @@ struct LLMPipeline {
 
 /* The caller's options, or the defaults for NULL. */
 bool pipeline_options(LLMOptions *options, const LLMOptions *given, LLMError *error);
+/* "metal" for LLM_METAL …; NULL for LLM_AUTO, and for what is no choice of a device a name that
+ * none has. */
+const char *pipeline_device_name(LLMChoice choice);
 /* The device that options choose. */
 Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMError *error);
 /* llm_pipeline_open, on a device or, if `dry`, on none. */

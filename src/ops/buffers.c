@@ -9,7 +9,7 @@ typedef struct Slot {
     size_t bytes; /* 0: not needed */
 } Slot;
 
-enum { SLOTS_MOST = 32 };
+enum { SLOTS_MOST = 40 };
 
 static size_t floats(size_t rows, size_t columns) {
     return rows * columns * sizeof(float);
@@ -53,6 +53,8 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
         {&buffers->last_x, floats(B, C)},
         {&buffers->last_mixed, floats(B, attended)},
         {&buffers->logits, floats(larger(B, LOGITS_PER_PASS), V)},
+        {&buffers->changed, floats(B, V)},
+        {&buffers->logit_bias, floats(V, 1)},
         {&buffers->p, floats(B, V)},
         {&buffers->targets, floats(LOGITS_PER_PASS, 1)},
         {&buffers->nats, floats(LOGITS_PER_PASS, 1)},

@@ -40,7 +40,9 @@ typedef struct Buffers {
     DeviceBuffer *activated;           /* [B,T,inner] */
     DeviceBuffer *last_x, *last_mixed; /* [B,C] and [B,nh·hs] of each row's last token */
     DeviceBuffer *logits;              /* [max(B, LOGITS_PER_PASS), V] */
-    DeviceBuffer *p;                   /* [B,V] the sampler's scratch */
+    DeviceBuffer *changed;             /* [B,V] logits after bias, penalties and typical */
+    DeviceBuffer *logit_bias;          /* [V] */
+    DeviceBuffer *p;                   /* [B,V] the samplers' scratch */
     DeviceBuffer *targets, *nats;      /* [LOGITS_PER_PASS] */
     DeviceBuffer *zeros;               /* a bias that adds nothing */
 

@@ -66,6 +66,8 @@ static const struct {
     [TENSOR_IQ4_NL] = {PACKED_KERNELS("iq4_nl"), INTEGER_LINEAR("iq4_nl"),
                        INTEGER_MATMUL("iq4_nl")},
 };
+_Static_assert(sizeof format_kernels / sizeof *format_kernels == TENSOR_TYPES,
+               "a type is missing from the table");
 
 /* Head sizes with kernels of their own: 64, 128, 256. */
 enum { SIZES = 3, NO_SIZE = SIZES };
@@ -169,7 +171,7 @@ bool choose_setup(Setup *setup, const DeviceFacts *facts, const ModelFacts *mode
         .batch = options->batch ? options->batch : 1,
         .flash = options->attention != LLM_NAIVE,
         .plain = options->attention == LLM_PLAIN,
-        .half_products = gpu && model->halves,
+        .half_products = gpu && model->halves && !facts->lacks_matrices,
         .integers = options->integer_products ? options->integer_products == LLM_ON : !gpu,
     };
     return choose_fusion(setup, model, options->fusion, error);
@@ -401,6 +403,22 @@ Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *we
 Choice choose_last_tokens(uint32_t words, uint32_t B) {
     return (Choice){"last_token_rows", grid_threads(words, B, 1),
                     "the other tokens have done their part: their keys and values are kept"};
+}
+
+Choice choose_bias(uint32_t V, uint32_t B, bool biases) {
+    return (Choice){"add_logit_bias", grid_threads(V, B, 1),
+                    biases ? "tokens were given a bias"
+                           : "what changes the logits changes a copy: nothing is added to it"};
+}
+
+Choice choose_penalties(uint32_t window, uint32_t B) {
+    return (Choice){"penalise_repeats", grid_threads(window, B, 1),
+                    "tokens that have just come are to be less likely"};
+}
+
+Choice choose_typical(uint32_t B) {
+    return (Choice){"keep_typical", grid_threadgroups(B, 1, 1),
+                    "only tokens about as surprising as is to be expected were asked for"};
 }
 
 Choice choose_sampling(uint32_t B, bool random) {

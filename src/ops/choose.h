@@ -42,7 +42,7 @@ typedef struct Setup {
     uint32_t batch;     /* rows, at most */
     bool flash;         /* attention without the T×S matrix in memory */
     bool plain;         /* by flash_attention.metal, whatever the size of a head */
-    bool half_products; /* all matrices are halves, and the matrix library takes them as they are */
+    bool half_products; /* all matrices are halves, and matrix units take them as they are */
     bool integers;      /* block formats are multiplied as integers */
     bool fused;         /* tokens are decoded with several ideas to a kernel */
     bool batched;       /* and several rows of them on the matrix units */
@@ -137,8 +137,11 @@ Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *we
 Choice choose_activation(const Setup *setup, const Pass *pass, Activation activation, uint32_t rows,
                          uint32_t columns, bool adds_bias);
 
-/* Each row's last of T tokens; a row's sampling; the state of the next step; losses. */
+/* Each row's last of T tokens; a row's samplers; the state of the next step; losses. */
 Choice choose_last_tokens(uint32_t words, uint32_t B);
+Choice choose_bias(uint32_t V, uint32_t B, bool biases);
+Choice choose_penalties(uint32_t window, uint32_t B);
+Choice choose_typical(uint32_t B);
 Choice choose_sampling(uint32_t B, bool random);
 Choice choose_step(uint32_t B);
 Choice choose_losses(uint32_t rows);

@@ -72,7 +72,8 @@ void read_out(Run *run, const Norm *norm, const Product *output, Wanted wanted);
 void logits(Run *run, const Product *output, uint32_t first, uint32_t count);
 /* From logits [count,V] and the ids that follow, `targets`, to `nats`. */
 void losses(Run *run, uint32_t count);
-/* From logits [B,V] to the next ids, and to the state of the next step. */
+/* From logits [B,V] to the next ids, and to the state of the next step. Of what `generation` says
+ * fields of 0 are left out; its bias is in buffers.logit_bias, and history has the texts so far. */
 void sample(Run *run, const LLMGeneration *generation, uint32_t B);
 
 /* --- for the steps --- */

@@ -41,7 +41,7 @@ class Facts(ctypes.Structure):
     """DeviceFacts of src/device/device.h."""
 
     _fields_ = [("simd_width", ctypes.c_uint32), ("simdgroups", ctypes.c_uint32)]
-    _fields_ += [("byte_products", ctypes.c_bool), ("prefers_halves", ctypes.c_bool)]
+    _fields_ += [(name, ctypes.c_bool) for name in ("byte_products", "prefers_halves", "lacks_matrices")]
 
 
 class DryRun(ctypes.Structure):
@@ -166,6 +166,26 @@ def continuing(*lengths):
     return lambda model: model.generate_batch([[0] * length for length in lengths], 2)
 
 
+# The samplers, alone and together: a prefill and a step of decoding.
+SAMPLERS = {
+    "temperature": {"temperature": 0.8},
+    "top-k, top-p": {"temperature": 0.8, "top_k": 40, "top_p": 0.95},
+    "min-p": {"temperature": 0.8, "min_p": 0.05},
+    "typical": {"temperature": 0.8, "top_k": 40, "typical_p": 0.9},
+    "greedy, penalties": {"repetition_penalty": 1.1, "penalty_window": 7},
+    "greedy, bias": {"logit_bias": [(3, 1.5), (5, -numpy.inf)]},
+    "all": {
+        "temperature": 0.8, "top_k": 40, "typical_p": 0.9, "top_p": 0.95, "min_p": 0.05, "presence_penalty": 0.5,
+        "logit_bias": [(3, 1.5)],
+    },
+}  # fmt: skip
+
+
+def sampling(options, *lengths):
+    prompts = [[0] * length for length in lengths]
+    return lambda model: model.generate_batch(prompts, 2, seed=7, **options)
+
+
 ONE_TEXT = [(f"prompt of {length}", continuing(length)) for length in PROMPTS]
 ONE_TEXT += [("scores of 70", lambda model: model.logits([0] * 70))]
 
@@ -178,12 +198,17 @@ def several(batch):
 
 def record():
     recorder = Recorder()
+    texts = lambda *lengths: [(name, sampling(options, *lengths)) for name, options in SAMPLERS.items()]
     with tempfile.TemporaryDirectory() as folder:
         for title, path, options, batches in cases(pathlib.Path(folder)):
             for machine in MACHINES:
                 recorder.run(title, path, machine, options, 1, ONE_TEXT)
                 for batch in batches:
                     recorder.run(title, path, machine, options, batch, several(batch))
+        path = write_model(pathlib.Path(folder), HEADS_OF_64, "F16")
+        for machine in MACHINES:
+            recorder.run("samplers", path, machine, {}, 1, texts(7))
+            recorder.run("samplers", path, machine, {}, 8, texts(3, 9, 1))
     return "\n".join(recorder.lines) + "\n"
 
 

@@ -46,6 +46,15 @@ class Meaning:
 
 
 @dataclasses.dataclass
+class Packed:
+    """Weights that whoever runs the kernel draws by himself."""
+
+    format: str
+    rows: int
+    columns: int
+
+
+@dataclasses.dataclass
 class Launch:
     """One dispatch: `grid` and `threads` are of threads in x, y and z; `arguments` are in the order of
     the kernel's buffers: arrays, Empty, ints (uint), floats (float) or numpy scalars."""
@@ -186,6 +195,27 @@ class Wild(Plain):
         return x
 
 
+class Outline(Plain):
+    """The same without weights: for `metal-llm selftest`, which has the shapes and draws values by itself."""
+
+    def weights(self, format, rows, columns):
+        return Packed(format or "f32", rows, columns)
+
+
+# --- how far a result may be from numpy's, to the largest element ---
+
+TOLERANCE = 1e-5
+HALF_TOLERANCE = 1.1e-3  # the other's numbers may be rounded to halves, too: one place apart
+TOLERANCES = {"flash_attention_tiles": 6e-3, "norm_linear_batch": 1.1e-3}  # products of halves
+# How far a value that is rounded the other way moves what quantise_activations writes besides scales.
+ROUNDED = {numpy.dtype(numpy.int8): 1, numpy.dtype(numpy.int32): 128}
+
+
+def tolerance(kernel, dtype):
+    own = longest_beginning(kernel, TOLERANCES)
+    return TOLERANCES[own] if own else HALF_TOLERANCE if dtype == numpy.float16 else TOLERANCE
+
+
 # --- kernels ---
 
 DESCRIBED = {}
@@ -228,9 +258,40 @@ def top_k_top_p_sample(draw):
     B, V = draw.size(3), draw.size(200)
     return threadgroups(B), {
         "logits": draw.logits(B, V), "lengths": draw.below(100, B), "counts": draw.below(9, B),
-        "p": Empty((B, V)), "ids": Empty((B,), numpy.uint32), "V": V,
+        "scratch": Empty((B, V)), "ids": Empty((B,), numpy.uint32), "V": V,
         "temperature": float(draw.random.uniform(0.1, 2)), "top_k": int(draw.random.integers(1, V + 1)),
-        "top_p": float(draw.random.choice([0.3, 0.9, 1.0])), "seed": numpy.uint64(draw.random.integers(2**63)),
+        "top_p": float(draw.random.choice([0.3, 0.9, 1.0])), "min_p": float(draw.random.choice([0.0, 0.1, 1.0])),
+        "seed": numpy.uint64(draw.random.integers(2**63)),
+    }  # fmt: skip
+
+
+@kernel
+def add_logit_bias(draw):
+    B, V = draw.size(4), draw.size(300)
+    return threads(V, B), {
+        "logits": draw.logits(B, V), "bias": draw.normal(V), "out": Empty((B, V)), "B": B, "V": V,
+    }  # fmt: skip
+
+
+@kernel
+def penalise_repeats(draw):
+    B, V, capacity = draw.size(4), draw.size(60), draw.size(100)
+    window, fill = draw.size(100), 1 + capacity // 2  # full, too
+    return threads(window, B), {
+        "history": draw.ids(V, B, capacity + 1), "lengths": draw.below(fill, B), "counts": draw.below(fill, B),
+        "logits": draw.logits(B, V), "B": B, "V": V, "capacity": capacity, "window": window,
+        "repetition": float(draw.random.uniform(0.5, 2)), "presence": float(draw.random.uniform(-1, 1)),
+        "frequency": float(draw.random.uniform(-1, 1)),
+    }  # fmt: skip
+
+
+@kernel
+def keep_typical(draw):
+    B, V = draw.size(3), draw.size(200)
+    return threadgroups(B), {
+        "logits": draw.logits(B, V), "scratch": Empty((B, V)), "V": V,
+        "temperature": float(draw.random.uniform(0.1, 2)), "top_k": int(draw.random.integers(1, V + 1)),
+        "typical": float(draw.random.uniform(0.05, 0.95)),
     }  # fmt: skip
 
 

@@ -41,6 +41,12 @@ class Options(ctypes.Structure):
     ]
 
 
+class LogitBias(ctypes.Structure):
+    """LLMLogitBias of include/metal_llm.h."""
+
+    _fields_ = [("token", ctypes.c_uint32), ("bias", ctypes.c_float)]
+
+
 class Generation(ctypes.Structure):
     """LLMGeneration of include/metal_llm.h."""
 
@@ -53,6 +59,11 @@ class Generation(ctypes.Structure):
         ("ignore_end", ctypes.c_bool),
         ("on_token", TOKEN_CALLBACK),
         ("user", ctypes.c_void_p),
+        *[(name, ctypes.c_float) for name in ("min_p", "typical_p", "repetition_penalty")],
+        *[(name, ctypes.c_float) for name in ("presence_penalty", "frequency_penalty")],
+        ("penalty_window", ctypes.c_uint32),
+        ("logit_bias", ctypes.POINTER(LogitBias)),
+        ("logit_bias_count", ctypes.c_size_t),
     ]
 
 
@@ -226,9 +237,13 @@ class LLM:
         self.library.llm_free(text)
         return result
 
-    def generate_batch(self, prompts, count, on_token=None, **options):
+    def generate_batch(self, prompts, count, on_token=None, logit_bias=None, **options):
         """Continue lists of ids, side by side. Returns what was appended to each. `on_token(row,
-        token)` returns whether the row goes on; `options` are the other fields of LLMGeneration."""
+        token)` returns whether the row goes on; `logit_bias` is a list of pairs; `options` are the other fields of
+        LLMGeneration."""
+        if logit_bias:
+            options["logit_bias"] = (LogitBias * len(logit_bias))(*logit_bias)
+            options["logit_bias_count"] = len(logit_bias)
         rows = (Tokens * len(prompts))(*map(self._tokens, prompts))
         callback = TOKEN_CALLBACK(lambda _, row, token: on_token(row, token)) if on_token else None
         generation = Generation(

@@ -11,7 +11,8 @@
 
 extern simt_entry *const simt_entries[]; /* in the order of kernel_table */
 
-enum { FENCE = 256, LANGUAGE_3_0 = 3 << 16, METAL3 = 5001 };
+enum { FENCE = 256, LANGUAGE_3_0 = 3 << 16 };
+enum { APPLE7 = 1007, MAC2 = 2002, METAL3 = 5001, FAMILIES = 16 }; /* of MTLGPUFamily */
 enum { NOT_ENQUEUED, ENQUEUED, COMMITTED, SCHEDULED, COMPLETED, FAILED }; /* a status */
 
 static size_t max_buffer = (size_t)8 << 30, working_set = (size_t)10 << 30;
@@ -19,6 +20,23 @@ static size_t max_buffer = (size_t)8 << 30, working_set = (size_t)10 << 30;
 void stand_in_set_limits(size_t largest, size_t all) {
     max_buffer = largest;
     working_set = all;
+}
+
+static const long families_of_m1[FAMILIES] = {1001, 1002, 1003,   1004, 1005, 1006,
+                                              APPLE7, MAC2, 3001, 3002, 3003, METAL3};
+static long families[FAMILIES];
+
+void stand_in_set_families(const long *wanted) {
+    memset(families, 0, sizeof families);
+    for (int i = 0; wanted && i < FAMILIES - 1 && wanted[i]; i++)
+        families[i] = wanted[i];
+}
+
+int stand_in_has_family(long family) {
+    const long *all = families[0] ? families : families_of_m1;
+    for (int i = 0; i < FAMILIES; i++)
+        if (all[i] == family) return 1;
+    return 0;
 }
 
 /* Sizes are those of Apple Silicon, whatever this system has; see --wrap in the Makefile. */
@@ -62,7 +80,7 @@ id MTLCreateSystemDefaultDevice(void) {
 }
 
 - (BOOL)supportsFamily:(NSInteger)family {
-    return family == METAL3 && !stand_in_is_broken("family");
+    return stand_in_has_family(family) && !(family == METAL3 && stand_in_is_broken("family"));
 }
 
 - (NSUInteger)maxBufferLength {
@@ -190,8 +208,20 @@ static const char *first_place(const char *text) {
     return nil;
 }
 
+/* What the families allow, by "Metal feature set tables": matrices of 8×8 from Apple7 on, sums over
+ * a simdgroup also on Mac2. A file with one kernel that takes more is refused whole. */
+static BOOL is_supported(const char *text) {
+    if (strstr(text, "simdgroup_multiply")) return stand_in_has_family(APPLE7);
+    if (strstr(text, "simd_sum")) return stand_in_has_family(APPLE7) || stand_in_has_family(MAC2);
+    return YES;
+}
+
 - (id)newComputePipelineStateWithFunction:(id)function error:(NSError **)error {
     if (!is_a(function, "StandInMTLFunction", "a pipeline's function")) return nil;
+    if (!is_supported(((StandInMTLFunction *)function)->library->text)) {
+        fail(error, "%s", "Encountered unlowered function call to air.simdgroup");
+        return nil;
+    }
     if (stand_in_is_broken("pipeline")) {
         fail(error, "%s", "Compiler encountered an internal error");
         return nil;

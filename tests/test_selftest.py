@@ -1,0 +1,130 @@
+"""`metal-llm selftest`: what it says of devices that are right, and in which row it says what is wrong."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import selftest_launches
+from library import BUILD, COMMAND, METAL_STANDS_IN, ROOT
+from toolchain import kernel_files, kernels_of
+
+STAND_IN = BUILD / "stand_in" / "metal-llm"
+KERNELS = [name for name, *_ in kernels_of(*kernel_files())]
+TOKENS = 1  # of each text, for devices that are slow
+on_stand_in = pytest.mark.skipif(not METAL_STANDS_IN, reason="the stand-in for Metal is for Linux")
+
+
+def test_the_table_is_that_of_the_tests():
+    """A kernel, its arguments or a known text has changed: run tests/support/selftest_launches.py."""
+    assert selftest_launches.TARGET.read_text() == selftest_launches.table()
+
+
+def selftest(device, *arguments, **environment):
+    """Exit code, rows by their names, and the whole text."""
+    command = STAND_IN if device == "metal" and METAL_STANDS_IN else COMMAND
+    line = [command, "selftest", "--device", device, "-n", TOKENS, *arguments]
+    done = subprocess.run(
+        list(map(str, line)), env=os.environ | environment, capture_output=True, text=True, timeout=600
+    )
+    rows = {}
+    for verdict, name, text in re.findall(r"^(ok  |FAIL)  (\S.*?)  +(\S.*)$", done.stdout, re.MULTILINE):
+        assert name not in rows
+        rows[name] = verdict.strip(), text
+    return done.returncode, rows, done.stdout
+
+
+def failed(rows):
+    return {name: text for name, (verdict, text) in rows.items() if verdict == "FAIL"}
+
+
+@pytest.mark.stand_in
+def test_a_device_that_is_right(device_name, tmp_path):
+    path = tmp_path / "report.txt"
+    code, rows, text = selftest(device_name, "-o", path)
+    assert code == 0 and failed(rows) == {}, text
+    assert set(KERNELS) < set(rows)
+    references = [name for name in ("cpu", "simt") if name != device_name]
+    for kernel in KERNELS:
+        shares = dict(re.findall(r", (cpu|simt) (\d\.\d\d)", rows[kernel][1]))
+        assert sorted(shares) == references and all(float(share) <= 1 for share in shares.values())
+    assert {"prompt", "decode, a kernel for each idea", "batch of 5, weights of halves", "sampling"} < set(rows)
+    assert re.search(rf"^PASSED: {len(rows)} tests, \d", text, re.MULTILINE)
+    assert path.read_text() == text
+
+
+def test_a_report_names_no_place(tmp_path):
+    """Neither a path nor the machine."""
+    text = selftest("cpu", "-o", tmp_path / "report.txt", "--only", "products")[2]
+    assert platform.node() not in text and str(ROOT) not in text and "tales.gguf" not in text
+    assert not re.search(r"(^|\s)\.{0,2}/\w", text)
+
+
+# --- faults ---
+
+
+@on_stand_in
+@pytest.mark.parametrize("kernel", ["rmsnorm_forward", "linear_q4_K", "attention_scores_f16", "argmax_sample"])
+def test_a_device_that_compiles_wrongly(kernel):
+    """Its row says where, and no other kernel is blamed; the model may be wrong with it."""
+    code, rows, text = selftest("metal", "--only", "kernels", STAND_IN_BREAK=f"result of {kernel}")
+    wrong = failed(rows)
+    assert code == 1 and f"FAILED: 1 of {len(KERNELS)} tests" in text
+    assert re.match(r"launch 1: '\w+' at \d+ is \S+, on cpu \S+$", wrong.pop(kernel))
+    assert not wrong
+
+
+@on_stand_in
+def test_a_model_on_a_device_that_compiles_wrongly():
+    """Its texts are not the known ones; a prompt's logits need no choice of a token."""
+    code, rows, text = selftest("metal", "--only", "model", STAND_IN_BREAK="result of argmax_sample")
+    wrong = failed(rows)
+    assert code == 1 and set(rows) - set(wrong) == {"prompt", "prompt, weights of halves", "sampling"}
+    assert all(len(line) < 400 for line in text.splitlines())
+
+
+@on_stand_in
+def test_a_kernel_that_does_not_compile():
+    """Of the first pipeline; the tests go on with the next."""
+    code, rows, _ = selftest("metal", "--only", "kernels", STAND_IN_BREAK="pipeline")
+    assert code == 1
+    first = KERNELS[0]
+    message = f"metal: this GPU cannot run {first}: Compiler encountered an internal error"
+    assert failed(rows) == {first: message}
+
+
+@on_stand_in
+def test_a_folder_with_a_wrong_kernel(tmp_path):
+    """The stand-in refuses what it does not know. The message keeps the file's name, and no folder."""
+    folder = tmp_path / "other"
+    shutil.copytree(ROOT / "kernels", folder)
+    path = folder / "activation.metal"
+    path.write_text(path.read_text().replace("N) return", "N - 1) return"))
+    code, rows, text = selftest("metal", "--kernels", folder, "--only", "kernels")
+    wrong = failed(rows)
+    assert code == 1 and str(tmp_path) not in text
+    assert wrong.pop("gelu_forward").startswith("Metal cannot compile activation.metal:1:1: error: ")
+    assert not wrong
+
+
+@on_stand_in
+@pytest.mark.parametrize("broken, said", [("device", "there is no Metal device here"), ("MPS", "does not support")])
+def test_a_device_that_does_not_open(broken, said):
+    code, rows, text = selftest("metal", STAND_IN_BREAK=broken)
+    assert code == 1 and list(rows) == ["metal"] and said in rows["metal"][1]
+    assert "FAILED: 1 of 1 tests" in text
+
+
+def test_a_report_that_cannot_be_written(tmp_path):
+    line = [COMMAND, "selftest", "--device", "cpu", "--only", "products", "-o", tmp_path / "no" / "report.txt"]
+    done = subprocess.run(list(map(str, line)), capture_output=True, text=True)
+    assert done.returncode == 1 and "report.txt" in done.stderr
+
+
+def test_a_part_that_there_is_not():
+    done = subprocess.run([COMMAND, "selftest", "--only", "kernel"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("metal-llm selftest: there is no part 'kernel'; use kernels, products or model")
