@@ -35,6 +35,7 @@ def stand_in():
     yield stand_in
     stand_in.breaks("")
     stand_in.set_limits()
+    stand_in.set_families()
     assert stand_in.complaints() == []
     assert stand_in.objects() == before
 
@@ -644,6 +645,45 @@ def test_a_kernel_that_fails(broken, message, stand_in):
         device.run("gelu_forward", *GELU)
     assert str(error.value) == message
     assert device.run("gelu_forward", *GELU).shape == (4,)  # opened afresh it is as good as ever
+    device.close()
+
+
+# What "Metal feature set tables" says of them: Apple 5 as GitHub's runners have it, virtual; a Mac with an AMD GPU.
+VIRTUAL = 1001, 1002, 1003, 1004, 1005, 3001, 3002, 3003, 5001
+MAC2 = 2002, 3001, 3002, 3003, 5001
+
+
+def test_a_virtual_gpu(stand_in):
+    """It says that it has Metal 3, and can do less than an M1: the CPU is taken, and it is said."""
+    stand_in.set_families(*VIRTUAL)
+    reason = "this GPU, perhaps a virtual one, cannot add up across a simdgroup"
+    assert failure() == f"{reason}; use the device cpu"
+    library = llm_module.prototypes(stand_in.library)
+    options = llm_module.Options(size=ctypes.sizeof(llm_module.Options))
+    llm = llm_module.checked(library.llm_pipeline_open, bytes(MODEL), ctypes.byref(options))
+    info = library.llm_info(llm).contents
+    assert re.fullmatch(rf"cpu: .*; not metal: {reason}; use the device cpu", info.device.decode())
+    library.llm_pipeline_close(llm)
+
+
+def test_a_gpu_without_matrix_units(stand_in, random, tmp_path):
+    """The same logits and ids by other kernels: those of simdgroup_matrix would not get a pipeline."""
+    path = models.write_gguf(tmp_path / "m.gguf", WIDE, models.random_gpt2(WIDE, random), type="F16")
+    prompts = [random.integers(0, WIDE.vocabulary, 40).tolist() for _ in range(3)]
+
+    def texts():
+        with LLM(path, device="metal", batch=3) as model:
+            return model.generate_batch(prompts, 4)
+
+    with LLM(path, device="cpu", batch=3, integer_products="off") as model:
+        expected = model.generate_batch(prompts, 4)
+    assert texts() == expected
+    stand_in.set_families(*MAC2)
+    assert texts() == expected
+    device = Device("metal")
+    device.prepare("linear_f16")
+    with pytest.raises(Error, match="this GPU cannot run linear_batch_8: Encountered unlowered function call"):
+        device.prepare("linear_batch_8")
     device.close()
 
 

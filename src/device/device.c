@@ -52,16 +52,26 @@ static Device *open_named(const char *name, const DeviceOptions *options, LLMErr
     return NULL;
 }
 
+/* Every Mac has a GPU: if another device is taken instead, its line says why. */
+static void say_instead(Device *device, const DeviceTarget *failed, const char *reason) {
+    size_t used = strlen(device->description), size = sizeof device->description;
+    if (!strcmp(failed->name, "metal"))
+        snprintf(device->description + used, size - used, "; not metal: %s", reason);
+}
+
 /* The first that opens, of those that are not meant for tests. */
 static Device *open_best(const DeviceOptions *options, LLMError *error) {
     char reasons[sizeof error->message] = "";
     size_t used = 0;
+    LLMError first = {0};
     LLMStatus status = LLM_OK;
     for (size_t i = 0; i < target_count; i++) {
         LLMError reason = {0};
         if (targets[i]->only_by_name || (options->kernels && !targets[i]->compiles)) continue;
         Device *device = open_target(targets[i], options, &reason);
+        if (device && first.status) say_instead(device, targets[0], first.message);
         if (device) return device;
+        error_set(&first, reason.status, "%s", reason.message);
         status = reason.status;
         if (used < sizeof reasons)
             used += (size_t)snprintf(reasons + used, sizeof reasons - used, "%s%s: %s",

@@ -9,7 +9,7 @@ const char *metal_unsuited(id device) {
         return "this GPU is too old: Metal 3 is needed (M1, A14 or newer)";
     if (!send(supports_family, device, MTL_FAMILY_APPLE7) &&
         !send(supports_family, device, MTL_FAMILY_MAC2))
-        return "this GPU cannot add up across a simdgroup, as those of virtual machines cannot";
+        return "this GPU, perhaps a virtual one, cannot add up across a simdgroup";
     return NULL;
 }
 

@@ -118,6 +118,7 @@ def _load(name):
         "device_buffer_free": (None, [pointer]),
         "device_write": (None, [pointer, size, pointer, size]),
         "device_read": (None, [pointer, size, pointer, size]),
+        "device_prepare": (ctypes.c_bool, [pointer, text]),
         "device_dispatch": (None, [pointer, text, Grid, ctypes.POINTER(_Argument), size]),
         "device_matmul": (None, [pointer, ctypes.POINTER(_Matmul)]),
     }
@@ -188,6 +189,11 @@ class Device:
     @property
     def description(self):
         return self.library.device_description(self.handle).decode()
+
+    def prepare(self, kernel):
+        """Compile it; raises what has failed."""
+        if not self.library.device_prepare(self.handle, kernel.encode()):
+            self.check()
 
     def check(self):
         """Raise what has failed since the device was opened."""

@@ -52,6 +52,10 @@ class StandIn:
     def set_limits(self, max_buffer=8 << 30, working_set=10 << 30):
         self.library.stand_in_set_limits(UInt(max_buffer), UInt(working_set))
 
+    def set_families(self, *families):
+        """Numbers of MTLGPUFamily; none: those of an M1."""
+        self.library.stand_in_set_families((ctypes.c_long * (len(families) + 1))(*families, 0))
+
     def device(self):
         return Thing(self.library, self.library.MTLCreateSystemDefaultDevice())
 
