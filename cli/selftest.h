@@ -21,6 +21,8 @@ void report_line(Report *report, const char *format, ...) __attribute__((format(
 /* A row of the table, "ok" or "FAIL": what was tried, and what came of it. */
 void report_row(Report *report, bool ok, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* A row of what is not tried, and why. */
+void report_skipped(Report *report, const char *name, const char *why);
 /* The text so far, into a file. */
 void report_save(Report *report, const char *path, LLMError *error);
 void report_free(Report *report);

@@ -1,4 +1,5 @@
 /* selftest_kernels.c — every kernel on the device, and the same on the CPU and the emulator. */
+#include "device/kernel_sources.h"
 #include "selftest.h"
 #include "selftest_compare.h"
 #include "selftest_draw.h"
@@ -180,6 +181,14 @@ static void test_kernel(Bench *bench, const Kernel *kernel, const Launch *launch
 
 /* --- all kernels --- */
 
+/* By its file: a GPU compiles files. */
+static bool needs_matrices(const Kernel *kernel) {
+    char *text = kernel_source_text(NULL, kernel->file, NULL, NULL);
+    bool needs = text && strstr(text, "simdgroup_multiply");
+    free(text);
+    return needs;
+}
+
 /* Of the launches from `first` on, those of the same kernel. */
 static size_t launches_of(const Kernel *kernel, const Launch **first) {
     size_t i = 0, count = 0;
@@ -207,7 +216,11 @@ void selftest_kernels(SelfTest *test) {
     for (size_t i = 0; i < kernel_count && bench.device; i++) {
         const Launch *launches;
         size_t count = launches_of(&kernel_table[i], &launches);
-        test_kernel(&bench, &kernel_table[i], launches, count);
+        if (device_facts(bench.device)->lacks_matrices && needs_matrices(&kernel_table[i]))
+            report_skipped(&test->report, kernel_table[i].name,
+                           "this GPU has no matrix units, and is not given this kernel");
+        else
+            test_kernel(&bench, &kernel_table[i], launches, count);
     }
     device_close(bench.device);
     for (int i = 0; i < REFERENCES; i++)

@@ -54,6 +54,10 @@ void report_row(Report *report, bool ok, const char *name, const char *format, .
     report->failed += !ok;
 }
 
+void report_skipped(Report *report, const char *name, const char *why) {
+    report_line(report, "skip  %-36s  %s", name, why);
+}
+
 void report_save(Report *report, const char *path, LLMError *error) {
     if (fflush(report->kept)) error_memory(error, report->size);
     OutputFile *file = output_file_open(path, error);

@@ -97,6 +97,16 @@ def test_a_kernel_that_does_not_compile():
 
 
 @on_stand_in
+def test_a_gpu_without_matrix_units():
+    """What it is never given is left out, and said; the rest passes."""
+    code, rows, text = selftest("metal", "--only", "kernels", STAND_IN_BREAK="matrix units")
+    skipped = re.findall(r"^skip  (\S+) +this GPU has no matrix units", text, re.MULTILINE)
+    assert code == 0 and failed(rows) == {}
+    assert {"linear_batch_8", "norm_linear_batch", "flash_attention_tiles_hs64_halves_f16"} < set(skipped)
+    assert set(skipped) | set(rows) == set(KERNELS) and not set(skipped) & set(rows)
+
+
+@on_stand_in
 def test_a_folder_with_a_wrong_kernel(tmp_path):
     """The stand-in refuses what it does not know. The message keeps the file's name, and no folder."""
     folder = tmp_path / "other"

@@ -24,7 +24,6 @@ typedef struct MTLSize {
 enum {
     MTL_STORAGE_SHARED = 0,     /* MTLResourceStorageModeShared */
     MTL_FAMILY_APPLE7 = 1007,   /* MTLGPUFamilyApple7 */
-    MTL_FAMILY_MAC2 = 2002,     /* MTLGPUFamilyMac2 */
     MTL_FAMILY_METAL3 = 5001,   /* MTLGPUFamilyMetal3 */
     MTL_LANGUAGE_3_0 = 3 << 16, /* MTLLanguageVersion3_0 */
     MTL_MATH_SAFE = 0,          /* MTLMathModeSafe */

@@ -46,6 +46,10 @@ int stand_in_is_broken(const char *what) {
     return 1;
 }
 
+int stand_in_lacks(const char *what) {
+    return !strcmp(broken, what);
+}
+
 int stand_in_spoils(const char *kernel) {
     static const char result[] = "result of ";
     return !strncmp(broken, result, sizeof result - 1) &&

@@ -34,6 +34,7 @@ void stand_in_set_families(const long *wanted) {
 
 int stand_in_has_family(long family) {
     const long *all = families[0] ? families : families_of_m1;
+    if (family == APPLE7 && stand_in_lacks("matrix units")) return 0;
     for (int i = 0; i < FAMILIES; i++)
         if (all[i] == family) return 1;
     return 0;
@@ -208,12 +209,10 @@ static const char *first_place(const char *text) {
     return nil;
 }
 
-/* What the families allow, by "Metal feature set tables": matrices of 8×8 from Apple7 on, sums over
- * a simdgroup also on Mac2. A file with one kernel that takes more is refused whole. */
+/* What the families allow, by "Metal feature set tables": matrices of 8×8 from Apple7 on. A file with
+ * one kernel that takes them is refused whole. */
 static BOOL is_supported(const char *text) {
-    if (strstr(text, "simdgroup_multiply")) return stand_in_has_family(APPLE7);
-    if (strstr(text, "simd_sum")) return stand_in_has_family(APPLE7) || stand_in_has_family(MAC2);
-    return YES;
+    return !strstr(text, "simdgroup_multiply") || stand_in_has_family(APPLE7);
 }
 
 - (id)newComputePipelineStateWithFunction:(id)function error:(NSError **)error {

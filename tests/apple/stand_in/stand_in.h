@@ -24,8 +24,9 @@ size_t stand_in_made(const char *class);
 /* Threadgroups in x, y and z of the last dispatch, and threads of each. */
 void stand_in_last_sizes(size_t sizes[6]);
 /* The next use of this fails as it can on a Mac: "device", "family", "MPS",
- * "buffer", "no copy", "math mode", "pipeline", "width", "commands". Or every use of one kernel:
- * "result of gelu_forward". For a program that is started, STAND_IN_BREAK in its environment. */
+ * "buffer", "no copy", "math mode", "pipeline", "width", "commands". Or every use: of "matrix units",
+ * or of a kernel, "result of gelu_forward". For a program that is started, STAND_IN_BREAK in its
+ * environment. */
 void stand_in_break(const char *what);
 /* Of every device: numbers of MTLGPUFamily, 0 behind the last; NULL: those of an M1. A kernel that
  * takes more is refused when its pipeline is made. */
@@ -42,6 +43,8 @@ enum { STAND_IN_FAILED = 70 };
 void stand_in_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* True once after stand_in_break(what). */
 int stand_in_is_broken(const char *what);
+/* True from stand_in_break(what) on. */
+int stand_in_lacks(const char *what);
 /* True while what a kernel writes is to be wrong. */
 int stand_in_spoils(const char *kernel);
 /* Whether devices have this family. */
