@@ -701,6 +701,15 @@ static const KernelParameter linear_q8_0_parameters[] = {
 };
 enum { linear_q8_0_count = 8 };
 
+static const KernelParameter add_logit_bias_parameters[] = {
+    {"logits", "float", PARAMETER_READ, 0, 4},
+    {"bias", "float", PARAMETER_READ, 1, 4},
+    {"out", "float", PARAMETER_WRITE, 2, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 4, 4},
+};
+enum { add_logit_bias_count = 5 };
+
 static const KernelParameter gather_pages_f32_parameters[] = {
     {"cache", "KV", PARAMETER_READ, 0, 0},
     {"pages", "uint", PARAMETER_READ, 1, 4},
@@ -741,6 +750,21 @@ static const KernelParameter copy_page_parameters[] = {
     {"N", "uint", PARAMETER_CONSTANT, 3, 4},
 };
 enum { copy_page_count = 4 };
+
+static const KernelParameter penalise_repeats_parameters[] = {
+    {"history", "uint", PARAMETER_READ, 0, 4},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"logits", "float", PARAMETER_WRITE, 3, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"repetition", "float", PARAMETER_CONSTANT, 8, 4},
+    {"presence", "float", PARAMETER_CONSTANT, 9, 4},
+    {"frequency", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { penalise_repeats_count = 11 };
 
 static const KernelParameter residual_layernorm_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -844,15 +868,16 @@ static const KernelParameter top_k_top_p_sample_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
     {"lengths", "uint", PARAMETER_READ, 1, 4},
     {"counts", "uint", PARAMETER_READ, 2, 4},
-    {"p", "float", PARAMETER_WRITE, 3, 4},
+    {"scratch", "float", PARAMETER_WRITE, 3, 4},
     {"ids", "uint", PARAMETER_WRITE, 4, 4},
     {"V", "uint", PARAMETER_CONSTANT, 5, 4},
     {"temperature", "float", PARAMETER_CONSTANT, 6, 4},
     {"top_k", "uint", PARAMETER_CONSTANT, 7, 4},
     {"top_p", "float", PARAMETER_CONSTANT, 8, 4},
-    {"seed", "ulong", PARAMETER_CONSTANT, 9, 8},
+    {"min_p", "float", PARAMETER_CONSTANT, 9, 4},
+    {"seed", "ulong", PARAMETER_CONSTANT, 10, 8},
 };
-enum { top_k_top_p_sample_count = 10 };
+enum { top_k_top_p_sample_count = 11 };
 
 static const KernelParameter sandwich_rmsnorm_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -903,6 +928,16 @@ static const KernelParameter advance_step_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 5, 4},
 };
 enum { advance_step_count = 6 };
+
+static const KernelParameter keep_typical_parameters[] = {
+    {"logits", "float", PARAMETER_WRITE, 0, 4},
+    {"scratch", "float", PARAMETER_WRITE, 1, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 2, 4},
+    {"temperature", "float", PARAMETER_CONSTANT, 3, 4},
+    {"top_k", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"typical", "float", PARAMETER_CONSTANT, 5, 4},
+};
+enum { keep_typical_count = 6 };
 
 static const KernelParameter flash_attention_prompt_hs64_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
@@ -2095,9 +2130,9 @@ const Kernel kernel_table[] = {
     {"gelu_gated", "gated_activation.metal", 37, gelu_gated_count, gelu_gated_parameters},
     {"gelu_gated_f16", "gated_activation.metal", 37, gelu_gated_f16_count, gelu_gated_f16_parameters},
     {"head_norm", "head_norm.metal", 10, head_norm_count, head_norm_parameters},
-    {"split_heads_f32", "heads.metal", 25, split_heads_f32_count, split_heads_f32_parameters},
-    {"split_heads_f16", "heads.metal", 25, split_heads_f16_count, split_heads_f16_parameters},
-    {"merge_heads", "heads.metal", 65, merge_heads_count, merge_heads_parameters},
+    {"split_heads_f32", "heads.metal", 30, split_heads_f32_count, split_heads_f32_parameters},
+    {"split_heads_f16", "heads.metal", 30, split_heads_f16_count, split_heads_f16_parameters},
+    {"merge_heads", "heads.metal", 70, merge_heads_count, merge_heads_parameters},
     {"layernorm_forward", "layernorm.metal", 26, layernorm_forward_count, layernorm_forward_parameters},
     {"layernorm_forward_f16", "layernorm.metal", 26, layernorm_forward_f16_count, layernorm_forward_f16_parameters},
     {"linear_f32", "linear.metal", 28, linear_f32_count, linear_f32_parameters},
@@ -2114,10 +2149,12 @@ const Kernel kernel_table[] = {
     {"linear_q5_K", "linear_blocks.metal", 60, linear_q5_K_count, linear_q5_K_parameters},
     {"linear_q6_K", "linear_blocks.metal", 60, linear_q6_K_count, linear_q6_K_parameters},
     {"linear_q8_0", "linear_blocks.metal", 60, linear_q8_0_count, linear_q8_0_parameters},
+    {"add_logit_bias", "logit_bias.metal", 8, add_logit_bias_count, add_logit_bias_parameters},
     {"gather_pages_f32", "pages.metal", 16, gather_pages_f32_count, gather_pages_f32_parameters},
     {"gather_pages_f16", "pages.metal", 16, gather_pages_f16_count, gather_pages_f16_parameters},
     {"copy_pages", "pages.metal", 40, copy_pages_count, copy_pages_parameters},
     {"copy_page", "pages.metal", 51, copy_page_count, copy_page_parameters},
+    {"penalise_repeats", "penalties.metal", 12, penalise_repeats_count, penalise_repeats_parameters},
     {"residual_layernorm", "residual.metal", 15, residual_layernorm_count, residual_layernorm_parameters},
     {"residual_layernorm_f16", "residual.metal", 15, residual_layernorm_f16_count, residual_layernorm_f16_parameters},
     {"rmsnorm_forward", "rmsnorm.metal", 15, rmsnorm_forward_count, rmsnorm_forward_parameters},
@@ -2132,6 +2169,7 @@ const Kernel kernel_table[] = {
     {"softmax_inplace", "softmax.metal", 10, softmax_inplace_count, softmax_inplace_parameters},
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
+    {"keep_typical", "typical.metal", 20, keep_typical_count, keep_typical_parameters},
     {"flash_attention_prompt_hs64_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f32_count, flash_attention_prompt_hs64_f32_parameters},
     {"flash_attention_prompt_hs64_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f16_count, flash_attention_prompt_hs64_f16_parameters},
     {"flash_attention_prompt_hs128_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs128_f32_count, flash_attention_prompt_hs128_f32_parameters},
@@ -2150,18 +2188,18 @@ const Kernel kernel_table[] = {
     {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 71, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
     {"bias_gelu", "fast/fused_bias_gelu.metal", 18, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fast/fused_bias_gelu.metal", 18, bias_gelu_f16_count, bias_gelu_f16_parameters},
-    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
-    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
-    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
-    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
-    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
-    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
-    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
-    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
-    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
-    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
-    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 112, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
-    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 112, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
+    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
+    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
+    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
+    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
+    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
+    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
+    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
+    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
+    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
+    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
+    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
+    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
     {"linear_batch_8", "fast/fused_linear_batch.metal", 67, linear_batch_8_count, linear_batch_8_parameters},
     {"linear_batch_16", "fast/fused_linear_batch.metal", 67, linear_batch_16_count, linear_batch_16_parameters},
     {"linear_batch_32", "fast/fused_linear_batch.metal", 67, linear_batch_32_count, linear_batch_32_parameters},
@@ -2213,7 +2251,7 @@ const Kernel kernel_table[] = {
     {"linear_tile_bf16", "fast/linear_tile.metal", 40, linear_tile_bf16_count, linear_tile_bf16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
 };
-const size_t kernel_count = 159;
+const size_t kernel_count = 162;
 
 #include "device/kernel.h"
 
@@ -2759,6 +2797,11 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "\n"
+    "// As a cache of halves has it, what no half holds is NaN. An infinite key could make a score −∞, as a mask does, and\n"
+    "// nobody would see that something is missing.\n"
+    "static void keep(device float *to, float x) { *to = x; }\n"
+    "static void keep(device half *to, float x) { *to = isinf(half(x)) ? half(NAN) : half(x); }\n"
+    "\n"
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
     "#endif\n"
@@ -2809,8 +2852,8 @@ const KernelSource kernel_sources[] = {
     "        uint s = length + t;\n"
     "        ulong page = pages[ulong(b) * ((capacity + PAGE - 1) / PAGE) + s / PAGE];\n"
     "        ulong to = ((page * nkv + head) * PAGE + s % PAGE) * hs;\n"
-    "        keys[to + d] = KV(qkv[from + nh * hs + d] + k_bias[channel + d]);\n"
-    "        values[to + d] = KV(qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);\n"
+    "        keep(keys + to + d, qkv[from + nh * hs + d] + k_bias[channel + d]);\n"
+    "        keep(values + to + d, qkv[from + (nh + nkv) * hs + d] + v_bias[channel + d]);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -3055,6 +3098,26 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"linear_q5_K\")]] kernel decltype(linear_blocks<block_q5_K>) linear_blocks<block_q5_K>;\n"
     "template [[host_name(\"linear_q6_K\")]] kernel decltype(linear_blocks<block_q6_K>) linear_blocks<block_q6_K>;\n"
     "template [[host_name(\"linear_q8_0\")]] kernel decltype(linear_blocks<block_q8_0>) linear_blocks<block_q8_0>;\n"},
+    {"logit_bias.metal",
+    "// logit_bias.metal — make tokens likelier or less likely: out[b,v] = logits[b,v] + bias[v]; −∞ forbids a token\n"
+    "//\n"
+    "// Out of place: what changes the logits from here on changes a copy, and the model's own stay for logprobs.metal.\n"
+    "// Grid (V, B).\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "kernel void add_logit_bias(\n"
+    "    device const float *logits [[buffer(0)]], // [B,V]\n"
+    "    device const float *bias [[buffer(1)]],   // [V]\n"
+    "    device float *out [[buffer(2)]],          // [B,V]\n"
+    "    constant uint &B [[buffer(3)]],\n"
+    "    constant uint &V [[buffer(4)]],\n"
+    "    uint2 id [[thread_position_in_grid]])\n"
+    "{\n"
+    "    uint v = id.x, b = id.y;\n"
+    "    if (v >= V || b >= B) return;\n"
+    "    out[ulong(b) * V + v] = logits[ulong(b) * V + v] + bias[v];\n"
+    "}\n"},
     {"pages.metal",
     "// pages.metal — the KV cache lies in pages, which a row of the batch gets as it grows\n"
     "//\n"
@@ -3114,6 +3177,47 @@ const KernelSource kernel_sources[] = {
     "    uint i [[thread_position_in_grid]])\n"
     "{\n"
     "    if (i < N) cache[ulong(own) * N + i] = cache[ulong(shared) * N + i];\n"
+    "}\n"},
+    {"penalties.metal",
+    "// penalties.metal — make what has just been said less likely\n"
+    "//\n"
+    "//   n = how often token v is among the last `window` tokens of the row, the prompt's too; for n > 0\n"
+    "//   logits[v] is divided by `repetition` if it is positive, else multiplied by it   (Keskar et al. 2019)\n"
+    "//   logits[v] −= presence + n · frequency\n"
+    "//\n"
+    "// as llama.cpp does. One thread per place in the window, grid (window, B): the thread of a token's last occurrence counts\n"
+    "// the others and changes its logit, so no two threads change the same.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "kernel void penalise_repeats(\n"
+    "    device const uint *history [[buffer(0)]], // [B, capacity + 1] the tokens of each row, at their positions\n"
+    "    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass\n"
+    "    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass\n"
+    "    device float *logits [[buffer(3)]],       // [B,V]\n"
+    "    constant uint &B [[buffer(4)]],\n"
+    "    constant uint &V [[buffer(5)]],\n"
+    "    constant uint &capacity [[buffer(6)]],\n"
+    "    constant uint &window [[buffer(7)]],\n"
+    "    constant float &repetition [[buffer(8)]], // > 0\n"
+    "    constant float &presence [[buffer(9)]],\n"
+    "    constant float &frequency [[buffer(10)]],\n"
+    "    uint2 id [[thread_position_in_grid]])\n"
+    "{\n"
+    "    uint b = id.y;\n"
+    "    if (b >= B) return;\n"
+    "    uint length = lengths[b] + counts[b], seen = min(length, window);\n"
+    "    if (id.x >= seen) return;\n"
+    "    device const uint *last = history + ulong(b) * (capacity + 1) + (length - seen); // the window\n"
+    "    uint place = id.x, token = last[place], n = 0, later = 0;\n"
+    "    for (uint i = 0; i < seen; i++) {\n"
+    "        n += uint(last[i] == token);\n"
+    "        later += uint(i > place && last[i] == token);\n"
+    "    }\n"
+    "    if (later || token >= V) return; // not below V: the sentinel of a failed sample\n"
+    "    device float *logit = logits + ulong(b) * V + token;\n"
+    "    float value = *logit > 0.0f ? *logit / repetition : *logit * repetition;\n"
+    "    *logit = value - (presence + float(n) * frequency);\n"
     "}\n"},
     {"residual.metal",
     "// residual.metal — fused residual add + layernorm\n"
@@ -3317,10 +3421,10 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"rope_adjacent\")]] kernel decltype(rope<false>) rope<false>;\n"
     "template [[host_name(\"rope_halves\")]] kernel decltype(rope<true>) rope<true>;\n"},
     {"sampling.metal",
-    "// sampling.metal — draw a token: temperature, top-k, top-p, then one random number per row\n"
+    "// sampling.metal — draw a token: temperature, top-k, top-p, min-p, then one random number per row\n"
     "//\n"
     "//   p[v] = exp((logits[v] − max) / temperature)\n"
-    "//   keep the top_k largest p, of these the largest that make up top_p of their sum\n"
+    "//   keep the top_k largest p, of these the largest that make up top_p of their sum, of these all p ≥ min_p\n"
     "//   id   = the first kept v whose running sum exceeds u · Σ p, u uniform in [0, 1)\n"
     "//\n"
     "// in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of logits[B,V]. u\n"
@@ -3353,13 +3457,14 @@ const KernelSource kernel_sources[] = {
     "    device const float *logits [[buffer(0)]], // [B,V]\n"
     "    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass\n"
     "    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass\n"
-    "    device float *p [[buffer(3)]],            // [B,V] scratch\n"
+    "    device float *scratch [[buffer(3)]],      // [B,V] for p\n"
     "    device uint *ids [[buffer(4)]],           // [B]\n"
     "    constant uint &V [[buffer(5)]],\n"
     "    constant float &temperature [[buffer(6)]], // > 0\n"
     "    constant uint &top_k [[buffer(7)]],        // 1 … V\n"
     "    constant float &top_p [[buffer(8)]],       // 0 < top_p ≤ 1\n"
-    "    constant ulong &seed [[buffer(9)]],\n"
+    "    constant float &min_p [[buffer(9)]],       // 0 ≤ min_p ≤ 1, of the largest p, which is 1\n"
+    "    constant ulong &seed [[buffer(10)]],\n"
     "    uint b [[threadgroup_position_in_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint threads [[threads_per_threadgroup]],\n"
@@ -3369,25 +3474,26 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    threadgroup float partial[32], maxima[32], sums[1024]; // the sums one per thread\n"
     "    device const float *row = logits + ulong(b) * V;\n"
-    "    uint share = (V + threads - 1) / threads; // each thread owns `share` neighbours\n"
-    "    uint begin = min(V, thread_index * share), end = min(V, begin + share);\n"
-    "    Share own = {p + ulong(b) * V, begin, end, partial, lane, simdgroup, simdgroups};\n"
-    "    device float *weight = own.weight;\n"
+    "    device float *p = scratch + ulong(b) * V;\n"
+    "    // Thread t owns neighbours, from v = t · least + min(t, more) on; their p take turns with those of the others, so\n"
+    "    // that what a simdgroup reads at a time lies side by side.\n"
+    "    uint least = V / threads, more = V % threads;\n"
+    "    uint begin = thread_index * least + min(thread_index, more);\n"
+    "    Share own = {p + thread_index, least + uint(thread_index < more), threads, partial, lane, simdgroup, simdgroups};\n"
     "\n"
     "    float largest = -INFINITY, sum = 0.0f;\n"
-    "    for (uint v = begin; v < end; v++) largest = max(largest, row[v]);\n"
-    "    largest = simd_max(largest);\n"
-    "    if (lane == 0) maxima[simdgroup] = largest;\n"
-    "    threadgroup_barrier(mem_flags::mem_threadgroup); // maxima: the write above → the reads below\n"
-    "    for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);\n"
-    "    for (uint v = begin; v < end; v++) weight[v] = exp((row[v] - largest) / temperature);\n"
+    "    for (uint v = thread_index; v < V; v += threads) largest = max(largest, row[v]);\n"
+    "    largest = threadgroup_max(largest, maxima, lane, simdgroup, simdgroups);\n"
+    "    for (uint i = 0; i < own.count; i++) own.weight[i * threads] = exp((row[begin + i] - largest) / temperature);\n"
     "\n"
     "    // From here on a thread reads only the weights that it wrote.\n"
     "    uint cut = top_k < V ? find_cut(own, float(top_k), true) : 0;\n"
     "    if (top_p < 1.0f) cut = max(cut, find_cut(own, top_p * kept_by(own, cut, false), false));\n"
-    "    for (uint v = begin; v < end; v++) sum += as_type<uint>(weight[v]) >= cut ? weight[v] : 0.0f;\n"
+    "    cut = max(cut, as_type<uint>(min_p));\n"
+    "    for (uint i = 0; i < own.count; i++)\n"
+    "        sum += as_type<uint>(own.weight[i * threads]) >= cut ? own.weight[i * threads] : 0.0f;\n"
     "    sums[thread_index] = sum;\n"
-    "    // sums: the write above → the reads below. weight: all writes → the reads of thread 0.\n"
+    "    // sums: the write above → the reads below. p: all writes → the reads of thread 0.\n"
     "    threadgroup_barrier(mem_flags::mem_threadgroup | mem_flags::mem_device);\n"
     "    if (thread_index != 0) return;\n"
     "\n"
@@ -3405,10 +3511,11 @@ const KernelSource kernel_sources[] = {
     "        target -= sums[i];\n"
     "    }\n"
     "    uint id = NO_TOKEN;\n"
-    "    for (uint v = chosen * share; v < min(V, (chosen + 1) * share); v++) {\n"
-    "        if (as_type<uint>(weight[v]) < cut || !(weight[v] > 0.0f)) continue;\n"
-    "        id = v;\n"
-    "        rest -= weight[v];\n"
+    "    for (uint i = 0; i < least + uint(chosen < more); i++) {\n"
+    "        float weight = p[i * threads + chosen];\n"
+    "        if (as_type<uint>(weight) < cut || !(weight > 0.0f)) continue;\n"
+    "        id = chosen * least + min(chosen, more) + i;\n"
+    "        rest -= weight;\n"
     "        if (rest < 0.0f) break;\n"
     "    }\n"
     "    ids[b] = isnan(total) ? NO_TOKEN : id;\n"
@@ -3551,6 +3658,78 @@ const KernelSource kernel_sources[] = {
     "    lengths[b] = length;\n"
     "    counts[b] = length < capacity ? 1 : 0;\n"
     "    history[ulong(b) * (capacity + 1) + length] = ids[b];\n"
+    "}\n"},
+    {"typical.metal",
+    "// typical.metal — keep the tokens that are about as surprising as is to be expected (Meister et al. 2022)\n"
+    "//\n"
+    "//   p[v]     = exp((logits[v] − max) / temperature), of the top_k largest; P = Σ p\n"
+    "//   d[v]     = (max − logits[v]) / temperature, the surprise −ln (p[v] / P) but for ln P\n"
+    "//   mean     = Σ p · d / P, so that |d − mean| is how far a surprise is from the entropy\n"
+    "//   keep the tokens of the least |d − mean| that make up `typical` of P; the logits of the others become −∞\n"
+    "//\n"
+    "// One threadgroup per row of logits[B,V]; ties at a cut are all kept. A row with a NaN or +∞, or of nothing but −∞,\n"
+    "// stays as it is.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "#include \"parts/cut.h\"\n"
+    "\n"
+    "// How far the surprise of a token is from the mean, as an integer of the same order.\n"
+    "static uint distance(float logit, float largest, float temperature, float mean)\n"
+    "{\n"
+    "    return as_type<uint>(fabs((largest - logit) / temperature - mean));\n"
+    "}\n"
+    "\n"
+    "kernel void keep_typical(\n"
+    "    device float *logits [[buffer(0)]],  // [B,V]\n"
+    "    device float *scratch [[buffer(1)]], // [B,V] for p\n"
+    "    constant uint &V [[buffer(2)]],\n"
+    "    constant float &temperature [[buffer(3)]], // > 0\n"
+    "    constant uint &top_k [[buffer(4)]],        // 1 … V\n"
+    "    constant float &typical [[buffer(5)]],     // 0 < typical < 1\n"
+    "    uint b [[threadgroup_position_in_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup float partial[32], maxima[32];\n"
+    "    // Each thread owns every threads-th token, and reads only what it wrote itself.\n"
+    "    device float *row = logits + ulong(b) * V + thread_index;\n"
+    "    uint count = V / threads + uint(thread_index < V % threads);\n"
+    "    Share own = {scratch + ulong(b) * V + thread_index, count, threads, partial, lane, simdgroup, simdgroups};\n"
+    "\n"
+    "    float largest = -INFINITY, product = 0.0f;\n"
+    "    for (uint i = 0; i < count; i++) largest = max(largest, row[i * threads]);\n"
+    "    largest = threadgroup_max(largest, maxima, lane, simdgroup, simdgroups);\n"
+    "    for (uint i = 0; i < count; i++) own.weight[i * threads] = exp((row[i * threads] - largest) / temperature);\n"
+    "    uint cut = top_k < V ? find_cut(own, float(top_k), true) : 0;\n"
+    "\n"
+    "    for (uint i = 0; i < count; i++) {\n"
+    "        float weight = own.weight[i * threads];\n"
+    "        if (as_type<uint>(weight) < cut || weight == 0.0f)\n"
+    "            own.weight[i * threads] = 0.0f;\n"
+    "        else\n"
+    "            product += weight * ((largest - row[i * threads]) / temperature);\n"
+    "    }\n"
+    "    float sum = kept_by(own, 0, false);\n"
+    "    float mean = threadgroup_sum(product, partial, lane, simdgroup, simdgroups) / sum;\n"
+    "    if (isnan(mean)) return;\n"
+    "\n"
+    "    // The largest distance below which too little lies, bit by bit: what lies no further is enough.\n"
+    "    uint farthest = 0;\n"
+    "    for (uint bit = 1u << 30; bit; bit >>= 1) {\n"
+    "        float nearer = 0.0f;\n"
+    "        for (uint i = 0; i < count; i++) {\n"
+    "            uint far = distance(row[i * threads], largest, temperature, mean);\n"
+    "            nearer += far < (farthest | bit) ? own.weight[i * threads] : 0.0f;\n"
+    "        }\n"
+    "        nearer = threadgroup_sum(nearer, partial, lane, simdgroup, simdgroups);\n"
+    "        if (nearer < typical * sum) farthest |= bit;\n"
+    "    }\n"
+    "    for (uint i = 0; i < count; i++)\n"
+    "        if (own.weight[i * threads] == 0.0f || distance(row[i * threads], largest, temperature, mean) > farthest)\n"
+    "            row[i * threads] = -INFINITY;\n"
     "}\n"},
     {"fast/flash_attention_prompt.metal",
     "// flash_attention_prompt.metal — flash_attention.metal for the many queries of a prompt, heads of HS channels\n"
@@ -4179,9 +4358,13 @@ const KernelSource kernel_sources[] = {
     "static void store(device float4 *to, float4 value) { *to = value; }\n"
     "static void store(device half4 *to, float4 value) { *to = half4(value); }\n"
     "\n"
-    "// A value as a cache of this type keeps it.\n"
+    "// A value as a cache of this type keeps it; in halves NaN if it is too large for them, as in heads.metal.\n"
     "static float4 kept(device const float4 *, float4 value) { return value; }\n"
-    "static float4 kept(device const half4 *, float4 value) { return float4(half4(value)); }\n"
+    "static float4 kept(device const half4 *, float4 value)\n"
+    "{\n"
+    "    float4 rounded = float4(half4(value));\n"
+    "    return select(rounded, float4(NAN), isinf(rounded));\n"
+    "}\n"
     "\n"
     "static float team_sum(float value)\n"
     "{\n"
@@ -4275,10 +4458,9 @@ const KernelSource kernel_sources[] = {
     "    threadgroup float2 softmax[MAX_SIMDGROUPS]; // m and l\n"
     "    threadgroup float shrink[MAX_SIMDGROUPS];\n"
     "    uint threads = group_size.x, b = group.y, nh = groups.x, length = lengths[b];\n"
-    "    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);\n"
+    "    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS), kv_head = group.x / (nh / nkv);\n"
     "    bool is_new = counts[b] > 0;\n"
     "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
-    "    uint kv_head = group.x / (nh / nkv), seen = length + is_new, begin = seen - min(seen, window);\n"
     "    ulong start = page_start(0, nkv, kv_head, VECTORS), stride = page_start(1, nkv, 0, VECTORS);\n"
     "    device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS, *query = token + group.x * VECTORS;\n"
     "    device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;\n"
@@ -4286,9 +4468,9 @@ const KernelSource kernel_sources[] = {
     "        sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there\n"
     "        if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);\n"
     "    }\n"
-    "    device const uint *row = pages_of(pages, b, capacity);\n"
-    "    Head<KV4> head = {query, key, value, keys + start, values + start, row, stride, scale * LOG2_E};\n"
-    "    uint share = (length - begin + simdgroups - 1) / simdgroups;\n"
+    "    pages = pages_of(pages, b, capacity);\n"
+    "    Head<KV4> head = {query, key, value, keys + start, values + start, pages, stride, scale * LOG2_E};\n"
+    "    uint begin = length + is_new - min(length + is_new, window), share = (length - begin + simdgroups - 1) / simdgroups;\n"
     "    uint first = min(length, begin + simdgroup * share), last = min(length, first + share);\n"
     "    bool is_mine = is_new && simdgroup == simdgroups - 1;\n"
     "    if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {\n"
@@ -4317,13 +4499,12 @@ const KernelSource kernel_sources[] = {
     "        }\n"
     "        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));\n"
     "    }\n"
-    "    if (is_new && length < capacity && group.x % (nh / nkv) == 0) {\n"
-    "        ulong to = start + place_of<VECTORS>(head, length);\n"
+    "    if (is_new && length < capacity && group.x % (nh / nkv) == 0)\n"
     "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
-    "            store(keys + to + c, key[c]);\n"
-    "            store(values + to + c, value[c]);\n"
+    "            ulong to = start + place_of<VECTORS>(head, length) + c;\n"
+    "            store(keys + to, kept(head.keys, key[c]));\n"
+    "            store(values + to, kept(head.values, value[c]));\n"
     "        }\n"
-    "    }\n"
     "}\n"
     "\n"
     "template [[host_name(\"decode_attention_hs64_f32\")]] kernel decltype(decode_attention<16, float4, float4>) decode_attention<16, float4, float4>;\n"
@@ -5740,20 +5921,32 @@ const KernelSource kernel_sources[] = {
     "#pragma once\n"
     "#include \"parts/sum.h\"\n"
     "\n"
-    "// Where a thread's share of a row is, and what it needs to add up with the others.\n"
+    "// A thread's share of a row, weight[i · stride], and what it needs to add up with the others.\n"
     "struct Share {\n"
     "    device float *weight;\n"
-    "    uint begin, end;\n"
+    "    uint count, stride;\n"
     "    threadgroup float *partial;\n"
     "    uint lane, simdgroup, simdgroups;\n"
     "};\n"
+    "\n"
+    "// The largest value of all threads of the threadgroup, returned to each of them. NaN are passed over.\n"
+    "static float threadgroup_max(float value, threadgroup float *partial, uint lane, uint simdgroup, uint simdgroups)\n"
+    "{\n"
+    "    value = simd_max(value);\n"
+    "    if (lane == 0) partial[simdgroup] = value;\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below\n"
+    "    for (uint i = 0; i < simdgroups; i++) value = max(value, partial[i]);\n"
+    "    return value;\n"
+    "}\n"
     "\n"
     "// What the threads of the threadgroup keep by a cut, all together: how many weights, or the sum of them.\n"
     "static float kept_by(Share share, uint cut, bool counts)\n"
     "{\n"
     "    float kept = 0.0f;\n"
-    "    for (uint v = share.begin; v < share.end; v++)\n"
-    "        kept += as_type<uint>(share.weight[v]) < cut ? 0.0f : counts ? 1.0f : share.weight[v];\n"
+    "    for (uint i = 0; i < share.count; i++) {\n"
+    "        float weight = share.weight[i * share.stride];\n"
+    "        kept += as_type<uint>(weight) < cut ? 0.0f : counts ? 1.0f : weight;\n"
+    "    }\n"
     "    return threadgroup_sum(kept, share.partial, share.lane, share.simdgroup, share.simdgroups);\n"
     "}\n"
     "\n"
@@ -6171,4 +6364,4 @@ const KernelSource kernel_sources[] = {
     "static bool is_shifted(device const block_q4_K *) { return true; }\n"
     "static bool is_shifted(device const block_q5_K *) { return true; }\n"},
 };
-const size_t kernel_source_count = 64;
+const size_t kernel_source_count = 67;

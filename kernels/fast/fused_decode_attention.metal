@@ -137,10 +137,9 @@ kernel void decode_attention(
     threadgroup float2 softmax[MAX_SIMDGROUPS]; // m and l
     threadgroup float shrink[MAX_SIMDGROUPS];
     uint threads = group_size.x, b = group.y, nh = groups.x, length = lengths[b];
-    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);
+    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS), kv_head = group.x / (nh / nkv);
     bool is_new = counts[b] > 0;
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
-    uint kv_head = group.x / (nh / nkv), seen = length + is_new, begin = seen - min(seen, window);
     ulong start = page_start(0, nkv, kv_head, VECTORS), stride = page_start(1, nkv, 0, VECTORS);
     device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS, *query = token + group.x * VECTORS;
     device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;
@@ -148,9 +147,9 @@ kernel void decode_attention(
         sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there
         if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);
     }
-    device const uint *row = pages_of(pages, b, capacity);
-    Head<KV4> head = {query, key, value, keys + start, values + start, row, stride, scale * LOG2_E};
-    uint share = (length - begin + simdgroups - 1) / simdgroups;
+    pages = pages_of(pages, b, capacity);
+    Head<KV4> head = {query, key, value, keys + start, values + start, pages, stride, scale * LOG2_E};
+    uint begin = length + is_new - min(length + is_new, window), share = (length - begin + simdgroups - 1) / simdgroups;
     uint first = min(length, begin + simdgroup * share), last = min(length, first + share);
     bool is_mine = is_new && simdgroup == simdgroups - 1;
     if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {
@@ -179,13 +178,12 @@ kernel void decode_attention(
         }
         store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));
     }
-    if (is_new && length < capacity && group.x % (nh / nkv) == 0) {
-        ulong to = start + place_of<VECTORS>(head, length);
+    if (is_new && length < capacity && group.x % (nh / nkv) == 0)
         for (uint c = thread_index; c < VECTORS; c += threads) {
-            store(keys + to + c, kept(head.keys, key[c]));
-            store(values + to + c, kept(head.values, value[c]));
+            ulong to = start + place_of<VECTORS>(head, length) + c;
+            store(keys + to, kept(head.keys, key[c]));
+            store(values + to, kept(head.values, value[c]));
         }
-    }
 }
 
 template [[host_name("decode_attention_hs64_f32")]] kernel decltype(decode_attention<16, float4, float4>) decode_attention<16, float4, float4>;
