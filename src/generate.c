@@ -187,8 +187,9 @@ static bool accept_token(Generation *generation, uint32_t row, uint32_t id) {
                          "the model was closed while it was at work");
     if (id == ARGMAX_NO_TOKEN)
         return error_set(generation->error, LLM_ERROR_NUMERIC,
-                         "the logits are not numbers (NaN) after %zu tokens: %s",
-                         generation->tokens[row].count, pipeline_nan_reason(llm));
+                         "the logits are not numbers (NaN) after %zu token%s: %s",
+                         generation->tokens[row].count,
+                         generation->tokens[row].count == 1 ? "" : "s", pipeline_nan_reason(llm));
     if (llm_is_end(llm, id) && !options->ignore_end) {
         finish_row(generation, row);
         return true;
@@ -407,7 +408,7 @@ static bool check_losses(const Scoring *scoring, uint32_t count) {
     for (size_t i = scoring->position; i < scoring->position + count; i++)
         if (i + 1 < scoring->tokens->count && !isfinite(scoring->nats[i]))
             return error_set(scoring->error, LLM_ERROR_NUMERIC,
-                             "the loss after %zu tokens is not a number: %s", i + 1,
+                             "the loss after %zu token%s is not a number: %s", i + 1, i ? "s" : "",
                              pipeline_nan_reason(scoring->llm));
     return true;
 }
