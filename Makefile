@@ -212,7 +212,7 @@ run-coverage:
 	@$(MAKE) --no-print-directory run-tests
 	@$(subst clang,llvm-profdata,$(notdir $(CLANG))) merge -sparse $(BUILD)/profiles/*.profraw -o $(BUILD)/profile
 	@$(subst clang,llvm-cov,$(notdir $(CLANG))) export -summary-only -instr-profile=$(BUILD)/profile \
-	    $(covered:%=-object %) $(CURDIR)/src $(CURDIR)/cli $(CURDIR)/msl > $(BUILD)/coverage.json
+	    $(firstword $(covered)) $(patsubst %,-object %,$(wordlist 2,9,$(covered))) $(CURDIR)/src $(CURDIR)/cli $(CURDIR)/msl > $(BUILD)/coverage.json
 	@$(VENV)/bin/python tests/coverage.py $(BUILD)/coverage.json
 
 # The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small, and was built for numpy 1.
