@@ -1,5 +1,6 @@
 #include "program.h"
 #include "diagnostics.h"
+#include "headers.h"
 #include "list.h"
 #include "report.h"
 
@@ -22,9 +23,6 @@
 #include <unistd.h>
 
 enum { FLAGS = 192, PATH_BYTES = 512, SHOWN_KERNELS = 32 };
-
-/* What the headers' folder is called in debug information. */
-#define HEADERS "/metal-check"
 
 extern const KernelSource simt_headers[]; /* the SIMT target's headers and flags, embedded */
 extern const size_t simt_header_count;
@@ -84,7 +82,10 @@ static bool make_folder(Program *program) {
         if (!write_file(path, parts[i], "#include <metal_stdlib>\n")) return false;
     if (!write_files(path, strict_headers, strict_header_count)) return false;
     snprintf(program->headers, sizeof program->headers, "%s/headers", program->folder);
-    return write_files(program->headers, simt_headers, simt_header_count);
+    snprintf(path, sizeof path, "%s/overlay", program->folder);
+    return write_files(program->headers, simt_headers, simt_header_count) &&
+           (headers_write_overlay(program->headers, path) ||
+            report_failure("%s cannot be written", path));
 }
 
 static void remove_folder(const char *folder) {
@@ -263,7 +264,6 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
  * writes nothing but calls, also for variables on the stack, and the entry of every function is one
  * more. */
 static const char *const options[] = {
-    "-shared",
     "-fPIC",
     "-w",
     "-O0",
@@ -271,13 +271,12 @@ static const char *const options[] = {
     "-fdeclspec",
     "-gdwarf-aranges",
     ("-fdebug-compilation-dir=" SYMBOLS_FOLDER),
-    "-fsanitize=kernel-address,array-bounds,alignment",
+    "-fsanitize=kernel-address,array-bounds,alignment,shift-exponent",
     "-fno-sanitize-link-runtime",
     "-finstrument-functions-after-inlining",
     "-DMSL_PREFIX=simt",
     "-DMSL_WATCH_ATOMICS",
     "-fno-caret-diagnostics",
-    "-lm",
 };
 /* As in SYCL pointers into different address spaces have different types, which all become pointers
  * into none. */
@@ -299,59 +298,54 @@ enum {
 };
 
 /* Keep what was compiled in the cache. */
-static bool keep_library(const Program *program, const char *compiled) {
+static bool keep(const char *compiled, const char *path) {
     size_t size;
     LLMError error = {0};
-    char *library = bind_load(compiled, &size);
-    if (!library) return report_failure("%s cannot be read", compiled);
-    OutputFile *file = output_file_open(program->library, &error);
-    if (file) output_file_write(file, library, size, &error);
-    free(library);
+    char *content = bind_load(compiled, &size);
+    if (!content) return report_failure("%s cannot be read", compiled);
+    OutputFile *file = output_file_open(path, &error);
+    if (file) output_file_write(file, content, size, &error);
+    free(content);
     if (!output_file_close(file, &error)) return report_failure("%s", error.message);
-    return chmod(program->library, S_IRUSR | S_IWUSR) == 0 ||
-           report_failure("%s: its permissions cannot be set", program->library);
+    return chmod(path, S_IRUSR | S_IWUSR) == 0 ||
+           report_failure("%s: its permissions cannot be set", path);
 }
 
-/* The exit status of clang, -1 if it cannot be run; its messages are in `log`. */
-static int compile_to(const Program *program, const char *width, bool with_spaces,
-                      const char *output, const char *log) {
-    char config[PATH_BYTES], include[PATH_BYTES], source[PATH_BYTES], map[PATH_BYTES];
+/* What is compiled, and what comes of it. */
+typedef struct Compilation {
+    const char *source, *output, *log;
+    const char *precompiled; /* <metal_stdlib>; NULL: it is read */
+    bool header, spaces;
+} Compilation;
+
+/* The exit status of clang, -1 if it cannot be run; its messages are in the log. */
+static int compile_to(const Program *program, const char *width, const Compilation *what) {
+    char config[PATH_BYTES], overlay[PATH_BYTES];
     snprintf(config, sizeof config, "%s/flags", program->headers);
-    snprintf(include, sizeof include, "-I%s", program->headers);
-    snprintf(source, sizeof source, "%s/kernel.cpp", program->folder);
-    snprintf(map, sizeof map, "-fdebug-prefix-map=%s=" HEADERS, program->headers);
+    snprintf(overlay, sizeof overlay, "%s/overlay", program->folder);
     Command command = {.count = 0};
     if (!start_command(&command, width)) return -1;
-    ADD(&command, "--config", config, include, map, source, "-o", output);
+    ADD(&command, "--config", config, "-ivfsoverlay", overlay, "-I" HEADERS);
+    if (what->header) ADD(&command, "-x", "c++-header");
+    ADD(&command, what->source, "-o", what->output);
     add(&command, options, OPTIONS);
-    if (with_spaces) add(&command, space_options, SPACE_OPTIONS);
+    if (what->spaces) add(&command, space_options, SPACE_OPTIONS);
+    if (what->precompiled)
+        ADD(&command, "-include-pch", what->precompiled, "-Xclang", "-fno-validate-pch");
+    if (!what->header) ADD(&command, "-shared", "-lm");
     for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
         ADD(&command, "-mllvm", sanitizer_options[i]);
-    return run((char *const *)(uintptr_t)command.words, NULL, log);
-}
-
-/* C++ has no operator that takes `?:` of a vector of its own and of one in an address space, and
- * the like: what cannot be compiled with address spaces is compiled without. */
-static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
-    char output[PATH_BYTES], log[PATH_BYTES], other[PATH_BYTES];
-    snprintf(output, sizeof output, "%s/kernel.so", program->folder);
-    snprintf(log, sizeof log, "%s/messages", program->folder);
-    snprintf(other, sizeof other, "%s/other_messages", program->folder);
-    int status = compile_to(program, width, true, output, log);
-    if (status > 0 && compile_to(program, width, false, output, other) == 0) status = 0;
-    return end_command(program, status, log, wanted->path) && keep_library(program, output);
+    return run((char *const *)(uintptr_t)command.words, NULL, what->log);
 }
 
 static uint64_t mix(uint64_t key, const char *text) {
     return (key ^ hash_bytes(text, strlen(text))) * 0x9E3779B97F4A7C15u;
 }
 
-/* Stands for all that a compiled kernel depends on. */
-static uint64_t cache_key(const char *source, const char *width) {
+/* Stands for all that a compiled kernel depends on but its source. */
+static uint64_t compiler_key(const char *width) {
     const char *clang = find_clang();
-    uint64_t key = mix(mix(mix(0, source), width), clang ? clang : "");
-    for (size_t i = 0; i < simt_header_count; i++)
-        key = mix(key, simt_headers[i].text);
+    uint64_t key = mix(headers_key(clang ? clang : ""), width);
     for (size_t i = 0; i < OPTIONS; i++)
         key = mix(key, options[i]);
     for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
@@ -366,6 +360,40 @@ static bool is_own(const char *path) {
            !(file.st_mode & (S_IWGRP | S_IWOTH));
 }
 
+/* Reading <metal_stdlib> takes most of a small kernel's time: in the cache it is once read for all.
+ * False if it has to be read. */
+static bool precompile(const Program *program, const ProgramOptions *wanted, const char *width,
+                       char path[PATH_BYTES]) {
+    char source[PATH_BYTES], output[PATH_BYTES], log[PATH_BYTES];
+    if (!wanted->cache) return false;
+    headers_precompiled(path, PATH_BYTES, wanted->cache, compiler_key(width));
+    if (is_own(path)) return true;
+    unlink(path);
+    snprintf(source, sizeof source, "%s/header.h", program->folder);
+    snprintf(output, sizeof output, "%s/header.pch", program->folder);
+    snprintf(log, sizeof log, "%s/header_messages", program->folder);
+    Compilation what = {source, output, log, NULL, .header = true, .spaces = true};
+    return write_file(program->folder, "header.h", "#include <metal_stdlib>\n") &&
+           compile_to(program, width, &what) == 0 && keep(output, path);
+}
+
+/* C++ has no operator that takes `?:` of a vector of its own and of one in an address space, and
+ * the like: what cannot be compiled with address spaces is compiled without. */
+static bool compile(const Program *program, const ProgramOptions *wanted, const char *width) {
+    char source[PATH_BYTES], output[PATH_BYTES], log[PATH_BYTES], other[PATH_BYTES],
+        header[PATH_BYTES];
+    snprintf(source, sizeof source, "%s/kernel.cpp", program->folder);
+    snprintf(output, sizeof output, "%s/kernel.so", program->folder);
+    snprintf(log, sizeof log, "%s/messages", program->folder);
+    snprintf(other, sizeof other, "%s/other_messages", program->folder);
+    bool precompiled = precompile(program, wanted, width, header);
+    Compilation with = {source, output, log, precompiled ? header : NULL, .spaces = true};
+    Compilation without = {source, output, other, NULL, .spaces = false};
+    int status = compile_to(program, width, &with);
+    if (status > 0 && compile_to(program, width, &without) == 0) status = 0;
+    return end_command(program, status, log, wanted->path) && keep(output, program->library);
+}
+
 /* Compile, unless it is in the cache. */
 static bool find_library(Program *program, const ProgramOptions *wanted, const char *width) {
     char path[PATH_BYTES];
@@ -375,7 +403,7 @@ static bool find_library(Program *program, const ProgramOptions *wanted, const c
     if (!source) return report_failure("%s cannot be read", path);
     snprintf(program->library, sizeof program->library, "%s/%016llx.so",
              wanted->cache ? wanted->cache : program->folder,
-             (unsigned long long)cache_key(source, width));
+             (unsigned long long)mix(compiler_key(width), source));
     free(source);
     if (wanted->cache && mkdir(wanted->cache, 0700) != 0 && access(wanted->cache, W_OK) != 0)
         return report_failure("%s cannot be written", wanted->cache);
