@@ -85,7 +85,10 @@ static void check_block(Checker *c, Block *block, const char *address, size_t by
     if (use & READ && (use & COPY ? all_unwritten(written, bytes) : any_unwritten(written, bytes)))
         report_unwritten(c, block, address, bytes, code);
     if (writes && !(use & COPY)) mark_written(block->written + offset, bytes);
+    if (writes && c->has_nothing)
+        c->store = (Store){block, (unsigned char *)(uintptr_t)address, bytes, at};
     if (block->writable) race_check(c, block, offset, bytes, code, writes, use & ATOMIC);
+    if (!(use & ATOMIC)) spinning_plain(c, address, code, writes);
 }
 
 static void report_private(Checker *c, size_t stack_offset, size_t bytes, uint32_t code,
@@ -126,6 +129,7 @@ void watch_access(const void *pointer, size_t bytes, unsigned use, const void *c
     Checker *c = checker;
     if (!simt_thread || !bytes) return;
     race_finish_overwrite(c);
+    finish_store(c);
     const char *address = pointer;
     uint32_t code = (uint32_t)((const char *)caller - c->library) - 1;
     if (checker_out_of_time) checker_stop(c, code, "has not come to an end in time");
@@ -178,18 +182,52 @@ void watch_function(const char *low, const char *frame, const void *caller) {
 void watch_atomic(const void *address, size_t bytes, unsigned use, const void *caller,
                   const void *frame) {
     if (!simt_thread) return;
+    Block *block = block_find(checker, address);
+    bool is_there = block && block_within(address, bytes, block->start, block->size);
+    uint32_t code = (uint32_t)((const char *)caller - checker->library) - 1;
+    if (is_there) spinning_atomic(checker, address, bytes, code, use & WRITE);
+    if (is_there && use & EXCHANGE) block->is_exchanged = true;
     checker->atomic = NULL;
     watch_access(address, bytes, use | ATOMIC, caller, frame);
-    if (use != (READ | WRITE)) checker->atomic = address;
+    fences_atomic(checker->fences, simt_thread->thread_index_in_threadgroup, address, use & READ,
+                  use & WRITE);
+    if ((use & (READ | WRITE)) != (READ | WRITE)) checker->atomic = address;
 }
 
-void watch_index(const char *file, unsigned line, long long index, const char *array) {
-    SimtPlace place = {NULL, file, line};
-    if (!simt_thread) return;
-    Finding *finding = finding_at(checker, FINDING_OUT_OF_BOUNDS, simt_thread, place);
-    if (finding)
-        snprintf(finding->detail, sizeof finding->detail, "index %lld of an array of type %s",
-                 index, array);
+/* What nothing wrote, where it must look like a value: not a number as half, bfloat and float. */
+static const unsigned char nothing[4] = {0xE5, 0xFF, 0xE5, 0xFF};
+
+bool watch_operand(const void *operand, size_t bytes) {
+    if (!simt_thread || !bytes) return false;
+    size_t offset = (size_t)((const char *)operand - checker->runtime.stacks);
+    return offset < checker->runtime.stack_bytes &&
+           all_unwritten(checker->private_written + offset, bytes);
+}
+
+void watch_unwritten(void *result, size_t bytes) {
+    if (simt_thread) checker->has_nothing = true;
+    for (size_t i = 0; simt_thread && i < bytes; i++)
+        ((unsigned char *)result)[i] = nothing[i % sizeof nothing];
+}
+
+static bool is_nothing(const unsigned char *value, size_t bytes) {
+    if (bytes == 2) return !memcmp(value, nothing, 2);
+    for (size_t i = 0; i + sizeof nothing <= bytes; i += sizeof nothing)
+        if (!memcmp(value + i, nothing, sizeof nothing)) return true;
+    return false;
+}
+
+/* The store before is done: was there a value to be stored? */
+void finish_store(Checker *c) {
+    Store *store = &c->store;
+    if (store->block && is_nothing(store->address, store->bytes)) {
+        Finding *finding = finding_of_access(c, FINDING_UNWRITTEN, store->block, &store->at, NULL);
+        if (finding) {
+            finding->offset = store->address - store->block->start;
+            finding->bytes = store->bytes;
+        }
+    }
+    store->block = NULL;
 }
 
 /* "'const metal::vec<_Float16, 4>'" → "half4" */
@@ -208,6 +246,32 @@ static void metal_type(const char *type, char *name, size_t size) {
     for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
         if (!strcmp(element, elements[i][0])) shown = elements[i][1];
     snprintf(name, size, count ? "%s%d" : "%s", shown, count);
+}
+
+void watch_shift(const char *type, long long count, const void *caller) {
+    if (!simt_thread) return;
+    Witness at =
+        witness_here((uint32_t)((const char *)caller - checker->library) - 1, false, false);
+    if (finding_known(checker, FINDING_SHIFT, at.code, 0, "")) return;
+    Finding *finding = findings_add(checker->findings, FINDING_SHIFT, &at);
+    if (!finding) return;
+    char name[64];
+    metal_type(type, name, sizeof name);
+    snprintf(finding->detail, sizeof finding->detail, "shifts a %s by %lld, which has no more bits",
+             name, count);
+}
+
+void watch_fence(int mem_flags, int order) {
+    if (simt_thread) order_fence(checker, mem_flags, order);
+}
+
+void watch_index(const char *file, unsigned line, long long index, const char *array) {
+    SimtPlace place = {NULL, file, line};
+    if (!simt_thread) return;
+    Finding *finding = finding_at(checker, FINDING_OUT_OF_BOUNDS, simt_thread, place);
+    if (finding)
+        snprintf(finding->detail, sizeof finding->detail, "index %lld of an array of type %s",
+                 index, array);
 }
 
 void watch_alignment(const char *file, unsigned line, const char *type, unsigned alignment,

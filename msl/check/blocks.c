@@ -56,6 +56,19 @@ bool checker_is_written(const Checker *c, unsigned index, size_t byte) {
     return c->blocks[index].written[byte] != UNWRITTEN;
 }
 
+uint64_t checker_writer(const Checker *c, unsigned index, size_t byte) {
+    const Block *block = &c->blocks[index];
+    Access write = block->cells[byte >> block->shift].writes[0];
+    const GroupStart *start = write.stamp ? group_of_stamp(c, write.stamp) : NULL;
+    if (!start) return 0;
+    uint64_t group = ((uint64_t)start->group.z << 21 | start->group.y) << 21 | start->group.x;
+    return 1 + (group << 10 | write.thread);
+}
+
+bool checker_is_exchanged(const Checker *c, unsigned index) {
+    return c->blocks[index].is_exchanged;
+}
+
 void checker_name_scratch(Checker *c, unsigned index, const char *name) {
     snprintf(c->scratch_names[index], sizeof c->scratch_names[index], "%s", name);
 }

@@ -119,8 +119,10 @@ static void forget(Checker *c) {
     for (unsigned i = 0; i < SLOTS; i++)
         if (c->blocks[i].start)
             madvise(c->blocks[i].cells, block_cell_bytes(&c->blocks[i]), MADV_DONTNEED);
+    c->has_nothing = false;
     c->now = c->group_stamp = c->any_barrier = 0;
     c->group_count = 0;
+    fences_forget(c->fences);
     memset(c->barrier, 0, sizeof c->barrier);
     memset(c->simdgroup_barrier, 0, sizeof c->simdgroup_barrier);
 }
@@ -155,6 +157,7 @@ bool checker_run(Checker *c, Simt *simt, SimtLaunch *launch, unsigned seconds, b
     bool ran = simt_run(simt, launch, error, error_size);
     leave_signals(old);
     race_finish_overwrite(c);
+    finish_store(c);
     checker = NULL;
     launch->watcher = NULL;
     *ended = !ran;
@@ -173,8 +176,9 @@ Checker *checker_new(Findings *findings, const Symbols *symbols, const char *lib
     c->library_end = library_end;
     c->page = (size_t)sysconf(_SC_PAGESIZE);
     c->slots = block_reserve((size_t)SLOTS << SLOT_SHIFT, PROT_NONE);
-    if (c->slots) return c;
-    free(c);
+    c->fences = fences_new();
+    if (c->slots && c->fences) return c;
+    checker_free(c);
     return NULL;
 }
 
@@ -185,7 +189,8 @@ void checker_free(Checker *c) {
         if (c->blocks[i].cells) munmap(c->blocks[i].cells, block_cell_bytes(&c->blocks[i]) + 1);
     }
     if (c->private_written) munmap(c->private_written, c->runtime.stack_bytes);
-    munmap(c->slots, (size_t)SLOTS << SLOT_SHIFT);
+    if (c->slots) munmap(c->slots, (size_t)SLOTS << SLOT_SHIFT);
+    fences_free(c->fences);
     free(c->groups);
     free(c);
 }

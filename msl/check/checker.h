@@ -25,6 +25,7 @@ typedef enum FindingKind {
     FINDING_FAULT,         /* what ended the run: a crash, or no end in time */
     FINDING_MISALIGNED,    /* an access at an address that its type does not allow */
     FINDING_NEVER_WRITTEN, /* part of an output that no thread wrote */
+    FINDING_SHIFT,         /* by the width of the type or more */
     FINDING_DISPATCH,      /* a launch that Metal would refuse, or that is hardly meant */
     FINDING_KINDS,
 } FindingKind;
@@ -93,6 +94,11 @@ void checker_fill(Checker *checker, unsigned index, const void *data);
 
 /* For each byte of a buffer whether anything wrote it since it was filled. */
 bool checker_is_written(const Checker *checker, unsigned index, size_t byte);
+
+/* After a launch: a number for the thread that wrote a byte last, 0 if none did. */
+uint64_t checker_writer(const Checker *checker, unsigned index, size_t byte);
+/* Does the kernel change a buffer by atomic_compare_exchange? */
+bool checker_is_exchanged(const Checker *checker, unsigned index);
 
 /* What [[threadgroup(index)]] is called in findings. */
 void checker_name_scratch(Checker *checker, unsigned index, const char *name);

@@ -1,11 +1,12 @@
 /* checker_parts.h — what the parts of the checker share: findings.c says what was seen, blocks.c
  * places buffers and threadgroup memory, races.c knows the order of accesses, accesses.c judges
- * each one, checker.c runs a launch.
+ * each one, spinning.c lets loops wait, checker.c runs a launch.
  */
 #ifndef METAL_LLM_MSL_CHECK_PARTS_H
 #define METAL_LLM_MSL_CHECK_PARTS_H
 
 #include "checker.h"
+#include "fences.h"
 #include "watch.h"
 
 #include <signal.h>
@@ -17,6 +18,7 @@ enum {
     WRITTEN = 1,               /* of a byte that is watched; 0: of one that is not */
     UNWRITTEN = 3,
     SIGNAL_STACK_BYTES = 65536,
+    POLLS = 8,
 };
 
 /* Who touched a piece of memory. All zero: nobody. */
@@ -45,6 +47,7 @@ typedef struct Block {
     unsigned char *written; /* [size] WRITTEN or UNWRITTEN */
     Cell *cells;            /* one for each 1 << shift bytes */
     unsigned shift;
+    bool is_exchanged; /* in part, by atomic_compare_exchange: integers may stand for floats */
 } Block;
 
 /* A write that races with another: what was there before says whether both wrote the same. */
@@ -55,10 +58,40 @@ typedef struct Overwrite {
     unsigned char before[16];
 } Overwrite;
 
+/* A store under way, where values may be none. */
+typedef struct Store {
+    const Block *block; /* NULL: none is under way */
+    const unsigned char *address;
+    size_t bytes;
+    Witness at;
+} Store;
+
 typedef struct GroupStart {
     uint32_t stamp;
     SimtSize group;
 } GroupStart;
+
+/* A read at an instruction. */
+typedef struct Poll {
+    const void *address;
+    uint32_t code;
+} Poll;
+
+/* What a thread has read last. */
+typedef struct Spinner {
+    Poll polls[POLLS]; /* all of a loop that waits */
+    unsigned next;
+    Poll read;
+    unsigned reads; /* of that, in a row */
+} Spinner;
+
+typedef struct Spinning {
+    Spinner threads[SIMT_THREADS];
+    unsigned idle; /* atomics in a row that threads have read before, and found as they were */
+    const void *changed; /* the last atomic that was written, NULL: none */
+    uint64_t before;     /* what it held */
+    size_t bytes;
+} Spinning;
 
 struct Checker {
     const Symbols *symbols;
@@ -82,8 +115,12 @@ struct Checker {
     uint32_t simdgroup_barrier[SIMT_THREADS][2];
     GroupStart *groups; /* of this launch */
     size_t group_count, group_capacity;
+    Fences *fences;
 
+    Spinning spinning;
     Overwrite overwrite;
+    Store store;
+    bool has_nothing; /* a simd function has given a lane what nothing wrote */
     Findings *findings;
     char signal_stack[SIGNAL_STACK_BYTES];
 };
@@ -93,6 +130,8 @@ extern volatile sig_atomic_t checker_out_of_time;
 
 /* --- findings.c --- */
 
+/* When the threadgroup started in which the clock stood there. */
+const GroupStart *group_of_stamp(const Checker *checker, uint32_t stamp);
 /* The running thread, at an instruction. */
 Witness witness_here(uint32_t code, bool writes, bool atomic);
 Witness witness_earlier(const Checker *checker, Access access, bool writes);
@@ -118,6 +157,19 @@ void *block_place(void *checker, const SimtVariable *variable, unsigned index, s
 Block *block_find(Checker *checker, const char *address);
 bool block_within(const void *address, size_t bytes, const void *start, size_t size);
 
+/* --- accesses.c --- */
+
+/* Before anything else is looked at, and behind the last access. */
+void finish_store(Checker *checker);
+
+/* --- spinning.c: a loop that waits lets other threads run, unless none will ever end it --- */
+
+void spinning_group_starts(Checker *checker);
+/* The running thread is about to do this; others may run first. */
+void spinning_atomic(Checker *checker, const void *address, size_t bytes, uint32_t code,
+                     bool writes);
+void spinning_plain(Checker *checker, const void *address, uint32_t code, bool writes);
+
 /* --- races.c --- */
 
 void order_group_starts(void *checker, SimtSize group);
@@ -125,6 +177,8 @@ void order_threadgroup_barrier(void *checker, int mem_flags);
 void order_simdgroup_barrier(void *checker, unsigned simdgroup, int mem_flags);
 void race_check(Checker *checker, Block *block, size_t offset, size_t bytes, uint32_t code,
                 bool writes, bool atomic);
+/* A thread's fence, with the mem_flags and the memory_order of <metal_stdlib>. */
+void order_fence(Checker *checker, int mem_flags, int order);
 /* Before anything else is looked at: the write that raced is done. */
 void race_finish_overwrite(Checker *checker);
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static SimtSize group_at(const Checker *c, uint32_t stamp) {
+const GroupStart *group_of_stamp(const Checker *c, uint32_t stamp) {
     size_t low = 0, high = c->group_count;
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
@@ -12,7 +12,12 @@ static SimtSize group_at(const Checker *c, uint32_t stamp) {
         else
             high = middle;
     }
-    return high ? c->groups[low].group : (SimtSize){0, 0, 0};
+    return high ? &c->groups[low] : NULL;
+}
+
+static SimtSize group_at(const Checker *c, uint32_t stamp) {
+    const GroupStart *start = group_of_stamp(c, stamp);
+    return start ? start->group : (SimtSize){0, 0, 0};
 }
 
 Witness witness_here(uint32_t code, bool writes, bool atomic) {

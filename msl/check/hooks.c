@@ -63,6 +63,27 @@ void msl_watch_atomic(void *address, size_t bytes, bool reads, bool writes) {
     watch_atomic(address, bytes, use, CALLER, FRAME);
 }
 
+void msl_watch_exchange(void *address, size_t bytes);
+void msl_watch_exchange(void *address, size_t bytes) {
+    watch_atomic(address, bytes, READ | WRITE | EXCHANGE, CALLER, FRAME);
+}
+
+/* From msl/simt/library.h. */
+void msl_watch_fence(int mem_flags, int order);
+void msl_watch_fence(int mem_flags, int order) {
+    watch_fence(mem_flags, order);
+}
+
+/* From msl/simt/metal_stdlib. */
+bool msl_watch_operand(const void *operand, size_t bytes);
+bool msl_watch_operand(const void *operand, size_t bytes) {
+    return watch_operand(operand, bytes);
+}
+void msl_watch_unwritten(void *result, size_t bytes);
+void msl_watch_unwritten(void *result, size_t bytes) {
+    watch_unwritten(result, bytes);
+}
+
 /* From -finstrument-functions. */
 void __cyg_profile_func_enter(void *function, void *call_site);
 void __cyg_profile_func_enter(void *function, void *call_site) {
@@ -109,4 +130,16 @@ void __ubsan_handle_type_mismatch_v1(const AlignmentCheck *check, const void *ad
 void __ubsan_handle_type_mismatch_v1(const AlignmentCheck *check, const void *address) {
     watch_alignment(check->place.file, check->place.line, check->type->name,
                     1u << check->log_alignment, address);
+}
+
+/* What clang calls for a shift by the width of the type or more. */
+typedef struct ShiftCheck {
+    CheckPlace place;
+    const CheckType *left, *right;
+} ShiftCheck;
+
+void __ubsan_handle_shift_out_of_bounds(const ShiftCheck *check, uintptr_t left, uintptr_t right);
+void __ubsan_handle_shift_out_of_bounds(const ShiftCheck *check, uintptr_t left, uintptr_t right) {
+    (void)left;
+    watch_shift(check->left->name, (long long)right, CALLER);
 }

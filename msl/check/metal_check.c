@@ -2,9 +2,9 @@
  * docs/metal-check.md. */
 #include "isolation.h"
 #include "options.h"
+#include "orders.h"
 #include "report.h"
 
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,8 @@ typedef struct Run {
     Options *options;
     Program *program;
     Checker *checker;
-    Outcome *outcome; /* isolated memory */
+    Outcome *outcome;                /* isolated memory */
+    uint64_t *writers[SIMT_BUFFERS]; /* of the first run's elements, in the kernel's process */
 } Run;
 
 static Place kernel_place(const Run *run) {
@@ -69,58 +70,68 @@ static bool check_parameters(const Options *options, const BoundKernel *kernel) 
             return report_failure("the kernel has no [[buffer(%u)]]", i);
         if (options->bindings[i].output && !used[i])
             return report_failure("-o: the kernel has no [[buffer(%u)]]", i);
+        if (options->bindings[i].unordered && !used[i])
+            return report_failure("--unordered: the kernel has no [[buffer(%u)]]", i);
     }
     return true;
 }
 
 /* --- in the kernel's process --- */
 
-static bool differs(ElementType type, double a, double b, double scale) {
-    if (isnan(a) || isnan(b)) return isnan(a) != isnan(b);
-    if (a == b) return false;
-    if (!element_is_float(type) || isinf(a) || isinf(b)) return true;
-    return fabs(a - b) > scale * (type == ELEMENT_F16 ? 1e-2 : 1e-4);
-}
-
-/* The largest finite value: sums of floats may differ by rounding that goes with it. */
-static double magnitude(const Array *array, const unsigned char *data) {
-    double largest = 0;
-    size_t size = element_size(array->type);
-    for (size_t i = 0; i < array->count; i++) {
-        double value = fabs(element_value(array->type, data + i * size));
-        if (isfinite(value) && value > largest) largest = value;
+/* Of a buffer there is one: the first that is more than a note. */
+static Finding *order_finding(const Run *run, const BoundParameter *parameter) {
+    Findings *findings = &run->outcome->findings;
+    for (size_t i = 0; i < findings->count; i++) {
+        Finding *known = &findings->list[i];
+        if (known->kind == FINDING_ORDER && known->index == (int)parameter->index)
+            return known->severity == SEVERITY_NOTE ? known : NULL;
     }
-    return largest;
+    return findings_add(findings, FINDING_ORDER, &(Witness){.place = kernel_place(run)});
 }
 
-static void report_order(const Run *run, const BoundParameter *parameter, size_t element, double a,
-                         double b, const uint64_t seeds[2]) {
-    Witness at = {.place = kernel_place(run)};
-    Finding *finding = findings_add(&run->outcome->findings, FINDING_ORDER, &at);
+static void report_order(const Run *run, const BoundParameter *parameter, OrderResult result,
+                         const OrderDifference *difference, const uint64_t seeds[2]) {
+    Finding *finding = order_finding(run, parameter);
     if (!finding) return;
+    finding->severity = result == ORDER_MOVED ? SEVERITY_NOTE : SEVERITY_ERROR;
     snprintf(finding->name, sizeof finding->name, "%s", parameter->name);
     finding->index = (int)parameter->index;
+    if (result == ORDER_MOVED) {
+        snprintf(finding->detail, sizeof finding->detail,
+                 "'%s' [[buffer(%u)]] has the same elements in another order with seed %llu, as a "
+                 "list has that threads append to; --unordered %u takes that as the same",
+                 parameter->name, parameter->index, (unsigned long long)seeds[1], parameter->index);
+        return;
+    }
     snprintf(
         finding->detail, sizeof finding->detail,
         "element %zu of '%s' [[buffer(%u)]] depends on the order of the threads: %.9g with seed "
         "%llu, %.9g with seed %llu",
-        element, parameter->name, parameter->index, a, (unsigned long long)seeds[0], b,
-        (unsigned long long)seeds[1]);
+        difference->element, parameter->name, parameter->index, difference->a,
+        (unsigned long long)seeds[0], difference->b, (unsigned long long)seeds[1]);
 }
 
-/* The first element of a buffer that this seed left different from the first one. */
-static bool compare(const Binding *binding, size_t *element, double *a, double *b) {
-    const Array *array = &binding->array;
-    if (!memcmp(binding->memory, binding->first, array->size)) return false;
-    double scale = magnitude(array, binding->first);
-    size_t size = element_size(array->type);
-    for (size_t i = 0; i < array->count; i++) {
-        *a = element_value(array->type, binding->first + i * size);
-        *b = element_value(array->type, binding->memory + i * size);
-        *element = i;
-        if (differs(array->type, *a, *b, scale)) return true;
-    }
-    return false;
+/* Who wrote each element of a buffer; to be freed by the caller. NULL without memory. */
+static uint64_t *writers_of(const Run *run, unsigned index) {
+    const Array *array = &run->options->bindings[index].array;
+    uint64_t *writers = malloc((array->count + 1) * sizeof *writers);
+    for (size_t i = 0; writers && i < array->count; i++)
+        writers[i] = checker_writer(run->checker, index, i * element_size(array->type));
+    return writers;
+}
+
+/* Another seed's buffer with the first one's. */
+static void compare(const Run *run, const BoundParameter *parameter, const uint64_t seeds[2]) {
+    unsigned index = parameter->index;
+    const Binding *binding = &run->options->bindings[index];
+    if (!memcmp(binding->first, binding->memory, binding->array.size)) return;
+    uint64_t *writers = writers_of(run, index);
+    Left first = {binding->first, run->writers[index]}, other = {binding->memory, writers};
+    OrderOptions options = {checker_is_exchanged(run->checker, index), binding->unordered};
+    OrderDifference difference;
+    OrderResult result = orders_compare(&binding->array, &first, &other, options, &difference);
+    if (result != ORDER_SAME) report_order(run, parameter, result, &difference, seeds);
+    free(writers);
 }
 
 /* "3, 5, 7-9, … (32 of 64)": the elements that nothing wrote. Returns how many they are. */
@@ -169,16 +180,14 @@ static void compare_all(Run *run, uint64_t seed) {
     for (unsigned i = 0; i < kernel->count; i++) {
         const BoundParameter *parameter = &kernel->parameter[i];
         const Binding *binding = &run->options->bindings[parameter->index];
-        size_t element;
-        double a, b;
         if (parameter->kind != BOUND_BUFFER || !parameter->writable || !binding->memory) continue;
         if (run->outcome->kept) {
-            if (compare(binding, &element, &a, &b))
-                report_order(run, parameter, element, a, b, seeds);
+            compare(run, parameter, seeds);
             continue;
         }
         if (!binding->array.data) report_never_written(run, parameter, &binding->array);
         memcpy(binding->first, binding->memory, binding->array.size);
+        run->writers[parameter->index] = writers_of(run, parameter->index);
     }
     run->outcome->kept = true;
 }

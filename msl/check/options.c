@@ -31,6 +31,7 @@ static const char usage[] =
     "  --simd-width N               lanes of a simdgroup (32)\n"
     "  --seeds N                    orders of the threads to try (4)\n"
     "  --seed N                     of the first order, and of random buffers (1)\n"
+    "  --unordered N                the order of [[buffer(N)]]'s elements does not matter: a list\n"
     "  -o N=FILE.npy                save a buffer as the first run leaves it\n"
     "  --suppress KIND[=NAME]       leave out such findings, or only those of one buffer or "
     "variable\n"
@@ -126,6 +127,13 @@ static bool parse_scratch(Options *options, const char *text) {
     return true;
 }
 
+static bool parse_unordered(Options *options, const char *text) {
+    uint64_t index;
+    if (!parse_number("--unordered", text, 0, SIMT_BUFFERS - 1, &index)) return false;
+    options->bindings[index].unordered = true;
+    return true;
+}
+
 static bool parse_output(Options *options, const char *text) {
     unsigned index;
     const char *path;
@@ -195,6 +203,7 @@ typedef enum Option {
     SIMD_WIDTH,
     SEEDS,
     SEED,
+    UNORDERED,
     SUPPRESS,
     STRICT,
     JSON,
@@ -217,6 +226,7 @@ static const struct option long_options[] = {
     {"simd-width", required_argument, NULL, SIMD_WIDTH},
     {"seeds", required_argument, NULL, SEEDS},
     {"seed", required_argument, NULL, SEED},
+    {"unordered", required_argument, NULL, UNORDERED},
     {"suppress", required_argument, NULL, SUPPRESS},
     {"strict", no_argument, NULL, STRICT},
     {"json", no_argument, NULL, JSON},
@@ -261,6 +271,8 @@ static bool set_option(Options *options, int option) {
         return parse_number("--seed", optarg, 0, UINT64_MAX, &options->seed);
     case TIME_LIMIT:
         return set_number("--time-limit", 1, 1000000, &options->seconds);
+    case UNORDERED:
+        return parse_unordered(options, optarg);
     case SUPPRESS:
         return add_rule(options, optarg);
     case STRICT:

@@ -13,6 +13,7 @@ typedef struct Binding {
     const char *option, *content; /* as given; NULL: not at all */
     Array array;
     const char *output;    /* file to save it to */
+    bool unordered;        /* the order of its elements does not matter */
     unsigned char *memory; /* that the kernel sees */
     unsigned char
         *first; /* what the first seed left, [array.size], shared with the kernel's process */

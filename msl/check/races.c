@@ -3,15 +3,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* By fences: accesses of this thread, or of another threadgroup. */
+static bool fenced(const Checker *c, Space space, Access before) {
+    const GroupStart *start = group_of_stamp(c, before.stamp);
+    if (!start || (int)space >= FENCED_SPACES) return false;
+    Known access = {.group = start->stamp, .thread = (uint16_t)before.thread};
+    access.before[space] = before.stamp;
+    return fences_order(c->fences, simt_thread->thread_index_in_threadgroup, &access,
+                        before.thread / c->simd_width, space);
+}
+
 /* Is what this access did complete, for the running thread? */
 static bool in_order(const Checker *c, Space space, Access before) {
-    if (before.stamp < c->group_stamp)
-        return space == SPACE_THREADGROUP; /* memory of another group */
+    if (before.stamp < c->group_stamp) /* of another group, whose threadgroup memory is another */
+        return space == SPACE_THREADGROUP || fenced(c, space, before);
     if (before.thread == simt_thread->thread_index_in_threadgroup) return true;
     if (before.stamp < c->barrier[space]) return true;
     unsigned simdgroup = before.thread / c->simd_width;
-    return simdgroup == simt_thread->simdgroup_index_in_threadgroup &&
-           before.stamp < c->simdgroup_barrier[simdgroup][space];
+    if (simdgroup == simt_thread->simdgroup_index_in_threadgroup &&
+        before.stamp < c->simdgroup_barrier[simdgroup][space])
+        return true;
+    return fenced(c, space, before);
 }
 
 void order_group_starts(void *self, SimtSize group) {
@@ -25,6 +37,9 @@ void order_group_starts(void *self, SimtSize group) {
     c->groups[c->group_count++] = (GroupStart){c->now, group};
     for (unsigned i = BUFFER_SLOTS; i < SLOTS && c->blocks[i].start; i++)
         memset(c->blocks[i].written, UNWRITTEN, c->blocks[i].size);
+    const char *scratch = c->slots + ((size_t)BUFFER_SLOTS << SLOT_SHIFT);
+    spinning_group_starts(c);
+    fences_group_starts(c->fences, scratch, (size_t)(SLOTS - BUFFER_SLOTS) << SLOT_SHIFT);
 }
 
 /* mem_flags are numbered as in <metal_stdlib>. */
@@ -37,11 +52,41 @@ static void note_barrier(Checker *c, uint32_t stamps[2], int mem_flags) {
 void order_threadgroup_barrier(void *self, int mem_flags) {
     Checker *c = self;
     note_barrier(c, c->barrier, mem_flags);
+    if (mem_flags) fences_meet(c->fences);
 }
 
 void order_simdgroup_barrier(void *self, unsigned simdgroup, int mem_flags) {
     Checker *c = self;
     note_barrier(c, c->simdgroup_barrier[simdgroup], mem_flags);
+    if (mem_flags) fences_meet_simdgroup(c->fences, simdgroup * c->simd_width, c->simd_width);
+}
+
+/* What is in order for the running thread but for fences: its own accesses so far, and those before
+ * the last barriers. */
+static void release(Checker *c, const bool spaces[FENCED_SPACES]) {
+    unsigned thread = simt_thread->thread_index_in_threadgroup;
+    unsigned simdgroup = simt_thread->simdgroup_index_in_threadgroup;
+    Known own[] = {
+        {.group = c->group_stamp, .thread = (uint16_t)thread},
+        {.group = c->group_stamp, .thread = (uint16_t)(SIMDGROUP_OF | simdgroup)},
+        {.group = c->group_stamp, .thread = ANY_THREAD},
+    };
+    c->now++;
+    for (int space = 0; space < FENCED_SPACES; space++) {
+        if (!spaces[space]) continue;
+        own[0].before[space] = c->now;
+        own[1].before[space] = c->simdgroup_barrier[simdgroup][space];
+        own[2].before[space] = c->barrier[space];
+    }
+    fences_release(c->fences, thread, own, sizeof own / sizeof *own);
+}
+
+/* memory_order is numbered as in <metal_stdlib>: relaxed, acquire, release, both, seq_cst. */
+void order_fence(Checker *c, int mem_flags, int order) {
+    bool spaces[FENCED_SPACES] = {mem_flags & 1, mem_flags & 2};
+    if (order == 1 || order >= 3)
+        fences_acquire(c->fences, simt_thread->thread_index_in_threadgroup, spaces);
+    if (order >= 2) release(c, spaces);
 }
 
 /* Give each of a block's cells fewer bytes. */

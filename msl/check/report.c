@@ -18,6 +18,7 @@ static const char *const kinds[] = {
     [FINDING_FAULT] = "fault",
     [FINDING_MISALIGNED] = "misaligned",
     [FINDING_NEVER_WRITTEN] = "never-written",
+    [FINDING_SHIFT] = "shift",
     [FINDING_DISPATCH] = "dispatch",
 };
 _Static_assert(sizeof kinds / sizeof *kinds == FINDING_KINDS, "a name for each kind");
@@ -124,6 +125,14 @@ static void say_bounds(Message *message, const Finding *finding) {
 
 static void say_unwritten(Message *message, const Finding *finding) {
     say_thread(message, &finding->at);
+    if (finding->at.writes) {
+        say(message, " writes to ");
+        say_bytes(message, finding);
+        say(message, " of ");
+        say_memory(message, finding);
+        say(message, " what it has from a lane in which nothing was written");
+        return;
+    }
     say(message, " reads ");
     if (finding->space == SPACE_PRIVATE) {
         if (!*finding->name)

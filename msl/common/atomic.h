@@ -4,12 +4,22 @@
 
 #include "functions.h"
 
-/* A checker is told what an atomic is about to do. */
+/* A checker is told what an atomic is about to do, and more. */
 #ifdef MSL_WATCH_ATOMICS
 extern "C" void msl_watch_atomic(const volatile void *object, size_t bytes, bool reads,
                                  bool writes);
+extern "C" void msl_watch_exchange(const volatile void *object, size_t bytes);
+extern "C" void msl_watch_fence(int mem_flags, int order);
+/* Did nothing write a variable? If so it may be handed on, but not read. */
+extern "C" bool msl_watch_operand(const void *operand, size_t bytes);
+/* A result that nobody may use. */
+extern "C" void msl_watch_unwritten(void *result, size_t bytes);
 #else
 #define msl_watch_atomic(object, bytes, reads, writes)
+#define msl_watch_exchange(object, bytes)
+#define msl_watch_fence(mem_flags, order)
+#define msl_watch_operand(operand, bytes) false
+#define msl_watch_unwritten(result, bytes)
 #endif
 
 namespace metal {
@@ -62,7 +72,7 @@ template <typename T>
 MSL_INLINE bool atomic_compare_exchange_weak_explicit(volatile atomic<T> *object, T *expected,
                                                       same<T> desired, memory_order,
                                                       memory_order) {
-    msl_watch_atomic(object, sizeof(T), true, true);
+    msl_watch_exchange(object, sizeof(T));
     return __atomic_compare_exchange(&object->value, expected, &desired, true, __ATOMIC_RELAXED,
                                      __ATOMIC_RELAXED);
 }

@@ -331,9 +331,11 @@ SIMT_PACK(pack_float_to_snorm2x16, 2, 16, -1.0f, 32767.0f)
 
 /* --- fences --- */
 
-/* All loads and stores happen in the order of the threads here; a checker still asks for a barrier or
- * atomics between two threads. */
-MSL_INLINE void atomic_thread_fence(mem_flags, memory_order, thread_scope = thread_scope_device) {
+/* All loads and stores happen in the order of the threads here; a checker is told what a fence orders. */
+MSL_INLINE void atomic_thread_fence(mem_flags flags, memory_order order,
+                                    thread_scope = thread_scope_device) {
+    (void)flags, (void)order;
+    msl_watch_fence(int(flags), int(order));
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 

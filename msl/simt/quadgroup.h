@@ -23,17 +23,22 @@ template <typename T, typename Operation, int identity, bool inclusive>
 void quad_scan(const SimtLanes *lanes) {
     SIMT_EACH_LANE(lane) {
         T total = T(identity);
-        for (uint k = i / SIMT_QUAD * SIMT_QUAD; k < i + inclusive; k++)
-            if (const Lane<T> *other = active_lane<T>(lanes, k))
-                total = Operation::apply(total, other->value);
-        lane->result = total;
+        bool unwritten = false;
+        for (uint k = i / SIMT_QUAD * SIMT_QUAD; k < i + inclusive; k++) {
+            const Lane<T> *other = active_lane<T>(lanes, k);
+            if (!other) continue;
+            unwritten = unwritten || other->unwritten;
+            total = Operation::apply(total, other->value);
+        }
+        give(lane, total, unwritten);
     }
 }
 template <typename T> void quad_first(const SimtLanes *lanes) {
     SIMT_EACH_LANE(lane) {
         uint first = i / SIMT_QUAD * SIMT_QUAD;
         while (!active_lane<T>(lanes, first)) first++;
-        lane->result = active_lane<T>(lanes, first)->value;
+        const Lane<T> *source = active_lane<T>(lanes, first);
+        give(lane, source->value, source->unwritten);
     }
 }
 template <typename T> void quad_vote(const SimtLanes *lanes) {
@@ -57,19 +62,19 @@ SIMT_FUNCTION(quad_max, (quad_reduce<T, Max>))
 SIMT_FUNCTION(quad_and, (quad_reduce<T, And>))
 SIMT_FUNCTION(quad_or, (quad_reduce<T, Or>))
 SIMT_FUNCTION(quad_xor, (quad_reduce<T, Xor>))
-SIMT_FUNCTION(quad_prefix_inclusive_sum, (quad_scan<T, Sum, 0, true>))
-SIMT_FUNCTION(quad_prefix_exclusive_sum, (quad_scan<T, Sum, 0, false>))
-SIMT_FUNCTION(quad_prefix_inclusive_product, (quad_scan<T, Product, 1, true>))
-SIMT_FUNCTION(quad_prefix_exclusive_product, (quad_scan<T, Product, 1, false>))
-SIMT_FUNCTION(quad_broadcast_first, (quad_first<T>))
+SIMT_EXCHANGE(quad_prefix_inclusive_sum, (quad_scan<T, Sum, 0, true>))
+SIMT_EXCHANGE(quad_prefix_exclusive_sum, (quad_scan<T, Sum, 0, false>))
+SIMT_EXCHANGE(quad_prefix_inclusive_product, (quad_scan<T, Product, 1, true>))
+SIMT_EXCHANGE(quad_prefix_exclusive_product, (quad_scan<T, Product, 1, false>))
+SIMT_EXCHANGE(quad_broadcast_first, (quad_first<T>))
 
 /* `self` is the own lane in the quadgroup that begins at lane `quad`. */
 #define SIMT_QUAD_SHUFFLE(name, lane, expression)                                                  \
-    template <typename T> MSL_INLINE T name(T value, ushort lane, SIMT_CALLER) {                   \
+    template <typename V, typename T = simt::value_t<V>>                                           \
+    MSL_INLINE T name(const V &value, ushort lane, SIMT_CALLER) {                                  \
         uint self = simt_thread->thread_index_in_quadgroup;                                        \
         uint quad = simt_thread->thread_index_in_simdgroup - self;                                 \
-        return simt::collective<T>(simt::shuffle<T>, value, quad + (expression), SIMT_PLACE)       \
-            .result;                                                                               \
+        return simt::exchange<T>(simt::shuffle<T>, value, quad + (expression), SIMT_PLACE).result; \
     }
 SIMT_QUAD_SHUFFLE(quad_broadcast, lane, lane)
 SIMT_QUAD_SHUFFLE(quad_shuffle, lane, lane)

@@ -123,6 +123,9 @@ struct SimtWatcher {
 void simt_assert(const char *condition, SimtPlace place);
 void simt_log(const char *line);
 
+/* Let another thread of the threadgroup run, if one can: for loops that wait. */
+void simt_yield(void);
+
 /* Give up a launch from within one of its threads. Does not return. */
 void simt_stop(const char *message);
 

@@ -189,6 +189,15 @@ Fiber *simt_next_fiber(Simt *simt) {
     return &simt->fibers[fiber];
 }
 
+void simt_yield(void) {
+    Simt *simt = simt_running;
+    Fiber *self = simt_current_fiber();
+    if (!simt->ready_count) return;
+    simt->ready[simt->ready_count++] = (unsigned)(self - simt->fibers);
+    Fiber *next = simt_next_fiber(simt);
+    if (next != self) simt_switch_to(simt, self, next);
+}
+
 static void wait_for(Simt *simt, Fiber *self, State state, SimtPlace place, const Frame *frame) {
     self->place = place;
     self->frame = frame;
