@@ -1,5 +1,6 @@
 /* run.c — print a prompt and what the model makes of it, token by token. */
 #include "input.h"
+#include "logprobs.h"
 #include "model.h"
 #include "options.h"
 #include "print.h"
@@ -19,6 +20,8 @@ typedef struct Running {
     LLMGeneration generation;
     LLMTokens tokens;
     TextStream stream;
+    Logprobs logprobs;
+    LLMEnd end;
     uint32_t flags; /* of the prompt's encoding */
     uint32_t wanted;
     size_t prompt;        /* tokens */
@@ -51,27 +54,35 @@ static uint64_t fresh_seed(void) {
 
 /* --- generation --- */
 
-static bool write_token(void *user, uint32_t row, uint32_t token) {
-    (void)row;
+static bool count_token(void *user, uint32_t row, uint32_t token) {
+    (void)row, (void)token;
     Running *run = user;
     if (interrupted) return false;
     run->last = clock_seconds();
     if (run->generated++ == 0) run->first = run->last;
-    size_t size = 0;
-    const char *bytes = llm_token_bytes(run->llm, token, &size);
+    return true;
+}
+
+static bool write_text(void *user, uint32_t row, const char *bytes, size_t size) {
+    (void)row;
+    Running *run = user;
     return text_stream_write(&run->stream, bytes, size);
 }
 
+static void keep_logprobs(void *user, uint32_t row, const LLMLogprob *list, size_t count) {
+    (void)row;
+    Running *run = user;
+    if (!logprobs_add(&run->logprobs, list, count)) error_memory(run->stream.error, sizeof *list);
+}
+
 /* Prompt and continuation to standard output. */
-static void generate(Running *run, const Bytes *prompt, const OptionTexts *stops, LLMError *error) {
+static void generate(Running *run, const Bytes *prompt, LLMError *error) {
     run->tokens = llm_encode_bytes(run->llm, prompt->data, prompt->size, run->flags, error);
     llm_generate(run->llm, &run->tokens, 0, &run->generation, error); /* checks, and adds nothing */
     if (error_is_set(error)) return;
     run->prompt = run->tokens.count;
     run->stream = text_stream_begin(error);
     text_stream_write(&run->stream, prompt->data, prompt->size);
-    run->stream.stops = stops->texts;
-    run->stream.stop_count = stops->count;
     run->begun = clock_seconds();
     catch_interrupts();
     llm_generate(run->llm, &run->tokens, run->wanted, &run->generation, error);
@@ -84,11 +95,11 @@ static void print_end(const Running *run) {
     uint32_t context = llm_info(run->llm)->context;
     if (interrupted)
         fputs("interrupted\n", stderr);
-    else if (run->stream.stopped)
+    else if (run->end == LLM_END_STOP)
         fputs("at a stop text\n", stderr);
-    else if (run->tokens.count >= context)
+    else if (run->end == LLM_END_CONTEXT)
         fprintf(stderr, "the context of %u token%s is full\n", context, plural(context));
-    else if (run->generated == run->wanted)
+    else if (run->end == LLM_END_COUNT)
         fprintf(stderr, "after %u token%s, see -n\n", run->wanted, plural(run->wanted));
     else
         fputs("end of text\n", stderr);
@@ -142,11 +153,13 @@ int verb_run(Arguments *arguments) {
                                   .top_p = 0.95f,
                                   .repetition_penalty = 1,
                                   .seed = fresh_seed(),
-                                  .on_token = write_token,
+                                  .on_token = count_token,
+                                  .on_text = write_text,
+                                  .ends = &run.end,
                                   .user = &run};
     LLMOptions pipeline = LLM_OPTIONS;
     bool no_special = false;
-    uint32_t last = 64;
+    uint32_t last = 64, told = 0;
     OptionTexts stops = {0};
     OptionBiases biases = {0};
     const Option options[] = {
@@ -174,6 +187,8 @@ int verb_run(Arguments *arguments) {
         option_uint64("seed", "S", &generation->seed,
                       "of the random choices (default: a fresh one, which is printed)"),
         option_texts("stop", "TEXT", &stops, "end before this text; may be given several times"),
+        option_uint32("logprobs", "N", &told, 1, LLM_LOGPROBS_MOST,
+                      "print ln p of each token, and of the N likeliest in its place"),
         option_no_special(&no_special),
         option_flag("ignore-eos", &generation->ignore_end, "go on after the end-of-text token"),
         option_flag("profile", &pipeline.profile, "time every kernel"),
@@ -184,18 +199,24 @@ int verb_run(Arguments *arguments) {
     choose_window(generation, last);
     generation->logit_bias = biases.list;
     generation->logit_bias_count = biases.count;
+    generation->stops = stops.texts;
+    generation->stop_count = stops.count;
+    generation->logprobs = told;
+    if (told) generation->on_logprobs = keep_logprobs;
 
     LLMError error = {0};
     const char *prompt = text_argument(arguments, &error);
     Bytes bytes = read_prompt(prompt, &error);
     run.flags = no_special ? LLM_PLAIN_TEXT : 0;
     run.llm = model_open(arguments->model, &pipeline, &error);
-    generate(&run, &bytes, &stops, &error);
+    generate(&run, &bytes, &error);
     if (!error_is_set(&error)) {
+        if (told) logprobs_print(run.llm, &run.logprobs);
         print_statistics(&run);
         if (pipeline.profile) print_profile(run.llm);
     }
     llm_tokens_free(&run.tokens);
+    logprobs_free(&run.logprobs);
     llm_pipeline_close(run.llm);
     free(bytes.data);
     status = exit_status(&error);

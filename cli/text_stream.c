@@ -1,46 +1,11 @@
 #include "text_stream.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Bytes at the end of the text that begin a UTF-8 character without completing it. */
-static size_t unfinished_character(const char *text, size_t size) {
-    for (size_t back = 1; back <= 3 && back <= size; back++) {
-        unsigned char byte = (unsigned char)text[size - back];
-        if (byte < 0x80) return 0;
-        if (byte < 0xC0) continue; /* inside a character: its first byte lies further back */
-        size_t length = byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : byte < 0xF8 ? 4 : 1;
-        return length > back ? back : 0;
-    }
-    return 0;
-}
-
-/* Bytes at the end of the text that begin a stop text. */
-static size_t begun_stop(const TextStream *stream) {
-    size_t most = 0;
-    for (size_t i = 0; i < stream->stop_count; i++)
-        for (size_t n = strlen(stream->stops[i]) - 1; n > most; n--)
-            if (n <= stream->count &&
-                !memcmp(stream->waiting + stream->count - n, stream->stops[i], n))
-                most = n;
-    return most;
-}
-
-/* Bytes before the first stop text, or `count` if there is none. */
-static size_t before_stop(TextStream *stream) {
-    size_t first = stream->count;
-    for (size_t i = 0; i < stream->stop_count; i++) {
-        const char *found =
-            memmem(stream->waiting, stream->count, stream->stops[i], strlen(stream->stops[i]));
-        if (!found) continue;
-        stream->stopped = true;
-        if ((size_t)(found - stream->waiting) < first) first = (size_t)(found - stream->waiting);
-    }
-    return first;
-}
 
 static bool append(TextStream *stream, const char *bytes, size_t size) {
     if (size == 0) return true;
@@ -72,16 +37,10 @@ TextStream text_stream_begin(LLMError *error) {
 }
 
 bool text_stream_write(TextStream *stream, const char *bytes, size_t size) {
-    if (stream->stopped || error_is_set(stream->error)) return false;
+    if (error_is_set(stream->error)) return false;
     if (size == 0) return true;
     if (!append(stream, bytes, size)) return false;
-    size_t ready = before_stop(stream);
-    if (stream->stopped) {
-        stream->count = ready;
-        return false;
-    }
-    ready -= begun_stop(stream);
-    return write_first(stream, ready - unfinished_character(stream->waiting, ready));
+    return write_first(stream, utf8_whole(stream->waiting, stream->count));
 }
 
 void text_stream_end(TextStream *stream, const char *tail) {

@@ -184,6 +184,32 @@ bool llm_is_end(const LLMPipeline *llm, uint32_t token);
  * call what does not compute (llm_token_bytes, llm_encode, …); the rest is LLM_ERROR_BUSY. */
 typedef bool (*LLMTokenCallback)(void *user, uint32_t row, uint32_t token);
 
+/* Called with the text as it grows, in pieces of whole UTF-8 characters, but at its end; return
+ * false to stop that row's generation. The bytes are the library's, and not NUL-terminated. */
+typedef bool (*LLMTextCallback)(void *user, uint32_t row, const char *bytes, size_t size);
+
+/* ln p of a token, by the model's own logits: before bias, penalties and temperature. */
+typedef struct LLMLogprob {
+    uint32_t token;
+    float logprob;
+} LLMLogprob;
+enum { LLM_LOGPROBS_MOST = 20 };
+
+/* Called before on_token with the chosen token's, and behind it with those of the likeliest, the
+ * likeliest first: `count` in all. */
+typedef void (*LLMLogprobsCallback)(void *user, uint32_t row, const LLMLogprob *logprobs,
+                                    size_t count);
+
+/* Why a row has come to its end. */
+typedef enum LLMEnd {
+    LLM_END_NONE = 0, /* it has not: there was an error */
+    LLM_END_COUNT,    /* as many tokens as were wanted */
+    LLM_END_TOKEN,    /* a token that ends the text */
+    LLM_END_STOP,     /* a stop text */
+    LLM_END_CONTEXT,  /* the context is full */
+    LLM_END_CALLBACK, /* a callback said so */
+} LLMEnd;
+
 /* What is added to the logit of a token: −10000 to 10000, or −INFINITY, which forbids it. A token
  * that has several gets their sum. */
 typedef struct LLMLogitBias {
@@ -217,6 +243,17 @@ typedef struct LLMGeneration {
                                  UINT32_MAX: all */
     const LLMLogitBias *logit_bias; /* [logit_bias_count] */
     size_t logit_bias_count;
+    const char *const *stops; /* [stop_count] texts, of which none is empty: the text ends before
+                                 the first that it comes to. What may begin one waits until it is
+                                 known: on_token and on_text see nothing of it, and a token that it
+                                 begins in is not appended; what that has before it is for on_text
+                                 alone. In the prompt they are not sought */
+    size_t stop_count;
+    LLMTextCallback on_text;         /* NULL: none */
+    LLMLogprobsCallback on_logprobs; /* NULL: none */
+    LLMEnd *ends;                    /* [rows] of the caller, to be filled; NULL: not */
+    size_t logprobs;                 /* so many of the likeliest for on_logprobs, at most
+                                        LLM_LOGPROBS_MOST */
 } LLMGeneration;
 
 /* Continue `tokens` by up to `count` tokens, appended to it; stops early after a token that ends

@@ -3,12 +3,20 @@
 #include "kernel_constants.h"
 #include "model/damage.h"
 #include "model/pipeline.h"
+#include "row_text.h"
 #include "sized.h"
 #include "tokens.h"
+#include "utf8.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+typedef struct Row {
+    size_t prompt; /* tokens */
+    RowText text;  /* what is not handed out yet */
+    LLMEnd end;    /* LLM_END_NONE: it goes on */
+} Row;
 
 /* One generation: what the host keeps while the device runs ahead. */
 typedef struct Generation {
@@ -17,8 +25,7 @@ typedef struct Generation {
     uint32_t rows;
     const LLMGeneration *options;
     LLMError *error;
-    bool *done;          /* [rows] */
-    size_t *prompt;      /* [rows] tokens of each prompt */
+    Row *row;            /* [rows] */
     size_t appended;     /* all rows together */
     uint32_t unfinished; /* rows */
     uint32_t *lengths;   /* [3,rows] when the KV cache last got room: lengths, counts, its ends */
@@ -173,50 +180,142 @@ const char *pipeline_nan_reason(LLMPipeline *llm) {
            "that was trained well";
 }
 
-static void finish_row(Generation *generation, uint32_t row) {
-    generation->done[row] = true;
+static void finish_row(Generation *generation, uint32_t row, LLMEnd end) {
+    generation->row[row].end = end;
     generation->unfinished--;
 }
 
-/* One row's token of a step: append it, hand it out, and see whether the row goes on. */
-static bool accept_token(Generation *generation, uint32_t row, uint32_t id) {
+/* Append a row's first token that waits, and tell of it; false if the row is to stop. */
+static bool hand_out_token(Generation *generation, uint32_t row) {
     const LLMGeneration *options = generation->options;
+    RowText *text = &generation->row[row].text;
+    WaitingToken token = text->tokens[0];
+    row_text_drop_token(text);
+    if (!tokens_append(&generation->tokens[row], token.id, generation->error)) return false;
+    generation->appended++;
+    if (options->on_logprobs)
+        options->on_logprobs(options->user, row, token.logprobs,
+                             1 + logprobs_told(options, generation->llm->info.vocabulary));
+    return !options->on_token || options->on_token(options->user, row, token.id);
+}
+
+static bool hand_out_bytes(Generation *generation, uint32_t row, size_t size) {
+    const LLMGeneration *options = generation->options;
+    RowText *text = &generation->row[row].text;
+    bool wanted =
+        !size || !options->on_text || options->on_text(options->user, row, text->bytes, size);
+    row_text_drop_bytes(text, size);
+    return wanted;
+}
+
+/* The tokens that lie within the first `size` bytes that wait, and these; whole characters alone,
+ * unless it is the `last` of the text. False if the row is to stop. */
+static bool hand_out(Generation *generation, uint32_t row, size_t size, bool last) {
+    RowText *text = &generation->row[row].text;
+    bool wanted = true;
+    while (wanted && text->token_count && text->tokens[0].end <= size) {
+        size_t end = text->tokens[0].end;
+        wanted = hand_out_token(generation, row);
+        if (!wanted) size = end; /* it is the last */
+    }
+    bool all = last || !wanted;
+    return hand_out_bytes(generation, row, all ? size : utf8_whole(text->bytes, size)) && wanted;
+}
+
+/* The row's end, with what has waited until now. */
+static void end_row(Generation *generation, uint32_t row, LLMEnd end) {
+    size_t size = generation->row[row].text.count;
+    if (!hand_out(generation, row, size, true)) end = LLM_END_CALLBACK;
+    finish_row(generation, row, end);
+}
+
+/* What is settled of the row's text goes out; then see whether the row goes on. */
+static void settle_row(Generation *generation, uint32_t row) {
+    const LLMGeneration *options = generation->options;
+    RowText *text = &generation->row[row].text;
+    bool stopped;
+    size_t settled = row_text_settled(text, options->stops, options->stop_count, &stopped);
+    bool wanted = hand_out(generation, row, settled, stopped);
+    if (!wanted || stopped)
+        finish_row(generation, row, wanted ? LLM_END_STOP : LLM_END_CALLBACK);
+    else if (generation->tokens[row].count + text->token_count >=
+             generation->llm->run.sizes.capacity)
+        end_row(generation, row, LLM_END_CONTEXT);
+}
+
+/* One row's token of a step: take it in, hand it out, and see whether the row goes on. */
+static bool accept_token(Generation *generation, uint32_t row, const WaitingToken *token) {
     LLMPipeline *llm = generation->llm;
+    RowText *text = &generation->row[row].text;
+    size_t known = generation->tokens[row].count + text->token_count;
     if (llm->closing)
         return error_set(generation->error, LLM_ERROR_BUSY,
                          "the model was closed while it was at work");
-    if (id == ARGMAX_NO_TOKEN)
+    if (token->id == ARGMAX_NO_TOKEN)
         return error_set(generation->error, LLM_ERROR_NUMERIC,
-                         "the logits are not numbers (NaN) after %zu token%s: %s",
-                         generation->tokens[row].count,
-                         generation->tokens[row].count == 1 ? "" : "s", pipeline_nan_reason(llm));
-    if (llm_is_end(llm, id) && !options->ignore_end) {
-        finish_row(generation, row);
+                         "the logits are not numbers (NaN) after %zu token%s: %s", known,
+                         known == 1 ? "" : "s", pipeline_nan_reason(llm));
+    if (llm_is_end(llm, token->id) && !generation->options->ignore_end) {
+        end_row(generation, row, LLM_END_TOKEN);
         return true;
     }
-    if (!tokens_append(&generation->tokens[row], id, generation->error)) return false;
-    generation->appended++;
-    bool wanted = !options->on_token || options->on_token(options->user, row, id);
-    if (!wanted || generation->tokens[row].count >= llm->run.sizes.capacity)
-        finish_row(generation, row);
-    return true;
+    size_t size;
+    const char *bytes = llm_token_bytes(llm, token->id, &size);
+    if (!row_text_add(text, token, bytes, size, generation->error)) return false;
+    settle_row(generation, row);
+    return !error_is_set(generation->error);
 }
 
-/* Collect step `step` (0 is the prefill's sample) of all rows once `submission` has run. */
+static void read_logprobs(const Generation *generation, uint32_t row, size_t position,
+                          uint64_t submission, WaitingToken *token) {
+    LLMPipeline *llm = generation->llm;
+    size_t count = 1 + logprobs_told(generation->options, llm->info.vocabulary);
+    size_t slot = ((size_t)row * LOGPROBS_SLOTS + position % LOGPROBS_SLOTS) * count;
+    uint32_t tokens[1 + LLM_LOGPROBS_MOST];
+    float logprobs[1 + LLM_LOGPROBS_MOST];
+    device_read_after(llm->device, submission, llm->run.buffers.logprob_tokens,
+                      slot * sizeof *tokens, tokens, count * sizeof *tokens);
+    device_read_after(llm->device, submission, llm->run.buffers.logprobs, slot * sizeof *logprobs,
+                      logprobs, count * sizeof *logprobs);
+    for (size_t i = 0; i < count; i++)
+        token->logprobs[i] = (LLMLogprob){tokens[i], logprobs[i]};
+}
+
+/* What step `step` (0 is the prefill's sample) has made of a row, once `submission` has run. */
+static void read_token(const Generation *generation, uint32_t row, size_t step, uint64_t submission,
+                       WaitingToken *token) {
+    LLMPipeline *llm = generation->llm;
+    size_t position = generation->row[row].prompt + step;
+    size_t place = row * (llm->run.sizes.capacity + (size_t)1) + position;
+    *token = (WaitingToken){.id = ARGMAX_NO_TOKEN};
+    device_read_after(llm->device, submission, llm->run.buffers.history, place * sizeof token->id,
+                      &token->id, sizeof token->id);
+    if (generation->options->on_logprobs)
+        read_logprobs(generation, row, position, submission, token);
+}
+
+/* Collect a step of all rows. */
 static bool collect(Generation *generation, size_t step, uint64_t submission) {
     LLMPipeline *llm = generation->llm;
     device_wait(llm->device, submission);
     for (uint32_t b = 0; b < generation->rows; b++) {
-        if (generation->done[b]) continue;
-        size_t position = generation->prompt[b] + step;
-        uint32_t id = ARGMAX_NO_TOKEN;
-        device_read_after(llm->device, submission, llm->run.buffers.history,
-                          (b * (llm->run.sizes.capacity + (size_t)1) + position) * sizeof id, &id,
-                          sizeof id);
+        if (generation->row[b].end) continue;
+        WaitingToken token;
+        read_token(generation, b, step, submission, &token);
         if (device_failed(llm->device, generation->error)) return false;
-        if (!accept_token(generation, b, id)) return false;
+        if (!accept_token(generation, b, &token)) return false;
     }
     return true;
+}
+
+/* Rows that have all the tokens that were wanted; after an error only what they still had. */
+static void end_rows(Generation *generation) {
+    bool failed = error_is_set(generation->error);
+    for (uint32_t b = 0; b < generation->rows; b++) {
+        if (generation->row[b].end || generation->llm->closing) continue;
+        end_row(generation, b, LLM_END_COUNT);
+        if (failed) generation->row[b].end = LLM_END_NONE;
+    }
 }
 
 /* From the last tokens' ids to the next ones and to the state of the next step. */
@@ -246,9 +345,9 @@ static bool reserve_steps(Generation *generation, size_t step, size_t count) {
     uint32_t *lengths = generation->lengths, *counts = lengths + rows, *ends = counts + rows;
     size_t last = count - step < ROOM ? count - 1 : step + ROOM - 1;
     for (uint32_t b = 0; b < rows; b++) {
-        if (counts[b]) lengths[b] = at_most(generation->prompt[b] + step - 1, capacity);
-        counts[b] = !generation->done[b] && lengths[b] < capacity;
-        ends[b] = counts[b] ? at_most(generation->prompt[b] + last, capacity) : lengths[b];
+        if (counts[b]) lengths[b] = at_most(generation->row[b].prompt + step - 1, capacity);
+        counts[b] = !generation->row[b].end && lengths[b] < capacity;
+        ends[b] = counts[b] ? at_most(generation->row[b].prompt + last, capacity) : lengths[b];
     }
     generation->roomy = last + 1;
     device_write(llm->run.buffers.counts, 0, counts, rows * sizeof *counts);
@@ -272,7 +371,7 @@ static uint64_t queue_step(Generation *generation, size_t step, size_t count) {
  * of what has been collected. */
 static void decode(Generation *generation, size_t count) {
     LLMPipeline *llm = generation->llm;
-    enum { MOST_AHEAD = 8 };
+    enum { MOST_AHEAD = LOGPROBS_SLOTS };
     sample(&llm->run, generation->options, generation->rows);
     uint64_t submissions[MOST_AHEAD] = {device_submit(llm->device)};
     uint32_t ahead = device_run_ahead(llm->device);
@@ -314,7 +413,7 @@ static void write_history(const Generation *generation) {
     size_t row = (run->sizes.capacity + (size_t)1) * sizeof(uint32_t);
     for (uint32_t b = 0; b < generation->rows; b++)
         device_write(run->buffers.history, b * row, generation->tokens[b].ids,
-                     generation->prompt[b] * sizeof(uint32_t));
+                     generation->row[b].prompt * sizeof(uint32_t));
 }
 
 static bool write_bias(const Generation *generation) {
@@ -330,16 +429,19 @@ static bool write_bias(const Generation *generation) {
 static void generate(Generation *generation, size_t count) {
     LLMPipeline *llm = generation->llm;
     for (uint32_t b = 0; b < generation->rows; b++) {
-        generation->prompt[b] = generation->tokens[b].count;
+        generation->row[b].prompt = generation->tokens[b].count;
         generation->lengths[generation->rows + b] = 1; /* counts */
-        if (generation->prompt[b] >= llm->run.sizes.capacity) finish_row(generation, b);
+        if (generation->tokens[b].count >= llm->run.sizes.capacity)
+            finish_row(generation, b, LLM_END_CONTEXT);
     }
-    if (!generation->unfinished || !count || !write_bias(generation)) return;
-    write_history(generation);
-    size_t more = count <= ROOM ? count - 1 : ROOM;
+    size_t more = count && count <= ROOM ? count - 1 : ROOM;
     generation->roomy = more + 1;
-    if (prefill(llm, generation->tokens, generation->rows, more, NULL, NULL, generation->error))
-        decode(generation, count);
+    if (generation->unfinished && count && write_bias(generation)) {
+        write_history(generation);
+        if (prefill(llm, generation->tokens, generation->rows, more, NULL, NULL, generation->error))
+            decode(generation, count);
+    }
+    end_rows(generation);
 }
 
 static size_t generate_checked(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
@@ -349,16 +451,18 @@ static size_t generate_checked(LLMPipeline *llm, LLMTokens *tokens, uint32_t row
                              .rows = rows,
                              .options = options,
                              .error = error,
-                             .done = calloc(rows, sizeof(bool)),
-                             .prompt = calloc(rows, sizeof(size_t)),
+                             .row = calloc(rows, sizeof(Row)),
                              .lengths = calloc(3 * (size_t)rows, sizeof(uint32_t)),
                              .unfinished = rows};
-    if (generation.done && generation.prompt && generation.lengths)
+    if (generation.row && generation.lengths)
         generate(&generation, count);
     else
-        error_memory(error, rows * sizeof(size_t));
-    free(generation.done);
-    free(generation.prompt);
+        error_memory(error, rows * sizeof(Row));
+    for (uint32_t b = 0; generation.row && b < rows; b++) {
+        if (options->ends) options->ends[b] = generation.row[b].end;
+        row_text_free(&generation.row[b].text);
+    }
+    free(generation.row);
     free(generation.lengths);
     return generation.appended;
 }

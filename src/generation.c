@@ -27,6 +27,21 @@ static bool check_bias(const LLMGeneration *generation, uint32_t V, LLMError *er
     return true;
 }
 
+static bool check_stops(const LLMGeneration *generation, LLMError *error) {
+    if (!generation->stops && generation->stop_count)
+        return error_set(error, LLM_ERROR_ARGUMENT, "there are no stops: they are NULL");
+    for (size_t i = 0; i < generation->stop_count; i++)
+        if (!generation->stops[i] || !*generation->stops[i])
+            return error_set(error, LLM_ERROR_ARGUMENT, "stop text %zu is empty: leave it out", i);
+    return true;
+}
+
+static bool check_logprobs(const LLMGeneration *generation, LLMError *error) {
+    if (generation->logprobs <= LLM_LOGPROBS_MOST) return true;
+    return error_set(error, LLM_ERROR_ARGUMENT, "logprobs must be 0 to %d, not %zu",
+                     LLM_LOGPROBS_MOST, generation->logprobs);
+}
+
 bool generation_check(const LLMGeneration *generation, uint32_t V, LLMError *error) {
     return check_number("temperature", generation->temperature, 0, 1e4f, error) &&
            check_number("top_p", generation->top_p, 0, 1, error) &&
@@ -35,7 +50,8 @@ bool generation_check(const LLMGeneration *generation, uint32_t V, LLMError *err
            check_number("repetition_penalty", generation->repetition_penalty, 0.01f, 100, error) &&
            check_number("presence_penalty", generation->presence_penalty, -100, 100, error) &&
            check_number("frequency_penalty", generation->frequency_penalty, -100, 100, error) &&
-           check_bias(generation, V, error);
+           check_bias(generation, V, error) && check_stops(generation, error) &&
+           check_logprobs(generation, error);
 }
 
 static bool leaves_a_token(const float *bias, uint32_t V) {

@@ -24,3 +24,13 @@ size_t utf8_decode(const char *text, size_t size, uint32_t *character) {
     *character = value;
     return length;
 }
+
+size_t utf8_whole(const char *text, size_t size) {
+    for (size_t back = 1; back <= 3 && back <= size; back++) {
+        unsigned char byte = (unsigned char)text[size - back];
+        if (byte < 0x80) return size;
+        if (byte < 0xC0) continue; /* inside a character: its first byte lies further back */
+        return length_from_first_byte(byte) > back ? size - back : size;
+    }
+    return size;
+}

@@ -10,4 +10,7 @@
  */
 size_t utf8_decode(const char *text, size_t size, uint32_t *character);
 
+/* Of `size` bytes of a text that goes on, those before a character that is not complete yet. */
+size_t utf8_whole(const char *text, size_t size);
+
 #endif

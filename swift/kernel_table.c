@@ -710,6 +710,18 @@ static const KernelParameter add_logit_bias_parameters[] = {
 };
 enum { add_logit_bias_count = 5 };
 
+static const KernelParameter top_logprobs_parameters[] = {
+    {"logits", "float", PARAMETER_READ, 0, 4},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"ids", "uint", PARAMETER_READ, 3, 4},
+    {"tokens", "uint", PARAMETER_WRITE, 4, 4},
+    {"logprobs", "float", PARAMETER_WRITE, 5, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+};
+enum { top_logprobs_count = 8 };
+
 static const KernelParameter gather_pages_f32_parameters[] = {
     {"cache", "KV", PARAMETER_READ, 0, 0},
     {"pages", "uint", PARAMETER_READ, 1, 4},
@@ -2150,6 +2162,7 @@ const Kernel kernel_table[] = {
     {"linear_q6_K", "linear_blocks.metal", 60, linear_q6_K_count, linear_q6_K_parameters},
     {"linear_q8_0", "linear_blocks.metal", 60, linear_q8_0_count, linear_q8_0_parameters},
     {"add_logit_bias", "logit_bias.metal", 8, add_logit_bias_count, add_logit_bias_parameters},
+    {"top_logprobs", "logprobs.metal", 45, top_logprobs_count, top_logprobs_parameters},
     {"gather_pages_f32", "pages.metal", 16, gather_pages_f32_count, gather_pages_f32_parameters},
     {"gather_pages_f16", "pages.metal", 16, gather_pages_f16_count, gather_pages_f16_parameters},
     {"copy_pages", "pages.metal", 40, copy_pages_count, copy_pages_parameters},
@@ -2251,7 +2264,7 @@ const Kernel kernel_table[] = {
     {"linear_tile_bf16", "fast/linear_tile.metal", 40, linear_tile_bf16_count, linear_tile_bf16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
 };
-const size_t kernel_count = 162;
+const size_t kernel_count = 163;
 
 #include "device/kernel.h"
 
@@ -3117,6 +3130,96 @@ const KernelSource kernel_sources[] = {
     "    uint v = id.x, b = id.y;\n"
     "    if (v >= V || b >= B) return;\n"
     "    out[ulong(b) * V + v] = logits[ulong(b) * V + v] + bias[v];\n"
+    "}\n"},
+    {"logprobs.metal",
+    "// logprobs.metal — how likely the token that was taken is, and which would have been the likeliest\n"
+    "//\n"
+    "//   ln p[v] = logits[v] − max − ln Σ_v exp(logits[v] − max)\n"
+    "//\n"
+    "// of the chosen token, then of the N likeliest, the likeliest first, of two alike the one of the lower index. The logits\n"
+    "// are the model's own, before bias, penalties and temperature. One threadgroup per row of logits[B,V]; the result of a\n"
+    "// position lies in slot `position % SLOTS` of its row, until the host has collected it.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "#include \"parts/sum.h\"\n"
+    "\n"
+    "constant constexpr uint SLOTS = 8; // host: steps that may be on their way\n"
+    "constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;\n"
+    "\n"
+    "struct Best {\n"
+    "    float logit;\n"
+    "    uint index;\n"
+    "};\n"
+    "\n"
+    "static bool is_better(Best a, Best b)\n"
+    "{\n"
+    "    return a.logit > b.logit || (a.logit == b.logit && a.index < b.index);\n"
+    "}\n"
+    "\n"
+    "// The best of all threads of the threadgroup, returned to each of them.\n"
+    "static Best threadgroup_best(\n"
+    "    Best own, threadgroup float *best_logits, threadgroup uint *indices, uint lane, uint simdgroup, uint simdgroups)\n"
+    "{\n"
+    "    float logit = simd_max(own.logit);\n"
+    "    uint index = simd_min(own.logit == logit ? own.index : NO_TOKEN);\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // both arrays: reads of the one before ↔ these writes\n"
+    "    if (lane == 0) {\n"
+    "        best_logits[simdgroup] = logit;\n"
+    "        indices[simdgroup] = index;\n"
+    "    }\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // both arrays: the writes above → the reads below\n"
+    "    Best best = {best_logits[0], indices[0]};\n"
+    "    for (uint i = 1; i < simdgroups; i++) {\n"
+    "        Best other = {best_logits[i], indices[i]};\n"
+    "        if (is_better(other, best)) best = other;\n"
+    "    }\n"
+    "    return best;\n"
+    "}\n"
+    "\n"
+    "kernel void top_logprobs(\n"
+    "    device const float *logits [[buffer(0)]], // [B,V]\n"
+    "    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass\n"
+    "    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass\n"
+    "    device const uint *ids [[buffer(3)]],     // [B] chosen\n"
+    "    device uint *tokens [[buffer(4)]],        // [B, SLOTS, 1 + N]\n"
+    "    device float *logprobs [[buffer(5)]],     // [B, SLOTS, 1 + N]\n"
+    "    constant uint &V [[buffer(6)]],\n"
+    "    constant uint &N [[buffer(7)]], // 0 … V\n"
+    "    uint b [[threadgroup_position_in_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup float partial[32], best_logits[32];\n"
+    "    threadgroup uint indices[32];\n"
+    "    device const float *row = logits + ulong(b) * V;\n"
+    "    ulong slot = (ulong(b) * SLOTS + (lengths[b] + counts[b]) % SLOTS) * (1 + N);\n"
+    "\n"
+    "    Best last = {INFINITY, 0}; // the one before, behind which the next comes\n"
+    "    float largest = 0.0f, log_sum = 0.0f;\n"
+    "    for (uint n = 0; n < max(N, 1u); n++) {\n"
+    "        Best best = {-INFINITY, NO_TOKEN};\n"
+    "        for (uint v = thread_index; v < V; v += threads) {\n"
+    "            Best other = {row[v], v};\n"
+    "            if ((n == 0 || is_better(last, other)) && is_better(other, best)) best = other;\n"
+    "        }\n"
+    "        last = threadgroup_best(best, best_logits, indices, lane, simdgroup, simdgroups);\n"
+    "        if (n == 0) {\n"
+    "            float sum = 0.0f;\n"
+    "            largest = last.logit;\n"
+    "            for (uint v = thread_index; v < V; v += threads) sum += exp(row[v] - largest);\n"
+    "            log_sum = log(threadgroup_sum(sum, partial, lane, simdgroup, simdgroups));\n"
+    "        }\n"
+    "        if (thread_index == 0 && n < N) {\n"
+    "            tokens[slot + 1 + n] = last.index;\n"
+    "            logprobs[slot + 1 + n] = last.logit - largest - log_sum;\n"
+    "        }\n"
+    "    }\n"
+    "    if (thread_index != 0) return;\n"
+    "    tokens[slot] = ids[b];\n"
+    "    logprobs[slot] = row[min(ids[b], V - 1)] - largest - log_sum;\n"
     "}\n"},
     {"pages.metal",
     "// pages.metal — the KV cache lies in pages, which a row of the batch gets as it grows\n"
@@ -6364,4 +6467,4 @@ const KernelSource kernel_sources[] = {
     "static bool is_shifted(device const block_q4_K *) { return true; }\n"
     "static bool is_shifted(device const block_q5_K *) { return true; }\n"},
 };
-const size_t kernel_source_count = 67;
+const size_t kernel_source_count = 68;

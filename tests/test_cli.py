@@ -295,6 +295,17 @@ def test_logit_bias(recite):
     assert "token 300 is not in the vocabulary" in recite(b"aaa", "--logit-bias", "300=1").err
 
 
+def test_logprobs(recite):
+    a, b = byte_tokens(b"ab")
+    lines = recite(b"ab", "--logprobs", 2).err.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("logprobs "))
+    for line, token in zip(lines[at + 1 : at + 3], "ab"):
+        chosen, first, second = re.findall(r'(-\d+\.\d{4}) "(.*?)"(?= |$)', line)
+        assert chosen == first and chosen[1] == token and float(second[0]) < float(first[0]) < 0
+    assert "logprobs" not in recite(b"ab").err
+    assert "--logprobs takes a whole number from 1 to 20, not '21'" in fail("run", "--logprobs", 21, code=USAGE)
+
+
 def test_stop_is_not_sought_in_the_prompt(recite):
     assert recite(b"xySTOPz", "--stop", "STOP", prompt="STOP").out == b"STOPxy\n"
 

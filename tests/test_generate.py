@@ -468,6 +468,157 @@ def test_a_forbidden_token_is_never_drawn(device_name, checkpoint, random):
         assert model.generate(prompt, 5, logit_bias=[(5, 10000.0)]) == [5] * 5
 
 
+# --- stop texts ---
+
+
+def recited(path, script, device="cpu", **options):
+    """What comes of a script of byte tokens: the added tokens as text, what on_text and on_token were told, why it
+    ended."""
+    tokenizer = models.small_tokenizer(300)
+    texts = models.token_bytes(tokenizer)
+    ids = [texts.index(bytes([byte])) for byte in script] if isinstance(script, bytes) else script
+    models.write_reciter(path, ids, tokenizer)
+    pieces, tokens = [], []
+    with LLM(path, device=device) as model:
+        added = model.generate(
+            [299], len(ids), stops=options.pop("stops", None), on_text=lambda _, text: pieces.append(text) or True,
+            on_token=lambda _, token: tokens.append(token) or True, **options,
+        )  # fmt: skip
+        (end,) = model.ends
+    assert tokens == added
+    return b"".join(texts[id] for id in added), pieces, end
+
+
+@pytest.mark.parametrize(
+    "script, stops, expected",
+    [
+        (b"abcSTOPxyz", [b"STOP"], b"abc"),
+        (b"abSTxSTOSTOPq", [b"STOP"], b"abSTxSTO"),
+        (b"aaaaab", [b"aab"], b"aaa"),
+        (b"STOP", [b"STOP"], b""),
+        (b"one two three", [b"three", b"two"], b"one "),
+        (b"one two three", [b"wo t", b"two three"], b"one t"),
+        (b"one two three", [b"o three", b"two th"], b"one "),
+        (b"abcSTO", [b"STOP"], b"abcSTO"),
+        ("naïve 日本".encode(), ["日".encode()], "naïve ".encode()),
+        ("naïve 日本".encode(), ["日".encode()[1:]], "naïve ".encode() + "日".encode()[:1]),
+        (b"abc", [b"d", b"STOP"], b"abc"),
+        (b"abc", [b"c"], b"ab"),
+    ],
+)
+def test_stops(script, stops, expected, tmp_path):
+    """The text ends before the first, and so do the tokens; nobody is shown a part of it."""
+    text, pieces, end = recited(tmp_path / "reciter.gguf", script, stops=stops)
+    assert text == b"".join(pieces) == expected
+    assert end == ("stop" if any(stop in script for stop in stops) else "count")
+
+
+def test_a_stop_inside_a_token(tmp_path):
+    """What is before it in its own token is text, the token is none."""
+    texts = models.token_bytes(models.small_tokenizer(300))
+    token = max(range(299), key=lambda id: len(texts[id]))
+    before = texts.index(b"x")
+    text, pieces, end = recited(tmp_path / "reciter.gguf", [before, token, before], stops=[texts[token][1:3]])
+    assert (text, b"".join(pieces), end) == (b"x", b"x" + texts[token][:1], "stop")
+
+
+def test_random_stops(random, tmp_path):
+    """Of few letters, so that many begin and do not come: as bytes.find tells."""
+    for _ in range(30):
+        letters = lambda most: bytes(random.choice([97, 98], int(random.integers(1, most))).astype(numpy.uint8))
+        script, stops = letters(40), [letters(6) for _ in range(random.integers(1, 4))]
+        # the first that is complete ends the text; of those that are complete at once, the first to begin
+        complete = min((script.find(stop) + len(stop) for stop in stops if stop in script), default=None)
+        starts = [complete - len(stop) for stop in stops if complete and script[:complete].endswith(stop)]
+        expected = script[: min(starts)] if starts else script
+        text, pieces, end = recited(tmp_path / "reciter.gguf", script, stops=stops)
+        assert text == b"".join(pieces) == expected, (script, stops)
+        assert end == ("stop" if starts else "count")
+
+
+def test_pieces_are_whole_characters(tmp_path):
+    script = "naïve €5 😀 日".encode()
+    text, pieces, _ = recited(tmp_path / "reciter.gguf", script)
+    assert [piece.decode() for piece in pieces] == list(script.decode())
+    for tail in (b"\xe2\x82", b"\xff\xfe", b"\x80\x80\x80\x80"):
+        text, pieces, _ = recited(tmp_path / "reciter.gguf", b"ab" + tail)
+        assert text == b"".join(pieces) == b"ab" + tail
+
+
+def test_stops_in_rows(device_name, checkpoint, random):
+    """Each row has its own text; the others go on."""
+    path, _ = checkpoint
+    texts = models.token_bytes(models.small_tokenizer(CONFIG.vocabulary))
+    prompts = [random_prompt(random, length) for length in (6, 9, 4)]
+    with LLM(path, device=device_name, batch=3) as model:
+        whole = model.generate_batch(prompts, 20, ignore_end=True)
+        stop = b"".join(texts[token] for token in whole[1][7:9])
+        added = model.generate_batch(prompts, 20, ignore_end=True, stops=[stop])
+        ends = model.ends
+    for row, before, end in zip(added, whole, ends):
+        text = b"".join(texts[token] for token in before)
+        cut = text.find(stop)
+        assert before[: len(row)] == row and end == ("count" if cut < 0 else "stop")
+        kept = b"".join(texts[token] for token in row)
+        assert text.startswith(kept) and (cut < 0 or len(kept) <= cut < len(kept + texts[before[len(row)]]))
+    assert ends[1] == "stop"
+
+
+def test_why_rows_end(device_name, checkpoint, random):
+    path, tensors = checkpoint
+    prompts = [random_prompt(random, length) for length in (6, 60, CONFIG.context, 5)]
+    with_end_at(path, tensors, prompts[0], 3, device_name)
+    with LLM(path, device=device_name, batch=4) as model:
+        model.generate(prompts[0], 40)
+        assert model.ends == ["token"]
+        model.generate_batch(prompts, 25, on_token=lambda row, token: row != 3, ignore_end=True)
+        assert model.ends == ["count", "context", "context", "callback"]
+        model.generate(prompts[0], 0)
+        assert model.ends == ["count"]
+        model.generate(prompts[0], 5, on_text=lambda row, text: False, ignore_end=True)
+        assert model.ends == ["callback"]
+
+
+# --- logprobs ---
+
+
+@pytest.mark.stand_in
+@pytest.mark.parametrize("count", [0, 1, 20])
+def test_logprobs(count, device_name, checkpoint, random):
+    """Of each token, and of the likeliest in its place, by the numpy model's own logits: whatever else is asked for."""
+    path, tensors = checkpoint
+    prompts = [random_prompt(random, length) for length in (7, 20)]
+    told = {0: [], 1: []}
+    options = {"temperature": 2.0, "top_k": 50, "typical_p": 0.9, "presence_penalty": 1.0, "seed": 3}
+    with LLM(path, device=device_name, batch=2) as model:
+        plain = model.generate_batch(prompts, 30, ignore_end=True, **options)
+        added = model.generate_batch(
+            prompts, 30, ignore_end=True, logprobs=count, on_logprobs=lambda row, pairs: told[row].append(pairs), **options
+        )
+    assert added == plain
+    for row, (prompt, text) in enumerate(zip(prompts, added)):
+        logits = reference.logits(CONFIG, tensors, prompt + text)[len(prompt) - 1 : -1]
+        expected = logits - logits.max(1, keepdims=True)
+        expected -= numpy.log(numpy.exp(expected).sum(1, keepdims=True))
+        assert [pairs[0][0] for pairs in told[row]] == text and len(text) == 30
+        for pairs, line in zip(told[row], expected):
+            assert len(pairs) == 1 + count
+            tokens, logprobs = zip(*pairs)
+            assert numpy.abs(logprobs - line[list(tokens)]).max() <= 1e-4
+            assert sorted(logprobs[1:], reverse=True) == list(logprobs[1:]) and len(set(tokens[1:])) == count
+            assert count == 0 or numpy.sort(line)[-count] - min(logprobs[1:]) <= 1e-4
+
+
+def test_logprobs_wait_with_their_tokens(tmp_path):
+    """Of tokens that may belong to a stop text, and are none of the text."""
+    told = []
+    text, _, _ = recited(
+        tmp_path / "reciter.gguf", b"abSTxSTOP", stops=[b"STOP"], on_logprobs=lambda _, pairs: told.append(pairs[0][0])
+    )
+    texts = models.token_bytes(models.small_tokenizer(300))
+    assert text == b"".join(texts[token] for token in told) == b"abSTx"
+
+
 # --- what is refused ---
 
 
@@ -491,6 +642,9 @@ def test_a_forbidden_token_is_never_drawn(device_name, checkpoint, random):
         ([1], {"logit_bias": [(300, 1)]}, llm.ARGUMENT, "logit_bias: token 300 is not in the vocabulary of 300"),
         ([1], {"logit_bias": [(2, numpy.inf)]}, llm.ARGUMENT, "logit_bias of token 2 must be -10000 to 10000"),
         ([1], {"logit_bias": [(2, numpy.nan)]}, llm.ARGUMENT, "logit_bias of token 2 must be"),
+        ([1], {"stops": [b"a", b""]}, llm.ARGUMENT, "stop text 1 is empty"),
+        ([1], {"stop_count": 1}, llm.ARGUMENT, "no stops: they are NULL"),
+        ([1], {"logprobs": 21}, llm.ARGUMENT, "logprobs must be 0 to 20, not 21"),
         ([1], {"logit_bias_count": 1}, llm.ARGUMENT, "no logit_bias: it is NULL"),
         ([1], {"logit_bias": [(id, -numpy.inf) for id in range(300)]}, llm.ARGUMENT, "forbids every token"),
     ],

@@ -408,7 +408,7 @@ LAYOUT = r"""
 #define ENDS_WITH(type, field) \
     _Static_assert(offsetof(type, field) + sizeof(((type *)0)->field) == sizeof(type), "padding behind " #field)
 ENDS_WITH(LLMOptions, metal_device);
-ENDS_WITH(LLMGeneration, logit_bias_count);
+ENDS_WITH(LLMGeneration, logprobs);
 ENDS_WITH(LLMInfo, layer_weights);
 ENDS_WITH(LLMPlanStep, calls);
 ENDS_WITH(LLMPlan, tokens);

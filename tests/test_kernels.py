@@ -40,7 +40,8 @@ SIZES = [1, 2, 31, 32, 33, 63, 64, 65, 255, 256, 257]
 
 each_thread_count = pytest.mark.parametrize("thread_count", THREADS)
 
-TESTED = {"top_k_top_p_sample"}  # in test_sampling.py
+# In test_sampling.py.
+TESTED = {"top_k_top_p_sample", "keep_typical", "penalise_repeats", "add_logit_bias", "top_logprobs"}
 
 
 def covers(*kernels):
@@ -150,7 +151,7 @@ def check_like(actual, expected, tolerance):
     """Errors to the largest element of all."""
     assert actual.shape == expected.shape
     finite = numpy.isfinite(expected)
-    assert numpy.array_equal(actual[~finite], expected[~finite])  # −∞ of masks
+    assert numpy.array_equal(actual[~finite], expected[~finite], equal_nan=True)  # −∞ of masks; not written
     error = numpy.abs(actual[finite].astype(numpy.float64) - expected[finite])
     if expected.dtype in launches.ROUNDED:  # what lies half-way may go either way
         assert error.max() <= launches.ROUNDED[expected.dtype] and numpy.sum(error > 0) <= 1 + 0.01 * error.size

@@ -441,3 +441,33 @@ def test_bias(V, device, random):
     logits, bias = logits.astype(numpy.float32), bias.astype(numpy.float32)
     result = device.run("add_logit_bias", thread_grid(V, 3), logits, bias, Out((3, V)), 3, V)
     assert numpy.array_equal(result, logits + bias)
+
+
+# --- logprobs ---
+
+SLOTS = constants()["LOGPROBS_SLOTS"]
+
+
+@pytest.mark.parametrize("threads", [0, 1, 31, 33, 256, 1024])
+@pytest.mark.parametrize("V, N", [(1, 0), (1, 1), (2, 2), (33, 20), (257, 5), (1000, 20), (20, 20)])
+def test_logprobs(V, N, threads, device, random):
+    """Of logits with ties and −∞; in the slot of the position, and nothing beside it."""
+    logits = random.integers(-3, 4, (4, V)).astype(numpy.float32) + numpy.float32(random.normal())
+    logits[1, random.permutation(V)[: V // 2]] = -numpy.inf
+    lengths, counts = random.integers(0, 100, 4).astype(numpy.uint32), random.integers(0, 9, 4).astype(numpy.uint32)
+    ids = random.integers(0, V, 4).astype(numpy.uint32)
+    shape = (4, SLOTS, 1 + N)
+    tokens, logprobs = device.run(
+        "top_logprobs", threadgroups(4), logits, lengths, counts, ids, Out(shape, numpy.uint32), Out(shape), V, N,
+        threads=threads,
+    )  # fmt: skip
+    for b, row in enumerate(logits.astype(numpy.float64)):
+        slot = (lengths[b] + counts[b]) % SLOTS
+        expected = row - row.max() - numpy.log(numpy.exp(row - row.max()).sum())
+        order = [ids[b], *numpy.argsort(-row, kind="stable")[:N]]
+        assert tokens[b, slot].tolist() == [int(id) for id in order]
+        finite = numpy.isfinite(expected[order])
+        assert numpy.abs(logprobs[b, slot][finite] - expected[order][finite]).max(initial=0) <= 1e-5
+        assert numpy.all(logprobs[b, slot][~finite] == -numpy.inf)
+        others = numpy.arange(SLOTS) != slot
+        assert numpy.all(tokens[b, others] == 2**32 - 1) and numpy.isnan(logprobs[b, others]).all()

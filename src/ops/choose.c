@@ -426,6 +426,11 @@ Choice choose_sampling(uint32_t B, bool random) {
                     random ? "a temperature was asked for" : "the likeliest token is taken"};
 }
 
+Choice choose_logprobs(uint32_t B) {
+    return (Choice){"top_logprobs", grid_threadgroups(B, 1, 1),
+                    "how likely the tokens are is to be told"};
+}
+
 Choice choose_step(uint32_t B) {
     return (Choice){"advance_step", grid_threads(B, 1, 1),
                     "what changes from step to step lies on the device: steps are replayed"};

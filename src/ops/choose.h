@@ -143,6 +143,7 @@ Choice choose_bias(uint32_t V, uint32_t B, bool biases);
 Choice choose_penalties(uint32_t window, uint32_t B);
 Choice choose_typical(uint32_t B);
 Choice choose_sampling(uint32_t B, bool random);
+Choice choose_logprobs(uint32_t B);
 Choice choose_step(uint32_t B);
 Choice choose_losses(uint32_t rows);
 

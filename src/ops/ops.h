@@ -76,6 +76,11 @@ void losses(Run *run, uint32_t count);
  * fields of 0 are left out; its bias is in buffers.logit_bias, and history has the texts so far. */
 void sample(Run *run, const LLMGeneration *generation, uint32_t B);
 
+/* Tokens that top_logprobs tells of besides the chosen one. */
+static inline uint32_t logprobs_told(const LLMGeneration *generation, uint32_t V) {
+    return generation->logprobs < V ? (uint32_t)generation->logprobs : V;
+}
+
 /* --- for the steps --- */
 
 /* `in` times each part, to `out`; what is returned tells which biases are still to be added. */

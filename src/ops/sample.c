@@ -97,6 +97,16 @@ static void draw(Run *run, const LLMGeneration *generation, const Samplers *samp
         run_choice(run, "sampling", choice, of_rows(run, from, B), FLOATS(buffers->ids, B), V);
 }
 
+static void tell_logprobs(Run *run, const LLMGeneration *generation, uint32_t B) {
+    const Buffers *buffers = &run->buffers;
+    uint32_t N = logprobs_told(generation, run->sizes.vocabulary);
+    size_t count = (size_t)B * LOGPROBS_SLOTS * (1 + N);
+    run_choice(run, "logprobs", choose_logprobs(B), of_rows(run, buffers->logits, B),
+               FLOATS(buffers->lengths, B), FLOATS(buffers->counts, B), FLOATS(buffers->ids, B),
+               FLOATS(buffers->logprob_tokens, count), FLOATS(buffers->logprobs, count),
+               arg_u32(run->sizes.vocabulary), arg_u32(N));
+}
+
 /* The order of the samplers: bias, penalties, temperature, top-k, typical, top-p, min-p, draw; the
  * last four of them in one kernel, where typical is not asked for with what comes before it. */
 void sample(Run *run, const LLMGeneration *generation, uint32_t B) {
@@ -107,6 +117,7 @@ void sample(Run *run, const LLMGeneration *generation, uint32_t B) {
     if (samplers.penalises) penalise(run, generation, samplers.repetition, B);
     if (samplers.typical) keep_typical(run, generation, samplers.top_k, B);
     draw(run, generation, &samplers, changes ? buffers->changed : buffers->logits, B);
+    if (generation->on_logprobs) tell_logprobs(run, generation, B);
     run_choice(run, "step", choose_step(B), FLOATS(buffers->ids, B), FLOATS(buffers->lengths, B),
                FLOATS(buffers->counts, B), FLOATS(buffers->history, B), arg_u32(B),
                arg_u32(run->sizes.capacity));

@@ -24,6 +24,7 @@ from toolchain import KERNELS, constants, kernels_of
 
 NO_TOKEN = constants()["ARGMAX_NO_TOKEN"]
 PAGE = constants()["PAGES_PAGE"]
+SLOTS = constants()["LOGPROBS_SLOTS"]
 LANES = 32
 THREADS = [1, 1, 2, 31, 32, 32, 33, 48, 64, 65, 96, 130, 256]  # of a threadgroup
 WHOLE = [count for count in THREADS if count >= LANES]  # with at least one whole simdgroup
@@ -282,6 +283,16 @@ def penalise_repeats(draw):
         "logits": draw.logits(B, V), "B": B, "V": V, "capacity": capacity, "window": window,
         "repetition": float(draw.random.uniform(0.5, 2)), "presence": float(draw.random.uniform(-1, 1)),
         "frequency": float(draw.random.uniform(-1, 1)),
+    }  # fmt: skip
+
+
+@kernel
+def top_logprobs(draw):
+    B, V = draw.size(3), draw.size(300)
+    N = int(draw.random.integers(0, min(V, 20) + 1))
+    return threadgroups(B), {
+        "logits": draw.logits(B, V), "lengths": draw.below(100, B), "counts": draw.below(9, B), "ids": draw.ids(V, B),
+        "tokens": Empty((B, SLOTS, 1 + N), numpy.uint32), "logprobs": Empty((B, SLOTS, 1 + N)), "V": V, "N": N,
     }  # fmt: skip
 
 

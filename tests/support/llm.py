@@ -41,6 +41,24 @@ class Options(ctypes.Structure):
     ]
 
 
+TEXT_CALLBACK = ctypes.CFUNCTYPE(
+    ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t
+)
+
+
+class Logprob(ctypes.Structure):
+    """LLMLogprob of include/metal_llm.h."""
+
+    _fields_ = [("token", ctypes.c_uint32), ("logprob", ctypes.c_float)]
+
+
+LOGPROBS_CALLBACK = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(Logprob), ctypes.c_size_t
+)
+
+ENDS = ["none", "count", "token", "stop", "context", "callback"]  # LLMEnd
+
+
 class LogitBias(ctypes.Structure):
     """LLMLogitBias of include/metal_llm.h."""
 
@@ -64,6 +82,12 @@ class Generation(ctypes.Structure):
         ("penalty_window", ctypes.c_uint32),
         ("logit_bias", ctypes.POINTER(LogitBias)),
         ("logit_bias_count", ctypes.c_size_t),
+        ("stops", ctypes.POINTER(ctypes.c_char_p)),
+        ("stop_count", ctypes.c_size_t),
+        ("on_text", TEXT_CALLBACK),
+        ("on_logprobs", LOGPROBS_CALLBACK),
+        ("ends", ctypes.POINTER(ctypes.c_int)),
+        ("logprobs", ctypes.c_size_t),
     ]
 
 
@@ -237,18 +261,28 @@ class LLM:
         self.library.llm_free(text)
         return result
 
-    def generate_batch(self, prompts, count, on_token=None, logit_bias=None, **options):
-        """Continue lists of ids, side by side. Returns what was appended to each. `on_token(row,
-        token)` returns whether the row goes on; `logit_bias` is a list of pairs; `options` are the other fields of
-        LLMGeneration."""
+    def generate_batch(
+        self, prompts, count, on_token=None, on_text=None, on_logprobs=None, logit_bias=None, stops=None, **options
+    ):
+        """Continue lists of ids, side by side. Returns what was appended to each. `on_token(row, token)` and
+        `on_text(row, bytes)` return whether the row goes on; `on_logprobs(row, pairs)`; `logit_bias` is a list of
+        pairs, `stops` of bytes; `options` are the other fields of LLMGeneration. `ends` tells then why rows ended."""
         if logit_bias:
             options["logit_bias"] = (LogitBias * len(logit_bias))(*logit_bias)
             options["logit_bias_count"] = len(logit_bias)
+        if stops:
+            options["stops"] = (ctypes.c_char_p * len(stops))(*stops)
+            options["stop_count"] = len(stops)
+        if on_token:
+            options["on_token"] = TOKEN_CALLBACK(lambda _, row, token: on_token(row, token))
+        if on_text:
+            options["on_text"] = TEXT_CALLBACK(lambda _, row, bytes, size: on_text(row, bytes[:size]))
+        if on_logprobs:
+            pairs = lambda list, count: [(list[i].token, list[i].logprob) for i in range(count)]
+            options["on_logprobs"] = LOGPROBS_CALLBACK(lambda _, row, list, count: on_logprobs(row, pairs(list, count)))
         rows = (Tokens * len(prompts))(*map(self._tokens, prompts))
-        callback = TOKEN_CALLBACK(lambda _, row, token: on_token(row, token)) if on_token else None
-        generation = Generation(
-            size=ctypes.sizeof(Generation), **options, **({"on_token": callback} if callback else {})
-        )
+        ends = (ctypes.c_int * len(prompts))()
+        generation = Generation(size=ctypes.sizeof(Generation), ends=ends, **options)
         try:
             appended = checked(
                 self.library.llm_generate_batch,
@@ -256,6 +290,7 @@ class LLM:
             )  # fmt: skip
         finally:
             texts = [self._taken(row) for row in rows]
+            self.ends = [ENDS[end] for end in ends]
         added = [text[len(prompt) :] for text, prompt in zip(texts, prompts)]
         began_empty = sum(not prompt for prompt in prompts)  # with one end-of-text token each
         assert appended == sum(map(len, added)) - began_empty
