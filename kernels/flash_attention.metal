@@ -52,11 +52,11 @@ kernel void flash_attention(
     for (uint d = lane; d < hs && !rests; d += lanes) sums[simdgroup][d] = 0.0f;
     float m = -INFINITY, l = 0.0f;
     for (uint page = begin / PAGE + simdgroup; page * PAGE < end && !rests; page += simdgroups) {
-        uint first = max(begin, page * PAGE), tile = min(end, page * PAGE + PAGE) - first; // of its keys, how many
+        uint first = max(begin, page * PAGE), tile = min(PAGE - first % PAGE, end - first); // of its keys, how many
         ulong start = ((ulong(row[page]) * nkv + kv_head) * PAGE + first % PAGE) * hs;
         float tile_max = -INFINITY;
         for (uint s = lane; s < tile; s += lanes) { // scores: a lane has a key
-            device const KV *key = keys + start + s * hs;
+            device const KV *key = keys + start + ulong(s) * hs;
             float score = 0.0f;
             for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);
             weights[simdgroup][s] = score * scale;
@@ -76,7 +76,7 @@ kernel void flash_attention(
             for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][c + i * lanes] * correction;
             device const KV *value = values + start + c;
             for (uint s = 0; s < tile; s++)
-                for (uint i = 0; i < dims; i++) sum[i] += weights[simdgroup][s] * float(value[s * hs + i * lanes]);
+                for (uint i = 0; i < dims; i++) sum[i] += weights[simdgroup][s] * float(value[ulong(s) * hs + i * lanes]);
             for (uint i = 0; i < dims; i++) sums[simdgroup][c + i * lanes] = sum[i];
         }
         simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next page's writes

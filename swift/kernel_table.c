@@ -2195,24 +2195,24 @@ const Kernel kernel_table[] = {
     {"flash_attention_hs128_f16", "fast/flash_attention_shared.metal", 90, flash_attention_hs128_f16_count, flash_attention_hs128_f16_parameters},
     {"flash_attention_hs256_f32", "fast/flash_attention_shared.metal", 90, flash_attention_hs256_f32_count, flash_attention_hs256_f32_parameters},
     {"flash_attention_hs256_f16", "fast/flash_attention_shared.metal", 90, flash_attention_hs256_f16_count, flash_attention_hs256_f16_parameters},
-    {"flash_attention_tiles_hs64_halves_f32", "fast/flash_attention_tiles.metal", 71, flash_attention_tiles_hs64_halves_f32_count, flash_attention_tiles_hs64_halves_f32_parameters},
-    {"flash_attention_tiles_hs64_halves_f16", "fast/flash_attention_tiles.metal", 71, flash_attention_tiles_hs64_halves_f16_count, flash_attention_tiles_hs64_halves_f16_parameters},
-    {"flash_attention_tiles_hs128_halves_f32", "fast/flash_attention_tiles.metal", 71, flash_attention_tiles_hs128_halves_f32_count, flash_attention_tiles_hs128_halves_f32_parameters},
-    {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 71, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
+    {"flash_attention_tiles_hs64_halves_f32", "fast/flash_attention_tiles.metal", 72, flash_attention_tiles_hs64_halves_f32_count, flash_attention_tiles_hs64_halves_f32_parameters},
+    {"flash_attention_tiles_hs64_halves_f16", "fast/flash_attention_tiles.metal", 72, flash_attention_tiles_hs64_halves_f16_count, flash_attention_tiles_hs64_halves_f16_parameters},
+    {"flash_attention_tiles_hs128_halves_f32", "fast/flash_attention_tiles.metal", 72, flash_attention_tiles_hs128_halves_f32_count, flash_attention_tiles_hs128_halves_f32_parameters},
+    {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 72, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
     {"bias_gelu", "fast/fused_bias_gelu.metal", 18, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fast/fused_bias_gelu.metal", 18, bias_gelu_f16_count, bias_gelu_f16_parameters},
-    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
-    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
-    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
-    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
-    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
-    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
-    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
-    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
-    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
-    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
-    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 116, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
-    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 116, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
+    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 110, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
+    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 110, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
+    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 110, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
+    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 110, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
+    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 110, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
+    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 110, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
+    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 110, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
+    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 110, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
+    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 110, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
+    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 110, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
+    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 110, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
+    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 110, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
     {"linear_batch_8", "fast/fused_linear_batch.metal", 67, linear_batch_8_count, linear_batch_8_parameters},
     {"linear_batch_16", "fast/fused_linear_batch.metal", 67, linear_batch_16_count, linear_batch_16_parameters},
     {"linear_batch_32", "fast/fused_linear_batch.metal", 67, linear_batch_32_count, linear_batch_32_parameters},
@@ -2666,11 +2666,11 @@ const KernelSource kernel_sources[] = {
     "    for (uint d = lane; d < hs && !rests; d += lanes) sums[simdgroup][d] = 0.0f;\n"
     "    float m = -INFINITY, l = 0.0f;\n"
     "    for (uint page = begin / PAGE + simdgroup; page * PAGE < end && !rests; page += simdgroups) {\n"
-    "        uint first = max(begin, page * PAGE), tile = min(end, page * PAGE + PAGE) - first; // of its keys, how many\n"
+    "        uint first = max(begin, page * PAGE), tile = min(PAGE - first % PAGE, end - first); // of its keys, how many\n"
     "        ulong start = ((ulong(row[page]) * nkv + kv_head) * PAGE + first % PAGE) * hs;\n"
     "        float tile_max = -INFINITY;\n"
     "        for (uint s = lane; s < tile; s += lanes) { // scores: a lane has a key\n"
-    "            device const KV *key = keys + start + s * hs;\n"
+    "            device const KV *key = keys + start + ulong(s) * hs;\n"
     "            float score = 0.0f;\n"
     "            for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);\n"
     "            weights[simdgroup][s] = score * scale;\n"
@@ -2690,7 +2690,7 @@ const KernelSource kernel_sources[] = {
     "            for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][c + i * lanes] * correction;\n"
     "            device const KV *value = values + start + c;\n"
     "            for (uint s = 0; s < tile; s++)\n"
-    "                for (uint i = 0; i < dims; i++) sum[i] += weights[simdgroup][s] * float(value[s * hs + i * lanes]);\n"
+    "                for (uint i = 0; i < dims; i++) sum[i] += weights[simdgroup][s] * float(value[ulong(s) * hs + i * lanes]);\n"
     "            for (uint i = 0; i < dims; i++) sums[simdgroup][c + i * lanes] = sum[i];\n"
     "        }\n"
     "        simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next page's writes\n"
@@ -4222,8 +4222,9 @@ const KernelSource kernel_sources[] = {
     "// Vector n of its tokens, and behind them of the last one: nobody will see it.\n"
     "template <uint HS, typename Vector> static Vector fetch(Cached<Vector> from, uint n)\n"
     "{\n"
-    "    uint s = min(from.begin + n / Sizes<HS>::VECTORS, from.end - 1);\n"
-    "    return from.vectors[from.pages[s / PAGE] * from.stride + s % PAGE * Sizes<HS>::VECTORS + n % Sizes<HS>::VECTORS];\n"
+    "    constexpr uint VECTORS = Sizes<HS>::VECTORS;\n"
+    "    uint s = min(from.begin + n / VECTORS, from.end - 1);\n"
+    "    return from.vectors[token_start<VECTORS>(from.pages, from.stride, s) + n % VECTORS];\n"
     "}\n"
     "\n"
     "template <uint HS> static void place(float4 vector, threadgroup half4 *tile, uint n)\n"
@@ -4452,12 +4453,6 @@ const KernelSource kernel_sources[] = {
     "    float scale; // of scores to the base 2\n"
     "};\n"
     "\n"
-    "// Where token s begins.\n"
-    "template <uint VECTORS, typename KV4> static ulong place_of(Head<KV4> head, uint s)\n"
-    "{\n"
-    "    return head.pages[s / PAGE] * head.stride + s % PAGE * VECTORS;\n"
-    "}\n"
-    "\n"
     "static void store(device float4 *to, float4 value) { *to = value; }\n"
     "static void store(device half4 *to, float4 value) { *to = half4(value); }\n"
     "\n"
@@ -4496,7 +4491,7 @@ const KernelSource kernel_sources[] = {
     "    for (uint first = begin; first < end; first += KEYS * TEAMS) { // as often for every team: they shuffle\n"
     "        Running<PARTS> one[KEYS];                                  // each key alone\n"
     "        for (uint j = 0; j < KEYS; j++) {\n"
-    "            ulong start = place_of<VECTORS>(head, min(first + j * TEAMS + team, end - 1)) + lane;\n"
+    "            ulong start = token_start<VECTORS>(head.pages, head.stride, min(first + j * TEAMS + team, end - 1)) + lane;\n"
     "            one[j].m = 0.0f;\n"
     "            one[j].l = 1.0f;\n"
     "            for (uint i = 0; i < PARTS; i++) {\n"
@@ -4522,7 +4517,7 @@ const KernelSource kernel_sources[] = {
     "    for (uint c = 0; c < VECTORS; c++) sums[c] = float4(0.0f);\n"
     "    for (uint s = begin; s < end + is_mine; s++) {\n"
     "        bool is_new = s == end;\n"
-    "        ulong start = is_new ? 0 : place_of<VECTORS>(head, s);\n"
+    "        ulong start = is_new ? 0 : token_start<VECTORS>(head.pages, head.stride, s);\n"
     "        device const KV4 *key = head.keys + start, *value = head.values + start;\n"
     "        float score = 0.0f;\n"
     "        for (uint c = 0; c < VECTORS; c++)\n"
@@ -4604,7 +4599,7 @@ const KernelSource kernel_sources[] = {
     "        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));\n"
     "    }\n"
     "    if (is_new && length < capacity && group.x % (nh / nkv) == 0) {\n"
-    "        ulong to = start + place_of<VECTORS>(head, length);\n"
+    "        ulong to = start + token_start<VECTORS>(row, stride, length);\n"
     "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
     "            store(keys + to + c, kept(head.keys, key[c]));\n"
     "            store(values + to + c, kept(head.values, value[c]));\n"
@@ -6251,6 +6246,12 @@ const KernelSource kernel_sources[] = {
     "static ulong page_start(uint page, uint nkv, uint kv_head, uint size)\n"
     "{\n"
     "    return (ulong(page) * nkv + kv_head) * PAGE * size;\n"
+    "}\n"
+    "\n"
+    "// Where token s of a row begins, from where its head begins in page 0; pages are `stride` numbers or vectors apart.\n"
+    "template <uint SIZE> static ulong token_start(device const uint *pages, ulong stride, uint s)\n"
+    "{\n"
+    "    return pages[s / PAGE] * stride + s % PAGE * SIZE;\n"
     "}\n"},
     {"parts/products.h",
     "// products.h — weights times values of x, which are integers of 8 bits: up to 256 neighbours of a row at a time\n"

@@ -35,8 +35,9 @@ template <typename Vector> struct Cached {
 // Vector n of its tokens, and behind them of the last one: nobody will see it.
 template <uint HS, typename Vector> static Vector fetch(Cached<Vector> from, uint n)
 {
-    uint s = min(from.begin + n / Sizes<HS>::VECTORS, from.end - 1);
-    return from.vectors[from.pages[s / PAGE] * from.stride + s % PAGE * Sizes<HS>::VECTORS + n % Sizes<HS>::VECTORS];
+    constexpr uint VECTORS = Sizes<HS>::VECTORS;
+    uint s = min(from.begin + n / VECTORS, from.end - 1);
+    return from.vectors[token_start<VECTORS>(from.pages, from.stride, s) + n % VECTORS];
 }
 
 template <uint HS> static void place(float4 vector, threadgroup half4 *tile, uint n)

@@ -28,12 +28,6 @@ template <typename KV4> struct Head {
     float scale; // of scores to the base 2
 };
 
-// Where token s begins.
-template <uint VECTORS, typename KV4> static ulong place_of(Head<KV4> head, uint s)
-{
-    return head.pages[s / PAGE] * head.stride + s % PAGE * VECTORS;
-}
-
 static void store(device float4 *to, float4 value) { *to = value; }
 static void store(device half4 *to, float4 value) { *to = half4(value); }
 
@@ -72,7 +66,7 @@ static Running<VECTORS / SHARE> run_through(Head<KV4> head, uint begin, uint end
     for (uint first = begin; first < end; first += KEYS * TEAMS) { // as often for every team: they shuffle
         Running<PARTS> one[KEYS];                                  // each key alone
         for (uint j = 0; j < KEYS; j++) {
-            ulong start = place_of<VECTORS>(head, min(first + j * TEAMS + team, end - 1)) + lane;
+            ulong start = token_start<VECTORS>(head.pages, head.stride, min(first + j * TEAMS + team, end - 1)) + lane;
             one[j].m = 0.0f;
             one[j].l = 1.0f;
             for (uint i = 0; i < PARTS; i++) {
@@ -98,7 +92,7 @@ static float2 run_alone(Head<KV4> head, uint begin, uint end, bool is_mine, thre
     for (uint c = 0; c < VECTORS; c++) sums[c] = float4(0.0f);
     for (uint s = begin; s < end + is_mine; s++) {
         bool is_new = s == end;
-        ulong start = is_new ? 0 : place_of<VECTORS>(head, s);
+        ulong start = is_new ? 0 : token_start<VECTORS>(head.pages, head.stride, s);
         device const KV4 *key = head.keys + start, *value = head.values + start;
         float score = 0.0f;
         for (uint c = 0; c < VECTORS; c++)
@@ -137,9 +131,10 @@ kernel void decode_attention(
     threadgroup float2 softmax[MAX_SIMDGROUPS]; // m and l
     threadgroup float shrink[MAX_SIMDGROUPS];
     uint threads = group_size.x, b = group.y, nh = groups.x, length = lengths[b];
-    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS), kv_head = group.x / (nh / nkv);
+    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);
     bool is_new = counts[b] > 0;
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
+    uint kv_head = group.x / (nh / nkv), seen = length + is_new, begin = seen - min(seen, window);
     ulong start = page_start(0, nkv, kv_head, VECTORS), stride = page_start(1, nkv, 0, VECTORS);
     device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS, *query = token + group.x * VECTORS;
     device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;
@@ -147,9 +142,9 @@ kernel void decode_attention(
         sums[i / VECTORS][i % VECTORS] = 0.0f; // of simdgroups that are not there
         if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);
     }
-    pages = pages_of(pages, b, capacity);
-    Head<KV4> head = {query, key, value, keys + start, values + start, pages, stride, scale * LOG2_E};
-    uint begin = length + is_new - min(length + is_new, window), share = (length - begin + simdgroups - 1) / simdgroups;
+    device const uint *row = pages_of(pages, b, capacity);
+    Head<KV4> head = {query, key, value, keys + start, values + start, row, stride, scale * LOG2_E};
+    uint share = (length - begin + simdgroups - 1) / simdgroups;
     uint first = min(length, begin + simdgroup * share), last = min(length, first + share);
     bool is_mine = is_new && simdgroup == simdgroups - 1;
     if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {
@@ -178,12 +173,13 @@ kernel void decode_attention(
         }
         store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / total));
     }
-    if (is_new && length < capacity && group.x % (nh / nkv) == 0)
+    if (is_new && length < capacity && group.x % (nh / nkv) == 0) {
+        ulong to = start + token_start<VECTORS>(row, stride, length);
         for (uint c = thread_index; c < VECTORS; c += threads) {
-            ulong to = start + place_of<VECTORS>(head, length) + c;
-            store(keys + to, kept(head.keys, key[c]));
-            store(values + to, kept(head.values, value[c]));
+            store(keys + to + c, kept(head.keys, key[c]));
+            store(values + to + c, kept(head.values, value[c]));
         }
+    }
 }
 
 template [[host_name("decode_attention_hs64_f32")]] kernel decltype(decode_attention<16, float4, float4>) decode_attention<16, float4, float4>;

@@ -14,3 +14,9 @@ static ulong page_start(uint page, uint nkv, uint kv_head, uint size)
 {
     return (ulong(page) * nkv + kv_head) * PAGE * size;
 }
+
+// Where token s of a row begins, from where its head begins in page 0; pages are `stride` numbers or vectors apart.
+template <uint SIZE> static ulong token_start(device const uint *pages, ulong stride, uint s)
+{
+    return pages[s / PAGE] * stride + s % PAGE * SIZE;
+}
