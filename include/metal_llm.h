@@ -96,7 +96,8 @@ typedef struct LLMOptions {
                                    every other device. LLM_AUTO: on for a CPU */
     uint32_t threads; /* CPU threads, at most 4096; 0: one per core that the process may use,
                          within a container's quota. Where the system gives fewer, these
-                         have to do, and LLMInfo.device says so */
+                         have to do, and LLMInfo.device says so. The last digits of results
+                         depend on whether there is one thread or several */
     uint32_t context; /* tokens the KV cache can grow to per row; 0: the model's, at most 8,192 */
     uint32_t batch;   /* rows generated side by side, at most 1024; 0: 1 */
     bool profile;     /* time every kernel, see llm_timings */

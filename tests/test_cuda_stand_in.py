@@ -116,6 +116,14 @@ def test_what_every_device_does(tests, stand_in, tmp_path):
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 3
 
 
+@pytest.mark.parametrize("part", ["kernels", "products"])
+def test_selftest(part, run):
+    """Every kernel is compiled, bound and launched."""
+    done = run("selftest", "--device", "cuda", "--only", part)
+    assert done.returncode == 0, done.stdout
+    assert "PASSED: " in done.stdout
+
+
 # --- a model ---
 
 
