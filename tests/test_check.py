@@ -535,6 +535,22 @@ def test_what_is_not_supported_is_named_with_its_line(line, message, tmp_path):
     assert any(f"{path}:4" in text for text in lines), failure.value
 
 
+def test_constants_that_the_kernel_uses_need_values(tmp_path):
+    """Those of other kernels of the file do not."""
+    path = tmp_path / "kernel.metal"
+    path.write_text("""#include <metal_stdlib>
+using namespace metal;
+constant uint mine [[function_constant(0)]];
+constant uint other [[function_constant(1)]];
+kernel void f(device uint *out [[buffer(0)]], uint i [[thread_position_in_grid]]) { out[i] = mine; }
+kernel void g(device uint *out [[buffer(0)]], uint i [[thread_position_in_grid]]) { out[i] = other; }
+""")
+    options = "--kernel f --grid 4 --threads 4 --buffer 0=empty:u32:4".split()
+    assert checker.run(path, *options, "--constant", "0=7")["findings"] == []
+    with pytest.raises(checker.Failed, match="'mine' in line 3 needs a value"):
+        checker.run(path, *options)
+
+
 def test_leaves_nothing_behind(tmp_path, shift):
     folder = tmp_path / "temporary"
     folder.mkdir()

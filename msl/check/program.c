@@ -9,6 +9,7 @@
 #include "output_file.h"
 #include "strict.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -504,17 +505,41 @@ static bool choose_kernel(Program *program, const char *name) {
     return false;
 }
 
-/* All values must be given, unless the file asks whether they are. */
+static bool is_letter(char c) {
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+/* Does the name stand anywhere but in its declaration? */
+static bool is_used(const char *source, const char *name) {
+    static const char declaration[] = "MSL_FUNCTION_CONSTANT(";
+    size_t length = strlen(name), behind = strlen(declaration);
+    for (const char *at = source; (at = strstr(at, name)); at += length) {
+        bool is_word = at > source && !is_letter(at[-1]) && !is_letter(at[length]);
+        bool declares =
+            (size_t)(at - source) >= behind && !strncmp(at - behind, declaration, behind);
+        if (is_word && !declares) return true;
+    }
+    return false;
+}
+
+/* The values of all that the kernel may look at must be given, unless the file asks whether they
+ * are. */
 static bool check_constants(const Program *program, const ProgramOptions *wanted) {
+    char path[PATH_BYTES];
+    size_t size;
+    snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
     if (strstr(program->text, "is_function_constant_defined")) return true;
-    for (size_t i = 0; i < program->file.constant_count; i++) {
+    char *source = bind_load(path, &size);
+    bool given = source || report_failure("%s cannot be read", path);
+    for (size_t i = 0; given && i < program->file.constant_count; i++) {
         const BoundFunctionConstant *constant = &program->file.constants[i];
-        if (!find_value(wanted, constant->index))
-            return report_failure(
+        if (!find_value(wanted, constant->index) && is_used(source, constant->name))
+            given = report_failure(
                 "function constant '%s' in line %d needs a value: --constant %u=VALUE",
                 constant->name, constant->line, constant->index);
     }
-    return true;
+    free(source);
+    return given;
 }
 
 static bool read_kernels(Program *program, const ProgramOptions *wanted, const char *width) {
@@ -532,7 +557,7 @@ bool program_open(Program *program, const ProgramOptions *wanted) {
     char width[64];
     snprintf(width, sizeof width, "-DSIMD_WIDTH=%u", wanted->simd_width);
     return read_kernels(program, wanted, width) && choose_kernel(program, wanted->kernel) &&
-           check_constants(program, wanted) && write_source(program, wanted) &&
+           write_source(program, wanted) && check_constants(program, wanted) &&
            find_library(program, wanted, width) && read_symbols(program);
 }
 
