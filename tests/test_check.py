@@ -234,6 +234,51 @@ kernel void fill(device float *out [[buffer(0)]], uint i [[thread_position_in_gr
     assert [(finding["kind"], finding["severity"]) for finding in report["findings"]] == [("dispatch", "note")]
 
 
+COVERED = """#include <metal_stdlib>
+using namespace metal;
+static float never(float x)
+{
+    return x + 1.0f;
+}
+static float twice(float x)
+{
+    if (x > 1e9f)
+        return never(x);
+    return 2.0f * x;
+}
+kernel void covered(device const float *x [[buffer(0)]], device float *out [[buffer(1)]],
+                    uint i [[thread_position_in_grid]])
+{
+    out[i] = twice(x[i]);
+    if (i >= 256) {
+        out[i] = -out[i];
+        out[i] += 3.0f;
+    }
+    for (uint k = 255; k < i; k++)
+        out[i] *= 2.0f;
+}
+"""
+
+
+@pytest.mark.parametrize("threads, missed", [(256, [4, 5, 10, 18, 19, 22]), (257, [4, 5, 10])])
+def test_coverage(threads, missed, tmp_path):
+    """The lines that no thread reached, as text, as JSON and for lcov; a flag per block does not overflow as a counter
+    would after 256 threads."""
+    path = tmp_path / "covered.metal"
+    path.write_text(COVERED)
+    size = f"f32:{threads}"
+    options = f"--kernel covered --grid {threads} --threads 64 --buffer 0=random:{size} --buffer 1=empty:{size}"
+    (file,) = checker.run(path, *options.split(), "--coverage")["coverage"]
+    assert file == {"file": str(path), "lines": 15, "reached": 15 - len(missed), "not_reached": missed}
+    command = [METAL_CHECK, path, *options.split(), f"--coverage={tmp_path}/covered.info"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert text.startswith(f"{path}: {15 - len(missed)} of 15 lines reached; no thread reached lines 4-5, 10")
+    lines = (tmp_path / "covered.info").read_text().splitlines()
+    assert [line for line in lines if line.endswith(",0")] == [f"DA:{line},0" for line in missed]
+    assert lines[1] == f"SF:{path}" and lines[-3:] == ["LF:15", f"LH:{15 - len(missed)}", "end_of_record"]
+    assert "coverage" not in checker.run(path, *options.split())
+
+
 def test_suppressed(shift):
     kinds = lambda *options: {finding["kind"] for finding in checker.run(shift, *SHIFT, *options)["findings"]}
     assert "race" in kinds()

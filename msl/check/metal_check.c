@@ -24,6 +24,7 @@ typedef struct Run {
     Options *options;
     Program *program;
     Checker *checker;
+    CodeBlocks *blocks;              /* isolated memory; NULL: no coverage is wanted */
     Outcome *outcome;                /* isolated memory */
     uint64_t *writers[SIMT_BUFFERS]; /* of the first run's elements, in the kernel's process */
 } Run;
@@ -268,6 +269,7 @@ static void run_kernel(void *context) {
     if (program->entry && (!run->checker || !simt))
         report_failure("no address space; is it limited (ulimit -v)?");
     if (run->checker && simt && place_buffers(run) && run_seeds(run, simt)) keep_unfinished(run);
+    if (run->blocks && program->entry) coverage_take(run->blocks, program->begin);
     run->outcome->run_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - start;
 }
 
@@ -328,8 +330,16 @@ static bool save_outputs(const Options *options) {
     return true;
 }
 
+static bool save_lcov(const Coverage *coverage, const char *path) {
+    FILE *file = fopen(path, "w");
+    if (!file) return report_failure("%s cannot be written", path);
+    coverage_lcov(coverage, file);
+    return fclose(file) == 0 || report_failure("%s cannot be written", path);
+}
+
 static bool share_memory(Run *run) {
     run->outcome = isolated_memory(sizeof *run->outcome);
+    if (run->options->program.coverage) run->blocks = isolated_memory(sizeof *run->blocks);
     for (unsigned i = 0; run->outcome && i < SIMT_BUFFERS; i++) {
         Binding *binding = &run->options->bindings[i];
         if (!binding->content) continue;
@@ -344,6 +354,7 @@ static bool share_memory(Run *run) {
 
 static void free_memory(Run *run) {
     isolated_memory_free(run->outcome, sizeof *run->outcome);
+    isolated_memory_free(run->blocks, sizeof *run->blocks);
     for (unsigned i = 0; i < SIMT_BUFFERS; i++)
         isolated_memory_free(run->options->bindings[i].first, run->options->bindings[i].array.size);
 }
@@ -369,8 +380,16 @@ static int check(Run *run, double compile_seconds) {
         .count = run->outcome->findings.count,
         .suppressed = options->suppressed,
     };
+    Coverage coverage = {0};
+    if (run->blocks) {
+        coverage =
+            coverage_of(run->blocks, program->symbols, program->file.path, program->file.last_line);
+        report.coverage = &coverage;
+    }
     size_t shown = options->json ? report_json(&report, stdout) : report_text(&report, stdout);
-    return shown ? FOUND : CLEAN;
+    bool saved = !options->lcov || save_lcov(&coverage, options->lcov);
+    coverage_free(&coverage);
+    return !saved ? CANNOT : shown ? FOUND : CLEAN;
 }
 
 /* --- signals: whatever ends the program, its folder goes with it --- */

@@ -36,6 +36,7 @@ static const char usage[] =
     "  --suppress KIND[=NAME]       leave out such findings, or only those of one buffer or "
     "variable\n"
     "  --strict                     also report what Apple's compiler would refuse, on stderr\n"
+    "  --coverage[=FILE.info]       also say which lines no thread reached, in FILE as lcov\n"
     "  --json                       findings as JSON\n"
     "  --no-isolation               let the kernel do what this program may: where seccomp is "
     "missing\n"
@@ -206,6 +207,7 @@ typedef enum Option {
     UNORDERED,
     SUPPRESS,
     STRICT,
+    COVERAGE,
     JSON,
     NO_ISOLATION,
     CACHE,
@@ -229,6 +231,7 @@ static const struct option long_options[] = {
     {"unordered", required_argument, NULL, UNORDERED},
     {"suppress", required_argument, NULL, SUPPRESS},
     {"strict", no_argument, NULL, STRICT},
+    {"coverage", optional_argument, NULL, COVERAGE},
     {"json", no_argument, NULL, JSON},
     {"no-isolation", no_argument, NULL, NO_ISOLATION},
     {"cache", required_argument, NULL, CACHE},
@@ -277,6 +280,10 @@ static bool set_option(Options *options, int option) {
         return add_rule(options, optarg);
     case STRICT:
         options->strict = true;
+        return true;
+    case COVERAGE:
+        options->program.coverage = true;
+        options->lcov = optarg;
         return true;
     case NO_ISOLATION:
         options->isolated = false;

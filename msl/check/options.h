@@ -31,6 +31,7 @@ typedef struct Options {
     uint64_t seed;
     const char *suppressed[RULES + 1];
     size_t suppressed_count;
+    const char *lcov; /* file for the coverage, too; NULL: none */
     bool strict, json, list, isolated;
 } Options;
 

@@ -282,6 +282,10 @@ static const char *const options[] = {
 /* As in SYCL pointers into different address spaces have different types, which all become pointers
  * into none. */
 static const char *const space_options[] = {"-DMSL_SPACES", "-Xclang", "-fsycl-is-device"};
+/* A flag for each piece of code without a branch. */
+static const char *const coverage_options[] = {
+    "-fsanitize-coverage=bb,no-prune,inline-bool-flag,pc-table",
+};
 static const char *const sanitizer_options[] = {
     "-asan-memory-access-callback-prefix=msl_",
     "-asan-kernel-mem-intrinsic-prefix",
@@ -316,7 +320,7 @@ static bool keep(const char *compiled, const char *path) {
 typedef struct Compilation {
     const char *source, *output, *log;
     const char *precompiled; /* <metal_stdlib>; NULL: it is read */
-    bool header, spaces;
+    bool header, spaces, coverage;
 } Compilation;
 
 /* The exit status of clang, -1 if it cannot be run; its messages are in the log. */
@@ -333,6 +337,7 @@ static int compile_to(const Program *program, const char *width, const Compilati
     if (what->spaces) add(&command, space_options, SPACE_OPTIONS);
     if (what->precompiled)
         ADD(&command, "-include-pch", what->precompiled, "-Xclang", "-fno-validate-pch");
+    if (what->coverage) add(&command, coverage_options, 1);
     if (!what->header) ADD(&command, "-shared", "-lm");
     for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
         ADD(&command, "-mllvm", sanitizer_options[i]);
@@ -344,9 +349,10 @@ static uint64_t mix(uint64_t key, const char *text) {
 }
 
 /* Stands for all that a compiled kernel depends on but its source. */
-static uint64_t compiler_key(const char *width) {
+static uint64_t compiler_key(const char *width, bool coverage) {
     const char *clang = find_clang();
     uint64_t key = mix(headers_key(clang ? clang : ""), width);
+    if (coverage) key = mix(key, coverage_options[0]);
     for (size_t i = 0; i < OPTIONS; i++)
         key = mix(key, options[i]);
     for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
@@ -367,7 +373,7 @@ static bool precompile(const Program *program, const ProgramOptions *wanted, con
                        char path[PATH_BYTES]) {
     char source[PATH_BYTES], output[PATH_BYTES], log[PATH_BYTES];
     if (!wanted->cache) return false;
-    headers_precompiled(path, PATH_BYTES, wanted->cache, compiler_key(width));
+    headers_precompiled(path, PATH_BYTES, wanted->cache, compiler_key(width, false));
     if (is_own(path)) return true;
     unlink(path);
     snprintf(source, sizeof source, "%s/header.h", program->folder);
@@ -388,8 +394,14 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
     snprintf(log, sizeof log, "%s/messages", program->folder);
     snprintf(other, sizeof other, "%s/other_messages", program->folder);
     bool precompiled = precompile(program, wanted, width, header);
-    Compilation with = {source, output, log, precompiled ? header : NULL, .spaces = true};
-    Compilation without = {source, output, other, NULL, .spaces = false};
+    Compilation with = {source,
+                        output,
+                        log,
+                        precompiled ? header : NULL,
+                        .spaces = true,
+                        .coverage = wanted->coverage};
+    Compilation without = {source, output,          other,
+                           NULL,   .spaces = false, .coverage = wanted->coverage};
     int status = compile_to(program, width, &with);
     if (status > 0 && compile_to(program, width, &without) == 0) status = 0;
     return end_command(program, status, log, wanted->path) && keep(output, program->library);
@@ -404,7 +416,7 @@ static bool find_library(Program *program, const ProgramOptions *wanted, const c
     if (!source) return report_failure("%s cannot be read", path);
     snprintf(program->library, sizeof program->library, "%s/%016llx.so",
              wanted->cache ? wanted->cache : program->folder,
-             (unsigned long long)mix(compiler_key(width), source));
+             (unsigned long long)mix(compiler_key(width, wanted->coverage), source));
     free(source);
     if (wanted->cache && mkdir(wanted->cache, 0700) != 0 && access(wanted->cache, W_OK) != 0)
         return report_failure("%s cannot be written", wanted->cache);

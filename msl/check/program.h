@@ -18,6 +18,7 @@ typedef struct ProgramOptions {
     unsigned simd_width; /* SIMD_WIDTH in the file */
     const ConstantValue *constants;
     size_t constant_count;
+    bool coverage;      /* tell which code runs */
     const char *cache;  /* folder to keep compiled kernels in; NULL: they are not kept */
     char *const *flags; /* for the preprocessor (-D, -I, -include); NULL-terminated */
 } ProgramOptions;

@@ -240,6 +240,7 @@ size_t report_text(const Report *report, FILE *out) {
                 report->kernel, message.text);
         shown += finding->severity != SEVERITY_NOTE;
     }
+    if (report->coverage) coverage_text(report->coverage, out);
     return shown;
 }
 
@@ -295,6 +296,7 @@ size_t report_json(const Report *report, FILE *out) {
         cJSON_AddItemToArray(findings, finding_json(report, &report->findings[i]));
         shown += report->findings[i].severity != SEVERITY_NOTE;
     }
+    if (report->coverage) cJSON_AddItemToObject(json, "coverage", coverage_json(report->coverage));
     char *text = cJSON_Print(json);
     if (text) fprintf(out, "%s\n", text);
     cJSON_free(text);

@@ -3,6 +3,7 @@
 #define METAL_LLM_MSL_CHECK_REPORT_H
 
 #include "checker.h"
+#include "coverage.h"
 
 #include <stdio.h>
 
@@ -13,6 +14,7 @@ typedef struct Report {
     const Finding *findings;
     size_t count;
     const char *const *suppressed; /* rules, NULL-terminated; NULL: none */
+    const Coverage *coverage;      /* NULL: not wanted */
 } Report;
 
 /* Both leave out what is suppressed, and what differs from a finding before only in its

@@ -148,6 +148,14 @@ static Place call_place(Dwarf_Die *unit, Dwarf_Die *inlined) {
     return (Place){dwarf_filesrc(files, file, NULL, NULL), (int)line};
 }
 
+/* The file as its name was given. */
+static Place of_source(Place place) {
+    size_t length = strlen(SYMBOLS_FOLDER);
+    if (place.file && !strncmp(place.file, SYMBOLS_FOLDER "/", length + 1))
+        place.file += length + 1;
+    return place;
+}
+
 Place symbols_place(const Symbols *symbols, uint32_t code) {
     Dwarf_Die unit;
     if (!dwarf_addrdie(symbols->dwarf, code, &unit)) return (Place){0};
@@ -163,10 +171,35 @@ Place symbols_place(const Symbols *symbols, uint32_t code) {
         if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine)
             place = call_place(&unit, &scopes[i]);
     free(scopes);
-    size_t length = strlen(SYMBOLS_FOLDER);
-    if (place.file && !strncmp(place.file, SYMBOLS_FOLDER "/", length + 1))
-        place.file += length + 1;
-    return place;
+    return of_source(place);
+}
+
+static void visit_lines(const Symbols *symbols, Dwarf_Die *unit, SymbolsLine *visit,
+                        void *context) {
+    Dwarf_Lines *lines;
+    size_t count;
+    if (dwarf_getsrclines(unit, &lines, &count) != 0) return;
+    for (size_t i = 0; i < count; i++) {
+        Dwarf_Line *line = dwarf_onesrcline(lines, i);
+        Dwarf_Addr address;
+        bool ends = true;
+        Place place = {.file = dwarf_linesrc(line, NULL, NULL)};
+        if (dwarf_lineaddr(line, &address) == 0 && dwarf_lineendsequence(line, &ends) == 0 &&
+            dwarf_lineno(line, &place.line) == 0 && !ends && place.line &&
+            !in_headers(symbols, place.file))
+            visit(context, (uint32_t)address, of_source(place));
+    }
+}
+
+void symbols_each_line(const Symbols *symbols, SymbolsLine *visit, void *context) {
+    Dwarf_Off unit = 0, next;
+    size_t header;
+    while (dwarf_nextcu(symbols->dwarf, unit, &next, &header, NULL, NULL, NULL) == 0) {
+        Dwarf_Die die;
+        if (dwarf_offdie(symbols->dwarf, unit + header, &die))
+            visit_lines(symbols, &die, visit, context);
+        unit = next;
+    }
 }
 
 Symbols *symbols_open(const char *path, const char *headers) {

@@ -36,6 +36,9 @@ typedef struct Symbols Symbols;
  * `headers` count as the language's own, not as the kernel's. NULL if there is no debug
  * information. */
 Symbols *symbols_open(const char *path, const char *headers);
+/* Each instruction that begins a line of the source, those of the language's headers apart. */
+typedef void SymbolsLine(void *context, uint32_t code, Place place);
+void symbols_each_line(const Symbols *symbols, SymbolsLine *visit, void *context);
 void symbols_close(Symbols *symbols); /* NULL is fine */
 
 /* The function that the instruction at this offset belongs to, with the kernel's variables in it.
