@@ -52,18 +52,32 @@ def is_on_stand_in(item, fixture):
     return METAL_STANDS_IN and parameters.get(fixture) == "metal"
 
 
-def pytest_collection_modifyitems(config, items):
+def is_left_to_simt(item):
     """The stand-in for Metal runs the kernels as simt does, and is as slow: unless DEVICE asks for it, a
     few tests of whole models are enough."""
-    if "DEVICE" in os.environ:
-        return
-    left_out = [
-        item
-        for item in items
-        if is_on_stand_in(item, "device_name") and not item.get_closest_marker("stand_in")
-    ]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    on_stand_in = "DEVICE" not in os.environ and is_on_stand_in(item, "device_name")
+    return on_stand_in and not item.get_closest_marker("stand_in")
+
+
+def share_of(items):
+    """With SHARE=n one case in n of each test, by the seed, and at least two."""
+    tests = {}
+    for item in items:
+        tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    random = numpy.random.default_rng(SEED)
+    taken = set()
+    for cases in tests.values():
+        count = max(min(2, len(cases)), round(len(cases) / int(os.environ["SHARE"])))
+        taken.update(cases[i].nodeid for i in random.permutation(len(cases))[:count])
+    return [item for item in items if item.nodeid in taken]
+
+
+def pytest_collection_modifyitems(config, items):
+    kept = [item for item in items if not is_left_to_simt(item)]
+    if "SHARE" in os.environ:
+        kept = share_of(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")
