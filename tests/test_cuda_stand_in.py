@@ -102,12 +102,14 @@ def last_line(done):
         ["tests/test_device.py", "-k", "not command and not asked_for and not openblas"],
         ["tests/test_kernels.py", "-k", "test_softmax or test_bias_gelu"],
         ["tests/test_generate.py", "tests/test_model.py", "-k", "packed_weights or rows_are_independent or nan_in_the_middle"],
+        ["tests/test_dispatches.py", "tests/test_explain.py", "-k", "as_their_devices_say or profile_names"],
     ],
-    ids=["device", "kernels", "models"],
+    ids=["device", "kernels", "models", "choices"],
 )
 def test_what_every_device_does(tests, stand_in, tmp_path):
     """The same tests, in a process that finds the stand-in."""
     environment = {"LD_LIBRARY_PATH": str(stand_in), "XDG_CACHE_HOME": str(tmp_path / "cache"), "DEVICE": "cuda"}
+    environment["CUDA_STAND_IN_MULTIPROCESSORS"] = "132"  # an H200's
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}", *tests]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=900

@@ -6,6 +6,7 @@ records it anew."""
 import ctypes
 import difflib
 import itertools
+import os
 
 import pytest
 
@@ -35,11 +36,16 @@ def test_dispatches_are_as_recorded():
     assert not changed, f"{len(changed)} of {len(recorded)} cases differ\n" + "\n\n".join(shown)
 
 
-@pytest.mark.parametrize("name, machines", [("cpu", ["cpu", "cpu-vnni"]), ("simt", ["simt"]), ("metal", ["m1"])])
+@pytest.mark.parametrize(
+    "name, machines",
+    [("cpu", ["cpu", "cpu-vnni"]), ("simt", ["simt"]), ("metal", ["m1"]), ("cuda", ["h200"])],
+)
 def test_machines_are_as_their_devices_say(name, machines):
     """What is recorded for a machine is what its device does."""
     if name == "metal" and not METAL_STANDS_IN:
         pytest.skip("for the stand-in, which is an M1")
+    if name == "cuda" and not os.environ.get("CUDA_STAND_IN_MULTIPROCESSORS"):
+        pytest.skip("for the stand-in, as test_cuda_stand_in.py runs it")
     device = Device(name)
     device.library.device_facts.restype = ctypes.POINTER(dispatches.Facts)
     facts = bytes(device.library.device_facts(ctypes.c_void_p(device.handle)).contents)

@@ -237,9 +237,9 @@ def test_a_prompt_of_several_passes(model):
     assert out.startswith("A prompt of 600 tokens, in passes of 300: ")
 
 
-def test_the_profile_names_the_same_kernels():
-    """Of a short prompt and some decoding, on the device that is here."""
-    path, options = ROOT / "models" / "tales.gguf", ["--device", "cpu"]
+def test_the_profile_names_the_same_kernels(device_name):
+    """Of a short prompt and some decoding."""
+    path, options = ROOT / "models" / "tales.gguf", ["--device", device_name, "--weights", "stored"]
     ran = run("run", "-m", path, "Once upon a time", "-n", 3, "--temp", 0, "--profile", *options)
     rows = ran.stderr[ran.stderr.index("kernel ") :].splitlines()[1:-1]
     count = len(run("tokenize", "-m", path, "Once upon a time").stdout.split())

@@ -81,7 +81,7 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
     int architecture = stand_in_setting("CUDA_STAND_IN_ARCHITECTURE", 90);
     switch (attribute) {
     case CUDA_ATTRIBUTE_MULTIPROCESSORS:
-        *value = MULTIPROCESSORS;
+        *value = stand_in_setting("CUDA_STAND_IN_MULTIPROCESSORS", MULTIPROCESSORS);
         return device;
     case CUDA_ATTRIBUTE_MAJOR:
         *value = architecture / 10;
