@@ -27,6 +27,20 @@ def test_shape(type, bits):
     assert "the model has 131072" in result.stderr
 
 
+def test_rows_that_are_no_whole_blocks():
+    """What convert writes, and llama.cpp: rows of 576 become q5_0 and q8_0, those of 1,536 q4_K and q6_K."""
+    found = json.loads(bench("--shape", "smollm2", "--type", "q4_K_M", "--json").stdout)
+    channels, inner, layers = 576, 1536, 30
+    embeddings = 49152 * channels * 8.5
+    attention = 2 * channels * channels * 5.5 + 192 * channels * 5.5  # Q, output, K
+    matters = sum(l < 3 or l >= 26 or (l - 3) % 3 == 2 for l in range(layers))
+    finer, others = 192 * channels * 8.5 + channels * inner * 6.5625, 192 * channels * 5.5 + channels * inner * 4.5
+    mlp = 2 * channels * inner * 5.5
+    norms = (2 * layers + 1) * channels * 32
+    bits = embeddings + layers * (attention + mlp) + matters * finer + (layers - matters) * others + norms
+    assert found["weight_bytes"] == bits / 8
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [

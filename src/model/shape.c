@@ -62,12 +62,6 @@ static bool find_types(const char *name, Mixture *types, LLMError *error) {
                      names);
 }
 
-/* A row that is no whole number of blocks has halves. */
-static TensorType type_of(const ModelFile *file, const Mixture *types, const ModelTensor *tensor) {
-    TensorType type = mixture_wanted(types, file, tensor);
-    return tensor_row_bytes(type, tensor->tensor.columns) ? type : TENSOR_F16;
-}
-
 /* --- the model --- */
 
 static bool is_there(const ModelConfig *config, const TensorRow *row) {
@@ -80,7 +74,7 @@ static void add(ModelFile *file, const Mixture *types, const TensorRow *row, uin
     ModelTensor *added = &file->tensors[file->tensor_count++];
     *added = (ModelTensor){.row = row, .layer = layer};
     shape_sizes(row->shape, &file->config, &added->tensor.rows, &added->tensor.columns);
-    added->tensor.type = type_of(file, types, added);
+    added->tensor.type = mixture_type(types, file, added);
 }
 
 static bool add_all(ModelFile *file, const Mixture *types, LLMError *error) {
