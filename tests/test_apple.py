@@ -141,14 +141,14 @@ class Metal:
     def wait(self):
         self.commands("waitUntilCompleted", result=None)
 
-    def matrix(self, rows, columns, row_bytes, type=0x10000020, offset=0):
+    def matrix(self, rows, columns, row_bytes, type=0x10000020, offset=0, buffer=None):
         descriptor = self.stand_in.named("MPSMatrixDescriptor")(
             "matrixDescriptorWithRows:columns:rowBytes:dataType:",
             UInt(rows), UInt(columns), UInt(row_bytes), UInt32(type),
         )  # fmt: skip
         matrix = self.stand_in.named("MPSMatrix")("alloc")
-        matrix("initWithBuffer:offset:descriptor:", self.buffer, UInt(offset), descriptor)
-        return matrix("autorelease")
+        made = matrix("initWithBuffer:offset:descriptor:", buffer or self.buffer, UInt(offset), descriptor)
+        return made.pointer and made("autorelease")
 
     def multiply(self, left, right, result):
         """Of [2,2] and [2,2], the right one transposed."""
@@ -316,6 +316,12 @@ def times_before_the_end(metal):
     metal.commands("GPUStartTime", result=Double)
 
 
+@mistake("commandBuffer: 64 are not done, and Metal waits for one of them")
+def more_command_buffers_than_a_queue_has(metal):
+    for _ in range(64):
+        metal.queue("commandBuffer")
+
+
 # of arguments
 
 
@@ -388,6 +394,17 @@ def something_else_for_a_buffer(metal):
     encoder = metal.encoder()
     metal.set_buffer(encoder, 0, 0, buffer=metal.queue)
     metal.end(encoder)
+
+
+@mistake("setBuffer: the buffer is of another device, at 0")
+def buffer_of_another_device(metal):
+    other = metal.stand_in.device()
+    buffer = other("newBufferWithLength:options:", UInt(64), UInt(0))
+    encoder = metal.encoder()
+    metal.set_buffer(encoder, 0, 0, buffer=buffer)
+    metal.end(encoder)
+    buffer("release", result=None)
+    other("release", result=None)
 
 
 @mistake("setBuffer: offset 64 of a buffer of 64 bytes, at 0")
@@ -554,6 +571,11 @@ def rows_that_overlap(metal):
     metal.matrix(2, 4, 8)
 
 
+@mistake("a matrix lies in what is no buffer")
+def matrix_in_something_else(metal):
+    metal.matrix(2, 2, 8, buffer=metal.queue)
+
+
 @mistake("a matrix of 16 bytes at 52 exceeds its buffer of 64")
 def matrix_past_the_end(metal):
     metal.matrix(2, 2, 8, offset=52)
@@ -620,6 +642,7 @@ def failure(**options):
         ("device", "there is no Metal device here; use the device cpu"),
         ("family", "this GPU is too old: Metal 3 is needed (M1, A14 or newer); use the device cpu"),
         ("MPS", "Metal Performance Shaders does not support this GPU; use the device cpu"),
+        ("queue", "metal: no command queue"),
     ],
 )
 def test_a_gpu_that_does_not_do(broken, message, stand_in):
@@ -635,6 +658,9 @@ def test_a_gpu_that_does_not_do(broken, message, stand_in):
             "width",
             "gelu_forward: this GPU's simdgroups have 64 lanes, not 32; use the device cpu",
         ),
+        ("function", "metal: the compiled file has no kernel 'gelu_forward'"),
+        ("command buffer", "metal: no command buffer"),
+        ("encoder", "metal: no encoder"),
         ("commands", "metal: a step failed: Caused GPU Hang Error (00000003)"),
     ],
 )
@@ -684,6 +710,17 @@ def test_a_gpu_without_matrix_units(families, stand_in, random, tmp_path):
     device.prepare("linear_f16")
     with pytest.raises(Error, match="this GPU cannot run linear_batch_8: Encountered unlowered function call"):
         device.prepare("linear_batch_8")
+    device.close()
+
+
+@pytest.mark.parametrize("broken", ["descriptor", "multiplication", "matrix"])
+def test_a_matrix_product_that_cannot_be_had(broken, stand_in):
+    device = Device("metal")
+    x = numpy.ones((3, 5), numpy.float32)
+    stand_in.breaks(broken)
+    with pytest.raises(Error, match=r"metal: no matrix product of \[3,5\] and \[3,5\]"):
+        device.matmul(x, x)
+    assert device.matmul(x, x).tolist() == [[5] * 3] * 3
     device.close()
 
 

@@ -128,6 +128,8 @@ static SimtSize simt_size(NSUInteger x, NSUInteger y, NSUInteger z) {
     if (offset >= ((StandInMTLBuffer *)buffer)->length)
         stand_in_complain("%s: offset %lu of a buffer of %lu bytes, at %lu", message, offset,
                           ((StandInMTLBuffer *)buffer)->length, index);
+    if (((StandInMTLBuffer *)buffer)->device != commands->queue->device)
+        stand_in_complain("%s: the buffer is of another device, at %lu", message, index);
     [buffer retain];
     [bindings[index].buffer release];
     bindings[index] = (StandInBinding){.buffer = buffer, .offset = offset};

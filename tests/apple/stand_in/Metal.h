@@ -16,6 +16,7 @@ typedef struct MTLSize {
 typedef NSUInteger MTLResourceOptions;
 
 enum { STAND_IN_PAGE = 16384, STAND_IN_BINDINGS = 31, STAND_IN_LANES = 32 };
+enum { STAND_IN_COMMANDS = 64 }; /* of a queue, before it lets the caller wait */
 
 @interface StandInMTLDevice : NSObject {
   @public
@@ -91,8 +92,8 @@ enum { STAND_IN_PAGE = 16384, STAND_IN_BINDINGS = 31, STAND_IN_LANES = 32 };
 @interface StandInMTLCommandQueue : NSObject {
   @public
     StandInMTLDevice *device;
-    NSUInteger pendingCount;
-    id pending[64];
+    NSUInteger pendingCount, openCount; /* committed; made and not done */
+    id pending[STAND_IN_COMMANDS];
 }
 - (id)commandBuffer;
 - (void)take:(id)commands;

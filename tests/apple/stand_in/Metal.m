@@ -97,6 +97,7 @@ id MTLCreateSystemDefaultDevice(void) {
 }
 
 - (id)newCommandQueue {
+    if (stand_in_is_broken("queue")) return nil;
     StandInMTLCommandQueue *queue = [StandInMTLCommandQueue new];
     queue->device = [self retain];
     return queue;
@@ -274,7 +275,7 @@ static simt_entry *entry_of(const char *kernel) {
 }
 
 - (id)newFunctionWithName:(NSString *)name {
-    if (!is_a(name, "NSString", "a function's name")) return nil;
+    if (!is_a(name, "NSString", "a function's name") || stand_in_is_broken("function")) return nil;
     for (size_t i = 0; i < bound.kernel_count; i++) {
         if (strcmp(bound.kernels[i].name, [name UTF8String])) continue;
         StandInMTLFunction *function = [StandInMTLFunction new];
@@ -359,6 +360,11 @@ static simt_entry *entry_of(const char *kernel) {
 @implementation StandInMTLCommandQueue
 
 - (id)commandBuffer {
+    if (stand_in_is_broken("command buffer")) return nil;
+    if (openCount == STAND_IN_COMMANDS)
+        stand_in_complain("commandBuffer: %d are not done, and Metal waits for one of them",
+                          STAND_IN_COMMANDS);
+    openCount++;
     StandInMTLCommandBuffer *commands = [StandInMTLCommandBuffer new];
     commands->queue = [self retain];
     return [commands autorelease];
@@ -379,7 +385,7 @@ static simt_entry *entry_of(const char *kernel) {
 /* A GPU may be done at once or only when somebody waits: both are right, so both happen. */
 - (void)take:(id)commands {
     pending[pendingCount++] = [commands retain];
-    if (pendingCount == sizeof pending / sizeof *pending || rand() % 2) [self runUntil:nil];
+    if (pendingCount == STAND_IN_COMMANDS || rand() % 2) [self runUntil:nil];
 }
 
 - (void)dealloc {
@@ -409,7 +415,7 @@ static simt_entry *entry_of(const char *kernel) {
 }
 
 - (id)computeCommandEncoder {
-    if (![self acceptsEncoding:"computeCommandEncoder"]) return nil;
+    if (![self acceptsEncoding:"computeCommandEncoder"] || stand_in_is_broken("encoder")) return nil;
     encoder = [StandInMTLComputeCommandEncoder new];
     encoder->commands = [self retain];
     encoder->isOpen = YES;
@@ -445,6 +451,7 @@ static simt_entry *entry_of(const char *kernel) {
     [self forget];
     end = now();
     status = error ? FAILED : COMPLETED;
+    queue->openCount--;
     [pool drain];
 }
 
@@ -480,6 +487,7 @@ static simt_entry *entry_of(const char *kernel) {
 }
 
 - (void)dealloc {
+    if (status < COMPLETED) queue->openCount--;
     [self forget];
     free(operations);
     [error release];

@@ -73,6 +73,7 @@ static NSUInteger size_of(uint32_t type) {
         stand_in_complain("a matrix has elements of type 0x%x", type);
     if (!rows || !columns || rowBytes % size_of(type) || rowBytes < columns * size_of(type))
         stand_in_complain("a matrix of %lu × %lu has rows of %lu bytes", rows, columns, rowBytes);
+    if (stand_in_is_broken("descriptor")) return nil;
     MPSMatrixDescriptor *descriptor = [self new];
     descriptor->rows = rows;
     descriptor->columns = columns;
@@ -86,6 +87,12 @@ static NSUInteger size_of(uint32_t type) {
 @implementation MPSMatrix
 
 - (id)initWithBuffer:(id)wanted offset:(NSUInteger)from descriptor:(MPSMatrixDescriptor *)shape {
+    if (![wanted isKindOfClass:objc_getClass("StandInMTLBuffer")] || stand_in_is_broken("matrix")) {
+        if (![wanted isKindOfClass:objc_getClass("StandInMTLBuffer")])
+            stand_in_complain("a matrix lies in what is no buffer");
+        [self release];
+        return nil;
+    }
     buffer = [wanted retain];
     offset = from;
     descriptor = [shape retain];
@@ -132,6 +139,10 @@ static NSUInteger size_of(uint32_t type) {
      interiorColumns:(NSUInteger)interiorColumns
                alpha:(double)scale
                 beta:(double)before {
+    if (stand_in_is_broken("multiplication")) {
+        [self release];
+        return nil;
+    }
     device = [wanted retain];
     transposeLeft = left;
     transposeRight = right;

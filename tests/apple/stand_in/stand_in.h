@@ -23,8 +23,9 @@ const char *stand_in_objects(void);
 size_t stand_in_made(const char *class);
 /* Threadgroups in x, y and z of the last dispatch, and threads of each. */
 void stand_in_last_sizes(size_t sizes[6]);
-/* The next use of this fails as it can on a Mac: "device", "family", "MPS",
- * "buffer", "no copy", "math mode", "pipeline", "width", "commands". Or every use: of "matrix units",
+/* The next use of this fails as it can on a Mac: "device", "family", "MPS", "queue", "buffer", "no
+ * copy", "math mode", "function", "pipeline", "width", "command buffer", "encoder", "descriptor",
+ * "multiplication", "matrix", "commands". Or every use: of "matrix units",
  * or of a kernel, "result of gelu_forward". For a program that is started, STAND_IN_BREAK in its
  * environment. */
 void stand_in_break(const char *what);
