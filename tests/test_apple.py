@@ -878,6 +878,33 @@ def test_reading_behind_a_submission(stand_in):
     device.close()
 
 
+def test_more_submissions_than_a_queue_has_room_for(stand_in):
+    """The oldest is waited for: the stand-in complains of the 65th command buffer."""
+    device = Device("metal")
+    library, argument = device.library, device_module._Argument
+    library.device_submit.restype = ctypes.c_uint64
+    buffers = [library.device_buffer_new(device.handle, 64) for _ in range(2)]
+    ones = numpy.ones(16, numpy.float32)
+    library.device_write(buffers[0], 0, ones.ctypes.data, 64)
+    for _ in range(100):
+        arguments = (argument * 3)(*(argument(buffer=buffer) for buffer in buffers), device_module._scalar(16))
+        library.device_dispatch(device.handle, b"gelu_forward", threads(16), arguments, 3)
+        library.device_submit(ctypes.c_void_p(device.handle))
+    device.check()
+    for buffer in buffers:
+        library.device_buffer_free(buffer)
+    device.close()
+
+
+def test_more_shapes_of_products_than_are_kept(stand_in):
+    """The oldest goes; asked for again it is made anew."""
+    device = Device("metal")
+    for M in [*range(1, 71), 1, 70]:
+        x = numpy.ones((M, 3), numpy.float32)
+        assert (device.matmul(x, x) == 3).all()
+    device.close()
+
+
 def test_the_largest_grid(stand_in):
     device = Device("metal")
     with pytest.raises(Error, match="gelu_forward: a grid of more than 2.32 threads"):

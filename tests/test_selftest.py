@@ -138,3 +138,18 @@ def test_a_part_that_there_is_not():
     done = subprocess.run([COMMAND, "selftest", "--only", "kernel"], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("metal-llm selftest: there is no part 'kernel'; use kernels, products or model")
+
+
+# --- what tells people to run it ---
+
+
+@pytest.mark.parametrize("path", [".github/workflows/tests.yml", ".github/ISSUE_TEMPLATE/selftest.yml", "README.md"])
+def test_what_is_told_can_be_done(path):
+    """Each verb, script and target of make that the workflow, the form and the first page name is there."""
+    text = (ROOT / path).read_text()
+    verbs = set(re.findall(r"build/metal-llm (\w+)", text))
+    help = subprocess.run([COMMAND, "--help"], capture_output=True, text=True, check=True).stdout
+    assert "selftest" in verbs and all(re.search(rf"^  {verb} ", help, re.MULTILINE) for verb in verbs)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:run: |^|&& |`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
+    assert all((ROOT / script).exists() for script in re.findall(r"run: (\./?\S+)", text))
