@@ -265,7 +265,8 @@ typedef struct LLMGeneration {
 size_t llm_generate(LLMPipeline *llm, LLMTokens *tokens, size_t count,
                     const LLMGeneration *generation, LLMError *error);
 /* The same for `rows` prompts of different lengths side by side; rows <= options.batch. Row r draws
- * its random numbers from seed + r. No two rows may share their ids. */
+ * its random numbers from seed + r. No two rows may share their ids. What all of them begin with is
+ * computed once, and its memory shared: several answers to one prompt are as many rows of it. */
 size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
                           const LLMGeneration *generation, LLMError *error);
 

@@ -3,6 +3,7 @@
 #include "kernel_constants.h"
 #include "model/damage.h"
 #include "model/pipeline.h"
+#include "prefill.h"
 #include "row_text.h"
 #include "sized.h"
 #include "tokens.h"
@@ -76,88 +77,6 @@ static bool check_apart(const LLMTokens *tokens, uint32_t rows, LLMError *error)
                                  "copy of its own",
                                  b, a);
     return true;
-}
-
-/* --- prefill --- */
-
-/* Tokens of a row that are in the cache after `pieces_left` more pieces are still to come. All rows
- * end in the last piece, so shorter ones begin in a later one. */
-static size_t row_end(size_t count, size_t pieces_left, uint32_t T) {
-    size_t rest = pieces_left * T;
-    return count > rest ? count - rest : 0;
-}
-
-/* The piece's ids and counts of every row; true if any row has a token in it. */
-static void write_piece(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, uint32_t T,
-                        size_t pieces_left, uint32_t *ids, uint32_t *counts) {
-    for (uint32_t b = 0; b < rows; b++) {
-        size_t begin = row_end(tokens[b].count, pieces_left + 1, T);
-        size_t end = row_end(tokens[b].count, pieces_left, T);
-        counts[b] = (uint32_t)(end - begin);
-        for (uint32_t t = 0; t < T; t++)
-            ids[(size_t)b * T + t] = t < counts[b] ? tokens[b].ids[begin + t] : 0;
-    }
-    device_write(llm->run.buffers.prompt, 0, ids, (size_t)rows * T * sizeof *ids);
-    device_write(llm->run.buffers.counts, 0, counts, rows * sizeof *counts);
-}
-
-static size_t longest(const LLMTokens *tokens, uint32_t rows) {
-    size_t most = 0;
-    for (uint32_t b = 0; b < rows; b++)
-        if (tokens[b].count > most) most = tokens[b].count;
-    return most;
-}
-
-/* Move `lengths` on by `counts` without sampling. */
-static void advance_lengths(LLMPipeline *llm, uint32_t *lengths, const uint32_t *counts,
-                            uint32_t rows) {
-    for (uint32_t b = 0; b < rows; b++)
-        lengths[b] += counts[b];
-    device_write(llm->run.buffers.lengths, 0, lengths, rows * sizeof *lengths);
-}
-
-/* Called after the forward pass of each piece of one row's text, `count` tokens; false ends the
- * run. */
-typedef bool PieceCallback(void *context, uint32_t count);
-
-static uint32_t at_most(size_t tokens, uint32_t most) {
-    return tokens < most ? (uint32_t)tokens : most;
-}
-
-/* Room in the KV cache for a piece, and for `more` tokens behind it. */
-static bool reserve_piece(LLMPipeline *llm, const uint32_t *lengths, const uint32_t *counts,
-                          uint32_t rows, size_t more, uint32_t *ends, LLMError *error) {
-    for (uint32_t b = 0; b < rows; b++)
-        ends[b] = at_most(lengths[b] + counts[b] + more, llm->run.sizes.capacity);
-    return kv_cache_reserve(&llm->run.cache, rows, lengths, ends, error);
-}
-
-/* Run all prompts through the model, in pieces of equal length, with room for `more` tokens behind
- * them. With `each`, all of a piece's rows are made and it is called behind each piece; without,
- * only the last tokens' rows of the last piece. The last piece's `lengths` and `counts` stay as the
- * step kernels expect them: advance_step adds the one to the other. */
-static bool prefill(LLMPipeline *llm, const LLMTokens *tokens, uint32_t rows, size_t more,
-                    PieceCallback *each, void *context, LLMError *error) {
-    size_t most = longest(tokens, rows),
-           pieces = (most + llm->run.sizes.tokens - 1) / llm->run.sizes.tokens;
-    uint32_t T = (uint32_t)((most + pieces - 1) / pieces);
-    uint32_t *ids = calloc((size_t)rows * T + 3 * (size_t)rows, sizeof *ids);
-    if (!ids) return error_memory(error, (size_t)rows * T * sizeof *ids);
-    uint32_t *counts = ids + (size_t)rows * T, *lengths = counts + rows, *ends = lengths + rows;
-    device_write(llm->run.buffers.lengths, 0, lengths, rows * sizeof *lengths);
-    bool going = true;
-    for (size_t left = pieces; going && left-- > 0;) {
-        write_piece(llm, tokens, rows, T, left, ids, counts);
-        going = reserve_piece(llm, lengths, counts, rows, left ? 0 : more, ends, error);
-        if (!going) break;
-        llm->run.visible = (uint32_t)row_end(most, left, T);
-        Wanted last = left ? WANTED_CACHE : WANTED_NEXT;
-        pipeline_forward(llm, llm->run.buffers.prompt, rows, T, each ? WANTED_ALL : last);
-        if (each) going = each(context, counts[0]);
-        if (left) advance_lengths(llm, lengths, counts, rows);
-    }
-    free(ids);
-    return going && !device_failed(llm->device, error);
 }
 
 /* --- generate --- */
@@ -345,9 +264,10 @@ static bool reserve_steps(Generation *generation, size_t step, size_t count) {
     uint32_t *lengths = generation->lengths, *counts = lengths + rows, *ends = counts + rows;
     size_t last = count - step < ROOM ? count - 1 : step + ROOM - 1;
     for (uint32_t b = 0; b < rows; b++) {
-        if (counts[b]) lengths[b] = at_most(generation->row[b].prompt + step - 1, capacity);
+        if (counts[b]) lengths[b] = prefill_at_most(generation->row[b].prompt + step - 1, capacity);
         counts[b] = !generation->row[b].end && lengths[b] < capacity;
-        ends[b] = counts[b] ? at_most(generation->row[b].prompt + last, capacity) : lengths[b];
+        ends[b] =
+            counts[b] ? prefill_at_most(generation->row[b].prompt + last, capacity) : lengths[b];
     }
     generation->roomy = last + 1;
     device_write(llm->run.buffers.counts, 0, counts, rows * sizeof *counts);
@@ -438,7 +358,7 @@ static void generate(Generation *generation, size_t count) {
     generation->roomy = more + 1;
     if (generation->unfinished && count && write_bias(generation)) {
         write_history(generation);
-        if (prefill(llm, generation->tokens, generation->rows, more, NULL, NULL, generation->error))
+        if (prefill_rows(llm, generation->tokens, generation->rows, more, generation->error))
             decode(generation, count);
     }
     end_rows(generation);
@@ -541,7 +461,7 @@ static void score(Scoring *scoring) {
     if (!pipeline_enter(llm, scoring->error)) return;
     if (check_tokens(llm, scoring->tokens, scoring->error) && scoring->tokens->count) {
         if (scoring->logits || scoring->nats)
-            prefill(llm, scoring->tokens, 1, 0, score_piece, scoring, scoring->error);
+            prefill_text(llm, scoring->tokens, score_piece, scoring, scoring->error);
         else
             error_set(scoring->error, LLM_ERROR_ARGUMENT, "there is no array to write to");
     }

@@ -6,6 +6,7 @@ from ctypes import byref
 import numpy
 import pytest
 
+import dispatches
 import llm
 import models
 import reference
@@ -345,6 +346,44 @@ def test_rows_end_on_their_own(device_name, checkpoint, random):
         check_greedy(tensors, prompt, row)
     if len(added[2]) < 25:  # then it is the end-of-text token that comes next
         check_greedy(tensors, prompts[2], [*added[2], CONFIG.vocabulary - 1])
+
+
+@pytest.mark.stand_in
+@pytest.mark.parametrize("cache", ["f32", "f16"])
+@pytest.mark.parametrize("length", [33, 34, 64, 65, 70])
+def test_answers_to_one_prompt(length, cache, device_name, random, tmp_path):
+    """Each is the likeliest text, whatever the rows draw that have the same pages; so are texts that go on differently."""
+    path, tensors = write_model(tmp_path, random, LONG)
+    prompt = random_prompt(random, length, LONG)
+    tie = TIE if cache == "f32" else HALF_TIE
+    with LLM(path, device=device_name, batch=4, cache=cache) as model:
+        for prompts in ([prompt] * 4, [prompt + random_prompt(random, tail, LONG) for tail in (3, 1, 40)]):
+            for row, added in zip(prompts, model.generate_batch(prompts, 40)):
+                assert len(added) == 40
+                check_greedy(tensors, row, added, LONG, tie)
+        rows = model.generate_batch([prompt] * 4, 20, seed=5, temperature=2.0)
+        assert len({tuple(row) for row in rows}) == 4
+        if cache == "f32":
+            assert rows == [model.generate(prompt, 20, seed=5 + r, temperature=2.0) for r in range(4)]
+
+
+def test_one_prompt_is_computed_once(random, tmp_path):
+    """By the passes: tokens of each row, and rows."""
+    path, _ = write_model(tmp_path, random, LONG)
+    prompt = random_prompt(random, 100, LONG)
+
+    def passes(prompts):
+        recorder = dispatches.Recorder()
+        generate = [("", lambda model: model.generate_batch(prompts, 1))]
+        recorder.run("", path, "cpu", {}, len(prompts), generate)
+        grids = [line.split()[1].split("×") for line in recorder.lines if line.startswith("embedding_forward")]
+        return [(int(tokens), int(rows)) for _, tokens, rows in grids]
+
+    assert passes([prompt] * 4) == [(99, 1), (1, 4)]
+    assert passes([prompt + [1], prompt + [2, 3]]) == [(100, 1), (2, 2)]
+    assert passes([prompt]) == [(100, 1)]
+    assert passes([prompt[:32]] * 4) == [(32, 4)]  # less than a page is not worth a pass
+    assert passes([prompt, prompt[1:]]) == [(100, 2)]
 
 
 # --- seeds ---
