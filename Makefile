@@ -390,7 +390,7 @@ check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) $(BIND) $
     msl/strict/strict.c msl/strict/messages.c src/error.c src/output_file.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
 $(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 
-$(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h library.h logging.h quadgroup.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind
+$(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h textures.h texture_types.h library.h logging.h quadgroup.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts simt_header $(filter-out %/bind,$^) > $@
 

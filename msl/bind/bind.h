@@ -14,13 +14,19 @@
 
 #include "device/kernel.h"
 
-enum { BIND_INDICES = 31 }; /* [[buffer(n)]] and [[threadgroup(n)]] have n below this */
+enum {
+    BIND_INDICES = 31, /* [[buffer(n)]] and [[threadgroup(n)]] have n below this */
+    BIND_TEXTURES = 128,
+    BIND_SAMPLERS = 16,
+};
 
 typedef enum BoundKind {
     BOUND_BUFFER,      /* device T *, device const T *, constant T *, device T & [[buffer(n)]] */
     BOUND_CONSTANT,    /* constant T & [[buffer(n)]] */
     BOUND_THREADGROUP, /* threadgroup T *, threadgroup T & [[threadgroup(n)]] */
     BOUND_BUILTIN,     /* uint3 id [[thread_position_in_grid]] */
+    BOUND_TEXTURE,     /* texture2d<T> or array<texture2d<T>, 4> [[texture(n)]] */
+    BOUND_SAMPLER,     /* sampler [[sampler(n)]] */
 } BoundKind;
 
 typedef struct BoundParameter {
@@ -32,7 +38,7 @@ typedef struct BoundParameter {
     const char *name;
     const char *type;      /* of the element or value, without qualifiers */
     const char *attribute; /* "buffer", "threadgroup", "thread_position_in_grid", … */
-    unsigned index;        /* of buffer(n), threadgroup(n) */
+    unsigned index;        /* of buffer(n), threadgroup(n), texture(n), sampler(n) */
     bool has_index;        /* in the text */
     bool numbered;         /* by the binder, as Metal does where [[buffer(n)]] is left out */
     bool optional;         /* there only if a function constant says so */

@@ -287,6 +287,22 @@ bool bind_read_some(BoundFile *file, const char *path, const char *text, size_t 
     return end_edits(&reader);
 }
 
+/* Only metal-check has textures and samplers. */
+static bool refuse_textures(BoundFile *file) {
+    for (size_t i = 0; i < file->kernel_count; i++) {
+        const BoundKernel *kernel = &file->kernels[i];
+        for (unsigned p = 0; p < kernel->count; p++) {
+            const BoundParameter *parameter = &kernel->parameter[p];
+            if (parameter->kind != BOUND_TEXTURE && parameter->kind != BOUND_SAMPLER) continue;
+            snprintf(file->error, sizeof file->error,
+                     "%s:%d: '%s': textures and samplers are for metal-check alone", file->path,
+                     kernel->line, parameter->name);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool bind_read(BoundFile *file, const char *path, const char *text, size_t size) {
     if (!bind_read_some(file, path, text, size)) return false;
     const char *refused = NULL;
@@ -295,7 +311,7 @@ bool bind_read(BoundFile *file, const char *path, const char *text, size_t size)
     for (size_t i = 0; i < file->kernel_count && !refused; i++)
         refused = file->kernels[i].refused;
     if (refused) snprintf(file->error, sizeof file->error, "%s", refused);
-    return !refused;
+    return !refused && refuse_textures(file);
 }
 
 void bind_free(BoundFile *file) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNNUMBERED = 99 }; /* the index of a parameter that has none yet */
+enum { UNNUMBERED = 999 }; /* the index of a parameter that has none yet */
 
 typedef struct Builtin {
     const char *attribute;
@@ -55,6 +55,13 @@ static unsigned component_count(const char *type) {
     return 0;
 }
 
+/* How many indices there are of an attribute. */
+static unsigned index_count(const char *attribute) {
+    if (!strcmp(attribute, "texture")) return BIND_TEXTURES;
+    if (!strcmp(attribute, "sampler")) return BIND_SAMPLERS;
+    return strcmp(attribute, "function_constant") ? BIND_INDICES : UINT32_MAX;
+}
+
 /* (n), where it is known; the current token is the '('. */
 static bool read_index(Reader *reader, BoundParameter *parameter) {
     int line = reader->token.line;
@@ -63,9 +70,9 @@ static bool read_index(Reader *reader, BoundParameter *parameter) {
     parameter->has_index = read_number(reader, &parameter->index);
     if (!parameter->has_index) *reader = start;
     if (!parameter->has_index) reader_skip_parentheses(reader);
-    bool is_slot = strcmp(parameter->attribute, "function_constant") != 0;
-    if (parameter->has_index && is_slot && parameter->index >= BIND_INDICES)
-        return reader_refuse(reader, line, "expected an index from 0 to %d", BIND_INDICES - 1);
+    unsigned count = index_count(parameter->attribute);
+    if (parameter->has_index && parameter->index >= count)
+        return reader_refuse(reader, line, "expected an index from 0 to %u", count - 1);
     return !parameter->has_index || reader_expect(reader, ")");
 }
 
@@ -93,8 +100,8 @@ static bool read_attribute_name(Reader *reader, BoundParameter *parameter) {
     if (!read_index(reader, parameter)) return false;
     return parameter->has_index || !strcmp(name, "function_constant") ||
            reader_refuse(reader, line,
-                         "[[%s(…)]] has no index that is known: expected one from 0 to %d", name,
-                         BIND_INDICES - 1);
+                         "[[%s(…)]] has no index that is known: expected one from 0 to %u", name,
+                         index_count(name) - 1);
 }
 
 bool read_attribute(Reader *reader, BoundParameter *parameter) {
@@ -143,49 +150,76 @@ static bool builtins_agree(Reader *reader, int line, const BoundParameter *a,
                          a->name, b->name);
 }
 
+/* "texture", "sampler", or "" of other types; those of an array are its elements'. */
+static const char *handle_attribute(const char *type) {
+    static const char *const skipped[] = {"metal::", "array<", "metal::"};
+    for (size_t i = 0; i < sizeof skipped / sizeof *skipped; i++)
+        if (!strncmp(type, skipped[i], strlen(skipped[i]))) type += strlen(skipped[i]);
+    if (!strncmp(type, "texture", 7) || !strncmp(type, "depth2d", 7)) return "texture";
+    return !strncmp(type, "sampler", 7) && !is_word_character(type[7]) ? "sampler" : "";
+}
+
+/* Textures of which the SIMT target knows nothing. */
+static bool check_texture(Reader *reader, int line, const BoundParameter *parameter) {
+    static const char *const others[] = {"texture2d_ms", "depth2d_ms", "depthcube", "array_ref<"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strstr(parameter->type, others[i]))
+            return reader_refuse(reader, line, "'%s': %s is not supported", parameter->name,
+                                 parameter->type);
+    return true;
+}
+
+/* What a parameter without an [[attribute]] has. */
+static void number_later(const Declarator *d, BoundParameter *parameter) {
+    bool is_memory = d->is_device || d->is_constant || d->is_threadgroup;
+    const char *attribute = is_memory ? d->is_threadgroup ? "threadgroup" : "buffer"
+                                      : handle_attribute(parameter->type);
+    if (*parameter->attribute || !*attribute) return;
+    parameter->numbered = true;
+    parameter->index = UNNUMBERED;
+    parameter->attribute = attribute;
+}
+
+static bool classify_buffer(Reader *reader, int line, const Declarator *d,
+                            BoundParameter *parameter) {
+    bool is_pointer = d->is_pointer || d->is_array;
+    if (d->is_device ? is_pointer || d->is_reference : is_pointer && d->is_constant) {
+        parameter->kind = BOUND_BUFFER;
+        parameter->writable = d->is_device && !d->is_const;
+        return true;
+    }
+    parameter->kind = BOUND_CONSTANT;
+    return (d->is_reference && d->is_constant) ||
+           reader_refuse(reader, line,
+                         "'%s' must be a device or constant pointer, or a constant reference",
+                         parameter->name);
+}
+
 static bool classify(Reader *reader, int line, const Declarator *d, BoundParameter *parameter) {
-    const char *attribute = parameter->attribute;
     parameter->constant = d->is_constant;
     parameter->reference = d->is_reference;
     parameter->array = d->is_array;
-    if (!strncmp(parameter->type, "texture", 7) || !strncmp(parameter->type, "depth", 5))
-        return reader_refuse(reader, line, "'%s': textures are not supported", parameter->name);
-    if (!attribute[0] && (d->is_device || d->is_constant || d->is_threadgroup)) {
-        parameter->numbered = true;
-        parameter->index = UNNUMBERED;
-        attribute = parameter->attribute = d->is_threadgroup ? "threadgroup" : "buffer";
-    }
+    number_later(d, parameter);
+    const char *attribute = parameter->attribute;
     if (!attribute[0])
         return reader_refuse(reader, line, "parameter '%s' has no [[attribute]]", parameter->name);
-    bool is_resource = !strcmp(attribute, "buffer") || !strcmp(attribute, "threadgroup");
+    bool is_texture = !strcmp(attribute, "texture"), is_sampler = !strcmp(attribute, "sampler");
+    bool is_buffer = !strcmp(attribute, "buffer"), is_scratch = !strcmp(attribute, "threadgroup");
+    bool is_resource = is_buffer || is_scratch || is_texture || is_sampler;
     if (is_resource && !parameter->numbered && !parameter->has_index)
         return reader_refuse(reader, line, "[[%s]] needs an index", attribute);
-    if (!strcmp(attribute, "buffer")) {
-        bool is_pointer = d->is_pointer || d->is_array;
-        if (d->is_device ? is_pointer || d->is_reference : is_pointer && d->is_constant) {
-            parameter->kind = BOUND_BUFFER;
-            parameter->writable = d->is_device && !d->is_const;
-            return true;
-        }
-        if (d->is_reference && d->is_constant) {
-            parameter->kind = BOUND_CONSTANT;
-            return true;
-        }
-        return reader_refuse(reader, line,
-                             "'%s' must be a device or constant pointer, or a constant "
-                             "reference",
-                             parameter->name);
-    }
-    if (!strcmp(attribute, "threadgroup")) {
+    if (is_buffer) return classify_buffer(reader, line, d, parameter);
+    if (is_scratch) {
         parameter->kind = BOUND_THREADGROUP;
         if ((d->is_pointer || d->is_reference) && d->is_threadgroup) return true;
         return reader_refuse(reader, line, "'%s' must be a threadgroup pointer", parameter->name);
     }
-    parameter->kind = BOUND_BUILTIN;
-    if (!find_builtin(attribute))
+    parameter->kind = is_texture ? BOUND_TEXTURE : is_sampler ? BOUND_SAMPLER : BOUND_BUILTIN;
+    if (!is_resource && !find_builtin(attribute))
         return reader_refuse(reader, line, "attribute [[%s]] is not supported", attribute);
     if (d->is_pointer || d->is_reference)
         return reader_refuse(reader, line, "'%s' must be a value", parameter->name);
+    if (is_texture || is_sampler) return check_texture(reader, line, parameter);
     return check_builtin(reader, line, parameter);
 }
 
@@ -272,8 +306,7 @@ static bool read_parameter(Reader *reader, BoundParameter *parameter) {
 
 static bool same_slot(const BoundParameter *a, const BoundParameter *b) {
     if (a->kind == BOUND_BUILTIN || b->kind == BOUND_BUILTIN) return false;
-    return a->index == b->index && a->index != UNNUMBERED &&
-           (a->kind == BOUND_THREADGROUP) == (b->kind == BOUND_THREADGROUP);
+    return a->index == b->index && a->index != UNNUMBERED && !strcmp(a->attribute, b->attribute);
 }
 
 static bool is_taken(const BoundKernel *kernel, const BoundParameter *parameter) {

@@ -87,17 +87,31 @@ static void write_argument(const BoundParameter *parameter, FILE *out) {
     case BOUND_BUILTIN:
         fprintf(out, "MSL_BUILTIN(%s, %s)", parameter->type, parameter->attribute);
         break;
+    case BOUND_TEXTURE:
+        fprintf(out, "MSL_ANY_TEXTURE(%u)", parameter->index);
+        break;
+    case BOUND_SAMPLER:
+        fprintf(out, "MSL_ANY_SAMPLER(%u)", parameter->index);
+        break;
     }
 }
 
 /* Of an instance of a template, whose parameters' types only the compiler knows. */
 static void write_any_argument(const BoundParameter *parameter, FILE *out) {
-    if (parameter->kind == BOUND_BUILTIN)
+    switch (parameter->kind) {
+    case BOUND_BUILTIN:
         fprintf(out, "MSL_ANY_BUILTIN(%s)", parameter->attribute);
-    else if (parameter->kind == BOUND_THREADGROUP)
+        break;
+    case BOUND_THREADGROUP:
         fprintf(out, "MSL_ANY_SCRATCH(%u)", parameter->index);
-    else
+        break;
+    case BOUND_TEXTURE:
+    case BOUND_SAMPLER:
+        write_argument(parameter, out);
+        break;
+    default:
         fprintf(out, "MSL_ANY_BUFFER(%u)", parameter->index);
+    }
 }
 
 static void write_entry(const BoundKernel *kernel, bool any, FILE *out) {

@@ -1,4 +1,5 @@
 #include "checker_parts.h"
+#include "types.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 /* In the SIMT runtime's own memory, which the language's functions use. */
 static bool of_runtime(const Checker *c, const void *address, size_t bytes) {
     return block_within(address, bytes, c->runtime.threads, c->runtime.thread_bytes) ||
-           block_within(address, bytes, c->arguments, SIMT_BUFFERS * sizeof *c->arguments) ||
+           block_within(address, bytes, c->arguments, SIMT_ARGUMENTS * sizeof *c->arguments) ||
            block_within(address, bytes, &simt_thread, sizeof simt_thread);
 }
 
@@ -47,9 +48,7 @@ static void report_unwritten(Checker *c, const Block *block, const char *address
                              uint32_t code) {
     Witness at = witness_here(code, false, false);
     Finding *finding = finding_of_access(c, FINDING_UNWRITTEN, block, &at, NULL);
-    if (!finding) return;
-    finding->offset = address - (const char *)block->start;
-    finding->bytes = bytes;
+    if (finding) block_locate(block, finding, address - (const char *)block->start, bytes);
 }
 
 static bool any_unwritten(const unsigned char *written, size_t bytes) {
@@ -230,22 +229,12 @@ void finish_store(Checker *c) {
     store->block = NULL;
 }
 
-/* "'const metal::vec<_Float16, 4>'" → "half4" */
-static void metal_type(const char *type, char *name, size_t size) {
-    static const char *const elements[][2] = {
-        {"_Float16", "half"},     {"unsigned char", "uchar"}, {"unsigned short", "ushort"},
-        {"unsigned int", "uint"}, {"unsigned long", "ulong"}, {"signed char", "char"},
-    };
-    char element[64];
-    int count = 0;
+/* As clang quotes it. */
+static void name_type(const char *type, char *name, size_t size) {
+    char own[TYPE_NAME];
     type += *type == '\'';
-    if (!strncmp(type, "const ", 6)) type += 6;
-    if (sscanf(type, "metal::vec<%63[^,], %d>", element, &count) != 2)
-        snprintf(element, sizeof element, "%.*s", (int)strcspn(type, "'"), type);
-    const char *shown = element;
-    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
-        if (!strcmp(element, elements[i][0])) shown = elements[i][1];
-    snprintf(name, size, count ? "%s%d" : "%s", shown, count);
+    snprintf(own, sizeof own, "%.*s", (int)strcspn(type, "'"), type);
+    type_metal_name(own, name, size);
 }
 
 void watch_shift(const char *type, long long count, const void *caller) {
@@ -255,8 +244,8 @@ void watch_shift(const char *type, long long count, const void *caller) {
     if (finding_known(checker, FINDING_SHIFT, at.code, 0, "")) return;
     Finding *finding = findings_add(checker->findings, FINDING_SHIFT, &at);
     if (!finding) return;
-    char name[64];
-    metal_type(type, name, sizeof name);
+    char name[TYPE_NAME];
+    name_type(type, name, sizeof name);
     snprintf(finding->detail, sizeof finding->detail, "shifts a %s by %lld, which has no more bits",
              name, count);
 }
@@ -281,8 +270,8 @@ void watch_alignment(const char *file, unsigned line, const char *type, unsigned
     if (!block) return;
     Finding *finding = finding_at(checker, FINDING_MISALIGNED, simt_thread, place);
     if (!finding) return;
-    char name[64];
-    metal_type(type, name, sizeof name);
+    char name[TYPE_NAME];
+    name_type(type, name, sizeof name);
     finding->space = block->space;
     finding->index = block->index;
     snprintf(finding->name, sizeof finding->name, "%s", block->name);

@@ -32,19 +32,30 @@ static bool place_block(Checker *c, unsigned slot, size_t size) {
            mprotect(block->start, round_up(size ? size : 1, c->page), PROT_READ | PROT_WRITE) == 0;
 }
 
-unsigned char *checker_buffer(Checker *c, unsigned index, const char *name, size_t size,
+unsigned char *checker_buffer(Checker *c, unsigned slot, int index, const char *name, size_t size,
                               Space space, bool writable) {
-    Block *block = &c->blocks[index];
-    if (!place_block(c, index, size)) return NULL;
+    Block *block = &c->blocks[slot];
+    if (!place_block(c, slot, size)) return NULL;
     block->space = space;
     block->writable = writable;
-    block->index = (int)index;
+    block->index = index;
     snprintf(block->name, sizeof block->name, "%s", name);
     return block->start;
 }
 
-void checker_fill(Checker *c, unsigned index, const void *data) {
-    Block *block = &c->blocks[index];
+unsigned char *checker_texture(Checker *c, unsigned slot, int index, const char *name,
+                               SimtTexture *texture, bool writable) {
+    size_t size = (size_t)texture->layers * texture->depth * texture->height * texture->width *
+                  texture->channels * texture->channel_bytes;
+    Block *block = &c->blocks[slot];
+    block->fences = calloc(SIMT_THREADS, sizeof *block->fences);
+    texture->texels = checker_buffer(c, slot, index, name, size, SPACE_TEXTURE, writable);
+    block->texture = texture;
+    return block->fences ? texture->texels : NULL;
+}
+
+void checker_fill(Checker *c, unsigned slot, const void *data) {
+    Block *block = &c->blocks[slot];
     if (data)
         memcpy(block->start, data, block->size);
     else
@@ -52,8 +63,14 @@ void checker_fill(Checker *c, unsigned index, const void *data) {
     memset(block->written, data ? WRITTEN : UNWRITTEN, block->size);
 }
 
-bool checker_is_written(const Checker *c, unsigned index, size_t byte) {
-    return c->blocks[index].written[byte] != UNWRITTEN;
+void checker_put(Checker *c, unsigned slot, size_t offset, const void *data, size_t bytes) {
+    Block *block = &c->blocks[slot];
+    memcpy(block->start + offset, data, bytes);
+    memset(block->written + offset, WRITTEN, bytes);
+}
+
+bool checker_is_written(const Checker *c, unsigned slot, size_t byte) {
+    return c->blocks[slot].written[byte] != UNWRITTEN;
 }
 
 uint64_t checker_writer(const Checker *c, unsigned index, size_t byte) {
@@ -75,7 +92,7 @@ void checker_name_scratch(Checker *c, unsigned index, const char *name) {
 
 void *block_place(void *self, const SimtVariable *variable, unsigned index, size_t size) {
     Checker *c = self;
-    unsigned slot = BUFFER_SLOTS;
+    unsigned slot = CHECKER_SLOTS;
     for (; slot < SLOTS && c->blocks[slot].start; slot++) {
         const Block *block = &c->blocks[slot];
         if (block->variable == variable && (variable || block->index == (int)index))
@@ -103,4 +120,24 @@ Block *block_find(Checker *c, const char *address) {
 bool block_within(const void *address, size_t bytes, const void *start, size_t size) {
     size_t offset = (size_t)((const char *)address - (const char *)start);
     return offset < size && bytes <= size - offset;
+}
+
+/* "texel (3,4) of layer 1" */
+static void name_texel(const SimtTexture *texture, size_t texel, char *name, size_t size) {
+    size_t x = texel % texture->width, y = texel / texture->width % texture->height;
+    size_t slice = texel / texture->width / texture->height;
+    size_t z = slice % texture->depth, layer = slice / texture->depth;
+    int used = texture->axes == 1   ? snprintf(name, size, "texel %zu", x)
+               : texture->axes == 2 ? snprintf(name, size, "texel (%zu,%zu)", x, y)
+                                    : snprintf(name, size, "texel (%zu,%zu,%zu)", x, y, z);
+    if (texture->layers > 1 && used > 0 && (size_t)used < size)
+        snprintf(name + used, size - (size_t)used, " of layer %zu", layer);
+}
+
+void block_locate(const Block *block, Finding *finding, ptrdiff_t offset, size_t bytes) {
+    finding->offset = offset;
+    finding->bytes = bytes;
+    if (!block->texture || offset < 0) return;
+    size_t texel = (size_t)block->texture->channels * block->texture->channel_bytes;
+    name_texel(block->texture, (size_t)offset / texel, finding->part, sizeof finding->part);
 }

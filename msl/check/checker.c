@@ -123,6 +123,9 @@ static void forget(Checker *c) {
     c->now = c->group_stamp = c->any_barrier = 0;
     c->group_count = 0;
     fences_forget(c->fences);
+    for (unsigned i = 0; i < CHECKER_SLOTS; i++)
+        if (c->blocks[i].fences)
+            memset(c->blocks[i].fences, 0, SIMT_THREADS * sizeof *c->blocks[i].fences);
     memset(c->barrier, 0, sizeof c->barrier);
     memset(c->simdgroup_barrier, 0, sizeof c->simdgroup_barrier);
 }
@@ -138,7 +141,10 @@ bool checker_run(Checker *c, Simt *simt, SimtLaunch *launch, unsigned seconds, b
                            stuck,
                            asserted,
                            initialised,
-                           logged};
+                           logged,
+                           texel_used,
+                           texel_outside,
+                           order_texture_fence};
     forget(c);
     c->runtime = simt_memory(simt);
     if (!c->private_written)
@@ -186,6 +192,7 @@ void checker_free(Checker *c) {
     if (!c) return;
     for (unsigned i = 0; i < SLOTS; i++) {
         free(c->blocks[i].written);
+        free(c->blocks[i].fences);
         if (c->blocks[i].cells) munmap(c->blocks[i].cells, block_cell_bytes(&c->blocks[i]) + 1);
     }
     if (c->private_written) munmap(c->private_written, c->runtime.stack_bytes);

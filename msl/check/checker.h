@@ -9,10 +9,17 @@
 #ifndef METAL_LLM_MSL_CHECK_CHECKER_H
 #define METAL_LLM_MSL_CHECK_CHECKER_H
 
-#include "simt.h"
 #include "symbols.h"
+#include "textures.h"
 
-typedef enum Space { SPACE_DEVICE, SPACE_THREADGROUP, SPACE_CONSTANT, SPACE_PRIVATE } Space;
+/* The first three are ordered by barriers, each by its own mem_flags. */
+typedef enum Space {
+    SPACE_DEVICE,
+    SPACE_THREADGROUP,
+    SPACE_TEXTURE,
+    SPACE_CONSTANT,
+    SPACE_PRIVATE,
+} Space;
 
 typedef enum FindingKind {
     FINDING_RACE,
@@ -49,10 +56,11 @@ typedef struct Finding {
     Witness at, other; /* `other` of a race: the access before */
     Space space;
     char name[64];     /* of the buffer or variable, empty if there is none */
-    int index;         /* of [[buffer(n)]] or [[threadgroup(n)]], −1: a variable */
+    int index;         /* of [[buffer(n)]] and its like, −1: a variable, or a member */
     size_t size;       /* bytes of that memory */
     ptrdiff_t offset;  /* of the access in it: may be negative, or behind its end */
     size_t bytes;      /* of the access */
+    char part[48];     /* of a texture: the texel, in words */
     bool same_value;   /* of a race of two writes: they wrote the same */
     bool weak_barrier; /* of a race: a barrier stands between the two, without the mem_flags */
     char detail[256];  /* what the above cannot say, in words */
@@ -86,14 +94,22 @@ Checker *checker_new(Findings *findings, const Symbols *symbols, const char *lib
                      const char *library_end);
 void checker_free(Checker *checker); /* NULL is fine */
 
-/* Memory for [[buffer(index)]], between wide margins. */
-unsigned char *checker_buffer(Checker *checker, unsigned index, const char *name, size_t size,
-                              Space space, bool writable);
-/* What a buffer holds before a launch: a copy of `data`, or if that is NULL what nobody wrote. */
-void checker_fill(Checker *checker, unsigned index, const void *data);
+/* Buffers and textures have slots below this: [[buffer(n)]] has slot n, all else what is left. */
+enum { CHECKER_SLOTS = SIMT_BUFFERS + 256 };
 
-/* For each byte of a buffer whether anything wrote it since it was filled. */
-bool checker_is_written(const Checker *checker, unsigned index, size_t byte);
+/* Memory for a buffer, between wide margins; `index` is that of [[buffer(index)]], −1 of others. */
+unsigned char *checker_buffer(Checker *checker, unsigned slot, int index, const char *name,
+                              size_t size, Space space, bool writable);
+/* The same for the texels of [[texture(index)]]: texture->texels, which is to be kept. */
+unsigned char *checker_texture(Checker *checker, unsigned slot, int index, const char *name,
+                               SimtTexture *texture, bool writable);
+/* What is there before a launch: a copy of `data`, or if that is NULL what nobody wrote. */
+void checker_fill(Checker *checker, unsigned slot, const void *data);
+/* The same for a part of it. */
+void checker_put(Checker *checker, unsigned slot, size_t offset, const void *data, size_t bytes);
+
+/* For each byte whether anything wrote it since it was filled. */
+bool checker_is_written(const Checker *checker, unsigned slot, size_t byte);
 
 /* After a launch: a number for the thread that wrote a byte last, 0 if none did. */
 uint64_t checker_writer(const Checker *checker, unsigned index, size_t byte);

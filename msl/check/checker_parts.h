@@ -12,8 +12,8 @@
 #include <signal.h>
 
 enum {
-    BUFFER_SLOTS = SIMT_BUFFERS,
-    SLOTS = BUFFER_SLOTS + 65, /* and threadgroup memory */
+    SLOTS = CHECKER_SLOTS + 65, /* and threadgroup memory */
+    ORDERED_SPACES = SPACE_TEXTURE + 1,
     SLOT_SHIFT = 35,           /* 32 GiB: a 32-bit index that wrapped around still hits the slot */
     WRITTEN = 1,               /* of a byte that is watched; 0: of one that is not */
     UNWRITTEN = 3,
@@ -42,8 +42,10 @@ typedef struct Block {
     Space space;
     bool writable;
     const SimtVariable *variable;
-    int index; /* −1: a variable */
+    int index; /* −1: a variable, or a member of an argument buffer */
     char name[64];
+    const SimtTexture *texture; /* NULL: a buffer */
+    uint32_t *fences; /* [SIMT_THREADS] of a texture: when a thread saw what it had written */
     unsigned char *written; /* [size] WRITTEN or UNWRITTEN */
     Cell *cells;            /* one for each 1 << shift bytes */
     unsigned shift;
@@ -110,9 +112,9 @@ struct Checker {
 
     uint32_t now;         /* counts barriers and threadgroups */
     uint32_t group_stamp; /* when the running threadgroup started */
-    uint32_t barrier[2];  /* the last barrier of the threadgroup, by space */
+    uint32_t barrier[ORDERED_SPACES]; /* the last barrier of the threadgroup, by space */
     uint32_t any_barrier; /* the last one, whatever it orders */
-    uint32_t simdgroup_barrier[SIMT_THREADS][2];
+    uint32_t simdgroup_barrier[SIMT_THREADS][ORDERED_SPACES];
     GroupStart *groups; /* of this launch */
     size_t group_count, group_capacity;
     Fences *fences;
@@ -156,6 +158,15 @@ void *block_place(void *checker, const SimtVariable *variable, unsigned index, s
 /* NULL if the address is in no slot. */
 Block *block_find(Checker *checker, const char *address);
 bool block_within(const void *address, size_t bytes, const void *start, size_t size);
+/* Where in the block a finding's access is: of a texture it names the texel. */
+void block_locate(const Block *block, Finding *finding, ptrdiff_t offset, size_t bytes);
+
+/* --- texels.c --- */
+
+void texel_used(void *checker, const SimtTexture *texture, const void *texel, size_t bytes,
+                unsigned use, const void *caller);
+void texel_outside(void *checker, const SimtTexture *texture, const SimtPosition *at, unsigned use,
+                   const void *caller);
 
 /* --- accesses.c --- */
 
@@ -179,6 +190,7 @@ void race_check(Checker *checker, Block *block, size_t offset, size_t bytes, uin
                 bool writes, bool atomic);
 /* A thread's fence, with the mem_flags and the memory_order of <metal_stdlib>. */
 void order_fence(Checker *checker, int mem_flags, int order);
+void order_texture_fence(void *checker, const SimtTexture *texture);
 /* Before anything else is looked at: the write that raced is done. */
 void race_finish_overwrite(Checker *checker);
 

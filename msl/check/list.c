@@ -7,6 +7,8 @@ static const char *const kinds[] = {
     [BOUND_BUFFER] = "buffer",
     [BOUND_CONSTANT] = "value",
     [BOUND_THREADGROUP] = "threadgroup",
+    [BOUND_TEXTURE] = "texture",
+    [BOUND_SAMPLER] = "sampler",
 };
 
 /* Of all but [[attributes]] that the dispatch sets. */

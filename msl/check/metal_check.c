@@ -1,7 +1,7 @@
 /* metal-check — runs one Metal kernel on this machine, and says what it does wrong. See
  * docs/metal-check.md. */
+#include "bindings.h"
 #include "isolation.h"
-#include "options.h"
 #include "orders.h"
 #include "report.h"
 
@@ -26,123 +26,89 @@ typedef struct Run {
     Checker *checker;
     CodeBlocks *blocks;              /* isolated memory; NULL: no coverage is wanted */
     Outcome *outcome;                /* isolated memory */
-    uint64_t *writers[SIMT_BUFFERS]; /* of the first run's elements, in the kernel's process */
+    uint64_t *writers[CHECKER_SLOTS]; /* of the first run's elements, in the kernel's process */
 } Run;
 
 static Place kernel_place(const Run *run) {
     return (Place){run->program->file.path, run->program->kernel->line};
 }
 
-/* --- the kernel's parameters --- */
-
-static bool is_buffer(const BoundParameter *parameter) {
-    return parameter->kind == BOUND_BUFFER || parameter->kind == BOUND_CONSTANT;
-}
-
-static bool check_parameter(const Options *options, const BoundParameter *parameter) {
-    unsigned index = parameter->index;
-    const Binding *binding = &options->bindings[index];
-    if (parameter->kind == BOUND_THREADGROUP)
-        return options->scratch[index] ||
-               report_failure("'%s' needs memory: --threadgroup-memory %u=BYTES", parameter->name,
-                              index);
-    if (!is_buffer(parameter) || (parameter->optional && !binding->content)) return true;
-    if (!binding->content && parameter->kind == BOUND_CONSTANT)
-        return report_failure("'%s' needs a value: --bytes %u=TYPE:VALUE (it is a constant %s &)",
-                              parameter->name, index, parameter->type);
-    if (!binding->content)
-        return report_failure("'%s' needs a buffer: --buffer %u=CONTENT (it is a %s *)",
-                              parameter->name, index, parameter->type);
-    return element_suits(binding->array.type, parameter->type) ||
-           report_failure("%s %u=%s: these are elements of type %s, but '%s' is a %s %c",
-                          binding->option, index, binding->content,
-                          element_name(binding->array.type), parameter->name, parameter->type,
-                          parameter->kind == BOUND_CONSTANT ? '&' : '*');
-}
-
-static bool check_parameters(const Options *options, const BoundKernel *kernel) {
-    bool used[SIMT_BUFFERS] = {false};
-    for (unsigned i = 0; i < kernel->count; i++) {
-        if (!check_parameter(options, &kernel->parameter[i])) return false;
-        if (is_buffer(&kernel->parameter[i])) used[kernel->parameter[i].index] = true;
-    }
-    for (unsigned i = 0; i < SIMT_BUFFERS; i++) {
-        if (options->bindings[i].content && !used[i])
-            return report_failure("the kernel has no [[buffer(%u)]]", i);
-        if (options->bindings[i].output && !used[i])
-            return report_failure("-o: the kernel has no [[buffer(%u)]]", i);
-        if (options->bindings[i].unordered && !used[i])
-            return report_failure("--unordered: the kernel has no [[buffer(%u)]]", i);
-    }
-    return true;
-}
-
 /* --- in the kernel's process --- */
 
+/* About all of a buffer or texture. */
+static Finding *add_finding(const Run *run, FindingKind kind, const Binding *binding) {
+    Finding *finding =
+        findings_add(&run->outcome->findings, kind, &(Witness){.place = kernel_place(run)});
+    if (!finding) return NULL;
+    snprintf(finding->name, sizeof finding->name, "%.63s", binding->name);
+    finding->index = binding->index;
+    finding->space = binding->space;
+    return finding;
+}
+
 /* Of a buffer there is one: the first that is more than a note. */
-static Finding *order_finding(const Run *run, const BoundParameter *parameter) {
+static Finding *order_finding(const Run *run, const Binding *binding) {
     Findings *findings = &run->outcome->findings;
     for (size_t i = 0; i < findings->count; i++) {
         Finding *known = &findings->list[i];
-        if (known->kind == FINDING_ORDER && known->index == (int)parameter->index)
+        if (known->kind == FINDING_ORDER && !strcmp(known->name, binding->name))
             return known->severity == SEVERITY_NOTE ? known : NULL;
     }
-    return findings_add(findings, FINDING_ORDER, &(Witness){.place = kernel_place(run)});
+    return add_finding(run, FINDING_ORDER, binding);
 }
 
-static void report_order(const Run *run, const BoundParameter *parameter, OrderResult result,
+static void report_order(const Run *run, const Binding *binding, OrderResult result,
                          const OrderDifference *difference, const uint64_t seeds[2]) {
-    Finding *finding = order_finding(run, parameter);
+    Finding *finding = order_finding(run, binding);
     if (!finding) return;
     finding->severity = result == ORDER_MOVED ? SEVERITY_NOTE : SEVERITY_ERROR;
-    snprintf(finding->name, sizeof finding->name, "%s", parameter->name);
-    finding->index = (int)parameter->index;
     if (result == ORDER_MOVED) {
         snprintf(finding->detail, sizeof finding->detail,
-                 "'%s' [[buffer(%u)]] has the same elements in another order with seed %llu, as a "
-                 "list has that threads append to; --unordered %u takes that as the same",
-                 parameter->name, parameter->index, (unsigned long long)seeds[1], parameter->index);
+                 "%s has the same elements in another order with seed %llu, as a list has that "
+                 "threads append to; --unordered %s takes that as the same",
+                 binding->label, (unsigned long long)seeds[1], binding->target);
         return;
     }
-    snprintf(
-        finding->detail, sizeof finding->detail,
-        "element %zu of '%s' [[buffer(%u)]] depends on the order of the threads: %.9g with seed "
-        "%llu, %.9g with seed %llu",
-        difference->element, parameter->name, parameter->index, difference->a,
-        (unsigned long long)seeds[0], difference->b, (unsigned long long)seeds[1]);
+    const char *word;
+    size_t unit = binding_unit(binding, &word);
+    snprintf(finding->detail, sizeof finding->detail,
+             "%s %zu of %s depends on the order of the threads: %.9g with seed %llu, %.9g with seed "
+             "%llu",
+             word, difference->element * element_size(binding->array.type) / unit, binding->label,
+             difference->a, (unsigned long long)seeds[0], difference->b,
+             (unsigned long long)seeds[1]);
 }
 
 /* Who wrote each element of a buffer; to be freed by the caller. NULL without memory. */
-static uint64_t *writers_of(const Run *run, unsigned index) {
-    const Array *array = &run->options->bindings[index].array;
+static uint64_t *writers_of(const Run *run, unsigned slot) {
+    const Array *array = &run->options->bindings[slot].array;
     uint64_t *writers = malloc((array->count + 1) * sizeof *writers);
     for (size_t i = 0; writers && i < array->count; i++)
-        writers[i] = checker_writer(run->checker, index, i * element_size(array->type));
+        writers[i] = checker_writer(run->checker, slot, i * element_size(array->type));
     return writers;
 }
 
 /* Another seed's buffer with the first one's. */
-static void compare(const Run *run, const BoundParameter *parameter, const uint64_t seeds[2]) {
-    unsigned index = parameter->index;
-    const Binding *binding = &run->options->bindings[index];
+static void compare(const Run *run, unsigned slot, const uint64_t seeds[2]) {
+    const Binding *binding = &run->options->bindings[slot];
     if (!memcmp(binding->first, binding->memory, binding->array.size)) return;
-    uint64_t *writers = writers_of(run, index);
-    Left first = {binding->first, run->writers[index]}, other = {binding->memory, writers};
-    OrderOptions options = {checker_is_exchanged(run->checker, index), binding->unordered};
+    uint64_t *writers = writers_of(run, slot);
+    Left first = {binding->first, run->writers[slot]}, other = {binding->memory, writers};
+    OrderOptions options = {checker_is_exchanged(run->checker, slot), binding->unordered};
     OrderDifference difference;
     OrderResult result = orders_compare(&binding->array, &first, &other, options, &difference);
-    if (result != ORDER_SAME) report_order(run, parameter, result, &difference, seeds);
+    if (result != ORDER_SAME) report_order(run, binding, result, &difference, seeds);
     free(writers);
 }
 
 /* "3, 5, 7-9, … (32 of 64)": the elements that nothing wrote. Returns how many they are. */
-static size_t list_unwritten(const Checker *checker, unsigned index, const Array *array, char *text,
-                             size_t size) {
-    size_t count = 0, ranges = 0, used = 0, width = element_size(array->type);
+static size_t list_unwritten(const Checker *checker, unsigned slot, size_t unit, size_t total,
+                             char *text, size_t size) {
+    size_t count = 0, ranges = 0, used = 0;
     *text = 0;
-    for (size_t i = 0; i < array->count;) {
+    for (size_t i = 0; i < total;) {
         size_t begin = i;
-        while (i < array->count && !checker_is_written(checker, index, i * width))
+        while (i < total && !checker_is_written(checker, slot, i * unit))
             i++;
         if (i == begin) {
             i++;
@@ -157,66 +123,49 @@ static size_t list_unwritten(const Checker *checker, unsigned index, const Array
     return count;
 }
 
-static void report_never_written(const Run *run, const BoundParameter *parameter,
-                                 const Array *array) {
+static void report_never_written(const Run *run, unsigned slot) {
+    const Binding *binding = &run->options->bindings[slot];
     char elements[160];
-    size_t count = list_unwritten(run->checker, parameter->index, array, elements, sizeof elements);
-    if (!count) return;
-    Finding *finding = findings_add(&run->outcome->findings, FINDING_NEVER_WRITTEN,
-                                    &(Witness){.place = kernel_place(run)});
+    const char *word;
+    size_t unit = binding_unit(binding, &word), total = binding->array.size / unit;
+    size_t count = list_unwritten(run->checker, slot, unit, total, elements, sizeof elements);
+    Finding *finding = count ? add_finding(run, FINDING_NEVER_WRITTEN, binding) : NULL;
     if (!finding) return;
     finding->severity = SEVERITY_WARNING;
-    finding->index = (int)parameter->index;
-    snprintf(finding->name, sizeof finding->name, "%s", parameter->name);
-    snprintf(finding->detail, sizeof finding->detail,
-             "no thread wrote element%s %s of '%s' [[buffer(%u)]] (%zu of %zu)",
-             count > 1 ? "s" : "", elements, parameter->name, parameter->index, count,
-             array->count);
+    snprintf(finding->detail, sizeof finding->detail, "no thread wrote %s%s %s of %s (%zu of %zu)",
+             word, count > 1 ? "s" : "", elements, binding->label, count, total);
 }
 
 /* The first run's buffers are kept, those of the others compared with them. */
 static void compare_all(Run *run, uint64_t seed) {
-    const BoundKernel *kernel = run->program->kernel;
     uint64_t seeds[2] = {run->options->seed, seed};
-    for (unsigned i = 0; i < kernel->count; i++) {
-        const BoundParameter *parameter = &kernel->parameter[i];
-        const Binding *binding = &run->options->bindings[parameter->index];
-        if (parameter->kind != BOUND_BUFFER || !parameter->writable || !binding->memory) continue;
+    for (unsigned i = 0; i < run->options->binding_count; i++) {
+        const Binding *binding = &run->options->bindings[i];
+        if (!binding->writable || !binding->memory || binding->is_made) continue;
         if (run->outcome->kept) {
-            compare(run, parameter, seeds);
+            compare(run, i, seeds);
             continue;
         }
-        if (!binding->array.data) report_never_written(run, parameter, &binding->array);
+        if (!binding->array.data) report_never_written(run, i);
         memcpy(binding->first, binding->memory, binding->array.size);
-        run->writers[parameter->index] = writers_of(run, parameter->index);
+        run->writers[i] = writers_of(run, i);
     }
     run->outcome->kept = true;
 }
 
-static bool place_buffers(const Run *run) {
+static void name_scratch(const Run *run) {
     const BoundKernel *kernel = run->program->kernel;
-    for (unsigned i = 0; i < kernel->count; i++) {
-        const BoundParameter *parameter = &kernel->parameter[i];
-        Binding *binding = &run->options->bindings[parameter->index];
-        if (parameter->kind == BOUND_THREADGROUP)
-            checker_name_scratch(run->checker, parameter->index, parameter->name);
-        if (!is_buffer(parameter) || !binding->content) continue;
-        binding->memory = checker_buffer(
-            run->checker, parameter->index, parameter->name, binding->array.size,
-            parameter->constant ? SPACE_CONSTANT : SPACE_DEVICE, parameter->writable);
-        if (!binding->memory)
-            return report_failure("no memory for '%s', %zu bytes", parameter->name,
-                                  binding->array.size);
-    }
-    return true;
+    for (unsigned i = 0; i < kernel->count; i++)
+        if (kernel->parameter[i].kind == BOUND_THREADGROUP)
+            checker_name_scratch(run->checker, kernel->parameter[i].index,
+                                 kernel->parameter[i].name);
 }
 
 /* Runs of one order of the threads each; they end with the first that shows a difference. */
 static bool run_seeds(Run *run, Simt *simt) {
     const Options *options = run->options;
-    void *arguments[SIMT_BUFFERS];
-    for (unsigned i = 0; i < SIMT_BUFFERS; i++)
-        arguments[i] = options->bindings[i].memory;
+    void *arguments[SIMT_ARGUMENTS];
+    bindings_arguments(options, arguments);
     SimtLaunch launch = {
         .kernel = run->program->kernel->name,
         .entry = run->program->entry,
@@ -229,9 +178,7 @@ static bool run_seeds(Run *run, Simt *simt) {
     bool ended = false;
     for (unsigned i = 0; i < options->seeds && !ended; i++) {
         char error[256];
-        for (unsigned b = 0; b < SIMT_BUFFERS; b++)
-            if (options->bindings[b].memory)
-                checker_fill(run->checker, b, options->bindings[b].array.data);
+        bindings_fill(options, run->checker);
         launch.seed = options->seed + i;
         if (!checker_run(run->checker, simt, &launch, options->seconds, &ended, error,
                          sizeof error))
@@ -244,9 +191,9 @@ static bool run_seeds(Run *run, Simt *simt) {
 
 /* A run that was ended early leaves something, too. */
 static void keep_unfinished(const Run *run) {
-    for (unsigned i = 0; i < SIMT_BUFFERS && !run->outcome->kept; i++) {
+    for (size_t i = 0; i < run->options->binding_count && !run->outcome->kept; i++) {
         const Binding *binding = &run->options->bindings[i];
-        if (binding->memory) memcpy(binding->first, binding->memory, binding->array.size);
+        if (binding->memory && binding->first) memcpy(binding->first, binding->memory, binding->array.size);
     }
 }
 
@@ -268,7 +215,9 @@ static void run_kernel(void *context) {
             checker_new(&run->outcome->findings, program->symbols, program->begin, program->end);
     if (program->entry && (!run->checker || !simt))
         report_failure("no address space; is it limited (ulimit -v)?");
-    if (run->checker && simt && place_buffers(run) && run_seeds(run, simt)) keep_unfinished(run);
+    if (run->checker) name_scratch(run);
+    if (run->checker && simt && bindings_place(run->options, run->checker) && run_seeds(run, simt))
+        keep_unfinished(run);
     if (run->blocks && program->entry) coverage_take(run->blocks, program->begin);
     run->outcome->run_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - start;
 }
@@ -313,7 +262,7 @@ static bool judge(const Run *run, IsolatedEnd end, int number) {
 /* What the checker needs for each byte of a buffer, and some more. */
 static Isolation limits(const Options *options) {
     size_t bytes = (size_t)4 << 30;
-    for (unsigned i = 0; i < SIMT_BUFFERS; i++)
+    for (size_t i = 0; i < options->binding_count; i++)
         bytes += 64 * options->bindings[i].array.size;
     return (Isolation){.seconds = 2 * options->seeds * options->seconds + 10,
                        .memory = bytes,
@@ -322,7 +271,7 @@ static Isolation limits(const Options *options) {
 
 static bool save_outputs(const Options *options) {
     char error[256];
-    for (unsigned i = 0; i < SIMT_BUFFERS; i++) {
+    for (size_t i = 0; i < options->binding_count; i++) {
         const Binding *binding = &options->bindings[i];
         if (binding->output && !array_save(&binding->array, binding->first, binding->output, error))
             return report_failure("%s", error);
@@ -340,12 +289,12 @@ static bool save_lcov(const Coverage *coverage, const char *path) {
 static bool share_memory(Run *run) {
     run->outcome = isolated_memory(sizeof *run->outcome);
     if (run->options->program.coverage) run->blocks = isolated_memory(sizeof *run->blocks);
-    for (unsigned i = 0; run->outcome && i < SIMT_BUFFERS; i++) {
+    for (size_t i = 0; run->outcome && i < run->options->binding_count; i++) {
         Binding *binding = &run->options->bindings[i];
-        if (!binding->content) continue;
+        if (!binding_has_memory(binding)) continue;
         binding->first = isolated_memory(binding->array.size);
         if (!binding->first)
-            return report_failure("no memory for [[buffer(%u)]], %zu bytes", i,
+            return report_failure("no memory for %s, %zu bytes", binding->label,
                                   binding->array.size);
         if (binding->array.data) memcpy(binding->first, binding->array.data, binding->array.size);
     }
@@ -355,14 +304,14 @@ static bool share_memory(Run *run) {
 static void free_memory(Run *run) {
     isolated_memory_free(run->outcome, sizeof *run->outcome);
     isolated_memory_free(run->blocks, sizeof *run->blocks);
-    for (unsigned i = 0; i < SIMT_BUFFERS; i++)
+    for (size_t i = 0; i < run->options->binding_count; i++)
         isolated_memory_free(run->options->bindings[i].first, run->options->bindings[i].array.size);
 }
 
 static int check(Run *run, double compile_seconds) {
     const Options *options = run->options;
     const Program *program = run->program;
-    if (!check_parameters(options, program->kernel) || !share_memory(run)) return CANNOT;
+    if (!bindings_find(run->options, program) || !share_memory(run)) return CANNOT;
     int number;
     Isolation isolation = limits(options);
     IsolatedEnd end = isolated_run(run_kernel, run, &isolation, &number);

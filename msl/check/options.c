@@ -1,4 +1,5 @@
 #include "options.h"
+#include "formats.h"
 #include "report.h"
 
 #include <errno.h>
@@ -25,6 +26,13 @@ static const char usage[] =
     "                               empty (nothing written there) likewise, or values, u32:4,5,6;\n"
     "                               TYPE is f32 f16 i8 u8 i16 u16 i32 u32 i64 or u64\n"
     "  --bytes N=TYPE:VALUE,…       [[buffer(N)]] as setBytes would set it, a number or a struct\n"
+    "  --texture N=CONTENT          [[texture(N)]], likewise: u8:HEIGHTxWIDTHxCHANNELS, in front "
+    "of them\n"
+    "                               the depth or the layers; one channel needs no CHANNELS\n"
+    "  --sampler N=WORD,…           [[sampler(N)]]: linear, repeat, pixel and the like\n"
+    "  --buffer N.MEMBER=CONTENT    what a pointer in [[buffer(N)]] leads to; also --bytes, "
+    "--texture and\n"
+    "                               --sampler; N.list[2], N.inner.p likewise\n"
     "  --constant N=VALUE,…         [[function_constant(N)]]: a number, true or false; several for "
     "a vector\n"
     "  --threadgroup-memory N=BYTES [[threadgroup(N)]]\n"
@@ -32,7 +40,9 @@ static const char usage[] =
     "  --seeds N                    orders of the threads to try (4)\n"
     "  --seed N                     of the first order, and of random buffers (1)\n"
     "  --unordered N                the order of [[buffer(N)]]'s elements does not matter: a list\n"
-    "  -o N=FILE.npy                save a buffer as the first run leaves it\n"
+    "  -o N=FILE.npy                save a buffer as the first run leaves it; texture:N= a "
+    "texture,\n"
+    "                               N.MEMBER= what a member leads to\n"
     "  --suppress KIND[=NAME]       leave out such findings, or only those of one buffer or "
     "variable\n"
     "  --strict                     also report what Apple's compiler would refuse, on stderr\n"
@@ -79,25 +89,53 @@ static bool parse_size(const char *option, const char *text, SimtSize *size) {
     return report_failure("%s %s: write it as X or X,Y or X,Y,Z, each at least 1", option, text);
 }
 
-/* "N=rest" */
-static bool parse_index(const char *option, const char *text, unsigned *index, const char **rest) {
-    char *end;
-    unsigned long number = strtoul(text, &end, 10);
-    if (end == text || *end != '=' || number >= SIMT_BUFFERS)
-        return report_failure("%s %s: write it as INDEX=…, with an index from 0 to %d", option,
-                              text, SIMT_BUFFERS - 1);
-    *index = (unsigned)number;
-    *rest = end + 1;
-    return true;
+static bool refuse_index(const char *option, const char *text, unsigned count) {
+    return report_failure("%s %s: write it as INDEX=…, with an index from 0 to %u", option, text,
+                          count - 1);
 }
 
-static bool parse_binding(Options *options, const char *option, const char *text) {
-    unsigned index;
+Binding *options_binding(Options *options, const char *target, size_t length) {
+    for (size_t i = 0; i < options->binding_count; i++) {
+        const char *own = options->bindings[i].target;
+        if (strlen(own) == length && !memcmp(own, target, length)) return &options->bindings[i];
+    }
+    if (options->binding_count == CHECKER_SLOTS || length >= TARGET_BYTES) {
+        report_failure("no room for %.*s", (int)length, target);
+        return NULL;
+    }
+    Binding *binding = &options->bindings[options->binding_count++];
+    snprintf(binding->target, sizeof binding->target, "%.*s", (int)length, target);
+    return binding;
+}
+
+/* "N=rest" and "N.member[2]=rest". Of what has no member, `prefix` comes before its number. */
+static Binding *parse_target(Options *options, const char *option, const char *prefix,
+                             unsigned count, const char *text, const char **rest) {
+    char *end, target[32];
+    unsigned long number = strtoul(text, &end, 10);
+    bool has_index = end != text && *text != '-' && *text != '+';
+    bool is_member = has_index && (*end == '.' || *end == '[');
+    size_t length = strcspn(text, "=");
+    *rest = text + length + 1;
+    if (!has_index || (!is_member && *end != '=') || text[length] != '=' ||
+        number >= (is_member ? SIMT_BUFFERS : count)) {
+        refuse_index(option, text, count);
+        return NULL;
+    }
+    if (is_member) return options_binding(options, text, length);
+    int used = snprintf(target, sizeof target, "%s%lu", prefix, number);
+    return options_binding(options, target, (size_t)used);
+}
+
+static bool parse_binding(Options *options, const char *option, const char *prefix, unsigned count,
+                          const char *text) {
     const char *content;
-    if (!parse_index(option, text, &index, &content)) return false;
-    Binding *binding = &options->bindings[index];
-    if (binding->content) return report_failure("buffer %u is given twice", index);
+    Binding *binding = parse_target(options, option, prefix, count, text, &content);
+    if (!binding) return false;
+    if (binding->content)
+        return report_failure("%s %.*s is given twice", option + 2, (int)strcspn(text, "="), text);
     binding->option = option;
+    binding->given = text;
     binding->content = content;
     return true;
 }
@@ -106,23 +144,26 @@ static bool parse_binding(Options *options, const char *option, const char *text
 static bool read_contents(Options *options) {
     uint64_t random = options->seed;
     char error[256];
-    for (unsigned i = 0; i < SIMT_BUFFERS; i++) {
+    for (size_t i = 0; i < options->binding_count; i++) {
         Binding *binding = &options->bindings[i];
         if (!binding->content) continue;
-        bool bytes = !strcmp(binding->option, "--bytes");
-        if (bytes ? !array_parse_values(&binding->array, binding->content, error)
-                  : !array_parse(&binding->array, binding->content, &random, error))
-            return report_failure("%s %u=%s: %s", binding->option, i, binding->content, error);
+        bool read = !strcmp(binding->option, "--bytes")
+                        ? array_parse_values(&binding->array, binding->content, error)
+                    : !strcmp(binding->option, "--sampler")
+                        ? sampler_parse(&binding->sampler, binding->content, error)
+                        : array_parse(&binding->array, binding->content, &random, error);
+        if (!read) return report_failure("%s %s: %s", binding->option, binding->given, error);
     }
     return true;
 }
 
 static bool parse_scratch(Options *options, const char *text) {
-    unsigned index;
-    const char *rest;
+    char *end;
     uint64_t bytes;
-    if (!parse_index("--threadgroup-memory", text, &index, &rest) ||
-        !parse_number("--threadgroup-memory", rest, 1, SIMT_THREADGROUP_BYTES, &bytes))
+    unsigned long index = strtoul(text, &end, 10);
+    if (end == text || *end != '=' || index >= SIMT_BUFFERS)
+        return refuse_index("--threadgroup-memory", text, SIMT_BUFFERS);
+    if (!parse_number("--threadgroup-memory", end + 1, 1, SIMT_THREADGROUP_BYTES, &bytes))
         return false;
     options->scratch[index] = bytes;
     return true;
@@ -135,12 +176,16 @@ static bool parse_unordered(Options *options, const char *text) {
     return true;
 }
 
+/* "N=FILE", "texture:N=FILE", "N.member=FILE" */
 static bool parse_output(Options *options, const char *text) {
-    unsigned index;
+    static const char prefix[] = "texture:";
+    bool is_texture = !strncmp(text, prefix, strlen(prefix));
     const char *path;
-    if (!parse_index("-o", text, &index, &path)) return false;
-    options->bindings[index].output = path;
-    return true;
+    Binding *binding = parse_target(options, "-o", is_texture ? prefix : "",
+                                    is_texture ? SIMT_TEXTURES : SIMT_BUFFERS,
+                                    text + (is_texture ? strlen(prefix) : 0), &path);
+    if (binding) binding->output = path;
+    return binding != NULL;
 }
 
 /* A number, true or false; for a vector several. */
@@ -199,6 +244,8 @@ typedef enum Option {
     THREADS,
     BUFFER,
     BYTES,
+    TEXTURE,
+    SAMPLER,
     CONSTANT,
     SCRATCH,
     SIMD_WIDTH,
@@ -223,6 +270,8 @@ static const struct option long_options[] = {
     {"threads", required_argument, NULL, THREADS},
     {"buffer", required_argument, NULL, BUFFER},
     {"bytes", required_argument, NULL, BYTES},
+    {"texture", required_argument, NULL, TEXTURE},
+    {"sampler", required_argument, NULL, SAMPLER},
     {"constant", required_argument, NULL, CONSTANT},
     {"threadgroup-memory", required_argument, NULL, SCRATCH},
     {"simd-width", required_argument, NULL, SIMD_WIDTH},
@@ -259,9 +308,13 @@ static bool set_option(Options *options, int option) {
     case THREADS:
         return parse_size("--threads", optarg, &options->threads);
     case BUFFER:
-        return parse_binding(options, "--buffer", optarg);
+        return parse_binding(options, "--buffer", "", SIMT_BUFFERS, optarg);
     case BYTES:
-        return parse_binding(options, "--bytes", optarg);
+        return parse_binding(options, "--bytes", "", SIMT_BUFFERS, optarg);
+    case TEXTURE:
+        return parse_binding(options, "--texture", "texture:", SIMT_TEXTURES, optarg);
+    case SAMPLER:
+        return parse_binding(options, "--sampler", "sampler:", SIMT_SAMPLERS, optarg);
     case CONSTANT:
         return parse_constant(options, optarg);
     case SCRATCH:
@@ -321,6 +374,8 @@ bool options_parse(Options *options, int count, char **arguments) {
     *options = (Options){
         .program = {.simd_width = 32}, .seeds = 4, .seconds = SECONDS, .seed = 1, .isolated = true};
     options->program.flags = options->flags;
+    for (unsigned i = 0; i < SIMT_BUFFERS; i++, options->binding_count++)
+        snprintf(options->bindings[i].target, TARGET_BYTES, "%u", i);
     options->program.constants = options->constants;
     lengthen_include(count, arguments);
     for (int option;
@@ -344,6 +399,6 @@ bool options_parse(Options *options, int count, char **arguments) {
 }
 
 void options_free(Options *options) {
-    for (unsigned i = 0; i < SIMT_BUFFERS; i++)
+    for (size_t i = 0; i < options->binding_count; i++)
         free(options->bindings[i].array.data);
 }

@@ -35,7 +35,7 @@ void order_group_starts(void *self, SimtSize group) {
     }
     c->group_stamp = ++c->now;
     c->groups[c->group_count++] = (GroupStart){c->now, group};
-    for (unsigned i = BUFFER_SLOTS; i < SLOTS && c->blocks[i].start; i++)
+    for (unsigned i = CHECKER_SLOTS; i < SLOTS && c->blocks[i].start; i++)
         memset(c->blocks[i].written, UNWRITTEN, c->blocks[i].size);
     const char *scratch = c->slots + ((size_t)BUFFER_SLOTS << SLOT_SHIFT);
     spinning_group_starts(c);
@@ -43,10 +43,10 @@ void order_group_starts(void *self, SimtSize group) {
 }
 
 /* mem_flags are numbered as in <metal_stdlib>. */
-static void note_barrier(Checker *c, uint32_t stamps[2], int mem_flags) {
+static void note_barrier(Checker *c, uint32_t stamps[ORDERED_SPACES], int mem_flags) {
     c->any_barrier = ++c->now;
-    if (mem_flags & 1) stamps[SPACE_DEVICE] = c->now;
-    if (mem_flags & 2) stamps[SPACE_THREADGROUP] = c->now;
+    for (int space = 0; space < ORDERED_SPACES; space++)
+        if (mem_flags >> space & 1) stamps[space] = c->now;
 }
 
 void order_threadgroup_barrier(void *self, int mem_flags) {
@@ -87,6 +87,19 @@ void order_fence(Checker *c, int mem_flags, int order) {
     if (order == 1 || order >= 3)
         fences_acquire(c->fences, simt_thread->thread_index_in_threadgroup, spaces);
     if (order >= 2) release(c, spaces);
+}
+
+void order_texture_fence(void *self, const SimtTexture *texture) {
+    Checker *c = self;
+    Block *block = block_find(c, (const char *)texture->texels);
+    block->fences[simt_thread->thread_index_in_threadgroup] = ++c->now;
+}
+
+/* What a thread has written to a texture it sees behind a fence or a barrier. */
+static bool is_visible(const Checker *c, const Block *block, Access write) {
+    unsigned self = simt_thread->thread_index_in_threadgroup;
+    if (!block->fences || write.thread != self || write.stamp < c->group_stamp) return true;
+    return write.stamp < block->fences[self] || write.stamp < c->barrier[SPACE_TEXTURE];
 }
 
 /* Give each of a block's cells fewer bytes. */
@@ -132,8 +145,7 @@ static void report_race(Checker *c, const Block *block, size_t offset, size_t by
     } else {
         finding = finding_of_access(c, FINDING_RACE, block, &at, &other);
         if (!finding) return;
-        finding->offset = (ptrdiff_t)offset;
-        finding->bytes = bytes;
+        block_locate(block, finding, (ptrdiff_t)offset, bytes);
         finding->same_value = writes && before_writes && !self.atomic && !before.atomic;
         finding->weak_barrier = weak;
     }
@@ -160,7 +172,8 @@ static void check_cell(Checker *c, const Block *block, Cell *cell, size_t offset
                        Access self, bool writes) {
     for (int i = 0; i < 2; i++) {
         Access write = cell->writes[i], read = cell->reads[i];
-        if (write.stamp && !(write.atomic && self.atomic) && !in_order(c, block->space, write))
+        bool seen = in_order(c, block->space, write) && (writes || is_visible(c, block, write));
+        if (write.stamp && !(write.atomic && self.atomic) && !seen)
             report_race(c, block, offset, bytes, self.code, self, writes, write, true);
         if (writes && read.stamp && !(read.atomic && self.atomic) &&
             !in_order(c, block->space, read))

@@ -28,6 +28,7 @@ static const char *const severities[] = {"error", "warning", "note"};
 static const char *const spaces[] = {
     [SPACE_DEVICE] = "device",
     [SPACE_THREADGROUP] = "threadgroup",
+    [SPACE_TEXTURE] = "texture",
     [SPACE_CONSTANT] = "constant",
     [SPACE_PRIVATE] = "thread",
 };
@@ -61,12 +62,16 @@ static void say_memory(Message *message, const Finding *finding) {
         say(message, " [[threadgroup(%d)]]", finding->index);
     else if (finding->space == SPACE_THREADGROUP)
         say(message, " (threadgroup memory)");
+    else if (finding->space == SPACE_TEXTURE && finding->index >= 0)
+        say(message, " [[texture(%d)]]", finding->index);
     else if (finding->index >= 0)
         say(message, " [[buffer(%d)]]", finding->index);
 }
 
 static void say_bytes(Message *message, const Finding *finding) {
-    if (finding->bytes == 1)
+    if (*finding->part)
+        say(message, "%s", finding->part);
+    else if (finding->bytes == 1)
         say(message, "byte %td", finding->offset);
     else
         say(message, "bytes %td-%td", finding->offset,
@@ -91,6 +96,11 @@ static void say_race(Message *message, const Finding *finding) {
     say(message, " of ");
     say_memory(message, finding);
     say(message, ", which ");
+    if (same_group(at, other) && at->thread == other->thread) {
+        say(message, "it wrote in line %d itself; no fence() of the texture stands between the two",
+            other->place.line);
+        return;
+    }
     if (same_group(at, other))
         say(message, "thread %u", other->thread);
     else

@@ -32,6 +32,10 @@ static bool in_headers(const Symbols *symbols, const char *file) {
     return !file || !strncmp(file, symbols->headers, strlen(symbols->headers));
 }
 
+struct Dwarf *symbols_dwarf(const Symbols *symbols) {
+    return symbols->dwarf;
+}
+
 /* --- variables --- */
 
 static bool type_size(Dwarf_Die *variable, Dwarf_Word *size) {
@@ -156,6 +160,16 @@ static Place of_source(Place place) {
     return place;
 }
 
+/* Those round an instruction, from the innermost on. What dwarf_getscopes has behind the first
+ * function that is inlined is round its definition, not round its call. */
+static int find_scopes(Dwarf_Die *unit, uint32_t code, Dwarf_Die **scopes) {
+    if (dwarf_getscopes(unit, code, scopes) <= 0) return 0;
+    Dwarf_Die innermost = **scopes;
+    free(*scopes);
+    *scopes = NULL;
+    return dwarf_getscopes_die(&innermost, scopes);
+}
+
 Place symbols_place(const Symbols *symbols, uint32_t code) {
     Dwarf_Die unit;
     if (!dwarf_addrdie(symbols->dwarf, code, &unit)) return (Place){0};
@@ -166,7 +180,7 @@ Place symbols_place(const Symbols *symbols, uint32_t code) {
         dwarf_lineno(line, &place.line);
     }
     Dwarf_Die *scopes = NULL;
-    int count = dwarf_getscopes(&unit, code, &scopes);
+    int count = find_scopes(&unit, code, &scopes);
     for (int i = 0; i < count && in_headers(symbols, place.file); i++)
         if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine)
             place = call_place(&unit, &scopes[i]);

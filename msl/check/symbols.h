@@ -41,6 +41,9 @@ typedef void SymbolsLine(void *context, uint32_t code, Place place);
 void symbols_each_line(const Symbols *symbols, SymbolsLine *visit, void *context);
 void symbols_close(Symbols *symbols); /* NULL is fine */
 
+/* All of the debug information, as libdw has it. */
+struct Dwarf *symbols_dwarf(const Symbols *symbols);
+
 /* The function that the instruction at this offset belongs to, with the kernel's variables in it.
  * NULL if unknown. */
 const Function *symbols_function(const Symbols *symbols, uint32_t code);

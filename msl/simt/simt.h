@@ -19,11 +19,16 @@ enum {
     SIMT_LANES = 64,                /* of a simdgroup, at most */
     SIMT_THREADGROUP_BYTES = 32768, /* of threadgroup memory, at most */
     SIMT_BUFFERS = 31,              /* [[buffer(n)]] and [[threadgroup(n)]] have n below this */
+    SIMT_TEXTURES = 128,            /* [[texture(n)]] */
+    SIMT_SAMPLERS = 16,             /* [[sampler(n)]] */
+    SIMT_ARGUMENTS = SIMT_BUFFERS + SIMT_TEXTURES + SIMT_SAMPLERS,
     SIMT_QUAD = 4,                  /* lanes of a quadgroup */
     SIMT_STACK_BYTES = 128 << 10,   /* of one thread */
 };
 
-/* A kernel's entry point: arguments[n] points to the buffer or the value of [[buffer(n)]]. */
+/* A kernel's entry point: arguments[n] points to the buffer or the value of [[buffer(n)]]. Of a
+ * kernel that has textures or samplers there are SIMT_ARGUMENTS: behind the buffers pointers to
+ * SimtTextures, and then SimtSamplers in the place of pointers. */
 #define MSL_ENTRY_TYPE simt_entry
 typedef void simt_entry(void *const *arguments);
 
@@ -32,6 +37,8 @@ typedef struct SimtSize {
 } SimtSize;
 
 typedef struct SimtWatcher SimtWatcher;
+typedef struct SimtTexture SimtTexture; /* see textures.h */
+typedef struct SimtPosition SimtPosition;
 
 typedef struct SimtLaunch {
     const char *kernel; /* its name, for messages */
@@ -39,7 +46,7 @@ typedef struct SimtLaunch {
     SimtSize threads; /* of the whole grid, as dispatchThreads counts; the last threadgroup of a
                        * row, column or pile may be smaller */
     SimtSize group_threads; /* of a full threadgroup */
-    void *const *arguments; /* [SIMT_BUFFERS] */
+    void *const *arguments; /* [SIMT_BUFFERS] or [SIMT_ARGUMENTS] */
     const size_t *scratch;  /* [SIMT_BUFFERS] bytes of [[threadgroup(n)]]; NULL if there are none */
     unsigned simd_width;    /* 1 … SIMT_LANES, 0: 32 */
     unsigned long long seed;    /* of the order of threads and threadgroups */
@@ -97,6 +104,9 @@ typedef struct SimtPlace {
 
 typedef struct SimtVariable SimtVariable;
 
+/* What a thread does to a texel; several may be or'ed. */
+typedef enum SimtUse { SIMT_READS = 1, SIMT_WRITES = 2, SIMT_ATOMICALLY = 4 } SimtUse;
+
 /* Who is told what happens between the loads and stores of a launch: a checker. */
 struct SimtWatcher {
     void *self; /* the first argument of all: */
@@ -117,6 +127,14 @@ struct SimtWatcher {
     void (*initialised)(void *self, const void *memory, size_t size);
     /* A line of a kernel's os_log. */
     void (*logged)(void *self, const SimtThread *thread, const char *line);
+    /* A texel is used next, or one outside of a texture would be; `caller` is the instruction behind
+     * the call. */
+    void (*texel)(void *self, const SimtTexture *texture, const void *texel, size_t bytes,
+                  unsigned use, const void *caller);
+    void (*outside)(void *self, const SimtTexture *texture, const SimtPosition *at, unsigned use,
+                    const void *caller);
+    /* The running thread sees what it wrote to a texture. */
+    void (*fence)(void *self, const SimtTexture *texture);
 };
 
 /* What assert() and os_log of a kernel do; without a watcher nothing. */
