@@ -38,30 +38,75 @@ def listed(path, flags):
     return (json.loads(result.stdout), "") if result.returncode == 0 else (None, result.stderr)
 
 
-def automatic(kernel, constants):
+# Extents of an image, and what its texels may be.
+SHAPES = {
+    "texture1d": "8", "texture1d_array": "4x8", "texture_buffer": "64", "texture2d": "8x8", "texture2d_array": "4x8x8",
+    "texture3d": "4x8x8", "texturecube": "6x8x8", "texturecube_array": "12x8x8", "depth2d": "8x8", "depth2d_array": "4x8x8",
+}  # fmt: skip
+TEXELS = {"uint": "u32", "ushort": "u16", "int": "i32", "short": "i16"}
+DEEPEST = 4
+
+
+def image(type):
+    """Zeros for a texture, as far as its type says what it is."""
+    name, _, texel = re.sub(r"^(metal::)?(array<)?(metal::)?", "", type).partition("<")
+    channels = "" if name.startswith("depth") else "x4"
+    return f"zeros:{TEXELS.get(re.split('[,>]', texel)[0], 'f32')}:{SHAPES.get(name, '8x8')}{channels}"
+
+
+def elements(type):
+    element = re.sub(r"^(metal::)?(packed_|atomic_)?|[234]$", "", type)
+    return f"zeros:{ELEMENTS.get(element, 'u8')}:65536"
+
+
+def members(target, type, structs, depth=0):
+    """Options that bind what an argument buffer leads to; its other members are zeros."""
+    for member in structs.get(type.split("::")[-1], []) if depth < DEEPEST else []:
+        count = member["count"] or 1
+        for name in [f"{member['name']}[{i}]" for i in range(count)] if count > 1 else [member["name"]]:
+            path = f"{target}.{name}"
+            inner = member["type"].split("::")[-1] in structs
+            if member["kind"] == "texture":
+                yield from ("--texture", f"{path}={image(member['type'])}")
+            elif member["kind"] == "sampler":
+                yield from ("--sampler", f"{path}=linear")
+            elif inner:
+                yield from members(path, member["type"], structs, depth + 1)
+            elif member["kind"] == "buffer":
+                yield from ("--buffer", f"{path}={elements(member['type'])}")
+
+
+def automatic(kernel, found):
     """Options that bind every parameter: zeros, and as much threadgroup memory as there is."""
     scratch = [p for p in kernel["parameters"] if p["kind"] == "threadgroup"]
     for parameter in kernel["parameters"]:
-        index = parameter["index"]
+        index, type = parameter["index"], parameter["type"]
+        extent = re.search(r"array<.*,\s*(\d+)>$", type)
         if parameter["kind"] == "threadgroup":
             yield from ("--threadgroup-memory", f"{index}={SCRATCH // len(scratch) // 16 * 16}")
-        elif parameter["kind"] == "texture":
-            yield from ("--texture", f"{index}=zeros:{parameter['format']}:8x8x4")
-        elif parameter["kind"] == "sampler":
-            yield from ("--sampler", f"{index}=")
+        elif parameter["kind"] in ("texture", "sampler"):
+            for i in range(index, index + int(extent.group(1) if extent else 1)):
+                yield from ("--texture", f"{i}={image(type)}") if parameter["kind"] == "texture" else ("--sampler", f"{i}=linear")
         else:
-            element = re.sub(r"^(metal::)?(packed_|atomic_)?|[234]$", "", parameter["type"])
-            yield from ("--buffer", f"{index}=zeros:{ELEMENTS.get(element, 'u8')}:65536")
-    for constant in constants:
+            yield from ("--buffer", f"{index}={elements(type)}")
+            yield from members(index, type, found["structs"])
+    for constant in found["constants"]:
         yield from ("--constant", f"{constant['index']}={0 if constant['type'] == 'bool' else 1}")
 
 
-def launch(path, kernel, constants, flags):
+def launch(path, kernel, found, flags):
     """"" if the kernel was compiled and launched, else why not."""
     if "refused" in kernel:
         return kernel["refused"]
     options = ["--grid", 32, "--threads", 32, "--seeds", 1, "--time-limit", 20]
-    result = call(path, "--kernel", kernel["name"], *options, *automatic(kernel, constants), *flags)
+    bound = list(automatic(kernel, found))
+    for _ in range(4):  # of a template's textures only the compiler knows the texels
+        result = call(path, "--kernel", kernel["name"], *options, *bound, *flags)
+        other = re.search(r"--texture (\S+?)=zeros:\S*: .* in a (?:\S+)<(\w+)>; give (?:f32|(?:u8, u16 or )?(\w+))", result.stderr)
+        texels = TEXELS.get(other.group(2), "f32") if other else ""
+        if result.returncode in (0, 1) or not other:
+            break
+        bound = [re.sub(rf"^{re.escape(other.group(1))}=zeros:\w+:", f"{other.group(1)}=zeros:{texels}:", word) for word in bound]
     return "" if result.returncode in (0, 1) else result.stderr
 
 
@@ -96,7 +141,7 @@ def census(argument, flags, pool):
                 runs.append((path, "", error))
             continue
         for kernel in functions(found):
-            runs.append((path, kernel["name"], pool.submit(launch, path, kernel, found["constants"], flags)))
+            runs.append((path, kernel["name"], pool.submit(launch, path, kernel, found, flags)))
     return [(path, name, run if isinstance(run, str) else run.result()) for path, name, run in runs]
 
 

@@ -496,7 +496,7 @@ def test_members_are_checked_like_buffers(run, random):
     found = {(finding["kind"], finding["memory"]["name"]) for finding in findings if finding["kind"] != "order"}
     assert found >= {("race", "scene.out"), ("never-written", "scene.out")}
     assert {name for kind, name in found if kind == "out-of-bounds"} == {"scene.out", "scene.rows[1]", "scene.inner.x"}
-    assert {finding["at"]["line"] for finding in findings if finding["kind"] == "out-of-bounds"} == {7}
+    assert {finding["at"]["line"] for finding in findings if finding["kind"] == "out-of-bounds"} == {8}
 
 
 def test_arrays_of_argument_buffers(run, random):

@@ -106,6 +106,15 @@ typedef struct BoundInput {
     int line;
 } BoundInput;
 
+/* device float *name[4]; in a structure */
+typedef struct BoundMember {
+    const char *owner, *type, *name; /* the structure's name; the type without qualifiers */
+    BoundKind kind;                  /* BOUND_BUFFER, a pointer; BOUND_TEXTURE, BOUND_SAMPLER; else
+                                      * BOUND_CONSTANT */
+    bool is_pointer;
+    unsigned count; /* of an array's elements, 0 if that is not known */
+} BoundMember;
+
 /* constant constexpr uint NAME = 4; or enum { NAME = 4 }; */
 typedef struct BoundValue {
     const char *name;
@@ -142,6 +151,8 @@ typedef struct BoundFile {
     size_t input_count;
     BoundValue *values; /* of constants that are whole numbers and known here */
     size_t value_count;
+    BoundMember *members; /* of all structures */
+    size_t member_count;
     BoundEdit *edits; /* in order; none overlaps another */
     size_t edit_count;
     char **strings; /* what the pointers to words above point to */

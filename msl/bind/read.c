@@ -282,7 +282,7 @@ bool bind_read_some(BoundFile *file, const char *path, const char *text, size_t 
     reader_next(&reader);
     if (!read_scope(&reader)) return false;
     if (reader.token.text) return reader_refuse(&reader, reader.line, "unbalanced braces");
-    if (!read_members(&reader) || !read_words(&reader)) return false;
+    if (!read_members(&reader) || !read_structs(&reader) || !read_words(&reader)) return false;
     refuse_instances(file);
     return end_edits(&reader);
 }
@@ -325,6 +325,7 @@ void bind_free(BoundFile *file) {
     free(file->constants);
     free(file->inputs);
     free(file->values);
+    free(file->members);
     free(file->edits);
     *file = (BoundFile){0};
 }

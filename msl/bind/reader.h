@@ -112,6 +112,10 @@ bool read_variables(Reader *reader);
 /* All member functions of all classes: words as in `float get() const device`, which C++ does not
  * know there, go, and functions that differ in them alone become one. */
 bool read_members(Reader *reader);
+/* "texture", "sampler", or "" of other types; those of an array are its elements'. */
+const char *handle_attribute(const char *type);
+/* What all structures hold. */
+bool read_structs(Reader *reader);
 /* What C++ would take in another sense, wherever it is: 1.0, double, coherent(system), parameters
  * that are arrays in an address space, [[threadgroup(0)]], ext_vector_type. */
 bool read_words(Reader *reader);

@@ -150,8 +150,7 @@ static bool builtins_agree(Reader *reader, int line, const BoundParameter *a,
                          a->name, b->name);
 }
 
-/* "texture", "sampler", or "" of other types; those of an array are its elements'. */
-static const char *handle_attribute(const char *type) {
+const char *handle_attribute(const char *type) {
     static const char *const skipped[] = {"metal::", "array<", "metal::"};
     for (size_t i = 0; i < sizeof skipped / sizeof *skipped; i++)
         if (!strncmp(type, skipped[i], strlen(skipped[i]))) type += strlen(skipped[i]);
@@ -219,6 +218,8 @@ static bool classify(Reader *reader, int line, const Declarator *d, BoundParamet
         return reader_refuse(reader, line, "attribute [[%s]] is not supported", attribute);
     if (d->is_pointer || d->is_reference)
         return reader_refuse(reader, line, "'%s' must be a value", parameter->name);
+    parameter->writable = is_texture && (strstr(parameter->type, "::write") ||
+                                         strstr(parameter->type, "::read_write"));
     if (is_texture || is_sampler) return check_texture(reader, line, parameter);
     return check_builtin(reader, line, parameter);
 }

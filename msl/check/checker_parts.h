@@ -14,8 +14,8 @@
 enum {
     SLOTS = CHECKER_SLOTS + 65, /* and threadgroup memory */
     ORDERED_SPACES = SPACE_TEXTURE + 1,
-    SLOT_SHIFT = 35,           /* 32 GiB: a 32-bit index that wrapped around still hits the slot */
-    WRITTEN = 1,               /* of a byte that is watched; 0: of one that is not */
+    SLOT_SHIFT = 35, /* 32 GiB: a 32-bit index that wrapped around still hits the slot */
+    WRITTEN = 1,     /* of a byte that is watched; 0: of one that is not */
     UNWRITTEN = 3,
     SIGNAL_STACK_BYTES = 65536,
     POLLS = 8,
@@ -45,7 +45,7 @@ typedef struct Block {
     int index; /* −1: a variable, or a member of an argument buffer */
     char name[64];
     const SimtTexture *texture; /* NULL: a buffer */
-    uint32_t *fences; /* [SIMT_THREADS] of a texture: when a thread saw what it had written */
+    uint32_t *fences;       /* [SIMT_THREADS] of a texture: when a thread saw what it had written */
     unsigned char *written; /* [size] WRITTEN or UNWRITTEN */
     Cell *cells;            /* one for each 1 << shift bytes */
     unsigned shift;
@@ -110,10 +110,10 @@ struct Checker {
     unsigned simd_width;
     const char *atomic; /* here the next access is part of an atomic one that was checked */
 
-    uint32_t now;         /* counts barriers and threadgroups */
-    uint32_t group_stamp; /* when the running threadgroup started */
+    uint32_t now;                     /* counts barriers and threadgroups */
+    uint32_t group_stamp;             /* when the running threadgroup started */
     uint32_t barrier[ORDERED_SPACES]; /* the last barrier of the threadgroup, by space */
-    uint32_t any_barrier; /* the last one, whatever it orders */
+    uint32_t any_barrier;             /* the last one, whatever it orders */
     uint32_t simdgroup_barrier[SIMT_THREADS][ORDERED_SPACES];
     GroupStart *groups; /* of this launch */
     size_t group_count, group_capacity;

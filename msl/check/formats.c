@@ -41,10 +41,14 @@ static const struct {
     bool in_float, in_uint, in_int;
     SimtChannel as_float;
 } elements[] = {
-    {ELEMENT_F32, 4, true, false, false, SIMT_FLOAT}, {ELEMENT_F16, 2, true, false, false, SIMT_FLOAT},
-    {ELEMENT_U8, 1, true, true, false, SIMT_UNORM},   {ELEMENT_U16, 2, true, true, false, SIMT_UNORM},
-    {ELEMENT_I8, 1, true, false, true, SIMT_SNORM},   {ELEMENT_I16, 2, true, false, true, SIMT_SNORM},
-    {ELEMENT_U32, 4, false, true, false, SIMT_FLOAT}, {ELEMENT_I32, 4, false, false, true, SIMT_FLOAT},
+    {ELEMENT_F32, 4, true, false, false, SIMT_FLOAT},
+    {ELEMENT_F16, 2, true, false, false, SIMT_FLOAT},
+    {ELEMENT_U8, 1, true, true, false, SIMT_UNORM},
+    {ELEMENT_U16, 2, true, true, false, SIMT_UNORM},
+    {ELEMENT_I8, 1, true, false, true, SIMT_SNORM},
+    {ELEMENT_I16, 2, true, false, true, SIMT_SNORM},
+    {ELEMENT_U32, 4, false, true, false, SIMT_FLOAT},
+    {ELEMENT_I32, 4, false, false, true, SIMT_FLOAT},
 };
 
 static bool set_channel(SimtTexture *texture, ElementType type, const Type *wanted,
@@ -59,15 +63,14 @@ static bool set_channel(SimtTexture *texture, ElementType type, const Type *want
         if (is_uint ? elements[i].in_uint : is_int ? elements[i].in_int : elements[i].in_float)
             return true;
     }
-    return fail(error, "elements of type %s in a %s<%s>; give %s", element_name(type),
-                wanted->name, texel,
+    return fail(error, "elements of type %s in a %s<%s>; give %s", element_name(type), wanted->name,
+                texel,
                 is_uint  ? "u8, u16 or u32"
                 : is_int ? "i8, i16 or i32"
                          : "f32, f16, u8, u16, i8 or i16");
 }
 
-static bool set_axis(SimtTexture *texture, char axis, size_t extent, size_t most,
-                     char error[256]) {
+static bool set_axis(SimtTexture *texture, char axis, size_t extent, size_t most, char error[256]) {
     unsigned *extents[] = {&texture->width, &texture->height, &texture->depth, &texture->layers};
     bool is_flat = axis == 'x' || axis == 'y';
     if (!extent || extent > (is_flat ? most : MOST_LAYERS))
@@ -113,10 +116,22 @@ bool texture_is_writable(const Type *type) {
 
 /* --- samplers --- */
 
-typedef enum Setting { COORD, FILTER, MAG, MIN, ADDRESS, S, T, R, BORDER, COMPARE, NOTHING } Setting;
+typedef enum Setting {
+    COORD,
+    FILTER,
+    MAG,
+    MIN,
+    ADDRESS,
+    S,
+    T,
+    R,
+    BORDER,
+    COMPARE,
+    NOTHING
+} Setting;
 
-static const char *const kinds[] = {"coord",     "filter",    "mag_filter",   "min_filter",
-                                    "address",   "s_address", "t_address",    "r_address",
+static const char *const kinds[] = {"coord",        "filter",       "mag_filter", "min_filter",
+                                    "address",      "s_address",    "t_address",  "r_address",
                                     "border_color", "compare_func", "mip_filter"};
 
 static const struct {
@@ -168,7 +183,8 @@ static bool suits(Setting setting, Setting word) {
 static bool set_word(SimtSampler *sampler, const char *text, size_t length) {
     const char *colons = memmem(text, length, "::", 2), *word = colons ? colons + 2 : text;
     size_t kind = 0, kinds_count = sizeof kinds / sizeof *kinds;
-    size_t kind_length = colons ? (size_t)(colons - text) : 0, rest = length - (size_t)(word - text);
+    size_t kind_length = colons ? (size_t)(colons - text) : 0,
+           rest = length - (size_t)(word - text);
     while (colons && kind < kinds_count &&
            (strlen(kinds[kind]) != kind_length || memcmp(kinds[kind], text, kind_length) != 0))
         kind++;
@@ -187,11 +203,12 @@ bool sampler_parse(SimtSampler *sampler, const char *text, char error[256]) {
     for (const char *at = text; *at;) {
         size_t length = strcspn(at, ",");
         if (!set_word(sampler, at, length))
-            return fail(error,
-                        "'%.*s' says nothing of a sampler; words are normalized pixel nearest linear "
-                        "clamp_to_edge repeat mirrored_repeat clamp_to_zero clamp_to_border …, also "
-                        "s_address::repeat",
-                        (int)length, at);
+            return fail(
+                error,
+                "'%.*s' says nothing of a sampler; words are normalized pixel nearest linear "
+                "clamp_to_edge repeat mirrored_repeat clamp_to_zero clamp_to_border …, also "
+                "s_address::repeat",
+                (int)length, at);
         at += length + (at[length] == ',');
     }
     return true;

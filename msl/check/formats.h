@@ -6,8 +6,8 @@
 #include "textures.h"
 #include "types.h"
 
-/* An array of height × width (× channels) and the like as the texture that a kernel asks for. False,
- * with one line in `error`, if it is none. */
+/* An array of height × width (× channels) and the like as the texture that a kernel asks for.
+ * False, with one line in `error`, if it is none. */
 bool texture_describe(SimtTexture *texture, const Array *array, const Type *type, char error[256]);
 /* May a kernel write to it? */
 bool texture_is_writable(const Type *type);

@@ -22,20 +22,20 @@ typedef enum BindingKind {
 /* What the kernel is given. Those of [[buffer(n)]] come first, by their index; a checker's slot has
  * the same number. */
 typedef struct Binding {
-    const char *option, *given;  /* "--buffer", "3=ones:f32:8"; NULL: not at all */
-    char target[TARGET_BYTES];   /* "3", "texture:0", "sampler:1"; of members "3.inner.p[2]" */
-    const char *content;         /* behind the '=' */
-    const char *output;          /* file to save it to */
+    const char *option, *given; /* "--buffer", "3=ones:f32:8"; NULL: not at all */
+    char target[TARGET_BYTES];  /* "3", "texture:0", "sampler:1"; of members "3.inner.p[2]" */
+    const char *content;        /* behind the '=' */
+    const char *output;         /* file to save it to */
     Array array;
     bool unordered;        /* the order of its elements does not matter */
 
     /* Once the kernel is known: */
     BindingKind kind;
-    bool is_used;           /* by the kernel */
-    bool is_made;           /* for the members that are given */
+    bool is_used;            /* by the kernel */
+    bool is_made;            /* for the members that are given */
     char name[TARGET_BYTES]; /* "out", "a.inner.p" */
     char label[LABEL_BYTES]; /* "'out' [[buffer(3)]]", "'a.inner.p'" */
-    int index;              /* −1: a member */
+    int index;               /* −1: a member */
     Space space;
     bool writable;
     bool is_member;

@@ -37,9 +37,9 @@ void order_group_starts(void *self, SimtSize group) {
     c->groups[c->group_count++] = (GroupStart){c->now, group};
     for (unsigned i = CHECKER_SLOTS; i < SLOTS && c->blocks[i].start; i++)
         memset(c->blocks[i].written, UNWRITTEN, c->blocks[i].size);
-    const char *scratch = c->slots + ((size_t)BUFFER_SLOTS << SLOT_SHIFT);
+    const char *scratch = c->slots + ((size_t)CHECKER_SLOTS << SLOT_SHIFT);
     spinning_group_starts(c);
-    fences_group_starts(c->fences, scratch, (size_t)(SLOTS - BUFFER_SLOTS) << SLOT_SHIFT);
+    fences_group_starts(c->fences, scratch, (size_t)(SLOTS - CHECKER_SLOTS) << SLOT_SHIFT);
 }
 
 /* mem_flags are numbered as in <metal_stdlib>. */

@@ -26,11 +26,8 @@ _Static_assert(sizeof kinds / sizeof *kinds == FINDING_KINDS, "a name for each k
 static const char *const severities[] = {"error", "warning", "note"};
 
 static const char *const spaces[] = {
-    [SPACE_DEVICE] = "device",
-    [SPACE_THREADGROUP] = "threadgroup",
-    [SPACE_TEXTURE] = "texture",
-    [SPACE_CONSTANT] = "constant",
-    [SPACE_PRIVATE] = "thread",
+    [SPACE_DEVICE] = "device",     [SPACE_THREADGROUP] = "threadgroup", [SPACE_TEXTURE] = "texture",
+    [SPACE_CONSTANT] = "constant", [SPACE_PRIVATE] = "thread",
 };
 
 /* --- in words --- */

@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-_Static_assert((int)SIMT_READS == READ && (int)SIMT_WRITES == WRITE && (int)SIMT_ATOMICALLY == ATOMIC,
+_Static_assert((int)SIMT_READS == READ && (int)SIMT_WRITES == WRITE &&
+                   (int)SIMT_ATOMICALLY == ATOMIC,
                "both count alike");
 
 void texel_used(void *self, const SimtTexture *texture, const void *texel, size_t bytes,
@@ -17,10 +18,13 @@ void texel_used(void *self, const SimtTexture *texture, const void *texel, size_
 /* "8 × 6 texels" */
 static void name_size(const SimtTexture *texture, char *name, size_t size) {
     int used = snprintf(name, size, "%u", texture->width);
-    if (texture->axes > 1) used += snprintf(name + used, size - (size_t)used, " × %u", texture->height);
-    if (texture->axes > 2) used += snprintf(name + used, size - (size_t)used, " × %u", texture->depth);
+    if (texture->axes > 1)
+        used += snprintf(name + used, size - (size_t)used, " × %u", texture->height);
+    if (texture->axes > 2)
+        used += snprintf(name + used, size - (size_t)used, " × %u", texture->depth);
     used += snprintf(name + used, size - (size_t)used, " texels");
-    if (texture->layers > 1) snprintf(name + used, size - (size_t)used, " in %u layers", texture->layers);
+    if (texture->layers > 1)
+        snprintf(name + used, size - (size_t)used, " in %u layers", texture->layers);
 }
 
 /* "texel (8,3) of layer 1, level 2" */

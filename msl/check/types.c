@@ -109,8 +109,8 @@ static bool read_array_class(Type *type, Dwarf_Die *die) {
 }
 
 static void read_class(Type *type, Dwarf_Die *die) {
-    bool is_texture = (begins(type->name, "texture") || begins(type->name, "depth2d")) &&
-                      strchr(type->name, '<');
+    bool is_texture =
+        (begins(type->name, "texture") || begins(type->name, "depth2d")) && strchr(type->name, '<');
     if (is_texture)
         read_texture(type, die);
     else if (!strcmp(type->name, "sampler"))
@@ -178,8 +178,8 @@ static int find_function(Dwarf_Die *die, void *argument) {
     Dwarf_Addr begin;
     int line = 0;
     const char *name = dwarf_diename(die);
-    bool is_named = name && strcspn(name, "<") == search->length &&
-                    !memcmp(name, search->name, search->length);
+    bool is_named =
+        name && strcspn(name, "<") == search->length && !memcmp(name, search->name, search->length);
     if (!is_named || dwarf_lowpc(die, &begin) != 0) return DWARF_CB_OK;
     if (dwarf_decl_line(die, &line) != 0 || line != search->line) return DWARF_CB_OK;
     search->found = *die;
@@ -201,8 +201,8 @@ bool type_of_parameter(const Symbols *symbols, const char *function, int line, u
         unit = next;
     }
     Dwarf_Die parameter, own;
-    bool found = search.is_found &&
-                 next_of(&search.found, &parameter, DW_TAG_formal_parameter, true);
+    bool found =
+        search.is_found && next_of(&search.found, &parameter, DW_TAG_formal_parameter, true);
     for (; found && n; n--)
         found = next_of(&search.found, &parameter, DW_TAG_formal_parameter, false);
     return found && type_die(&parameter, &own) && read_type(symbols, own, type);
@@ -249,7 +249,8 @@ bool type_member(const Type *type, const char *name, size_t length, Type *member
         return false;
     Type whole;
     size_t start = member_offset(&base);
-    if (!read_type(type->symbols, own, &whole) || !type_member(&whole, name, length, member, offset))
+    if (!read_type(type->symbols, own, &whole) ||
+        !type_member(&whole, name, length, member, offset))
         return false;
     *offset += start;
     return true;

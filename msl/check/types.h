@@ -17,10 +17,10 @@ enum { TYPE_NAME = 96 };
 
 typedef struct Type {
     TypeKind kind;
-    char name[TYPE_NAME];   /* in Metal's words: "float4", "texture2d_array" */
-    char texel[TYPE_NAME];  /* of a texture: "float" */
-    unsigned access;        /* of a texture: metal::access */
-    size_t size, count;     /* bytes; elements of an array */
+    char name[TYPE_NAME];  /* in Metal's words: "float4", "texture2d_array" */
+    char texel[TYPE_NAME]; /* of a texture: "float" */
+    unsigned access;       /* of a texture: metal::access */
+    size_t size, count;    /* bytes; elements of an array */
     bool is_const;
     const Symbols *symbols;
     uint64_t die; /* its place in the debug information */

@@ -185,10 +185,6 @@ MSL_INLINE float clamp(float x, float low, float high) {
 MSL_INLINE float abs(float x) {
     return fabs(x);
 }
-MSL_LIFT_2(min)
-MSL_LIFT_2(max)
-MSL_LIFT_3(clamp)
-MSL_LIFT_1(abs)
 
 #define MSL_INTEGER(T)                                                                             \
     MSL_INLINE T min(T x, T y) {                                                                   \
@@ -225,6 +221,11 @@ MSL_INTEGER(int)
 MSL_INTEGER(uint)
 MSL_INTEGER(long)
 MSL_INTEGER(ulong)
+/* Behind all that they are made of. */
+MSL_LIFT_2(min)
+MSL_LIFT_2(max)
+MSL_LIFT_3(clamp)
+MSL_LIFT_1(abs)
 #define MSL_CLZ_8(x)  (__builtin_clz(x) - 24)
 #define MSL_CLZ_16(x) (__builtin_clz(x) - 16)
 MSL_UNSIGNED(uchar, __builtin_popcount, MSL_CLZ_8, __builtin_ctz)

@@ -126,14 +126,12 @@ static bool find_texel(const SimtTexture *texture, const SimtPosition *at, unsig
 
 void simt_texture_read(const SimtTexture *texture, const SimtPosition *at, SimtTexel *texel) {
     *texel = (SimtTexel){.u = {0}};
-    if (find_texel(texture, at, SIMT_READS, CALLER))
-        decode(texture, texel_at(texture, at), texel);
+    if (find_texel(texture, at, SIMT_READS, CALLER)) decode(texture, texel_at(texture, at), texel);
 }
 
 void simt_texture_write(const SimtTexture *texture, const SimtPosition *at,
                         const SimtTexel *texel) {
-    if (find_texel(texture, at, SIMT_WRITES, CALLER))
-        encode(texture, texel, texel_at(texture, at));
+    if (find_texel(texture, at, SIMT_WRITES, CALLER)) encode(texture, texel, texel_at(texture, at));
 }
 
 void simt_texture_fence(const SimtTexture *texture) {
@@ -220,7 +218,8 @@ static SimtTexel border_of(const SimtTexture *texture, SimtSampler sampler, unsi
     return texel;
 }
 
-/* The texels round a spot: index `first` and the next one on each axis, and the share of the next. */
+/* The texels round a spot: index `first` and the next one on each axis, and the share of the next.
+ */
 typedef struct Footprint {
     int first[3], count[3];
     float share[3];
@@ -251,8 +250,7 @@ static int index_of(float value) {
 static Footprint find_footprint(const SimtTexture *texture, SimtSampler sampler,
                                 const SimtSpot *spot, bool linear) {
     Footprint print = {.count = {(int)texture->width, (int)texture->height, (int)texture->depth},
-                       .layer =
-                           spot->layer < texture->layers ? spot->layer : texture->layers - 1};
+                       .layer = spot->layer < texture->layers ? spot->layer : texture->layers - 1};
     for (int axis = 0; axis < 3; axis++) {
         float at = spot->at[axis], count = (float)print.count[axis];
         if (!sampler.is_pixel) {
@@ -317,8 +315,7 @@ void simt_texture_gather(const SimtTexture *texture, SimtSampler sampler, const 
     check_texture(texture);
     Footprint print = find_footprint(texture, sampler, spot, true);
     for (int i = 0; i < 4; i++)
-        texel->u[i] =
-            corner_texel(texture, sampler, &print, corners[i], CALLER).u[channel & 3];
+        texel->u[i] = corner_texel(texture, sampler, &print, corners[i], CALLER).u[channel & 3];
 }
 
 static bool compares(SimtSampler sampler, float value, float texel) {

@@ -17,9 +17,10 @@ typedef enum SimtChannel { SIMT_UNORM, SIMT_SNORM, SIMT_FLOAT, SIMT_UINT, SIMT_S
 
 struct SimtTexture {
     unsigned char *texels;
-    unsigned axes;                         /* 1 to 3 */
-    unsigned width, height, depth, layers; /* 1 where there is no such axis; six layers are a cube */
-    unsigned channels, channel_bytes;      /* 1, 2 or 4 of both */
+    unsigned axes; /* 1 to 3 */
+    unsigned width, height, depth,
+        layers;                       /* 1 where there is no such axis; six layers are a cube */
+    unsigned channels, channel_bytes; /* 1, 2 or 4 of both */
     SimtChannel channel;
 };
 
@@ -39,11 +40,11 @@ typedef enum SimtBorder {
 
 /* As large as Metal's handle of one. All zero: what Metal starts with. */
 typedef struct SimtSampler {
-    unsigned char is_pixel;      /* coordinates are texels, not from 0 to 1 */
+    unsigned char is_pixel;            /* coordinates are texels, not from 0 to 1 */
     unsigned char magnifies, minifies; /* 0: nearest, 1: linear */
-    unsigned char address[3];    /* SimtAddress of s, t, r */
-    unsigned char border;        /* SimtBorder */
-    unsigned char compare;       /* bit 0: less, 1: equal, 2: greater; 0: never */
+    unsigned char address[3];          /* SimtAddress of s, t, r */
+    unsigned char border;              /* SimtBorder */
+    unsigned char compare;             /* bit 0: less, 1: equal, 2: greater; 0: never */
 } SimtSampler;
 
 /* Four floats or whole numbers. */
@@ -59,7 +60,7 @@ struct SimtPosition {
 
 /* Where a sampler looks. */
 typedef struct SimtSpot {
-    float at[3]; /* 0 where the texture has no such axis */
+    float at[3];   /* 0 where the texture has no such axis */
     int offset[3]; /* in texels */
     unsigned layer;
     float level;

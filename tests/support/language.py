@@ -58,9 +58,17 @@ PARTS = {
         Part("`threadgroup` variables, several in one declaration", kernel="matrix_tiles"),
         Part("`constant` data at program scope", v("table[2]", 7)),
         Part("buffers without `[[buffer(n)]]`, numbered in their order", kernel="numbered_buffers"),
+        Part("textures of 1, 2 and 3 axes, arrays of them, `access` and `fence()`", kernel="textures"),
+        Part("samplers: filter, address, pixel and normalised coordinates", kernel="textures"),
         Part(
-            "textures and samplers", refused="kernel void f(texture2d<float> t [[texture(0)]]) {}"
+            "multisampled textures",
+            refused="kernel void f(texture2d_ms<float> t [[texture(0)]]) {}",
         ),
+        Part(
+            "sampling of cubes",
+            refused="kernel void f(texturecube<float> t [[texture(0)]]) { t.sample(sampler(), float3(1)); }",
+        ),
+        Part("argument buffers: structures of pointers, textures, samplers", kernel="argument_buffers"),
         Part(
             "ray tracing",
             refused="kernel void f(raytracing::instance_acceleration_structure s [[buffer(0)]]) {}",
