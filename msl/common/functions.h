@@ -395,7 +395,7 @@ MSL_INLINE vec<T, N> select(vec<T, N> a, same<vec<T, N>> b, const vec<bool, N> &
 
 /* --- geometric --- */
 
-template <typename T, int N> MSL_INLINE T dot(vec<T, N> a, vec<T, N> b) {
+template <typename T, int N> MSL_INLINE T dot(vec<T, N> a, same<vec<T, N>> b) {
     T sum = a[0] * b[0];
     for (int i = 1; i < N; i++) sum += a[i] * b[i];
     return sum;
@@ -413,7 +413,7 @@ template <typename T, int N> MSL_INLINE vec<T, N> normalize(const vec<T, N> &a) 
 template <typename T, int N> MSL_INLINE T distance_squared(const vec<T, N> &a, const vec<T, N> &b) {
     return length_squared(a - b);
 }
-template <typename T, int N> MSL_INLINE T distance(const vec<T, N> &a, const vec<T, N> &b) {
+template <typename T, int N> MSL_INLINE T distance(const vec<T, N> &a, same<vec<T, N>> b) {
     return length(a - b);
 }
 template <typename T, int N> MSL_INLINE vec<T, N> reflect(const vec<T, N> &a, const vec<T, N> &n) {
