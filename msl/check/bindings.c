@@ -108,7 +108,8 @@ typedef struct Cursor {
 } Cursor;
 
 static bool refuse(const Cursor *cursor, const char *what) {
-    return report_failure("%s %s: '%s' (%s) %s", cursor->wanted->option ? cursor->wanted->option : "-o",
+    return report_failure("%s %s: '%s' (%s) %s",
+                          cursor->wanted->option ? cursor->wanted->option : "-o",
                           cursor->wanted->target, cursor->name, cursor->type.name, what);
 }
 
@@ -274,9 +275,9 @@ static void list_members(unsigned index, const Type *type, char *text, size_t si
                              : member.kind == TYPE_SAMPLER ? "sampler"
                                                            : "bytes";
         bool is_pointer = member.kind == TYPE_POINTER && type_inside(&member, &inside);
-        used += (size_t)snprintf(text + used, size - used, "%s--%s %u.%s=… (a %s%s)",
-                                 n ? ", " : "", option, index, name,
-                                 is_pointer ? inside.name : member.name, is_pointer ? " *" : "");
+        used += (size_t)snprintf(text + used, size - used, "%s--%s %u.%s=… (a %s%s)", n ? ", " : "",
+                                 option, index, name, is_pointer ? inside.name : member.name,
+                                 is_pointer ? " *" : "");
     }
 }
 
@@ -403,8 +404,7 @@ static void fill_member(const Binding *binding, Checker *checker) {
 
 void bindings_fill(const Options *options, Checker *checker) {
     for (unsigned i = 0; i < options->binding_count; i++)
-        if (options->bindings[i].memory)
-            checker_fill(checker, i, options->bindings[i].array.data);
+        if (options->bindings[i].memory) checker_fill(checker, i, options->bindings[i].array.data);
     for (size_t i = 0; i < options->binding_count; i++)
         if (options->bindings[i].is_member) fill_member(&options->bindings[i], checker);
 }

@@ -71,12 +71,12 @@ static void report_order(const Run *run, const Binding *binding, OrderResult res
     }
     const char *word;
     size_t unit = binding_unit(binding, &word);
-    snprintf(finding->detail, sizeof finding->detail,
-             "%s %zu of %s depends on the order of the threads: %.9g with seed %llu, %.9g with seed "
-             "%llu",
-             word, difference->element * element_size(binding->array.type) / unit, binding->label,
-             difference->a, (unsigned long long)seeds[0], difference->b,
-             (unsigned long long)seeds[1]);
+    snprintf(
+        finding->detail, sizeof finding->detail,
+        "%s %zu of %s depends on the order of the threads: %.9g with seed %llu, %.9g with seed "
+        "%llu",
+        word, difference->element * element_size(binding->array.type) / unit, binding->label,
+        difference->a, (unsigned long long)seeds[0], difference->b, (unsigned long long)seeds[1]);
 }
 
 /* Who wrote each element of a buffer; to be freed by the caller. NULL without memory. */
@@ -193,7 +193,8 @@ static bool run_seeds(Run *run, Simt *simt) {
 static void keep_unfinished(const Run *run) {
     for (size_t i = 0; i < run->options->binding_count && !run->outcome->kept; i++) {
         const Binding *binding = &run->options->bindings[i];
-        if (binding->memory && binding->first) memcpy(binding->first, binding->memory, binding->array.size);
+        if (binding->memory && binding->first)
+            memcpy(binding->first, binding->memory, binding->array.size);
     }
 }
 

@@ -27,7 +27,7 @@ typedef struct Binding {
     const char *content;        /* behind the '=' */
     const char *output;         /* file to save it to */
     Array array;
-    bool unordered;        /* the order of its elements does not matter */
+    bool unordered; /* the order of its elements does not matter */
 
     /* Once the kernel is known: */
     BindingKind kind;

@@ -172,8 +172,8 @@ static void check_cell(Checker *c, const Block *block, Cell *cell, size_t offset
                        Access self, bool writes) {
     for (int i = 0; i < 2; i++) {
         Access write = cell->writes[i], read = cell->reads[i];
-        bool seen = in_order(c, block->space, write) && (writes || is_visible(c, block, write));
-        if (write.stamp && !(write.atomic && self.atomic) && !seen)
+        if (write.stamp && !(write.atomic && self.atomic) &&
+            !(in_order(c, block->space, write) && (writes || is_visible(c, block, write))))
             report_race(c, block, offset, bytes, self.code, self, writes, write, true);
         if (writes && read.stamp && !(read.atomic && self.atomic) &&
             !in_order(c, block->space, read))
