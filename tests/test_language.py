@@ -178,6 +178,33 @@ template [[host_name("k")]] kernel decltype(kk<32>) kk<32>;""",
 kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { advance(o, i); *o = i; }""",
         "k", INDEX,
     ),
+    "members that return references": (
+        """template <typename T, int N> struct Values {
+    T x[N];
+    thread Values &operator=(initializer_list<T> values) thread { auto at = values.begin(); for (size_t i = 0; i < values.size(); i++) x[i] = at[i]; return *this; }
+    thread T &operator[](size_t i) thread { return x[i]; }
+    constexpr const thread T &operator[](size_t i) const thread { return x[i]; }
+    device T &operator[](size_t i) device { return x[i]; }
+    constexpr const device T &operator[](size_t i) const device { return x[i]; }
+};
+kernel void k(device Values<float, 64> &o [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+    if (i > 64) __builtin_trap();
+    Values<float, 2> own; own = {float(i), 1.0f}; o[i] = own[0] + own[1]; }""",
+        "k", INDEX + 1,
+    ),
+    "headers of Apple's systems": (
+        """#include <TargetConditionals.h>
+#if TARGET_OS_MAC && !TARGET_OS_SIMULATOR && !TARGET_OS_IPHONE
+kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = i; }
+#endif""",
+        "k", INDEX,
+    ),
+    "vectors of integers": (
+        """kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+    int2 p = clamp(int2(i, i) - 9, 0, int2(20, 30)); ushort3 q = min(ushort3(i), ushort(7)); char2 c = abs(max(char2(-3), char2(-5, 4)));
+    o[i] = p.x + 100 * p.y + q.z + c.x + c.y + dot(float4(i), 1) + distance(float2(3, 4), 0); }""",
+        "k", numpy.clip(INDEX - 9, 0, 20) + 100 * numpy.clip(INDEX - 9, 0, 30) + numpy.minimum(INDEX, 7) + 7 + 4 * INDEX + 5,
+    ),
     "os_log": (
         "#include <metal_logging>\nkernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { os_log_default.log(\"at %d\", i); o[i] = i; }",
         "k", INDEX,

@@ -136,7 +136,8 @@ static bool read_member(Reader *reader, Class *class) {
         if (!parentheses && token_is(&token, "}")) return true;
         reader_next(reader);
         if (!parentheses && (token_is(&token, ";") || is_access(&member, &token))) return true;
-        if (!reader_append(reader, &member.words, &token)) return false;
+        bool is_result = !parentheses && is_space(&token); /* device T &operator[]… */
+        if (!is_result && !reader_append(reader, &member.words, &token)) return false;
         parentheses += token_is(&token, "(") - token_is(&token, ")");
         bool is_call = token_is(&reader->token, "("); /* operator()() */
         if (parentheses || !token_is(&token, ")") || is_call) continue;

@@ -96,6 +96,10 @@ void __cyg_profile_func_exit(void *function, void *call_site) {
     (void)function, (void)call_site;
 }
 
+/* In front of a call that does not return, such as a trap. */
+void __asan_handle_no_return(void);
+void __asan_handle_no_return(void) {}
+
 /* What clang's checks know of their place in the source, and of a type. */
 typedef struct CheckPlace {
     const char *file;

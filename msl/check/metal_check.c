@@ -24,8 +24,8 @@ typedef struct Run {
     Options *options;
     Program *program;
     Checker *checker;
-    CodeBlocks *blocks;              /* isolated memory; NULL: no coverage is wanted */
-    Outcome *outcome;                /* isolated memory */
+    CodeBlocks *blocks;               /* isolated memory; NULL: no coverage is wanted */
+    Outcome *outcome;                 /* isolated memory */
     uint64_t *writers[CHECKER_SLOTS]; /* of the first run's elements, in the kernel's process */
 } Run;
 
@@ -361,6 +361,18 @@ static void watch_ends(void) {
     }
 }
 
+/* The check of the language knows no textures, and would refuse all that has them. */
+static bool check_strict(const Options *options, const Program *program) {
+    const BoundFile *file = &program->file;
+    for (size_t k = 0; options->strict && k < file->kernel_count; k++)
+        for (unsigned i = 0; i < file->kernels[k].count; i++) {
+            BoundKind kind = file->kernels[k].parameter[i].kind;
+            if (kind == BOUND_TEXTURE || kind == BOUND_SAMPLER)
+                return report_failure("--strict is not for files with textures or samplers");
+        }
+    return true;
+}
+
 static int run_options(Options *options) {
     Program program = {0};
     Run run = {.options = options, .program = &program};
@@ -368,7 +380,8 @@ static int run_options(Options *options) {
     double start = seconds_of(CLOCK_MONOTONIC);
     if (options->list)
         status = program_list(&program, &options->program) ? CLEAN : CANNOT;
-    else if (program_open(&program, &options->program) && !ended_by)
+    else if (program_open(&program, &options->program) && !ended_by &&
+             check_strict(options, &program))
         status = check(&run, seconds_of(CLOCK_MONOTONIC) - start);
     if (!options->list && status != CANNOT && options->strict &&
         !program_strict(&program, &options->program))

@@ -45,6 +45,17 @@ static const char *const parts[] = {
     "metal_config",    "metal_extended_vector",  "metal_convert",   "simd/simd.h",
 };
 
+/* What Apple's own header of that name says of a Mac. */
+static const char *const target_conditions = "#define TARGET_OS_MAC 1\n"
+                                             "#define TARGET_OS_OSX 1\n"
+                                             "#define TARGET_OS_IPHONE 0\n"
+                                             "#define TARGET_OS_IOS 0\n"
+                                             "#define TARGET_OS_TV 0\n"
+                                             "#define TARGET_OS_WATCH 0\n"
+                                             "#define TARGET_OS_VISION 0\n"
+                                             "#define TARGET_OS_MACCATALYST 0\n"
+                                             "#define TARGET_OS_SIMULATOR 0\n";
+
 static bool write_file(const char *folder, const char *name, const char *text) {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -78,6 +89,7 @@ static bool make_folder(Program *program) {
     snprintf(path, sizeof path, "%s/empty", program->folder);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!write_file(path, parts[i], "")) return false;
+    if (!write_file(path, "TargetConditionals.h", target_conditions)) return false;
     snprintf(path, sizeof path, "%s/strict", program->folder);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!write_file(path, parts[i], "#include <metal_stdlib>\n")) return false;

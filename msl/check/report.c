@@ -273,6 +273,7 @@ static cJSON *memory_json(const Finding *finding) {
     cJSON_AddNumberToObject(json, "size", (double)finding->size);
     cJSON_AddNumberToObject(json, "offset", (double)finding->offset);
     cJSON_AddNumberToObject(json, "bytes", (double)finding->bytes);
+    if (*finding->part) cJSON_AddStringToObject(json, "part", finding->part);
     return json;
 }
 

@@ -49,10 +49,11 @@ void texel_outside(void *self, const SimtTexture *texture, const SimtPosition *a
     Witness who = witness_here(code, use & SIMT_WRITES, use & SIMT_ATOMICALLY);
     Finding *finding = finding_of_access(c, FINDING_OUT_OF_BOUNDS, block, &who, NULL);
     if (!finding) return;
-    char position[64], size[64];
+    char position[64], size[64], attribute[32] = "";
+    if (block->index >= 0) snprintf(attribute, sizeof attribute, " [[texture(%d)]]", block->index);
     name_position(texture, at, position, sizeof position);
     name_size(texture, size, sizeof size);
-    snprintf(finding->detail, sizeof finding->detail, "%s %s of '%s', which has %s%s",
-             use & SIMT_WRITES ? "writes" : "reads", position, block->name, size,
+    snprintf(finding->detail, sizeof finding->detail, "%s %s of '%s'%s, which has %s%s",
+             use & SIMT_WRITES ? "writes" : "reads", position, block->name, attribute, size,
              at->level ? " in one level" : "");
 }

@@ -9,7 +9,28 @@
 #define METAL_CONST      __attribute__((const))
 #define METAL_PURE       __attribute__((pure))
 
+namespace std { /* where C++ looks for it */
+template <typename T> class initializer_list {
+    const T *elements;
+    size_t count;
+
+public:
+    constexpr initializer_list() : elements(nullptr), count(0) {}
+    constexpr size_t size() const {
+        return count;
+    }
+    constexpr const T *begin() const {
+        return elements;
+    }
+    constexpr const T *end() const {
+        return elements + count;
+    }
+};
+} // namespace std
+
 namespace metal {
+
+using std::initializer_list;
 
 /* --- arguments of different types --- */
 

@@ -12,7 +12,7 @@ struct Samplers;
 namespace metal {
 
 enum class access { sample, read, write, read_write };
-enum class memory_coherence {
+enum memory_coherence {
     memory_coherence_threadgroup,
     memory_coherence_device,
 };
