@@ -592,11 +592,15 @@ def split_heads(draw, type):
 
 @kernel
 def gather_pages(draw, type):
-    B, _, nkv, hs, capacity, lengths, counts = cache(draw)
+    """There may be more new tokens than room; a page that no query sees may be nowhere."""
+    B, T, nkv, hs, capacity, *_ = cache(draw)
+    lengths, counts, seen = draw.below(capacity + 1, B), draw.below(T + 1, B), window(draw)
+    caches = in_pages(draw, type, B, nkv, capacity, hs, "cache")
+    for row, length, count in zip(caches["pages"] if isinstance(draw, Wild) else [], lengths, counts):
+        row[-(-int(length + count) // PAGE) :] = row[: max(0, int(length + min(1, count)) - seen) // PAGE] = NO_TOKEN
     return threads(hs, capacity, B * nkv), {
-        **in_pages(draw, type, B, nkv, capacity, hs, "cache"), "lengths": lengths, "counts": counts,
-        "out": plain(draw, type, B, nkv, capacity, hs), "nkv": nkv, "hs": hs, "capacity": capacity,
-        "window": window(draw),
+        **caches, "lengths": lengths, "counts": counts, "out": plain(draw, type, B, nkv, capacity, hs), "nkv": nkv,
+        "hs": hs, "capacity": capacity, "window": seen,
     }  # fmt: skip
 
 
