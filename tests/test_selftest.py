@@ -14,6 +14,7 @@ from toolchain import kernel_files, kernels_of
 
 STAND_IN = BUILD / "stand_in" / "metal-llm"
 KERNELS = [name for name, *_ in kernels_of(*kernel_files())]
+SANITIZED = BUILD.name == "asan"
 TOKENS = 1  # of each text, for devices that are slow
 on_stand_in = pytest.mark.skipif(not METAL_STANDS_IN, reason="the stand-in for Metal is for Linux")
 
@@ -27,9 +28,9 @@ def selftest(device, *arguments, **environment):
     """Exit code, rows by their names, and the whole text."""
     command = STAND_IN if device == "metal" and METAL_STANDS_IN else COMMAND
     line = [command, "selftest", "--device", device, "-n", TOKENS, *arguments]
-    done = subprocess.run(
-        list(map(str, line)), env=os.environ | environment, capture_output=True, text=True, timeout=600
-    )
+    # The sanitizers' run preloads its runtime into Python; the command has its own.
+    own = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "ASAN_OPTIONS")}
+    done = subprocess.run(list(map(str, line)), env=own | environment, capture_output=True, text=True, timeout=600)
     rows = {}
     for verdict, name, text in re.findall(r"^(ok  |FAIL)  (\S.*?)  +(\S.*)$", done.stdout, re.MULTILINE):
         assert name not in rows
@@ -44,14 +45,17 @@ def failed(rows):
 @pytest.mark.stand_in
 def test_a_device_that_is_right(device_name, tmp_path):
     path = tmp_path / "report.txt"
-    code, rows, text = selftest(device_name, "-o", path)
+    # The model takes long under a sanitizer, and on the emulator, which the stand-in runs it on, too.
+    part = ["--only", "kernels"] if SANITIZED or device_name == "simt" else []
+    code, rows, text = selftest(device_name, "-o", path, *part)
     assert code == 0 and failed(rows) == {}, text
-    assert set(KERNELS) < set(rows)
+    assert set(KERNELS) <= set(rows)
     references = [name for name in ("cpu", "simt") if name != device_name]
     for kernel in KERNELS:
         shares = dict(re.findall(r", (cpu|simt) (\d\.\d\d)", rows[kernel][1]))
         assert sorted(shares) == references and all(float(share) <= 1 for share in shares.values())
-    assert {"prompt", "decode, a kernel for each idea", "batch of 5, weights of halves", "sampling"} < set(rows)
+    if not part:
+        assert {"prompt", "decode, a kernel for each idea", "batch of 5, weights of halves", "sampling"} < set(rows)
     assert re.search(rf"^PASSED: {len(rows)} tests, \d", text, re.MULTILINE)
     assert path.read_text() == text
 
@@ -78,6 +82,7 @@ def test_a_device_that_compiles_wrongly(kernel):
 
 
 @on_stand_in
+@pytest.mark.skipif(SANITIZED, reason="it takes long there")
 def test_a_model_on_a_device_that_compiles_wrongly():
     """Its texts are not the known ones; a prompt's logits need no choice of a token."""
     code, rows, text = selftest("metal", "--only", "model", STAND_IN_BREAK="result of argmax_sample")
