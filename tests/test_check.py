@@ -645,6 +645,37 @@ def test_strict(tmp_path):
     assert result.returncode == 0 and result.stderr == ""
 
 
+TAKEN = """#include <metal_stdlib>
+using namespace metal;
+struct Pair { float a; uint b; };
+kernel void f(device float *x [[buffer(0)]], device const Pair *pairs [[buffer(1)]], uint i [[thread_position_in_grid]])
+{
+    float v = 1.0 / 3 + (x[i] > 0.1 ? 1.0 : 1e-5);
+    {
+        threadgroup float tile[32];
+        tile[i % 32] = v * 0.5;
+        x[i] = tile[i % 32];
+    }
+    Pair chosen = i % 2 ? pairs[i] : Pair{1.0f, 2u};
+    x[i] += chosen.a;
+    MORE
+}
+"""
+
+
+@pytest.mark.parametrize("more, refused", [("", False), ("float *p = x; *p = 1.0;", True),
+                                           ("int wrong = i ? chosen : 1.0;", True)])  # fmt: skip
+def test_strict_takes_what_metal_takes(more, refused, tmp_path):
+    """Literals without a suffix, threadgroup variables of an inner block, structures out of two address spaces; what
+    else is wrong in such a kernel is still seen."""
+    path = tmp_path / "taken.metal"
+    path.write_text(TAKEN.replace("MORE", more))
+    options = "--strict --kernel f --grid 32 --threads 32 --buffer 0=zeros:f32:32 --buffer 1=zeros:u32:64"
+    result = subprocess.run([METAL_CHECK, path, *options.split()], capture_output=True, text=True)
+    assert (result.returncode != 0) == refused and bool(result.stderr) == refused
+    assert not refused or f"{path}:14" in result.stderr
+
+
 TEMPLATE = """#include <metal_stdlib>
 using namespace metal;
 #include "half.h"

@@ -28,6 +28,28 @@ static size_t place_length(const char *line) {
     return 0;
 }
 
+/* "('const __global P' and '__private P')": one type in two address spaces, which are no part of a
+ * value. */
+static bool same_value_type(const char *line) {
+    char types[2][128];
+    const char *at = strstr(line, "incompatible operand types ('");
+    if (!at || sscanf(strchr(at, '('), "('%127[^']' and '%127[^']')", types[0], types[1]) != 2)
+        return false;
+    const char *last[2];
+    for (int i = 0; i < 2; i++) {
+        const char *space = strrchr(types[i], ' ');
+        last[i] = space ? space + 1 : types[i];
+    }
+    return !strcmp(last[0], last[1]) && *last[0] != '*';
+}
+
+/* Metal takes what C++ for OpenCL does not. */
+static bool is_metal(const char *line) {
+    return strstr(line, "variables in the local address space can only be declared in the "
+                        "outermost scope of a kernel function") ||
+           same_value_type(line);
+}
+
 /* Was there none at this place? */
 static bool note_place(Messages *messages, const char *line, size_t length) {
     for (size_t i = 0; i < messages->count; i++)
@@ -58,7 +80,7 @@ static void read_line(Messages *messages, const char *line) {
     size_t end = strlen(line);
     if (end > 12 && !strcmp(line + end - 12, " generated.\n")) return; /* counts them all */
     size_t length = place_length(line);
-    if (length) messages->printing = note_place(messages, line, length);
+    if (length) messages->printing = !is_metal(line) && note_place(messages, line, length);
     if (messages->printing && messages->including) print(messages, messages->including);
     free(messages->including);
     messages->including = NULL;
