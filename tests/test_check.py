@@ -234,6 +234,34 @@ kernel void fill(device float *out [[buffer(0)]], uint i [[thread_position_in_gr
     assert [(finding["kind"], finding["severity"]) for finding in report["findings"]] == [("dispatch", "note")]
 
 
+DISPATCHED = """#include <metal_stdlib>
+using namespace metal;
+kernel void before(device float *out [[buffer(0)]]) { if (out[0] > 1.0f) { out[0] = 0.0f; } }
+[[max_total_threads_per_threadgroup(64)]] kernel void few(device float *out [[buffer(0)]],
+    threadgroup float *shared [[threadgroup(0)]], uint i [[thread_position_in_grid]])
+{
+    out[i] = 1.0f;
+}
+"""
+
+
+@pytest.mark.parametrize("threads, bytes, says", [
+    (64, 16, []), (65, 16, ["allows no more than 64"]), (64, 36, ["multiple of 16"]),
+    (128, 8, ["allows no more than 64", "multiple of 16"]),
+])  # fmt: skip
+def test_what_metal_refuses_at_dispatch(threads, bytes, says, tmp_path):
+    path = tmp_path / "kernel.metal"
+    path.write_text(DISPATCHED)
+    sizes = ["--grid", threads, "--threads", threads, "--threadgroup-memory", f"0={bytes}"]
+    findings = checker.run(path, "--kernel", "few", *sizes, "--buffer", f"0=empty:f32:{threads}")["findings"]
+    assert [(finding["kind"], finding["severity"], finding["at"]["line"]) for finding in findings] == [
+        ("dispatch", "error", 4)
+    ] * len(says)
+    assert all(word in finding["message"] for word, finding in zip(says, findings))
+    sizes[-1] = "0=16"
+    assert checker.run(path, "--kernel", "before", *sizes[:4], "--buffer", "0=zeros:f32:1")["findings"] == []
+
+
 COVERED = """#include <metal_stdlib>
 using namespace metal;
 static float never(float x)

@@ -1,6 +1,7 @@
 /* metal-check — runs one Metal kernel on this machine, and says what it does wrong. See
  * docs/metal-check.md. */
 #include "bindings.h"
+#include "dispatch.h"
 #include "isolation.h"
 #include "orders.h"
 #include "report.h"
@@ -225,20 +226,6 @@ static void run_kernel(void *context) {
 
 /* --- outside --- */
 
-/* Counting threadgroups, as CUDA does, is a common slip. */
-static void note_small_grid(const Run *run) {
-    const SimtSize *grid = &run->options->grid, *threads = &run->options->threads;
-    if (grid->x >= threads->x && grid->y >= threads->y && grid->z >= threads->z) return;
-    Finding *finding = findings_add(&run->outcome->findings, FINDING_DISPATCH,
-                                    &(Witness){.place = kernel_place(run)});
-    if (!finding) return;
-    finding->severity = SEVERITY_NOTE;
-    snprintf(finding->detail, sizeof finding->detail,
-             "the grid (%u,%u,%u) is smaller than a threadgroup (%u,%u,%u): --grid counts threads, "
-             "not threadgroups",
-             grid->x, grid->y, grid->z, threads->x, threads->y, threads->z);
-}
-
 static void report_fault(const Run *run, const char *format, int number) {
     Finding *finding = findings_add(&run->outcome->findings, FINDING_FAULT,
                                     &(Witness){.place = kernel_place(run)});
@@ -318,7 +305,7 @@ static int check(Run *run, double compile_seconds) {
     IsolatedEnd end = isolated_run(run_kernel, run, &isolation, &number);
     if (!judge(run, end, number) || !save_outputs(options)) return CANNOT;
     fputs(run->outcome->findings.log, stderr);
-    note_small_grid(run);
+    dispatch_check(&run->outcome->findings, options, program);
     findings_resolve(&run->outcome->findings, program->symbols, kernel_place(run));
     Report report = {
         .kernel = program->kernel->name,

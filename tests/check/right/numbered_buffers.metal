@@ -1,5 +1,5 @@
 // Buffers take the lowest index that is free, in their order.
-// run: --kernel add --grid 20 --threads 10 --buffer 0=random:f32:20 --buffer 1=random:f32:20 --buffer 2=empty:f32:20 --bytes 3=f32:2 --threadgroup-memory 0=40
+// run: --kernel add --grid 20 --threads 10 --buffer 0=random:f32:20 --buffer 1=random:f32:20 --buffer 2=empty:f32:20 --bytes 3=f32:2 --threadgroup-memory 0=48
 #include <metal_stdlib>
 using namespace metal;
 

@@ -2,7 +2,7 @@
 // run: --kernel total --grid 128 --threads 128 --buffer 0=random:f32:128 --buffer 1=empty:f32:1 --threadgroup-memory 0=512
 // run: --kernel total --grid 256 --threads 64 --buffer 0=random:f32:256 --buffer 1=empty:f32:4 --threadgroup-memory 0=256
 // run: --kernel total --grid 48 --threads 48 --buffer 0=random:f32:48 --buffer 1=empty:f32:1 --threadgroup-memory 0=192
-// run: --kernel total --grid 7 --threads 7 --buffer 0=random:f32:7 --buffer 1=empty:f32:1 --threadgroup-memory 0=28
+// run: --kernel total --grid 7 --threads 7 --buffer 0=random:f32:7 --buffer 1=empty:f32:1 --threadgroup-memory 0=32
 #include <metal_stdlib>
 using namespace metal;
 

@@ -1,5 +1,5 @@
-// The host gave room for 63 floats.
-// run: --kernel shift --grid 64 --threads 64 --buffer 0=random:f32:64 --threadgroup-memory 0=252
+// The host gave room for 60 floats.
+// run: --kernel shift --grid 64 --threads 64 --buffer 0=random:f32:64 --threadgroup-memory 0=240
 #include <metal_stdlib>
 using namespace metal;
 
