@@ -65,7 +65,8 @@ kernel void keep_typical(
         nearer = threadgroup_sum(nearer, partial, lane, simdgroup, simdgroups);
         if (nearer < typical * sum) farthest |= bit;
     }
-    for (uint i = 0; i < count; i++)
-        if (own.weight[i * threads] == 0.0f || distance(row[i * threads], largest, temperature, mean) > farthest)
-            row[i * threads] = -INFINITY;
+    for (uint i = 0; i < count; i++) {
+        bool is_near = distance(row[i * threads], largest, temperature, mean) <= farthest;
+        row[i * threads] = own.weight[i * threads] > 0.0f && is_near ? row[i * threads] : -INFINITY;
+    }
 }

@@ -3830,9 +3830,10 @@ const KernelSource kernel_sources[] = {
     "        nearer = threadgroup_sum(nearer, partial, lane, simdgroup, simdgroups);\n"
     "        if (nearer < typical * sum) farthest |= bit;\n"
     "    }\n"
-    "    for (uint i = 0; i < count; i++)\n"
-    "        if (own.weight[i * threads] == 0.0f || distance(row[i * threads], largest, temperature, mean) > farthest)\n"
-    "            row[i * threads] = -INFINITY;\n"
+    "    for (uint i = 0; i < count; i++) {\n"
+    "        bool is_near = distance(row[i * threads], largest, temperature, mean) <= farthest;\n"
+    "        row[i * threads] = own.weight[i * threads] > 0.0f && is_near ? row[i * threads] : -INFINITY;\n"
+    "    }\n"
     "}\n"},
     {"fast/flash_attention_prompt.metal",
     "// flash_attention_prompt.metal — flash_attention.metal for the many queries of a prompt, heads of HS channels\n"
