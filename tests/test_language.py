@@ -192,6 +192,15 @@ kernel void k(device Values<float, 64> &o [[buffer(0)]], uint i [[thread_positio
     Values<float, 2> own; own = {float(i), 1.0f}; o[i] = own[0] + own[1]; }""",
         "k", INDEX + 1,
     ),
+    "matrices in braces": (
+        """constant float4x4 four = {{1, 2, 3, 4}, {5, 6, 7, 8}, {9, 10, 11, 12}, {13, 14, 15, 16}};
+constant float3x3 three = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}};
+constant half2x4 wide = {{1, 2, 3, 4}, {5, 6, 7, 8}};
+kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+    float2x2 plain = float2x2(1, 2, 3, 4);
+    o[i] = i + four[3][1] + three[2][0] + float(wide[1][3]) + plain[1][0] + float3x3(three)[1][1] + float4x4(float4(1), float4(2), float4(3), float4(4))[2].x; }""",
+        "k", INDEX + 14 + 7 + 8 + 3 + 5 + 3,
+    ),
     "headers of Apple's systems": (
         """#include <TargetConditionals.h>
 #if TARGET_OS_MAC && !TARGET_OS_SIMULATOR && !TARGET_OS_IPHONE

@@ -16,11 +16,15 @@ template <typename T, int C, int R> struct matrix {
         for (int c = 0; c < C; c++)
             for (int r = 0; r < R; r++) columns[c][r] = c == r ? value : T(0);
     }
-    template <typename... Rest>
-    MSL_INLINE matrix(const vec<T, R> &first, const vec<T, R> &second, const Rest &...rest)
-        : columns{first, second, rest...} {
-        static_assert(sizeof...(rest) + 2 == C, "a matrix is made of as many columns as it has");
-    }
+    /* As many columns as it has, also in braces: {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}. */
+    template <int N = C, typename = char[N == 2 ? 1 : -1]>
+    MSL_INLINE matrix(const vec<T, R> &a, const vec<T, R> &b) : columns{a, b} {}
+    template <int N = C, typename = char[N == 3 ? 1 : -1]>
+    MSL_INLINE matrix(const vec<T, R> &a, const vec<T, R> &b, const vec<T, R> &c)
+        : columns{a, b, c} {}
+    template <int N = C, typename = char[N == 4 ? 1 : -1]>
+    MSL_INLINE matrix(const vec<T, R> &a, const vec<T, R> &b, const vec<T, R> &c, const vec<T, R> &d)
+        : columns{a, b, c, d} {}
     template <typename U> MSL_INLINE explicit matrix(const matrix<U, C, R> &other) {
         for (int c = 0; c < C; c++) columns[c] = vec<T, R>(other[c]);
     }
