@@ -155,7 +155,7 @@ template [[host_name("k")]] [[kernel]] void apply<metal::vec<float, 4>, device c
         "k", 2 * INDEX + 17,
     ),
     "qualified types": (
-        "kernel void k(device metal::float2 *o [[buffer(0)]], metal::uint3 id [[thread_position_in_grid]]) { if (id.x < 32) o[id.x] = metal::float2(2 * id.x, 2 * id.x + 1); }",
+        "kernel void k(device metal::float2 *o [[buffer(0)]], metal::uint3 id [[thread_position_in_grid]]) { if (id.x < 32) o[id.x] = metal::float2(2 * id.x, ::as_type<int>(2 * id.x + 1)); }",
         "k", INDEX,
     ),
     "coherent": (

@@ -28,6 +28,8 @@ public:
 };
 } // namespace std
 
+using metal::as_type; /* a word of the language itself */
+
 namespace metal {
 
 using std::initializer_list;
