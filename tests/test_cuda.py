@@ -202,7 +202,7 @@ def test_folder_of_the_same_kernels(path, source_text):
         (("buffer(0)", "buffer(7)"), "is not there with the parameters"),
         (("constant uint &N [[buffer(2)]],", ""), "is not there with the parameters"),
         (("using namespace", '#include "parts/none.h"\nusing namespace'), r"activation.metal:8: .parts/none.h. is not there"),
-        (("[[buffer(0)]]", "[[sampler(0)]]"), r"activation.metal:\d+: attribute ..sampler.. is not supported"),
+        (("[[buffer(0)]]", "[[imageblock(0)]]"), r"activation.metal:\d+: attribute ..imageblock.. is not supported"),
     ],
     ids=str,
 )

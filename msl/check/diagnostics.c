@@ -1,5 +1,7 @@
 #include "diagnostics.h"
 
+#include "headers.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +103,10 @@ static void print(Printer *printer, Message *message) {
     show_line(message, printer->out);
 }
 
+static bool begins(const char *path, const char *folder) {
+    return !strncmp(path, folder, strlen(folder));
+}
+
 void diagnostics_print(FILE *in, const char *folder, FILE *out) {
     static Printer printer;
     printer = (Printer){.folder = folder, .out = out};
@@ -109,7 +115,7 @@ void diagnostics_print(FILE *in, const char *folder, FILE *out) {
     while (getline(&line, &size, in) >= 0) {
         Message message;
         if (!parse(line, &message)) continue;
-        bool ours = !strncmp(message.path, folder, strlen(folder));
+        bool ours = begins(message.path, HEADERS "/") || begins(message.path, folder);
         if (printer.is_waiting && !ours) {
             snprintf(message.text, sizeof message.text, "%s", printer.error.text);
             print(&printer, &message);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 /* Print the errors among clang's messages (made without its own pictures of the lines), each once,
- * with the line of the user's file that it names. What is wrong in a file of `folder`, the headers,
- * is told where the user's file leads there. */
+ * with the line of the user's file that it names. What is wrong in the headers, or in another
+ * file of `folder`, is told where the user's file leads there. */
 void diagnostics_print(FILE *in, const char *folder, FILE *out);
 
 #endif

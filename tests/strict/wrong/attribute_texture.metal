@@ -1,4 +1,4 @@
-// expect: not supported
+// expect: textures and samplers are for metal-check alone
 #include <metal_stdlib>
 using namespace metal;
 
