@@ -435,12 +435,20 @@ def test_library(values):
         "precise::fmin3(3.0f, 1.0f, 2.0f)": 1, "unpack_unorm4x8_to_float(0x00FF0000u).z": 1, "pack_float_to_snorm2x16(float2(1, -1))": 0x80017FFF,
         "refract(float2(0, -1), float2(0, 1), 1.0f).y": -1, "select(float2(1), float2(2), int2(-1, 1)).y": 1,
         "make_uniform(3) / 2": 1, "uint4({1, 2, 3}).w + uint4({1, 2, 3}).z": 3,
-        "any(isunordered(float2(1), float2(NAN)))": 1, "ilogb(float2(9)).x": 3, "sign(-3)": -1, "vec_elements<float3>::value": 3,
+        "any(isunordered(float2(1), float2(NAN)))": 1, "ilogb(float2(9)).x": 3, "sign(-3)": -1, "numeric_limits<int4>::lowest().w": -(2**31),
+        "(int3(-8, 1, 2) >> uint3(1, 0, 1)).x": -4, "(short2(3) << uint2(1, 2)).y": 12, "vec_elements<float3>::value": 3,
     }  # fmt: skip
     found = values(list(pairs))
     expected = numpy.array(list(pairs.values()), numpy.float64)
     wrong = [f"{text}: {a}, not {b}" for text, a, b in zip(pairs, found, expected) if not abs(a - b) <= 1e-6 * abs(b)]
     assert not wrong
+
+
+def test_functions_of_a_kernel_are_taken_before_ours(values):
+    """Templates with the names and parameters of the library's."""
+    integers = "template <typename T, typename E = typename enable_if<is_integral<T>::value>::type>"
+    before = f"{integers} T sign(T x) {{ return x + 40; }}\n{integers} float floor(T x) {{ return x - 1; }}\n"
+    assert list(values(["sign(2)", "sign(-2.5f)", "floor(7u)", "floor(2.5f)"], "", before)) == [42, -1, 6, 2]
 
 
 def test_fences_and_atomics_of_64_bits(run):

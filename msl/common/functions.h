@@ -490,6 +490,17 @@ MSL_FLOAT_LIMITS(half, 65504.0f, 6.103515625e-05f, 9.765625e-04f, 11)
 MSL_FLOAT_LIMITS(bfloat, 3.38953139e38f, FLT_MIN, 7.8125e-03f, 8)
 #endif
 #undef MSL_FLOAT_LIMITS
+template <typename T, int N> struct _numeric_limits_impl<vec<T, N>> { /* by element */
+    static vec<T, N> max() {
+        return vec<T, N>(_numeric_limits_impl<T>::max());
+    }
+    static vec<T, N> min() {
+        return vec<T, N>(_numeric_limits_impl<T>::min());
+    }
+    static vec<T, N> lowest() {
+        return vec<T, N>(_numeric_limits_impl<T>::lowest());
+    }
+};
 template <typename T> struct numeric_limits : _numeric_limits_impl<T> {};
 
 /* --- precise:: and fast:: name the same functions away from Apple --- */

@@ -81,9 +81,11 @@ SIMT_MIXED_3(fma, mixed_t)
 SIMT_MIXED_3(smoothstep, mixed_t)
 #undef SIMT_MIXED_3
 
-/* Of an integer. */
+/* Of an integer; the empty pack makes a kernel's own template of the same name the better match. */
 #define SIMT_INTEGER_1(name)                                                                       \
-    template <typename T, enable_if_t<is_integral_v<T>, int> = 0> MSL_INLINE float name(T x) {     \
+    template <typename T, typename... Nothing,                                                     \
+              enable_if_t<is_integral_v<T> && sizeof...(Nothing) == 0, int> = 0>                   \
+    MSL_INLINE float name(T x, Nothing...) {                                                       \
         return name(float(x));                                                                     \
     }
 SIMT_INTEGER_1(exp)
@@ -113,8 +115,9 @@ SIMT_INTEGER_1(trunc)
 SIMT_INTEGER_1(rint)
 SIMT_INTEGER_1(fabs)
 #undef SIMT_INTEGER_1
-template <typename T, enable_if_t<is_integral_v<T> && !is_same_v<T, bool>, int> = 0>
-MSL_INLINE T sign(T x) {
+template <typename T, typename... Nothing,
+          enable_if_t<is_integral_v<T> && !is_same_v<T, bool> && sizeof...(Nothing) == 0, int> = 0>
+MSL_INLINE T sign(T x, Nothing...) {
     return T((x > T(0)) - (x < T(0)));
 }
 MSL_INLINE bool abs(bool x) {
@@ -227,6 +230,17 @@ template <typename T> MSL_INLINE if_integer_t<T> hadd(T x, T y) {
 template <typename T> MSL_INLINE if_integer_t<T> rhadd(T x, T y) {
     return T((wide_t<T>(x) + y + 1) >> 1);
 }
+/* A vector shifted by one of another type: signed by unsigned. */
+#define SIMT_SHIFT(op)                                                                             \
+    template <typename T, typename U, int N, enable_if_t<!is_same_v<T, U>, int> = 0>               \
+    MSL_INLINE vec<T, N> operator op(vec<T, N> a, vec<U, N> b) {                                   \
+        for (int i = 0; i < N; i++) a[i] = T(a[i] op b[i]);                                        \
+        return a;                                                                                  \
+    }
+SIMT_SHIFT(<<)
+SIMT_SHIFT(>>)
+#undef SIMT_SHIFT
+
 template <typename T> MSL_INLINE if_integer_t<T> mulhi(T x, T y) {
     return T(wide_t<T>(x) * y >> 8 * sizeof(T));
 }
