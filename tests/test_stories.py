@@ -41,6 +41,19 @@ def test_slots_agree(seed):
     assert pair in ("oak, a tree.".capitalize(), "rose, a flower.".capitalize())
 
 
+@pytest.mark.parametrize(
+    "text, polished",
+    [
+        ('"We are here." said {n}.', '"We are here," said {n}.'),
+        ('"We are here." {n} said, and sat down.', '"We are here," {n} said, and sat down.'),
+        ('"We are here." {n} called the ducks.', '"We are here." {n} called the ducks.'),
+        ('"We are here." {He} said that twice.', '"We are here." {He} said that twice.'),
+    ],
+)
+def test_who_speaks(text, polished):
+    assert story_of(text) == polished.replace("{n}", story_of("{n}")).replace("{He}", "She")
+
+
 def test_two_characters_of_one_kind_have_two_names():
     for seed in range(50):
         one, two = story_of("{n} {n2}", "n=child n2=child", seed).split()

@@ -24,7 +24,7 @@ FEWEST = 24  # distinct stories of a template
 DOUBLES = {"that", "had", "very", "so", "round", "tap", "drip", "ha", "knock", "hop", "choo", "it"}
 FIXED_SEX = (
     r"(?i)mother|mom\b|mama|grandma|sister|queen|woman|girl|mrs|father|dad\b|grandpa|brother|"
-    r"king\b|man\b|boy|uncle|hen\b|ram\b|mr\.|{(?:mom|dad)"
+    r"\bking\b|man\b|\bboy|uncle|\bhen\b|\bram\b|mr\.|{(?:mom|dad)"
 )
 GRIM = set((HERE.parent / "grim.txt").read_text().split())
 

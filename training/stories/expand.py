@@ -45,7 +45,8 @@ LIMBS = {
 
 
 SPOKE = "(?:said|asked|called|cried|whispered)"
-SPEAKER = rf"(?:{SPOKE} |(?:he|she|[A-Z][a-z.]+(?: [A-Z]\w+)?) {SPOKE}\b)"
+NAME = r"(?!He\b|She\b)[A-Z][a-z.]+(?: [A-Z]\w+)?"
+SPEAKER = rf"(?:{SPOKE} |(?:he|she|{NAME}) {SPOKE}(?=[.,:]| and\b))"  # "Hoot called the ducks" is a new sentence
 RELATIVES = "Mom|Mama|Mother|Dad|Papa|Father|Grandma|Granny|Nana|Grandpa|Grandad"
 
 
