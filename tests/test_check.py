@@ -591,7 +591,7 @@ def test_a_header_that_is_wrong(type, shape, message, tmp_path):
 
 
 @pytest.mark.parametrize("line, message", [
-    ("kernel void f(texture2d_ms<float> t [[texture(0)]]) {}", "texture2d_ms<float> is not supported"),
+    ("kernel void f(texture2d_ms_array<float> t [[texture(0)]]) {}", "texture2d_ms_array<float> is not supported"),
     ("kernel void f(uint i) {}", "no [[attribute]]"),
     ("kernel int f() { return 0; }", "a kernel returns void"),
     ("kernel void f() { unknown_function(); }", "unknown_function"),

@@ -397,6 +397,23 @@ kernel void last(texture2d_array<float> in [[texture(0)]], texture2d<float, acce
     close(out, sampled(image[2], [x / 4, y / 4], linear=True))
 
 
+def test_multisampled(run, random):
+    """The mean of a texel's samples, and the least depth."""
+    source = """
+kernel void resolve(texture2d_ms<float> in [[texture(0)]], depth2d_ms<float> depth [[texture(1)]],
+    texture2d<float, access::write> out [[texture(2)]], uint2 at [[thread_position_in_grid]]) {
+    if (at.x >= in.get_width() || at.y >= in.get_height()) return;
+    float4 sum = 0;
+    float least = INFINITY;
+    for (uint i = 0; i < in.get_num_samples(); i++) sum += in.read(at, i);
+    for (uint i = 0; i < depth.get_num_samples(); i++) least = min(least, depth.read(ushort2(at), ushort(i)));
+    out.write(float4(sum.xyz / in.get_num_samples(), least), at);
+}"""
+    image, depth = image_of(random, 4, 5, 7, 4), image_of(random, 2, 5, 7, 1)[..., 0]
+    out = run(source, "resolve", (8, 8), {0: image, 1: depth, 2: Empty(numpy.float32, 5, 7, 4)}, threads="4,4")[2]
+    close(out, numpy.concatenate([image.mean(0)[..., :3], depth.min(0)[..., None]], -1))
+
+
 def test_volumes(run, random):
     source = """
 kernel void turn(texture3d<float> in [[texture(0)]], texture3d<float, access::write> out [[texture(1)]], sampler s [[sampler(3)]],
@@ -646,7 +663,7 @@ def test_members_that_do_not_suit_are_named(change, message, tmp_path):
     ("kernel void k(texture2d<float, access::read> t [[texture(0)]]) { t.write(float4(0), uint2(0)); }", "can be written"),
     ("kernel void k(texture2d<float, access::write> t [[texture(0)]]) { t.read(uint2(0)); }", "cannot be read"),
     ("kernel void k(texture2d<float, access::read> t [[texture(0)]]) { t.sample(sampler(), float2(0)); }", "can be sampled"),
-    ("kernel void k(texture2d_ms<float> t [[texture(0)]]) {}", "texture2d_ms<float> is not supported"),
+    ("kernel void k(texture2d_ms_array<float> t [[texture(0)]]) {}", "texture2d_ms_array<float> is not supported"),
     ("kernel void k(texture2d<float> t [[texture(128)]]) {}", "expected an index from 0 to 127"),
     ("kernel void k(texture2d<float> t [[texture(1)]], texture2d<float> u [[texture(1)]]) {}", "have the same index"),
 ])  # fmt: skip

@@ -160,7 +160,7 @@ const char *handle_attribute(const char *type) {
 
 /* Textures of which the SIMT target knows nothing. */
 static bool check_texture(Reader *reader, int line, const BoundParameter *parameter) {
-    static const char *const others[] = {"texture2d_ms", "depth2d_ms", "depthcube", "array_ref<"};
+    static const char *const others[] = {"2d_ms_array", "depthcube", "array_ref<"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strstr(parameter->type, others[i]))
             return reader_refuse(reader, line, "'%s': %s is not supported", parameter->name,

@@ -30,7 +30,9 @@ static const Shape shapes[] = {
     {"texture3d", "zyx", "depth x height x width"},
     {"texturecube", "lyx", "6 x height x width"},
     {"texturecube_array", "lyx", "6 faces of each x height x width"},
+    {"texture2d_ms", "lyx", "samples x height x width"},
     {"depth2d", "yx", "height x width"},
+    {"depth2d_ms", "lyx", "samples x height x width"},
     {"depth2d_array", "lyx", "layers x height x width"},
 };
 

@@ -386,6 +386,28 @@ SIMT_TEXTURE(depth2d_array) {
     SIMT_LAYERS(1)
 };
 
+/* The samples of a texel lie where others have layers. */
+#define SIMT_MULTISAMPLED(name, Result, ...)                                                       \
+    template <typename T, access A = access::read, memory_coherence = memory_coherence()>          \
+    struct name : simt::Texture<T, A> {                                                            \
+        MSL_INLINE Result read(uint2 at, uint sample) const {                                      \
+            return this->load({at[0], at[1], 0, sample, 0}) __VA_ARGS__;                           \
+        }                                                                                          \
+        MSL_INLINE Result read(ushort2 at, ushort sample) const {                                  \
+            return read(uint2(at), sample);                                                        \
+        }                                                                                          \
+        SIMT_SIZE(get_width, 0)                                                                    \
+        SIMT_SIZE(get_height, 1)                                                                   \
+        MSL_INLINE uint get_num_samples() const {                                                  \
+            return this->size(3, 0);                                                               \
+        }                                                                                          \
+    };
+#define SIMT_VECTOR vec<T, 4>
+SIMT_MULTISAMPLED(texture2d_ms, SIMT_VECTOR)
+SIMT_MULTISAMPLED(depth2d_ms, T, [0])
+
+#undef SIMT_VECTOR
+#undef SIMT_MULTISAMPLED
 #undef SIMT_OPEN
 #undef SIMT_FETCH
 #undef SIMT_TEXELS
