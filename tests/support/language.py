@@ -61,8 +61,8 @@ PARTS = {
         Part("textures of 1, 2 and 3 axes, arrays of them, `access` and `fence()`", kernel="textures"),
         Part("samplers: filter, address, pixel and normalised coordinates", kernel="textures"),
         Part(
-            "multisampled textures",
-            refused="kernel void f(texture2d_ms<float> t [[texture(0)]]) {}",
+            "arrays of multisampled textures",
+            refused="kernel void f(texture2d_ms_array<float> t [[texture(0)]]) {}",
         ),
         Part(
             "sampling of cubes",
