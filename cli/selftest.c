@@ -132,8 +132,10 @@ int verb_selftest(Arguments *arguments) {
         return usage_error(arguments->verb, "there is no part '%s'; use kernels, products or model",
                            only);
     LLMError error = {0};
-    test.model = model_path(NULL, &error);
-    if (!test.model || !report_open(&test.report, &error)) return exit_status(&error);
+    bool needs_model = !only || !strcmp(only, "model");
+    if (needs_model) test.model = model_path(NULL, &error);
+    if ((needs_model && !test.model) || !report_open(&test.report, &error))
+        return exit_status(&error);
     test.choice = device ? device : choose_device();
     test.device = pipeline_device_name(test.choice);
     run_parts(&test, only);

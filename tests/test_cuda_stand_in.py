@@ -109,7 +109,7 @@ def last_line(done):
 def test_what_every_device_does(tests, stand_in, tmp_path):
     """The same tests, in a process that finds the stand-in."""
     environment = {"LD_LIBRARY_PATH": str(stand_in), "XDG_CACHE_HOME": str(tmp_path / "cache"), "DEVICE": "cuda"}
-    environment["CUDA_STAND_IN_MULTIPROCESSORS"] = "132"  # an H200's
+    environment |= {"CUDA_STAND_IN_MULTIPROCESSORS": "132", "SHARE": "1"}  # an H200's; of these tests all
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}", *tests]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=900
