@@ -198,7 +198,7 @@ test-long:
 workers := $(if $(filter tests,$(TESTS)),-n 2 --dist loadfile)
 
 run-tests: build strict $(BUILD)/libmetal_llm_internal.so $(stand_in) $(VENV)/done
-	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider $(workers) $(TESTS)
+	@$(preload) BUILD=$(BUILD) CC="$(CC)" CLANGXX="$(CLANGXX)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider --durations=20 --durations-min=8 $(workers) $(TESTS)
 
 # Which lines of the C sources the suite runs; kernels are covered by mutation, not by lines.
 coverage:
