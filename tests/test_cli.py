@@ -753,7 +753,7 @@ def test_special_tokens_can_be_plain_text(model, tmp_path, verb):
     (tmp_path / "text").write_text(text)
     counts = []
     for options in ([], ["--no-special"]):
-        arguments = {"tokenize": [text], "run": [text, "-n", 1], "perplexity": [tmp_path / "text"]}[verb]
+        arguments = {"tokenize": [text], "run": [text, "-n", 1, "--ignore-eos"], "perplexity": [tmp_path / "text"]}[verb]
         result = run(verb, "-m", model.path, *arguments, *options)
         number = {"tokenize": r"(.*)", "run": r"prefill +(\d+) tokens", "perplexity": r"text +(\d+) tokens"}[verb]
         found = re.search(number, result.out.decode("latin-1") + ("" if verb == "tokenize" else result.err))[1]
