@@ -223,6 +223,11 @@ Reader reader_start(BoundFile *file, BoundPlace place, const char *text, const c
     return reader;
 }
 
+Reader reader_start_file(BoundFile *file) {
+    BoundPlace begin = {.path = file->path, .path_length = (int)strlen(file->path), .line = 1};
+    return reader_start(file, begin, file->text, file->text + file->size);
+}
+
 /* The rest of an attribute that is left out. */
 void reader_skip_to_bracket(Reader *reader) {
     while (reader->token.text && !token_is(&reader->token, "]"))

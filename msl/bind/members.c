@@ -162,8 +162,7 @@ static bool read_class(Reader *reader) {
 
 bool read_members(Reader *outer) {
     BoundFile *file = outer->file;
-    BoundPlace begin = {.path = file->path, .path_length = (int)strlen(file->path), .line = 1};
-    Reader reader = reader_start(file, begin, file->text, file->text + file->size);
+    Reader reader = reader_start_file(file);
     while (reader.token.text) {
         Reader start = reader;
         if (find_class(&reader)) {

@@ -32,6 +32,8 @@ typedef struct Reader {
 
 /* At the first token of a part of the file's text, which was read at `place`. */
 Reader reader_start(BoundFile *file, BoundPlace place, const char *text, const char *end);
+/* At the first token of the whole text. */
+Reader reader_start_file(BoundFile *file);
 void reader_next(Reader *reader);
 /* Behind a token that must be there. */
 bool reader_expect(Reader *reader, const char *text);

@@ -127,8 +127,7 @@ static bool read_struct(Reader *reader) {
 
 bool read_structs(Reader *outer) {
     BoundFile *file = outer->file;
-    BoundPlace begin = {.path = file->path, .path_length = (int)strlen(file->path), .line = 1};
-    Reader reader = reader_start(file, begin, file->text, file->text + file->size);
+    Reader reader = reader_start_file(file);
     while (reader.token.text) {
         bool is_struct = token_is(&reader.token, "struct") || token_is(&reader.token, "class");
         reader_next(&reader);

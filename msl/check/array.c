@@ -24,7 +24,7 @@ static const TypeName types[] = {
 };
 enum { TYPES = sizeof types / sizeof *types };
 
-__attribute__((format(printf, 2, 3))) static bool fail(char error[256], const char *format, ...) {
+bool array_refuse(char error[256], const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(error, 256, format, arguments);
@@ -155,8 +155,8 @@ static bool parse_type(const char **text, ElementType *type, char error[256]) {
         *text += length + ((*text)[length] == ':');
         return true;
     }
-    return fail(error, "'%.*s' is no type; types are f32 f16 i8 u8 i16 u16 i32 u32 i64 u64",
-                (int)length, *text);
+    return array_refuse(error, "'%.*s' is no type; types are f32 f16 i8 u8 i16 u16 i32 u32 i64 u64",
+                        (int)length, *text);
 }
 
 /* "64x768" */
@@ -167,12 +167,12 @@ static bool parse_shape(Array *array, const char *text, char error[256]) {
         unsigned long long extent = strtoull(at, &end, 10);
         if (end == at || *at == '-' || array->dimensions == ARRAY_DIMENSIONS ||
             (extent && array->count > (SIZE_MAX >> 8) / extent))
-            return fail(error, "'%s' is no number of elements; write 1024, or 64x16", text);
+            return array_refuse(error, "'%s' is no number of elements; write 1024, or 64x16", text);
         array->shape[array->dimensions++] = extent;
         array->count *= extent;
         if (!*end) return true;
         if (*end != 'x')
-            return fail(error, "'%s' is no number of elements; write 1024, or 64x16", text);
+            return array_refuse(error, "'%s' is no number of elements; write 1024, or 64x16", text);
         at = end + 1;
     }
 }
@@ -180,7 +180,7 @@ static bool parse_shape(Array *array, const char *text, char error[256]) {
 static bool allocate(Array *array, char error[256]) {
     array->size = array->count * types[array->type].size;
     array->data = calloc(array->size ? array->size : 1, 1);
-    return array->data || fail(error, "no memory for %zu bytes", array->size);
+    return array->data || array_refuse(error, "no memory for %zu bytes", array->size);
 }
 
 /* Behind "random:" and its like. */
@@ -209,17 +209,17 @@ bool array_parse_values(Array *array, const char *text, char error[256]) {
             return false;
         size_t size = types[array->type].size, start = (array->size + size - 1) / size * size;
         unsigned char *larger = realloc(array->data, start + size);
-        if (!larger) return fail(error, "no memory");
+        if (!larger) return array_refuse(error, "no memory");
         array->data = larger;
         memset(larger + array->size, 0, start - array->size);
         char *end;
         if (!store_text(array->type, at, &end, larger + start))
-            return fail(error, "'%s': '%s' is no %s", text, at, types[array->type].name);
+            return array_refuse(error, "'%s': '%s' is no %s", text, at, types[array->type].name);
         array->size = start + size;
         array->shape[0] = ++array->count;
         if (!*end) return true;
         if (*end != ',')
-            return fail(error, "'%s': '%s' is no %s", text, at, types[array->type].name);
+            return array_refuse(error, "'%s': '%s' is no %s", text, at, types[array->type].name);
         at = end + 1;
     }
 }
@@ -245,17 +245,17 @@ static bool parse_header(Array *array, char *header, const char *path, char erro
     const char *descr = find_key(header, "'descr'"), *order = find_key(header, "'fortran_order'");
     const char *shape = find_key(header, "'shape'");
     if (!descr || !order || !shape || *shape != '(')
-        return fail(error, "%s: not a .npy file that numpy.save writes", path);
+        return array_refuse(error, "%s: not a .npy file that numpy.save writes", path);
     if (strncmp(order, "False", 5))
-        return fail(error, "%s: in Fortran order; save numpy.ascontiguousarray(a)", path);
+        return array_refuse(error, "%s: in Fortran order; save numpy.ascontiguousarray(a)", path);
     int type = 0;
     while (type < TYPES && strncmp(types[type].npy, descr, 3))
         type++;
     if (type == TYPES) {
         char name[4];
         copy_type(name, descr);
-        return fail(error, "%s: elements of type '%s'; convert to one of f32 f16 i8 … u64", path,
-                    name);
+        return array_refuse(error, "%s: elements of type '%s'; convert to one of f32 f16 i8 … u64",
+                            path, name);
     }
     array->type = (ElementType)type;
     array->count = 1;
@@ -264,7 +264,7 @@ static bool parse_header(Array *array, char *header, const char *path, char erro
         unsigned long long extent = strtoull(at, &end, 10);
         if (end == at || array->dimensions == ARRAY_DIMENSIONS ||
             (extent && array->count > (SIZE_MAX >> 8) / extent))
-            return fail(error, "%s: its shape cannot be read", path);
+            return array_refuse(error, "%s: its shape cannot be read", path);
         array->shape[array->dimensions++] = extent;
         array->count *= extent;
         at = end + strspn(end, ", ");
@@ -284,20 +284,20 @@ static bool load_npy(Array *array, FILE *file, const char *path, char error[256]
     unsigned char start[12];
     if (fread(start, 1, 10, file) != 10 || memcmp(start, "\x93NUMPY", 6) || start[6] < 1 ||
         start[6] > 2 || (start[6] == 2 && fread(start + 10, 1, 2, file) != 2))
-        return fail(error, "%s: not a .npy file", path);
+        return array_refuse(error, "%s: not a .npy file", path);
     size_t length = start[8] | (size_t)start[9] << 8;
     if (start[6] == 2) length |= (size_t)start[10] << 16 | (size_t)start[11] << 24;
     char header[4096];
     if (length >= sizeof header || fread(header, 1, length, file) != length)
-        return fail(error, "%s: its header is cut off, or too long", path);
+        return array_refuse(error, "%s: its header is cut off, or too long", path);
     header[length] = 0;
     if (!parse_header(array, header, path, error)) return false;
     size_t size = array->count * types[array->type].size;
     if (!has_bytes(file, size))
-        return fail(error, "%s: ends before its %zu bytes of data do", path, size);
+        return array_refuse(error, "%s: ends before its %zu bytes of data do", path, size);
     if (!allocate(array, error)) return false;
     if (fread(array->data, 1, array->size, file) != array->size)
-        return fail(error, "%s: ends before its %zu bytes of data do", path, array->size);
+        return array_refuse(error, "%s: ends before its %zu bytes of data do", path, array->size);
     return true;
 }
 
@@ -327,7 +327,7 @@ bool array_save(const Array *array, const unsigned char *data, const char *path,
         output_file_write(file, header, write_header(array, header), &reason);
         output_file_write(file, data, array->size, &reason);
     }
-    return output_file_close(file, &reason) || fail(error, "%s", reason.message);
+    return output_file_close(file, &reason) || array_refuse(error, "%s", reason.message);
 }
 
 bool array_parse(Array *array, const char *text, uint64_t *state, char error[256]) {
@@ -336,7 +336,7 @@ bool array_parse(Array *array, const char *text, uint64_t *state, char error[256
     size_t length = strlen(text);
     if (length > 4 && !strcmp(text + length - 4, ".npy")) {
         FILE *file = fopen(text, "rb");
-        if (!file) return fail(error, "%s cannot be read", text);
+        if (!file) return array_refuse(error, "%s cannot be read", text);
         bool loaded = load_npy(array, file, text, error);
         fclose(file);
         return loaded;

@@ -30,6 +30,9 @@ typedef struct Array {
     size_t shape[ARRAY_DIMENSIONS];
 } Array;
 
+/* The line that says what is wrong; false. */
+__attribute__((format(printf, 2, 3))) bool array_refuse(char error[256], const char *format, ...);
+
 /* All of these return false, with one line in `error`, for what they cannot read or write. The
  * array's data is to be freed by the caller. */
 

@@ -1,18 +1,9 @@
 #include "formats.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MOST_TEXELS = 16384, MOST_LAYERS = 2048, MOST_IN_BUFFER = 1 << 28 };
-
-__attribute__((format(printf, 2, 3))) static bool fail(char error[256], const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error, 256, format, arguments);
-    va_end(arguments);
-    return false;
-}
 
 /* --- textures --- */
 
@@ -65,18 +56,18 @@ static bool set_channel(SimtTexture *texture, ElementType type, const Type *want
         if (is_uint ? elements[i].in_uint : is_int ? elements[i].in_int : elements[i].in_float)
             return true;
     }
-    return fail(error, "elements of type %s in a %s<%s>; give %s", element_name(type), wanted->name,
-                texel,
-                is_uint  ? "u8, u16 or u32"
-                : is_int ? "i8, i16 or i32"
-                         : "f32, f16, u8, u16, i8 or i16");
+    return array_refuse(error, "elements of type %s in a %s<%s>; give %s", element_name(type),
+                        wanted->name, texel,
+                        is_uint  ? "u8, u16 or u32"
+                        : is_int ? "i8, i16 or i32"
+                                 : "f32, f16, u8, u16, i8 or i16");
 }
 
 static bool set_axis(SimtTexture *texture, char axis, size_t extent, size_t most, char error[256]) {
     unsigned *extents[] = {&texture->width, &texture->height, &texture->depth, &texture->layers};
     bool is_flat = axis == 'x' || axis == 'y';
     if (!extent || extent > (is_flat ? most : MOST_LAYERS))
-        return fail(error, "Metal has no texture with an extent of %zu", extent);
+        return array_refuse(error, "Metal has no texture with an extent of %zu", extent);
     *extents[strchr("xyzl", axis) - "xyzl"] = (unsigned)extent;
     return true;
 }
@@ -89,13 +80,13 @@ static const Shape *find_shape(const char *name) {
 
 bool texture_describe(SimtTexture *texture, const Array *array, const Type *type, char error[256]) {
     const Shape *shape = find_shape(type->name);
-    if (!shape) return fail(error, "a %s is not supported", type->name);
+    if (!shape) return array_refuse(error, "a %s is not supported", type->name);
     *texture = (SimtTexture){.width = 1, .height = 1, .depth = 1, .layers = 1, .channels = 1};
     size_t count = strlen(shape->axes), further = array->dimensions - count;
     bool is_depth = !strncmp(type->name, "depth", 5);
     if (array->dimensions < count || further > (is_depth ? 0 : 1))
-        return fail(error, "a %s<%s> is %s%s", type->name, type->texel, shape->words,
-                    is_depth ? "" : ", or that x channels");
+        return array_refuse(error, "a %s<%s> is %s%s", type->name, type->texel, shape->words,
+                            is_depth ? "" : ", or that x channels");
     bool is_buffer = !strcmp(type->name, "texture_buffer");
     for (size_t i = 0; i < count; i++)
         if (!set_axis(texture, shape->axes[i], array->shape[i],
@@ -103,10 +94,10 @@ bool texture_describe(SimtTexture *texture, const Array *array, const Type *type
             return false;
     if (further) texture->channels = (unsigned)array->shape[count];
     if (further && array->shape[count] != 1 && array->shape[count] != 2 && array->shape[count] != 4)
-        return fail(error, "Metal has textures of 1, 2 and 4 channels, not of %zu",
-                    array->shape[count]);
+        return array_refuse(error, "Metal has textures of 1, 2 and 4 channels, not of %zu",
+                            array->shape[count]);
     if (!strncmp(type->name, "texturecube", 11) && texture->layers % 6)
-        return fail(error, "a cube has 6 faces, not %u", texture->layers);
+        return array_refuse(error, "a cube has 6 faces, not %u", texture->layers);
     texture->axes = (unsigned)count - (*shape->axes == 'l');
     return set_channel(texture, array->type, type, error);
 }
@@ -205,7 +196,7 @@ bool sampler_parse(SimtSampler *sampler, const char *text, char error[256]) {
     for (const char *at = text; *at;) {
         size_t length = strcspn(at, ",");
         if (!set_word(sampler, at, length))
-            return fail(
+            return array_refuse(
                 error,
                 "'%.*s' says nothing of a sampler; words are normalized pixel nearest linear "
                 "clamp_to_edge repeat mirrored_repeat clamp_to_zero clamp_to_border …, also "
