@@ -2,6 +2,7 @@
 
 import graphlib
 import re
+import subprocess
 
 import pytest
 
@@ -67,3 +68,8 @@ def test_files_are_short():
     generated = [path for path in sources if re.search(r"written by \w+\.py", path.read_text().splitlines()[0])]
     assert len(generated) == 2
     assert [path for path in sources if len(path.read_text().splitlines()) > 600] == generated
+
+
+def test_c_is_formatted():
+    result = subprocess.run(["make", "check-format"], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -1,7 +1,8 @@
 /* strict — the strict check of what clang says.
  *
  *   bind strict FILE.metal > FILE.cl
- *   clang++ --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json FILE.cl > TREE 2> MESSAGES
+ *   clang++ --config msl/strict/flags -Imsl/strict -Xclang -ast-dump=json FILE.cl \
+ *       > TREE 2> MESSAGES
  *   strict TREE MESSAGES
  */
 #include "messages.h"

@@ -57,7 +57,7 @@ Device *device_open(const char *name, const DeviceOptions *options, LLMError *er
 void device_close(Device *device);
 /* One line that names the target and its size: "cpu: 2 threads, AVX-512". */
 const char *device_description(const Device *device);
-/* More about it, for reports, in one line: what it can do, its driver; "" where nothing is known. */
+/* More for reports, in one line: what it can do, its driver; "" where nothing is known. */
 const char *device_details(const Device *device);
 const DeviceFacts *device_facts(const Device *device);
 /* The facts of a machine by name, "h200", or NULL; `names` of all of them end with NULL. */
