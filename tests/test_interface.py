@@ -359,6 +359,9 @@ int main(int count, char **arguments) {
     size_t kernels = llm_timings(llm, &timings);
     for (size_t i = 0; i < kernels; i++)
         if (llm_timing(timings, i)->size != sizeof *timings || !llm_timing(timings, i)->kernel) return 3;
+    llm_timings_reset(llm);
+    for (size_t i = 0; i < llm_timings(llm, &timings); i++)
+        if (llm_timing(timings, i) != timings + i || timings[i].calls || !timings[i].kernel) return 5;
     if (!error.status && (!kernels || !text || llm_info(llm)->size != sizeof(LLMInfo))) return 4;
     printf("%s %s%s\n", llm_version(), LLM_VERSION, llm_error_message(&error));
     llm_free(text);

@@ -437,5 +437,6 @@ size_t device_timings(Device *device, const LLMTiming **timings) {
 
 void device_timings_reset(Device *device) {
     for (size_t i = 0; i < device->timing_count; i++)
-        device->timings[i] = (LLMTiming){.kernel = device->timings[i].kernel};
+        device->timings[i] =
+            (LLMTiming){.size = sizeof(LLMTiming), .kernel = device->timings[i].kernel};
 }
