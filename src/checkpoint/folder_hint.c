@@ -2,6 +2,7 @@
 
 #include "file_map.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <fnmatch.h>
 #include <limits.h>
@@ -34,19 +35,28 @@ static bool find_entry(Path found, const char *folder, const char *pattern) {
     return *first && join(found, folder, first);
 }
 
+/* The hexadecimal digits that a file begins with; false if it has none. */
+static bool read_revision(char revision[NAME_MAX + 1], const char *path) {
+    FileMap map;
+    size_t size = 0;
+    if (!file_map_open(&map, path, NULL)) return false;
+    while (size < map.size && size < NAME_MAX && isxdigit(map.data[size]))
+        size++;
+    if (size) memcpy(revision, map.data, size);
+    revision[size] = 0;
+    file_map_close(&map);
+    return size > 0;
+}
+
 /* Of a model in Hugging Face's cache: the snapshot that its refs/main names, else any. */
 static bool find_snapshot(Path found, const char *folder) {
     Path snapshots, main_path;
     char revision[NAME_MAX + 1] = "";
     if (!join(snapshots, folder, "snapshots") || !join(main_path, folder, "refs/main"))
         return false;
-    FILE *file = fopen(main_path, "r");
-    if (file && fscanf(file, "%64[0-9a-f]", revision) == 1 && folder_has(snapshots, revision) &&
-        join(found, snapshots, revision)) {
-        fclose(file);
+    if (read_revision(revision, main_path) && folder_has(snapshots, revision) &&
+        join(found, snapshots, revision))
         return true;
-    }
-    if (file) fclose(file);
     return find_entry(found, snapshots, "*");
 }
 
