@@ -387,7 +387,7 @@ strict: $(names:%=$(BUILD)/kernels/%.strict)
 # --- metal-check: the SIMT target with a checker behind every load and store; for Linux ---
 
 check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) $(BIND) $(wildcard msl/simt/*.c) \
-    msl/strict/strict.c msl/strict/messages.c src/error.c src/output_file.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
+    msl/strict/strict.c msl/strict/messages.c src/error.c src/output_file.c src/utf8.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
 $(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 
 $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h textures.h texture_types.h library.h logging.h quadgroup.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind

@@ -1,5 +1,7 @@
 #include "error.h"
 
+#include "utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,15 +10,19 @@ static bool is_kept(char c, const char *kept) {
     return c && strchr(kept, c);
 }
 
+/* U+0080 to U+009F are control characters, too: a terminal takes U+009B for an escape and '['. */
+static bool is_control(uint32_t character) {
+    return character < ' ' || (character >= 0x7F && character < 0xA0);
+}
+
 void make_printable(char *text, size_t size, const char *kept) {
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        bool is_control = c < ' ' || c == 0x7F;
-        if (is_control && !is_kept(text[i], kept)) text[i] = '?';
-        /* U+0080 to U+009F: a terminal takes U+009B for an escape and '[' */
-        bool is_c1 = c == 0xC2 && i + 1 < size && (unsigned char)text[i + 1] >= 0x80 &&
-                     (unsigned char)text[i + 1] < 0xA0;
-        if (is_c1) text[i] = text[i + 1] = '?';
+    for (size_t at = 0; at < size;) {
+        uint32_t character;
+        size_t length = utf8_decode(text + at, size - at, &character);
+        bool shown = length && (!is_control(character) || is_kept(text[at], kept));
+        if (length == 0) length = 1; /* no UTF-8: in another encoding it could be one of them */
+        if (!shown) memset(text + at, '?', length);
+        at += length;
     }
 }
 

@@ -13,8 +13,9 @@
 bool error_set(LLMError *error, LLMStatus status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Replace the control characters among `size` bytes, UTF-8 or not, by '?': on a terminal they could
- * clear the screen, or pretend to be another line. Those of `kept`, such as "\n\t", stay. */
+/* Replace control characters among `size` bytes, and bytes that are no UTF-8, by '?': on a terminal
+ * they could clear the screen, or pretend to be another line. Those of `kept`, such as "\n\t",
+ * stay. */
 void make_printable(char *text, size_t size, const char *kept);
 
 /* error_set for an allocation of `bytes` that failed. Returns NULL. */

@@ -13,6 +13,7 @@ from library import ROOT
 
 SOURCES = [
     "tests/thread_pool_stress.c", "src/device/thread_pool.c", "src/device/usable_cores.c", "src/error.c",
+    "src/utf8.c",
 ]  # fmt: skip
 
 
