@@ -120,8 +120,9 @@ static void convert(const ModelFile *model, const char *path, const Target *targ
     convert_to_gguf(model, path, &options, error);
     progress_end(&progress);
     struct stat file;
-    if (!error_is_set(error) && stat(path, &file) == 0) {
-        tell_of_other_types(model, &options);
+    if (error_is_set(error)) return;
+    tell_of_other_types(model, &options);
+    if (stat(path, &file) == 0 && S_ISREG(file.st_mode)) { /* a pipe may be standard output */
         print_name(stdout, path);
         printf("  %s, %s\n", target->name, scaled_text((double)file.st_size, "B").text);
     }

@@ -271,6 +271,14 @@ def test_conversions_to_one_file(source, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["out.gguf", "source"]
 
 
+def test_to_standard_output(source, tmp_path):
+    """Nothing but the file goes into a pipe."""
+    assert convert(source, tmp_path / "file") == (0, "")
+    command = [COMMAND, "convert", source, "/dev/stdout", "--type", "f16"]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, timeout=120)
+    assert done.returncode == 0 and done.stdout == (tmp_path / "file").read_bytes()
+
+
 # --- signals ---
 
 
