@@ -52,7 +52,8 @@ static bool is_file(const char *file, const char *name) {
 static const char *moved_to(const char *name) {
     static const struct {
         const char *before, *now;
-    } moved[] = {{"linear_f16.metal", "linear.metal and dequantise.metal"},
+    } moved[] = {{"flash_attention_hs64.metal", "fast/flash_attention_shared.metal"},
+                 {"linear_f16.metal", "linear.metal and dequantise.metal"},
                  {"linear_q4_0.metal", "linear_blocks.metal and formats/q4_0.h"},
                  {"linear_q4_1.metal", "linear_blocks.metal and formats/q4_1.h"},
                  {"linear_q5_0.metal", "linear_blocks.metal and formats/q5_0.h"},
