@@ -82,8 +82,9 @@ static FILE *open_code(const char *path) {
     struct stat status;
     int descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (descriptor < 0) return NULL;
-    bool usable = fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) &&
-                  status.st_uid == geteuid() && futimens(descriptor, used_now) == 0;
+    bool usable =
+        fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid();
+    if (usable) futimens(descriptor, used_now); /* not on a file system that is read-only */
     FILE *file = usable ? fdopen(descriptor, "rb") : NULL;
     if (!file) close(descriptor);
     return file;
