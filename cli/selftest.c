@@ -134,12 +134,14 @@ int verb_selftest(Arguments *arguments) {
     LLMError error = {0};
     bool needs_model = !only || !strcmp(only, "model");
     if (needs_model) test.model = model_path(NULL, &error);
-    if ((needs_model && !test.model) || !report_open(&test.report, &error))
+    if ((needs_model && !test.model) || !report_open(&test.report, output, &error)) {
+        report_free(&test.report);
         return exit_status(&error);
+    }
     test.choice = device ? device : choose_device();
     test.device = pipeline_device_name(test.choice);
     run_parts(&test, only);
-    if (output) report_save(&test.report, output, &error);
+    report_save(&test.report, &error);
     bool failed = test.report.failed;
     report_free(&test.report);
     status = exit_status(&error);

@@ -3,6 +3,7 @@
 #define METAL_LLM_SELFTEST_H
 
 #include "device/device.h"
+#include "output_file.h"
 
 #include <stdio.h>
 
@@ -12,10 +13,12 @@ typedef struct Report {
     FILE *kept;
     char *text; /* of `kept` */
     size_t size;
+    OutputFile *file; /* NULL: it is only printed */
     size_t rows, failed;
 } Report;
 
-bool report_open(Report *report, LLMError *error);
+/* `path` is the file that it goes to as well, NULL for none: opened now, before the work. */
+bool report_open(Report *report, const char *path, LLMError *error);
 /* A line of its own. */
 void report_line(Report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A row of the table, "ok" or "FAIL": what was tried, and what came of it. */
@@ -23,8 +26,8 @@ void report_row(Report *report, bool ok, const char *name, const char *format, .
     __attribute__((format(printf, 4, 5)));
 /* A row of what is not tried, and why. */
 void report_skipped(Report *report, const char *name, const char *why);
-/* The text so far, into a file. */
-void report_save(Report *report, const char *path, LLMError *error);
+/* The whole text, into the file. */
+void report_save(Report *report, LLMError *error);
 void report_free(Report *report);
 
 typedef struct SelfTest {

@@ -1,13 +1,14 @@
-#include "output_file.h"
 #include "selftest.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool report_open(Report *report, LLMError *error) {
+bool report_open(Report *report, const char *path, LLMError *error) {
     report->kept = open_memstream(&report->text, &report->size);
-    return report->kept || error_memory(error, 1);
+    if (!report->kept) return error_memory(error, 1);
+    if (path) report->file = output_file_open(path, error);
+    return !path || report->file;
 }
 
 /* Of every absolute or relative path only the file's name stays. */
@@ -58,11 +59,12 @@ void report_skipped(Report *report, const char *name, const char *why) {
     report_line(report, "skip  %-36s  %s", name, why);
 }
 
-void report_save(Report *report, const char *path, LLMError *error) {
+void report_save(Report *report, LLMError *error) {
+    if (!report->file) return;
     if (fflush(report->kept)) error_memory(error, report->size);
-    OutputFile *file = output_file_open(path, error);
-    if (file) output_file_write(file, report->text, report->size, error);
-    output_file_close(file, error);
+    output_file_write(report->file, report->text, report->size, error);
+    output_file_close(report->file, error);
+    report->file = NULL;
 }
 
 void report_free(Report *report) {
