@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -397,6 +398,39 @@ kernel void spins(device int *out [[buffer(0)]]) { for (;;) out[0] += 1; }
     process.send_signal(number)
     assert process.wait(60) == -number
     assert list(folder.iterdir()) == []
+
+
+def left_by(folder, line):
+    """Exit code and messages of a line of bash; nothing may stay in its temporary folder."""
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(["bash", "-c", line], env=os.environ | {"TMPDIR": str(folder)}, capture_output=True, text=True)
+    assert list(folder.iterdir()) == []
+    return done.returncode, done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_report_that_is_not_read_to_its_end(shift, tmp_path):
+    """A full disk and a closed stream are errors, a reader that has gone is the end; nothing is left behind."""
+    check, folder = shlex.join(map(str, [METAL_CHECK, shift, *SHIFT])), tmp_path / "temporary"
+    for end in (">/dev/full", "--json >/dev/full", ">&-"):
+        code, said = left_by(folder, f"{check} {end}")
+        assert code == 2 and said.startswith("metal-check: the report cannot be written: ") and said.count("\n") == 1
+    code, _ = left_by(folder, f"{check} | :; exit ${{PIPESTATUS[0]}}")
+    assert code == 128 + signal.SIGPIPE
+    code, said = left_by(folder, f"ulimit -f 1; exec {check}")
+    assert code == 2 and "cannot be written" in said
+    code, _ = left_by(folder, f"{check} -o 5={tmp_path}/out.npy 2>&-")
+    assert code == 1 and numpy.load(tmp_path / "out.npy").shape == (128,)
+
+
+def test_outputs_are_opened_before_the_work(tmp_path):
+    """What is in their way is said before a kernel is compiled; of a run that comes to nothing there is none."""
+    (tmp_path / "wrong.metal").write_text("kernel void shift() { nonsense }")
+    for folder, words in ((tmp_path / "no", "cannot be written"), (tmp_path, "does not compile")):
+        for option in (["-o", f"5={folder}/out.npy"], [f"--coverage={folder}/lines.info"]):
+            with pytest.raises(checker.Failed, match=words):
+                checker.run(tmp_path / "wrong.metal", *SHIFT, *option)
+    assert os.listdir(tmp_path) == ["wrong.metal"]
 
 
 def test_one_seed_is_one_order(shift):

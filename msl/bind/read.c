@@ -9,21 +9,22 @@ char *bind_load(const char *path, size_t *size) {
     if (!file) return NULL;
     char *text = NULL;
     size_t used = 0, read;
+    bool failed;
     do {
         char *larger = realloc(text, used + 65536 + 1);
-        if (!larger) {
-            fclose(file);
-            free(text);
-            return NULL;
-        }
-        text = larger;
-        read = fread(text + used, 1, 65536, file);
+        read = larger ? fread(larger + used, 1, 65536, file) : 0;
+        failed = !larger || ferror(file); /* of a folder, for one */
+        if (larger) text = larger;
         used += read;
-    } while (read);
+    } while (read && !failed);
     fclose(file);
-    text[used] = 0;
-    *size = used;
-    return text;
+    if (!failed) {
+        text[used] = 0;
+        *size = used;
+        return text;
+    }
+    free(text);
+    return NULL;
 }
 
 /* --- declarations --- */

@@ -1,7 +1,5 @@
 #include "array.h"
 
-#include "output_file.h"
-
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -319,15 +317,10 @@ static size_t write_header(const Array *array, char header[1024]) {
     return (size_t)padded + 10;
 }
 
-bool array_save(const Array *array, const unsigned char *data, const char *path, char error[256]) {
+bool array_save(const Array *array, const unsigned char *data, OutputFile *file, LLMError *error) {
     char header[1024];
-    LLMError reason = {0};
-    OutputFile *file = output_file_open(path, &reason);
-    if (file) {
-        output_file_write(file, header, write_header(array, header), &reason);
-        output_file_write(file, data, array->size, &reason);
-    }
-    return output_file_close(file, &reason) || array_refuse(error, "%s", reason.message);
+    return output_file_write(file, header, write_header(array, header), error) &&
+           output_file_write(file, data, array->size, error);
 }
 
 bool array_parse(Array *array, const char *text, uint64_t *state, char error[256]) {

@@ -2,6 +2,8 @@
 #ifndef METAL_LLM_MSL_CHECK_ARRAY_H
 #define METAL_LLM_MSL_CHECK_ARRAY_H
 
+#include "output_file.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +43,9 @@ __attribute__((format(printf, 2, 3))) bool array_refuse(char error[256], const c
 bool array_parse(Array *array, const char *text, uint64_t *state, char error[256]);
 /* "u32:768" or "u32:768,f32:1e-5,0.5": values one after the other, each aligned to its size. */
 bool array_parse_values(Array *array, const char *text, char error[256]);
-bool array_save(const Array *array, const unsigned char *data, const char *path, char error[256]);
+
+/* As a .npy file; `data` is [array->size]. */
+bool array_save(const Array *array, const unsigned char *data, OutputFile *file, LLMError *error);
 
 size_t element_size(ElementType type);
 /* An element as a number; integers of 64 bits are rounded. */

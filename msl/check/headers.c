@@ -16,6 +16,11 @@ static void write_string(const char *text, FILE *file) {
     }
 }
 
+bool close_whole(FILE *file) {
+    bool failed = ferror(file);
+    return fclose(file) == 0 && !failed;
+}
+
 bool headers_write_overlay(const char *folder, const char *path) {
     FILE *file = fopen(path, "w");
     if (!file) return false;
@@ -29,7 +34,7 @@ bool headers_write_overlay(const char *folder, const char *path) {
         fprintf(file, "/%s\"}", simt_headers[i].file);
     }
     fputs("]}]}\n", file);
-    return fclose(file) == 0;
+    return close_whole(file);
 }
 
 uint64_t headers_key(const char *compiler) {

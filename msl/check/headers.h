@@ -11,6 +11,8 @@
 /* What the folder is called, in debug information, too. */
 #define HEADERS "/metal-check"
 
+/* Whether all of a file has been written. */
+bool close_whole(FILE *file);
 /* A file for -ivfsoverlay: the headers that lie in `folder`, as files of HEADERS. False if it
  * cannot be written. */
 bool headers_write_overlay(const char *folder, const char *path);

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FILES = 64 };
+enum { FILES = 256 }; /* an output of every binding among them */
 
 static volatile sig_atomic_t running; /* the child, 0: none */
 static volatile sig_atomic_t interrupted;

@@ -4,8 +4,10 @@
 #include "dispatch.h"
 #include "isolation.h"
 #include "orders.h"
+#include "output_file.h"
 #include "report.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,7 @@ typedef struct Run {
     CodeBlocks *blocks;               /* isolated memory; NULL: no coverage is wanted */
     Outcome *outcome;                 /* isolated memory */
     uint64_t *writers[CHECKER_SLOTS]; /* of the first run's elements, in the kernel's process */
+    OutputFile *outputs[CHECKER_SLOTS], *lcov; /* NULL: not wanted */
 } Run;
 
 static Place kernel_place(const Run *run) {
@@ -257,21 +260,53 @@ static Isolation limits(const Options *options) {
                        .filter = options->isolated};
 }
 
-static bool save_outputs(const Options *options) {
-    char error[256];
-    for (size_t i = 0; i < options->binding_count; i++) {
-        const Binding *binding = &options->bindings[i];
-        if (binding->output && !array_save(&binding->array, binding->first, binding->output, error))
-            return report_failure("%s", error);
-    }
-    return true;
+/* Before the work, so that what is in their way is said at once. */
+static bool open_outputs(Run *run) {
+    LLMError error = {0};
+    const Options *options = run->options;
+    for (size_t i = 0; i < options->binding_count; i++)
+        if (options->bindings[i].output)
+            run->outputs[i] = output_file_open(options->bindings[i].output, &error);
+    if (options->lcov) run->lcov = output_file_open(options->lcov, &error);
+    return !error_is_set(&error) || report_failure("%s", error.message);
 }
 
-static bool save_lcov(const Coverage *coverage, const char *path) {
-    FILE *file = fopen(path, "w");
-    if (!file) return report_failure("%s cannot be written", path);
-    coverage_lcov(coverage, file);
-    return fclose(file) == 0 || report_failure("%s cannot be written", path);
+/* Bring a file under its name; unless `error` is set, which leaves nothing of it. */
+static void close_output(OutputFile **file, LLMError *error) {
+    output_file_close(*file, error);
+    *file = NULL;
+}
+
+static bool save_outputs(Run *run) {
+    LLMError error = {0};
+    for (size_t i = 0; i < run->options->binding_count; i++) {
+        const Binding *binding = &run->options->bindings[i];
+        if (!run->outputs[i]) continue;
+        array_save(&binding->array, binding->first, run->outputs[i], &error);
+        close_output(&run->outputs[i], &error);
+    }
+    return !error_is_set(&error) || report_failure("%s", error.message);
+}
+
+static bool save_lcov(Run *run, const Coverage *coverage) {
+    LLMError error = {0};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory) coverage_lcov(coverage, memory);
+    if (!memory || fclose(memory) != 0 || !text) error_memory(&error, size);
+    output_file_write(run->lcov, text, size, &error);
+    close_output(&run->lcov, &error);
+    free(text);
+    return !error_is_set(&error) || report_failure("%s", error.message);
+}
+
+/* Of a run that came to nothing. */
+static void drop_outputs(Run *run) {
+    LLMError error = {.status = LLM_ERROR_FILE};
+    for (size_t i = 0; i < run->options->binding_count; i++)
+        close_output(&run->outputs[i], &error);
+    close_output(&run->lcov, &error);
 }
 
 static bool share_memory(Run *run) {
@@ -303,7 +338,8 @@ static int check(Run *run, double compile_seconds) {
     int number;
     Isolation isolation = limits(options);
     IsolatedEnd end = isolated_run(run_kernel, run, &isolation, &number);
-    if (!judge(run, end, number) || !save_outputs(options)) return CANNOT;
+    if (!judge(run, end, number) || !save_outputs(run)) return CANNOT;
+    make_printable(run->outcome->findings.log, strlen(run->outcome->findings.log), "\n\t");
     fputs(run->outcome->findings.log, stderr);
     dispatch_check(&run->outcome->findings, options, program);
     findings_resolve(&run->outcome->findings, program->symbols, kernel_place(run));
@@ -324,12 +360,12 @@ static int check(Run *run, double compile_seconds) {
         report.coverage = &coverage;
     }
     size_t shown = options->json ? report_json(&report, stdout) : report_text(&report, stdout);
-    bool saved = !options->lcov || save_lcov(&coverage, options->lcov);
+    bool saved = !run->lcov || save_lcov(run, &coverage);
     coverage_free(&coverage);
     return !saved ? CANNOT : shown ? FOUND : CLEAN;
 }
 
-/* --- signals: whatever ends the program, its folder goes with it --- */
+/* --- signals: whatever ends the program, its folder and unfinished files go with it --- */
 
 static volatile sig_atomic_t ended_by;
 
@@ -340,12 +376,13 @@ static void on_end(int number) {
 }
 
 static void watch_ends(void) {
-    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         struct sigaction old, end = {.sa_handler = on_end};
         if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(ends[i], &end, NULL);
     }
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not become so large is an error of write */
 }
 
 /* The check of the language knows no textures, and would refuse all that has them. */
@@ -367,25 +404,34 @@ static int run_options(Options *options) {
     double start = seconds_of(CLOCK_MONOTONIC);
     if (options->list)
         status = program_list(&program, &options->program) ? CLEAN : CANNOT;
-    else if (program_open(&program, &options->program) && !ended_by &&
+    else if (open_outputs(&run) && program_open(&program, &options->program) && !ended_by &&
              check_strict(options, &program))
         status = check(&run, seconds_of(CLOCK_MONOTONIC) - start);
     if (!options->list && status != CANNOT && options->strict &&
         !program_strict(&program, &options->program))
         status = FOUND;
+    drop_outputs(&run);
     program_close(&program);
     free_memory(&run);
     return status;
 }
 
+static bool is_printed(void) {
+    errno = 0;
+    return (fflush(stdout) == 0 && !ferror(stdout)) ||
+           report_failure("the report cannot be written: %s", strerror(errno ? errno : EIO));
+}
+
 int main(int count, char **arguments) {
     static Options options;
+    output_file_keep_standard_streams();
     watch_ends();
     int status = options_parse(&options, count, arguments) ? run_options(&options) : CANNOT;
     options_free(&options);
+    bool printed = is_printed();
     if (ended_by) {
         signal(ended_by, SIG_DFL);
         raise(ended_by);
     }
-    return status;
+    return printed ? status : CANNOT;
 }

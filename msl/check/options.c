@@ -382,7 +382,7 @@ bool options_parse(Options *options, int count, char **arguments) {
          (option = getopt_long(count, arguments, "D:I:o:", long_options, NULL)) != -1;) {
         if (option == HELP) {
             fputs(usage, stdout);
-            exit(CLEAN);
+            exit(fflush(stdout) == 0 ? CLEAN : CANNOT);
         }
         if (!set_option(options, option)) return false;
     }

@@ -62,7 +62,7 @@ static bool write_file(const char *folder, const char *name, const char *text) {
     FILE *file = fopen(path, "w");
     if (!file) return report_failure("%s cannot be written", path);
     fputs(text, file);
-    return fclose(file) == 0 || report_failure("%s cannot be written", path);
+    return close_whole(file) || report_failure("%s cannot be written", path);
 }
 
 static bool write_files(const char *folder, const KernelSource *files, size_t count) {
@@ -145,7 +145,7 @@ static bool write_source(const Program *program, const ProgramOptions *wanted) {
     }
     bool written = bind_write_kernel(&program->file, program->kernel, file);
     fputs(epilogue, file);
-    return (fclose(file) == 0 && written) || report_failure("%s cannot be written", path);
+    return (close_whole(file) && written) || report_failure("%s cannot be written", path);
 }
 
 static volatile sig_atomic_t compiler; /* the running one, 0: none */
@@ -443,7 +443,7 @@ static bool write_strict_source(Program *program, const char *path) {
     fputs("#include <metal_stdlib>\n", file);
     bool written = bind_write_strict(&program->file, file);
     if (!written) fprintf(stderr, "%s\n", program->file.error);
-    return (fclose(file) == 0 || report_failure("%s cannot be written", path)) && written;
+    return (close_whole(file) || report_failure("%s cannot be written", path)) && written;
 }
 
 bool program_strict(Program *program, const ProgramOptions *wanted) {

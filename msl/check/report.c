@@ -1,4 +1,5 @@
 #include "report.h"
+#include "error.h"
 
 #include <cjson/cJSON.h>
 #include <stdarg.h>
@@ -328,10 +329,11 @@ bool report_failure(const char *format, ...) {
         va_end(arguments);
         return false;
     }
-    fputs("metal-check: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    char message[8192]; /* with a path or two */
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    make_printable(message, strlen(message), "");
+    fprintf(stderr, "metal-check: %s\n", message);
     return false;
 }
 

@@ -26,9 +26,11 @@ static void check_array(const Array *array) {
 }
 
 static void save_and_compare(const Array *array) {
-    char error[256] = "";
+    LLMError error = {0};
     const char *path = fuzz_path("saved.npy");
-    fuzz_require(array_save(array, array->data, path, error), error);
+    OutputFile *file = output_file_open(path, &error);
+    array_save(array, array->data, file, &error);
+    fuzz_require(output_file_close(file, &error), error.message);
     Array again;
     fuzz_require(parse(&again, path), "what was saved is not read");
     fuzz_require(again.type == array->type && again.size == array->size &&
