@@ -113,6 +113,15 @@ def test_a_wrong_dispatch_is_an_error(kernel, arguments, message, device):
     assert device.run("gelu_forward", *GELU).shape == (4,)  # the next one is as good as ever
 
 
+def test_a_kernel_without_a_name_is_an_error(device):
+    """As a type of weights that is missing from the table of kernels would ask for."""
+    fresh = Device(device.name)
+    fresh.library.device_dispatch(fresh.handle, None, threads(4), None, 0)
+    with pytest.raises(Error, match="there is no kernel for this type of weights"):
+        fresh.check()
+    fresh.close()
+
+
 class Raw:
     """device.h itself: buffers that arguments may share, with offsets."""
 

@@ -98,6 +98,16 @@ def test_only_the_interface_is_exported(prefix, library, options):
     }
 
 
+ENDS_OR_PRINTS = "exit _exit _Exit quick_exit abort __assert_fail perror puts putchar printf vprintf __printf_chk __vprintf_chk"
+
+
+def test_the_library_neither_ends_a_program_nor_prints(prefix):
+    """Of C's library it wants nothing that does, and no standard stream."""
+    wanted = run("nm", "-D", "--undefined-only", prefix / "lib" / "libmetal-llm.so").splitlines()
+    names = {line.split()[1].partition("@")[0] for line in wanted}
+    assert "malloc" in names and not names & {*ENDS_OR_PRINTS.split(), "stdout", "stderr", "stdin"}
+
+
 def test_wrong_use(prefix, tmp_path):
     build(prefix, tmp_path / "quickstart", *pkg_config(prefix, "--libs"))
     for arguments, code, words in [([], 2, "usage"), (["absent.gguf"], 1, "absent.gguf")]:
