@@ -34,7 +34,7 @@ def call(path, *options, timeout=180):
 
 def listed(path, flags):
     """What --list tells, or why it cannot."""
-    result = call(path, "--list", *flags)
+    result = call(path, "--list", "--json", *flags)
     return (json.loads(result.stdout), "") if result.returncode == 0 else (None, result.stderr)
 
 

@@ -106,8 +106,7 @@ static void store_number(ElementType type, double number, unsigned char *element
         memcpy(element, &(int64_t){(int64_t)number}, types[type].size); /* little-endian */
 }
 
-/* A number as written; false if there is none, or if it does not fit. */
-static bool store_text(ElementType type, const char *text, char **end, unsigned char *element) {
+bool element_parse(ElementType type, const char *text, char **end, unsigned char *element) {
     if (types[type].is_float) {
         store_float(type, strtod(text, end), element);
         return *end != text;
@@ -211,7 +210,7 @@ bool array_parse_values(Array *array, const char *text, char error[256]) {
         array->data = larger;
         memset(larger + array->size, 0, start - array->size);
         char *end;
-        if (!store_text(array->type, at, &end, larger + start))
+        if (!element_parse(array->type, at, &end, larger + start))
             return array_refuse(error, "'%s': '%s' is no %s", text, at, types[array->type].name);
         array->size = start + size;
         array->shape[0] = ++array->count;

@@ -2,6 +2,7 @@
 #include "formats.h"
 #include "report.h"
 #include "types.h"
+#include "values.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@ bool binding_is_given(const Binding *binding) {
 }
 
 bool binding_has_memory(const Binding *binding) {
-    return binding_is_given(binding) && binding->is_used &&
+    return binding_is_given(binding) && binding->is_used && !binding->shares &&
            (binding->kind == BINDING_MEMORY || binding->kind == BINDING_TEXTURE);
 }
 
@@ -194,11 +195,18 @@ static bool step(Cursor *cursor) {
     return true;
 }
 
+/* "n=3": the members are known by now. */
+static bool read_members(Binding *binding, const Type *type) {
+    char error[256];
+    return !binding->by_name || values_parse(&binding->array, binding->content, type, error) ||
+           report_failure("%s %s: %s", binding->option, binding->given, error);
+}
+
 static bool suits(const Binding *binding, const Type *type) {
     if (!is_option(binding, "--buffer") && !is_option(binding, "--bytes"))
         return report_failure("%s %s: '%s' is a %s; give it as --buffer or --bytes",
                               binding->option, binding->given, binding->name, type->name);
-    return element_suits(binding->array.type, type->name) ||
+    return binding->shares || binding->by_name || element_suits(binding->array.type, type->name) ||
            report_failure("%s %s: these are elements of type %s, but '%s' is a %s", binding->option,
                           binding->given, element_name(binding->array.type), binding->name,
                           type->name);
@@ -210,12 +218,15 @@ static bool bind_pointer(Binding *binding, const Type *pointer) {
     type_inside(pointer, &inside);
     binding->writable = !inside.is_const;
     binding->space = SPACE_DEVICE;
-    return suits(binding, &inside);
+    return read_members(binding, &inside) && suits(binding, &inside);
 }
 
 static bool bind_value(Binding *binding, const Type *type) {
     binding->kind = BINDING_VALUE;
-    return suits(binding, type) &&
+    if (binding->shares)
+        return report_failure("%s %s: '%s' is no buffer", binding->option, binding->given,
+                              binding->name);
+    return read_members(binding, type) && suits(binding, type) &&
            (binding->array.size <= type->size ||
             report_failure("%s %s: %zu bytes are too many for '%s', a %s", binding->option,
                            binding->given, binding->array.size, binding->name, type->name));
@@ -297,11 +308,16 @@ static bool report_missing(const Program *program, unsigned p) {
                           parameter->name, parameter->index, parameter->type);
 }
 
-static bool check_buffer(const Options *options, const Program *program, unsigned p) {
+static bool check_buffer(Options *options, const Program *program, unsigned p) {
     const BoundParameter *parameter = &program->kernel->parameter[p];
-    const Binding *binding = &options->bindings[parameter->index];
+    Binding *binding = &options->bindings[parameter->index];
+    Type type, inside;
     if (!binding_is_given(binding)) return parameter->optional || report_missing(program, p);
-    return binding->is_made || element_suits(binding->array.type, parameter->type) ||
+    if (binding->by_name)
+        return (parameter_type(program, p, &type) && type_inside(&type, &inside))
+                   ? read_members(binding, &inside)
+                   : report_failure("the members of '%s' are not known", parameter->name);
+    return binding->is_made || binding->shares || element_suits(binding->array.type, parameter->type) ||
            report_failure("%s %s: these are elements of type %s, but '%s' is a %s %c",
                           binding->option, binding->given, element_name(binding->array.type),
                           parameter->name, parameter->type,
@@ -357,17 +373,43 @@ static bool check_use(const Binding *binding) {
                           length, attribute, number);
 }
 
+/* --- several buffers in one memory --- */
+
+static Binding *owner_of(const Options *options, const Binding *binding) {
+    for (size_t i = 0; i < options->binding_count; i++)
+        if (!strcmp(options->bindings[i].target, binding->shares))
+            return (Binding *)(uintptr_t)&options->bindings[i];
+    return NULL;
+}
+
+/* What one of them may do to the memory, the memory allows. */
+static bool share_memory(Options *options, Binding *binding) {
+    Binding *owner = owner_of(options, binding);
+    if (!owner || !binding_has_memory(owner) || owner->kind != BINDING_MEMORY)
+        return report_failure("%s %s: no memory of its own is given for %s", binding->option,
+                              binding->given, binding->shares);
+    if (binding->shared_offset > owner->array.size)
+        return report_failure("%s %s: %s has only %zu bytes", binding->option, binding->given,
+                              owner->label, owner->array.size);
+    owner->writable = owner->writable || binding->writable;
+    if (binding->space == SPACE_DEVICE) owner->space = SPACE_DEVICE;
+    return true;
+}
+
 bool bindings_find(Options *options, const Program *program) {
+    bool found = options_sizes_are_given(options);
     name_buffers(options, program->kernel);
     for (size_t i = SIMT_BUFFERS; i < options->binding_count; i++)
         if (strpbrk(options->bindings[i].target, ".[") && !options->bindings[i].is_made &&
             !bind_member(options, program, i))
             return false;
     for (unsigned p = 0; p < program->kernel->count; p++)
-        if (!check_parameter(options, program, p)) return false;
+        found = check_parameter(options, program, p) && found;
     for (size_t i = 0; i < options->binding_count; i++)
-        if (!check_use(&options->bindings[i])) return false;
-    return true;
+        found = check_use(&options->bindings[i]) && found;
+    for (size_t i = 0; found && i < options->binding_count; i++)
+        if (options->bindings[i].shares) found = share_memory(options, &options->bindings[i]);
+    return found;
 }
 
 /* --- in the kernel's process --- */
@@ -389,15 +431,21 @@ bool bindings_place(Options *options, Checker *checker) {
     return true;
 }
 
-static void fill_member(const Binding *binding, Checker *checker) {
-    const void *texture = &binding->texture;
+/* Where the kernel finds a buffer. */
+static unsigned char *memory_of(const Options *options, const Binding *binding) {
+    if (!binding->shares) return binding->memory;
+    return owner_of(options, binding)->memory + binding->shared_offset;
+}
+
+static void fill_member(const Options *options, const Binding *binding, Checker *checker) {
+    const void *texture = &binding->texture, *memory = memory_of(options, binding);
     unsigned parent = (unsigned)binding->parent;
     if (binding->kind == BINDING_TEXTURE)
         checker_put(checker, parent, binding->offset, &texture, sizeof texture);
     else if (binding->kind == BINDING_SAMPLER)
         checker_put(checker, parent, binding->offset, &binding->sampler, sizeof binding->sampler);
     else if (binding->kind == BINDING_MEMORY)
-        checker_put(checker, parent, binding->offset, &binding->memory, sizeof binding->memory);
+        checker_put(checker, parent, binding->offset, &memory, sizeof memory);
     else if (binding->array.data)
         checker_put(checker, parent, binding->offset, binding->array.data, binding->array.size);
 }
@@ -406,7 +454,7 @@ void bindings_fill(const Options *options, Checker *checker) {
     for (unsigned i = 0; i < options->binding_count; i++)
         if (options->bindings[i].memory) checker_fill(checker, i, options->bindings[i].array.data);
     for (size_t i = 0; i < options->binding_count; i++)
-        if (options->bindings[i].is_member) fill_member(&options->bindings[i], checker);
+        if (options->bindings[i].is_member) fill_member(options, &options->bindings[i], checker);
 }
 
 _Static_assert(sizeof(SimtSampler) == sizeof(void *), "a sampler stands where a pointer would");
@@ -417,7 +465,7 @@ void bindings_arguments(const Options *options, void *arguments[SIMT_ARGUMENTS])
         const Binding *binding = &options->bindings[i];
         if (binding->is_member || !binding->is_used || !binding_is_given(binding)) continue;
         if (binding->kind == BINDING_MEMORY)
-            arguments[binding->index] = binding->memory;
+            arguments[binding->index] = memory_of(options, binding);
         else if (binding->kind == BINDING_TEXTURE)
             arguments[SIMT_BUFFERS + binding->index] = (void *)(uintptr_t)&binding->texture;
         else if (binding->kind == BINDING_SAMPLER)

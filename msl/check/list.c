@@ -88,7 +88,7 @@ static void add_structs(cJSON *json, const BoundFile *file) {
     }
 }
 
-bool list_kernels(const BoundFile *file, FILE *out) {
+bool list_json(const BoundFile *file, FILE *out) {
     cJSON *json = cJSON_CreateObject();
     cJSON *kernels = cJSON_AddArrayToObject(json, "kernels");
     for (size_t i = 0; i < file->kernel_count; i++)

@@ -5,6 +5,8 @@
 #include "bind/bind.h"
 
 /* {"kernels": […], "constants": […]} as JSON. False without memory. */
-bool list_kernels(const BoundFile *file, FILE *out);
+bool list_json(const BoundFile *file, FILE *out);
+/* The same for people: each kernel's parameters, and a launch of it to begin with. */
+bool list_text(const BoundFile *file, FILE *out);
 
 #endif

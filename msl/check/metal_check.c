@@ -2,6 +2,7 @@
  * docs/metal-check.md. */
 #include "bindings.h"
 #include "dispatch.h"
+#include "failure.h"
 #include "isolation.h"
 #include "orders.h"
 #include "output_file.h"
@@ -359,8 +360,10 @@ static int check(Run *run, double compile_seconds) {
             coverage_of(run->blocks, program->symbols, program->file.path, program->file.last_line);
         report.coverage = &coverage;
     }
-    size_t shown = options->json ? report_json(&report, stdout) : report_text(&report, stdout);
     bool saved = !run->lcov || save_lcov(run, &coverage);
+    size_t shown = 0;
+    if (saved)
+        shown = options->json ? report_json(&report, stdout) : report_text(&report, stdout);
     coverage_free(&coverage);
     return !saved ? CANNOT : shown ? FOUND : CLEAN;
 }
@@ -403,7 +406,7 @@ static int run_options(Options *options) {
     int status = CANNOT;
     double start = seconds_of(CLOCK_MONOTONIC);
     if (options->list)
-        status = program_list(&program, &options->program) ? CLEAN : CANNOT;
+        status = program_list(&program, &options->program, options->json) ? CLEAN : CANNOT;
     else if (open_outputs(&run) && program_open(&program, &options->program) && !ended_by &&
              check_strict(options, &program))
         status = check(&run, seconds_of(CLOCK_MONOTONIC) - start);
@@ -422,11 +425,22 @@ static bool is_printed(void) {
            report_failure("the report cannot be written: %s", strerror(errno ? errno : EIO));
 }
 
+/* Before the options are read, in which something may be wrong. */
+static bool wants_json(int count, char **arguments) {
+    for (int i = 1; i < count; i++)
+        if (!strcmp(arguments[i], "--json")) return true;
+    return false;
+}
+
 int main(int count, char **arguments) {
     static Options options;
     output_file_keep_standard_streams();
     watch_ends();
+    bool listens = wants_json(count, arguments) && failure_listen();
     int status = options_parse(&options, count, arguments) ? run_options(&options) : CANNOT;
+    if (listens)
+        failure_tell(options.program.path, options.program.kernel,
+                     status == CANNOT && !ended_by ? stdout : NULL);
     options_free(&options);
     bool printed = is_printed();
     if (ended_by) {

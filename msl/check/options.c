@@ -11,6 +11,7 @@ enum { SECONDS = 60 };
 
 static const char usage[] =
     "usage: metal-check FILE.metal --kernel NAME --grid X,Y,Z --threads X,Y,Z [options]\n"
+    "       metal-check FILE.metal --list\n"
     "\n"
     "Runs a kernel on this machine and reports data races, accesses out of bounds, reads of memory "
     "that\n"
@@ -21,11 +22,14 @@ static const char usage[] =
     "  --kernel NAME                the kernel\n"
     "  --grid X,Y,Z                 threads of the whole grid, as dispatchThreads counts\n"
     "  --threads X,Y,Z              threads of a threadgroup\n"
+    "  --groups X,Y,Z               threadgroups, instead of --grid, as dispatchThreadgroups counts\n"
     "  --buffer N=CONTENT           [[buffer(N)]]: a .npy file, zeros:TYPE:COUNT, ones, random, "
     "range or\n"
     "                               empty (nothing written there) likewise, or values, u32:4,5,6;\n"
+    "                               @M+BYTES, the memory of [[buffer(M)]] from that byte on;\n"
     "                               TYPE is f32 f16 i8 u8 i16 u16 i32 u32 i64 or u64\n"
     "  --bytes N=TYPE:VALUE,…       [[buffer(N)]] as setBytes would set it, a number or a struct\n"
+    "  --bytes N=MEMBER=VALUE,…     a struct by its members' names; the others are zero\n"
     "  --texture N=CONTENT          [[texture(N)]], likewise: u8:HEIGHTxWIDTHxCHANNELS, in front "
     "of them\n"
     "                               the depth or the layers; one channel needs no CHANNELS\n"
@@ -47,14 +51,14 @@ static const char usage[] =
     "variable\n"
     "  --strict                     also report what Apple's compiler would refuse, on stderr\n"
     "  --coverage[=FILE.info]       also say which lines no thread reached, in FILE as lcov\n"
-    "  --json                       findings as JSON\n"
+    "  --json                       findings as JSON, and with --list the kernels\n"
     "  --no-isolation               let the kernel do what this program may: where seccomp is "
     "missing\n"
     "  --cache FOLDER               keep compiled kernels there\n"
     "  --time-limit SECONDS         of one run (60)\n"
     "  -D NAME=VALUE, -I FOLDER, -include FILE\n"
     "                               for the preprocessor\n"
-    "  --list                       the file's kernels and their parameters as JSON; no kernel is "
+    "  --list                       the file's kernels, each with a launch to begin with; none is "
     "run\n"
     "\n"
     "FILE.metal may be -, standard input.\n"
@@ -140,6 +144,25 @@ static bool parse_binding(Options *options, const char *option, const char *pref
     return true;
 }
 
+/* "n=3": where a value would begin with a number, or with a type and a colon. */
+static bool names_members(const char *content) {
+    return content[strcspn(content, "=:,")] == '=';
+}
+
+/* "@0" or "@0+256", and of members "@0.pool+16". */
+static bool parse_share(Options *options, Binding *binding) {
+    const char *target = binding->content + 1;
+    size_t length = strcspn(target, "+");
+    uint64_t offset = 0;
+    if (target[length] && !parse_number(binding->option, target + length + 1, 0, SIZE_MAX, &offset))
+        return false;
+    const Binding *owner = options_binding(options, target, length);
+    if (!owner) return false;
+    binding->shares = owner->target;
+    binding->shared_offset = offset;
+    return true;
+}
+
 /* When the seed is known. */
 static bool read_contents(Options *options) {
     uint64_t random = options->seed;
@@ -147,7 +170,14 @@ static bool read_contents(Options *options) {
     for (size_t i = 0; i < options->binding_count; i++) {
         Binding *binding = &options->bindings[i];
         if (!binding->content) continue;
-        bool read = !strcmp(binding->option, "--bytes")
+        bool is_value = !strcmp(binding->option, "--bytes");
+        binding->by_name = is_value && names_members(binding->content);
+        if (binding->by_name) continue; /* once their types are known */
+        if (!strcmp(binding->option, "--buffer") && *binding->content == '@') {
+            if (!parse_share(options, binding)) return false;
+            continue;
+        }
+        bool read = is_value
                         ? array_parse_values(&binding->array, binding->content, error)
                     : !strcmp(binding->option, "--sampler")
                         ? sampler_parse(&binding->sampler, binding->content, error)
@@ -242,6 +272,7 @@ typedef enum Option {
     KERNEL = 256,
     GRID,
     THREADS,
+    GROUPS,
     BUFFER,
     BYTES,
     TEXTURE,
@@ -268,6 +299,7 @@ static const struct option long_options[] = {
     {"kernel", required_argument, NULL, KERNEL},
     {"grid", required_argument, NULL, GRID},
     {"threads", required_argument, NULL, THREADS},
+    {"groups", required_argument, NULL, GROUPS},
     {"buffer", required_argument, NULL, BUFFER},
     {"bytes", required_argument, NULL, BYTES},
     {"texture", required_argument, NULL, TEXTURE},
@@ -307,6 +339,8 @@ static bool set_option(Options *options, int option) {
         return parse_size("--grid", optarg, &options->grid);
     case THREADS:
         return parse_size("--threads", optarg, &options->threads);
+    case GROUPS:
+        return parse_size("--groups", optarg, &options->groups);
     case BUFFER:
         return parse_binding(options, "--buffer", "", SIMT_BUFFERS, optarg);
     case BYTES:
@@ -370,6 +404,28 @@ static void lengthen_include(int count, char **arguments) {
         if (!strcmp(arguments[i], include + 1)) arguments[i] = include;
 }
 
+bool options_sizes_are_given(const Options *options) {
+    if (!options->grid.x)
+        report_failure("--grid X,Y,Z is needed: the threads of the whole grid; or --groups X,Y,Z");
+    if (!options->threads.x)
+        report_failure("--threads X,Y,Z is needed: the threads of a threadgroup");
+    return options->grid.x && options->threads.x;
+}
+
+/* Threadgroups become threads. */
+static bool apply_groups(Options *options) {
+    const SimtSize *groups = &options->groups, *threads = &options->threads;
+    if (!groups->x) return true;
+    if (options->grid.x) return report_failure("--grid and --groups: one of the two is enough");
+    if (!threads->x) return report_failure("--threads X,Y,Z is needed: the threads of each group");
+    uint64_t x = (uint64_t)groups->x * threads->x, y = (uint64_t)groups->y * threads->y,
+             z = (uint64_t)groups->z * threads->z;
+    if (x > UINT32_MAX || y > UINT32_MAX || z > UINT32_MAX)
+        return report_failure("--groups: a grid has no more than %u threads each way", UINT32_MAX);
+    options->grid = (SimtSize){(unsigned)x, (unsigned)y, (unsigned)z};
+    return true;
+}
+
 bool options_parse(Options *options, int count, char **arguments) {
     *options = (Options){
         .program = {.simd_width = 32}, .seeds = 4, .seconds = SECONDS, .seed = 1, .isolated = true};
@@ -390,11 +446,11 @@ bool options_parse(Options *options, int count, char **arguments) {
         return report_failure("one .metal file is needed; see metal-check --help");
     options->program.path = arguments[optind];
     if (options->list) return true;
-    if (!options->program.kernel) return report_failure("--kernel NAME is needed");
-    if (!options->grid.x)
-        return report_failure("--grid X,Y,Z is needed: the threads of the whole grid");
-    if (!options->threads.x)
-        return report_failure("--threads X,Y,Z is needed: the threads of a threadgroup");
+    if (!apply_groups(options)) return false;
+    if (!options->program.kernel) {
+        options_sizes_are_given(options);
+        return report_failure("--kernel NAME is needed; --list tells the kernels of a file");
+    }
     return read_contents(options);
 }
 

@@ -26,6 +26,9 @@ typedef struct Binding {
     char target[TARGET_BYTES];  /* "3", "texture:0", "sampler:1"; of members "3.inner.p[2]" */
     const char *content;        /* behind the '=' */
     const char *output;         /* file to save it to */
+    bool by_name;               /* the content names members: "n=3,eps=1e-5" */
+    const char *shares;         /* the target whose memory it lies in; NULL: it has its own */
+    size_t shared_offset;       /* where, in bytes */
     Array array;
     bool unordered; /* the order of its elements does not matter */
 
@@ -52,7 +55,7 @@ typedef struct Options {
     ProgramOptions program;
     char *flags[FLAGS + 1];
     size_t flag_count;
-    SimtSize grid, threads;
+    SimtSize grid, threads, groups; /* groups: instead of the grid */
     Binding bindings[CHECKER_SLOTS];
     size_t binding_count; /* at least SIMT_BUFFERS */
     size_t scratch[SIMT_BUFFERS];
@@ -68,6 +71,8 @@ typedef struct Options {
 /* Ends the program for --help. False for what cannot be understood; stderr says why. */
 bool options_parse(Options *options, int count, char **arguments);
 void options_free(Options *options);
+/* Has a launch its sizes? Each that is missing gets a message. */
+bool options_sizes_are_given(const Options *options);
 /* The binding of a target, which is made if there is none. NULL, with a message, if there is no
  * room. */
 Binding *options_binding(Options *options, const char *target, size_t length);

@@ -555,7 +555,7 @@ static bool check_constants(const Program *program, const ProgramOptions *wanted
     if (strstr(program->text, "is_function_constant_defined")) return true;
     char *source = bind_load(path, &size);
     bool given = source || report_failure("%s cannot be read", path);
-    for (size_t i = 0; given && i < program->file.constant_count; i++) {
+    for (size_t i = 0; source && i < program->file.constant_count; i++) {
         const BoundFunctionConstant *constant = &program->file.constants[i];
         if (!find_value(wanted, constant->index) && is_used(source, constant->name))
             given = report_failure(
@@ -585,9 +585,10 @@ bool program_open(Program *program, const ProgramOptions *wanted) {
            find_library(program, wanted, width) && read_symbols(program);
 }
 
-bool program_list(Program *program, const ProgramOptions *wanted) {
+bool program_list(Program *program, const ProgramOptions *wanted, bool json) {
     *program = (Program){0};
-    return read_kernels(program, wanted, "-DSIMD_WIDTH=32") && list_kernels(&program->file, stdout);
+    return read_kernels(program, wanted, "-DSIMD_WIDTH=32") &&
+           (json ? list_json : list_text)(&program->file, stdout);
 }
 
 void program_close(Program *program) {

@@ -39,8 +39,8 @@ typedef struct Program {
 /* Compile. What is wrong with the file goes to stderr, each with file and line. False if it cannot
  * be run. */
 bool program_open(Program *program, const ProgramOptions *options);
-/* The file's kernels and their parameters as JSON, on stdout. False if it cannot be read. */
-bool program_list(Program *program, const ProgramOptions *options);
+/* The file's kernels and their parameters, on stdout. False if it cannot be read. */
+bool program_list(Program *program, const ProgramOptions *options, bool json);
 /* Bring the compiled kernel into memory, and with it the constructors of its file: for a process
  * that can do no harm. */
 bool program_load(Program *program);
