@@ -1,0 +1,157 @@
+"""Random shapes for a kernel, and the smallest at which it fails."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import launch
+from .findings import Finding, MetalCheckError, Report
+
+Shape = Sequence[Union[str, int]]
+Sizes = dict[str, int]
+_DEFAULT = (1, 257)
+
+
+class FuzzFailure(MetalCheckError, AssertionError):
+    """The smallest launch that failed: sizes, inputs, findings, and what else went wrong."""
+
+    def __init__(self, sizes: Sizes, inputs: list[np.ndarray], findings: list[Finding], problem: str, seed: int):
+        self.sizes, self.inputs, self.findings, self.problem, self.seed = sizes, inputs, findings, problem, seed
+        extents = ", ".join(f"{name}={size}" for name, size in sizes.items())
+        super().__init__("\n".join([f"fails with {extents} (seed {seed})", *map(str, findings), problem]).strip())
+
+    def __reduce__(self) -> Any:
+        return FuzzFailure, (self.sizes, self.inputs, self.findings, self.problem, self.seed)
+
+
+@dataclasses.dataclass
+class _Fuzz:
+    kernel: Callable[..., Any]
+    reference: Callable[..., Any] | None
+    shapes: Sequence[Shape]
+    dtypes: Sequence[Any]
+    tolerance: float
+    seed: int
+
+    def inputs(self, sizes: Sizes) -> list[np.ndarray]:
+        """The same for the same sizes."""
+        random = np.random.default_rng([self.seed, *sizes.values()])
+        return [
+            _draw(random, [n if isinstance(n, int) else sizes[n] for n in shape], np.dtype(dtype))
+            for shape, dtype in zip(self.shapes, self.dtypes)
+        ]
+
+    def fail(self, sizes: Sizes) -> FuzzFailure | None:
+        inputs, reports = self.inputs(sizes), list[Report]()
+        launch.listeners.append(reports.append)
+        problem = ""
+        try:
+            outputs = self.kernel(*[array.copy() for array in inputs])
+            if self.reference:
+                problem = _difference(outputs, self.reference(*[array.copy() for array in inputs]), self.tolerance)
+        except MetalCheckError as error:
+            problem = str(error)
+        finally:
+            launch.listeners.remove(reports.append)
+        findings = [finding for report in reports for finding in report.counted]
+        if not findings and not problem:
+            return None
+        return FuzzFailure(sizes, inputs, findings, "" if findings and not problem else problem, self.seed)
+
+    def shrink(self, failure: FuzzFailure, lowest: Sizes) -> FuzzFailure:
+        """Each size as small as it can be, one after the other, until none goes further."""
+        progress = True
+        while progress:
+            progress = False
+            for name, size in failure.sizes.items():
+                low = lowest[name]
+                for smaller in dict.fromkeys([low, (low + size) // 2, size - 1]):
+                    other = self.fail(failure.sizes | {name: smaller}) if low <= smaller < size else None
+                    if other:
+                        failure, progress = other, True
+                        break
+        return failure
+
+
+def fuzz(
+    kernel: Callable[..., Any],
+    reference: Callable[..., Any] | None,
+    shapes: Sequence[Shape],
+    *,
+    sizes: Mapping[str, tuple[int, int]] | None = None,
+    dtypes: Sequence[Any] | None = None,
+    runs: int = 50,
+    seconds: float = 60.0,
+    tolerance: float = 1e-4,
+    seed: int | None = None,
+) -> int:
+    """Run a kernel on arrays of random shapes; raise FuzzFailure with the smallest at which it fails.
+
+    kernel: a function of arrays that launches one or several kernels by this package and returns what they computed.
+    reference: a function of the same arrays that says what is right, None: only findings count. Results may differ
+    by tolerance × the largest value of the reference. shapes: one for each array, of numbers and names,
+    [("B", "C"), ("C",)]; sizes: the smallest and the largest value of each name, 1 and 257 where none is given.
+    dtypes: of the arrays, float32; floats are normal, integers from 0 to 99.
+
+    Sizes are drawn so that small ones, multiples of 32 and their neighbours come often. Returns how many launches
+    passed, of runs or of as many as there is time for.
+    """
+    seed = int(np.random.SeedSequence().entropy % 2**32) if seed is None else seed  # type: ignore[operator]
+    names = list(dict.fromkeys(n for shape in shapes for n in shape if isinstance(n, str)))
+    ranges = {name: (sizes or {}).get(name, _DEFAULT) for name in names}
+    of = _Fuzz(kernel, reference, shapes, dtypes or ["float32"] * len(shapes), tolerance, seed)
+    random = np.random.default_rng(seed)
+    end = time.monotonic() + seconds
+    for run in range(runs):
+        if run and time.monotonic() > end:
+            return run
+        failure = of.fail({name: _size(random, *ranges[name]) for name in names})
+        if failure:
+            raise of.shrink(failure, {name: low for name, (low, _) in ranges.items()})
+    return runs
+
+
+def _size(random: np.random.Generator, low: int, high: int) -> int:
+    kind = random.integers(3)
+    if kind == 0:
+        size = int(random.integers(1, 9))
+    elif kind == 1:
+        size = int(32 * random.integers(1, max(2, high // 32 + 1)) + random.integers(-1, 2))
+    else:
+        size = int(random.integers(low, high + 1))
+    return min(max(size, low), high)
+
+
+def _draw(random: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    if dtype.kind == "b":
+        return random.integers(0, 2, shape).astype(dtype)
+    return (random.integers(0, 100, shape) if dtype.kind in "iu" else random.normal(size=shape)).astype(dtype)
+
+
+def _difference(outputs: Any, reference: Any, tolerance: float) -> str:
+    """What is wrong, empty if nothing is."""
+    ours, right = _list(outputs), _list(reference)
+    if len(ours) != len(right):
+        return f"{len(ours)} outputs, but the reference has {len(right)}"
+    for i, (our, theirs) in enumerate(zip(ours, right)):
+        if our.shape != theirs.shape:
+            return f"output {i} has shape {our.shape}, the reference {theirs.shape}"
+        if not theirs.size:
+            continue
+        a, b = our.astype(float), theirs.astype(float)
+        wrong = ~((a == b) | (np.abs(a - b) <= tolerance * np.max(np.abs(b[np.isfinite(b)]), initial=0)))
+        wrong &= ~(np.isnan(a) & np.isnan(b))
+        if wrong.any():
+            at = tuple(int(n) for n in np.argwhere(wrong)[0])
+            return f"output {i} at {at}: {our[at]!s}, but the reference says {theirs[at]!s}"
+    return ""
+
+
+def _list(outputs: ArrayLike | Sequence[ArrayLike]) -> list[np.ndarray]:
+    return [np.asarray(output) for output in outputs] if isinstance(outputs, (list, tuple)) else [np.asarray(outputs)]

@@ -1,0 +1,226 @@
+"""Kernels in the form of mx.fast.metal_kernel, on numpy arrays."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import arrays, source as sources
+from .findings import Finding, Report
+from .launch import check
+
+Template = Sequence[tuple[str, Any]]
+_PRELUDE = pathlib.Path(__file__).parent / "msl" / "mlx.h"
+_CONSTANT = 8  # inputs of fewer elements are in constant memory
+_ATTRIBUTES = {
+    "dispatch_quadgroups_per_threadgroup": "uint", "dispatch_simdgroups_per_threadgroup": "uint",
+    "dispatch_threads_per_threadgroup": "uint3", "grid_origin": "uint3", "grid_size": "uint3",
+    "quadgroup_index_in_threadgroup": "uint", "quadgroups_per_threadgroup": "uint",
+    "simdgroup_index_in_threadgroup": "uint", "simdgroups_per_threadgroup": "uint", "thread_execution_width": "uint",
+    "thread_index_in_quadgroup": "uint", "thread_index_in_simdgroup": "uint", "thread_index_in_threadgroup": "uint",
+    "thread_position_in_grid": "uint3", "thread_position_in_threadgroup": "uint3",
+    "threadgroup_position_in_grid": "uint3", "threadgroups_per_grid": "uint3", "threads_per_grid": "uint3",
+    "threads_per_simdgroup": "uint", "threads_per_threadgroup": "uint3",
+}  # fmt: skip
+
+
+class Outputs(list):
+    """The arrays that a kernel wrote, and the report of its launch."""
+
+    def __init__(self, outputs: Iterable[np.ndarray], report: Report):
+        super().__init__(outputs)
+        self.report = report
+
+    @property
+    def findings(self) -> list[Finding]:
+        return self.report.findings
+
+    def raise_findings(self) -> None:
+        """Raise FindingsError if anything was found."""
+        self.report.raise_findings()
+
+
+class MetalKernel:
+    """What metal_kernel returns: call it to run the kernel."""
+
+    def __init__(
+        self,
+        name: str,
+        input_names: Sequence[str],
+        output_names: Sequence[str],
+        source: str,
+        header: str = "",
+        ensure_row_contiguous: bool = True,
+        atomic_outputs: bool = False,
+        options: Iterable[str] = (),
+        seeds: int = 4,
+        suppress: Iterable[str] = (),
+        raise_findings: bool = False,
+    ):
+        if not output_names:
+            raise ValueError(f"{name}: at least one output is needed")
+        self.name, self.source, self.header = name, source, header
+        self.input_names, self.output_names = list(input_names), list(output_names)
+        self.ensure_row_contiguous, self.atomic_outputs = ensure_row_contiguous, atomic_outputs
+        self.options, self.seeds, self.suppress = list(options), seeds, list(suppress)
+        self.raises = raise_findings
+        self.file = sources.caller()
+
+    def __call__(
+        self,
+        *,
+        inputs: Sequence[ArrayLike],
+        output_shapes: Sequence[Sequence[int]],
+        output_dtypes: Sequence[Any],
+        grid: tuple[int, int, int],
+        threadgroup: tuple[int, int, int],
+        template: Template | None = None,
+        init_value: float | None = None,
+        verbose: bool = False,
+        stream: Any = None,
+    ) -> Outputs:
+        """Run the kernel.
+
+        grid: threads of the whole grid, as MLX counts. template: pairs of a name and a bool, an int or a dtype.
+        init_value: what the outputs hold before; without it nothing, and to read them is a finding. verbose prints
+        the kernel's text. stream has no effect.
+        """
+        given = [_input(value) for value in inputs]
+        self._check_counts(given, output_shapes, output_dtypes)
+        template = list(template or [])
+        signature, bound = self._bind(given, output_shapes, [arrays.dtype_of(d) for d in output_dtypes], init_value)
+        text = self._text(template, signature)
+        if verbose:
+            print(f"Generated source code for `{self.name}`:\n```\n{text}\n```")
+        group = [min(a, b) for a, b in zip(threadgroup, grid)]
+        with tempfile.TemporaryDirectory(prefix="metal-check-") as folder:
+            path = pathlib.Path(folder) / f"{self.name}.metal"
+            path.write_text(text)
+            report = check(
+                path, self._kernel, grid, group, bound, seeds=self.seeds, suppress=self.suppress, options=self.options,
+                raise_findings=self.raises,
+            )  # fmt: skip
+        first = len(bound) - len(self.output_names)
+        return Outputs([report.outputs[first + i] for i in range(len(self.output_names))], report)
+
+    @property
+    def _kernel(self) -> str:
+        return "custom_kernel_" + re.sub(r"\W", "_", self.name)
+
+    def _check_counts(self, inputs: Sequence[Any], shapes: Sequence[Any], dtypes: Sequence[Any]) -> None:
+        wanted = [
+            ("inputs", inputs, self.input_names),
+            ("output_shapes", shapes, self.output_names),
+            ("output_dtypes", dtypes, self.output_names),
+        ]
+        for what, given, names in wanted:
+            if len(given) != len(names):
+                raise ValueError(f"{self.name}: {len(names)} {what} are needed, {len(given)} are given")
+
+    def _bind(
+        self, inputs: list[np.ndarray], shapes: Sequence[Sequence[int]], dtypes: list[np.dtype], init: float | None
+    ) -> tuple[list[str], dict[int | str, Any]]:
+        """The parameters as text, and what each is given."""
+        parameters: list[str] = []
+        bound: dict[int | str, Any] = {}
+
+        def add(declaration: str, content: Any) -> None:
+            parameters.append(f"{declaration} [[buffer({len(bound)})]]")
+            bound[len(bound)] = content
+
+        for name, array in zip(self.input_names, inputs):
+            memory, strides = _memory(array, self.ensure_row_contiguous)
+            space = "constant" if array.size < _CONSTANT else "device"
+            add(f"const {space} {arrays.metal_type(array.dtype)}{'*' if array.ndim else '&'} {name}", memory)
+            if array.ndim and f"{name}_shape" in self.source:
+                add(f"const constant int* {name}_shape", np.array(array.shape, np.int32))
+            if array.ndim and f"{name}_strides" in self.source:
+                add(f"const constant int64_t* {name}_strides", np.array(strides, np.int64))
+            if array.ndim and f"{name}_ndim" in self.source:
+                add(f"const constant int& {name}_ndim", np.int32(array.ndim))
+        for name, shape, dtype in zip(self.output_names, shapes, dtypes):
+            kind = arrays.metal_type(dtype)
+            content: Any = arrays.empty(tuple(map(int, shape)), dtype)
+            if init is not None:
+                content = np.full(tuple(shape), init, dtype)
+            add(f"device {f'atomic<{kind}>' if self.atomic_outputs else kind}* {name}", content)
+        parameters += [f"{kind} {name} [[{name}]]" for name, kind in _ATTRIBUTES.items() if name in self.source]
+        return parameters, bound
+
+    def _text(self, template: Template, parameters: list[str]) -> str:
+        function = self._kernel if not template else f"{self._kernel}_of"
+        head = f"template <{', '.join(_declare(*argument) for argument in template)}>\n" if template else ""
+        values = f"{function}<{', '.join(_value(value) for _, value in template)}>"
+        instance = f'\ntemplate [[host_name("{self._kernel}")]] [[kernel]] decltype({values}) {values};\n'
+        lines = ",\n    ".join(parameters)
+        return (
+            f'#line 1 "mlx.h"\n{_PRELUDE.read_text()}'
+            + (sources.marked(self.header, self.file, f"{self.name}.header.metal") if self.header else "")
+            + f'#line 1 "{self.name}.signature.metal"\n{head}[[kernel]] void {function}(\n    {lines}) {{\n'
+            + sources.marked(self.source, self.file, f"{self.name}.metal")
+            + f'#line 1 "{self.name}.end.metal"\n}}\n'
+            + (instance if template else "")
+        )
+
+
+def metal_kernel(
+    name: str,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    source: str,
+    header: str = "",
+    ensure_row_contiguous: bool = True,
+    atomic_outputs: bool = False,
+    **options: Any,
+) -> MetalKernel:
+    """A kernel as mx.fast.metal_kernel takes it: `source` is the body, its signature is made from the arrays.
+
+    The kernel is called as in MLX, on numpy arrays; what it returns is a list of arrays with `.findings`. Lines in
+    findings are those of the Python file in which the text stands, as far as it can be found there. Further keywords:
+    seeds, orders of the threads to try; suppress, kinds of findings to leave out; options, for the command, such as
+    ["--simd-width", "16"]; raise_findings, to raise FindingsError. Numbers among the inputs become arrays without
+    axes: a float is float32, an int int32.
+    """
+    return MetalKernel(
+        name, input_names, output_names, source, header, ensure_row_contiguous, atomic_outputs, **options
+    )
+
+
+def _input(value: ArrayLike) -> np.ndarray:
+    if isinstance(value, bool):
+        return np.array(value)
+    if isinstance(value, int):
+        return np.array(value, np.int32)
+    if isinstance(value, float):
+        return np.array(value, np.float32)
+    array = np.asarray(value)
+    arrays.dtype_of(array.dtype)
+    return array
+
+
+def _memory(array: np.ndarray, row_contiguous: bool) -> tuple[np.ndarray, list[int]]:
+    """What the kernel is given, and its strides in elements: a copy in row-major order, or the memory as it is."""
+    backwards = any(stride < 0 for stride in array.strides)
+    if row_contiguous or backwards or not array.size:
+        array = np.ascontiguousarray(array).reshape(array.shape)
+    strides = [stride // array.itemsize for stride in array.strides]
+    if array.flags.c_contiguous:
+        return array, strides
+    extent = 1 + sum((n - 1) * stride for n, stride in zip(array.shape, strides))
+    return np.lib.stride_tricks.as_strided(array, (extent,), (array.itemsize,)), strides
+
+
+def _declare(name: str, value: Any) -> str:
+    return f"{'bool' if isinstance(value, bool) else 'int' if isinstance(value, (int, np.integer)) else 'typename'} {name}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if isinstance(value, (int, np.integer)) else arrays.metal_type(value)

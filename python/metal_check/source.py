@@ -1,0 +1,52 @@
+"""Where a kernel's text stands in the Python file that has it, so that findings name its lines."""
+
+from __future__ import annotations
+
+import linecache
+import pathlib
+import sys
+from types import FrameType
+
+_PACKAGE = str(pathlib.Path(__file__).parent)
+_ENOUGH = 0.5  # of its lines: an f-string has others
+
+
+def caller() -> str | None:
+    """The file that called into this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame.f_code.co_filename if frame else None
+
+
+def _bare(line: str) -> str:
+    """As an f-string would show it, without blanks around."""
+    return line.strip().replace("{{", "{").replace("}}", "}").replace("\\\\", "\\")
+
+
+def find(text: str, path: str | None) -> int | None:
+    """The line of the file in which the first line of the text stands. None if it is not there."""
+    lines = [_bare(line) for line in linecache.getlines(path)] if path else []
+    wanted = [line.strip() for line in text.split("\n")]
+    named = [i for i, line in enumerate(wanted) if line]
+    if not named or not lines:
+        return None
+    starts = {at - i for i in named[:8] for at, line in enumerate(lines) if line == wanted[i]}
+    first = max(starts, default=None, key=lambda start: _alike(lines, wanted, named, start))
+    if len(named) == 1 and first is None:
+        first = next((at - named[0] for at, line in enumerate(lines) if wanted[named[0]] in line), None)
+        return None if first is None else first + 1
+    if first is None or _alike(lines, wanted, named, first) < _ENOUGH * len(named):
+        return None
+    return first + 1
+
+
+def _alike(lines: list[str], wanted: list[str], named: list[int], start: int) -> int:
+    return sum(0 <= start + i < len(lines) and lines[start + i] == wanted[i] for i in named)
+
+
+def marked(text: str, path: str | None, name: str) -> str:
+    """The text with the line mark that the compiler and the findings go by: in the Python file, or where it is not
+    found there in a file of that name."""
+    at = find(text, path)
+    return f'#line {at} "{path}"\n{text}\n' if at is not None and at >= 1 else f'#line 1 "{name}"\n{text}\n'

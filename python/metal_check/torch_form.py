@@ -1,0 +1,108 @@
+"""Kernels in the form of torch.mps.compile_shader, on numpy arrays."""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import command, source as sources
+from .findings import Report
+from .launch import Size, check
+
+_MOST_THREADS = 1024
+_SCALARS = {
+    "float": "f4", "half": "f2", "int": "i4", "uint": "u4", "short": "i2", "ushort": "u2", "char": "i1", "uchar": "u1",
+    "bool": "u1", "long": "i8", "ulong": "u8", "size_t": "u8", "int64_t": "i8", "uint64_t": "u8", "int32_t": "i4",
+    "uint32_t": "u4", "int16_t": "i2", "uint16_t": "u2", "int8_t": "i1", "uint8_t": "u1",
+}  # fmt: skip
+
+
+class ShaderKernel:
+    """One kernel of a library: call it with its arguments in the order of their indices.
+
+    Arrays are changed in place, as tensors would be. A number becomes what the parameter is, a sequence of numbers a
+    vector. threads: of the whole grid, by default one for each element of the first array; group_size: of a
+    threadgroup, by default as many as fit in one.
+    """
+
+    def __init__(self, library: ShaderLibrary, json: dict[str, Any]):
+        self._library, self.name = library, json["name"]
+        self._parameters = {p["index"]: p for p in json["parameters"] if p["kind"] in ("buffer", "value")}
+        self.max_threads_per_threadgroup = _MOST_THREADS
+        self.thread_execution_width = 32
+
+    def __call__(self, *arguments: Any, threads: Size | None = None, group_size: Size | None = None) -> Report:
+        bound = {index: self._content(index, argument) for index, argument in enumerate(arguments)}
+        arrays = [argument for argument in arguments if isinstance(argument, np.ndarray)]
+        if threads is None and not arrays:
+            raise ValueError(f"{self.name}: threads=… is needed where no argument is an array")
+        grid: Size = threads if threads is not None else arrays[0].size
+        first = grid if isinstance(grid, (int, np.integer)) else grid[0]
+        report = check(
+            self._library.path, self.name, grid, group_size if group_size is not None else min(_MOST_THREADS, int(first)),
+            bound, **self._library.options,
+        )  # fmt: skip
+        for index, argument in enumerate(arguments):
+            if isinstance(argument, np.ndarray) and self._parameters[index]["writable"]:
+                argument[...] = report.outputs[index]
+        if self._library.raises:
+            report.raise_findings()
+        return report
+
+    def _content(self, index: int, argument: Any) -> Any:
+        parameter = self._parameters.get(index)
+        if parameter is None:
+            raise ValueError(f"{self.name} has no [[buffer({index})]]")
+        if isinstance(argument, np.ndarray) and not argument.flags.c_contiguous:
+            raise ValueError(f"{self.name}: '{parameter['name']}' is not contiguous")
+        if isinstance(argument, np.ndarray):
+            return argument
+        kind = _SCALARS.get(parameter["type"].rstrip("234"))
+        if kind is None:
+            raise TypeError(f"{self.name}: '{parameter['name']}' is a {parameter['type']}; give it as an array")
+        values = np.atleast_1d(np.asarray(argument)).astype(kind)
+        return np.ascontiguousarray(values)
+
+
+class ShaderLibrary:
+    """The kernels of a text, as attributes."""
+
+    def __init__(self, source: str, seeds: int, suppress: Iterable[str], options: Iterable[str], raise_findings: bool):
+        self._folder = tempfile.TemporaryDirectory(prefix="metal-check-")
+        self.path = pathlib.Path(self._folder.name) / "shader.metal"
+        self.path.write_text(sources.marked(source, sources.caller(), "shader.metal"))
+        self.options = {"seeds": seeds, "suppress": list(suppress), "options": list(options)}
+        self.raises = raise_findings
+        listed, _ = command.call([self.path, "--list", *self.options["options"]])
+        self._kernels = {kernel["name"]: kernel for kernel in listed["kernels"]}
+
+    def __dir__(self) -> Sequence[str]:
+        return [*super().__dir__(), *self._kernels]
+
+    def __getattr__(self, name: str) -> ShaderKernel:
+        kernel = self.__dict__.get("_kernels", {}).get(name)
+        if kernel is None:
+            raise AttributeError(f"there is no kernel '{name}'; there are {', '.join(self.__dict__.get('_kernels', {}))}")
+        if "refused" in kernel:
+            raise AttributeError(kernel["refused"])
+        return ShaderKernel(self, kernel)
+
+
+def compile_shader(
+    source: str,
+    *,
+    seeds: int = 4,
+    suppress: Iterable[str] = (),
+    options: Iterable[str] = (),
+    raise_findings: bool = False,
+) -> ShaderLibrary:
+    """The kernels of a text as torch.mps.compile_shader gives them: `compile_shader(text).blur(x, out, 3, threads=64)`.
+
+    Each call returns a Report and, as with tensors, changes the arrays that the kernel writes. The keywords are those
+    of check. Raises CannotRun if the text cannot be read.
+    """
+    return ShaderLibrary(source, seeds, suppress, options, raise_findings)
