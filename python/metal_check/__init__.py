@@ -12,7 +12,7 @@ from .launch import check
 from .mlx_form import MetalKernel, Outputs, metal_kernel
 from .torch_form import compile_shader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Access", "CannotRun", "Empty", "Finding", "FindingsError", "FuzzFailure", "Memory", "MetalCheckError",
     "MetalKernel", "Outputs", "Report", "check", "compile_shader", "empty", "fuzz", "metal_kernel",
