@@ -11,8 +11,9 @@ from .fuzzing import FuzzFailure, fuzz
 from .launch import check
 from .mlx_form import MetalKernel, Outputs, metal_kernel
 from .torch_form import compile_shader
+from .version import VERSION
 
-__version__ = "0.2.0"
+__version__ = VERSION
 __all__ = [
     "Access", "CannotRun", "Empty", "Finding", "FindingsError", "FuzzFailure", "Memory", "MetalCheckError",
     "MetalKernel", "Outputs", "Report", "check", "compile_shader", "empty", "fuzz", "metal_kernel",

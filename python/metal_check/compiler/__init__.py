@@ -1,0 +1,1 @@
+"""clang from PyPI's ziglang, for systems that have none."""

@@ -1,0 +1,3 @@
+"""The version: that of metal-llm, which this is part of."""
+
+VERSION = "0.2.0"

@@ -1,0 +1,53 @@
+"""The wheel has the command inside: `make` builds it, and the wheel is named after the glibc that it wants.
+
+METAL_CHECK_BINARY names a command that is built already, METAL_CHECK_PLATFORM the platform it is for.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sysconfig
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+from wheel.bdist_wheel import bdist_wheel
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def built_command() -> pathlib.Path:
+    """metal-check, built if it is not there."""
+    given = os.environ.get("METAL_CHECK_BINARY")
+    if given:
+        return pathlib.Path(given)
+    subprocess.run(["make", "-C", str(ROOT), "build/metal-check"], check=True)
+    return ROOT / "build" / "metal-check"
+
+
+class BuildWithCommand(build_py):
+    """The package's files, and the command."""
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        target = pathlib.Path(self.build_lib) / "metal_check" / "bin" / "metal-check"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(built_command(), target)
+        target.chmod(0o755)
+
+
+class WheelForSystem(bdist_wheel):
+    """For any Python 3, but for one kind of system."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.root_is_pure = False
+
+    def get_tag(self):
+        platform = os.environ.get("METAL_CHECK_PLATFORM") or sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        return "py3", "none", platform
+
+
+setup(cmdclass={"build_py": BuildWithCommand, "bdist_wheel": WheelForSystem})
