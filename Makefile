@@ -84,7 +84,7 @@ endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: help setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall format check-format clean always
+.PHONY: help wheel test-mlx run-mlx setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall format check-format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -104,6 +104,8 @@ help:
 	@echo 'make coverage  which lines the tests run'
 	@echo 'make test-threads  pipelines side by side, under the thread sanitizer'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
+	@echo 'make test-mlx  metal-check under the tests of a package that uses MLX (its CPU build, from PyPI)'
+	@echo 'make wheel    metal-check for pip: any Linux with glibc from 2.28 on (compiled with zig), in build/wheel/dist'
 	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
 	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
 	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
@@ -153,6 +155,8 @@ lock: $(UV)
 	@$(call lock_file,tests)
 	@$(call lock_file,tests/apple)
 	@$(call lock_file,tests/transformers)
+	@$(call lock_file,tests/mlx)
+	@$(call lock_file,python)
 preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
 
 # The Metal target on Linux, against what stands in for Apple's frameworks there.
@@ -230,6 +234,22 @@ test-transformers:
 
 run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
 	@$(preload) BUILD=$(BUILD) DEVICE=$${DEVICE:-cpu} $(TRANSFORMERS)/bin/python -m pytest -q -p no:cacheprovider tests/transformers/compare.py
+
+# The pytest plug-in, on MLX's CPU build.
+MLX := build/venv-mlx
+
+$(MLX)/done: tests/mlx/requirements.lock
+	@echo "  VENV  $(MLX)"
+	@$(SYSTEM_PYTHON) -m venv $(MLX)
+	@$(MLX)/bin/python $(install_locked) $<
+	@touch $@
+
+test-mlx:
+	@./setup.sh test
+	@$(MAKE) --no-print-directory run-mlx
+
+run-mlx: $(BUILD)/metal-check $(MLX)/done
+	@BUILD=$(BUILD) $(MLX)/bin/python -m pytest -q -p no:cacheprovider --noconftest tests/mlx
 
 # The C sources give no warning under clang either.
 build-clang:
@@ -407,10 +427,12 @@ $(BUILD)/strict_headers.c: $(STRICT_HEADERS) $(BUILD)/bind
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts strict_header $(filter-out %/bind,$^) > $@
 
+CHECK_LIBS ?= -ldw -lseccomp -lcjson
+
 # The kernels that it loads call back into it.
 $(BUILD)/metal-check: $(check_objects)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic $^ -ldw -lseccomp -lcjson -lm -ldl -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic $^ $(CHECK_LIBS) -lm -ldl -o $@
 
 # SHAPES= random shapes of each kernel, ONLY= these kernels.
 sanitize: $(BUILD)/metal-check $(VENV)/done
@@ -517,6 +539,34 @@ build-macos: $(APPLE)/done
 build-ios: $(APPLE)/done
 	@+$(call for_apple,iOS,ios,ios.16.0,ios16.0) build/ios/libmetal-llm.a
 	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/ios/libmetal-llm.a tests/apple/symbols.txt
+
+# --- metal-check as a Python wheel: compiled with zig against an old glibc; libdw and libseccomp are linked into it,
+# libcjson, which Debian has only as a shared library, lies beside it ---
+
+WHEEL     := build/wheel
+WHEEL_ZIG := $(CURDIR)/$(WHEEL)/venv/bin/python -m ziglang
+LIBRARIES := /usr/lib/$(ARCH)-linux-gnu
+
+$(WHEEL)/done: python/requirements.lock
+	@echo "  VENV  $(WHEEL)/venv"
+	@$(SYSTEM_PYTHON) -m venv $(WHEEL)/venv
+	@$(WHEEL)/venv/bin/python $(install_locked) $<
+	@mkdir -p $(WHEEL)/include
+	@ln -sfn $$(pkg-config --variable=includedir libcjson)/cjson $(WHEEL)/include/cjson
+	@ln -sf $(addprefix /usr/include/,dwarf.h libelf.h gelf.h seccomp.h) $(WHEEL)/include
+	@ln -sfn /usr/include/elfutils $(WHEEL)/include/elfutils
+	@touch $@
+
+wheel: $(WHEEL)/done
+	@+$(MAKE) --no-print-directory BUILD=$(WHEEL)/build HOST_CC='$(CC)' CLANGXX='$(CLANGXX)' \
+	    CC='$(WHEEL_ZIG) cc -target $(ARCH)-linux-gnu.2.28 -isystem $(CURDIR)/$(WHEEL)/include -fno-sanitize=undefined' \
+	    LDFLAGS='-s -Wl,-rpath,\$$$$ORIGIN' \
+	    CHECK_LIBS='$(addprefix $(LIBRARIES)/,libdw.a libelf.a libseccomp.a libz.a liblzma.a libbz2.a libcjson.so.1)' $(WHEEL)/build/metal-check
+	@rm -rf python/build python/*.egg-info
+	@METAL_CHECK_BINARY=$(CURDIR)/$(WHEEL)/build/metal-check METAL_CHECK_LIBRARIES=$(LIBRARIES)/libcjson.so.1 \
+	    METAL_CHECK_PLATFORM=manylinux_2_28_$(ARCH) $(WHEEL)/venv/bin/python -m build -q --wheel --no-isolation --outdir $(WHEEL)/dist python
+	@rm -rf python/build python/*.egg-info
+	@ls $(WHEEL)/dist/*.whl
 
 # --- the Swift package: the table of kernels is checked in, since SwiftPM has no binder ---
 

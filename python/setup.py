@@ -1,6 +1,7 @@
 """The wheel has the command inside: `make` builds it, and the wheel is named after the glibc that it wants.
 
-METAL_CHECK_BINARY names a command that is built already, METAL_CHECK_PLATFORM the platform it is for.
+METAL_CHECK_BINARY names a command that is built already, METAL_CHECK_LIBRARIES what lies beside it, separated by
+blanks, METAL_CHECK_PLATFORM the platform it is for.
 """
 
 import os
@@ -36,6 +37,8 @@ class BuildWithCommand(build_py):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(built_command(), target)
         target.chmod(0o755)
+        for library in os.environ.get("METAL_CHECK_LIBRARIES", "").split():
+            shutil.copy(library, target.parent)
 
 
 class WheelForSystem(bdist_wheel):
