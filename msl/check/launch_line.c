@@ -1,14 +1,18 @@
-/* A launch of each kernel that runs as it is copied: 1024 threads, and as many elements, texels or
- * items as there are threads. What the kernel is meant for only its author knows. */
+/* A launch of each kernel to begin with: 1024 threads, and as many elements, texels or items as
+ * there are threads. What the kernel is meant for only its author knows. */
 #include "list.h"
-
-#include "array.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ITEMS = 1024, SCRATCH_BYTES = 4096 };
+
+typedef struct Launch {
+    const BoundFile *file;
+    FILE *out;
+    unsigned size; /* threads of the grid along an axis: what an integer most likely stands for */
+} Launch;
 
 static const struct {
     const char *metal, *element;
@@ -45,7 +49,8 @@ static bool has_members(const BoundFile *file, const char *type) {
     return false;
 }
 
-static void say_buffer(const char *target, const char *type, bool writable, FILE *out) {
+static void say_buffer(const Launch *launch, const char *target, const char *type, bool writable) {
+    FILE *out = launch->out;
     unsigned lanes;
     const char *element = element_of(type, &lanes);
     const char *content = writable ? "empty" : element ? "random" : "zeros";
@@ -54,25 +59,22 @@ static void say_buffer(const char *target, const char *type, bool writable, FILE
     if (lanes > 1) fprintf(out, "x%u", lanes == 3 && strncmp(type, "packed_", 7) ? 4 : lanes);
 }
 
-/* Integers are sizes more often than not. */
-static void say_number(const char *element, FILE *out) {
-    if (*element == 'f')
-        fputs("1", out);
-    else
-        fprintf(out, "%d", strcmp(element + 1, "8") ? ITEMS : 1);
+static void say_number(const Launch *launch, const char *element) {
+    bool is_size = *element != 'f' && strcmp(element + 1, "8") != 0;
+    fprintf(launch->out, "%u", is_size ? launch->size : 1);
 }
 
-static void say_values(const char *target, const char *type, FILE *out) {
+static void say_values(const Launch *launch, const char *target, const char *type) {
     unsigned lanes;
     const char *element = element_of(type, &lanes);
-    fprintf(out, " --bytes %s=%s:", target, element ? element : "u32");
+    fprintf(launch->out, " --bytes %s=%s:", target, element ? element : "u32");
     for (unsigned i = 0; i < lanes; i++) {
-        if (i) fputc(',', out);
-        say_number(element ? element : "u32", out);
+        if (i) fputc(',', launch->out);
+        say_number(launch, element ? element : "u32");
     }
 }
 
-static void say_texture(const char *target, const char *type, FILE *out) {
+static void say_texture(const Launch *launch, const char *target, const char *type) {
     static const struct {
         const char *type, *shape;
     } shapes[] = {
@@ -88,40 +90,39 @@ static void say_texture(const char *target, const char *type, FILE *out) {
     const char *inside = strchr(name, '<');
     if (inside) sscanf(inside + 1, " %31[a-z]", texel);
     const char *element = element_of(texel, &lanes);
-    fprintf(out, " --texture %s=%s:%s:%s%s", target,
+    fprintf(launch->out, " --texture %s=%s:%s:%s%s", target,
             strstr(type, "write") && !strstr(type, "read_write") ? "empty" : "random",
             element ? element : "f32", shape, strncmp(name, "depth", 5) ? "x4" : "");
 }
 
 /* --bytes 0=n=1024,eps=1: of a structure without pointers. */
-static void say_structure(const BoundFile *file, const char *target, const char *type, FILE *out) {
+static void say_structure(const Launch *launch, const char *target, const char *type) {
     const char *comma = "";
-    fprintf(out, " --bytes %s=", target);
-    for (size_t i = 0; i < file->member_count; i++) {
-        const BoundMember *member = &file->members[i];
+    fprintf(launch->out, " --bytes %s=", target);
+    for (size_t i = 0; i < launch->file->member_count; i++) {
+        const BoundMember *member = &launch->file->members[i];
         unsigned lanes;
         const char *element = element_of(member->type, &lanes);
         if (strcmp(member->owner, type) != 0 || !element) continue;
-        fprintf(out, "%s%s=", comma, member->name);
-        say_number(element, out);
+        fprintf(launch->out, "%s%s=", comma, member->name);
+        say_number(launch, element);
         comma = ",";
     }
 }
 
-static void say_member(const BoundFile *file, unsigned index, const BoundMember *member,
-                       FILE *out) {
+static void say_member(const Launch *launch, unsigned index, const BoundMember *member) {
     char target[128];
     snprintf(target, sizeof target, member->count > 1 ? "%u.%s[0]" : "%u.%s", index, member->name);
     if (member->kind == BOUND_TEXTURE)
-        say_texture(target, member->type, out);
+        say_texture(launch, target, member->type);
     else if (member->kind == BOUND_SAMPLER)
-        fprintf(out, " --sampler %s=linear", target);
+        fprintf(launch->out, " --sampler %s=linear", target);
     else if (member->is_pointer)
-        say_buffer(target, member->type, false, out);
-    else if (has_members(file, member->type))
-        say_structure(file, target, member->type, out);
+        say_buffer(launch, target, member->type, false);
+    else if (has_members(launch->file, member->type))
+        say_structure(launch, target, member->type);
     else
-        say_values(target, member->type, out);
+        say_values(launch, target, member->type);
 }
 
 static bool leads_further(const BoundFile *file, const char *type) {
@@ -131,35 +132,41 @@ static bool leads_further(const BoundFile *file, const char *type) {
     return false;
 }
 
-static void say_parameter(const BoundFile *file, const BoundParameter *parameter, FILE *out) {
+static void say_memory(const Launch *launch, const char *target, const BoundParameter *parameter) {
+    const BoundFile *file = launch->file;
+    const char *type = parameter->type;
+    bool is_value = parameter->kind == BOUND_CONSTANT || parameter->constant;
+    if (leads_further(file, type)) {
+        for (size_t i = 0; i < file->member_count; i++)
+            if (!strcmp(file->members[i].owner, type))
+                say_member(launch, parameter->index, &file->members[i]);
+    } else if (is_value && has_members(file, type)) {
+        say_structure(launch, target, type);
+    } else if (parameter->kind == BOUND_CONSTANT) {
+        say_values(launch, target, type);
+    } else {
+        say_buffer(launch, target, type, parameter->writable);
+    }
+}
+
+static void say_parameter(const Launch *launch, const BoundParameter *parameter) {
     char target[16];
     snprintf(target, sizeof target, "%u", parameter->index);
-    bool is_value = parameter->kind == BOUND_CONSTANT || parameter->constant;
     switch (parameter->kind) {
     case BOUND_BUFFER:
     case BOUND_CONSTANT:
-        if (leads_further(file, parameter->type)) {
-            for (size_t i = 0; i < file->member_count; i++)
-                if (!strcmp(file->members[i].owner, parameter->type))
-                    say_member(file, parameter->index, &file->members[i], out);
-        } else if (is_value && has_members(file, parameter->type)) {
-            say_structure(file, target, parameter->type, out);
-        } else if (parameter->kind == BOUND_CONSTANT) {
-            say_values(target, parameter->type, out);
-        } else {
-            say_buffer(target, parameter->type, parameter->writable, out);
-        }
+        say_memory(launch, target, parameter);
         break;
     case BOUND_THREADGROUP:
-        fprintf(out, " --threadgroup-memory %s=%d", target, SCRATCH_BYTES);
+        fprintf(launch->out, " --threadgroup-memory %s=%d", target, SCRATCH_BYTES);
         break;
     case BOUND_TEXTURE:
-        say_texture(target, parameter->type, out);
+        say_texture(launch, target, parameter->type);
         break;
     case BOUND_SAMPLER:
-        fprintf(out, " --sampler %s=linear", target);
+        fprintf(launch->out, " --sampler %s=linear", target);
         break;
-    default:
+    case BOUND_BUILTIN:
         break;
     }
 }
@@ -179,12 +186,20 @@ static unsigned dimensions(const BoundKernel *kernel) {
 }
 
 static void say_launch(const BoundFile *file, const BoundKernel *kernel, FILE *out) {
-    static const char *const sizes[] = {"--grid 1024 --threads 256", "--grid 32,32 --threads 16,16",
-                                        "--grid 16,8,8 --threads 8,8,4"};
+    static const struct {
+        const char *options;
+        unsigned size;
+    } grids[] = {
+        {"--grid 1024 --threads 256", 1024},
+        {"--grid 32,32 --threads 16,16", 32},
+        {"--grid 16,8,8 --threads 8,8,4", 8},
+    };
+    unsigned axes = dimensions(kernel);
+    Launch launch = {file, out, grids[axes - 1].size};
     fprintf(out, "  metal-check %s --kernel %s %s", file->path, kernel->name,
-            sizes[dimensions(kernel) - 1]);
+            grids[axes - 1].options);
     for (unsigned i = 0; i < kernel->count; i++)
-        say_parameter(file, &kernel->parameter[i], out);
+        say_parameter(&launch, &kernel->parameter[i]);
     for (size_t i = 0; i < file->constant_count; i++)
         fprintf(out, " --constant %u=%s", file->constants[i].index,
                 strcmp(file->constants[i].type, "bool") ? "1" : "true");

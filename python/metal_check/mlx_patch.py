@@ -167,7 +167,7 @@ def _metal_kernel(
             )
             return tuple(map(_to_mlx, outputs))
 
-        return list(_without_derivative(mx, name, run)(*values))
+        return list(_without_derivative(mx, name, run)(*values) if values else run())
 
     return call
 

@@ -24,9 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Before any conftest.py could import MLX."""
-    options = parser.parse_known_args(args, namespace=early_config.known_args_namespace)
+    options = early_config.known_args_namespace
     if options.metal_check:
         _start(early_config, options)
 
