@@ -28,14 +28,17 @@ def install() -> None:
         return
     gpu = _gpu_of(mx)
     _state.update(
-        gpu=gpu, default=gpu, set_default_device=mx.set_default_device, dtypes=_dtypes(mx), is_available=_asks(mx)
-    )
+        gpu=gpu, default=gpu, set_default_device=mx.set_default_device, dtypes=_dtypes(mx), is_available=_asks(mx),
+        stream=mx.stream, new_stream=mx.new_stream,
+    )  # fmt: skip
     mx.disable_compile()
     mx.compile = _uncompiled
     mx.enable_compile = lambda: None
     mx.gpu = gpu
     mx.default_device = lambda: _state["default"]
     mx.set_default_device = _set_default_device
+    mx.stream = _StreamContext
+    mx.new_stream = _new_stream
     mx.metal.is_available = lambda: True
     if hasattr(mx, "is_available"):
         mx.is_available = lambda device: device is gpu or _state["is_available"](device)
@@ -82,12 +85,50 @@ def _gpu_of(mx: Any) -> Any:
     return GPU(mx.cpu, 0)
 
 
-def _set_default_device(device: Any) -> None:
+def _device_of(where: Any) -> Any:
+    """The device of a device, of a kind of device, or of a stream: the GPU's unless it was made for the CPU."""
     import mlx.core as mx
 
-    is_gpu = device is _state["gpu"] or device == mx.DeviceType.gpu
-    _state["default"] = _state["gpu"] if is_gpu else device if isinstance(device, mx.Device) else mx.Device(device, 0)
-    _state["set_default_device"](_state["gpu"] if is_gpu else device)
+    if isinstance(where, mx.Device):
+        return where
+    is_cpu = where == mx.DeviceType.cpu if isinstance(where, mx.DeviceType) else str(where) in _cpu_streams
+    return mx.Device(mx.cpu, 0) if is_cpu else _state["gpu"]
+
+
+_cpu_streams: set[str] = set()
+
+
+def _native(where: Any) -> Any:
+    import mlx.core as mx
+
+    return _state["gpu"] if where == mx.DeviceType.gpu else where
+
+
+def _set_default_device(device: Any) -> None:
+    _state["default"] = _device_of(device)
+    _state["set_default_device"](_native(device))
+
+
+def _new_stream(device: Any) -> Any:
+    stream = _state["new_stream"](_native(device))
+    if _device_of(device) is not _state["gpu"]:
+        _cpu_streams.add(str(stream))
+    return stream
+
+
+class _StreamContext:
+    """mx.stream: inside, the default device is the stream's."""
+
+    def __init__(self, where: Any):
+        self._device, self._context = _device_of(where), _state["stream"](_native(where))
+
+    def __enter__(self) -> Any:
+        self._before, _state["default"] = _state["default"], self._device
+        return self._context.__enter__()
+
+    def __exit__(self, *raised: Any) -> Any:
+        _state["default"] = self._before
+        return self._context.__exit__(*raised)
 
 
 def _uncompiled(fun: Callable[..., Any] | None = None, *_: Any, **__: Any) -> Any:

@@ -89,6 +89,13 @@ def test_it_looks_like_a_gpu():
     with mx.stream(mx.gpu):
         assert mx.add(1, 2, stream=mx.gpu).item() == 3
     mx.synchronize(mx.new_stream(mx.gpu))
+    with mx.stream(mx.cpu):
+        assert mx.default_device() == mx.cpu
+        with mx.stream(mx.new_stream(mx.gpu)):
+            assert mx.default_device() == mx.gpu
+    with mx.stream(mx.new_stream(mx.cpu)):
+        assert mx.default_device() == mx.cpu
+    assert mx.default_device() == mx.gpu
     mx.set_default_device(mx.cpu)
     assert mx.default_device() == mx.cpu and mx.default_device() != mx.gpu
     mx.set_default_device(mx.gpu)
