@@ -155,7 +155,7 @@ lock: $(UV)
 	@$(call lock_file,tests)
 	@$(call lock_file,tests/apple)
 	@$(call lock_file,tests/transformers)
-	@$(call lock_file,tests/mlx)
+	@$(call lock_file,tests/with_mlx)
 	@$(call lock_file,python)
 preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
 
@@ -238,7 +238,7 @@ run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
 # The pytest plug-in, on MLX's CPU build.
 MLX := build/venv-mlx
 
-$(MLX)/done: tests/mlx/requirements.lock
+$(MLX)/done: tests/with_mlx/requirements.lock
 	@echo "  VENV  $(MLX)"
 	@$(SYSTEM_PYTHON) -m venv $(MLX)
 	@$(MLX)/bin/python $(install_locked) $<
@@ -249,7 +249,7 @@ test-mlx:
 	@$(MAKE) --no-print-directory run-mlx
 
 run-mlx: $(BUILD)/metal-check $(MLX)/done
-	@BUILD=$(BUILD) $(MLX)/bin/python -m pytest -q -p no:cacheprovider --noconftest tests/mlx
+	@BUILD=$(BUILD) $(MLX)/bin/python -m pytest -q -p no:cacheprovider --noconftest tests/with_mlx
 
 # The C sources give no warning under clang either.
 build-clang:

@@ -13,8 +13,8 @@ import pytest
 
 from library import BUILD, ROOT
 
-if sys.version_info < (3, 11):
-    pytest.skip("the package wants Python 3.11", allow_module_level=True)
+if sys.version_info < (3, 11) or sys.platform != "linux" or BUILD.name == "asan":
+    pytest.skip("once is enough, on Linux, with Python 3.11 or later", allow_module_level=True)
 sys.path.insert(0, str(ROOT / "python"))
 
 import metal_check
@@ -315,7 +315,7 @@ def test_fuzz_shrinks_to_the_smallest_launch():
     with pytest.raises(metal_check.FuzzFailure) as raised:
         metal_check.fuzz(sums(""), None, [("B", "C")], sizes={"B": (1, 9), "C": (1, 99)}, runs=4)
     assert raised.value.sizes == {"B": 1, "C": 1}
-    assert {finding.kind for finding in raised.value.findings} == {"race"}
+    assert "race" in {finding.kind for finding in raised.value.findings}
     with pytest.raises(metal_check.FuzzFailure) as raised:
         metal_check.fuzz(lambda x: x[: 2 * (len(x) // 2)], lambda x: x, [("N",)], sizes={"N": (7, 7)})
     assert "shape" in raised.value.problem
@@ -397,7 +397,7 @@ def test_a_launch_file_as_json(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("launch = 3", "launch"),
+    ("launch = 3", "there is no [[launch]]"),
     ("", "no [[launch]]"),
     ("[[launch]]\nkernel = 'f'\nthreads = 1\ngrid = 1", "launch 1: 'file' is missing"),
     ("[[launch]]\nfile = 'x'\nkernel = 'f'\nthreads = 1", "either 'grid' or 'groups'"),

@@ -317,7 +317,8 @@ static bool check_buffer(Options *options, const Program *program, unsigned p) {
         return (parameter_type(program, p, &type) && type_inside(&type, &inside))
                    ? read_members(binding, &inside)
                    : report_failure("the members of '%s' are not known", parameter->name);
-    return binding->is_made || binding->shares || element_suits(binding->array.type, parameter->type) ||
+    return binding->is_made || binding->shares ||
+           element_suits(binding->array.type, parameter->type) ||
            report_failure("%s %s: these are elements of type %s, but '%s' is a %s %c",
                           binding->option, binding->given, element_name(binding->array.type),
                           parameter->name, parameter->type,

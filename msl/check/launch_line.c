@@ -17,11 +17,11 @@ typedef struct Launch {
 static const struct {
     const char *metal, *element;
 } elements[] = {
-    {"float", "f32"},   {"half", "f16"},     {"bfloat", "u16"},   {"int", "i32"},
-    {"uint", "u32"},    {"short", "i16"},    {"ushort", "u16"},   {"char", "i8"},
-    {"uchar", "u8"},    {"bool", "u8"},      {"long", "i64"},     {"ulong", "u64"},
-    {"size_t", "u64"},  {"int8_t", "i8"},    {"uint8_t", "u8"},   {"int16_t", "i16"},
-    {"int32_t", "i32"}, {"uint16_t", "u16"}, {"uint32_t", "u32"}, {"int64_t", "i64"},
+    {"float", "f32"},    {"half", "f16"},     {"bfloat", "u16"},   {"int", "i32"},
+    {"uint", "u32"},     {"short", "i16"},    {"ushort", "u16"},   {"char", "i8"},
+    {"uchar", "u8"},     {"bool", "u8"},      {"long", "i64"},     {"ulong", "u64"},
+    {"size_t", "u64"},   {"int8_t", "i8"},    {"uint8_t", "u8"},   {"int16_t", "i16"},
+    {"int32_t", "i32"},  {"uint16_t", "u16"}, {"uint32_t", "u32"}, {"int64_t", "i64"},
     {"uint64_t", "u64"},
 };
 
@@ -78,9 +78,9 @@ static void say_texture(const Launch *launch, const char *target, const char *ty
     static const struct {
         const char *type, *shape;
     } shapes[] = {
-        {"texture1d_array<", "4x256"},  {"texture1d<", "1024"},   {"texture_buffer<", "1024"},
-        {"texture2d_array<", "4x32x32"}, {"texture3d<", "8x8x16"}, {"texturecube<", "6x32x32"},
-        {"depth2d_array<", "4x32x32"},  {"texture2d_ms<", "4x32x32"},
+        {"texture1d_array<", "4x256"},   {"texture1d<", "1024"},       {"texture_buffer<", "1024"},
+        {"texture2d_array<", "4x32x32"}, {"texture3d<", "8x8x16"},     {"texturecube<", "6x32x32"},
+        {"depth2d_array<", "4x32x32"},   {"texture2d_ms<", "4x32x32"},
     };
     const char *name = skip(skip(skip(type, "metal::"), "array<"), "metal::"), *shape = "32x32";
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
@@ -212,11 +212,14 @@ static void say_signature(const BoundKernel *kernel, FILE *out) {
         if (parameter->kind == BOUND_BUILTIN) continue;
         bool is_memory = parameter->kind == BOUND_BUFFER || parameter->kind == BOUND_CONSTANT;
         fprintf(out, "  [[%s(%u)]] %s%s %s%s\n", parameter->attribute, parameter->index,
+                !is_memory            ? ""
+                : parameter->constant ? "constant "
+                : parameter->writable ? "device "
+                                      : "device const ",
+                parameter->type,
                 !is_memory             ? ""
-                : parameter->constant  ? "constant "
-                : parameter->writable  ? "device "
-                                       : "device const ",
-                parameter->type, !is_memory ? "" : parameter->reference ? "&" : "*",
+                : parameter->reference ? "&"
+                                       : "*",
                 parameter->name);
     }
 }

@@ -22,7 +22,8 @@ static const char usage[] =
     "  --kernel NAME                the kernel\n"
     "  --grid X,Y,Z                 threads of the whole grid, as dispatchThreads counts\n"
     "  --threads X,Y,Z              threads of a threadgroup\n"
-    "  --groups X,Y,Z               threadgroups, instead of --grid, as dispatchThreadgroups counts\n"
+    "  --groups X,Y,Z               threadgroups, instead of --grid, as dispatchThreadgroups "
+    "counts\n"
     "  --buffer N=CONTENT           [[buffer(N)]]: a .npy file, zeros:TYPE:COUNT, ones, random, "
     "range or\n"
     "                               empty (nothing written there) likewise, or values, u32:4,5,6;\n"
@@ -177,8 +178,7 @@ static bool read_contents(Options *options) {
             if (!parse_share(options, binding)) return false;
             continue;
         }
-        bool read = is_value
-                        ? array_parse_values(&binding->array, binding->content, error)
+        bool read = is_value ? array_parse_values(&binding->array, binding->content, error)
                     : !strcmp(binding->option, "--sampler")
                         ? sampler_parse(&binding->sampler, binding->content, error)
                         : array_parse(&binding->array, binding->content, &random, error);

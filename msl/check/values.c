@@ -10,8 +10,8 @@ typedef struct Scalar {
 } Scalar;
 
 static const Scalar scalars[] = {
-    {"float", ELEMENT_F32}, {"half", ELEMENT_F16},  {"int", ELEMENT_I32},  {"uint", ELEMENT_U32},
-    {"short", ELEMENT_I16}, {"ushort", ELEMENT_U16}, {"char", ELEMENT_I8},  {"uchar", ELEMENT_U8},
+    {"float", ELEMENT_F32}, {"half", ELEMENT_F16},   {"int", ELEMENT_I32}, {"uint", ELEMENT_U32},
+    {"short", ELEMENT_I16}, {"ushort", ELEMENT_U16}, {"char", ELEMENT_I8}, {"uchar", ELEMENT_U8},
     {"long", ELEMENT_I64},  {"ulong", ELEMENT_U64},  {"bool", ELEMENT_U8},
 };
 
@@ -19,8 +19,8 @@ static const Scalar scalars[] = {
 typedef struct Member {
     ElementType element;
     bool is_bool;
-    size_t offset, count;  /* of all elements */
-    size_t lanes, stride;  /* those of a vector, and the bytes from one vector to the next */
+    size_t offset, count; /* of all elements */
+    size_t lanes, stride; /* those of a vector, and the bytes from one vector to the next */
 } Member;
 
 /* "packed_float3" → float, 3 */
@@ -98,10 +98,9 @@ static bool find_member(const char **at, const Type *whole, Member *member, char
     *at += length;
     while (**at && **at != '=')
         if (!step(at, &type, &offset))
-            return array_refuse(error, "a %s has no '%.*s'", whole->name,
-                                (int)strcspn(begin, "=,"), begin);
-    if (**at != '=')
-        return array_refuse(error, "'%s': write it as MEMBER=VALUE", begin);
+            return array_refuse(error, "a %s has no '%.*s'", whole->name, (int)strcspn(begin, "=,"),
+                                begin);
+    if (**at != '=') return array_refuse(error, "'%s': write it as MEMBER=VALUE", begin);
     ++*at;
     return describe(&type, offset, member) ||
            array_refuse(error, "'%.*s' is a %s: name its members", (int)strcspn(begin, "="), begin,
@@ -132,8 +131,8 @@ static bool read_values(const Member *member, const char **at, unsigned char *da
                         char error[256]) {
     for (size_t i = 0;; i++) {
         size_t size = element_size(member->element);
-        size_t offset = member->offset + i / member->lanes * member->stride +
-                        i % member->lanes * size;
+        size_t offset =
+            member->offset + i / member->lanes * member->stride + i % member->lanes * size;
         int length = (int)strcspn(*at, ",");
         const char *text = *at;
         if (i == member->count)
@@ -153,8 +152,12 @@ bool values_parse(Array *array, const char *text, const Type *type, char error[2
         return array_refuse(error, "'%s' has no members: write it as TYPE:VALUE", type->name);
     unsigned char *data = calloc(type->size ? type->size : 1, 1);
     if (!data) return array_refuse(error, "no memory");
-    *array = (Array){.type = ELEMENT_U8, .count = type->size, .size = type->size, .data = data,
-                     .dimensions = 1, .shape = {type->size}};
+    *array = (Array){.type = ELEMENT_U8,
+                     .count = type->size,
+                     .size = type->size,
+                     .data = data,
+                     .dimensions = 1,
+                     .shape = {type->size}};
     for (const char *at = text; *at;) {
         Member member;
         if (!find_member(&at, type, &member, error) || !read_values(&member, &at, data, error))

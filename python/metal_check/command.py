@@ -69,12 +69,12 @@ def cache_folder() -> pathlib.Path:
 
 def call(arguments: Iterable[Any], timeout: float | None = None) -> tuple[dict[str, Any], str]:
     """What `metal-check --json` answers, and what it says beside that. CannotRun if it could not run the kernel."""
-    variables = environment()
+    program, variables = binary(), environment()
     cache = cache_folder()
     if "METAL_CHECK_PYTHON" in variables:  # another version of it has its own
         cache /= f"ziglang-{importlib.metadata.version('ziglang')}"
     cache.parent.mkdir(parents=True, exist_ok=True)
-    command = [binary(), "--json", "--cache", str(cache), *map(str, arguments)]
+    command = [program, "--json", "--cache", str(cache), *map(str, arguments)]
     result = subprocess.run(
         command, capture_output=True, text=True, errors="replace", timeout=timeout, env=variables
     )

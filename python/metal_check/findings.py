@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,8 +28,14 @@ class CannotRun(MetalCheckError):
         return CannotRun, (self.errors,)
 
 
+def shown_path(path: str) -> str:
+    """As short as it is from the current folder."""
+    here = os.path.relpath(path) if os.path.isabs(path) else path
+    return path if here.startswith("..") else here
+
+
 def _error_line(error: Mapping[str, Any]) -> str:
-    return f"{error['file']}:{error['line']}: {error['message']}" if "file" in error else str(error["message"])
+    return f"{shown_path(error['file'])}:{error['line']}: {error['message']}" if "file" in error else str(error["message"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +98,7 @@ class Finding:
         return self.severity != "note"
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.severity}: {self.kind}: {self.kernel}: {self.message}"
+        return f"{shown_path(self.file)}:{self.line}: {self.severity}: {self.kind}: {self.kernel}: {self.message}"
 
 
 class FindingsError(MetalCheckError, AssertionError):

@@ -79,7 +79,7 @@ def read(path: str | os.PathLike[str]) -> list[Launch]:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LaunchFileError(f"{path}: {error}") from None
     unknown = set(content) - {"launch", "defaults"}
-    if unknown or not content.get("launch"):
+    if unknown or not content.get("launch") or not isinstance(content["launch"], list):
         what = f"there is no '{min(unknown)}' in a launch file" if unknown else "there is no [[launch]]"
         raise LaunchFileError(f"{path}: {what}")
     launches = []

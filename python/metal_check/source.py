@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import pathlib
+import re
 import sys
 from types import FrameType
 
@@ -24,25 +25,34 @@ def _bare(line: str) -> str:
     return line.strip().replace("{{", "{").replace("}}", "}").replace("\\\\", "\\")
 
 
+def _is_like(line: str, wanted: str) -> bool:
+    """Is it that line, or one of an f-string with something filled in?"""
+    if _bare(line) == wanted:
+        return True
+    parts = re.split(r"(?<!\{)\{(?!\{)[^{}]*\}", line.strip())
+    return len(parts) > 1 and re.fullmatch(".*".join(re.escape(_bare(part)) for part in parts), wanted) is not None
+
+
 def find(text: str, path: str | None) -> int | None:
     """The line of the file in which the first line of the text stands. None if it is not there."""
-    lines = [_bare(line) for line in linecache.getlines(path)] if path else []
+    raw = linecache.getlines(path) if path else []
+    lines = [_bare(line) for line in raw]
     wanted = [line.strip() for line in text.split("\n")]
     named = [i for i, line in enumerate(wanted) if line]
     if not named or not lines:
         return None
     starts = {at - i for i in named[:8] for at, line in enumerate(lines) if line == wanted[i]}
-    first = max(starts, default=None, key=lambda start: _alike(lines, wanted, named, start))
+    first = max(starts, default=None, key=lambda start: _alike(raw, wanted, named, start))
     if len(named) == 1 and first is None:
         first = next((at - named[0] for at, line in enumerate(lines) if wanted[named[0]] in line), None)
         return None if first is None else first + 1
-    if first is None or _alike(lines, wanted, named, first) < _ENOUGH * len(named):
+    if first is None or _alike(raw, wanted, named, first) < _ENOUGH * len(named):
         return None
     return first + 1
 
 
 def _alike(lines: list[str], wanted: list[str], named: list[int], start: int) -> int:
-    return sum(0 <= start + i < len(lines) and lines[start + i] == wanted[i] for i in named)
+    return sum(0 <= start + i < len(lines) and _is_like(lines[start + i], wanted[i]) for i in named)
 
 
 def marked(text: str, path: str | None, name: str) -> str:
