@@ -362,8 +362,7 @@ static int check(Run *run, double compile_seconds) {
     }
     bool saved = !run->lcov || save_lcov(run, &coverage);
     size_t shown = 0;
-    if (saved)
-        shown = options->json ? report_json(&report, stdout) : report_text(&report, stdout);
+    if (saved) shown = options->json ? report_json(&report, stdout) : report_text(&report, stdout);
     coverage_free(&coverage);
     return !saved ? CANNOT : shown ? FOUND : CLEAN;
 }
