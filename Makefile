@@ -553,7 +553,7 @@ $(WHEEL)/done: python/requirements.lock
 	@$(WHEEL)/venv/bin/python $(install_locked) $<
 	@mkdir -p $(WHEEL)/include
 	@ln -sfn $$(pkg-config --variable=includedir libcjson)/cjson $(WHEEL)/include/cjson
-	@ln -sf $(addprefix /usr/include/,dwarf.h libelf.h gelf.h seccomp.h) $(WHEEL)/include
+	@ln -sf $(addprefix /usr/include/,dwarf.h libelf.h gelf.h seccomp.h seccomp-syscalls.h) $(WHEEL)/include
 	@ln -sfn /usr/include/elfutils $(WHEEL)/include/elfutils
 	@touch $@
 
@@ -564,7 +564,7 @@ wheel: $(WHEEL)/done
 	    CHECK_LIBS='$(addprefix $(LIBRARIES)/,libdw.a libelf.a libseccomp.a libz.a liblzma.a libbz2.a libcjson.so.1)' $(WHEEL)/build/metal-check
 	@rm -rf python/build python/*.egg-info
 	@METAL_CHECK_BINARY=$(CURDIR)/$(WHEEL)/build/metal-check METAL_CHECK_LIBRARIES=$(LIBRARIES)/libcjson.so.1 \
-	    METAL_CHECK_PLATFORM=manylinux_2_28_$(ARCH) $(WHEEL)/venv/bin/python -m build -q --wheel --no-isolation --outdir $(WHEEL)/dist python
+	    METAL_CHECK_PLATFORM=manylinux_2_28_$(ARCH) $(WHEEL)/venv/bin/python -m build --wheel --no-isolation --outdir $(WHEEL)/dist python
 	@rm -rf python/build python/*.egg-info
 	@ls $(WHEEL)/dist/*.whl
 
