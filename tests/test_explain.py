@@ -153,7 +153,7 @@ FAMILIES = [
     (QWEN3, "cpu", "F32", 64, {}, "attention", "flash_attention_prompt_hs128_f16"),
     (QWEN3, "h200", "F16", 1, {}, "attention", "decode_attention_hs128_f16"),
     (QWEN3, "h200", "F16", 64, {}, "attention", "flash_attention_tiles_hs128_halves_f16"),
-    (WIDE_HEADS, "h200", "F16", 64, {}, "attention", "flash_attention_hs256_f16"),
+    (WIDE_HEADS, "h200", "F16", 64, {}, "attention", "flash_attention_tiles_hs256_halves_f16"),
     (WIDE_HEADS, "h200", "F16", 1, {"fusion": "off"}, "attention", "flash_attention_hs256_f16"),
     (GEMMA, "cpu", "F32", 1, {"attention": "plain"}, "attention", "flash_attention_f16"),
     # what is normalised before it is added cannot add itself

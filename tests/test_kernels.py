@@ -30,7 +30,8 @@ NO_TOKEN = SHARED["ARGMAX_NO_TOKEN"]
 FLASH_QUERIES = SHARED["FLASH_ATTENTION_SHARED_QUERIES"]
 PAGE = SHARED["PAGES_PAGE"]
 PROMPT_QUERIES = SHARED["FLASH_ATTENTION_PROMPT_QUERIES"]
-TILE_QUERIES = SHARED["FLASH_ATTENTION_TILES_QUERIES"]
+TILE_QUERIES = {hs: SHARED["FLASH_ATTENTION_TILES_QUERIES"] for hs in (64, 128)}
+TILE_QUERIES[256] = SHARED["FLASH_ATTENTION_TILES_WIDE_QUERIES"]
 THREADS = [0, 1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 1000, 1024]  # of a threadgroup; 0: any
 if BUILD.name == "asan":  # which looks at memory, not at results
     THREADS = [0, 1, 33, 256, 1024]
@@ -1129,8 +1130,8 @@ class Cache:
 
     def tiles(self, device, thread_count=0):
         """In halves."""
-        queries = TILE_QUERIES * 64 // self.hs
-        return self.sized(device, thread_count or 128, f"tiles_hs{self.hs}_halves", queries, numpy.float16)
+        kernel = f"tiles_hs{self.hs}_halves"
+        return self.sized(device, thread_count or 128, kernel, TILE_QUERIES[self.hs], numpy.float16)
 
 
 CACHES = [(1, 1, 1, 1, 1), (2, 3, 2, 33, 40), (3, 1, 1, 64, 33), (1, 9, 3, 16, 70)]
@@ -1268,19 +1269,20 @@ def test_flash_attention_prompt(thread_count, type, device, random):
         check_rows(cache.flash_prompt(device, thread_count), cache.expected())
 
 
-@covers(*(f"flash_attention_tiles_hs{hs}_halves_{type}" for hs in (64, 128) for type in CACHE_TYPES))
+@covers(*(f"flash_attention_tiles_hs{hs}_halves_{type}" for hs in SIZED for type in CACHE_TYPES))
 @each_cache_type
 @pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 127, 128, 160, 256, 288])
 def test_flash_attention_tiles(thread_count, type, device, random):
     for B, T, nh, capacity in [(1, 1, 1, 1), (1, 6, 1, 300), (2, 70, 2, 131), (1, 129, 1, 140)]:
         cache = Cache(random, B, T, nh, 64, capacity, type)
         check_rows(cache.tiles(device, thread_count), cache.expected(), 2 * HALF_TOLERANCE)
-    cache = Cache(random, 1, 50, 2, 128, 80, type)
-    check_rows(cache.tiles(device, thread_count), cache.expected(), 2 * HALF_TOLERANCE)
+    for hs in (128, 256):
+        cache = Cache(random, 1, 50, 2, hs, 80, type)
+        check_rows(cache.tiles(device, thread_count), cache.expected(), 2 * HALF_TOLERANCE)
 
 
 @each_cache_type
-@pytest.mark.parametrize("hs", [64, 128])
+@pytest.mark.parametrize("hs", SIZED)
 @pytest.mark.parametrize("nh, nkv", GROUPS)
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("thread_count", [32, 64, 256])

@@ -3,4 +3,5 @@
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
 #endif
-constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 16; // loops over what lies in registers
+// Loops over what lies in registers are unrolled as a whole: an index known too late would move it to memory.
+constant constexpr uint UNROLL = SIMD_WIDTH < 8 ? 1 : 64;

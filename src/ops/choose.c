@@ -71,19 +71,19 @@ _Static_assert(sizeof format_kernels / sizeof *format_kernels == TENSOR_TYPES,
 
 /* Head sizes with kernels of their own: 64, 128, 256. */
 enum { SIZES = 3, NO_SIZE = SIZES };
-#define SIZED(hs, type, tiles)                                                                     \
+#define SIZED(hs, type)                                                                            \
     {                                                                                              \
-        "flash_attention_hs" #hs "_" type, "flash_attention_prompt_hs" #hs "_" type, tiles, {      \
+        "flash_attention_hs" #hs "_" type, "flash_attention_prompt_hs" #hs "_" type,               \
+            "flash_attention_tiles_hs" #hs "_halves_" type, {                                      \
             "decode_attention_hs" #hs "_" type, "decode_attention_hs" #hs "_halves_" type          \
         }                                                                                          \
     }
-#define TILES(hs, type) "flash_attention_tiles_hs" #hs "_halves_" type
 
 /* The kernels of each type of the KV cache. */
 static const struct {
     const char *split_heads, *gather, *scores, *mix, *flash;
     struct {
-        const char *shared, *prompt, *tiles; /* several queries at once; NULL: none */
+        const char *shared, *prompt, *tiles; /* several queries at once */
         const char *decode[2];               /* [to halves] */
     } sized[SIZES];                          /* of heads of 64, 128 and 256 channels */
 } cache_kernels[] = {
@@ -92,15 +92,13 @@ static const struct {
                      .scores = "attention_scores_f32",
                      .mix = "attention_mix_f32",
                      .flash = "flash_attention_f32",
-                     .sized = {SIZED(64, "f32", TILES(64, "f32")),
-                               SIZED(128, "f32", TILES(128, "f32")), SIZED(256, "f32", NULL)}},
+                     .sized = {SIZED(64, "f32"), SIZED(128, "f32"), SIZED(256, "f32")}},
     [ELEMENT_F16] = {.split_heads = "split_heads_f16",
                      .gather = "gather_pages_f16",
                      .scores = "attention_scores_f16",
                      .mix = "attention_mix_f16",
                      .flash = "flash_attention_f16",
-                     .sized = {SIZED(64, "f16", TILES(64, "f16")),
-                               SIZED(128, "f16", TILES(128, "f16")), SIZED(256, "f16", NULL)}},
+                     .sized = {SIZED(64, "f16"), SIZED(128, "f16"), SIZED(256, "f16")}},
 };
 
 /* How many share out `all` so that each takes as many turns as the others, if `most` run at once.
@@ -471,13 +469,14 @@ static Choice choose_flash(const Setup *setup, const Pass *pass, const Attention
                         grid_threadgroups(pass->T, attention->heads, pass->B),
                         setup->plain ? "plain attention was asked for"
                                      : "heads of any size, a query to a threadgroup"};
-    const char *tiles = cache_kernels[setup->cache].sized[size].tiles;
-    if (tiles && pass->type == ELEMENT_F16 && pass->T > FLASH_ATTENTION_SHARED_QUERIES)
+    if (pass->type == ELEMENT_F16 && pass->T > FLASH_ATTENTION_SHARED_QUERIES) {
+        uint32_t at_once = attention->head_size > 128 ? FLASH_ATTENTION_TILES_WIDE_QUERIES
+                                                      : FLASH_ATTENTION_TILES_QUERIES;
         return (Choice){
-            tiles,
-            with_threads(query_grid(pass, attention, FLASH_ATTENTION_TILES_QUERIES >> size),
-                         FLASH_ATTENTION_TILES_THREADS >> size),
+            cache_kernels[setup->cache].sized[size].tiles,
+            with_threads(query_grid(pass, attention, at_once), FLASH_ATTENTION_TILES_THREADS),
             "the matrix units make attention where they make the products"};
+    }
     if (pass->T >= PROMPT_LEAST && !is_gpu(setup))
         return (Choice){cache_kernels[setup->cache].sized[size].prompt,
                         query_grid(pass, attention, FLASH_ATTENTION_PROMPT_QUERIES),

@@ -714,7 +714,8 @@ def flash_attention_prompt(draw, instance):
 def flash_attention_tiles(draw, instance):
     """hs64_halves_f16, hs128_halves_f32 …"""
     hs, _, type = instance.removeprefix("hs").split("_")
-    grid, values = sized(draw, type, int(hs), 4096 // int(hs), 150 * 64 // int(hs), WHOLE)
+    queries = constants()["FLASH_ATTENTION_TILES_" + ("WIDE_QUERIES" if int(hs) > 128 else "QUERIES")]
+    grid, values = sized(draw, type, int(hs), queries, 150 * 64 // int(hs), WHOLE)
     values["out"].dtype = numpy.float16
     return grid, values
 
