@@ -51,11 +51,10 @@ template <uint VECTORS, typename KV4>
 static Running<VECTORS / SHARE> run_through(Head<KV4> head, uint begin, uint end, bool is_mine, uint team, uint lane)
 {
     constexpr uint PARTS = VECTORS / SHARE, KEYS = 8 / PARTS; // that a team reads at once
+    constexpr uint LOOKED_UP = (SIMD_WIDTH > 1 ? SIMD_WIDTH - 1 : 1) * PAGE; // tokens whose pages the lanes look up
     Running<PARTS> running, fresh;
-    running.m = -FLT_MAX;
-    running.l = 0.0f;
-    fresh.m = 0.0f;
-    fresh.l = 1.0f;
+    running.m = -FLT_MAX, running.l = 0.0f;
+    fresh.m = 0.0f, fresh.l = 1.0f;
     float4 query[PARTS];
     for (uint i = 0; i < PARTS; i++) {
         query[i] = head.query[lane + i * SHARE] * head.scale;
@@ -63,20 +62,24 @@ static Running<VECTORS / SHARE> run_through(Head<KV4> head, uint begin, uint end
         fresh.sum[i] = kept(head.values, head.value[lane + i * SHARE]);
         fresh.m += dot(query[i], kept(head.keys, head.key[lane + i * SHARE]));
     }
-    for (uint first = begin; first < end; first += KEYS * TEAMS) { // as often for every team: they shuffle
-        Running<PARTS> one[KEYS];                                  // each key alone
-        for (uint j = 0; j < KEYS; j++) {
-            ulong start = token_start<VECTORS>(head.pages, head.stride, min(first + j * TEAMS + team, end - 1)) + lane;
-            one[j].m = 0.0f;
-            one[j].l = 1.0f;
-            for (uint i = 0; i < PARTS; i++) {
-                one[j].sum[i] = float4(head.values[start + i * SHARE]);
-                one[j].m += dot(query[i], float4(head.keys[start + i * SHARE]));
+    for (uint from = begin; from < end; from += LOOKED_UP) {
+        uint last = min(from + LOOKED_UP, end) - 1, first_page = from / PAGE;
+        uint page = head.pages[min(first_page + team * SHARE + lane, last / PAGE)]; // one for each lane
+        for (uint first = from; first <= last; first += KEYS * TEAMS) { // as often for every team: they shuffle
+            Running<PARTS> one[KEYS];                                   // each key alone
+            for (uint j = 0; j < KEYS; j++) {
+                uint s = min(first + j * TEAMS + team, last);
+                ulong start = simd_shuffle(page, ushort(s / PAGE - first_page)) * head.stride + s % PAGE * VECTORS + lane;
+                one[j].m = 0.0f, one[j].l = 1.0f;
+                for (uint i = 0; i < PARTS; i++) {
+                    one[j].sum[i] = float4(head.values[start + i * SHARE]);
+                    one[j].m += dot(query[i], float4(head.keys[start + i * SHARE]));
+                }
             }
-        }
-        for (uint j = 0; j < KEYS; j++) {
-            one[j].m = team_sum(one[j].m);
-            if (first + j * TEAMS + team < end) merge(running, one[j]);
+            for (uint j = 0; j < KEYS; j++) {
+                one[j].m = team_sum(one[j].m);
+                if (first + j * TEAMS + team <= last) merge(running, one[j]);
+            }
         }
     }
     fresh.m = team_sum(fresh.m);
