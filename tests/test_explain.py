@@ -156,7 +156,10 @@ FAMILIES = [
     (WIDE_HEADS, "h200", "F16", 64, {}, "attention", "flash_attention_tiles_hs256_halves_f16"),
     (WIDE_HEADS, "h200", "F16", 1, {"fusion": "off"}, "attention", "flash_attention_hs256_f16"),
     (GEMMA, "cpu", "F32", 1, {"attention": "plain"}, "attention", "flash_attention_f16"),
+    (GEMMA, "h200", "F16", 1, {}, "QKV", "rmsnorm_linear_f16"),
+    (GEMMA, "h200", "F16", 1, {}, "gate, up", "rmsnorm_gated_f16"),
     # what is normalised before it is added cannot add itself
+    (GEMMA, "h200", "F16", 1, {}, "down", "linear_f16"),
     (GEMMA, "h200", "F16", 1, {}, "addition, norm", "sandwich_rmsnorm"),
     (GEMMA, "h200", "F16", 64, {}, "addition, norm", "sandwich_rmsnorm_f16"),
     (GEMMA, "h200", "F16", 64, {}, "gate", "gelu_gated_f16"),

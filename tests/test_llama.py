@@ -99,7 +99,7 @@ def test_decoding(case, device_name, random, tmp_path):
     expected, leads = greedy(config, tensors, ids, 9)
     certain = certain_tokens(leads)
     in_fours = not any(n % 4 for n in (config.channels, config.heads * config.hs, config.inner))
-    for fusion in ("on", "off") if in_fours and not config.is_gemma else ("off",):
+    for fusion in ("on", "off") if in_fours else ("off",):
         with LLM(path, device=device_name, cache="f32", fusion=fusion) as model:
             actual = model.generate(ids, 9, ignore_end=True)
         assert actual[:certain] == expected[:certain]

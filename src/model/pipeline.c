@@ -75,12 +75,12 @@ Device *pipeline_open_device(const LLMOptions *options, const DryRun *dry, LLMEr
 static ModelFacts model_facts(const LLMPipeline *llm) {
     const ModelConfig *config = &llm->model->config;
     bool rms = llm->weights.output_norm.kind == NORM_RMS;
-    bool adds = !llm->weights.layer[0].attention_after.weight && weights_parts_match(&llm->weights);
+    bool match = weights_parts_match(&llm->weights);
     return (ModelFacts){.channels = config->channels,
                         .head_size = config->head_size,
                         .rms = rms,
                         .halves = weights_all(&llm->weights, matrix_is_half),
-                        .fuses = adds && weights_all(&llm->weights, matrix_fuses),
+                        .fuses = match && weights_all(&llm->weights, matrix_fuses),
                         .batches = !rms && weights_all(&llm->weights, matrix_batches)};
 }
 

@@ -153,7 +153,7 @@ static bool choose_fusion(Setup *setup, const ModelFacts *model, LLMChoice fusio
             "the fused kernels are for flash attention, f32 or f16 weights, %s; leave out the "
             "fusion option",
             model->rms
-                ? "and blocks that are not normalised before they are added"
+                ? "of one type in q, k and v and in gate and up"
                 : "heads of 64, 128 or 256 channels and a batch of at most 8, of f16 weights 256");
     setup->fused = suits && (fusion ? fusion == LLM_ON : is_gpu(setup));
     setup->batched = setup->fused && can_batch;

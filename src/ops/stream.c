@@ -147,6 +147,7 @@ static Value read_to(Run *run, const Norm *norm, const Product *product, Activat
                      DeviceBuffer *out) {
     bool fused = run->pass.style != STYLE_PLAIN, activates = activation != ACTIVATION_NONE;
     if (!fused) return activate(run, multiply(run, settle(run, norm), product, out), activation);
+    if (run->stream.owed.buffer) settle(run, norm);
     Value result = {.buffer = activates ? run->buffers.activated : out,
                     .type = activates ? run->pass.type : ELEMENT_F32,
                     .rows = run->stream.x.rows,
@@ -179,7 +180,7 @@ static Value as_input(Run *run, Value value) {
 }
 
 void write_stream(Run *run, Value value, const Product *product, const Norm *after) {
-    if (run->pass.style == STYLE_PLAIN) {
+    if (run->pass.style == STYLE_PLAIN || after) { /* a norm is of whole rows */
         run->stream.after = after;
         run->stream.owed = multiply(run, as_input(run, value), product, run->buffers.block_out);
         return;
