@@ -9,26 +9,8 @@
 // gives NO_TOKEN, which the host reports.
 #include <metal_stdlib>
 using namespace metal;
-#include "parts/cut.h"
-
-constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;
-
-// The first of Philox's four words for this counter and key, as a float in [0, 1).
-static float uniform_random(ulong key, uint counter)
-{
-    uint x0 = counter, x1 = 0, x2 = 0, x3 = 0, k0 = uint(key), k1 = uint(key >> 32);
-    for (uint round = 0; round < 10; round++) {
-        uint high0 = mulhi(0xD2511F53u, x0), low0 = 0xD2511F53u * x0;
-        uint high1 = mulhi(0xCD9E8D57u, x2), low1 = 0xCD9E8D57u * x2;
-        x0 = high1 ^ x1 ^ k0;
-        x1 = low1;
-        x2 = high0 ^ x3 ^ k1;
-        x3 = low0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    return float(x0 >> 8) * 0x1p-24f;
-}
+#include "parts/draw.h"
+#include "parts/random.h"
 
 kernel void top_k_top_p_sample(
     device const float *logits [[buffer(0)]], // [B,V]
@@ -49,51 +31,25 @@ kernel void top_k_top_p_sample(
     uint simdgroup [[simdgroup_index_in_threadgroup]],
     uint simdgroups [[simdgroups_per_threadgroup]])
 {
-    threadgroup float partial[32], maxima[32], sums[1024]; // the sums one per thread
+    threadgroup float partial[32];
+    Team team = {partial, lane, simdgroup, simdgroups};
     device const float *row = logits + ulong(b) * V;
     device float *p = scratch + ulong(b) * V;
-    // Thread t owns neighbours, from v = t · least + min(t, more) on; their p take turns with those of the others, so
-    // that what a simdgroup reads at a time lies side by side.
-    uint least = V / threads, more = V % threads;
-    uint begin = thread_index * least + min(thread_index, more);
-    Share own = {p + thread_index, least + uint(thread_index < more), threads, partial, lane, simdgroup, simdgroups};
+    // A thread owns neighbours; their p take turns with those of the others, so that what a simdgroup reads at a time
+    // lies side by side.
+    Range mine = share_of(V, thread_index, threads);
+    Share own = {p + thread_index, mine.count, threads};
 
-    float largest = -INFINITY, sum = 0.0f;
+    float largest = -INFINITY;
     for (uint v = thread_index; v < V; v += threads) largest = max(largest, row[v]);
-    largest = threadgroup_max(largest, maxima, lane, simdgroup, simdgroups);
-    for (uint i = 0; i < own.count; i++) own.weight[i * threads] = exp((row[begin + i] - largest) / temperature);
+    largest = threadgroup_max(largest, team);
+    for (uint i = 0; i < mine.count; i++) own.weight[i * threads] = exp((row[mine.begin + i] - largest) / temperature);
 
-    // From here on a thread reads only the weights that it wrote.
-    uint cut = top_k < V ? find_cut(own, float(top_k), true) : 0;
-    if (top_p < 1.0f) cut = max(cut, find_cut(own, top_p * kept_by(own, cut, false), false));
+    uint cut = top_k < V ? find_cut(own, float(top_k), true, team) : 0;
+    if (top_p < 1.0f) cut = max(cut, find_cut(own, top_p * kept_by(own, cut, false, team), false, team));
     cut = max(cut, as_type<uint>(min_p));
-    for (uint i = 0; i < own.count; i++)
-        sum += as_type<uint>(own.weight[i * threads]) >= cut ? own.weight[i * threads] : 0.0f;
-    sums[thread_index] = sum;
-    // sums: the write above → the reads below. p: all writes → the reads of thread 0.
-    threadgroup_barrier(mem_flags::mem_threadgroup | mem_flags::mem_device);
-    if (thread_index != 0) return;
-
-    float total = 0.0f;
-    for (uint i = 0; i < threads; i++) total += sums[i];
-    float target = uniform_random(seed + b, lengths[b] + counts[b]) * total;
-    // Rounding may leave a rest of the target at the end: then the last one with a weight stands.
-    uint chosen = 0;
-    float rest = target; // within the chosen thread's share
-    for (uint i = 0; i < threads; i++) {
-        if (!(sums[i] > 0.0f)) continue;
-        chosen = i;
-        rest = target;
-        if (target < sums[i]) break;
-        target -= sums[i];
-    }
-    uint id = NO_TOKEN;
-    for (uint i = 0; i < least + uint(chosen < more); i++) {
-        float weight = p[i * threads + chosen];
-        if (as_type<uint>(weight) < cut || !(weight > 0.0f)) continue;
-        id = chosen * least + min(chosen, more) + i;
-        rest -= weight;
-        if (rest < 0.0f) break;
-    }
-    ids[b] = isnan(total) ? NO_TOKEN : id;
+    threadgroup_barrier(mem_flags::mem_device); // p: the writes above → the reads of other threads below
+    float u = uniform_random(seed + b, lengths[b] + counts[b]);
+    uint id;
+    if (draw(p, V, cut, u, thread_index, threads, team, id)) ids[b] = id;
 }

@@ -31,17 +31,18 @@ kernel void keep_typical(
     uint simdgroup [[simdgroup_index_in_threadgroup]],
     uint simdgroups [[simdgroups_per_threadgroup]])
 {
-    threadgroup float partial[32], maxima[32];
+    threadgroup float partial[32];
+    Team team = {partial, lane, simdgroup, simdgroups};
     // Each thread owns every threads-th token, and reads only what it wrote itself.
     device float *row = logits + ulong(b) * V + thread_index;
     uint count = V / threads + uint(thread_index < V % threads);
-    Share own = {scratch + ulong(b) * V + thread_index, count, threads, partial, lane, simdgroup, simdgroups};
+    Share own = {scratch + ulong(b) * V + thread_index, count, threads};
 
     float largest = -INFINITY, product = 0.0f;
     for (uint i = 0; i < count; i++) largest = max(largest, row[i * threads]);
-    largest = threadgroup_max(largest, maxima, lane, simdgroup, simdgroups);
+    largest = threadgroup_max(largest, team);
     for (uint i = 0; i < count; i++) own.weight[i * threads] = exp((row[i * threads] - largest) / temperature);
-    uint cut = top_k < V ? find_cut(own, float(top_k), true) : 0;
+    uint cut = top_k < V ? find_cut(own, float(top_k), true, team) : 0;
 
     for (uint i = 0; i < count; i++) {
         float weight = own.weight[i * threads];
@@ -50,8 +51,8 @@ kernel void keep_typical(
         else
             product += weight * ((largest - row[i * threads]) / temperature);
     }
-    float sum = kept_by(own, 0, false);
-    float mean = threadgroup_sum(product, partial, lane, simdgroup, simdgroups) / sum;
+    float sum = kept_by(own, 0, false, team);
+    float mean = threadgroup_sum(product, team) / sum;
     if (isnan(mean)) return;
 
     // The largest distance below which too little lies, bit by bit: what lies no further is enough.
@@ -62,7 +63,7 @@ kernel void keep_typical(
             uint far = distance(row[i * threads], largest, temperature, mean);
             nearer += far < (farthest | bit) ? own.weight[i * threads] : 0.0f;
         }
-        nearer = threadgroup_sum(nearer, partial, lane, simdgroup, simdgroups);
+        nearer = threadgroup_sum(nearer, team);
         if (nearer < typical * sum) farthest |= bit;
     }
     for (uint i = 0; i < count; i++) {

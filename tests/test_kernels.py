@@ -43,6 +43,7 @@ each_thread_count = pytest.mark.parametrize("thread_count", THREADS)
 
 # In test_sampling.py.
 TESTED = {"top_k_top_p_sample", "keep_typical", "penalise_repeats", "add_logit_bias", "top_logprobs"}
+TESTED |= {"group_maxima", "shortlist_sample"}  # there, too
 
 
 def covers(*kernels):
@@ -1384,10 +1385,23 @@ def test_attention_with_large_scores(attention, device, random):
 # --- a row of logits to one number ---
 
 
-@covers("argmax_sample")
+def argmax(device, kernel, logits, thread_count=0):
+    B, V = logits.shape
+    largest = [reference.group_maxima(logits, 1, SHARED["VOCABULARY_GROUPS"])[0].astype(numpy.float32)]
+    return device.run(
+        kernel, threadgroups(B), logits, *(largest if kernel == "group_argmax" else []), Out(B, numpy.uint32), V,
+        threads=thread_count,
+    )  # fmt: skip
+
+
+each_argmax = pytest.mark.parametrize("kernel", ["argmax_sample", "group_argmax"])
+
+
+@covers("argmax_sample", "group_argmax")
+@each_argmax
 @each_thread_count
-def test_argmax(thread_count, device, random):
-    for V in [*SIZES, int(random.integers(3, 1000))]:
+def test_argmax(thread_count, kernel, device, random):
+    for V in [*SIZES, int(random.integers(3, 1000)), 9000]:
         logits = normal(random, 7, V)
         first, second = sorted(random.integers(0, V, 2))
         logits[1, [first, second]] = 9  # a tie
@@ -1396,19 +1410,18 @@ def test_argmax(thread_count, device, random):
         logits[4, [first, second]] = numpy.inf
         logits[5, second] = numpy.nan
         logits[6] = numpy.nan
-        ids = device.run(
-            "argmax_sample", threadgroups(7), logits, Out(7, numpy.uint32), V, threads=thread_count
-        )
+        ids = argmax(device, kernel, logits, thread_count)
         best = int(logits[0].argmax())
         assert ids.tolist() == [best, first, 0, 0, first, NO_TOKEN, NO_TOKEN]
 
 
+@each_argmax
 @pytest.mark.parametrize("column", [0, 1, 31, 32, 98, 99])
-def test_argmax_reports_nan_beside_infinity(column, device, random):
+def test_argmax_reports_nan_beside_infinity(column, kernel, device, random):
     logits = normal(random, 2, 100)
     logits[1, 50] = numpy.inf
     logits[:, column] = numpy.nan
-    ids = device.run("argmax_sample", threadgroups(2), logits, Out(2, numpy.uint32), 100)
+    ids = argmax(device, kernel, logits)
     assert ids.tolist() == [NO_TOKEN, NO_TOKEN]
 
 

@@ -3,11 +3,13 @@
 import numpy
 import pytest
 
-from device import InOut, Out, threadgroups
+import reference
+from device import InOut, Out, simdgroups, threadgroups
 from device import threads as thread_grid
 from toolchain import constants
 
 NO_TOKEN = constants()["ARGMAX_NO_TOKEN"]
+GROUPS = constants()["VOCABULARY_GROUPS"]
 LARGEST_U = [(8, 8456504), (9, 10455336)]  # (position, seed) that give u = 1 − 2⁻²⁴
 
 
@@ -75,29 +77,37 @@ def keep_typical(device, logits, typical, temperature=1.0, top_k=None, threads=0
 
 
 def draw(
-    device, logits, positions, seed=0, temperature=1.0, top_k=None, top_p=1.0, min_p=0.0, typical=1.0, threads=0
-):
+    device, logits, positions, seed=0, temperature=1.0, top_k=None, top_p=1.0, min_p=0.0, typical=1.0, threads=0,
+    shortlist=False,
+):  # fmt: skip
     """One id for each row of logits[B,V]."""
     B, V = logits.shape
     if typical < 1:
         logits = keep_typical(device, logits, typical, temperature, top_k, threads)
+    logits = logits.astype(numpy.float32)
     counts = positions // 2  # a position is what was in the cache and what this pass added
-    _, ids = device.run(
-        "top_k_top_p_sample", threadgroups(B), logits.astype(numpy.float32),
-        (positions - counts).astype(numpy.uint32), counts.astype(numpy.uint32),
-        Out((B, V)), Out(B, numpy.uint32), V, float(temperature), top_k or V, float(top_p), float(min_p),
-        numpy.uint64(seed), threads=threads,
+    rest = [
+        (positions - counts).astype(numpy.uint32), counts.astype(numpy.uint32), Out((B, V)), Out(B, numpy.uint32), V,
+        float(temperature), top_k or V, float(top_p), float(min_p), numpy.uint64(seed),
+    ]  # fmt: skip
+    if not shortlist:
+        return device.run("top_k_top_p_sample", threadgroups(B), logits, *rest, threads=threads)[1]
+    groups = device.run(
+        "group_maxima", simdgroups(B * GROUPS), logits, Out((B, GROUPS)), Out((B, GROUPS)), B, V, float(temperature),
+        threads=threads,
     )  # fmt: skip
-    return ids
+    return device.run("shortlist_sample", threadgroups(B), logits, *groups, *rest, threads=threads)[1]
 
 
 def check_quantiles(ids, logits, u, **options):
-    """Every id is the one whose share of the running sum of probabilities holds that row's u."""
+    """Every id is the one whose share of the running sum of probabilities holds that row's u. Of many floats the
+    sum is less exact."""
+    tolerance = 1e-6 * max(1, logits.shape[1] / 1000)
     for id, row, value in zip(ids, logits, u):
         p = distribution(row, **options)
         assert p[id] > 0
         end = numpy.cumsum(p)
-        assert end[id] - p[id] - 1e-6 <= value <= end[id] + 1e-6
+        assert end[id] - p[id] - tolerance <= value <= end[id] + tolerance
 
 
 def check_frequencies(ids, p):
@@ -349,6 +359,92 @@ def test_large_logits(device):
     logits = repeated([1000.0, 999.0, -1000.0], 2000)
     ids = draw(device, logits, numpy.arange(2000), threads=32)
     check_frequencies(ids, distribution(logits[0]))
+
+
+# --- by a shortlist ---
+
+each_thread_count = pytest.mark.parametrize("threads", [0, 1, 31, 32, 33, 256, 1000, 1024])
+
+
+def peaked(random, V):
+    """A few likely tokens, neighbours among them, and many others that share a twentieth of the mass."""
+    logits = random.normal(0, 1, V)
+    likely = (random.integers(V) + numpy.append(numpy.arange(min(V, 9)), random.integers(0, V, 9))) % V
+    logits[likely] += numpy.log(V) + 3
+    return logits.astype(numpy.float32)
+
+
+@each_thread_count
+@pytest.mark.parametrize("V", [1, 33, 5000, 20_000])
+def test_group_maxima(V, threads, device, random):
+    """With a group of nothing but −∞, and one with a NaN."""
+    logits, temperature = random.normal(0, 3, (3, V)).astype(numpy.float32), float(random.uniform(0.3, 3))
+    logits[1, : 32 * random.integers(1, 4)] = -numpy.inf
+    logits[2, random.integers(V)] = numpy.nan
+    groups = device.run(
+        "group_maxima", simdgroups(3 * GROUPS), logits, Out((3, GROUPS)), Out((3, GROUPS)), 3, V, temperature,
+        threads=threads,
+    )  # fmt: skip
+    largest, sums = reference.group_maxima(logits, temperature, GROUPS)
+    assert numpy.array_equal(groups[0], largest.astype(numpy.float32), equal_nan=True)
+    numbers = ~numpy.isnan(largest)
+    numpy.testing.assert_allclose(groups[1][numbers], sums[numbers], rtol=1e-5)
+
+
+def apart(random, row, temperature, top_k):
+    """A top_p halfway between two sums of probabilities, where rounding decides nothing."""
+    mass = numpy.cumsum(numpy.sort(distribution(row, temperature, top_k))[::-1])
+    steps = numpy.flatnonzero(numpy.diff(numpy.append(0, mass)) > 1e-4)
+    kept = int(random.choice(steps))
+    return float((mass[kept] + (mass[kept - 1] if kept else 0)) / 2)
+
+
+KINDS = ["top-k", "top-k, top-p", "top-p", "min-p", "top-p, min-p", "many by top-k", "flat by top-p", "flat by min-p"]
+
+
+@each_thread_count
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_draw_from_a_shortlist_is_its_quantile(kind, threads, device, random):
+    """many: too many to be compared with each other; flat: more than a shortlist has room for."""
+    V, temperature = int(random.choice([1, 40, 1000, 9001, 20_000])), float(random.uniform(0.5, 1.5))
+    row = spread(random, V) if kind.startswith(("many", "flat")) else peaked(random, V)
+    options = {"temperature": temperature}
+    if "top-k" in kind:
+        options["top_k"] = min(V, 500 if kind.startswith("many") else int(random.integers(1, 100)))
+    if "top-p" in kind:
+        options["top_p"] = apart(random, row, temperature, options.get("top_k"))
+    if "min-p" in kind:
+        options["min_p"] = float(random.uniform(0.001, 0.01 if kind.startswith("flat") else 0.5))
+    print(V, options)
+    positions, seed = random.integers(0, 1000, 6), int(random.integers(2**63))
+    ids = draw(device, repeated(row, 6), positions, seed, threads=threads, shortlist=True, **options)
+    check_quantiles(ids, repeated(row, 6), uniform(seed, positions), **options)
+
+
+@pytest.mark.parametrize("case", [case for case in KEPT if "typical" not in KEPT[case][1]])
+def test_what_a_shortlist_keeps(case, device, random):
+    """The same as of these tokens alone, wherever they lie among others that have no chance."""
+    p, options, kept = KEPT[case]
+    V, positions, logits = 3000, numpy.arange(40), numpy.log(p) + 3
+    places = numpy.sort(random.permutation(V)[: len(p)])
+    row = numpy.full(V, -60.0)
+    row[places] = logits
+    ids = draw(device, repeated(row, 40), positions, seed=1, threads=64, shortlist=True, **options)
+    alone = draw(device, repeated(logits, 40), positions, seed=1, threads=64, **options)
+    assert ids.tolist() == places[alone].tolist() and set(alone.tolist()) <= kept
+
+
+@pytest.mark.parametrize("threads", [1, 32, 77])
+@pytest.mark.parametrize("options", [{"top_k": 3}, {"top_p": 0.5}, {"min_p": 0.1}])
+def test_rows_that_are_not_numbers_give_no_token_by_a_shortlist(options, threads, device, random):
+    V = 9000
+    logits = numpy.stack([peaked(random, V) for _ in range(6)])
+    logits[0, 35], logits[1], logits[2, V - 1], logits[3] = numpy.nan, numpy.nan, numpy.inf, -numpy.inf
+    logits[4, random.permutation(V)[: V // 2]] = -numpy.inf
+    positions = numpy.arange(6)
+    ids = draw(device, logits, positions, threads=threads, shortlist=True, **options)
+    assert ids[:4].tolist() == [NO_TOKEN] * 4
+    check_quantiles(ids[4:], logits[4:], uniform(0, positions)[4:], **options)
 
 
 # --- typical ---

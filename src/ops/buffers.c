@@ -56,6 +56,8 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
         {&buffers->changed, floats(B, V)},
         {&buffers->logit_bias, floats(V, 1)},
         {&buffers->p, floats(B, V)},
+        {&buffers->group_largest, floats(B, VOCABULARY_GROUPS)},
+        {&buffers->group_sums, floats(B, VOCABULARY_GROUPS)},
         {&buffers->logprob_tokens, floats(B * LOGPROBS_SLOTS, 1 + LLM_LOGPROBS_MOST)},
         {&buffers->logprobs, floats(B * LOGPROBS_SLOTS, 1 + LLM_LOGPROBS_MOST)},
         {&buffers->targets, floats(LOGITS_PER_PASS, 1)},

@@ -43,6 +43,8 @@ typedef struct Buffers {
     DeviceBuffer *changed;             /* [B,V] logits after bias, penalties and typical */
     DeviceBuffer *logit_bias;          /* [V] */
     DeviceBuffer *p;                   /* [B,V] the samplers' scratch */
+    DeviceBuffer *group_largest;       /* [B, VOCABULARY_GROUPS] */
+    DeviceBuffer *group_sums;          /* the same */
     DeviceBuffer *logprob_tokens;      /* [B, LOGPROBS_SLOTS, 1 + N], N at most LLM_LOGPROBS_MOST */
     DeviceBuffer *logprobs;            /* the same of floats */
     DeviceBuffer *targets, *nats;      /* [LOGITS_PER_PASS] */

@@ -23,6 +23,8 @@ enum { BATCH_LEAST = 2, BATCH_MOST = 256 }; /* rows that the matrix units decode
 enum { PROMPT_LEAST = 64 }; /* tokens from which on flash_attention_prompt.metal is faster */
 enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
 enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
+/* Tokens of a vocabulary from which on groups of them are worth a kernel more. */
+enum { GROUPS_LEAST = 8192, GROUPS_THREADS = 512 };
 
 /* What every weight format but f32 has, and what some have. */
 #define PACKED_KERNELS(format)                                                                     \
@@ -419,9 +421,32 @@ Choice choose_typical(uint32_t B) {
                     "only tokens about as surprising as is to be expected were asked for"};
 }
 
-Choice choose_sampling(uint32_t B, bool random) {
-    return (Choice){random ? "top_k_top_p_sample" : "argmax_sample", grid_threadgroups(B, 1, 1),
-                    random ? "a temperature was asked for" : "the likeliest token is taken"};
+Drawing choose_drawing(const Setup *setup, const Samplers *samplers, uint32_t V) {
+    bool cuts = samplers->top_k < V ? samplers->top_k <= VOCABULARY_GROUPS / 2
+                                    : samplers->top_p < 1.0f || samplers->min_p > 0.0f;
+    bool large = V >= GROUPS_LEAST;
+    if (!samplers->random) return large && is_gpu(setup) ? LIKELIEST_OF_GROUPS : LIKELIEST;
+    return large && cuts ? DRAWN_FROM_SHORTLIST : DRAWN;
+}
+
+Choice choose_group_maxima(uint32_t B) {
+    return (Choice){"group_maxima", grid_simdgroups(B * VOCABULARY_GROUPS),
+                    "one threadgroup would read a large vocabulary slowly"};
+}
+
+Choice choose_sampling(uint32_t B, Drawing drawing) {
+    static const struct {
+        const char *kernel, *why;
+    } kernels[] = {
+        [LIKELIEST] = {"argmax_sample", "the likeliest token is taken"},
+        [LIKELIEST_OF_GROUPS] = {"group_argmax", "the likeliest token of the best group is taken"},
+        [DRAWN] = {"top_k_top_p_sample", "a temperature was asked for"},
+        [DRAWN_FROM_SHORTLIST] = {"shortlist_sample",
+                                  "of a large vocabulary only what may be drawn is looked at"},
+    };
+    DeviceGrid grid = grid_threadgroups(B, 1, 1);
+    if (draws_by_groups(drawing)) grid.threads = GROUPS_THREADS;
+    return (Choice){kernels[drawing].kernel, grid, kernels[drawing].why};
 }
 
 Choice choose_logprobs(uint32_t B) {

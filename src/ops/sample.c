@@ -21,13 +21,6 @@ void losses(Run *run, uint32_t count) {
 
 enum { DEFAULT_WINDOW = 64 };
 
-/* What a generation's fields ask for: each is left out where it would change nothing. */
-typedef struct Samplers {
-    bool biases, penalises, random, typical;
-    uint32_t top_k;
-    float top_p, repetition;
-} Samplers;
-
 /* A share of the probability: 0 stands for all of it. */
 static bool is_part(float share) {
     return share > 0.0f && share < 1.0f;
@@ -42,6 +35,8 @@ static Samplers samplers_of(const LLMGeneration *generation, uint32_t V) {
         .typical = is_part(generation->typical_p),
         .top_k = top_k,
         .top_p = is_part(generation->top_p) ? generation->top_p : 1.0f,
+        .min_p = generation->min_p,
+        .temperature = generation->temperature > 0.0f ? generation->temperature : 1.0f,
         .repetition = repetition > 0.0f ? repetition : 1.0f,
     };
     samplers.penalises = samplers.repetition != 1.0f || generation->presence_penalty != 0.0f ||
@@ -85,16 +80,36 @@ static void keep_typical(Run *run, const LLMGeneration *generation, uint32_t top
 static void draw(Run *run, const LLMGeneration *generation, const Samplers *samplers,
                  DeviceBuffer *from, uint32_t B) {
     const Buffers *buffers = &run->buffers;
-    DeviceArgument V = arg_u32(run->sizes.vocabulary);
+    Drawing drawing = choose_drawing(&run->setup, samplers, run->sizes.vocabulary);
+    Choice choice = choose_sampling(B, drawing);
+    size_t groups = (size_t)B * VOCABULARY_GROUPS;
+    DeviceArgument group[2] = {FLOATS(buffers->group_largest, groups),
+                               FLOATS(buffers->group_sums, groups)};
+    DeviceArgument logits = of_rows(run, from, B), p = of_rows(run, buffers->p, B);
+    DeviceArgument lengths = FLOATS(buffers->lengths, B), counts = FLOATS(buffers->counts, B);
+    DeviceArgument ids = FLOATS(buffers->ids, B), V = arg_u32(run->sizes.vocabulary);
+    DeviceArgument temperature = arg_f32(samplers->temperature), top_k = arg_u32(samplers->top_k);
+    DeviceArgument top_p = arg_f32(samplers->top_p), min_p = arg_f32(samplers->min_p);
     DeviceArgument seed = {.value.u64 = generation->seed, .size = 8};
-    Choice choice = choose_sampling(B, samplers->random);
-    if (samplers->random)
-        run_choice(run, "sampling", choice, of_rows(run, from, B), FLOATS(buffers->lengths, B),
-                   FLOATS(buffers->counts, B), of_rows(run, buffers->p, B), FLOATS(buffers->ids, B),
-                   V, arg_f32(generation->temperature), arg_u32(samplers->top_k),
-                   arg_f32(samplers->top_p), arg_f32(generation->min_p), seed);
-    else
-        run_choice(run, "sampling", choice, of_rows(run, from, B), FLOATS(buffers->ids, B), V);
+    if (draws_by_groups(drawing))
+        run_choice(run, "group maxima", choose_group_maxima(B), logits, group[0], group[1],
+                   arg_u32(B), V, temperature);
+    switch (drawing) {
+    case LIKELIEST:
+        run_choice(run, "sampling", choice, logits, ids, V);
+        break;
+    case LIKELIEST_OF_GROUPS:
+        run_choice(run, "sampling", choice, logits, group[0], ids, V);
+        break;
+    case DRAWN:
+        run_choice(run, "sampling", choice, logits, lengths, counts, p, ids, V, temperature, top_k,
+                   top_p, min_p, seed);
+        break;
+    case DRAWN_FROM_SHORTLIST:
+        run_choice(run, "sampling", choice, logits, group[0], group[1], lengths, counts, p, ids, V,
+                   temperature, top_k, top_p, min_p, seed);
+        break;
+    }
 }
 
 static void tell_logprobs(Run *run, const LLMGeneration *generation, uint32_t B) {

@@ -25,6 +25,7 @@ from toolchain import KERNELS, constants, kernels_of
 NO_TOKEN = constants()["ARGMAX_NO_TOKEN"]
 PAGE = constants()["PAGES_PAGE"]
 SLOTS = constants()["LOGPROBS_SLOTS"]
+GROUPS = constants()["VOCABULARY_GROUPS"]
 LANES = 32
 THREADS = [1, 1, 2, 31, 32, 32, 33, 48, 64, 65, 96, 130, 256]  # of a threadgroup
 WHOLE = [count for count in THREADS if count >= LANES]  # with at least one whole simdgroup
@@ -263,6 +264,40 @@ def top_k_top_p_sample(draw):
         "temperature": float(draw.random.uniform(0.1, 2)), "top_k": int(draw.random.integers(1, V + 1)),
         "top_p": float(draw.random.choice([0.3, 0.9, 1.0])), "min_p": float(draw.random.choice([0.0, 0.1, 1.0])),
         "seed": numpy.uint64(draw.random.integers(2**63)),
+    }  # fmt: skip
+
+
+@kernel
+def group_maxima(draw):
+    B, V = draw.size(3), draw.size(9000)
+    return simdgroups(B * GROUPS), {
+        "logits": draw.logits(B, V), "largest": Empty((B, GROUPS)), "sums": Empty((B, GROUPS)),
+        "B": B, "V": V, "temperature": float(draw.random.uniform(0.1, 2)),
+    }  # fmt: skip
+
+
+@kernel
+def group_argmax(draw):
+    B, V = draw.size(4), draw.size(9000)
+    logits = draw.logits(B, V)
+    return threadgroups(B), {
+        "logits": logits, "largest": reference.group_maxima(logits, 1, GROUPS)[0].astype(numpy.float32),
+        "ids": Empty((B,), numpy.uint32), "V": V,
+    }  # fmt: skip
+
+
+@kernel
+def shortlist_sample(draw):
+    """As of top_k_top_p_sample, with what group_maxima has found."""
+    B, V = draw.size(3), draw.size(9000)
+    logits, temperature = draw.logits(B, V), float(draw.random.uniform(0.1, 2))
+    largest, sums = reference.group_maxima(logits, temperature, GROUPS)
+    return threadgroups(B), {
+        "logits": logits, "largest": largest.astype(numpy.float32), "sums": sums.astype(numpy.float32),
+        "lengths": draw.below(100, B), "counts": draw.below(9, B), "scratch": Empty((B, V)),
+        "ids": Empty((B,), numpy.uint32), "V": V, "temperature": temperature,
+        "top_k": int(draw.random.choice([1, min(V, 40), V])), "top_p": float(draw.random.choice([0.3, 0.9, 1.0])),
+        "min_p": float(draw.random.choice([0.0, 0.1, 1.0])), "seed": numpy.uint64(draw.random.integers(2**63)),
     }  # fmt: skip
 
 

@@ -75,3 +75,16 @@ def offsets(values):
 def block_offsets(values):
     """−128 · the sum of 32 neighbours."""
     return -128 * values.reshape(len(values), -1, 32).sum(2, numpy.int32)
+
+
+def group_maxima(logits, temperature, groups, block=32):
+    """What kernels/fast/shortlist.metal knows of each group of tokens, blocks of which are dealt out in turn: the
+    largest logit, and the sum of the probabilities, as parts of its likeliest token's."""
+    B, V = logits.shape
+    padded = numpy.full((B, -(-V // (groups * block)) * groups * block), -numpy.inf)
+    padded[:, :V] = logits
+    dealt = padded.reshape(B, -1, groups, block).transpose(0, 2, 1, 3).reshape(B, groups, -1)
+    largest = dealt.max(-1)
+    with numpy.errstate(invalid="ignore"):
+        p = numpy.exp((dealt - largest[..., None]) / temperature)
+    return largest, numpy.where(largest == -numpy.inf, 0, p.sum(-1))
