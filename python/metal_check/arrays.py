@@ -33,7 +33,7 @@ def empty(shape: int | tuple[int, ...], dtype: DTypeLike = "float32") -> Empty:
     return Empty((shape,) if isinstance(shape, int) else tuple(shape), dtype_of(dtype))
 
 
-def dtype_of(dtype: DTypeLike) -> np.dtype:
+def dtype_of(dtype: DTypeLike) -> np.dtype[Any]:
     """The numpy type that is meant; "bfloat16" needs ml_dtypes. TypeError for what Metal has not."""
     if dtype == "bfloat16":
         dtype = _bfloat16()
@@ -61,7 +61,7 @@ def metal_type(dtype: DTypeLike) -> str:
     return _METAL[dtype_of(dtype).name]
 
 
-def plain(array: np.ndarray) -> np.ndarray:
+def plain(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The same bytes in a type that a .npy file has: bfloat16 as uint16, bool as uint8."""
     dtype = dtype_of(array.dtype)
     array = np.ascontiguousarray(array).reshape(array.shape)

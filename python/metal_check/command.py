@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import pathlib
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -38,23 +38,22 @@ def _system_clang() -> bool:
     return int(version.partition(".")[0] or 0) >= _OLDEST
 
 
-def _ziglang() -> bool:
-    try:
-        import ziglang  # noqa: F401
-    except ImportError:
-        return False
-    return True
+def _ziglang() -> pathlib.Path | None:
+    """The folder of PyPI's ziglang."""
+    found = importlib.util.find_spec("ziglang")
+    return pathlib.Path(found.origin).parent if found and found.origin else None
 
 
 def environment() -> dict[str, str]:
     """With a compiler: the system's clang, or else the one of the extra metal-check[compiler]."""
     variables = dict(os.environ)
     if not _system_clang():
-        if not _ziglang():
+        zig = _ziglang()
+        if not zig:
             message = "no clang++ (15 or later) here: install one, or pip install metal-check[compiler]"
             raise CannotRun([{"message": message}])
         variables["CLANGXX"] = str(_PACKAGE / "compiler" / "clang++")
-        variables["METAL_CHECK_PYTHON"] = sys.executable
+        variables["METAL_CHECK_ZIG"] = str(zig)
     return variables
 
 
@@ -71,7 +70,7 @@ def call(arguments: Iterable[Any], timeout: float | None = None) -> tuple[dict[s
     """What `metal-check --json` answers, and what it says beside that. CannotRun if it could not run the kernel."""
     program, variables = binary(), environment()
     cache = cache_folder()
-    if "METAL_CHECK_PYTHON" in variables:  # another version of it has its own
+    if "METAL_CHECK_ZIG" in variables:  # another version of it has its own
         cache /= f"ziglang-{importlib.metadata.version('ziglang')}"
     cache.parent.mkdir(parents=True, exist_ok=True)
     command = [program, "--json", "--cache", str(cache), *map(str, arguments)]

@@ -24,7 +24,7 @@ class CannotRun(MetalCheckError):
         self.errors = list(errors)
         super().__init__("\n".join(_error_line(error) for error in self.errors) or "metal-check gave no reason")
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return CannotRun, (self.errors,)
 
 
@@ -108,7 +108,7 @@ class FindingsError(MetalCheckError, AssertionError):
         self.findings = list(findings)
         super().__init__("\n".join(map(str, self.findings)))
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return FindingsError, (self.findings,)
 
 
@@ -121,7 +121,7 @@ class Report:
     seeds: int
     """orders of the threads that were run"""
     findings: list[Finding]
-    outputs: dict[int | str, np.ndarray]
+    outputs: dict[int | str, np.ndarray[Any, Any]]
     """what the first order left in each array that was given, by its key in `buffers`"""
     compile_seconds: float = 0.0
     run_seconds: float = 0.0

@@ -15,13 +15,14 @@ from .findings import Finding, MetalCheckError, Report
 
 Shape = Sequence[Union[str, int]]
 Sizes = dict[str, int]
+Array = np.ndarray[Any, Any]
 _DEFAULT = (1, 257)
 
 
 class FuzzFailure(MetalCheckError, AssertionError):
     """The smallest launch that failed: sizes, inputs, findings, and what else went wrong."""
 
-    def __init__(self, sizes: Sizes, inputs: list[np.ndarray], findings: list[Finding], problem: str, seed: int):
+    def __init__(self, sizes: Sizes, inputs: list[Array], findings: list[Finding], problem: str, seed: int):
         self.sizes, self.inputs, self.findings, self.problem, self.seed = sizes, inputs, findings, problem, seed
         extents = ", ".join(f"{name}={size}" for name, size in sizes.items())
         super().__init__("\n".join([f"fails with {extents} (seed {seed})", *map(str, findings), problem]).strip())
@@ -39,7 +40,7 @@ class _Fuzz:
     tolerance: float
     seed: int
 
-    def inputs(self, sizes: Sizes) -> list[np.ndarray]:
+    def inputs(self, sizes: Sizes) -> list[Array]:
         """The same for the same sizes."""
         random = np.random.default_rng([self.seed, *sizes.values()])
         return [
@@ -128,7 +129,7 @@ def _size(random: np.random.Generator, low: int, high: int) -> int:
     return min(max(size, low), high)
 
 
-def _draw(random: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+def _draw(random: np.random.Generator, shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     if dtype.kind == "b":
         return random.integers(0, 2, shape).astype(dtype)
     return (random.integers(0, 100, shape) if dtype.kind in "iu" else random.normal(size=shape)).astype(dtype)
@@ -153,5 +154,5 @@ def _difference(outputs: Any, reference: Any, tolerance: float) -> str:
     return ""
 
 
-def _list(outputs: ArrayLike | Sequence[ArrayLike]) -> list[np.ndarray]:
+def _list(outputs: ArrayLike | Sequence[ArrayLike]) -> list[Array]:
     return [np.asarray(output) for output in outputs] if isinstance(outputs, (list, tuple)) else [np.asarray(outputs)]

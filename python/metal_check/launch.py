@@ -14,7 +14,7 @@ from . import arrays, command
 from .findings import Report, finding_of
 
 Size = Union[int, Sequence[int]]
-Content = Union[np.ndarray, np.generic, arrays.Empty, Mapping[str, Any], int, float, bool, str]
+Content = Union[np.ndarray[Any, Any], np.generic, arrays.Empty, Mapping[str, Any], int, float, bool, str]
 
 listeners: list[Callable[[Report], None]] = []
 """Called with the report of each launch."""
@@ -27,7 +27,7 @@ def check(
     threads: Size,
     buffers: Mapping[int | str, Content] | None = None,
     *,
-    textures: Mapping[int | str, np.ndarray | arrays.Empty | str] | None = None,
+    textures: Mapping[int | str, np.ndarray[Any, Any] | arrays.Empty | str] | None = None,
     samplers: Mapping[int | str, str] | None = None,
     constants: Mapping[int, int | float | bool] | None = None,
     threadgroup_memory: Mapping[int, int] | None = None,
@@ -97,7 +97,7 @@ class _Launch:
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
         self.words: list[str] = []
-        self.saved: dict[int | str, tuple[pathlib.Path, np.dtype | None, tuple[int, ...] | None]] = {}
+        self.saved: dict[int | str, tuple[pathlib.Path, np.dtype[Any] | None, tuple[int, ...] | None]] = {}
 
     def bind(self, key: int | str, content: Content) -> None:
         if isinstance(content, Mapping):
@@ -110,7 +110,7 @@ class _Launch:
         else:
             self.words += ["--bytes", f"{key}={_number(content)}"]
 
-    def bind_texture(self, key: int | str, content: np.ndarray | arrays.Empty | str) -> None:
+    def bind_texture(self, key: int | str, content: np.ndarray[Any, Any] | arrays.Empty | str) -> None:
         target = f"{key}" if "." in str(key) else f"texture:{key}"
         self._bind_array("--texture", key, target, content)
 
@@ -132,7 +132,7 @@ class _Launch:
         self.words += ["-o", f"{target}={left}"]
         self.saved[key if option == "--buffer" else f"texture:{key}"] = (left, dtype, shape)
 
-    def outputs(self) -> dict[int | str, np.ndarray]:
+    def outputs(self) -> dict[int | str, np.ndarray[Any, Any]]:
         outputs = {}
         for key, (path, dtype, shape) in self.saved.items():
             array = np.load(path)

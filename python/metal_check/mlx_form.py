@@ -30,10 +30,10 @@ _ATTRIBUTES = {
 }  # fmt: skip
 
 
-class Outputs(list):
+class Outputs(list[Any]):
     """The arrays that a kernel wrote, and the report of its launch."""
 
-    def __init__(self, outputs: Iterable[np.ndarray], report: Report):
+    def __init__(self, outputs: Iterable[np.ndarray[Any, Any]], report: Report):
         super().__init__(outputs)
         self.report = report
 
@@ -124,7 +124,11 @@ class MetalKernel:
                 raise ValueError(f"{self.name}: {len(names)} {what} are needed, {len(given)} are given")
 
     def _bind(
-        self, inputs: list[np.ndarray], shapes: Sequence[Sequence[int]], dtypes: list[np.dtype], init: float | None
+        self,
+        inputs: list[np.ndarray[Any, Any]],
+        shapes: Sequence[Sequence[int]],
+        dtypes: list[np.dtype[Any]],
+        init: float | None,
     ) -> tuple[list[str], dict[int | str, Any]]:
         """The parameters as text, and what each is given."""
         parameters: list[str] = []
@@ -192,7 +196,7 @@ def metal_kernel(
     )
 
 
-def _input(value: ArrayLike) -> np.ndarray:
+def _input(value: ArrayLike) -> np.ndarray[Any, Any]:
     if isinstance(value, bool):
         return np.array(value)
     if isinstance(value, int):
@@ -204,7 +208,7 @@ def _input(value: ArrayLike) -> np.ndarray:
     return array
 
 
-def _memory(array: np.ndarray, row_contiguous: bool) -> tuple[np.ndarray, list[int]]:
+def _memory(array: np.ndarray[Any, Any], row_contiguous: bool) -> tuple[np.ndarray[Any, Any], list[int]]:
     """What the kernel is given, and its strides in elements: a copy in row-major order, or the memory as it is."""
     backwards = any(stride < 0 for stride in array.strides)
     if row_contiguous or backwards or not array.size:

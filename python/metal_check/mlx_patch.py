@@ -65,7 +65,7 @@ def _asks(mx: Any) -> Callable[[Any], bool]:
 
 
 def _gpu_of(mx: Any) -> Any:
-    class GPU(mx.Device):  # a device that MLX runs on the CPU
+    class GPU(mx.Device):  # type: ignore[misc]  # a device that MLX runs on the CPU
         @property
         def type(self) -> Any:
             return mx.DeviceType.gpu
@@ -150,7 +150,7 @@ def _dtype(dtype: Any) -> Any:
     return arrays.dtype_of(_state["dtypes"][dtype]) if dtype in _state["dtypes"] else dtype
 
 
-def _to_numpy(array: Any) -> np.ndarray:
+def _to_numpy(array: Any) -> np.ndarray[Any, Any]:
     """With its strides, where they are to be seen."""
     import mlx.core as mx
 
@@ -159,7 +159,7 @@ def _to_numpy(array: Any) -> np.ndarray:
     return np.asarray(array)
 
 
-def _to_mlx(array: np.ndarray) -> Any:
+def _to_mlx(array: np.ndarray[Any, Any]) -> Any:
     import mlx.core as mx
 
     if array.dtype.name == "bfloat16":
@@ -222,8 +222,7 @@ def _without_derivative(mx: Any, name: str, run: Callable[..., Any]) -> Callable
 
         return refused
 
-    function = mx.custom_function(run)
-    function.vjp(refuse("vjp"))
-    function.jvp(refuse("jvp"))
-    function.vmap(refuse("vmap"))
+    function: Callable[..., Any] = mx.custom_function(run)
+    for transform in ("vjp", "jvp", "vmap"):
+        getattr(function, transform)(refuse(transform))
     return function

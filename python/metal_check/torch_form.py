@@ -36,7 +36,7 @@ class ShaderKernel:
         self.thread_execution_width = 32
 
     def __call__(self, *arguments: Any, threads: Size | None = None, group_size: Size | None = None) -> Report:
-        bound = {index: self._content(index, argument) for index, argument in enumerate(arguments)}
+        bound: dict[int | str, Any] = {index: self._content(index, argument) for index, argument in enumerate(arguments)}
         arrays = [argument for argument in arguments if isinstance(argument, np.ndarray)]
         if threads is None and not arrays:
             raise ValueError(f"{self.name}: threads=… is needed where no argument is an array")
@@ -75,13 +75,13 @@ class ShaderLibrary:
         self._folder = tempfile.TemporaryDirectory(prefix="metal-check-")
         self.path = pathlib.Path(self._folder.name) / "shader.metal"
         self.path.write_text(sources.marked(source, sources.caller(), "shader.metal"))
-        self.options = {"seeds": seeds, "suppress": list(suppress), "options": list(options)}
+        self.options: dict[str, Any] = {"seeds": seeds, "suppress": list(suppress), "options": list(options)}
         self.raises = raise_findings
         listed, _ = command.call([self.path, "--list", *self.options["options"]])
         self._kernels = {kernel["name"]: kernel for kernel in listed["kernels"]}
 
     def __dir__(self) -> Sequence[str]:
-        return [*super().__dir__(), *self._kernels]
+        return [*object.__dir__(self), *self._kernels]
 
     def __getattr__(self, name: str) -> ShaderKernel:
         kernel = self.__dict__.get("_kernels", {}).get(name)
