@@ -17,6 +17,7 @@ from .findings import CannotRun
 _PACKAGE = pathlib.Path(__file__).parent
 _CLANGS = ["clang++-19", "clang++-18", "clang++-17", "clang++-16", "clang++-15"]
 _OLDEST = 15
+_OWN_CLANG = str(_PACKAGE / "compiler" / "clang++")
 
 
 def binary() -> str:
@@ -52,7 +53,7 @@ def environment() -> dict[str, str]:
         if not zig:
             message = "no clang++ (15 or later) here: install one, or pip install metal-check[compiler]"
             raise CannotRun([{"message": message}])
-        variables["CLANGXX"] = str(_PACKAGE / "compiler" / "clang++")
+        variables["CLANGXX"] = _OWN_CLANG
         variables["METAL_CHECK_ZIG"] = str(zig)
     return variables
 
@@ -70,7 +71,7 @@ def call(arguments: Iterable[Any], timeout: float | None = None) -> tuple[dict[s
     """What `metal-check --json` answers, and what it says beside that. CannotRun if it could not run the kernel."""
     program, variables = binary(), environment()
     cache = cache_folder()
-    if "METAL_CHECK_ZIG" in variables:  # another version of it has its own
+    if variables.get("CLANGXX") == _OWN_CLANG:  # another version of it has its own
         cache /= f"ziglang-{importlib.metadata.version('ziglang')}"
     cache.parent.mkdir(parents=True, exist_ok=True)
     command = [program, "--json", "--cache", str(cache), *map(str, arguments)]

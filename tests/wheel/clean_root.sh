@@ -14,11 +14,13 @@ mkdir -p "$root/try/wheels"
 sed -n '/^```python/,/^```$/p' "$here/python/README.md" | sed '/^```/d' > "$root/try/rows.py"
 sed '/threadgroup_barrier/d' "$root/try/rows.py" > "$root/try/wrong.py"
 
+mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
+trap 'umount "$root/proc"' EXIT
 chroot "$root" sh -euc '
     for program in clang clang++ gcc cc ld zig; do ! command -v $program || { echo "$program is here"; exit 1; }; done
     cd /try
     [ -d venv ] || python3 -m venv venv
-    venv/bin/pip install -q --no-index --find-links wheels --force-reinstall "metal-check[compiler]"
+    venv/bin/pip install -q --no-cache-dir --no-index --find-links wheels --force-reinstall "metal-check[compiler]"
     date +"%T first run"
     venv/bin/python rows.py
     date +"%T second run"
