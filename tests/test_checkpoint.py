@@ -1029,6 +1029,19 @@ def test_pipe_in_a_folder(random, tmp_path, name):
 
 
 @pytest.mark.parametrize(
+    "name", ["config.json", "generation_config.json", "model.safetensors.index.json", "tokenizer.json", "merges.txt"]
+)
+def test_huge_file_in_a_folder(random, tmp_path, name):
+    """Is refused by its size, before it is read into memory."""
+    tensors, tokenizer = models.random_gpt2(Config(), random), models.small_tokenizer(300)
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors, tokenizer=tokenizer, shards=2)
+    (folder / name).touch()
+    os.truncate(folder / name, 100 << 30)
+    result = subprocess.run([COMMAND, "run", folder, "the"], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1 and f"{name}: 107374182400 bytes, where at most" in result.stderr
+
+
+@pytest.mark.parametrize(
     "name", ["config.json", "model.safetensors", "generation_config.json", "tokenizer_config.json", "vocab.json"]
 )
 def test_link_to_nothing_in_a_folder(random, tmp_path, name):

@@ -14,8 +14,8 @@ bool checkpoint_map(Checkpoint *checkpoint, const char *path, FileMap *map, LLME
     FileMap *maps = realloc(checkpoint->maps, bytes);
     if (!maps) return error_memory(error, bytes);
     checkpoint->maps = maps;
-    bool opened =
-        checkpoint->in_memory ? file_map_read(map, path, error) : file_map_open(map, path, error);
+    bool opened = checkpoint->in_memory ? file_map_read(map, path, SIZE_MAX, error)
+                                        : file_map_open(map, path, error);
     if (!opened) return false;
     maps[checkpoint->map_count++] = *map;
     return true;

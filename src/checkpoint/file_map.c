@@ -50,7 +50,7 @@ static bool read_contents(FileMap *map, int descriptor, const char *path, LLMErr
     return true;
 }
 
-static bool fill_map(FileMap *map, Filler *fill, int descriptor, const char *path,
+static bool fill_map(FileMap *map, Filler *fill, size_t most, int descriptor, const char *path,
                      LLMError *error) {
     struct stat status;
     if (fstat(descriptor, &status) != 0)
@@ -58,29 +58,33 @@ static bool fill_map(FileMap *map, Filler *fill, int descriptor, const char *pat
     if (!S_ISREG(status.st_mode))
         return error_set(error, LLM_ERROR_FILE, "%s: not a regular file", path);
     map->size = (size_t)status.st_size;
+    if (map->size > most)
+        return error_set(error, LLM_ERROR_FORMAT,
+                         "%s: %zu bytes, where at most %zu are possible; the file is corrupt", path,
+                         map->size, most);
     return map->size == 0 ||
            (fill(map, descriptor, path, error) && check_contents(map, path, error));
 }
 
-static bool open_map(FileMap *map, Filler *fill, const char *path, LLMError *error) {
+static bool open_map(FileMap *map, Filler *fill, size_t most, const char *path, LLMError *error) {
     *map = (FileMap){0};
     /* Not to wait for the other end of a FIFO, which is refused. */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
         return error_set(error, error_status(errno), "%s: cannot be opened: %s", path,
                          strerror(errno));
-    bool filled = fill_map(map, fill, descriptor, path, error);
+    bool filled = fill_map(map, fill, most, descriptor, path, error);
     if (!filled) file_map_close(map);
     close(descriptor);
     return filled;
 }
 
 bool file_map_open(FileMap *map, const char *path, LLMError *error) {
-    return open_map(map, map_contents, path, error);
+    return open_map(map, map_contents, SIZE_MAX, path, error);
 }
 
-bool file_map_read(FileMap *map, const char *path, LLMError *error) {
-    return open_map(map, read_contents, path, error);
+bool file_map_read(FileMap *map, const char *path, size_t most, LLMError *error) {
+    return open_map(map, read_contents, most, path, error);
 }
 
 bool file_is_listed(const char *path) {

@@ -13,8 +13,9 @@ typedef struct FileMap {
 /* Map `path`; returns false and sets `error` if it cannot be opened, is not a regular file, or
  * cannot be mapped. Release with file_map_close. */
 bool file_map_open(FileMap *map, const char *path, LLMError *error);
-/* The same with a copy of the file: what another program does to it later changes nothing. */
-bool file_map_read(FileMap *map, const char *path, LLMError *error);
+/* The same with a copy of the file, which may have at most so many bytes: what another program does
+ * to it later changes nothing. */
+bool file_map_read(FileMap *map, const char *path, size_t most, LLMError *error);
 void file_map_close(FileMap *map);
 /* Whether a folder has an entry of this name, be it a link to nothing or out of reach: to open it
  * says what is wrong, where to pass over it would hide that. */

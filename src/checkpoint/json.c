@@ -63,7 +63,7 @@ cJSON *json_parse_object(const char *text, size_t size, const char *path, LLMErr
 
 cJSON *json_open_object(const char *path, LLMError *error) {
     FileMap map;
-    if (!file_map_read(&map, path, error)) return NULL;
+    if (!file_map_read(&map, path, MAX_BYTES, error)) return NULL;
     const char *text = map.data ? (const char *)map.data : "";
     cJSON *object = json_parse_object(text, map.size, path, error);
     file_map_close(&map);

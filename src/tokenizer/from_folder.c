@@ -347,7 +347,7 @@ static bool open_file(const char *folder, int which, FileMap *map, TokenizerFile
     if (!path) return error_memory(error, size);
     snprintf(path, size, "%s/%s", folder, file_names[which]);
     file->present = file_is_listed(path);
-    bool opened = !file->present || file_map_read(map, path, error);
+    bool opened = !file->present || file_map_read(map, path, MOST_BYTES, error);
     *file = (TokenizerFile){file->present, (const char *)map->data, map->size};
     free(path);
     return opened;

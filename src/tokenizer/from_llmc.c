@@ -72,10 +72,12 @@ Tokenizer *tokenizer_parse_llmc(const void *data, size_t size, LLMError *error) 
     return tokenizer;
 }
 
+enum { MOST_BYTES = 64 << 20 };
+
 Tokenizer *tokenizer_open_llmc(const char *path, LLMError *error) {
     FileMap map;
     LLMError problem = {0};
-    if (!file_map_read(&map, path, error)) return NULL;
+    if (!file_map_read(&map, path, MOST_BYTES, error)) return NULL;
     Tokenizer *tokenizer = tokenizer_parse_llmc(map.data, map.size, &problem);
     if (!tokenizer) error_set(error, problem.status, "%s: %s", path, problem.message);
     file_map_close(&map);
