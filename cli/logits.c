@@ -26,8 +26,9 @@ static void save_logits(LLMPipeline *llm, const LLMTokens *tokens, OutputFile *f
                         LLMError *error) {
     if (error_is_set(error)) return;
     uint32_t V = llm_info(llm)->vocabulary;
-    float *logits = calloc(tokens->count * V, sizeof *logits);
-    if (!logits) error_memory(error, tokens->count * V * sizeof *logits);
+    bool fits = tokens->count <= llm_info(llm)->context; /* else llm_logits says so */
+    float *logits = fits ? calloc(tokens->count * V, sizeof *logits) : NULL;
+    if (fits && !logits) error_memory(error, tokens->count * V * sizeof *logits);
     llm_logits(llm, tokens, logits, error);
     write_npy_header(file, tokens->count, V, error);
     output_file_write(file, logits, tokens->count * V * sizeof *logits, error);

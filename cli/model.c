@@ -36,7 +36,7 @@ const char *models_folder(LLMError *error) {
     int size = -1;
     if (data && data[0] == '/') /* others are to be ignored, as the XDG rules say */
         size = snprintf(path, sizeof path, "%s/metal-llm/models", data);
-    else if (home && *home)
+    else if (home && home[0] == '/')
         size = snprintf(path, sizeof path, "%s/.local/share/metal-llm/models", home);
     if (size > 0 && (size_t)size < sizeof path) return path;
     error_set(error, LLM_ERROR_FILE,

@@ -207,7 +207,7 @@ static bool open_target(OutputFile *file, LLMError *error) {
 OutputFile *output_file_open(const char *path, LLMError *error) {
     if (error_is_set(error)) return NULL;
     if (!*path || strlen(path) >= PATH_MAX) {
-        fail(path, *path ? ENAMETOOLONG : ENOENT, error);
+        fail(*path ? path : "a file without a name", *path ? ENAMETOOLONG : ENOENT, error);
         return NULL;
     }
     OutputFile *file = calloc(1, sizeof *file);

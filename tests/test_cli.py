@@ -857,8 +857,15 @@ def test_logits(model, random, tmp_path, count):
         path.unlink()
 
 
+def test_more_logits_than_there_is_memory_for(model, tmp_path):
+    """What is wrong is that they are more than the context."""
+    line = fail("logits", model.path, "--tokens", "-", "-o", tmp_path / "out.npy", input=b"1 " * 2_000_000)
+    assert "2000000 tokens, more than the context of 64" in line
+
+
 def test_logits_refused(model, tmp_path):
     out = tmp_path / "out.npy"
+    assert "a file without a name: cannot be written" in fail("logits", model.path, "--tokens", "1", "-o", "")
     assert "--tokens" in fail("logits", model.path, "-o", out, code=USAGE)
     assert "-o" in fail("logits", model.path, "--tokens", "1", code=USAGE)
     assert "no token" in fail("logits", model.path, "--tokens", " ", "-o", out, code=USAGE)
