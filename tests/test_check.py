@@ -400,6 +400,24 @@ kernel void spins(device int *out [[buffer(0)]]) { for (;;) out[0] += 1; }
     assert list(folder.iterdir()) == []
 
 
+def test_a_signal_while_it_compiles(shift, tmp_path):
+    """Neither clang's files nor those of what it has started stay behind; nothing is said."""
+    processes = []
+    for delay in (0.0, 0.1, 0.3):
+        folder = tmp_path / f"temporary {delay}"
+        folder.mkdir()
+        process = subprocess.Popen([METAL_CHECK, shift, *SHIFT], env=os.environ | {"TMPDIR": str(folder)}, stderr=subprocess.PIPE)
+        while not any(folder.glob("*/kernel.cpp")) and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(delay)
+        process.send_signal(signal.SIGTERM)
+        processes.append((process, folder))
+    for process, folder in processes:
+        assert process.communicate(timeout=60)[1] == b"" and process.returncode == -signal.SIGTERM
+    time.sleep(1)  # clang itself is not waited for
+    assert [list(folder.iterdir()) for _, folder in processes] == [[]] * 3
+
+
 def left_by(folder, line):
     """Exit code and messages of a line of bash; nothing may stay in its temporary folder."""
     folder.mkdir(exist_ok=True)

@@ -172,6 +172,7 @@ IsolatedEnd isolated_run(void (*body)(void *context), void *context, const Isola
     IsolatedEnd end = ISOLATED_FAILED;
     if (child > 0) {
         running = (sig_atomic_t)child;
+        if (interrupted) kill(child, SIGKILL); /* before it was known */
         bool in_time = wait_for(ends[0], now() + isolation->seconds);
         end = end_of(child, in_time, progress, number);
     }

@@ -82,6 +82,7 @@ static bool make_folder(Program *program) {
         *program->folder = 0;
         return report_failure("no temporary folder; set TMPDIR to one that can be written");
     }
+    setenv("TMPDIR", program->folder, 1); /* clang's own files go with it */
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         snprintf(path, sizeof path, "%s/%s", program->folder, folders[i]);
         if (mkdir(path, 0700) != 0) return report_failure("%s cannot be made", path);
@@ -103,14 +104,13 @@ static bool make_folder(Program *program) {
 
 static void remove_folder(const char *folder) {
     DIR *directory = opendir(folder);
-    if (!directory) return;
-    for (struct dirent *entry; (entry = readdir(directory));) {
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
         char path[PATH_BYTES];
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         if (unlink(path) != 0) remove_folder(path);
     }
-    closedir(directory);
+    if (directory) closedir(directory);
     rmdir(folder);
 }
 
@@ -148,33 +148,33 @@ static bool write_source(const Program *program, const ProgramOptions *wanted) {
     return (close_whole(file) && written) || report_failure("%s cannot be written", path);
 }
 
-static volatile sig_atomic_t compiler; /* the running one, 0: none */
+static volatile sig_atomic_t interrupted, compiler; /* the running one, 0: none */
 
 void program_interrupt(void) {
+    interrupted = 1;
     if (compiler) kill((pid_t)compiler, SIGTERM);
 }
 
 /* Run a command, its output and its messages into files that are not NULL. Returns its exit status,
  * -1 if it cannot be run. */
-static int run(char *const *command, const char *output, const char *messages) {
+static int run(char *const *command, const char *output, const char *log) {
     pid_t process;
     int status;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     if (output)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT, 0600);
-    if (messages)
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, messages, O_WRONLY | O_CREAT,
-                                         0600);
+    if (log)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT, 0600);
     int error = posix_spawnp(&process, command[0], &actions, NULL, command, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error) return -1;
     compiler = (sig_atomic_t)process;
+    if (interrupted) program_interrupt(); /* before it was known */
     while (waitpid(process, &status, 0) < 0)
         if (errno != EINTR) return -1;
     compiler = 0;
-    if (!WIFEXITED(status)) return -1;
-    return WEXITSTATUS(status);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static const char *find_clang(void) {
@@ -225,6 +225,7 @@ static bool start_command(Command *command, const char *width) {
 
 /* What clang says of the file goes to stderr in the file's own words. */
 static bool end_command(const Program *program, int status, const char *log, const char *path) {
+    if (interrupted) return false;
     if (status < 0) return report_failure("clang++ cannot be run");
     FILE *messages = status ? fopen(log, "r") : NULL;
     if (messages) {
