@@ -252,7 +252,7 @@ def test_the_comparison_sees_a_wrong_frequency(random):
     with pytest.raises(AssertionError):
         check_frequencies(numpy.append(ids, [numpy.argmin(p)] * 100), p)
     with pytest.raises(AssertionError):
-        check_frequencies(ids, distribution(numpy.log(p), temperature=1.2))
+        check_frequencies(ids, distribution(numpy.log(p), temperature=1.5))
 
 
 # --- what is kept ---
