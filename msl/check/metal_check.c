@@ -6,6 +6,7 @@
 #include "isolation.h"
 #include "orders.h"
 #include "output_file.h"
+#include "process.h"
 #include "report.h"
 
 #include <errno.h>
@@ -374,7 +375,7 @@ static volatile sig_atomic_t ended_by;
 static void on_end(int number) {
     ended_by = number;
     isolated_interrupt();
-    program_interrupt();
+    process_interrupt();
 }
 
 static void watch_ends(void) {

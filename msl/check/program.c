@@ -2,6 +2,7 @@
 #include "diagnostics.h"
 #include "headers.h"
 #include "list.h"
+#include "process.h"
 #include "report.h"
 
 #include "hash.h"
@@ -12,15 +13,10 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <link.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { FLAGS = 192, PATH_BYTES = 512, SHOWN_KERNELS = 32 };
@@ -148,35 +144,6 @@ static bool write_source(const Program *program, const ProgramOptions *wanted) {
     return (close_whole(file) && written) || report_failure("%s cannot be written", path);
 }
 
-static volatile sig_atomic_t interrupted, compiler; /* the running one, 0: none */
-
-void program_interrupt(void) {
-    interrupted = 1;
-    if (compiler) kill((pid_t)compiler, SIGTERM);
-}
-
-/* Run a command, its output and its messages into files that are not NULL. Returns its exit status,
- * -1 if it cannot be run. */
-static int run(char *const *command, const char *output, const char *log) {
-    pid_t process;
-    int status;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    if (output)
-        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT, 0600);
-    if (log)
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT, 0600);
-    int error = posix_spawnp(&process, command[0], &actions, NULL, command, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error) return -1;
-    compiler = (sig_atomic_t)process;
-    if (interrupted) program_interrupt(); /* before it was known */
-    while (waitpid(process, &status, 0) < 0)
-        if (errno != EINTR) return -1;
-    compiler = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static const char *find_clang(void) {
     static const char *const names[] = {"clang++-19", "clang++-18", "clang++-17",
                                         "clang++-16", "clang++-15", "clang++"};
@@ -225,7 +192,7 @@ static bool start_command(Command *command, const char *width) {
 
 /* What clang says of the file goes to stderr in the file's own words. */
 static bool end_command(const Program *program, int status, const char *log, const char *path) {
-    if (interrupted) return false;
+    if (process_was_interrupted()) return false;
     if (status < 0) return report_failure("clang++ cannot be run");
     FILE *messages = status ? fopen(log, "r") : NULL;
     if (messages) {
@@ -266,7 +233,7 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     add_flags(&command, wanted);
     ADD(&command, "-D__METAL__=1", "-D__METAL_VERSION__=320", "-D__HAVE_BFLOAT__=1", "-E",
         "-nostdinc", "-fno-caret-diagnostics", include, wanted->path, "-o", output);
-    int status = run((char *const *)(uintptr_t)command.words, NULL, log);
+    int status = process_run((char *const *)(uintptr_t)command.words, NULL, log);
     if (!end_command(program, status, log, wanted->path)) return false;
     program->text = bind_load(output, size);
     if (program->text) hide_folder(program->text, *size, program->folder);
@@ -354,7 +321,7 @@ static int compile_to(const Program *program, const char *width, const Compilati
     if (!what->header) ADD(&command, "-shared", "-lm");
     for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
         ADD(&command, "-mllvm", sanitizer_options[i]);
-    return run((char *const *)(uintptr_t)command.words, NULL, what->log);
+    return process_run((char *const *)(uintptr_t)command.words, NULL, what->log);
 }
 
 static uint64_t mix(uint64_t key, const char *text) {
@@ -460,7 +427,7 @@ bool program_strict(Program *program, const ProgramOptions *wanted) {
     Command command = {.count = 0};
     ADD(&command, find_clang(), "--config", config, include, width, "-cl-single-precision-constant",
         "-Xclang", "-ast-dump=json", source);
-    int status = run((char *const *)(uintptr_t)command.words, output, log);
+    int status = process_run((char *const *)(uintptr_t)command.words, output, log);
     FILE *tree = fopen(output, "r"), *messages = fopen(log, "r");
     bool refused = (status != 0 && status != 1) || !tree || !messages; /* 1: there are messages */
     if (messages && strict_messages(messages, stderr)) refused = true;

@@ -44,8 +44,6 @@ bool program_list(Program *program, const ProgramOptions *options, bool json);
 /* Bring the compiled kernel into memory, and with it the constructors of its file: for a process
  * that can do no harm. */
 bool program_load(Program *program);
-/* For signal handlers: end a compiler that is running. */
-void program_interrupt(void);
 /* The language check of an open program's file: what Apple's compiler would refuse goes to stderr,
  * each with file and line. False if there is anything. */
 bool program_strict(Program *program, const ProgramOptions *options);
