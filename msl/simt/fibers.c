@@ -47,6 +47,20 @@ char *simt_stack_top(const Fiber *fiber) {
     return fiber->stack + STACK_BYTES - GUARD_BYTES;
 }
 
+static void run_thread(void);
+
+/* Stacks that lie a power of two apart would share their cache lines: each starts a little lower
+ * than the one before. */
+static void begin(Fiber *fiber, unsigned index) {
+    char *start = simt_stack_top(fiber) - ENTRY_BYTES - index % 64 * (COLOUR_BYTES / 64 / 16 * 16);
+    uintptr_t *words = (uintptr_t *)(void *)start;
+    words[0] = 0; /* no return address: the end of the chain of frames */
+    words -= SAVED_WORDS;
+    memset(words, 0, SAVED_WORDS * sizeof *words);
+    words[SAVED_ADDRESS] = (uintptr_t)run_thread;
+    fiber->stack_pointer = words;
+}
+
 void simt_switch_to(Simt *simt, Fiber *from, Fiber *to) {
 #ifdef SIMT_ASAN
     void **fake = from ? &from->fake_stack : &simt->fake_stack;
@@ -57,6 +71,7 @@ void simt_switch_to(Simt *simt, Fiber *from, Fiber *to) {
                                        simt->caller_stack_bytes);
 #endif
     simt_thread = to ? &to->thread : NULL;
+    if (to && !to->stack_pointer) begin(to, (unsigned)(to - simt->fibers));
     simt_switch_stack(from ? &from->stack_pointer : &simt->stack_pointer,
                       to ? to->stack_pointer : simt->stack_pointer);
 #ifdef SIMT_ASAN
@@ -92,6 +107,17 @@ bool simt_make_stacks(Simt *simt, unsigned count) {
     return true;
 }
 
+/* A thread that has not begun goes on where one is done, on its stack: there is nothing to switch.
+ * A watcher is shown a stack for each. */
+static bool takes_stack(const Simt *simt, Fiber *done, Fiber *next) {
+    if (!next || next->stack_pointer || simt->launch->watcher) return false;
+    char *stack = done->stack;
+    done->stack = next->stack;
+    next->stack = stack;
+    simt_thread = &next->thread;
+    return true;
+}
+
 /* What a fiber starts with. */
 static void run_thread(void) {
 #ifdef SIMT_ASAN
@@ -100,30 +126,21 @@ static void run_thread(void) {
                                     bottom ? &simt_running->caller_stack_bytes : NULL);
 #endif
     Simt *simt = simt_running;
-    Fiber *self = simt_current_fiber();
-    simt->launch->entry(simt->launch->arguments);
-    simt->returned_count++;
-    simt_fiber_stops(simt, self, RETURNED);
-    simt_switch_to(simt, self, simt_next_fiber(simt));
-}
-
-/* Stacks that lie a power of two apart would share their cache lines: each starts a little lower
- * than the one before. */
-void simt_start_fiber(Fiber *fiber, unsigned index) {
-    char *start = simt_stack_top(fiber) - ENTRY_BYTES - index % 64 * (COLOUR_BYTES / 64 / 16 * 16);
-    uintptr_t *words = (uintptr_t *)(void *)start;
-    words[0] = 0; /* no return address: the end of the chain of frames */
-    words -= SAVED_WORDS;
-    memset(words, 0, SAVED_WORDS * sizeof *words);
-    words[SAVED_ADDRESS] = (uintptr_t)run_thread;
-    fiber->stack_pointer = words;
+    for (Fiber *self = simt_current_fiber();;) {
+        simt->launch->entry(simt->launch->arguments);
+        simt->returned_count++;
+        simt_fiber_stops(simt, self, RETURNED);
+        Fiber *next = simt_next_fiber(simt);
+        if (!takes_stack(simt, self, next)) simt_switch_to(simt, self, next);
+        self = next;
+    }
 }
 
 void simt_check_stacks(Simt *simt) {
-    for (unsigned i = 0; i < simt->fiber_count; i++) {
+    SimtSize group = simt->launch->group_threads;
+    for (unsigned i = 0; i < group.x * group.y * group.z; i++) {
         if (canary_is_whole(simt->fibers[i].stack)) continue;
-        simt_report(simt, "thread %u of threadgroup (%u,%u,%u) needs more than %d bytes of stack",
-                    i, simt->group.x, simt->group.y, simt->group.z, SIMT_STACK_BYTES);
+        simt_report(simt, "a thread needs more than %d bytes of stack", SIMT_STACK_BYTES);
         fill_canary(simt->fibers[i].stack);
     }
 }

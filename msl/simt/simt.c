@@ -102,7 +102,7 @@ static void start_group(Simt *simt, SimtSize group) {
         simt->simdgroups[first / width] =
             (Simdgroup){.first = first, .lanes = smaller(width, simt->fiber_count - first)};
     for (unsigned i = 0; i < simt->fiber_count; i++) {
-        simt_start_fiber(&simt->fibers[i], i);
+        simt->fibers[i].stack_pointer = NULL;
         simt_make_ready(simt, &simt->fibers[i]);
     }
     for (unsigned i = 0; i < simt->region_count; i++)
@@ -113,7 +113,6 @@ static void run_group(Simt *simt, SimtSize group) {
     start_group(simt, group);
     simt_switch_to(simt, NULL, simt_next_fiber(simt));
     simt_check_gaps(simt);
-    simt_check_stacks(simt);
 #ifdef SIMT_ASAN
     for (unsigned i = 0; simt->failed && i < simt->fiber_count; i++)
         __asan_unpoison_memory_region(simt->fibers[i].stack, STACK_BYTES - GUARD_BYTES);
@@ -184,6 +183,7 @@ bool simt_run(Simt *simt, const SimtLaunch *launch, char *error, size_t error_si
         run_group(simt, (SimtSize){group % x, group / x % y, group / x / y});
     }
     simt_running = NULL;
+    simt_check_stacks(simt);
     return !simt->failed;
 }
 

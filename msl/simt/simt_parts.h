@@ -43,7 +43,7 @@ typedef struct Frame {
 typedef struct Fiber {
     SimtThread thread; /* first: what simt_thread points to */
     State state;
-    void *stack_pointer; /* while it does not run */
+    void *stack_pointer; /* while it does not run; NULL until it begins */
     char *stack;         /* lowest byte above the guard */
     const Frame *frame;  /* what it waits for: called from here, */
     SimtPlace place;
@@ -119,8 +119,7 @@ char *simt_stack_top(const Fiber *fiber);
 void simt_switch_to(Simt *simt, Fiber *from, Fiber *to);
 /* Stacks for so many threads; false if there is no memory. */
 bool simt_make_stacks(Simt *simt, unsigned count);
-/* Let the next switch to this fiber begin the kernel. */
-void simt_start_fiber(Fiber *fiber, unsigned index);
+/* Whether a thread of the launch needed more than it was promised. */
 void simt_check_stacks(Simt *simt);
 
 /* --- waiting.c: who waits for whom --- */
