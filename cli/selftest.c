@@ -24,6 +24,10 @@ Device *selftest_open(SelfTest *test, const char *name) {
     return device;
 }
 
+bool selftest_wants(const SelfTest *test, const char *row) {
+    return !test->only || !strcmp(test->only, row);
+}
+
 /* --- what is tested --- */
 
 /* "macOS 14.5" */
@@ -69,11 +73,16 @@ static void describe(SelfTest *test) {
 /* --- all parts --- */
 
 static void give_verdict(Report *report, double seconds) {
+    char skipped[64] = "";
+    if (report->skipped)
+        snprintf(skipped, sizeof skipped, ", %zu left out, see the rows that begin with skip",
+                 report->skipped);
     if (report->failed)
-        report_line(report, "FAILED: %zu of %zu tests, see the rows that begin with FAIL; %s",
-                    report->failed, report->rows, duration_text(seconds).text);
+        report_line(report, "FAILED: %zu of %zu tests, see the rows that begin with FAIL%s; %s",
+                    report->failed, report->rows, skipped, duration_text(seconds).text);
     else
-        report_line(report, "PASSED: %zu tests, %s", report->rows, duration_text(seconds).text);
+        report_line(report, "PASSED: %zu tests%s; %s", report->rows, skipped,
+                    duration_text(seconds).text);
 }
 
 static const struct {
@@ -85,7 +94,7 @@ static const struct {
     {"model", "the bundled model", selftest_model},
 };
 
-/* All parts, or the one of this name. */
+/* All parts, or the one of this name; of `test->only` the part that has it. */
 static void run_parts(SelfTest *test, const char *only) {
     double start = clock_seconds();
     describe(test);
@@ -99,10 +108,13 @@ static void run_parts(SelfTest *test, const char *only) {
     give_verdict(&test->report, clock_seconds() - start);
 }
 
-static bool is_part(const char *name) {
+/* The part that `only` names, or that has a row of this name; NULL if there is none. */
+static const char *part_of(const char *only) {
     for (size_t i = 0; i < COUNT(parts); i++)
-        if (!strcmp(name, parts[i].name)) return true;
-    return false;
+        if (!strcmp(only, parts[i].name)) return parts[i].name;
+    for (size_t i = 0; i < kernel_count; i++)
+        if (!strcmp(only, kernel_table[i].name)) return "kernels";
+    return selftest_model_has(only) ? "model" : NULL;
 }
 
 /* Where nothing was asked for. On a Mac its GPU, also one that then does not open; elsewhere the
@@ -122,17 +134,21 @@ int verb_selftest(Arguments *arguments) {
         option_device(&device),
         option_text("o", "FILE", &output, "write the report there, too"),
         option_kernels(&test.kernels),
-        option_text("only", "PART", &only, "one part of the tests: kernels, products or model"),
+        option_text("only", "WHAT", &only,
+                    "kernels, products or model; or one kernel, or one row of the model, by name"),
         option_uint64("seed", "N", &test.seed, "of the random numbers (default 1)"),
         option_uint32("n", "N", &test.tokens, 1, 200, "tokens of each of the model's texts"),
     };
     int status;
     if (!options_parse(arguments, options, COUNT(options), NULL, &status)) return status;
-    if (only && !is_part(only))
-        return usage_error(arguments->verb, "there is no part '%s'; use kernels, products or model",
+    const char *part = only ? part_of(only) : NULL;
+    if (only && !part)
+        return usage_error(arguments->verb,
+                           "there is no '%s'; use kernels, products or model, or the name of a row",
                            only);
+    if (only && strcmp(only, part)) test.only = only;
     LLMError error = {0};
-    bool needs_model = !only || !strcmp(only, "model");
+    bool needs_model = !part || !strcmp(part, "model");
     if (needs_model) test.model = model_path(NULL, &error);
     if ((needs_model && !test.model) || !report_open(&test.report, output, &error)) {
         report_free(&test.report);
@@ -140,7 +156,7 @@ int verb_selftest(Arguments *arguments) {
     }
     test.choice = device ? device : choose_device();
     test.device = pipeline_device_name(test.choice);
-    run_parts(&test, only);
+    run_parts(&test, part);
     report_save(&test.report, &error);
     bool failed = test.report.failed;
     report_free(&test.report);

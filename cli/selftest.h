@@ -14,7 +14,7 @@ typedef struct Report {
     char *text; /* of `kept` */
     size_t size;
     OutputFile *file; /* NULL: it is only printed */
-    size_t rows, failed;
+    size_t rows, failed, skipped;
 } Report;
 
 /* `path` is the file that it goes to as well, NULL for none: opened now, before the work. */
@@ -35,6 +35,7 @@ typedef struct SelfTest {
     LLMChoice choice;    /* the same, for pipelines */
     const char *kernels; /* a folder; NULL: those built in */
     const char *model;   /* the bundled one's path */
+    const char *only;    /* a kernel or a path of the model; NULL: all */
     uint64_t seed;       /* of the numbers that the buffers hold */
     uint32_t tokens;     /* of each text of the model */
     Report report;
@@ -42,6 +43,8 @@ typedef struct SelfTest {
 
 /* The device under test, or another by its name; NULL and a row if it does not open. */
 Device *selftest_open(SelfTest *test, const char *name);
+/* Whether this row is to be tried. */
+bool selftest_wants(const SelfTest *test, const char *row);
 
 /* Every kernel is compiled and run, and compared with the same on the CPU and the emulator. */
 void selftest_kernels(SelfTest *test);
@@ -49,5 +52,6 @@ void selftest_kernels(SelfTest *test);
 void selftest_products(SelfTest *test);
 /* The bundled model's texts. */
 void selftest_model(SelfTest *test);
+bool selftest_model_has(const char *row);
 
 #endif

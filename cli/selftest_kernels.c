@@ -216,6 +216,7 @@ void selftest_kernels(SelfTest *test) {
     for (size_t i = 0; i < kernel_count && bench.device; i++) {
         const Launch *launches;
         size_t count = launches_of(&kernel_table[i], &launches);
+        if (!selftest_wants(test, kernel_table[i].name)) continue;
         if (device_facts(bench.device)->lacks_matrices && needs_matrices(&kernel_table[i]))
             report_skipped(&test->report, kernel_table[i].name,
                            "this GPU has no matrix units, and is not given this kernel");

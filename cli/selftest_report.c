@@ -57,6 +57,7 @@ void report_row(Report *report, bool ok, const char *name, const char *format, .
 
 void report_skipped(Report *report, const char *name, const char *why) {
     report_line(report, "skip  %-36s  %s", name, why);
+    report->skipped++;
 }
 
 void report_save(Report *report, LLMError *error) {

@@ -693,19 +693,20 @@ def test_the_cpu_instead_of_an_old_gpu(stand_in):
 
 @pytest.mark.parametrize("families", [VIRTUAL, MAC2])
 def test_a_gpu_without_matrix_units(families, stand_in, random, tmp_path):
-    """The same logits and ids by other kernels: those of simdgroup_matrix would not get a pipeline."""
+    """The same ids by other kernels, and the device's line says so: those of simdgroup_matrix would not get a pipeline."""
     path = models.write_gguf(tmp_path / "m.gguf", WIDE, models.random_gpt2(WIDE, random), type="F16")
     prompts = [random.integers(0, WIDE.vocabulary, 40).tolist() for _ in range(3)]
 
-    def texts():
+    def texts(told):
         with LLM(path, device="metal", batch=3) as model:
+            assert model.info.device.decode().endswith(", without matrix units") == told
             return model.generate_batch(prompts, 4)
 
     with LLM(path, device="cpu", batch=3, integer_products="off") as model:
         expected = model.generate_batch(prompts, 4)
-    assert texts() == expected
+    assert texts(told=False) == expected
     stand_in.set_families(*families)
-    assert texts() == expected
+    assert texts(told=True) == expected
     device = Device("metal")
     device.prepare("linear_f16")
     with pytest.raises(Error, match="this GPU cannot run linear_batch_8: Encountered unlowered function call"):

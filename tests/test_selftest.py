@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 
 import selftest_launches
 from library import BUILD, COMMAND, METAL_STANDS_IN, ROOT
@@ -55,7 +56,7 @@ def test_a_device_that_is_right(device_name, tmp_path):
         assert sorted(shares) == references and all(float(share) <= 1 for share in shares.values())
     if not part:
         assert {"prompt", "decode, a kernel for each idea", "batch of 5, weights of halves", "sampling"} < set(rows)
-    assert re.search(rf"^PASSED: {len(rows)} tests, \d", text, re.MULTILINE)
+    assert re.search(rf"^PASSED: {len(rows)} tests; \d", text, re.MULTILINE)
     assert path.read_text() == text
 
 
@@ -82,11 +83,13 @@ def test_a_device_that_compiles_wrongly(kernel):
 
 @on_stand_in
 @pytest.mark.skipif(SANITIZED, reason="it takes long there")
-def test_a_model_on_a_device_that_compiles_wrongly():
-    """Its texts are not the known ones; a prompt's logits need no choice of a token."""
-    code, rows, text = selftest("metal", "--only", "model", STAND_IN_BREAK="result of argmax_sample")
-    wrong = failed(rows)
-    assert code == 1 and set(rows) - set(wrong) == {"prompt", "prompt, weights of halves", "sampling"}
+@pytest.mark.parametrize(
+    "row, is_wrong", {"prompt": False, "decode, plain attention": True, "batch of 5": True, "sampling": False}.items()
+)
+def test_a_model_on_a_device_that_compiles_wrongly(row, is_wrong):
+    """Its texts are not the known ones; a prompt's logits need no choice of a token, and a random one is another kernel's."""
+    code, rows, text = selftest("metal", "--only", row, STAND_IN_BREAK="result of argmax_sample")
+    assert list(rows) == [row] and code == is_wrong and list(failed(rows)) == [row] * is_wrong
     assert all(len(line) < 400 for line in text.splitlines())
 
 
@@ -108,6 +111,8 @@ def test_a_gpu_without_matrix_units():
     assert code == 0 and failed(rows) == {}
     assert {"linear_batch_8", "norm_linear_batch", "flash_attention_tiles_hs64_halves_f16"} < set(skipped)
     assert set(skipped) | set(rows) == set(KERNELS) and not set(skipped) & set(rows)
+    assert f"PASSED: {len(rows)} tests, {len(skipped)} left out, see the rows that begin with skip; " in text
+    assert "GiB, without matrix units\n" in text
 
 
 @on_stand_in
@@ -142,10 +147,50 @@ def test_a_report_that_cannot_be_written(tmp_path):
 def test_a_part_that_there_is_not():
     done = subprocess.run([COMMAND, "selftest", "--only", "kernel"], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith("metal-llm selftest: there is no part 'kernel'; use kernels, products or model")
+    assert done.stderr.startswith("metal-llm selftest: there is no 'kernel'; use kernels, products or model, or the name")
+
+
+@pytest.mark.parametrize("row", ["linear_q4_K", "prompt"])
+def test_one_row(row):
+    code, rows, text = selftest("cpu", "--only", row)
+    assert code == 0 and list(rows) == [row] and "PASSED: 1 tests; " in text
 
 
 # --- what tells people to run it ---
+
+
+def script(name):
+    """A step of the Macs' job, as GitHub would give it to bash."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())
+    (step,) = [step for step in workflow["jobs"]["mac"]["steps"] if step.get("name") == name]
+    return step["run"]
+
+
+def run_script(name, folder):
+    environment = os.environ | {"GITHUB_STEP_SUMMARY": str(folder / "summary")}
+    line = ["bash", "--noprofile", "--norc", "-e", "-c", script(name)]
+    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_the_workflow_says_what_was_left_out(tmp_path):
+    (tmp_path / "test.log").write_text("NOTHING WAS TESTED ON THE GPU of this Mac: why\n...\n7 passed, 1 skipped in 2s\n")
+    done = run_script("what was left out", tmp_path)
+    warning = "::warning title=GPU left out::NOTHING WAS TESTED ON THE GPU of this Mac: why"
+    assert done.returncode == 0 and done.stdout.splitlines() == [warning, "7 passed, 1 skipped in 2s"]
+
+
+@on_stand_in
+@pytest.mark.parametrize("broken, verdict", [("", ""), ("device", "FAILED: 1 of 1"), ("matrix units", "PASSED: 0 tests, 1 left out")])
+def test_the_workflow_tells_of_a_failure(broken, verdict, tmp_path):
+    """With one kernel: a GPU that does not open, or cannot run it, is a warning, and the report is kept."""
+    command = tmp_path / "build" / "metal-llm"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\nSTAND_IN_BREAK='{broken}' exec {STAND_IN} \"$@\" --device metal --only linear_batch_8\n")
+    command.chmod(0o755)
+    done = run_script("the self-test on the GPU", tmp_path)
+    assert done.returncode == 0
+    assert ("::warning title=GPU left out::" + verdict in done.stdout) == bool(verdict), done.stdout
+    assert (tmp_path / "summary").read_text() == (tmp_path / "report.txt").read_text()
 
 
 @pytest.mark.parametrize("path", [".github/workflows/tests.yml", ".github/ISSUE_TEMPLATE/selftest.yml", "README.md"])

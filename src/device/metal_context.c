@@ -126,9 +126,10 @@ static id find_device(void *given, LLMError *error) {
 
 static void describe(MetalDevice *device) {
     id name = send(name, device->device);
-    snprintf(device->base.description, sizeof device->base.description, "metal: %s, %.0f GiB",
+    snprintf(device->base.description, sizeof device->base.description, "metal: %s, %.0f GiB%s",
              name ? send(text, name) : "GPU",
-             (double)send(working_set, device->device) / (1024.0 * 1024 * 1024));
+             (double)send(working_set, device->device) / (1024.0 * 1024 * 1024),
+             device->base.facts.lacks_matrices ? ", without matrix units" : "");
     metal_details(device->device, device->base.details, sizeof device->base.details);
 }
 

@@ -14,7 +14,7 @@ import numpy
 
 import launches
 import reference
-from launches import Empty, Meaning, Packed
+from launches import LANES, Empty, Meaning, Packed
 from library import ROOT
 
 TARGET = ROOT / "cli" / "selftest_launches.c"
@@ -61,10 +61,11 @@ def argument(kernel, value, before):
 
 
 def write_launch(kernel, index):
-    """The first launch leaves the size of a threadgroup to the device."""
+    """The first launch leaves the size of a threadgroup to the device; in the others simdgroups are whole, as in all that
+    the program dispatches."""
     random = numpy.random.default_rng([index, *kernel.encode()])
     grid, values = launches.inputs(kernel, launches.Outline(random))
-    threads = int(random.choice(grid.counts)) if index else 0
+    threads = int(random.choice([count for count in grid.counts if count % LANES == 0])) if index else 0
     before, arguments = None, []
     for value in values.values():
         arguments.append(argument(kernel, value, before))
