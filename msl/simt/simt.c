@@ -54,10 +54,19 @@ static unsigned group_extent(unsigned threads, unsigned group_threads, unsigned 
     return smaller(group_threads, threads - position * group_threads);
 }
 
+/* The next place of a threadgroup, x first. */
+static void advance(SimtSize *at, SimtSize extent) {
+    if (++at->x < extent.x) return;
+    at->x = 0;
+    if (++at->y < extent.y) return;
+    at->y = 0;
+    at->z++;
+}
+
 static void set_attributes(Simt *simt, SimtSize extent, unsigned width) {
     const SimtLaunch *launch = simt->launch;
     SimtSize group = simt->group, full = launch->group_threads, grid = launch->threads;
-    SimtThread thread = {
+    const SimtThread common = {
         .threadgroup_position_in_grid = group,
         .threadgroups_per_grid = {divide_up(grid.x, full.x), divide_up(grid.y, full.y),
                                   divide_up(grid.z, full.z)},
@@ -71,17 +80,22 @@ static void set_attributes(Simt *simt, SimtSize extent, unsigned width) {
         .dispatch_quadgroups_per_threadgroup = divide_up(full.x * full.y * full.z, SIMT_QUAD),
         .grid_size = grid,
     };
-    for (unsigned i = 0; i < simt->fiber_count; i++) {
-        SimtSize at = {i % extent.x, i / extent.x % extent.y, i / extent.x / extent.y};
-        thread.thread_position_in_threadgroup = at;
-        thread.thread_position_in_grid =
+    SimtSize at = {0, 0, 0};
+    for (unsigned i = 0, simdgroup = 0, lane = 0; i < simt->fiber_count; i++) {
+        SimtThread *thread = &simt->fibers[i].thread;
+        *thread = common;
+        thread->thread_position_in_threadgroup = at;
+        thread->thread_position_in_grid =
             (SimtSize){group.x * full.x + at.x, group.y * full.y + at.y, group.z * full.z + at.z};
-        thread.thread_index_in_threadgroup = i;
-        thread.thread_index_in_simdgroup = i % width;
-        thread.simdgroup_index_in_threadgroup = i / width;
-        thread.thread_index_in_quadgroup = i % SIMT_QUAD;
-        thread.quadgroup_index_in_threadgroup = i / SIMT_QUAD;
-        simt->fibers[i].thread = thread;
+        thread->thread_index_in_threadgroup = i;
+        thread->thread_index_in_simdgroup = lane;
+        thread->simdgroup_index_in_threadgroup = simdgroup;
+        thread->thread_index_in_quadgroup = i % SIMT_QUAD;
+        thread->quadgroup_index_in_threadgroup = i / SIMT_QUAD;
+        advance(&at, extent);
+        if (++lane < width) continue;
+        lane = 0;
+        simdgroup++;
     }
 }
 
