@@ -136,6 +136,7 @@ FAMILIES = [
     (LLAMA, "cpu", "F32", 1, {}, "gate, up", "linear_tile_f32"),
     (LLAMA, "cpu-vnni", "Q4_1", 1, {}, "gate, up", "integer_linear_q4_1"),
     (LLAMA, "cpu-vnni", "Q5_0", 9, {}, "QKV", "integer_matmul_q5_0"),
+    (QWEN3, "cpu-vnni", "Q6_K", 9, {}, "QKV", "integer_matmul_q6_K"),
     (LLAMA, "m1", "F32", 1, {}, "QKV", "rmsnorm_linear_f32"),
     (LLAMA, "h200", "F16", 1, {}, "QKV", "rmsnorm_linear_f16"),
     (LLAMA, "h200", "F16", 1, {}, "gate, up", "rmsnorm_gated_f16"),

@@ -316,12 +316,8 @@ def check_integers(out, x, weight, bias=0.0):
     check_product(out, expected, to_the_terms(numpy.abs(x) @ numpy.abs(weight), expected))
 
 
-# Those with a scale for 32 weights or more.
-MATMUL_FORMATS = [format for format in models.BLOCKS if format not in ("Q6_K", "Q3_K", "Q2_K")]
-
-
-@covers_formats("integer_matmul", MATMUL_FORMATS)
-@pytest.mark.parametrize("format", MATMUL_FORMATS)
+@covers_formats("integer_matmul", models.BLOCKS)
+@pytest.mark.parametrize("format", models.BLOCKS)
 @each_thread_count
 def test_integer_matmul(thread_count, format, device, random):
     columns = SHARED["INTEGER_MATMUL_COLUMNS"]
@@ -334,7 +330,7 @@ def test_integer_matmul(thread_count, format, device, random):
         data, weight = packed(random, format, N, K)
         kernel, grid = name_of("integer_matmul", format), threadgroups(-(-N // columns))
         out, stride = product_out(random, T, N)
-        arguments = [x, reference.block_offsets(x), x_scale, data, out, T, K, N, stride]
+        arguments = [x, reference.offsets(x), reference.block_offsets(x), x_scale, data, out, T, K, N, stride]
         out = device.run(kernel, grid, *arguments, threads=thread_count)
         exact = x * numpy.repeat(x_scale, 32, axis=1).astype(numpy.float64)
         check_integers(out, exact, weight)
@@ -363,7 +359,6 @@ def test_the_largest_integer_products(value, device):
             (256, bytes([0xFF] * 192) + bytes([0x80] * 16) + bytes([0, 0x3C]), -3968),
         ],
     }
-    kernel_names = [name_of("integer_matmul", format) for format in MATMUL_FORMATS]
     for format, K, data, weight in [(f, *block) for f, all in blocks.items() for block in all]:
         x, scale = numpy.full((1, K), value, numpy.int8), numpy.ones((1, K // 32), numpy.float32)
         data, bias = numpy.frombuffer(data, numpy.uint8).copy(), numpy.zeros(1, numpy.float32)
@@ -371,10 +366,9 @@ def test_the_largest_integer_products(value, device):
         arguments = [x, *offsets, scale, data, bias, Out((1, 1)), 1, K, 1, 1]
         out = device.run(f"integer_linear_{format}", simdgroups(1), *arguments)
         check_rows(out, numpy.array([[float(K) * value * weight]]))
-        if name_of("integer_matmul", format.upper()) in kernel_names:
-            arguments = [x, reference.block_offsets(x), scale, data, Out((1, 1)), 1, K, 1, 1]
-            out = device.run(f"integer_matmul_{format}", threadgroups(1), *arguments)
-            check_rows(out, numpy.array([[float(K) * value * weight]]))
+        arguments = [x, *offsets, scale, data, Out((1, 1)), 1, K, 1, 1]
+        out = device.run(f"integer_matmul_{format}", threadgroups(1), *arguments)
+        check_rows(out, numpy.array([[float(K) * value * weight]]))
 
 
 @covers("linear_tile_f32", "linear_tile_f16", "linear_tile_bf16")

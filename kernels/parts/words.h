@@ -1,7 +1,8 @@
-// words.h — the weights of a row as bytes without a sign, four to a word, 32 to a scale, for integer_matmul.metal
+// words.h — the weights of a row as bytes without a sign, four to a word, 32 to a block, for integer_matmul.metal
 //
-//   weight 32 · block + 4i + j = scale_of(row, block) · (byte j of word_of(row, block, i) − 128) + shift_of(row, block)
+//   weight 32 · block + 4i + j = scale_of(row, k) · (byte j of word_of(row, block, i) − 128) + shift_of(row, k)
 //
+// k counts the scales of a row: one for each block, of some formats in words_k.h one for each half of it.
 // The middle level of a format is 128, so that bytes stay small where weights have no least value: their shift is 0.
 #pragma once
 #include "formats/all.h"
@@ -49,27 +50,8 @@ static uint word_of(device const block_iq4_nl *row, uint block, uint i)
     for (uint j = 0; j < 4; j++) word |= uint(IQ4_NL_LEVELS[nibbles >> 8 * j & 15] + 128) << 8 * j;
     return word;
 }
-static uint word_of(device const block_q4_K *row, uint block, uint i)
-{
-    device const uchar *nibbles = row[block / 8].nibbles[block % 8 / 2];
-    return (word_at(nibbles + 4 * i) >> block % 2 * 4 & 0x0f0f0f0fu) + 0x78787878u;
-}
-static uint word_of(device const block_q5_K *row, uint block, uint i)
-{
-    device const block_q5_K &whole = row[block / 8];
-    uint nibbles = word_at(whole.nibbles[block % 8 / 2] + 4 * i) >> block % 2 * 4 & 0x0f0f0f0fu;
-    return (nibbles | (word_at(whole.fifth + 4 * i) >> block % 8 & 0x01010101u) << 4) + 0x70707070u;
-}
 
-template <typename Block> static float scale_of(device const Block *row, uint block) { return float(row[block].scale); }
-static float scale_of(device const block_q4_K *row, uint block)
-{
-    return float(row[block / 8].d) * scale_at(row[block / 8].scales, block % 8);
-}
-static float scale_of(device const block_q5_K *row, uint block)
-{
-    return float(row[block / 8].d) * scale_at(row[block / 8].scales, block % 8);
-}
+template <typename Block> static float scale_of(device const Block *row, uint k) { return float(row[k].scale); }
 
 template <typename Block> static float shift_of(device const Block *, uint) { return 0.0f; }
 static float shift_of(device const block_q4_1 *row, uint block)
@@ -80,20 +62,8 @@ static float shift_of(device const block_q5_1 *row, uint block)
 {
     return float(row[block].least) + 16.0f * float(row[block].scale);
 }
-static float shift_of(device const block_q4_K *row, uint block)
-{
-    return 8.0f * scale_of(row, block) -
-           float(row[block / 8].d_least) * least_at(row[block / 8].scales, block % 8);
-}
-static float shift_of(device const block_q5_K *row, uint block)
-{
-    return 16.0f * scale_of(row, block) -
-           float(row[block / 8].d_least) * least_at(row[block / 8].scales, block % 8);
-}
 
 // Whether a format has shifts.
 template <typename Block> static bool is_shifted(device const Block *) { return false; }
 static bool is_shifted(device const block_q4_1 *) { return true; }
 static bool is_shifted(device const block_q5_1 *) { return true; }
-static bool is_shifted(device const block_q4_K *) { return true; }
-static bool is_shifted(device const block_q5_K *) { return true; }

@@ -105,6 +105,7 @@ static void multiply_integers(Run *run, const Part *part) {
     uint32_t rows = part->in.rows, N = part->weight->rows, K = part->weight->columns;
     Choice choice = choose_product_kernel(&run->setup, &part->choice, part->weight, rows);
     run_choice(run, part->name, choice, arg_part(buffers->rounded, 0, (size_t)rows * K),
+               rounded_rows(buffers->rounded_offsets, part, 0, rows, 4),
                rounded_rows(buffers->rounded_block_offsets, part, 0, rows, QUANTISE_BLOCK),
                rounded_rows(buffers->rounded_scales, part, 0, rows, QUANTISE_BLOCK),
                matrix_argument(part->weight), out_rows(part, 0, rows), arg_u32(rows), arg_u32(K),

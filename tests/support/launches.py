@@ -549,7 +549,8 @@ def integer_matmul(draw, format):
     T, N, K = draw.size(20), draw.size(70, draw.few), draw.columns(format, 960)
     x = draw.quantised(T, K)
     values = {
-        "x": x, "x_offset": reference.block_offsets(x), "x_scale": draw.normal(T, K // 32),
+        "x": x, "x_offset": reference.offsets(x), "x_block_offset": reference.block_offsets(x),
+        "x_scale": draw.normal(T, K // 32),
         "weight": draw.weights(format, N, K), "out": Empty((T, N)), "T": T, "K": K, "N": N,
     }  # fmt: skip
     return threadgroups(-(-N // 32)), side_by_side(draw, values)
