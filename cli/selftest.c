@@ -73,7 +73,7 @@ static void describe(SelfTest *test) {
 /* --- all parts --- */
 
 static void give_verdict(Report *report, double seconds) {
-    char skipped[64] = "";
+    char skipped[80] = "";
     if (report->skipped)
         snprintf(skipped, sizeof skipped, ", %zu left out, see the rows that begin with skip",
                  report->skipped);

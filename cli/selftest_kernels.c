@@ -210,8 +210,18 @@ static void open_references(Bench *bench) {
     }
 }
 
+/* Where the device's compiler can do several at once; the rows tell the time of a file otherwise.
+ */
+static void prepare_all(Bench *bench) {
+    double start = clock_seconds();
+    if (bench->test->only || !bench->device || !device_prepare_all(bench->device)) return;
+    report_line(&bench->test->report, "compiled side by side in %s; the rows tell what is left",
+                duration_text(clock_seconds() - start).text);
+}
+
 void selftest_kernels(SelfTest *test) {
     Bench bench = {.test = test, .device = selftest_open(test, test->device)};
+    prepare_all(&bench);
     open_references(&bench);
     for (size_t i = 0; i < kernel_count && bench.device; i++) {
         const Launch *launches;

@@ -2002,106 +2002,156 @@ enum { integer_linear_q8_0_count = 11 };
 static const KernelParameter integer_matmul_iq4_nl_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_matmul_iq4_nl_count = 9 };
+enum { integer_matmul_iq4_nl_count = 10 };
+
+static const KernelParameter integer_matmul_q2_K_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
+};
+enum { integer_matmul_q2_K_count = 10 };
+
+static const KernelParameter integer_matmul_q3_K_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
+};
+enum { integer_matmul_q3_K_count = 10 };
 
 static const KernelParameter integer_matmul_q4_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_matmul_q4_0_count = 9 };
+enum { integer_matmul_q4_0_count = 10 };
 
 static const KernelParameter integer_matmul_q4_1_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_matmul_q4_1_count = 9 };
+enum { integer_matmul_q4_1_count = 10 };
 
 static const KernelParameter integer_matmul_q4_K_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_matmul_q4_K_count = 9 };
+enum { integer_matmul_q4_K_count = 10 };
 
 static const KernelParameter integer_matmul_q5_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_matmul_q5_0_count = 9 };
+enum { integer_matmul_q5_0_count = 10 };
 
 static const KernelParameter integer_matmul_q5_1_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_matmul_q5_1_count = 9 };
+enum { integer_matmul_q5_1_count = 10 };
 
 static const KernelParameter integer_matmul_q5_K_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_matmul_q5_K_count = 9 };
+enum { integer_matmul_q5_K_count = 10 };
+
+static const KernelParameter integer_matmul_q6_K_parameters[] = {
+    {"x", "char", PARAMETER_READ, 0, 1},
+    {"x_offset", "int", PARAMETER_READ, 1, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
+};
+enum { integer_matmul_q6_K_count = 10 };
 
 static const KernelParameter integer_matmul_q8_0_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
     {"x_offset", "int", PARAMETER_READ, 1, 4},
-    {"x_scale", "float", PARAMETER_READ, 2, 4},
-    {"weight", "Block", PARAMETER_READ, 3, 0},
-    {"out", "float", PARAMETER_WRITE, 4, 4},
-    {"T", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"K", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"stride", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"x_block_offset", "int", PARAMETER_READ, 2, 4},
+    {"x_scale", "float", PARAMETER_READ, 3, 4},
+    {"weight", "Block", PARAMETER_READ, 4, 0},
+    {"out", "float", PARAMETER_WRITE, 5, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"stride", "uint", PARAMETER_CONSTANT, 9, 4},
 };
-enum { integer_matmul_q8_0_count = 9 };
+enum { integer_matmul_q8_0_count = 10 };
 
 static const KernelParameter linear_tile_f32_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -2322,21 +2372,24 @@ const Kernel kernel_table[] = {
     {"integer_linear_q5_K", "fast/integer_linear.metal", 37, integer_linear_q5_K_count, integer_linear_q5_K_parameters},
     {"integer_linear_q6_K", "fast/integer_linear.metal", 37, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
     {"integer_linear_q8_0", "fast/integer_linear.metal", 37, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
-    {"integer_matmul_iq4_nl", "fast/integer_matmul.metal", 78, integer_matmul_iq4_nl_count, integer_matmul_iq4_nl_parameters},
-    {"integer_matmul_q4_0", "fast/integer_matmul.metal", 78, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
-    {"integer_matmul_q4_1", "fast/integer_matmul.metal", 78, integer_matmul_q4_1_count, integer_matmul_q4_1_parameters},
-    {"integer_matmul_q4_K", "fast/integer_matmul.metal", 78, integer_matmul_q4_K_count, integer_matmul_q4_K_parameters},
-    {"integer_matmul_q5_0", "fast/integer_matmul.metal", 78, integer_matmul_q5_0_count, integer_matmul_q5_0_parameters},
-    {"integer_matmul_q5_1", "fast/integer_matmul.metal", 78, integer_matmul_q5_1_count, integer_matmul_q5_1_parameters},
-    {"integer_matmul_q5_K", "fast/integer_matmul.metal", 78, integer_matmul_q5_K_count, integer_matmul_q5_K_parameters},
-    {"integer_matmul_q8_0", "fast/integer_matmul.metal", 78, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
+    {"integer_matmul_iq4_nl", "fast/integer_matmul.metal", 91, integer_matmul_iq4_nl_count, integer_matmul_iq4_nl_parameters},
+    {"integer_matmul_q2_K", "fast/integer_matmul.metal", 91, integer_matmul_q2_K_count, integer_matmul_q2_K_parameters},
+    {"integer_matmul_q3_K", "fast/integer_matmul.metal", 91, integer_matmul_q3_K_count, integer_matmul_q3_K_parameters},
+    {"integer_matmul_q4_0", "fast/integer_matmul.metal", 91, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
+    {"integer_matmul_q4_1", "fast/integer_matmul.metal", 91, integer_matmul_q4_1_count, integer_matmul_q4_1_parameters},
+    {"integer_matmul_q4_K", "fast/integer_matmul.metal", 91, integer_matmul_q4_K_count, integer_matmul_q4_K_parameters},
+    {"integer_matmul_q5_0", "fast/integer_matmul.metal", 91, integer_matmul_q5_0_count, integer_matmul_q5_0_parameters},
+    {"integer_matmul_q5_1", "fast/integer_matmul.metal", 91, integer_matmul_q5_1_count, integer_matmul_q5_1_parameters},
+    {"integer_matmul_q5_K", "fast/integer_matmul.metal", 91, integer_matmul_q5_K_count, integer_matmul_q5_K_parameters},
+    {"integer_matmul_q6_K", "fast/integer_matmul.metal", 91, integer_matmul_q6_K_count, integer_matmul_q6_K_parameters},
+    {"integer_matmul_q8_0", "fast/integer_matmul.metal", 91, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
     {"linear_tile_f32", "fast/linear_tile.metal", 40, linear_tile_f32_count, linear_tile_f32_parameters},
     {"linear_tile_f16", "fast/linear_tile.metal", 40, linear_tile_f16_count, linear_tile_f16_parameters},
     {"linear_tile_bf16", "fast/linear_tile.metal", 40, linear_tile_bf16_count, linear_tile_bf16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
     {"shortlist_sample", "fast/shortlist.metal", 23, shortlist_sample_count, shortlist_sample_parameters},
 };
-const size_t kernel_count = 168;
+const size_t kernel_count = 171;
 
 #include "device/kernel.h"
 
@@ -5463,26 +5516,26 @@ const KernelSource kernel_sources[] = {
     "//   out[t,n] = Σ_blocks scale_x · scale_w · Σ_i value_x[i] · value_w[i]\n"
     "//\n"
     "// What integer_linear.metal does for a few vectors, for many: x is rounded to 8 bits by quantise.metal. A threadgroup\n"
-    "// makes COLUMNS columns of out for all T tokens. It unpacks PART blocks of as many weight rows into threadgroup\n"
-    "// memory, where the words of all rows lie side by side, four neighbouring values to a word; then its simdgroups take\n"
-    "// TOKENS rows of x at a time, and a lane has a column. Values of weights are stored + 128, because processors multiply\n"
-    "// bytes without a sign by bytes with one; to make up for it, the sum of a block starts at x_offset = −128 · Σ value_x.\n"
-    "// How the formats' values become such words, and what of a least value is left as a shift, is in parts/words.h.\n"
+    "// makes COLUMNS columns of out for all T tokens. It unpacks a part of as many weight rows into threadgroup memory,\n"
+    "// where the words of all rows lie side by side, four neighbouring values to a word; then its simdgroups take TOKENS\n"
+    "// rows of x at a time, and a lane has a column. Values of weights are stored + 128, because processors multiply bytes\n"
+    "// without a sign by bytes with one; to make up for it, a sum starts at −128 · Σ value_x. A block of 32 has SCALES\n"
+    "// scales, each with a sum of its own. How the formats' values become such words, and what of a least value is left as\n"
+    "// a shift, is in parts/words.h and parts/words_k.h.\n"
     "// Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "#include \"parts/columns.h\"\n"
     "#include \"parts/simd_width.h\"\n"
-    "#include \"parts/words.h\"\n"
+    "#include \"parts/words_k.h\"\n"
     "\n"
     "constant constexpr uint BLOCK = 32;     // values of x that share a scale\n"
     "constant constexpr uint WORDS = 8;      // of a block\n"
     "constant constexpr uint COLUMNS = 32;   // host: of out, per threadgroup\n"
     "constant constexpr uint TOKENS = 6;     // whose sums stay in registers\n"
-    "constant constexpr uint PART = 24;      // blocks of each row in threadgroup memory\n"
     "\n"
     "// Blocks first … first + part − 1 of `rows` weight rows, which lie `apart`; zeros for the rows behind them.\n"
-    "template <typename Block>\n"
+    "template <uint SCALES, typename Block>\n"
     "static void unpack(device const Block *weight, uint rows, ulong apart, uint first, uint part, uint thread_index,\n"
     "                   uint threads, threadgroup uint (*words)[COLUMNS], threadgroup float (*scales)[COLUMNS],\n"
     "                   threadgroup float (*shifts)[COLUMNS])\n"
@@ -5491,42 +5544,55 @@ const KernelSource kernel_sources[] = {
     "        for (uint n = 0; n < rows; n++) words[k][n] = word_of(weight + n * apart, first + k / WORDS, k % WORDS);\n"
     "        for (uint n = rows; n < COLUMNS; n++) words[k][n] = 0;\n"
     "    }\n"
-    "    for (uint k = thread_index; k < part; k += threads)\n"
+    "    for (uint k = thread_index; k < part * SCALES; k += threads)\n"
     "        for (uint n = 0; n < COLUMNS; n++) {\n"
-    "            scales[k][n] = n < rows ? scale_of(weight + n * apart, first + k) : 0.0f;\n"
-    "            if (is_shifted(weight)) shifts[k][n] = n < rows ? shift_of(weight + n * apart, first + k) : 0.0f;\n"
+    "            scales[k][n] = n < rows ? scale_of(weight + n * apart, first * SCALES + k) : 0.0f;\n"
+    "            if (is_shifted(weight)) shifts[k][n] = n < rows ? shift_of(weight + n * apart, first * SCALES + k) : 0.0f;\n"
     "        }\n"
     "}\n"
     "\n"
     "// What the kernel knows of x.\n"
     "struct Input {\n"
-    "    device const char *values; // [T,K]\n"
-    "    device const int *offset;  // [T,K/32]\n"
-    "    device const float *scale; // [T,K/32]\n"
+    "    device const char *values;      // [T,K]\n"
+    "    device const int *offset;       // [T,K/4]\n"
+    "    device const int *block_offset; // [T,K/32]\n"
+    "    device const float *scale;      // [T,K/32]\n"
     "};\n"
     "\n"
+    "// −128 · Σ value of a block, or of its words from `first` on that share a scale of the weights.\n"
+    "template <uint SCALES>\n"
+    "static int start_of(Input x, ulong block, uint first)\n"
+    "{\n"
+    "    if (SCALES == 1) return x.block_offset[block];\n"
+    "    int sum = 0; // of −8 · Σ value\n"
+    "    for (uint w = first; w < first + WORDS / SCALES; w++) sum += x.offset[block * WORDS + w];\n"
+    "    return 16 * sum;\n"
+    "}\n"
+    "\n"
     "// COUNT rows of out, from t on, or what this part of the blocks, from `first` on, adds to them.\n"
-    "template <uint COUNT>\n"
+    "template <uint COUNT, uint SCALES>\n"
     "static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgroup const uint (*words)[COLUMNS],\n"
     "                 threadgroup const float (*scales)[COLUMNS], threadgroup const float (*shifts)[COLUMNS],\n"
     "                 bool is_shifted, device float *out, uint columns, ulong stride, uint lane, uint lanes)\n"
     "{\n"
+    "    constexpr uint EACH = WORDS / SCALES; // words with one scale\n"
     "    for (uint column = lane; column < SIMD_WIDTH; column += lanes) { // once, if the simdgroup is whole\n"
     "        FloatColumns total[COUNT];\n"
     "        for (uint i = 0; i < COUNT; i++) total[i] = FloatColumns(0.0f);\n"
-    "        for (uint k = 0; k < part; k++) {\n"
-    "            ulong at = t * blocks + first + k;\n"
+    "        for (uint k = 0; k < part * SCALES; k++) {\n"
+    "            ulong at = t * blocks + first + k / SCALES;\n"
+    "            uint before = k % SCALES * EACH; // words of the block that have other scales\n"
     "            IntColumns sum[COUNT];\n"
-    "            for (uint i = 0; i < COUNT; i++) sum[i] = IntColumns(x.offset[at + i * blocks]);\n"
+    "            for (uint i = 0; i < COUNT; i++) sum[i] = IntColumns(start_of<SCALES>(x, at + i * blocks, before));\n"
     "#pragma unroll\n"
-    "            for (uint w = 0; w < WORDS; w++)\n"
+    "            for (uint w = 0; w < EACH; w++)\n"
     "                for (uint i = 0; i < COUNT; i++)\n"
-    "                    sum[i] = add_products(sum[i], &words[k * WORDS + w][column],\n"
-    "                                          x.values + (at + i * blocks) * BLOCK + 4 * w);\n"
+    "                    sum[i] = add_products(sum[i], &words[k * EACH + w][column],\n"
+    "                                          x.values + (at + i * blocks) * BLOCK + 4 * (before + w));\n"
     "            for (uint i = 0; i < COUNT; i++)\n"
     "                total[i] += scaled(sum[i], &scales[k][column], x.scale[at + i * blocks]);\n"
     "            for (uint i = 0; i < COUNT && is_shifted; i++)\n"
-    "                total[i] += scaled(IntColumns(x.offset[at + i * blocks]), &shifts[k][column],\n"
+    "                total[i] += scaled(IntColumns(start_of<SCALES>(x, at + i * blocks, before)), &shifts[k][column],\n"
     "                                   x.scale[at + i * blocks] * (-1.0f / 128.0f));\n"
     "        }\n"
     "        uint count = columns > column ? columns - column : 0;\n"
@@ -5534,17 +5600,18 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "}\n"
     "\n"
-    "template <typename Block>\n"
+    "template <typename Block, uint SCALES>\n"
     "kernel void integer_matmul(\n"
-    "    device const char *x [[buffer(0)]],       // [T,K]\n"
-    "    device const int *x_offset [[buffer(1)]], // [T,K/32]\n"
-    "    device const float *x_scale [[buffer(2)]], // [T,K/32]\n"
-    "    device const Block *weight [[buffer(3)]], // [N,K/VALUES]\n"
-    "    device float *out [[buffer(4)]],          // [T,stride]: N columns of it\n"
-    "    constant uint &T [[buffer(5)]],\n"
-    "    constant uint &K [[buffer(6)]], // a multiple of VALUES\n"
-    "    constant uint &N [[buffer(7)]],\n"
-    "    constant uint &stride [[buffer(8)]],\n"
+    "    device const char *x [[buffer(0)]],        // [T,K]\n"
+    "    device const int *x_offset [[buffer(1)]],  // [T,K/4]\n"
+    "    device const int *x_block_offset [[buffer(2)]], // [T,K/32]\n"
+    "    device const float *x_scale [[buffer(3)]], // [T,K/32]\n"
+    "    device const Block *weight [[buffer(4)]],  // [N,K/VALUES]\n"
+    "    device float *out [[buffer(5)]],           // [T,stride]: N columns of it\n"
+    "    constant uint &T [[buffer(6)]],\n"
+    "    constant uint &K [[buffer(7)]], // a multiple of VALUES\n"
+    "    constant uint &N [[buffer(8)]],\n"
+    "    constant uint &stride [[buffer(9)]],\n"
     "    uint group [[threadgroup_position_in_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint threads [[threads_per_threadgroup]],\n"
@@ -5552,40 +5619,44 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
     "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
+    "    constexpr uint PART = SCALES == 1 ? 24 : 20; // blocks of each row in threadgroup memory\n"
     "    threadgroup uint words[PART * WORDS][COLUMNS];\n"
-    "    threadgroup float scales[PART][COLUMNS], shifts[PART][COLUMNS];\n"
+    "    threadgroup float scales[PART * SCALES][COLUMNS], shifts[PART * SCALES][COLUMNS];\n"
     "    uint begin = group * COLUMNS, columns = min(COLUMNS, N - begin), blocks = K / BLOCK;\n"
     "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
-    "    Input input = {x, x_offset, x_scale};\n"
+    "    Input input = {x, x_offset, x_block_offset, x_scale};\n"
     "    ulong apart = K / Block::VALUES; // rows\n"
     "    device const Block *rows = weight + begin * apart;\n"
     "    bool shifted = is_shifted(weight);\n"
     "    for (uint first = 0; first < blocks; first += PART) {\n"
     "        uint part = min(PART, blocks - first), t = simdgroup * TOKENS;\n"
-    "        unpack(rows, columns, apart, first, part, thread_index, threads, words, scales, shifts);\n"
+    "        unpack<SCALES>(rows, columns, apart, first, part, thread_index, threads, words, scales, shifts);\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales, shifts: the writes above → the reads below\n"
     "        for (; t + TOKENS <= T; t += simdgroups * TOKENS)\n"
-    "            tile<TOKENS>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns, stride,\n"
-    "                         lane, lanes);\n"
+    "            tile<TOKENS, SCALES>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns,\n"
+    "                                 stride, lane, lanes);\n"
     "        uint end = min(t + TOKENS, T);\n"
     "        for (; t + TOKENS / 2 <= end; t += TOKENS / 2)\n"
-    "            tile<TOKENS / 2>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns,\n"
-    "                             stride, lane, lanes);\n"
+    "            tile<TOKENS / 2, SCALES>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin,\n"
+    "                                     columns, stride, lane, lanes);\n"
     "        for (; t < end; t++)\n"
-    "            tile<1>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns, stride, lane,\n"
-    "                    lanes);\n"
+    "            tile<1, SCALES>(input, t, first, part, blocks, words, scales, shifts, shifted, out + begin, columns, stride,\n"
+    "                            lane, lanes);\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // words, scales, shifts: the reads above ↔ the next writes\n"
     "    }\n"
     "}\n"
     "\n"
-    "template [[host_name(\"integer_matmul_iq4_nl\")]] kernel decltype(integer_matmul<block_iq4_nl>) integer_matmul<block_iq4_nl>;\n"
-    "template [[host_name(\"integer_matmul_q4_0\")]] kernel decltype(integer_matmul<block_q4_0>) integer_matmul<block_q4_0>;\n"
-    "template [[host_name(\"integer_matmul_q4_1\")]] kernel decltype(integer_matmul<block_q4_1>) integer_matmul<block_q4_1>;\n"
-    "template [[host_name(\"integer_matmul_q4_K\")]] kernel decltype(integer_matmul<block_q4_K>) integer_matmul<block_q4_K>;\n"
-    "template [[host_name(\"integer_matmul_q5_0\")]] kernel decltype(integer_matmul<block_q5_0>) integer_matmul<block_q5_0>;\n"
-    "template [[host_name(\"integer_matmul_q5_1\")]] kernel decltype(integer_matmul<block_q5_1>) integer_matmul<block_q5_1>;\n"
-    "template [[host_name(\"integer_matmul_q5_K\")]] kernel decltype(integer_matmul<block_q5_K>) integer_matmul<block_q5_K>;\n"
-    "template [[host_name(\"integer_matmul_q8_0\")]] kernel decltype(integer_matmul<block_q8_0>) integer_matmul<block_q8_0>;\n"},
+    "template [[host_name(\"integer_matmul_iq4_nl\")]] kernel decltype(integer_matmul<block_iq4_nl, 1>) integer_matmul<block_iq4_nl, 1>;\n"
+    "template [[host_name(\"integer_matmul_q2_K\")]] kernel decltype(integer_matmul<block_q2_K, 2>) integer_matmul<block_q2_K, 2>;\n"
+    "template [[host_name(\"integer_matmul_q3_K\")]] kernel decltype(integer_matmul<block_q3_K, 2>) integer_matmul<block_q3_K, 2>;\n"
+    "template [[host_name(\"integer_matmul_q4_0\")]] kernel decltype(integer_matmul<block_q4_0, 1>) integer_matmul<block_q4_0, 1>;\n"
+    "template [[host_name(\"integer_matmul_q4_1\")]] kernel decltype(integer_matmul<block_q4_1, 1>) integer_matmul<block_q4_1, 1>;\n"
+    "template [[host_name(\"integer_matmul_q4_K\")]] kernel decltype(integer_matmul<block_q4_K, 1>) integer_matmul<block_q4_K, 1>;\n"
+    "template [[host_name(\"integer_matmul_q5_0\")]] kernel decltype(integer_matmul<block_q5_0, 1>) integer_matmul<block_q5_0, 1>;\n"
+    "template [[host_name(\"integer_matmul_q5_1\")]] kernel decltype(integer_matmul<block_q5_1, 1>) integer_matmul<block_q5_1, 1>;\n"
+    "template [[host_name(\"integer_matmul_q5_K\")]] kernel decltype(integer_matmul<block_q5_K, 1>) integer_matmul<block_q5_K, 1>;\n"
+    "template [[host_name(\"integer_matmul_q6_K\")]] kernel decltype(integer_matmul<block_q6_K, 2>) integer_matmul<block_q6_K, 2>;\n"
+    "template [[host_name(\"integer_matmul_q8_0\")]] kernel decltype(integer_matmul<block_q8_0, 1>) integer_matmul<block_q8_0, 1>;\n"},
     {"fast/linear_tile.metal",
     "// linear_tile.metal — weights × vectors, ROWS rows at a time: a tile of the product per simdgroup\n"
     "//\n"
@@ -6805,10 +6876,11 @@ const KernelSource kernel_sources[] = {
     "#pragma once\n"
     "static void wait_for_previous_kernel() {}\n"},
     {"parts/words.h",
-    "// words.h — the weights of a row as bytes without a sign, four to a word, 32 to a scale, for integer_matmul.metal\n"
+    "// words.h — the weights of a row as bytes without a sign, four to a word, 32 to a block, for integer_matmul.metal\n"
     "//\n"
-    "//   weight 32 · block + 4i + j = scale_of(row, block) · (byte j of word_of(row, block, i) − 128) + shift_of(row, block)\n"
+    "//   weight 32 · block + 4i + j = scale_of(row, k) · (byte j of word_of(row, block, i) − 128) + shift_of(row, k)\n"
     "//\n"
+    "// k counts the scales of a row: one for each block, of some formats in words_k.h one for each half of it.\n"
     "// The middle level of a format is 128, so that bytes stay small where weights have no least value: their shift is 0.\n"
     "#pragma once\n"
     "#include \"formats/all.h\"\n"
@@ -6856,27 +6928,8 @@ const KernelSource kernel_sources[] = {
     "    for (uint j = 0; j < 4; j++) word |= uint(IQ4_NL_LEVELS[nibbles >> 8 * j & 15] + 128) << 8 * j;\n"
     "    return word;\n"
     "}\n"
-    "static uint word_of(device const block_q4_K *row, uint block, uint i)\n"
-    "{\n"
-    "    device const uchar *nibbles = row[block / 8].nibbles[block % 8 / 2];\n"
-    "    return (word_at(nibbles + 4 * i) >> block % 2 * 4 & 0x0f0f0f0fu) + 0x78787878u;\n"
-    "}\n"
-    "static uint word_of(device const block_q5_K *row, uint block, uint i)\n"
-    "{\n"
-    "    device const block_q5_K &whole = row[block / 8];\n"
-    "    uint nibbles = word_at(whole.nibbles[block % 8 / 2] + 4 * i) >> block % 2 * 4 & 0x0f0f0f0fu;\n"
-    "    return (nibbles | (word_at(whole.fifth + 4 * i) >> block % 8 & 0x01010101u) << 4) + 0x70707070u;\n"
-    "}\n"
     "\n"
-    "template <typename Block> static float scale_of(device const Block *row, uint block) { return float(row[block].scale); }\n"
-    "static float scale_of(device const block_q4_K *row, uint block)\n"
-    "{\n"
-    "    return float(row[block / 8].d) * scale_at(row[block / 8].scales, block % 8);\n"
-    "}\n"
-    "static float scale_of(device const block_q5_K *row, uint block)\n"
-    "{\n"
-    "    return float(row[block / 8].d) * scale_at(row[block / 8].scales, block % 8);\n"
-    "}\n"
+    "template <typename Block> static float scale_of(device const Block *row, uint k) { return float(row[k].scale); }\n"
     "\n"
     "template <typename Block> static float shift_of(device const Block *, uint) { return 0.0f; }\n"
     "static float shift_of(device const block_q4_1 *row, uint block)\n"
@@ -6887,22 +6940,88 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    return float(row[block].least) + 16.0f * float(row[block].scale);\n"
     "}\n"
+    "\n"
+    "// Whether a format has shifts.\n"
+    "template <typename Block> static bool is_shifted(device const Block *) { return false; }\n"
+    "static bool is_shifted(device const block_q4_1 *) { return true; }\n"
+    "static bool is_shifted(device const block_q5_1 *) { return true; }\n"},
+    {"parts/words_k.h",
+    "// words_k.h — words.h for formats of 256 weights: an eighth of them is a block, each of q2_K, q3_K and q6_K has two scales\n"
+    "//\n"
+    "// Values of an eighth lie side by side, as many bits further up in their bytes as those of the eighths before them take.\n"
+    "#pragma once\n"
+    "#include \"parts/words.h\"\n"
+    "\n"
+    "static uint word_of(device const block_q2_K *row, uint block, uint i)\n"
+    "{\n"
+    "    device const uchar *values = row[block / 8].values[block % 8 / 4];\n"
+    "    return (word_at(values + 4 * i) >> block % 4 * 2 & 0x03030303u) + 0x7e7e7e7eu; // − 2 + 128\n"
+    "}\n"
+    "static float scale_of(device const block_q2_K *row, uint k)\n"
+    "{\n"
+    "    return float(row[k / 16].d) * (row[k / 16].scale[k % 16 / 8][k % 8] & 15);\n"
+    "}\n"
+    "static float shift_of(device const block_q2_K *row, uint k)\n"
+    "{\n"
+    "    return 2.0f * scale_of(row, k) - float(row[k / 16].d_least) * (row[k / 16].scale[k % 16 / 8][k % 8] >> 4);\n"
+    "}\n"
+    "static bool is_shifted(device const block_q2_K *) { return true; }\n"
+    "\n"
+    "static uint word_of(device const block_q3_K *row, uint block, uint i)\n"
+    "{\n"
+    "    device const block_q3_K &whole = row[block / 8];\n"
+    "    uint low = word_at(whole.low[block % 8 / 4] + 4 * i) >> block % 4 * 2 & 0x03030303u;\n"
+    "    return (low | (word_at(whole.high + 4 * i) >> block % 8 & 0x01010101u) << 2) + 0x7c7c7c7cu; // − 4 + 128\n"
+    "}\n"
+    "static float scale_of(device const block_q3_K *row, uint k)\n"
+    "{\n"
+    "    return float(row[k / 16].d) * scale_of(row + k / 16, k % 16 / 8, k % 8);\n"
+    "}\n"
+    "\n"
+    "static uint word_of(device const block_q4_K *row, uint block, uint i)\n"
+    "{\n"
+    "    device const uchar *nibbles = row[block / 8].nibbles[block % 8 / 2];\n"
+    "    return (word_at(nibbles + 4 * i) >> block % 2 * 4 & 0x0f0f0f0fu) + 0x78787878u;\n"
+    "}\n"
+    "static float scale_of(device const block_q4_K *row, uint block)\n"
+    "{\n"
+    "    return float(row[block / 8].d) * scale_at(row[block / 8].scales, block % 8);\n"
+    "}\n"
     "static float shift_of(device const block_q4_K *row, uint block)\n"
     "{\n"
     "    return 8.0f * scale_of(row, block) -\n"
     "           float(row[block / 8].d_least) * least_at(row[block / 8].scales, block % 8);\n"
+    "}\n"
+    "static bool is_shifted(device const block_q4_K *) { return true; }\n"
+    "\n"
+    "static uint word_of(device const block_q5_K *row, uint block, uint i)\n"
+    "{\n"
+    "    device const block_q5_K &whole = row[block / 8];\n"
+    "    uint nibbles = word_at(whole.nibbles[block % 8 / 2] + 4 * i) >> block % 2 * 4 & 0x0f0f0f0fu;\n"
+    "    return (nibbles | (word_at(whole.fifth + 4 * i) >> block % 8 & 0x01010101u) << 4) + 0x70707070u;\n"
+    "}\n"
+    "static float scale_of(device const block_q5_K *row, uint block)\n"
+    "{\n"
+    "    return float(row[block / 8].d) * scale_at(row[block / 8].scales, block % 8);\n"
     "}\n"
     "static float shift_of(device const block_q5_K *row, uint block)\n"
     "{\n"
     "    return 16.0f * scale_of(row, block) -\n"
     "           float(row[block / 8].d_least) * least_at(row[block / 8].scales, block % 8);\n"
     "}\n"
+    "static bool is_shifted(device const block_q5_K *) { return true; }\n"
     "\n"
-    "// Whether a format has shifts.\n"
-    "template <typename Block> static bool is_shifted(device const Block *) { return false; }\n"
-    "static bool is_shifted(device const block_q4_1 *) { return true; }\n"
-    "static bool is_shifted(device const block_q5_1 *) { return true; }\n"
-    "static bool is_shifted(device const block_q4_K *) { return true; }\n"
-    "static bool is_shifted(device const block_q5_K *) { return true; }\n"},
+    "static uint word_of(device const block_q6_K *row, uint block, uint i)\n"
+    "{\n"
+    "    device const block_q6_K &whole = row[block / 8];\n"
+    "    uint part = block % 8 / 4, quarter = block % 4;\n"
+    "    uint low = word_at(whole.low[part] + quarter % 2 * 32 + 4 * i) >> quarter / 2 * 4 & 0x0f0f0f0fu;\n"
+    "    uint high = word_at(whole.high[part] + 4 * i) >> 2 * quarter & 0x03030303u;\n"
+    "    return (low | high << 4) + 0x60606060u; // − 32 + 128\n"
+    "}\n"
+    "static float scale_of(device const block_q6_K *row, uint k)\n"
+    "{\n"
+    "    return float(row[k / 16].d) * row[k / 16].scale[k % 16 / 8][k % 8];\n"
+    "}\n"},
 };
-const size_t kernel_source_count = 75;
+const size_t kernel_source_count = 76;

@@ -180,15 +180,23 @@ def test_the_workflow_says_what_was_left_out(tmp_path):
 
 
 @on_stand_in
-@pytest.mark.parametrize("broken, verdict", [("", ""), ("device", "FAILED: 1 of 1"), ("matrix units", "PASSED: 0 tests, 1 left out")])
-def test_the_workflow_tells_of_a_failure(broken, verdict, tmp_path):
-    """With one kernel: a GPU that does not open, or cannot run it, is a warning, and the report is kept."""
+@pytest.mark.parametrize(
+    "broken, verdict, status",
+    [
+        ("", "", 0),
+        ("device", "FAILED: 1 of 1", 0),
+        ("matrix units", "PASSED: 0 tests, 1 left out", 0),
+        ("result of linear_batch_8", "FAILED: 1 of 1", 1),
+    ],
+)
+def test_the_workflow_tells_of_a_failure(broken, verdict, status, tmp_path):
+    """With one kernel: a GPU that does not open, or cannot run it, is a warning; wrong results end the job. The report is kept."""
     command = tmp_path / "build" / "metal-llm"
     command.parent.mkdir()
     command.write_text(f"#!/bin/sh\nSTAND_IN_BREAK='{broken}' exec {STAND_IN} \"$@\" --device metal --only linear_batch_8\n")
     command.chmod(0o755)
     done = run_script("the self-test on the GPU", tmp_path)
-    assert done.returncode == 0
+    assert done.returncode == status
     assert ("::warning title=GPU left out::" + verdict in done.stdout) == bool(verdict), done.stdout
     assert (tmp_path / "summary").read_text() == (tmp_path / "report.txt").read_text()
 

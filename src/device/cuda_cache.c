@@ -47,6 +47,11 @@ static bool cache_folder(char folder[PATH_BYTES]) {
     return make_folder(folder);
 }
 
+bool cuda_cache_is_there(void) {
+    char folder[PATH_BYTES];
+    return cache_folder(folder);
+}
+
 static bool cache_path(CacheKey key, char path[PATH_BYTES]) {
     char folder[PATH_BYTES];
     if (!cache_folder(folder)) return false;

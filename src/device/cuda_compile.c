@@ -5,6 +5,7 @@
 #include "cuda_library.h"
 #include "hash.h"
 #include "kernel_sources.h"
+#include "thread_pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,4 +176,38 @@ void *cuda_compile(const char *file, const char *text, int architecture, bool pa
     }
     free(compilation.source);
     return code;
+}
+
+/* --- all files --- */
+
+typedef struct Ahead {
+    const char *folder;
+    int architecture;
+} Ahead;
+
+/* The files that begin with these kernels. */
+static void compile_files(void *context, uint32_t job, uint32_t begin, uint32_t end) {
+    (void)job;
+    const Ahead *ahead = context;
+    for (uint32_t i = begin; i < end; i++) {
+        const char *file = kernel_table[i].file;
+        if (i > 0 && !strcmp(file, kernel_table[i - 1].file)) continue;
+        LLMError error = {0};
+        size_t size;
+        char *text = cuda_source_text(ahead->folder, file, &error);
+        if (text) free(cuda_compile(file, text, ahead->architecture, false, &size, &error));
+        free(text);
+    }
+}
+
+bool cuda_compile_ahead(const char *folder, int architecture) {
+    if (!cuda_cache_is_there()) return false;
+    LLMError error = {0};
+    ThreadPool *pool = thread_pool_new(0, &error);
+    uint32_t count = (uint32_t)kernel_count;
+    bool done =
+        pool && thread_pool_threads(pool) > 1 &&
+        thread_pool_run(pool, 1, &count, compile_files, &(Ahead){folder, architecture}, &error);
+    thread_pool_free(pool);
+    return done;
 }

@@ -17,4 +17,9 @@ char *cuda_source_text(const char *folder, const char *file, LLMError *error);
 void *cuda_compile(const char *file, const char *text, int architecture, bool partial_simdgroups,
                    size_t *size, LLMError *error);
 
+/* The files of all kernels for whole simdgroups, several at once, into the cache, where
+ * cuda_compile finds them; what fails is left to it. False where there is no cache, or one thread.
+ */
+bool cuda_compile_ahead(const char *folder, int architecture);
+
 #endif

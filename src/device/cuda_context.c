@@ -296,6 +296,11 @@ static bool cuda_prepare(Device *base, const Kernel *kernel) {
     return load_kernel(device, kernel, false) != NULL;
 }
 
+static bool cuda_prepare_all(Device *base) {
+    CUDADevice *device = (CUDADevice *)base;
+    return cuda_compile_ahead(device->folder, device->architecture);
+}
+
 /* What an entry point takes: Arguments and Prefetch in msl/cuda/metal_stdlib. */
 typedef struct KernelArguments {
     uint64_t slot[COMMAND_ARGUMENTS];
@@ -552,6 +557,7 @@ const DeviceTarget device_target_cuda = {
     .write = cuda_write,
     .read = cuda_read,
     .prepare = cuda_prepare,
+    .prepare_all = cuda_prepare_all,
     .execute = cuda_execute,
     .replay = cuda_replay,
     .step_free = cuda_step_free,

@@ -307,6 +307,11 @@ bool device_prepare(Device *device, const char *name) {
     return kernel && (!device->target->prepare || device->target->prepare(device, kernel));
 }
 
+bool device_prepare_all(Device *device) {
+    return !device->error.status && device->target->prepare_all &&
+           device->target->prepare_all(device);
+}
+
 void device_dispatch(Device *device, const char *name, DeviceGrid grid,
                      const DeviceArgument *arguments, size_t count) {
     if (device->error.status) return;

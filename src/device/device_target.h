@@ -52,6 +52,7 @@ typedef struct DeviceTarget {
     void (*read)(DeviceBuffer *buffer, size_t offset, void *data, size_t bytes);
     /* Compile a kernel; NULL where that is done with the program. */
     bool (*prepare)(Device *device, const Kernel *kernel);
+    bool (*prepare_all)(Device *device); /* NULL: one after the other, by prepare */
     /* Start the commands in order. With profiling, report each to device_record_time. */
     void (*execute)(Device *device, CommandList *list);
     /* NULL: a replay executes the step's list. */

@@ -1,6 +1,7 @@
 /* stand_in.c — calls that fail, complaints, and what has to be released. */
 #include "stand_in.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,13 +33,19 @@ static struct {
     unsigned count;
 } calls[MOST_FUNCTIONS];
 
+/* Kernels are compiled by several threads. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
 static unsigned count_call(const char *function) {
     size_t i = 0;
+    pthread_mutex_lock(&mutex);
     while (calls[i].name && strcmp(calls[i].name, function))
         i++;
     if (i + 1 == MOST_FUNCTIONS) stand_in_complain("more functions than there is room for");
     calls[i].name = function;
-    return ++calls[i].count;
+    unsigned count = ++calls[i].count;
+    pthread_mutex_unlock(&mutex);
+    return count;
 }
 
 int stand_in_call(const char *function) {
@@ -66,7 +73,9 @@ void *stand_in_new(const char *kind, size_t bytes) {
     char *data = malloc(bytes);
     if (!data) stand_in_complain("out of memory");
     memset(data, 0xFF, bytes);
+    pthread_mutex_lock(&mutex);
     objects[object_count++] = (Object){kind, data, bytes};
+    pthread_mutex_unlock(&mutex);
     return data;
 }
 
@@ -77,13 +86,17 @@ static Object *find(const char *kind, const void *data) {
 }
 
 void stand_in_need(const char *kind, const void *object) {
+    pthread_mutex_lock(&mutex);
     find(kind, object);
+    pthread_mutex_unlock(&mutex);
 }
 
 void stand_in_free(const char *kind, void *data) {
+    pthread_mutex_lock(&mutex);
     Object *object = find(kind, data);
     free(data);
     *object = objects[--object_count];
+    pthread_mutex_unlock(&mutex);
 }
 
 void *stand_in_memory(CUdeviceptr address, size_t bytes, const char *what) {
