@@ -42,7 +42,7 @@ def listed(path, flags):
 SHAPES = {
     "texture1d": "8", "texture1d_array": "4x8", "texture_buffer": "64", "texture2d": "8x8", "texture2d_array": "4x8x8",
     "texture3d": "4x8x8", "texturecube": "6x8x8", "texturecube_array": "12x8x8", "depth2d": "8x8", "depth2d_array": "4x8x8",
-    "texture2d_ms": "4x8x8", "depth2d_ms": "4x8x8",
+    "texture2d_ms": "4x8x8", "depth2d_ms": "4x8x8", "depthcube": "6x8x8", "depthcube_array": "12x8x8",
 }  # fmt: skip
 TEXELS = {"uint": "u32", "ushort": "u16", "int": "i32", "short": "i16"}
 DEEPEST = 4

@@ -430,6 +430,83 @@ kernel void turn(texture3d<float> in [[texture(0)]], texture3d<float, access::wr
         close(out, sampled(volume, at, linear=True, address=address))
 
 
+# A cube's faces: what is ahead, and where s and t grow.
+FACES = numpy.array([
+    [[1, 0, 0], [0, 0, -1], [0, -1, 0]], [[-1, 0, 0], [0, 0, 1], [0, -1, 0]], [[0, 1, 0], [1, 0, 0], [0, 0, 1]],
+    [[0, -1, 0], [1, 0, 0], [0, 0, -1]], [[0, 0, 1], [1, 0, 0], [0, -1, 0]], [[0, 0, -1], [-1, 0, 0], [0, -1, 0]],
+])  # fmt: skip
+
+
+def on_surface(face, i, j, n):
+    """Where the centre of a texel lies on a cube from -1 to 1; what is beyond an edge is folded round it."""
+    ahead, s, t = FACES[face].astype(float)
+    u, v = 2 * (i + 0.5) / n - 1, 2 * (j + 0.5) / n - 1
+    beyond = max(abs(u) - 1, abs(v) - 1, 0)
+    return ahead * (1 - beyond) + s * numpy.clip(u, -1, 1) + t * numpy.clip(v, -1, 1)
+
+
+def cube_texel(cube, face, i, j):
+    """Of a face or beside it; at a corner the mean of the three."""
+    n = cube.shape[1]
+    outside = (i not in range(n)) + (j not in range(n))
+    if outside == 2:
+        near, k = numpy.clip([i, j], 0, n - 1), (i, j)
+        return (cube_texel(cube, face, *near) + cube_texel(cube, face, k[0], near[1]) + cube_texel(cube, face, near[0], k[1])) / 3
+    centres = numpy.array([[[on_surface(f, x, y, n) for x in range(n)] for y in range(n)] for f in range(6)])
+    distance = numpy.abs(centres - on_surface(face, i, j, n)).sum(-1)
+    return cube[numpy.unravel_index(distance.argmin(), distance.shape)]
+
+
+def cube_place(direction, n):
+    """The face that a direction meets, and where on it, in texels."""
+    face = int((FACES[:, 0] @ direction).argmax())
+    ahead, s, t = FACES[face] @ direction
+    return face, (s / ahead + 1) / 2 * n, (t / ahead + 1) / 2 * n
+
+
+def cube_sampled(cube, direction, linear):
+    face, x, y = cube_place(direction, cube.shape[1])
+    if not linear:
+        return cube[face, int(y), int(x)]
+    i, j = int(numpy.floor(x - 0.5)), int(numpy.floor(y - 0.5))
+    a, b = x - 0.5 - i, y - 0.5 - j
+    near, far = ((1 - a) * cube_texel(cube, face, i, k) + a * cube_texel(cube, face, i + 1, k) for k in (j, j + 1))
+    return (1 - b) * near + b * far
+
+
+@pytest.mark.parametrize("filter", ["nearest", "linear"])
+def test_cubes(filter, run, random):
+    """In random directions, and near edges and corners; of an array the last cube; a depth's comparison."""
+    source = """
+kernel void look(texturecube<float> one [[texture(0)]], texturecube_array<float> many [[texture(1)]], depthcube<float> depth [[texture(2)]],
+    device const packed_float3 *directions [[buffer(0)]], device float4 *out [[buffer(1)]], sampler s [[sampler(0)]],
+    uint i [[thread_position_in_grid]]) {
+    float3 d = directions[i];
+    out[3 * i] = one.sample(s, d);
+    out[3 * i + 1] = many.sample(s, d, 9, level(0));
+    out[3 * i + 2] = float4(depth.sample(s, d), depth.sample_compare(s, d, 0.5f), many.get_array_size(), one.get_width());
+}"""
+    n = 4
+    one, many, depth = image_of(random, 6, n, n, 4), image_of(random, 12, n, n, 4), image_of(random, 6, n, n)
+    directions = random.standard_normal((400, 3)).astype(numpy.float32)
+    directions[200:] = numpy.sign(directions[200:]) * (1 - 0.2 * random.random((200, 3)))
+    places = numpy.array([cube_place(d.astype(float), n)[1:] for d in directions])
+    directions = directions[(numpy.abs(places - numpy.rint(places)) > 1e-3).all(1)][:256]  # none at the edge of a texel
+    buffers = {0: directions, 1: Empty(numpy.float32, len(directions), 12)}
+    options = ["--sampler", f"0={filter},compare_func::less"]
+    textures = {0: one, 1: many, 2: depth}
+    out = run(source, "look", (len(directions),), textures, buffers=buffers, options=options, threads="32")[1].reshape(-1, 3, 4)
+    linear = filter == "linear"
+    wide = directions.astype(float)
+    close(out[:, 0], numpy.array([cube_sampled(one, d, linear) for d in wide]))
+    close(out[:, 1], numpy.array([cube_sampled(many[6:], d, linear) for d in wide]))
+    deep = depth[..., None].astype(float)
+    close(out[:, 2, :1], numpy.array([cube_sampled(deep, d, linear) for d in wide]))
+    if not linear:
+        assert numpy.array_equal(out[:, 2, 1], [0.5 < cube_sampled(deep, d, False)[0] for d in wide])
+    assert (out[:, 2, 2:] == [2, n]).all()
+
+
 def test_other_kinds(run, random):
     """Lines, buffers, cubes and depth."""
     source = f"""

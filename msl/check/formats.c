@@ -25,6 +25,8 @@ static const Shape shapes[] = {
     {"depth2d", "yx", "height x width"},
     {"depth2d_ms", "lyx", "samples x height x width"},
     {"depth2d_array", "lyx", "layers x height x width"},
+    {"depthcube", "lyx", "6 x height x width"},
+    {"depthcube_array", "lyx", "6 faces of each x height x width"},
 };
 
 /* What elements become in a texture of float, uint and int. */
@@ -96,8 +98,10 @@ bool texture_describe(SimtTexture *texture, const Array *array, const Type *type
     if (further && array->shape[count] != 1 && array->shape[count] != 2 && array->shape[count] != 4)
         return array_refuse(error, "Metal has textures of 1, 2 and 4 channels, not of %zu",
                             array->shape[count]);
-    if (!strncmp(type->name, "texturecube", 11) && texture->layers % 6)
-        return array_refuse(error, "a cube has 6 faces, not %u", texture->layers);
+    texture->is_cube = strstr(type->name, "cube") != NULL;
+    if (texture->is_cube && (texture->layers % 6 || texture->width != texture->height))
+        return array_refuse(error, "a cube has 6 square faces, not %u of %u x %u", texture->layers,
+                            texture->height, texture->width);
     texture->axes = (unsigned)count - (*shape->axes == 'l');
     return set_channel(texture, array->type, type, error);
 }

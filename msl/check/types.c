@@ -110,7 +110,7 @@ static bool read_array_class(Type *type, Dwarf_Die *die) {
 
 static void read_class(Type *type, Dwarf_Die *die) {
     bool is_texture =
-        (begins(type->name, "texture") || begins(type->name, "depth2d")) && strchr(type->name, '<');
+        (begins(type->name, "texture") || begins(type->name, "depth")) && strchr(type->name, '<');
     if (is_texture)
         read_texture(type, die);
     else if (!strcmp(type->name, "sampler"))

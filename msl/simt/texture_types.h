@@ -110,6 +110,10 @@ struct gradient3d {
     float3 dx, dy;
     MSL_INLINE gradient3d(float3 dx, float3 dy) : dx(dx), dy(dy) {}
 };
+struct gradientcube {
+    float3 dx, dy;
+    MSL_INLINE gradientcube(float3 dx, float3 dy) : dx(dx), dy(dy) {}
+};
 enum class component { x, y, z, w };
 
 } // namespace metal
@@ -128,6 +132,7 @@ struct Lod {
         : dx{by.dx[0], by.dx[1]}, dy{by.dy[0], by.dy[1]} {}
     MSL_INLINE Lod(metal::gradient3d by)
         : dx{by.dx[0], by.dx[1], by.dx[2]}, dy{by.dy[0], by.dy[1], by.dy[2]} {}
+    MSL_INLINE Lod(metal::gradientcube by) : Lod(metal::gradient3d(by.dx, by.dy)) {}
 };
 
 MSL_INLINE SimtSpot spot_at(float at, uint layer, const Lod &lod, int offset = 0) {
@@ -140,6 +145,9 @@ MSL_INLINE SimtSpot spot_at(float2 at, uint layer, const Lod &lod, int2 offset) 
 MSL_INLINE SimtSpot spot_at(float3 at, uint layer, const Lod &lod, int3 offset) {
     return {{at[0], at[1], at[2]}, {offset[0], offset[1], offset[2]}, layer, lod.level,
             {lod.dx[0], lod.dx[1], lod.dx[2]}, {lod.dy[0], lod.dy[1], lod.dy[2]}};
+}
+MSL_INLINE SimtSpot spot_at(float3 direction, uint cube, const Lod &lod) {
+    return spot_at(direction, cube, lod, int3(0));
 }
 
 template <typename T> MSL_INLINE vec<T, 4> color_of(const SimtTexel &texel) {
@@ -287,6 +295,15 @@ namespace metal {
         return this->collect(by, simt::spot_at(at, layer, {}, offset), channel);                   \
     }
 
+/* Cubes are sampled by direction, without an offset. */
+#define SIMT_LOOKS(place, cube)                                                                    \
+    MSL_INLINE Color sample(sampler by, SIMT_OPEN place, simt::Lod lod = {}) const {               \
+        return this->look(by, simt::spot_at(at, cube, lod));                                       \
+    }                                                                                              \
+    MSL_INLINE Color gather(sampler by, SIMT_OPEN place, component channel = component::x) const { \
+        return this->collect(by, simt::spot_at(at, cube, {}), channel);                            \
+    }
+
 #define SIMT_TEXTURE(name)                                                                         \
     template <typename T, access A = access::sample, memory_coherence = memory_coherence()>        \
     struct name : simt::Texture<T, A>
@@ -338,11 +355,11 @@ SIMT_TEXTURE(texture3d) {
     SIMT_SIZE(get_height, 1)
     SIMT_SIZE(get_depth, 2)
 };
-/* Cubes have no sample(): it would filter across their edges. */
 SIMT_TEXTURE(texturecube) {
     SIMT_COLOR
     SIMT_TEXELS((uint2 at, uint face), at[0], at[1], 0, face)
     SIMT_TEXELS((ushort2 at, uint face), at[0], at[1], 0, face)
+    SIMT_LOOKS((float3 at), 0)
     SIMT_SIZE(get_width, 0)
     SIMT_SIZE(get_height, 1)
 };
@@ -350,16 +367,18 @@ SIMT_TEXTURE(texturecube_array) {
     SIMT_COLOR
     SIMT_TEXELS((uint2 at, uint face, uint layer), at[0], at[1], 0, 6 * layer + face)
     SIMT_TEXELS((ushort2 at, uint face, uint layer), at[0], at[1], 0, 6 * layer + face)
+    SIMT_LOOKS((float3 at, uint layer), layer)
     SIMT_SIZE(get_width, 0)
     SIMT_SIZE(get_height, 1)
     SIMT_LAYERS(6)
 };
 
 /* Of depth textures one number is read. */
-#define SIMT_DEPTHS(place, read_place, layer)                                                      \
-    MSL_INLINE T read(SIMT_OPEN read_place, uint level = 0) const {                                \
+#define SIMT_DEPTH_READS(place, layer)                                                             \
+    MSL_INLINE T read(SIMT_OPEN place, uint level = 0) const {                                     \
         return this->load({at[0], at[1], 0, layer, level})[0];                                     \
-    }                                                                                              \
+    }
+#define SIMT_DEPTHS(place, layer)                                                                  \
     MSL_INLINE T sample(sampler by, SIMT_OPEN place, int2 offset = int2(0)) const {                \
         return this->look(by, simt::spot_at(at, layer, {}, offset))[0];                            \
     }                                                                                              \
@@ -374,16 +393,49 @@ SIMT_TEXTURE(texturecube_array) {
                                 int2 offset = int2(0)) const {                                     \
         return T(this->compare(by, simt::spot_at(at, layer, lod, offset), value));                 \
     }
+#define SIMT_CUBE_DEPTHS(place, cube)                                                              \
+    MSL_INLINE T sample(sampler by, SIMT_OPEN place, simt::Lod lod = {}) const {                   \
+        return this->look(by, simt::spot_at(at, cube, lod))[0];                                    \
+    }                                                                                              \
+    MSL_INLINE T sample_compare(sampler by, SIMT_OPEN place, float value,                          \
+                                simt::Lod lod = {}) const {                                        \
+        return T(this->compare(by, simt::spot_at(at, cube, lod), value));                          \
+    }
+#define SIMT_DEPTH_GATHERS(place, layer)                                                           \
+    MSL_INLINE vec<T, 4> gather(sampler by, SIMT_OPEN place, int2 offset = int2(0)) const {        \
+        return this->collect(by, simt::spot_at(at, layer, {}, offset), component::x);              \
+    }
 SIMT_TEXTURE(depth2d) {
-    SIMT_DEPTHS((float2 at), (uint2 at), 0)
+    SIMT_DEPTH_READS((uint2 at), 0)
+    SIMT_DEPTH_READS((ushort2 at), 0)
+    SIMT_DEPTHS((float2 at), 0)
+    SIMT_DEPTH_GATHERS((float2 at), 0)
     SIMT_SIZE(get_width, 0)
     SIMT_SIZE(get_height, 1)
 };
 SIMT_TEXTURE(depth2d_array) {
-    SIMT_DEPTHS((float2 at, uint layer), (uint2 at, uint layer), layer)
+    SIMT_DEPTH_READS((uint2 at, uint layer), layer)
+    SIMT_DEPTH_READS((ushort2 at, uint layer), layer)
+    SIMT_DEPTHS((float2 at, uint layer), layer)
+    SIMT_DEPTH_GATHERS((float2 at, uint layer), layer)
     SIMT_SIZE(get_width, 0)
     SIMT_SIZE(get_height, 1)
     SIMT_LAYERS(1)
+};
+SIMT_TEXTURE(depthcube) {
+    SIMT_DEPTH_READS((uint2 at, uint face), face)
+    SIMT_DEPTH_READS((ushort2 at, uint face), face)
+    SIMT_CUBE_DEPTHS((float3 at), 0)
+    SIMT_SIZE(get_width, 0)
+    SIMT_SIZE(get_height, 1)
+};
+SIMT_TEXTURE(depthcube_array) {
+    SIMT_DEPTH_READS((uint2 at, uint face, uint layer), 6 * layer + face)
+    SIMT_DEPTH_READS((ushort2 at, uint face, uint layer), 6 * layer + face)
+    SIMT_CUBE_DEPTHS((float3 at, uint layer), layer)
+    SIMT_SIZE(get_width, 0)
+    SIMT_SIZE(get_height, 1)
+    SIMT_LAYERS(6)
 };
 
 /* The samples of a texel lie where others have layers. */
@@ -417,7 +469,11 @@ SIMT_MULTISAMPLED(depth2d_ms, T, [0])
 #undef SIMT_GATHERS
 #undef SIMT_TEXTURE
 #undef SIMT_COLOR
+#undef SIMT_LOOKS
+#undef SIMT_DEPTH_READS
 #undef SIMT_DEPTHS
+#undef SIMT_CUBE_DEPTHS
+#undef SIMT_DEPTH_GATHERS
 
 template <typename T, access A> MSL_INLINE bool is_null_texture(const simt::Texture<T, A> &texture) {
     return !texture.handle;

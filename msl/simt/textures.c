@@ -1,5 +1,6 @@
 /* textures.c — reads, writes and samples textures, on the CPU and one texel at a time. */
 #include "textures.h"
+#include "cubes.h"
 #include "simt_parts.h"
 
 #include <math.h>
@@ -247,14 +248,24 @@ static int index_of(float value) {
     return (int)limit(floorf(value), -0x1p24f, 0x1p24f);
 }
 
+/* On the face that a direction meets. */
+static SimtSpot spot_on_cube(const SimtTexture *texture, const SimtSpot *spot) {
+    unsigned cubes = texture->layers / 6, cube = spot->layer < cubes ? spot->layer : cubes - 1;
+    SimtSpot flat = *spot;
+    flat.at[2] = 0;
+    flat.layer = 6 * cube + cube_face(spot->at, flat.at);
+    return flat;
+}
+
 static Footprint find_footprint(const SimtTexture *texture, SimtSampler sampler,
-                                const SimtSpot *spot, bool linear) {
+                                const SimtSpot *given, bool linear) {
+    SimtSpot flat = texture->is_cube ? spot_on_cube(texture, given) : *given, *spot = &flat;
     Footprint print = {.count = {(int)texture->width, (int)texture->height, (int)texture->depth},
                        .layer = spot->layer < texture->layers ? spot->layer : texture->layers - 1};
     for (int axis = 0; axis < 3; axis++) {
         float at = spot->at[axis], count = (float)print.count[axis];
         if (!sampler.is_pixel) {
-            bool repeats = sampler.address[axis] == SIMT_REPEAT;
+            bool repeats = sampler.address[axis] == SIMT_REPEAT && !texture->is_cube;
             at = (repeats ? at - floorf(at) : at) * count;
         }
         at += (float)spot->offset[axis];
@@ -266,21 +277,56 @@ static Footprint find_footprint(const SimtTexture *texture, SimtSampler sampler,
     return print;
 }
 
+static SimtTexel fetch(const SimtTexture *texture, const SimtPosition *position,
+                       const void *caller) {
+    SimtTexel texel;
+    tell(texture, position, SIMT_READS, caller);
+    decode(texture, texel_at(texture, position), &texel);
+    return texel;
+}
+
+static int nearest_inside(int i, int count) {
+    return i < 0 ? 0 : i < count ? i : count - 1;
+}
+
+static SimtTexel fetch_from_face(const SimtTexture *texture, unsigned layer, int x, int y,
+                                 const void *caller) {
+    int at[2] = {x, y};
+    unsigned face = layer % 6;
+    cube_cross(texture->width, &face, at);
+    return fetch(texture,
+                 &(SimtPosition){(unsigned)at[0], (unsigned)at[1], 0, layer - layer % 6 + face, 0},
+                 caller);
+}
+
+/* Filters go on across a cube's edges. Where three faces meet, their mean is the fourth texel. */
+static SimtTexel cube_texel(const SimtTexture *texture, const Footprint *print, unsigned corner,
+                            const void *caller) {
+    int x = print->first[0] + (int)(corner & 1), y = print->first[1] + (int)(corner >> 1 & 1);
+    int inside[2] = {nearest_inside(x, print->count[0]), nearest_inside(y, print->count[1])};
+    if (x == inside[0] || y == inside[1])
+        return fetch_from_face(texture, print->layer, x, y, caller);
+    SimtTexel mean = fetch_from_face(texture, print->layer, inside[0], inside[1], caller);
+    if (is_whole(texture)) return mean;
+    SimtTexel beside = fetch_from_face(texture, print->layer, x, inside[1], caller);
+    SimtTexel above = fetch_from_face(texture, print->layer, inside[0], y, caller);
+    for (int c = 0; c < 4; c++)
+        mean.f[c] = (mean.f[c] + beside.f[c] + above.f[c]) / 3;
+    return mean;
+}
+
 /* Corner bits: 1 is the next texel in x, 2 in y, 4 in z. */
 static SimtTexel corner_texel(const SimtTexture *texture, SimtSampler sampler,
                               const Footprint *print, unsigned corner, const void *caller) {
     unsigned at[3];
+    if (texture->is_cube) return cube_texel(texture, print, corner, caller);
     for (unsigned axis = 0; axis < 3; axis++) {
         int i = print->first[axis] + (int)(corner >> axis & 1);
         i = wrap(sampler.address[axis], i, print->count[axis]);
         if (i < 0) return border_of(texture, sampler, axis);
         at[axis] = (unsigned)i;
     }
-    SimtPosition position = {at[0], at[1], at[2], print->layer, 0};
-    SimtTexel texel;
-    tell(texture, &position, SIMT_READS, caller);
-    decode(texture, texel_at(texture, &position), &texel);
-    return texel;
+    return fetch(texture, &(SimtPosition){at[0], at[1], at[2], print->layer, 0}, caller);
 }
 
 static float corner_weight(const Footprint *print, unsigned corner) {

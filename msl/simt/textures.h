@@ -19,7 +19,8 @@ struct SimtTexture {
     unsigned char *texels;
     unsigned axes; /* 1 to 3 */
     unsigned width, height, depth,
-        layers;                       /* 1 where there is no such axis; six layers are a cube */
+        layers;                       /* 1 where there is no such axis */
+    bool is_cube;                     /* six layers each: its faces */
     unsigned channels, channel_bytes; /* 1, 2 or 4 of both */
     SimtChannel channel;
 };
@@ -60,7 +61,7 @@ struct SimtPosition {
 
 /* Where a sampler looks. */
 typedef struct SimtSpot {
-    float at[3];   /* 0 where the texture has no such axis */
+    float at[3];   /* 0 where the texture has no such axis; of a cube a direction */
     int offset[3]; /* in texels */
     unsigned layer;
     float level;

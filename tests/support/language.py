@@ -64,10 +64,7 @@ PARTS = {
             "arrays of multisampled textures",
             refused="kernel void f(texture2d_ms_array<float> t [[texture(0)]]) {}",
         ),
-        Part(
-            "sampling of cubes",
-            refused="kernel void f(texturecube<float> t [[texture(0)]]) { t.sample(sampler(), float3(1)); }",
-        ),
+        Part("cubes, by direction, also across their edges; depth textures", kernel="cubes"),
         Part("argument buffers: structures of pointers, textures, samplers", kernel="argument_buffers"),
         Part(
             "ray tracing",
