@@ -71,7 +71,7 @@ HEADERS := $(sort $(wildcard kernels/*/*.h))
 names   := $(KERNELS:kernels/%.metal=%)
 BIND    := $(filter-out msl/bind/main.c,$(wildcard msl/bind/*.c))
 METAL   := $(addprefix src/device/metal_,context.c compile.c facts.c matrix.c objc.c)
-OTHERS  := $(wildcard src/device/cuda_*.c src/device/cpu_*.c src/device/simt_*.c)
+OTHERS  := $(wildcard src/device/cuda_*.c src/device/cpu_*.c src/device/simt_*.c) src/cache_folder.c
 left_out := $(if $(filter Darwin iOS,$(OS)),$(if $(METAL_ONLY),$(OTHERS)),$(METAL))
 SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/*/*.c)) $(BIND) $(if $(METAL_ONLY),,$(wildcard msl/simt/*.c))
 COMMAND_SOURCES := $(wildcard cli/*.c)
@@ -407,7 +407,7 @@ strict: $(names:%=$(BUILD)/kernels/%.strict)
 # --- metal-check: the SIMT target with a checker behind every load and store; for Linux ---
 
 check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) $(BIND) $(wildcard msl/simt/*.c) \
-    msl/strict/strict.c msl/strict/messages.c src/error.c src/output_file.c src/utf8.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
+    msl/strict/strict.c msl/strict/messages.c src/error.c src/output_file.c src/utf8.c src/cache_folder.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o
 $(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 
 $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h textures.h texture_types.h library.h logging.h quadgroup.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind

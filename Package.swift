@@ -23,6 +23,7 @@ let package = Package(
                 // other devices
                 "src/device/cpu_context.c",
                 "src/device/cpu_matmul.c",
+                "src/cache_folder.c",
                 "src/device/cuda_cache.c",
                 "src/device/cuda_compile.c",
                 "src/device/cuda_context.c",

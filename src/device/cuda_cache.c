@@ -1,10 +1,10 @@
 #include "cuda_cache.h"
 
+#include "cache_folder.h"
 #include "hash.h"
 #include "output_file.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,32 +20,7 @@ typedef struct CacheHeader {
 } CacheHeader;
 
 static const char cache_magic[8] = "MLLMCODE";
-enum { PATH_BYTES = 4096 };
-
-/* A folder of ours that nobody else can look into: code that is loaded comes from it. */
-static bool make_folder(const char *path) {
-    struct stat status;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) return false;
-    if (lstat(path, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != geteuid())
-        return false;
-    return (status.st_mode & 077) == 0 || chmod(path, 0700) == 0;
-}
-
-/* False if there is no place for a cache. The XDG rules: a variable that is no absolute path does
- * not count, and folders that are missing are made for their owner alone. */
-static bool cache_folder(char folder[PATH_BYTES]) {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int length = 0;
-    if (cache && *cache == '/')
-        length = snprintf(folder, PATH_BYTES, "%s", cache);
-    else if (home && *home == '/')
-        length = snprintf(folder, PATH_BYTES, "%s/.cache", home);
-    const char name[] = "/metal-llm";
-    if (length <= 0 || (size_t)length + sizeof name > PATH_BYTES / 2) return false;
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) return false;
-    strcpy(folder + length, name);
-    return make_folder(folder);
-}
+enum { PATH_BYTES = CACHE_FOLDER_BYTES };
 
 bool cuda_cache_is_there(void) {
     char folder[PATH_BYTES];
