@@ -1,5 +1,6 @@
 """metal-check: wrong kernels are caught in the right line, right ones pass, and the tool is a tool."""
 
+import json
 import os
 import re
 import shlex
@@ -208,18 +209,20 @@ def test_one_line_for_each_finding(shift):
 
 @pytest.mark.parametrize(
     "content, parameter",
-    [("0=random:f16:8", "float *"), ("0=random:i32:8", "float *"), ("1=f32:300", "uint &"), ("1=u16:3", "uint &")],
+    [("0=random:f16:8", "float *"), ("0=random:i32:8", "float *"), ("1=f32:300", "uint &"), ("1=u16:3", "uint &"),
+     ("2=random:f16:16", "float4x4 *"), ("3=u32:1", "bool &")],
 )
 def test_content_suits_the_parameter(content, parameter, tmp_path):
     path = tmp_path / "kernel.metal"
     path.write_text("""#include <metal_stdlib>
 using namespace metal;
-kernel void fill(device float *out [[buffer(0)]], constant uint &N [[buffer(1)]], uint i [[thread_position_in_grid]])
+kernel void fill(device float *out [[buffer(0)]], constant uint &N [[buffer(1)]], constant float4x4 *turns [[buffer(2)]],
+                 constant bool &all [[buffer(3)]], uint i [[thread_position_in_grid]])
 {
-    if (i < N) out[i] = 1.0f;
+    if (i < N && all) out[i] = turns[0][0][0];
 }
 """)
-    buffers = {"0": "0=empty:f32:8", "1": "1=u32:8"} | {content[0]: content}
+    buffers = {"0": "0=empty:f32:8", "1": "1=u32:8", "2": "2=zeros:f32:16", "3": "3=u8:1"} | {content[0]: content}
     options = [word for buffer in buffers.values() for word in ("--buffer", buffer)]
     with pytest.raises(checker.Failed, match=re.escape(parameter)):
         checker.run(path, "--kernel", "fill", "--grid", 8, "--threads", 8, *options)
@@ -317,6 +320,26 @@ def test_suppressed(shift):
         checker.run(shift, *SHIFT, "--suppress", "races")
 
 
+@pytest.mark.parametrize("line, comment, hides", [
+    (6, "// metal-check: suppress race", False), (7, "// metal-check: suppress race", True), (8, "// metal-check: suppress race: it is meant", True),
+    (7, "    // metal-check: suppress order, race=shared", True), (8, "// metal-check: suppress race=other", False),
+    (8, "// metal-check: suppress racey", False), (8, "// suppress race", False), (10, "// metal-check: suppress race", False),
+])  # fmt: skip
+def test_suppressed_by_a_comment(line, comment, hides, tmp_path):
+    """In the line of either access, or alone in the one before."""
+    path = tmp_path / "shift.metal"
+    path.write_text(MISSING_BARRIER)
+    lines = MISSING_BARRIER.splitlines()
+    before = {finding["kind"] for finding in checker.run(path, *SHIFT)["findings"]}
+    if comment.startswith(" "):
+        lines.insert(line - 1, comment)
+    else:
+        lines[line - 1] += " " + comment
+    path.write_text("\n".join(lines) + "\n")
+    after = {finding["kind"] for finding in checker.run(path, *SHIFT)["findings"]}
+    assert "race" in before and after == before - ({"race"} if hides else set())
+
+
 ATTACK = """#include <metal_stdlib>
 using namespace metal;
 extern "C" int system(const char *);
@@ -370,15 +393,44 @@ kernel void leaves(device int *out [[buffer(0)]], uint i [[thread_position_in_gr
 
 
 def test_a_foreign_cache_is_not_loaded(shift, tmp_path):
-    """What others could have written is compiled anew."""
+    """What others could have written, what was changed, and what was written under another name is compiled anew."""
     cache = tmp_path / "cache"
     checker.run(shift, *SHIFT, "--cache", cache)
     (library,) = cache.glob("*.so")
     assert cache.stat().st_mode & 0o077 == 0
-    library.write_bytes(b"not a library")
-    library.chmod(0o666)
-    checker.run(shift, *SHIFT, "--cache", cache)
-    assert library.read_bytes()[:4] == b"\x7fELF" and library.stat().st_mode & 0o022 == 0
+    own = library.read_bytes()
+    (tmp_path / "other.metal").write_text(MISSING_BARRIER.replace("shared[64]", "shared[65]"))
+    checker.run(tmp_path / "other.metal", *SHIFT, "--cache", cache)
+    (other,) = set(cache.glob("*.so")) - {library}
+    changed = own[:-9] + bytes([own[-9] ^ 1]) + own[-8:]
+    for content, mode in ((own, 0o666), (b"", 0o600), (changed, 0o600), (own[:-8], 0o600), (other.read_bytes(), 0o600)):
+        library.write_bytes(content)
+        library.chmod(mode)
+        checker.run(shift, *SHIFT, "--cache", cache)
+        found = library.read_bytes()
+        assert found[:4] == own[:4] and found != content and library.stat().st_mode & 0o022 == 0
+
+
+def test_the_cache_has_a_key_of_the_user(shift, tmp_path):
+    """It lies elsewhere, for the user alone; what was written with another one is compiled anew, and so is all without any."""
+    cache, home = tmp_path / "cache", tmp_path / "home"
+    home.mkdir()
+
+    def compiled(**environment):
+        before = {path: path.stat().st_mtime_ns for path in cache.glob("*.so")}
+        command = [METAL_CHECK, shift, *SHIFT, "--cache", cache]
+        result = subprocess.run(command, env={"PATH": os.environ["PATH"]} | environment, capture_output=True, text=True)
+        assert result.returncode == 1 and result.stderr == ""
+        (library,) = cache.glob("*.so")
+        return before.get(library) != library.stat().st_mtime_ns
+
+    assert [compiled(HOME=home) for _ in range(3)] == [True, False, False]
+    (key,) = (home / ".cache/metal-llm").iterdir()
+    assert key.stat().st_mode & 0o177 == 0 and key.stat().st_size == 16
+    key.unlink()
+    assert [compiled(HOME=home) for _ in range(2)] == [True, False]
+    key.chmod(0o644)  # others could have read it
+    assert compiled(HOME=home) and compiled() and compiled()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -600,6 +652,44 @@ def test_usage_errors_are_one_line(options, message, tmp_path):
     )
     assert result.returncode == 2 and result.stdout == ""
     assert message in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["it's.metal", 'two "words".metal', "new\nline.metal", "-D.metal", "back\\slash.metal", "ü%s.metal"])
+def test_file_names(name, tmp_path):
+    """Every name works, also with an include beside the file; one that begins with a dash stands behind --."""
+    folder = tmp_path / "a 'folder' of \"mine\""
+    folder.mkdir()
+    (folder / "one.h").write_text("#define ONE 1.0f\n")
+    (folder / name).write_text("""#include <metal_stdlib>
+#include "one.h"
+kernel void f(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) { out[i + 1] = ONE; }
+""")
+    launch = ["--json", "--kernel", "f", "--grid", "4", "--threads", "4", "--buffer", "0=zeros:f32:4", "--cache", "a 'cache'"]
+    result = subprocess.run([METAL_CHECK, *launch, "--", name], capture_output=True, text=True, cwd=folder)
+    assert result.returncode == 1, result.stderr
+    assert [finding["at"]["line"] for finding in json.loads(result.stdout)["findings"]] == [3]
+
+
+def test_what_is_missing_has_the_line_of_its_parameter(tmp_path):
+    path = tmp_path / "kernel.metal"
+    path.write_text("""#include <metal_stdlib>
+using namespace metal;
+kernel void f(
+    device float *x [[buffer(0)]],
+    constant uint &n [[buffer(1)]],
+    threadgroup float *shared [[threadgroup(0)]],
+    texture2d<float> image [[texture(0)]],
+    sampler s [[sampler(0)]]) {}
+""")
+    given = []
+    for line, name, option, content in [
+        (4, "x", "--buffer", "0=zeros:f32:4"), (5, "n", "--bytes", "1=u32:4"), (6, "shared", "--threadgroup-memory", "0=16"),
+        (7, "image", "--texture", "0=zeros:f32:2x2"), (8, "s", "--sampler", "0=linear"),
+    ]:  # fmt: skip
+        with pytest.raises(checker.Failed, match=f"^{re.escape(str(path))}:{line}: '{name}' needs .*{option} "):
+            checker.run(path, "--kernel", "f", "--grid", 1, "--threads", 1, *given)
+        given += [option, content]
+    assert checker.run(path, "--kernel", "f", "--grid", 1, "--threads", 1, *given)["findings"] == []
 
 
 @pytest.mark.parametrize("damage", ["", "\x93NUMPY", "text"])

@@ -510,6 +510,33 @@ def test_includes_and_standard_input(tmp_path):
     assert result.returncode == 2 and "<stdin>:3:" in result.stderr and "real" in result.stderr
 
 
+def test_vectors_that_are_constexpr(values):
+    before = "constant constexpr float3 tint = float3(1, 2, 3);\nconstexpr constant half2x2 turn = half2x2(half2(0, 1), half2(2, 3));\nstatic constexpr constant uchar4 bytes[2] = {uchar4(1), uchar4(2, 3, 4, 5)};\n"
+    setup = "constexpr float4 v = float4(tint * 2, 1); constexpr packed_float3 p = packed_float3(7);"
+    assert list(values(["v.y", "turn[1][0]", "bytes[1].w", "p.z", "tint.b"], setup, before)) == [4, 2, 5, 7, 3]
+
+
+def test_constants_by_what_the_kernel_reaches(tmp_path):
+    """Values are asked for where the kernel can look at them, by way of functions, classes, and constants."""
+    path = tmp_path / "kernel.metal"
+    path.write_text(HEADER + """enum Index { FIRST = 3, NEXT = FIRST + 1 };
+constant uint mine [[function_constant(FIRST << 1 | 1)]];
+constant uint other [[function_constant(NEXT | 8)]];
+constant uint third [[function_constant((1 << 4) ^ 3)]];
+constant uint derived = third * 2;
+template <typename T> static inline __attribute__((always_inline)) T with_other(T x) { return x + other; }
+namespace deep { struct alignas(16) Helper { uint get() const { return derived; } uint pad[4]; }; }
+kernel void f(device uint *out [[buffer(0)]], uint i [[thread_position_in_grid]]) { out[i] = mine; }
+kernel void g(device uint *out [[buffer(0)]], uint i [[thread_position_in_grid]]) { out[i] = with_other<uint>(1); }
+kernel void h(device uint *out [[buffer(0)]], uint i [[thread_position_in_grid]]) { deep::Helper q; out[i] = q.get(); }
+""")  # fmt: skip
+    for kernel, name, index in (("f", "mine", 7), ("g", "other", 12), ("h", "third", 19)):
+        options = ["--kernel", kernel, "--grid", 4, "--threads", 4, "--buffer", "0=empty:u32:4"]
+        with pytest.raises(checker.Failed, match=f"'{name}' in line .* --constant {index}="):
+            checker.run(path, *options)
+        assert checker.run(path, *options, "--constant", f"{index}=5")["findings"] == []
+
+
 def test_performance_primitives_are_refused_by_name(tmp_path):
     path = tmp_path / "kernel.metal"
     path.write_text(HEADER + "#include <MetalPerformancePrimitives/MetalPerformancePrimitives.h>\nkernel void k() {}\n")

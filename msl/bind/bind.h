@@ -39,11 +39,12 @@ typedef struct BoundParameter {
     const char *type;      /* of the element or value, without qualifiers */
     const char *attribute; /* "buffer", "threadgroup", "thread_position_in_grid", … */
     unsigned index;        /* of buffer(n), threadgroup(n), texture(n), sampler(n) */
-    bool has_index;        /* in the text */
-    bool numbered;         /* by the binder, as Metal does where [[buffer(n)]] is left out */
-    bool optional;         /* there only if a function constant says so */
-    size_t star;           /* offset in the text just behind the '*', 0 if there is none */
-    size_t begin, end;     /* of [[attribute]] in the text */
+    int line;
+    bool has_index;    /* in the text */
+    bool numbered;     /* by the binder, as Metal does where [[buffer(n)]] is left out */
+    bool optional;     /* there only if a function constant says so */
+    size_t star;       /* offset in the text just behind the '*', 0 if there is none */
+    size_t begin, end; /* of [[attribute]] in the text */
 } BoundParameter;
 
 typedef struct BoundKernel {

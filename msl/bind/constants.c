@@ -90,7 +90,7 @@ static long long number_value(Evaluation *evaluation) {
     return is_whole && value <= UINT32_MAX ? (long long)value : unknown(evaluation);
 }
 
-static long long sum_value(Evaluation *evaluation);
+static long long bits_value(Evaluation *evaluation, unsigned level);
 
 static long long factor_value(Evaluation *evaluation) {
     Reader *reader = evaluation->reader;
@@ -99,7 +99,7 @@ static long long factor_value(Evaluation *evaluation) {
     if (token_is(token, "(") && evaluation->depth < DEEPEST) {
         reader_next(reader);
         evaluation->depth++;
-        value = sum_value(evaluation);
+        value = bits_value(evaluation, 0);
         evaluation->depth--;
         if (!token_is(token, ")")) return unknown(evaluation);
     } else if (!token->text || !is_word_character(*token->text)) {
@@ -141,13 +141,48 @@ static long long sum_value(Evaluation *evaluation) {
     return 0;
 }
 
+/* Is it << or >>? */
+static bool is_shift(const Reader *reader) {
+    const Token *token = &reader->token;
+    return (token_is(token, "<") || token_is(token, ">")) && reader->at < reader->end &&
+           *reader->at == *token->text;
+}
+
+static long long shift_value(Evaluation *evaluation) {
+    Reader *reader = evaluation->reader;
+    long long value = sum_value(evaluation);
+    while (evaluation->is_known && is_shift(reader)) {
+        bool left = token_is(&reader->token, "<");
+        reader_next(reader);
+        reader_next(reader);
+        long long bits = sum_value(evaluation);
+        if (bits < 0 || bits > 31 || value < 0 || value > UINT32_MAX) return unknown(evaluation);
+        value = left ? value << bits : value >> bits;
+    }
+    return value;
+}
+
+/* |, ^ and & in turn, each of which binds closer. */
+static long long bits_value(Evaluation *evaluation, unsigned level) {
+    static const char *const operators[] = {"|", "^", "&"};
+    if (level == sizeof operators / sizeof *operators) return shift_value(evaluation);
+    Reader *reader = evaluation->reader;
+    long long value = bits_value(evaluation, level + 1);
+    while (evaluation->is_known && token_is(&reader->token, operators[level])) {
+        reader_next(reader);
+        long long other = bits_value(evaluation, level + 1);
+        value = level == 0 ? value | other : level == 1 ? value ^ other : value & other;
+    }
+    return value;
+}
+
 static bool ends_value(const Token *token) {
     return !token->text || token_is(token, ",") || token_is(token, ";") || token_is(token, "}");
 }
 
 bool read_number(Reader *reader, unsigned *number) {
     Evaluation evaluation = {.reader = reader, .is_known = true};
-    long long value = sum_value(&evaluation);
+    long long value = bits_value(&evaluation, 0);
     *number = (unsigned)value;
     bool is_all = ends_value(&reader->token) || token_is(&reader->token, ")");
     return evaluation.is_known && is_all && value >= 0 && value <= UINT32_MAX;
@@ -156,7 +191,7 @@ bool read_number(Reader *reader, unsigned *number) {
 /* Behind the value of one name; the current token is the one behind its '='. */
 static bool read_value_of(Reader *reader, BoundValue *value) {
     Evaluation evaluation = {.reader = reader, .is_known = true};
-    value->value = sum_value(&evaluation);
+    value->value = bits_value(&evaluation, 0);
     bool is_known = evaluation.is_known && ends_value(&reader->token) && value->value >= 0 &&
                     value->value <= UINT32_MAX;
     for (Depth depth = {0}; reader->token.text; reader_next(reader)) {

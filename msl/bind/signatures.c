@@ -154,13 +154,15 @@ const char *handle_attribute(const char *type) {
     static const char *const skipped[] = {"metal::", "array<", "metal::"};
     for (size_t i = 0; i < sizeof skipped / sizeof *skipped; i++)
         if (!strncmp(type, skipped[i], strlen(skipped[i]))) type += strlen(skipped[i]);
-    if (!strncmp(type, "texture", 7) || !strncmp(type, "depth2d", 7)) return "texture";
+    if (!strncmp(type, "texture", 7) || !strncmp(type, "depth2d", 7) ||
+        !strncmp(type, "depthcube", 9))
+        return "texture";
     return !strncmp(type, "sampler", 7) && !is_word_character(type[7]) ? "sampler" : "";
 }
 
 /* Textures of which the SIMT target knows nothing. */
 static bool check_texture(Reader *reader, int line, const BoundParameter *parameter) {
-    static const char *const others[] = {"2d_ms_array", "depthcube", "array_ref<"};
+    static const char *const others[] = {"2d_ms_array", "array_ref<"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strstr(parameter->type, others[i]))
             return reader_refuse(reader, line, "'%s': %s is not supported", parameter->name,
@@ -342,7 +344,8 @@ static bool agrees(Reader *reader, const BoundKernel *kernel, const BoundParamet
 /* Into kernel->parameter, which grows; the file keeps a copy. */
 static bool read_list(Reader *reader, BoundKernel *kernel) {
     while (reader->token.text && !token_is(&reader->token, ")")) {
-        BoundParameter parameter = {.name = "", .type = "", .attribute = ""};
+        BoundParameter parameter = {
+            .name = "", .type = "", .attribute = "", .line = reader->token.line};
         if (!read_parameter(reader, &parameter) || !agrees(reader, kernel, &parameter))
             return false;
         if (!reader_grow(reader, &kernel->parameter, kernel->count, sizeof parameter)) return false;

@@ -163,6 +163,34 @@ static bool leave_out_alignment(Reader *reader) {
     return reader_edit(reader, begin, reader_offset(&word, &word.token), "");
 }
 
+/* half3, metal::float4x4, packed_uchar4 */
+static bool is_vector(const Reader *reader) {
+    static const char *const scalars[] = {"bool", "char", "uchar", "short",  "ushort", "int",
+                                          "uint", "long", "ulong", "bfloat", "half",   "float"};
+    Reader word = *reader;
+    while (token_is(&word.token, "metal") || token_is(&word.token, ":"))
+        reader_next(&word);
+    const char *name = word.token.text;
+    size_t length = name ? word.token.length : 0;
+    if (length > 7 && !strncmp(name, "packed_", 7)) name += 7, length -= 7;
+    if (length > 3 && name[length - 2] == 'x') length -= 2;
+    if (length < 4 || name[length - 1] < '2' || name[length - 1] > '4') return false;
+    for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
+        if (strlen(scalars[i]) == length - 1 && !strncmp(scalars[i], name, length - 1)) return true;
+    return false;
+}
+
+/* `constexpr float3 v = …`: our vectors are no constants to a C++ compiler, but const. */
+static bool read_constant(Reader *reader) {
+    Reader word = *reader;
+    size_t begin = reader_offset(&word, &word.token), end = begin + word.token.length;
+    do
+        reader_next(&word);
+    while (token_is(&word.token, "const") || token_is(&word.token, "constant") ||
+           token_is(&word.token, "static"));
+    return !is_vector(&word) || reader_edit(reader, begin, end, "const");
+}
+
 static bool read_word(Reader *reader, int parentheses) {
     const Token *token = &reader->token;
     size_t end = reader_offset(reader, token) + token->length;
@@ -172,6 +200,7 @@ static bool read_word(Reader *reader, int parentheses) {
     if (token_is(token, "double")) return refuse_double(reader, "double");
     if (is_long_double(reader)) return refuse_double(reader, "long double");
     if (token_is(token, "coherent")) return leave_out_coherent(reader);
+    if (token_is(token, "constexpr")) return read_constant(reader);
     if (token_is(token, "[") && reader->at < reader->end && *reader->at == '[')
         return leave_out_index(reader);
     if (token_is(token, "typedef") || token_is(token, "using")) return read_vector(reader);

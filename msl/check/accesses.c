@@ -229,10 +229,13 @@ void finish_store(Checker *c) {
     store->block = NULL;
 }
 
-/* As clang quotes it. */
+/* As clang quotes it, without the space that it is in. */
 static void name_type(const char *type, char *name, size_t size) {
+    static const char *const spaces[] = {"__global_device ", "__global_host ", "__local "};
     char own[TYPE_NAME];
     type += *type == '\'';
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
+        if (!strncmp(type, spaces[i], strlen(spaces[i]))) type += strlen(spaces[i]);
     snprintf(own, sizeof own, "%.*s", (int)strcspn(type, "'"), type);
     type_metal_name(own, name, size);
 }
@@ -263,18 +266,16 @@ void watch_index(const char *file, unsigned line, long long index, const char *a
                  index, array);
 }
 
-void watch_alignment(const char *file, unsigned line, const char *type, unsigned alignment,
-                     const void *address) {
-    SimtPlace place = {NULL, file, line};
+void watch_alignment(const char *type, unsigned alignment, const void *address,
+                     const void *caller) {
     const Block *block = simt_thread ? block_find(checker, address) : NULL;
     if (!block) return;
-    Finding *finding = finding_at(checker, FINDING_MISALIGNED, simt_thread, place);
+    Witness at =
+        witness_here((uint32_t)((const char *)caller - checker->library) - 1, false, false);
+    Finding *finding = finding_of_access(checker, FINDING_MISALIGNED, block, &at, NULL);
     if (!finding) return;
     char name[TYPE_NAME];
     name_type(type, name, sizeof name);
-    finding->space = block->space;
-    finding->index = block->index;
-    snprintf(finding->name, sizeof finding->name, "%s", block->name);
     snprintf(finding->detail, sizeof finding->detail,
              "takes byte %td of '%s' for a %s, which must lie at a multiple of %u bytes",
              (const char *)address - (const char *)block->start, block->name, name, alignment);

@@ -53,6 +53,7 @@ static const MetalType metal_types[] = {
     {"uint", 4, false},     {"short", 2, false},   {"ushort", 2, false},   {"long", 8, false},
     {"ulong", 8, false},    {"int32_t", 4, false}, {"uint32_t", 4, false}, {"int16_t", 2, false},
     {"uint16_t", 2, false}, {"int64_t", 8, false}, {"uint64_t", 8, false}, {"size_t", 8, false},
+    {"bool", 1, false},
 };
 
 static const char *without(const char *name, const char *prefix) {
@@ -60,11 +61,20 @@ static const char *without(const char *name, const char *prefix) {
     return strncmp(name, prefix, length) ? name : name + length;
 }
 
+static bool is_extent(char c) {
+    return c >= '2' && c <= '4';
+}
+
+/* Of float4 and of float4x4 the first five. */
+static size_t scalar_length(const char *name) {
+    size_t length = strlen(name);
+    if (length > 3 && is_extent(name[length - 1]) && name[length - 2] == 'x') length -= 2;
+    return length > 1 && is_extent(name[length - 1]) ? length - 1 : length;
+}
+
 bool element_suits(ElementType element, const char *type) {
     const char *name = without(without(without(type, "metal::"), "packed_"), "atomic_");
-    size_t length = strlen(name);
-    bool is_vector = length > 1 && name[length - 1] >= '2' && name[length - 1] <= '4';
-    if (is_vector) length--;
+    size_t length = scalar_length(name);
     for (size_t i = 0; i < sizeof metal_types / sizeof *metal_types; i++) {
         const MetalType *metal = &metal_types[i];
         if (strlen(metal->name) != length || strncmp(metal->name, name, length) != 0) continue;

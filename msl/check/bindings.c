@@ -4,6 +4,8 @@
 #include "types.h"
 #include "values.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +45,19 @@ static bool parameter_type(const Program *program, unsigned p, Type *type) {
     return type_of_parameter(program->symbols, kernel->function, kernel->line, p, type);
 }
 
+/* "FILE:LINE: 'x' needs …", the line of the parameter. Always returns false. */
+__attribute__((format(printf, 3, 4))) static bool
+lacks(const Program *program, const BoundParameter *parameter, const char *format, ...) {
+    char what[768];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "%s:%d: '%s' needs %s\n", program->file.path, parameter->line, parameter->name,
+            what);
+    return false;
+}
+
 /* --- textures and samplers --- */
 
 static bool bind_texture(Binding *binding, const Type *type) {
@@ -65,8 +80,8 @@ static bool bind_sampler(Binding *binding) {
 }
 
 /* One of an array, or the only one. */
-static bool bind_handle(Options *options, const BoundParameter *parameter, const Type *type,
-                        unsigned n, bool may_lack) {
+static bool bind_handle(Options *options, const Program *program, const BoundParameter *parameter,
+                        const Type *type, unsigned n, bool may_lack) {
     char target[32], name[TARGET_BYTES];
     unsigned index = parameter->index + n;
     int used = snprintf(target, sizeof target, "%s:%u", parameter->attribute, index);
@@ -77,9 +92,9 @@ static bool bind_handle(Options *options, const BoundParameter *parameter, const
     if (!binding->content && (may_lack || parameter->optional)) return true;
     bool is_texture = parameter->kind == BOUND_TEXTURE;
     if (!binding->content)
-        return report_failure("'%s' needs a %s: --%s %u=%s (it is a %s)", name,
-                              parameter->attribute, parameter->attribute, index,
-                              is_texture ? "CONTENT" : "WORDS", parameter->type);
+        return lacks(program, parameter, "a %s: --%s %u=%s (it is a %s)", parameter->attribute,
+                     parameter->attribute, index, is_texture ? "CONTENT" : "WORDS",
+                     parameter->type);
     return is_texture ? bind_texture(binding, type) : bind_sampler(binding);
 }
 
@@ -92,7 +107,7 @@ static bool bind_handles(Options *options, const Program *program, unsigned p) {
     size_t count = is_array ? type.count : 1;
     if (is_array) type = inside;
     for (unsigned n = 0; n < count; n++)
-        if (!bind_handle(options, parameter, &type, n, is_array)) return false;
+        if (!bind_handle(options, program, parameter, &type, n, is_array)) return false;
     return true;
 }
 
@@ -299,13 +314,13 @@ static bool report_missing(const Program *program, unsigned p) {
         type_has_handles(&inside)) {
         char members[512];
         list_members(parameter->index, &inside, members, sizeof members);
-        return report_failure("'%s' needs its members: %s", parameter->name, members);
+        return lacks(program, parameter, "its members: %s", members);
     }
     if (parameter->kind == BOUND_CONSTANT)
-        return report_failure("'%s' needs a value: --bytes %u=TYPE:VALUE (it is a constant %s &)",
-                              parameter->name, parameter->index, parameter->type);
-    return report_failure("'%s' needs a buffer: --buffer %u=CONTENT (it is a %s *)",
-                          parameter->name, parameter->index, parameter->type);
+        return lacks(program, parameter, "a value: --bytes %u=TYPE:VALUE (it is a constant %s &)",
+                     parameter->index, parameter->type);
+    return lacks(program, parameter, "a buffer: --buffer %u=CONTENT (it is a %s *)",
+                 parameter->index, parameter->type);
 }
 
 static bool check_buffer(Options *options, const Program *program, unsigned p) {
@@ -348,8 +363,7 @@ static bool check_parameter(Options *options, const Program *program, unsigned p
         return check_buffer(options, program, p);
     case BOUND_THREADGROUP:
         return options->scratch[parameter->index] ||
-               report_failure("'%s' needs memory: --threadgroup-memory %u=BYTES", parameter->name,
-                              parameter->index);
+               lacks(program, parameter, "memory: --threadgroup-memory %u=BYTES", parameter->index);
     case BOUND_TEXTURE:
     case BOUND_SAMPLER:
         return bind_handles(options, program, p);

@@ -1,6 +1,7 @@
 #include "diagnostics.h"
 
 #include "headers.h"
+#include "source.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -67,20 +68,24 @@ static void rename_spaces(char *text) {
     }
 }
 
+/* 'x_type' (aka 'float[4]') is what a threadgroup variable has: 'float[4]'. */
+static void leave_out_types(char *text) {
+    static const char ours[] = "_type' (aka ";
+    for (char *at; (at = strstr(text, ours));) {
+        char *begin = at, *end = strstr(at + strlen(ours) + 1, "')");
+        while (begin > text && *begin != '\'')
+            begin--;
+        if (!end || *begin != '\'') return;
+        memmove(end + 1, end + 2, strlen(end + 2) + 1);
+        memmove(begin, at + strlen(ours), strlen(at + strlen(ours)) + 1);
+    }
+}
+
 /* The line of the file as it was written, and where in it. */
 static void show_line(const Message *message, FILE *out) {
-    FILE *file = fopen(message->path, "r");
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t length = -1;
-    for (unsigned i = 0; file && i < message->line; i++)
-        length = getline(&line, &size, file);
-    if (length > 0) {
-        if (line[length - 1] == '\n') line[length - 1] = 0;
-        fprintf(out, "    %s\n", line);
-    }
+    char *line = source_line(message->path, message->line);
+    if (line) fprintf(out, "    %s\n", line);
     free(line);
-    if (file) fclose(file);
 }
 
 static bool is_new(Printer *printer, const Message *message) {
@@ -97,6 +102,7 @@ static bool is_new(Printer *printer, const Message *message) {
 
 static void print(Printer *printer, Message *message) {
     rename_spaces(message->text);
+    leave_out_types(message->text);
     if (!is_new(printer, message)) return;
     fprintf(printer->out, "%s:%u:%u: error: %s\n", message->path, message->line, message->column,
             message->text);

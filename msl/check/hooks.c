@@ -132,8 +132,7 @@ typedef struct AlignmentCheck {
 
 void __ubsan_handle_type_mismatch_v1(const AlignmentCheck *check, const void *address);
 void __ubsan_handle_type_mismatch_v1(const AlignmentCheck *check, const void *address) {
-    watch_alignment(check->place.file, check->place.line, check->type->name,
-                    1u << check->log_alignment, address);
+    watch_alignment(check->type->name, 1u << check->log_alignment, address, CALLER);
 }
 
 /* What clang calls for a shift by the width of the type or more. */

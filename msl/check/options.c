@@ -1,6 +1,7 @@
 #include "options.h"
 #include "formats.h"
 #include "report.h"
+#include "suppress.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -260,7 +261,7 @@ static bool add_flag(Options *options, const char *flag, const char *value) {
 }
 
 static bool add_rule(Options *options, const char *rule) {
-    if (!report_is_rule(rule))
+    if (!is_rule(rule))
         return report_failure("--suppress %s: there are no such findings; see docs/metal-check.md",
                               rule);
     if (options->suppressed_count == RULES) return report_failure("more than %d --suppress", RULES);

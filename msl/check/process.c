@@ -18,11 +18,12 @@ bool process_was_interrupted(void) {
     return interrupted;
 }
 
-int process_run(char *const *command, const char *output, const char *log) {
+int process_run(char *const *command, const char *input, const char *output, const char *log) {
     pid_t process;
     int status;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
+    if (input) posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input, O_RDONLY, 0);
     if (output)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT, 0600);
     if (log)

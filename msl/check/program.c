@@ -1,16 +1,16 @@
 #include "program.h"
+#include "cache.h"
 #include "diagnostics.h"
 #include "headers.h"
 #include "list.h"
 #include "process.h"
+#include "reach.h"
 #include "report.h"
 
 #include "hash.h"
 #include "messages.h"
-#include "output_file.h"
 #include "strict.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <link.h>
@@ -221,6 +221,11 @@ static void leave_out_advice(char *text) {
     }
 }
 
+/* A name that the lines would break in which clang tells it: such a file is standard input. */
+static bool is_odd(const char *path) {
+    return strpbrk(path, "\"\\\n");
+}
+
 /* The file with its macros and its own headers expanded, in program->text. */
 static bool expand(Program *program, const ProgramOptions *wanted, const char *width,
                    size_t *size) {
@@ -232,8 +237,20 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     if (!start_command(&command, width)) return false;
     add_flags(&command, wanted);
     ADD(&command, "-D__METAL__=1", "-D__METAL_VERSION__=320", "-D__HAVE_BFLOAT__=1", "-E",
-        "-nostdinc", "-fno-caret-diagnostics", include, wanted->path, "-o", output);
-    int status = process_run((char *const *)(uintptr_t)command.words, NULL, log);
+        "-nostdinc", "-fno-caret-diagnostics", include, "-o", output);
+    const char *path = wanted->path;
+    char name[PATH_BYTES + 2];
+    if (is_odd(path)) {
+        int folder = strrchr(path, '/') ? (int)(strrchr(path, '/') - path) : 0;
+        snprintf(name, sizeof name, folder ? "-I%.*s" : "-I.", folder, path);
+        ADD(&command, name, "-");
+    } else {
+        bool is_dash = *path == '-' && path[1]; /* no option */
+        snprintf(name, sizeof name, is_dash ? "./%s" : "%s", path);
+        ADD(&command, name);
+    }
+    int status = process_run((char *const *)(uintptr_t)command.words, is_odd(path) ? path : NULL,
+                             NULL, log);
     if (!end_command(program, status, log, wanted->path)) return false;
     program->text = bind_load(output, size);
     if (program->text) hide_folder(program->text, *size, program->folder);
@@ -282,20 +299,6 @@ enum {
     SANITIZER_OPTIONS = sizeof sanitizer_options / sizeof *sanitizer_options,
 };
 
-/* Keep what was compiled in the cache. */
-static bool keep(const char *compiled, const char *path) {
-    size_t size;
-    LLMError error = {0};
-    char *content = bind_load(compiled, &size);
-    if (!content) return report_failure("%s cannot be read", compiled);
-    OutputFile *file = output_file_open(path, &error);
-    if (file) output_file_write(file, content, size, &error);
-    free(content);
-    if (!output_file_close(file, &error)) return report_failure("%s", error.message);
-    return chmod(path, S_IRUSR | S_IWUSR) == 0 ||
-           report_failure("%s: its permissions cannot be set", path);
-}
-
 /* What is compiled, and what comes of it. */
 typedef struct Compilation {
     const char *source, *output, *log;
@@ -321,7 +324,7 @@ static int compile_to(const Program *program, const char *width, const Compilati
     if (!what->header) ADD(&command, "-shared", "-lm");
     for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
         ADD(&command, "-mllvm", sanitizer_options[i]);
-    return process_run((char *const *)(uintptr_t)command.words, NULL, what->log);
+    return process_run((char *const *)(uintptr_t)command.words, NULL, NULL, what->log);
 }
 
 static uint64_t mix(uint64_t key, const char *text) {
@@ -340,13 +343,6 @@ static uint64_t compiler_key(const char *width, bool coverage) {
     return key;
 }
 
-/* Code is loaded only if nobody else could have written it. */
-static bool is_own(const char *path) {
-    struct stat file;
-    return lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid == geteuid() &&
-           !(file.st_mode & (S_IWGRP | S_IWOTH));
-}
-
 /* Reading <metal_stdlib> takes most of a small kernel's time: in the cache it is once read for all.
  * False if it has to be read. */
 static bool precompile(const Program *program, const ProgramOptions *wanted, const char *width,
@@ -354,14 +350,14 @@ static bool precompile(const Program *program, const ProgramOptions *wanted, con
     char source[PATH_BYTES], output[PATH_BYTES], log[PATH_BYTES];
     if (!wanted->cache) return false;
     headers_precompiled(path, PATH_BYTES, wanted->cache, compiler_key(width, false));
-    if (is_own(path)) return true;
+    if (cache_wrote(path)) return true;
     unlink(path);
     snprintf(source, sizeof source, "%s/header.h", program->folder);
     snprintf(output, sizeof output, "%s/header.pch", program->folder);
     snprintf(log, sizeof log, "%s/header_messages", program->folder);
     Compilation what = {source, output, log, NULL, .header = true, .spaces = true};
     return write_file(program->folder, "header.h", "#include <metal_stdlib>\n") &&
-           compile_to(program, width, &what) == 0 && keep(output, path);
+           compile_to(program, width, &what) == 0 && cache_keep(output, path);
 }
 
 /* C++ has no operator that takes `?:` of a vector of its own and of one in an address space, and
@@ -384,7 +380,10 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
                            NULL,   .spaces = false, .coverage = wanted->coverage};
     int status = compile_to(program, width, &with);
     if (status > 0 && compile_to(program, width, &without) == 0) status = 0;
-    return end_command(program, status, log, wanted->path) && keep(output, program->library);
+    if (!end_command(program, status, log, wanted->path)) return false;
+    if (wanted->cache) return cache_keep(output, program->library);
+    return rename(output, program->library) == 0 ||
+           report_failure("%s cannot be written", program->library);
 }
 
 /* Compile, unless it is in the cache. */
@@ -400,7 +399,7 @@ static bool find_library(Program *program, const ProgramOptions *wanted, const c
     free(source);
     if (wanted->cache && mkdir(wanted->cache, 0700) != 0 && access(wanted->cache, W_OK) != 0)
         return report_failure("%s cannot be written", wanted->cache);
-    if (is_own(program->library)) return true;
+    if (wanted->cache && cache_wrote(program->library)) return true;
     unlink(program->library);
     return compile(program, wanted, width);
 }
@@ -427,7 +426,7 @@ bool program_strict(Program *program, const ProgramOptions *wanted) {
     Command command = {.count = 0};
     ADD(&command, find_clang(), "--config", config, include, width, "-cl-single-precision-constant",
         "-Xclang", "-ast-dump=json", source);
-    int status = process_run((char *const *)(uintptr_t)command.words, output, log);
+    int status = process_run((char *const *)(uintptr_t)command.words, NULL, output, log);
     FILE *tree = fopen(output, "r"), *messages = fopen(log, "r");
     bool refused = (status != 0 && status != 1) || !tree || !messages; /* 1: there are messages */
     if (messages && strict_messages(messages, stderr)) refused = true;
@@ -497,23 +496,6 @@ static bool choose_kernel(Program *program, const char *name) {
     return false;
 }
 
-static bool is_letter(char c) {
-    return isalnum((unsigned char)c) || c == '_';
-}
-
-/* Does the name stand anywhere but in its declaration? */
-static bool is_used(const char *source, const char *name) {
-    static const char declaration[] = "MSL_FUNCTION_CONSTANT(";
-    size_t length = strlen(name), behind = strlen(declaration);
-    for (const char *at = source; (at = strstr(at, name)); at += length) {
-        bool is_word = at > source && !is_letter(at[-1]) && !is_letter(at[length]);
-        bool declares =
-            (size_t)(at - source) >= behind && !strncmp(at - behind, declaration, behind);
-        if (is_word && !declares) return true;
-    }
-    return false;
-}
-
 /* The values of all that the kernel may look at must be given, unless the file asks whether they
  * are. */
 static bool check_constants(const Program *program, const ProgramOptions *wanted) {
@@ -522,22 +504,26 @@ static bool check_constants(const Program *program, const ProgramOptions *wanted
     snprintf(path, sizeof path, "%s/kernel.cpp", program->folder);
     if (strstr(program->text, "is_function_constant_defined")) return true;
     char *source = bind_load(path, &size);
-    bool given = source || report_failure("%s cannot be read", path);
-    for (size_t i = 0; source && i < program->file.constant_count; i++) {
+    Reach *reach = source ? reach_new(source, size) : NULL;
+    bool given = reach || report_failure("%s cannot be read", path);
+    for (size_t i = 0; reach && i < program->file.constant_count; i++) {
         const BoundFunctionConstant *constant = &program->file.constants[i];
-        if (!find_value(wanted, constant->index) && is_used(source, constant->name))
+        if (!find_value(wanted, constant->index) && reach_has(reach, constant->name))
             given = report_failure(
                 "function constant '%s' in line %d needs a value: --constant %u=VALUE",
                 constant->name, constant->line, constant->index);
     }
+    reach_free(reach);
     free(source);
     return given;
 }
 
 static bool read_kernels(Program *program, const ProgramOptions *wanted, const char *width) {
     size_t size;
-    const char *path = strcmp(wanted->path, "-") ? wanted->path : "<stdin>";
-    if (*path != '<' && access(path, R_OK) != 0) return report_failure("%s cannot be read", path);
+    bool is_stdin = !strcmp(wanted->path, "-");
+    const char *path = is_stdin || is_odd(wanted->path) ? "<stdin>" : wanted->path;
+    if (!is_stdin && access(wanted->path, R_OK) != 0)
+        return report_failure("%s cannot be read", wanted->path);
     if (!make_folder(program) || !expand(program, wanted, width, &size)) return false;
     if (bind_read_some(&program->file, path, program->text, size)) return true;
     fprintf(stderr, "%s\n", program->file.error);

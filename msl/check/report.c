@@ -1,5 +1,6 @@
 #include "report.h"
 #include "error.h"
+#include "suppress.h"
 
 #include <cjson/cJSON.h>
 #include <stdarg.h>
@@ -30,6 +31,10 @@ static const char *const spaces[] = {
     [SPACE_DEVICE] = "device",     [SPACE_THREADGROUP] = "threadgroup", [SPACE_TEXTURE] = "texture",
     [SPACE_CONSTANT] = "constant", [SPACE_PRIVATE] = "thread",
 };
+
+const char *report_kind(FindingKind kind) {
+    return kinds[kind];
+}
 
 /* --- in words --- */
 
@@ -217,24 +222,22 @@ static bool same_finding(const Finding *a, const Finding *b) {
            (same_place(a->at.place, b->other.place) && same_place(a->other.place, b->at.place));
 }
 
-/* "race" or "race=NAME", of one buffer or variable. */
-static bool suppresses(const char *rule, const Finding *finding) {
-    const char *kind = kinds[finding->kind];
-    size_t length = strlen(kind);
-    if (strncmp(rule, kind, length) != 0) return false;
-    return !rule[length] || (rule[length] == '=' && !strcmp(rule + length + 1, finding->name));
+static const char *file_of(const Report *report, Place place) {
+    return place.file ? place.file : report->file;
+}
+
+static bool is_suppressed(const Report *report, const Finding *finding) {
+    const Place *at = &finding->at.place, *other = &finding->other.place;
+    return suppressed_by_rules(report->suppressed, finding) ||
+           suppressed_by_comment(file_of(report, *at), at->line, finding) ||
+           suppressed_by_comment(file_of(report, *other), other->line, finding);
 }
 
 static bool is_shown(const Report *report, size_t i) {
-    for (const char *const *rule = report->suppressed; rule && *rule; rule++)
-        if (suppresses(*rule, &report->findings[i])) return false;
+    if (is_suppressed(report, &report->findings[i])) return false;
     for (size_t j = 0; j < i; j++)
         if (same_finding(&report->findings[j], &report->findings[i])) return false;
     return true;
-}
-
-static const char *file_of(const Report *report, Place place) {
-    return place.file ? place.file : report->file;
 }
 
 size_t report_text(const Report *report, FILE *out) {
@@ -334,14 +337,5 @@ bool report_failure(const char *format, ...) {
     va_end(arguments);
     make_printable(message, strlen(message), "");
     fprintf(stderr, "metal-check: %s\n", message);
-    return false;
-}
-
-bool report_is_rule(const char *rule) {
-    for (size_t kind = 0; kind < FINDING_KINDS; kind++) {
-        size_t length = strlen(kinds[kind]);
-        if (!strncmp(rule, kinds[kind], length) && (!rule[length] || rule[length] == '='))
-            return true;
-    }
     return false;
 }

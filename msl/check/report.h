@@ -22,8 +22,8 @@ typedef struct Report {
 size_t report_text(const Report *report, FILE *out);
 size_t report_json(const Report *report, FILE *out);
 
-/* Is it KIND or KIND=NAME? */
-bool report_is_rule(const char *rule);
+/* "race", "out-of-bounds", … */
+const char *report_kind(FindingKind kind);
 
 /* From now on failures go there, one line without its end: for a process that may not write. */
 void report_failures_to(char *text, size_t size);

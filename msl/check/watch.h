@@ -40,7 +40,6 @@ void watch_function(const char *low, const char *frame, const void *caller);
 /* An index is outside of an array, whose type is `array`. */
 void watch_index(const char *file, unsigned line, long long index, const char *array);
 /* An address is no multiple of the alignment of the type that is used there. */
-void watch_alignment(const char *file, unsigned line, const char *type, unsigned alignment,
-                     const void *address);
+void watch_alignment(const char *type, unsigned alignment, const void *address, const void *caller);
 
 #endif

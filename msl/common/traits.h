@@ -96,6 +96,7 @@ template <typename T> constexpr bool is_object_v = is_object<T>::value;
 template <typename T> struct is_compound : integral_constant<bool, __is_compound(T)> {};
 template <typename T> constexpr bool is_compound_v = is_compound<T>::value;
 template <typename T> struct is_trivially_copyable : integral_constant<bool, __is_trivially_copyable(T)> {};
+template <typename T, int N> struct is_trivially_copyable<vec<T, N>> : true_type {};
 template <typename T> constexpr bool is_trivially_copyable_v = is_trivially_copyable<T>::value;
 template <typename T> struct is_standard_layout : integral_constant<bool, __is_standard_layout(T)> {};
 template <typename T> constexpr bool is_standard_layout_v = is_standard_layout<T>::value;

@@ -169,6 +169,26 @@ template <typename T> struct alignas(4 * sizeof(T)) elements<T, 4> {
 template <typename T, int N> struct vec;
 template <typename T, int N> struct packed_vec;
 
+/* Of a copy clang does not check where it lies, of a reference it does. As templates these are no
+ * copy constructors, so that vectors are still handed on as they are. */
+#ifdef MSL_SPACES
+#define MSL_COPY_FROM(space)                                                                       \
+    template <int = 0> MSL_INLINE vec(const __attribute__((space)) vec &other) {                   \
+        __builtin_memcpy((void *)this, (const void *)&other, sizeof *this);                        \
+    }
+#define MSL_COPIES                                                                                 \
+    vec(const vec &) = default;                                                                    \
+    MSL_COPY_FROM(opencl_global_device)                                                            \
+    MSL_COPY_FROM(opencl_global_host)                                                              \
+    MSL_COPY_FROM(opencl_local)                                                                    \
+    MSL_INLINE vec &operator=(const vec &other) {                                                  \
+        __builtin_memcpy((void *)this, (const void *)&other, sizeof *this);                        \
+        return *this;                                                                              \
+    }
+#else
+#define MSL_COPIES
+#endif
+
 /* Each element to another type; a target may have instructions for some of them. */
 template <typename T, typename U, int N> MSL_INLINE void convert_elements(vec<T, N> &to, const vec<U, N> &from) {
     for (int i = 0; i < N; i++) to[i] = T(from[i]);
@@ -178,6 +198,7 @@ template <typename T, typename U, int N> MSL_INLINE void convert_elements(vec<T,
  * scalar converts to a vector of equal elements, and element types convert only explicitly. */
 template <typename T, int N> struct vec : elements<T, N> {
     vec() = default;
+    MSL_COPIES
     MSL_INLINE vec(T value) {
         for (int i = 0; i < N; i++) this->element[i] = value;
     }
@@ -377,7 +398,13 @@ template <typename T, int N> struct packed_vec : packed_elements<T, N> {
 /* A value's bits as another type of the same size. */
 template <typename To, typename From> MSL_INLINE To as_type(From value) {
     static_assert(sizeof(To) == sizeof(From), "as_type needs types of one size");
+#ifdef MSL_SPACES /* its vectors assign in their own way */
+    To result;
+    __builtin_memcpy(&result, &value, sizeof result);
+    return result;
+#else
     return __builtin_bit_cast(To, value);
+#endif
 }
 
 } // namespace metal

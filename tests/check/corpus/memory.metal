@@ -192,7 +192,7 @@ kernel void rows_of_five(IN, OUT, WHERE)
     out[i] = row[0].x + row[0].w;
 }
 
-// verdict: misaligned; missed
+// verdict: misaligned
 kernel void whole_vector_of_a_row_of_five(IN, OUT, WHERE)
 // run: --grid 12 --threads 12 --buffer 0=random:f32:64 --buffer 1=zeros:f32:64
 {
@@ -200,7 +200,7 @@ kernel void whole_vector_of_a_row_of_five(IN, OUT, WHERE)
     out[i] = v.x + v.w;
 }
 
-// verdict: misaligned; missed
+// verdict: misaligned
 kernel void whole_vector_is_stored(IN, OUT, WHERE)
 // run: --grid 12 --threads 12 --buffer 0=random:f32:64 --buffer 1=zeros:f32:64
 {

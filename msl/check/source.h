@@ -1,0 +1,9 @@
+/* source.h — lines of a file as they were written. */
+#ifndef METAL_LLM_MSL_CHECK_SOURCE_H
+#define METAL_LLM_MSL_CHECK_SOURCE_H
+
+/* Line `number`, counted from 1, without its end; to be freed by the caller. NULL if there is none.
+ */
+char *source_line(const char *path, unsigned number);
+
+#endif
