@@ -249,8 +249,8 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
         snprintf(name, sizeof name, is_dash ? "./%s" : "%s", path);
         ADD(&command, name);
     }
-    int status = process_run((char *const *)(uintptr_t)command.words, is_odd(path) ? path : NULL,
-                             NULL, log);
+    int status =
+        process_run((char *const *)(uintptr_t)command.words, is_odd(path) ? path : NULL, NULL, log);
     if (!end_command(program, status, log, wanted->path)) return false;
     program->text = bind_load(output, size);
     if (program->text) hide_folder(program->text, *size, program->folder);
