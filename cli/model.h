@@ -15,6 +15,11 @@ const char *models_folder(LLMError *error);
  * if there is none. The result is valid until the next call. */
 const char *model_path(const char *named, LLMError *error);
 
+/* Where none was named for a chat: of those in the models folder that have a chat template the
+ * only one, or the one that was fetched last, which is said on stderr. With a `chat_template` of
+ * the user's, any. NULL and `error` if there is none. */
+const char *model_for_chat(const char *chat_template, LLMError *error);
+
 /* For a verb whose text can be left out: the text, NULL if it is. A single argument is a model if
  * it exists, is written as a path or is a name in the models folder, and the text if not; where
  * that may surprise, it is said on stderr. */

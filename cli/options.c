@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MOST = 32, LONG_BASE = 256 };
+enum { OPTIONS_MOST = 48, LONG_BASE = 256 };
 
 Option option_device(LLMChoice *target) {
     static const ChoiceName devices[] = {
@@ -62,6 +62,8 @@ static Table make_table(Arguments *arguments, const Option *options, size_t coun
                       "on or off: block formats in integers (default: on for CPUs)"),
         option_choice("weights", "W", &pipeline->weights, forms,
                       "stored or f16: what blocks become in memory (default: f16 on cuda)"),
+        option_size("cache-memory", "SIZE", &pipeline->cache_memory,
+                    "memory of the KV cache at most, such as 512M or 4G (default: no limit)"),
         option_kernels(&pipeline->kernels),
         option_flag("no-mmap", &pipeline->no_mmap,
                     "read the model into memory, so that its file may change meanwhile"),
@@ -119,6 +121,23 @@ static bool parse_uint32(const Option *option, const char *text) {
     if (!parse_uint64(text, &value)) return false;
     if ((double)value < option->least || (double)value > option->most) return false;
     *(uint32_t *)option->target = (uint32_t)value;
+    return true;
+}
+
+/* "512M": K, M, G and T are powers of 1,024. */
+static bool parse_size(const Option *option, const char *text) {
+    static const char units[] = "KMGT";
+    char digits[24], *end;
+    size_t length = strlen(text);
+    const char *unit = length > 1 ? strchr(units, text[length - 1]) : NULL;
+    snprintf(digits, sizeof digits, "%.*s", (int)(unit ? length - 1 : length), text);
+    errno = 0;
+    unsigned long long value = strtoull(digits, &end, 10);
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (length >= sizeof digits || digits[0] < '0' || digits[0] > '9' || *end || errno)
+        return false;
+    if (value == 0 || value > (SIZE_MAX >> shift)) return false;
+    *(size_t *)option->target = (size_t)value << shift;
     return true;
 }
 
@@ -185,6 +204,8 @@ static bool parse_value(const Option *option, const char *text) {
         return parse_uint32(option, text);
     case OPTION_UINT64:
         return parse_uint64(text, option->target);
+    case OPTION_SIZE:
+        return parse_size(option, text);
     case OPTION_FLOAT:
         return parse_float(option, text);
     case OPTION_CHOICE:
@@ -209,6 +230,8 @@ static int value_error(const Verb *verb, const Option *option, const char *text)
                  option->most);
     if (option->type == OPTION_FLOAT)
         snprintf(expected, sizeof expected, "a number from %g to %g", option->least, option->most);
+    if (option->type == OPTION_SIZE)
+        snprintf(expected, sizeof expected, "a number of bytes, or one with K, M, G or T");
     if (option->type == OPTION_TEXTS)
         snprintf(expected, sizeof expected, "a text that is not empty, at most %d times",
                  OPTION_TEXTS_MOST);

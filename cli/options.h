@@ -11,6 +11,7 @@ typedef enum OptionType {
     OPTION_BIASES, /* OptionBiases: TOKEN=X, may come several times */
     OPTION_UINT32, /* uint32_t, from least to most; a least of -1 stands for UINT32_MAX */
     OPTION_UINT64, /* uint64_t, any */
+    OPTION_SIZE,   /* size_t, bytes */
     OPTION_FLOAT,  /* float, from least to most */
     OPTION_CHOICE, /* LLMChoice, by its name */
 } OptionType;
@@ -73,6 +74,10 @@ static inline Option option_count(const char *name, const char *value, uint32_t 
 static inline Option option_uint64(const char *name, const char *value, uint64_t *target,
                                    const char *help) {
     return (Option){name, value, help, OPTION_UINT64, target, 0, 0, NULL};
+}
+static inline Option option_size(const char *name, const char *value, size_t *target,
+                                 const char *help) {
+    return (Option){name, value, help, OPTION_SIZE, target, 0, 0, NULL};
 }
 static inline Option option_float(const char *name, const char *value, float *target, double least,
                                   double most, const char *help) {

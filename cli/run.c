@@ -5,6 +5,7 @@
 #include "options.h"
 #include "print.h"
 #include "profile.h"
+#include "sampling.h"
 #include "text_stream.h"
 #include "units.h"
 
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 typedef struct Running {
@@ -45,11 +45,6 @@ static void catch_interrupts(void) {
     sigaction(SIGINT,
               &(struct sigaction){.sa_handler = interrupt, .sa_flags = SA_RESTART | SA_RESETHAND},
               NULL);
-}
-
-static uint64_t fresh_seed(void) {
-    uint32_t seed; /* short enough to type again */
-    return getentropy(&seed, sizeof seed) ? (uint64_t)getpid() : seed;
 }
 
 /* --- generation --- */
@@ -127,14 +122,6 @@ static void print_statistics(const Running *run) {
 
 /* --- the verb --- */
 
-/* For the library 0 is the default, and what is recent starts with the last token. */
-static void choose_window(LLMGeneration *generation, uint32_t last) {
-    generation->penalty_window = last;
-    if (last > 0) return;
-    generation->repetition_penalty = 1;
-    generation->presence_penalty = generation->frequency_penalty = 0;
-}
-
 /* Standard input is taken for "-", and where there is no prompt if something is piped in. */
 static Bytes read_prompt(const char *prompt, LLMError *error) {
     bool is_piped = prompt ? !strcmp(prompt, "-") : stdin_is_piped();
@@ -147,60 +134,25 @@ static Bytes read_prompt(const char *prompt, LLMError *error) {
 int verb_run(Arguments *arguments) {
     Running run = {.wanted = 256, .opened = clock_seconds()};
     LLMGeneration *generation = &run.generation;
-    *generation = (LLMGeneration){.size = sizeof *generation,
-                                  .temperature = 0.8f,
-                                  .top_k = 40,
-                                  .top_p = 0.95f,
-                                  .repetition_penalty = 1,
-                                  .seed = fresh_seed(),
-                                  .on_token = count_token,
-                                  .on_text = write_text,
-                                  .ends = &run.end,
-                                  .user = &run};
+    Sampling sampling = sampling_begin(generation);
+    generation->on_token = count_token;
+    generation->on_text = write_text;
+    generation->ends = &run.end;
+    generation->user = &run;
     LLMOptions pipeline = LLM_OPTIONS;
     bool no_special = false;
-    uint32_t last = 64, told = 0;
-    OptionTexts stops = {0};
-    OptionBiases biases = {0};
-    const Option options[] = {
+    uint32_t told = 0;
+    Option options[4 + SAMPLING_OPTIONS] = {
         option_uint32("n", "N", &run.wanted, 1, UINT32_MAX, "most tokens to generate"),
-        option_float("temp", "T", &generation->temperature, 0, 10000,
-                     "temperature; 0 takes the likeliest token"),
-        option_uint32("top-k", "K", &generation->top_k, 0, UINT32_MAX,
-                      "choose among the K likeliest tokens; 0: all"),
-        option_float("top-p", "P", &generation->top_p, 0, 1,
-                     "of those, the likeliest that make up P of the probability; 0: one"),
-        option_float("min-p", "P", &generation->min_p, 0, 1,
-                     "of those, the ones at least P times as likely as the likeliest; 0: all"),
-        option_float("typical", "P", &generation->typical_p, 0, 1,
-                     "behind top-k, the most typical that make up P of the probability; 0: all"),
-        option_float("repeat-penalty", "X", &generation->repetition_penalty, 0.01, 100,
-                     "make recent tokens X times less likely in their logits; 1: none"),
-        option_float("presence-penalty", "X", &generation->presence_penalty, -100, 100,
-                     "take X off the logits of recent tokens"),
-        option_float("frequency-penalty", "X", &generation->frequency_penalty, -100, 100,
-                     "and this, as often as they have come"),
-        option_count("repeat-last-n", "N", &last,
-                     "recent are the last N tokens, the prompt's too; 0: none, -1: all"),
-        option_biases("logit-bias", &biases,
-                      "add X to a token's logit, -inf forbids it; may be given several times"),
-        option_uint64("seed", "S", &generation->seed,
-                      "of the random choices (default: a fresh one, which is printed)"),
-        option_texts("stop", "TEXT", &stops, "end before this text; may be given several times"),
         option_uint32("logprobs", "N", &told, 1, LLM_LOGPROBS_MOST,
                       "print ln p of each token, and of the N likeliest in its place"),
         option_no_special(&no_special),
-        option_flag("ignore-eos", &generation->ignore_end, "go on after the end-of-text token"),
         option_flag("profile", &pipeline.profile, "time every kernel"),
     };
+    sampling_options(&sampling, options + 4);
     int status;
     if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
-    if (generation->top_p == 0) generation->temperature = 0;
-    choose_window(generation, last);
-    generation->logit_bias = biases.list;
-    generation->logit_bias_count = biases.count;
-    generation->stops = stops.texts;
-    generation->stop_count = stops.count;
+    sampling_end(&sampling);
     generation->logprobs = told;
     if (told) generation->on_logprobs = keep_logprobs;
 

@@ -31,6 +31,7 @@ struct Verb {
 };
 
 int verb_bench(Arguments *arguments);
+int verb_chat(Arguments *arguments);
 int verb_convert(Arguments *arguments);
 int verb_detokenize(Arguments *arguments);
 int verb_explain(Arguments *arguments);

@@ -9,9 +9,11 @@
  *
  * Errors are values. Every function takes an LLMError; when it is already set, the function does
  * nothing, so a chain of calls needs one check at its end. Any pointer may be NULL: where a value
- * is needed, that is LLM_ERROR_ARGUMENT. The library never prints and never exits. A pipeline
- * belongs to one thread at a time, and to the process that opened it: a forked child may only close
- * it. Different pipelines are independent.
+ * is needed, that is LLM_ERROR_ARGUMENT. The library never prints and never exits. Any thread may
+ * call a pipeline: what is asked for at the same time is computed side by side, as far as there are
+ * rows for it (LLMOptions.sessions), and callbacks run on the thread that asked. It is closed by
+ * one thread, and belongs to the process that opened it: a forked child may only close it.
+ * Different pipelines are independent.
  */
 #ifndef METAL_LLM_H
 #define METAL_LLM_H
@@ -37,7 +39,7 @@ typedef enum LLMStatus {
     LLM_ERROR_DEVICE,   /* the device is absent or reported a failure */
     LLM_ERROR_CONTEXT,  /* more tokens than the model's context holds */
     LLM_ERROR_NUMERIC,  /* the logits contain NaN: damaged weights, or numbers that overflow */
-    LLM_ERROR_BUSY,     /* the pipeline is at work: the call came from a callback or a thread */
+    LLM_ERROR_BUSY, /* the call came from a callback of the pipeline, or it was closed meanwhile */
 } LLMStatus;
 
 /* Zero-initialise. `message` is one line: what is wrong and what to do. */
@@ -108,6 +110,13 @@ typedef struct LLMOptions {
                             Apple and NVIDIA GPUs; NULL: those built in */
     void *metal_device;  /* an id<MTLDevice> to run on, as an app has one; it is retained until the
                             pipeline is closed. NULL: the system's default, where that is Apple's */
+    size_t sessions;     /* texts generated at the same time, at most 1024, whoever asked for them:
+                            others wait for their turn. As many rows as this or `batch`, the larger */
+    size_t cache_memory; /* bytes that the KV cache may take: texts that together would need more
+                            wait for each other, one that alone does is refused. 0: as many as all
+                            rows have use for */
+    const char *chat_template; /* of sessions with messages: "chatml", "llama3", "gemma", or a file
+                                  of Jinja, whose path has a dot or a slash; NULL: the model's */
 } LLMOptions;
 
 /* Open a model: a GGUF file, a Hugging Face folder, or an llm.c .bin file. The caller closes it.
@@ -121,8 +130,8 @@ LLMPipeline *llm_pipeline_open(const char *path, const LLMOptions *options, LLME
  * "q4_K_M", llama.cpp's mixture of two. It has no tokenizer. */
 LLMPipeline *llm_pipeline_open_shape(const char *shape, const char *type, const LLMOptions *options,
                                      LLMError *error);
-/* Everything that the pipeline owns goes with it. From a callback: as soon as the call that it came
- * from has ended, which fails with LLM_ERROR_BUSY. */
+/* Everything that the pipeline owns goes with it, as soon as the calls that are going on have
+ * ended, which fail with LLM_ERROR_BUSY, and its sessions are closed. */
 void llm_pipeline_close(LLMPipeline *llm);
 
 /* Filled by the library; `size` says how much of it this version of the library knows. */
@@ -275,6 +284,71 @@ void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMErr
 /* nats[count − 1]: how surprised the model is by each token but the first, −ln p(token | those
  * before), written to the caller's array. LLM_ERROR_NUMERIC if one is not a finite number. */
 void llm_losses(LLMPipeline *llm, const LLMTokens *tokens, float *nats, LLMError *error);
+
+/* --- sessions --- */
+
+/* A text that grows turn by turn. What was computed for it stays in the KV cache while there is
+ * room, so that a turn computes only what is new; so does what other sessions began with. A session
+ * belongs to one thread at a time; several of a pipeline generate side by side, in as many threads.
+ *
+ *     LLMSession *session = llm_session_open(llm, &error);
+ *     llm_session_add_text(session, "Once upon a time", 0, &error);
+ *     llm_session_generate(session, 50, &generation, &error);
+ *     llm_session_add_text(session, " But then", LLM_NO_BEGIN, &error);
+ *     llm_session_generate(session, 50, &generation, &error);
+ *     llm_session_close(session);
+ */
+typedef struct LLMSession LLMSession;
+
+/* An empty one; the caller closes it. NULL and `error` on failure. */
+LLMSession *llm_session_open(LLMPipeline *llm, LLMError *error);
+void llm_session_close(LLMSession *session);
+
+/* Add to the end of the text; nothing is computed yet. Text is encoded as llm_encode does it with
+ * these flags, a text at a time: a word that is cut in two has other tokens than a whole one. */
+void llm_session_add_tokens(LLMSession *session, const LLMTokens *tokens, LLMError *error);
+void llm_session_add_text(LLMSession *session, const char *text, uint32_t flags, LLMError *error);
+
+/* Add a message, and make the session one of messages: `role` is "system", "user", "assistant" …,
+ * as the model's chat template has them. What looks like a special token in `content` is text as
+ * any other. LLM_ERROR_FORMAT if the model has no template. A session is either of messages or of
+ * texts and tokens: the other is LLM_ERROR_ARGUMENT until it is reset. */
+void llm_session_add_message(LLMSession *session, const char *role, const char *content,
+                             LLMError *error);
+
+/* Continue the text by up to `count` tokens, as llm_generate does. SIZE_MAX: as many as the context
+ * holds. In a session of messages what is written becomes a message of the role "assistant". */
+size_t llm_session_generate(LLMSession *session, size_t count, const LLMGeneration *generation,
+                            LLMError *error);
+
+/* Only the first `count` tokens stay, or in a session of messages, the first `count` messages. */
+void llm_session_rewind(LLMSession *session, size_t count, LLMError *error);
+/* Take `count` messages out, from `first` on: what follows them is computed again. */
+void llm_session_forget(LLMSession *session, size_t first, size_t count, LLMError *error);
+/* Nothing stays. */
+void llm_session_reset(LLMSession *session, LLMError *error);
+/* Another session with the same text, which costs no memory of the KV cache until one of the two
+ * goes on. */
+LLMSession *llm_session_fork(LLMSession *session, LLMError *error);
+
+/* Write the session to a file, and open one from it. The file has the text's tokens, a few bytes
+ * each: keys and values are computed again. One that is damaged, or that a session of another model
+ * has written, is LLM_ERROR_FORMAT. */
+void llm_session_save(LLMSession *session, const char *path, LLMError *error);
+LLMSession *llm_session_load(LLMPipeline *llm, const char *path, LLMError *error);
+
+/* Filled by the library. */
+typedef struct LLMSessionInfo {
+    size_t size;
+    const uint32_t *ids; /* [tokens] the text; of messages, as far as it was generated from */
+    size_t tokens;
+    size_t messages;
+    /* Of the last llm_session_generate: */
+    size_t cached;   /* tokens before the first new one that were there already */
+    size_t computed; /* and those that were not */
+} LLMSessionInfo;
+/* Owned by the session, and valid until it changes. */
+const LLMSessionInfo *llm_session_info(const LLMSession *session);
 
 /* --- measuring --- */
 

@@ -81,7 +81,7 @@ static bool reserve(LLMPipeline *llm, uint32_t tokens, LLMError *error) {
     uint32_t *ends = lengths + rows;
     for (uint32_t b = 0; b < rows; b++)
         ends[b] = tokens;
-    bool reserved = kv_cache_reserve(&llm->run.cache, rows, lengths, ends, error);
+    bool reserved = kv_cache_reserve(&llm->run.cache, 0, rows, lengths, ends, error);
     free(lengths);
     return reserved;
 }
@@ -93,7 +93,8 @@ static void run_pass(LLMPipeline *llm, uint32_t tokens, Collection *collection) 
     collection->plan->count = 0; /* what opening the model has run */
     run->visible = tokens;
     pipeline_forward(llm, run->buffers.prompt, B, divide_up(tokens, pieces), WANTED_NEXT);
-    sample(run, &(LLMGeneration){0}, B);
+    sample(run, &(LLMGeneration){0}, 0, B);
+    advance_rows(run);
     device_wait(llm->device, device_submit(llm->device));
     collection->plan->tokens = run->pass.T;
     collection->plan->why = run->pass.why;

@@ -1,10 +1,10 @@
 /* metal_llm.c — the public interface: open and close a model, text to tokens and back. */
-#include "model/pipeline.h"
+#include "engine/call.h"
+#include "engine/engine.h"
 #include "model/shape.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* --- open and close --- */
 
@@ -24,31 +24,9 @@ LLMPipeline *llm_pipeline_open_shape(const char *shape, const char *type, const 
 }
 
 void llm_pipeline_close(LLMPipeline *llm) {
-    if (!llm) return;
-    llm->closing = true;
-    if (llm->busy) return; /* pipeline_leave does it */
-    pipeline_free(llm);
-}
-
-/* --- one call at a time --- */
-
-bool pipeline_enter(LLMPipeline *llm, LLMError *error) {
-    if (error_is_set(error)) return false;
-    if (!llm) return error_set(error, LLM_ERROR_ARGUMENT, "no model is open");
-    if (llm->owner != getpid())
-        return error_set(error, LLM_ERROR_ARGUMENT,
-                         "the model was opened by the process %ld: a forked child opens its own",
-                         (long)llm->owner);
-    if (atomic_exchange(&llm->busy, true))
-        return error_set(error, LLM_ERROR_BUSY,
-                         "the model is at work: a callback, or another thread, calls again when "
-                         "that has ended");
-    return true;
-}
-
-void pipeline_leave(LLMPipeline *llm) {
-    llm->busy = false;
-    if (llm->closing) llm_pipeline_close(llm);
+    if (!llm || atomic_exchange(&llm->closing, true)) return;
+    engine_wake(llm);
+    pipeline_let_go(llm);
 }
 
 const LLMInfo *llm_info(const LLMPipeline *llm) {

@@ -1,13 +1,14 @@
-/* pipelines_stress.c — pipelines side by side write what one alone writes, and a pipeline that is
- * at work refuses a second thread. Built with the thread sanitizer: `make test-threads`. Prints
+/* pipelines_stress.c — pipelines side by side write what one alone writes, and so do eight threads
+ * that share one, each with a session. Built with the thread sanitizer: `make test-threads`. Prints
  * "ok" or what went wrong. Argument: a model. */
 #include "metal_llm.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PIPELINES = 4, COUNT = 60, CALLS = 100 };
+enum { PIPELINES = 4, COUNT = 60 };
 
 static LLMPipeline *open_on_two_threads(const char *path, LLMError *error) {
     LLMOptions options = LLM_OPTIONS;
@@ -66,40 +67,75 @@ static const char *compare(const char *path) {
     return problem;
 }
 
-/* --- one pipeline for two threads: each call is done or refused --- */
+/* --- one pipeline for all threads: sessions join, leave, wait and share what they begin with ---
+ */
 
-typedef struct Caller {
+enum { SESSIONS = 8, ROWS = 3, TURNS = 3 };
+
+typedef struct Talker {
     LLMPipeline *llm;
-    int done, refused;
-} Caller;
+    int number;
+    LLMTokens text;
+    LLMError error;
+} Talker;
 
-static void *call(void *argument) {
-    Caller *caller = argument;
-    for (int i = 0; i < CALLS; i++) {
-        LLMError error = {0};
-        LLMTokens tokens = {0};
-        size_t added = llm_generate(caller->llm, &tokens, 4, NULL, &error);
-        caller->done += error.status == LLM_OK && added > 0;
-        caller->refused += error.status == LLM_ERROR_BUSY && added == 0;
-        llm_tokens_free(&tokens);
+static void add(LLMSession *session, const char *text, uint32_t flags, LLMError *error) {
+    llm_session_add_text(session, text, flags, error);
+}
+
+static void *talk(void *argument) {
+    Talker *talker = argument;
+    LLMError *error = &talker->error;
+    const char *names[] = {"Tom", "Lily", "the cat", "a bear"};
+    LLMSession *session = llm_session_open(talker->llm, error);
+    add(session, "Once upon a time there was a little house in the woods. In it lived ", 0, error);
+    for (int turn = 0; turn < TURNS; turn++) {
+        add(session, names[(talker->number + turn) % 4], LLM_NO_BEGIN, error);
+        llm_session_generate(session, 3 + (size_t)(talker->number + 5 * turn) % 11, NULL, error);
+        LLMSession *fork = llm_session_fork(session, error);
+        llm_session_close(session);
+        session = fork;
     }
+    const LLMSessionInfo *info = llm_session_info(session);
+    LLMTokens text = {(uint32_t *)(uintptr_t)(info ? info->ids : NULL), info ? info->tokens : 0, 0};
+    char *written = llm_decode(talker->llm, &text, error);
+    if (written) talker->text = llm_encode(talker->llm, written, 0, error);
+    llm_free(written);
+    llm_session_close(session);
     return NULL;
+}
+
+static LLMPipeline *open_for_sessions(const char *path, size_t sessions, LLMError *error) {
+    LLMOptions options = LLM_OPTIONS;
+    options.device = LLM_CPU;
+    options.threads = 2;
+    options.sessions = sessions;
+    options.integer_products = LLM_OFF;
+    options.cache = LLM_F32;
+    return llm_pipeline_open(path, &options, error);
 }
 
 static const char *share(const char *path) {
     static LLMError error;
-    LLMPipeline *llm = open_on_two_threads(path, &error);
+    LLMPipeline *llm = open_for_sessions(path, ROWS, &error);
+    Talker talkers[SESSIONS] = {0};
+    pthread_t threads[SESSIONS];
+    const char *problem = NULL;
     if (!llm) return error.message;
-    Caller callers[2] = {{.llm = llm}, {.llm = llm}};
-    pthread_t other;
-    pthread_create(&other, NULL, call, &callers[1]);
-    call(&callers[0]);
-    pthread_join(other, NULL);
+    for (int i = 0; i < SESSIONS; i++) {
+        talkers[i] = (Talker){.llm = llm, .number = i};
+        pthread_create(&threads[i], NULL, talk, &talkers[i]);
+    }
+    for (int i = 0; i < SESSIONS; i++)
+        pthread_join(threads[i], NULL);
     llm_pipeline_close(llm);
-    for (int i = 0; i < 2; i++)
-        if (callers[i].done + callers[i].refused != CALLS)
-            return "a call was neither done nor refused as busy";
-    return callers[0].done + callers[1].done ? NULL : "no call was done";
+    for (int i = 0; i < SESSIONS; i++) {
+        if (talkers[i].error.status && !problem)
+            problem = strcpy(error.message, talkers[i].error.message);
+        if (!talkers[i].text.count && !problem) problem = "a session wrote nothing";
+        llm_tokens_free(&talkers[i].text);
+    }
+    return problem;
 }
 
 int main(int count, char **arguments) {

@@ -45,6 +45,7 @@ def test_no_circle_of_files():
 
 
 LAYERS = {
+    "engine": {"engine", "model", "ops", "device", "checkpoint"},
     "chat": {"chat"},
     "ops": {"ops", "device", "checkpoint"},
     "device": {"device"},

@@ -33,7 +33,7 @@ def checkpoint(random, tmp_path):
 
 @pytest.fixture
 def model(checkpoint):
-    with LLM(checkpoint, device="cpu", batch=3) as model:
+    with LLM(checkpoint, device="cpu", batch=3, chat_template="chatml") as model:
         yield model
 
 
@@ -50,7 +50,9 @@ def calls(model, path):
     options, generation = Options(size=ctypes.sizeof(Options)), Generation(size=ctypes.sizeof(Generation))
     options.device = llm.CHOICES["cpu"]
     size, timings, error = c_size_t(), c_void_p(), Error()
-    handle = c_void_p(model.handle)
+    handle, session = c_void_p(model.handle), c_void_p(model.session([1, 2]).handle)
+    talk = c_void_p(model.session().handle)
+    model.library.llm_session_save(session, path + b".session", None)
     return {
         "llm_pipeline_open": (c_void_p, [c_char_p(path), byref(options), byref(error)]),
         "llm_pipeline_open_shape": (
@@ -71,6 +73,19 @@ def calls(model, path):
         ),
         "llm_logits": (None, [handle, byref(tokens), floats, byref(error)]),
         "llm_losses": (None, [handle, byref(tokens), floats, byref(error)]),
+        "llm_session_open": (c_void_p, [handle, byref(error)]),
+        "llm_session_close": (None, [None]),
+        "llm_session_add_tokens": (None, [session, byref(tokens), byref(error)]),
+        "llm_session_add_text": (None, [session, c_char_p(b"a text"), c_uint32(0), byref(error)]),
+        "llm_session_add_message": (None, [talk, c_char_p(b"user"), c_char_p(b"a text"), byref(error)]),
+        "llm_session_forget": (None, [talk, c_size_t(0), c_size_t(1), byref(error)]),
+        "llm_session_generate": (c_size_t, [session, c_size_t(2), byref(generation), byref(error)]),
+        "llm_session_rewind": (None, [session, c_size_t(1), byref(error)]),
+        "llm_session_reset": (None, [session, byref(error)]),
+        "llm_session_fork": (c_void_p, [session, byref(error)]),
+        "llm_session_save": (None, [session, c_char_p(path + b".session"), byref(error)]),
+        "llm_session_load": (c_void_p, [handle, c_char_p(path + b".session"), byref(error)]),
+        "llm_session_info": (c_void_p, [session]),
         "llm_timings": (c_size_t, [handle, byref(timings)]),
         "llm_timings_reset": (None, [handle]),
         "llm_explain": (c_void_p, [c_char_p(path), byref(options), c_char_p(b"h200"), c_uint32(5), byref(error)]),
@@ -82,6 +97,7 @@ def calls(model, path):
 
 FUNCTIONS = re.findall(r"^\w[\w *]*?\b(llm_\w+)\(", re.sub(r"static inline.*?\n}", "", HEADER, flags=re.S), re.M)
 OPTIONAL = {("llm_pipeline_open", 1), ("llm_generate", 3), ("llm_generate_batch", 4)}  # options, generation
+OPTIONAL |= {("llm_session_generate", 2)}  # generation
 OPTIONAL |= {("llm_pipeline_open_shape", 2), ("llm_explain", 1), ("llm_explain", 2)}  # options, machine
 
 
@@ -410,7 +426,7 @@ LAYOUT = r"""
 #include <metal_llm.h>
 #define ENDS_WITH(type, field) \
     _Static_assert(offsetof(type, field) + sizeof(((type *)0)->field) == sizeof(type), "padding behind " #field)
-ENDS_WITH(LLMOptions, metal_device);
+ENDS_WITH(LLMOptions, chat_template);
 ENDS_WITH(LLMGeneration, logprobs);
 ENDS_WITH(LLMInfo, layer_weights);
 ENDS_WITH(LLMPlanStep, calls);

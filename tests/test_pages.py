@@ -23,16 +23,26 @@ class PageCopy(ctypes.Structure):
 class KvShape(ctypes.Structure):
     _fields_ = [(name, u32) for name in ("rows", "capacity", "layers", "kv_heads", "head_size")]
     _fields_ += [("number", size), ("window", u32), ("windowed", ctypes.POINTER(ctypes.c_bool))]
+    _fields_ += [("most", size), ("step", u32)]
 
 
 class PageGroup(ctypes.Structure):
-    _fields_ = [("pages", pointer), ("table", pointer), ("window", u32)]
+    _fields_ = [("pages", pointer), ("table", pointer), ("window", u32), ("most", u32)]
+    _fields_ += [("forked", ctypes.c_bool)]
+
+
+BEGINNINGS = 64
+
+
+class Beginning(ctypes.Structure):
+    _fields_ = [("ids", ctypes.POINTER(u32)), ("count", u32), ("used", ctypes.c_uint64)]
 
 
 class KvCache(ctypes.Structure):
     _fields_ = [("device", pointer), ("rows", u32), ("row_pages", u32), ("layers", u32), ("page_bytes", size)]
     _fields_ += [("everything", PageGroup), ("windowed", PageGroup), ("group", pointer)]
-    _fields_ += [(name, ctypes.POINTER(pointer)) for name in ("keys", "values")] + [("moves", u32)]
+    _fields_ += [(name, ctypes.POINTER(pointer)) for name in ("keys", "values")] + [("moves", u32), ("step", u32)]
+    _fields_ += [("beginnings", Beginning * BEGINNINGS), ("clock", ctypes.c_uint64)]
 
 
 def declared(library):
@@ -52,7 +62,11 @@ def declared(library):
         "pages_table": (numbers, [pointer]),
         "kv_cache_open": (ctypes.c_bool, [cache, pointer, shape, error]),
         "kv_cache_close": (None, [cache]),
-        "kv_cache_reserve": (ctypes.c_bool, [cache, u32, numbers, numbers, error]),
+        "kv_cache_reserve": (ctypes.c_bool, [cache, u32, u32, numbers, numbers, error]),
+        "kv_cache_release": (None, [cache, u32]),
+        "beginnings_keep": (None, [cache, u32, numbers, u32]),
+        "beginnings_take": (u32, [cache, u32, numbers, u32]),
+        "beginnings_drop": (ctypes.c_bool, [cache]),
         "kv_cache_fork": (None, [cache, u32, u32, u32]),
         "kv_cache_bytes": (size, [cache]),
         "kv_cache_full_bytes": (size, [shape]),
@@ -208,17 +222,19 @@ HEADS, SIZE = 2, 4
 class Cache:
     """A KV cache on a device: two layers that see everything between two that see a window."""
 
-    def __init__(self, library, device, rows, capacity, window=40, windowed=(True, False, False, True)):
+    def __init__(self, library, device, rows, capacity, window=40, windowed=(True, False, False, True), most=0):
         self.library, self.device, self.cache = library, device, KvCache()
         self.error = library_module.Error()
         self.shape = KvShape(
-            rows, capacity, len(windowed), HEADS, SIZE, 4, window, (ctypes.c_bool * len(windowed))(*windowed)
+            rows, capacity, len(windowed), HEADS, SIZE, 4, window, (ctypes.c_bool * len(windowed))(*windowed), most, 1
         )
         assert library.kv_cache_open(self.cache, device.handle, self.shape, self.error), self.error.message
 
-    def reserve(self, tokens, ends):
+    def reserve(self, tokens, ends, first=0):
         array = lambda numbers: (u32 * len(numbers))(*numbers)
-        reserved = self.library.kv_cache_reserve(self.cache, len(tokens), array(tokens), array(ends), self.error)
+        reserved = self.library.kv_cache_reserve(
+            self.cache, first, len(tokens), array(tokens), array(ends), self.error
+        )
         assert reserved, self.error.message
 
     def buffer(self, handle, dtype, *shape):
@@ -316,11 +332,13 @@ def test_rows_that_begin_alike(open_cache):
     assert numpy.all(cache.read(1, 0, 40) == 40) and numpy.all(cache.read(1, 1, 40) == 1000)
 
 
-def test_rows_that_are_not_named_have_nothing(open_cache):
+def test_rows_that_are_released_have_nothing(open_cache):
     cache = open_cache(4, 320)
     cache.reserve([0] * 4, [320] * 4)
     full = cache.bytes()
-    cache.reserve([0], [0])
-    cache.reserve([0], [320])
+    for row in (0, 1, 3):
+        cache.library.kv_cache_release(cache.cache, row)
+    cache.reserve([320], [320], first=2)
+    cache.reserve([0], [320], first=3)
     assert cache.bytes() == full
-    assert cache.library.pages_unused(cache.cache.everything.pages) == 30
+    assert cache.library.pages_unused(cache.cache.everything.pages) == 20

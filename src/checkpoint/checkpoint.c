@@ -55,6 +55,9 @@ void checkpoint_close(Checkpoint *checkpoint) {
     if (!checkpoint) return;
     tokenizer_free(checkpoint->tokenizer);
     llm_tokens_free(&checkpoint->ends);
+    free(checkpoint->chat_template);
+    free(checkpoint->bos_token);
+    free(checkpoint->eos_token);
     settings_free(&checkpoint->settings);
     index_free(&checkpoint->tensors);
     for (size_t i = 0; i < checkpoint->map_count; i++)

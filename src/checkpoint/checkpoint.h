@@ -30,12 +30,14 @@ typedef struct Checkpoint {
     Naming naming;
     char *architecture; /* "gpt2", as the file calls it; never NULL, perhaps "" */
     Settings settings;
-    TensorIndex tensors;        /* empty where only the tokenizer was wanted */
-    Tokenizer *tokenizer;       /* NULL: there is none, or it cannot be used */
-    LLMError tokenizer_problem; /* why it cannot; status LLM_OK where there is none */
-    uint32_t token_count;       /* texts of tokens that a GGUF file has, or 0 */
-    LLMTokens ends;             /* tokens that end a text, the first one first, each once */
-    struct FileMap *maps;       /* what the tensors point into */
+    TensorIndex tensors;         /* empty where only the tokenizer was wanted */
+    Tokenizer *tokenizer;        /* NULL: there is none, or it cannot be used */
+    LLMError tokenizer_problem;  /* why it cannot; status LLM_OK where there is none */
+    uint32_t token_count;        /* texts of tokens that a GGUF file has, or 0 */
+    LLMTokens ends;              /* tokens that end a text, the first one first, each once */
+    char *chat_template;         /* Jinja, NULL: the model brings none */
+    char *bos_token, *eos_token; /* what it calls so, as text; NULL: nothing */
+    struct FileMap *maps;        /* what the tensors point into */
     size_t map_count;
 } Checkpoint;
 

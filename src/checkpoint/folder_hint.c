@@ -7,6 +7,7 @@
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef char Path[PATH_MAX];
@@ -15,6 +16,15 @@ typedef char Path[PATH_MAX];
 static bool join(Path path, const char *folder, const char *name) {
     int size = snprintf(path, PATH_MAX, "%s/%s", folder, name);
     return size > 0 && size < PATH_MAX;
+}
+
+char *folder_join(const char *folder, const char *name, LLMError *error) {
+    size_t length = strlen(folder), size = length + strlen(name) + 2;
+    char *path = malloc(size);
+    if (!path) return error_memory(error, size);
+    bool ends = length > 0 && folder[length - 1] == '/';
+    snprintf(path, size, "%s%s%s", folder, ends ? "" : "/", name);
+    return path;
 }
 
 bool folder_has(const char *folder, const char *name) {

@@ -4,6 +4,8 @@
 
 #include "error.h"
 
+/* "folder/name", to be freed; NULL and `error` if memory is out. */
+char *folder_join(const char *folder, const char *name, LLMError *error);
 bool folder_has(const char *folder, const char *name);
 /* Refuse a folder without config.json, by what is there instead: a Hugging Face cache, GGUF files,
  * a tokenizer of another kind. Always returns false. */

@@ -131,6 +131,29 @@ static bool read_ends(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *er
     return true;
 }
 
+/* A copy of the text of the token that a key names; NULL where there is none. */
+static bool read_token_text(const GGUFFile *gguf, const Tokenizer *tokenizer, const char *key,
+                            char **text, LLMError *error) {
+    uint32_t id = UINT32_MAX;
+    size_t size;
+    if (!gguf_get_integer(gguf, key, &id, error)) return false;
+    const char *bytes = tokenizer ? tokenizer_bytes(tokenizer, id, &size) : NULL;
+    if (!bytes) return true;
+    *text = strndup(bytes, size);
+    return *text || error_memory(error, size);
+}
+
+static bool read_chat(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
+    Text source = {"", 0};
+    if (!gguf_get_text(gguf, GGUF_CHAT_TEMPLATE, &source, error)) return false;
+    if (source.size) checkpoint->chat_template = strndup(source.data, source.size);
+    if (source.size && !checkpoint->chat_template) return error_memory(error, source.size);
+    return read_token_text(gguf, checkpoint->tokenizer, "tokenizer.ggml.bos_token_id",
+                           &checkpoint->bos_token, error) &&
+           read_token_text(gguf, checkpoint->tokenizer, "tokenizer.ggml.eos_token_id",
+                           &checkpoint->eos_token, error);
+}
+
 static bool read_tokenizer(const GGUFFile *gguf, Checkpoint *checkpoint, LLMError *error) {
     const GGUFEntry *tokens;
     LLMError problem = {0};
@@ -139,7 +162,7 @@ static bool read_tokenizer(const GGUFFile *gguf, Checkpoint *checkpoint, LLMErro
         checkpoint->token_count = tokens->count > UINT32_MAX ? UINT32_MAX : (uint32_t)tokens->count;
     Tokenizer *tokenizer = tokenizer_from_gguf(gguf, &problem);
     return checkpoint_set_tokenizer(checkpoint, tokenizer, &problem, error) &&
-           read_ends(gguf, checkpoint, error);
+           read_ends(gguf, checkpoint, error) && read_chat(gguf, checkpoint, error);
 }
 
 /* --- the whole file --- */

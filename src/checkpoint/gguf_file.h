@@ -37,6 +37,7 @@ enum {
     GGUF_TOKEN_BYTE,
 };
 
+#define GGUF_CHAT_TEMPLATE "tokenizer.chat_template"
 /* A key of our own: all tokens that end a text, where the three keys of llama.cpp do not suffice.
  */
 #define GGUF_END_TOKENS "tokenizer.metal_llm.end_token_ids"

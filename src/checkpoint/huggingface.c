@@ -2,6 +2,7 @@
  * index, and the tokenizer's files. */
 #include "huggingface.h"
 
+#include "chat_files.h"
 #include "folder_hint.h"
 #include "json.h"
 #include "loader.h"
@@ -14,16 +15,6 @@
 #include <string.h>
 
 enum { MAX_KEY = 256 };
-
-/* "folder/name", to be freed; NULL and `error` if memory is out. */
-static char *join(const char *folder, const char *name, LLMError *error) {
-    size_t size = strlen(folder) + strlen(name) + 2;
-    char *path = malloc(size);
-    if (!path) return error_memory(error, size);
-    const char *separator = ends_with(folder, "/") ? "" : "/";
-    snprintf(path, size, "%s%s%s", folder, separator, name);
-    return path;
-}
 
 /* --- config.json as settings --- */
 
@@ -154,7 +145,7 @@ static bool read_ends(Checkpoint *checkpoint, const cJSON *json, LLMError *error
 }
 
 static bool load_config(Checkpoint *checkpoint, const char *folder, LLMError *error) {
-    char *path = join(folder, "config.json", error);
+    char *path = folder_join(folder, "config.json", error);
     cJSON *json = path ? json_open_object(path, error) : NULL;
     bool loaded = json && read_settings(&checkpoint->settings, json, path, error) &&
                   read_architecture(checkpoint, json, error) && read_ends(checkpoint, json, error);
@@ -167,7 +158,7 @@ static bool load_config(Checkpoint *checkpoint, const char *folder, LLMError *er
 static bool load_generation_config(Checkpoint *checkpoint, const char *folder, LLMError *error) {
     static const char name[] = "generation_config.json";
     if (!folder_has(folder, name)) return true;
-    char *path = join(folder, name, error);
+    char *path = folder_join(folder, name, error);
     cJSON *json = path ? json_open_object(path, error) : NULL;
     bool loaded = json && read_ends(checkpoint, json, error);
     cJSON_Delete(json);
@@ -180,7 +171,7 @@ static bool load_generation_config(Checkpoint *checkpoint, const char *folder, L
 static bool load_shard(Checkpoint *checkpoint, const char *folder, const char *name,
                        LLMError *error) {
     FileMap map;
-    char *path = join(folder, name, error);
+    char *path = folder_join(folder, name, error);
     bool loaded = path && checkpoint_map(checkpoint, path, &map, error) &&
                   safetensors_read(&checkpoint->tensors, map, path, error);
     free(path);
@@ -219,7 +210,7 @@ static bool load_mapped_shards(Checkpoint *checkpoint, const char *folder, const
 }
 
 static bool load_shards(Checkpoint *checkpoint, const char *folder, LLMError *error) {
-    char *path = join(folder, "model.safetensors.index.json", error);
+    char *path = folder_join(folder, "model.safetensors.index.json", error);
     cJSON *json = path ? json_open_object(path, error) : NULL;
     const cJSON *weight_map = cJSON_GetObjectItemCaseSensitive(json, "weight_map");
     bool loaded = false;
@@ -280,7 +271,8 @@ static bool load_tokenizer(Checkpoint *checkpoint, const char *folder, LLMError 
         tokenizer = tokenizer_open_folder(folder, vocabulary, &problem);
     else
         folder_refuse_tokenizer(folder, &problem);
-    return checkpoint_set_tokenizer(checkpoint, tokenizer, &problem, error);
+    return checkpoint_set_tokenizer(checkpoint, tokenizer, &problem, error) &&
+           chat_files_read(checkpoint, folder, error);
 }
 
 /* The folder's own name, also where it is given as "." or through a link. */

@@ -265,6 +265,8 @@ static void put_tokenizer(Writer *writer, const GGUFTokenizer *tokenizer) {
         put_u32(writer, "tokenizer.ggml.unknown_token_id", tokenizer->unknown);
     put_own(writer, tokenizer, count);
     put_ends(writer);
+    const char *chat = writer->model->checkpoint->chat_template;
+    if (chat) put_text(writer, GGUF_CHAT_TEMPLATE, chat);
 }
 
 /* --- tensors --- */

@@ -1,10 +1,13 @@
 #include "pipeline.h"
 
 #include "checkpoint/values.h"
+#include "damage.h"
 #include "device/thread_pool.h"
 #include "sized.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* --- open and free --- */
@@ -41,6 +44,9 @@ static bool check_options(const LLMOptions *options, const ModelConfig *config, 
     if (options->batch > 1024)
         return error_set(error, LLM_ERROR_ARGUMENT, "a batch of %u rows is more than 1024",
                          options->batch);
+    if (options->sessions > 1024)
+        return error_set(error, LLM_ERROR_ARGUMENT, "%zu sessions at a time are more than 1024",
+                         options->sessions);
     return true;
 }
 
@@ -89,9 +95,16 @@ static uint32_t most_rows(const Sizes *sizes) {
     return UINT32_MAX / sizes->up;
 }
 
+/* Texts side by side. */
+static uint32_t rows_of(const LLMOptions *options) {
+    uint32_t sessions = (uint32_t)options->sessions;
+    uint32_t rows = options->batch > sessions ? options->batch : sessions;
+    return rows ? rows : 1;
+}
+
 static Sizes sizes_of(const LLMPipeline *llm, const LLMOptions *options) {
     const ModelConfig *config = &llm->model->config;
-    Sizes sizes = {.batch = options->batch ? options->batch : 1,
+    Sizes sizes = {.batch = rows_of(options),
                    .capacity = options->context,
                    .layers = config->layers,
                    .channels = config->channels,
@@ -116,7 +129,7 @@ static bool check_batch(const Sizes *sizes, LLMError *error) {
                      sizes->batch, most_rows(sizes));
 }
 
-static KvShape cache_shape(const LLMPipeline *llm) {
+static KvShape cache_shape(const LLMPipeline *llm, size_t most) {
     const ModelConfig *config = &llm->model->config;
     const Sizes *sizes = &llm->run.sizes;
     return (KvShape){.rows = sizes->batch,
@@ -126,13 +139,16 @@ static KvShape cache_shape(const LLMPipeline *llm) {
                      .head_size = sizes->head_size,
                      .number = element_size(llm->run.setup.cache),
                      .window = config->window,
-                     .windowed = config->windowed};
+                     .windowed = config->windowed,
+                     .most = most,
+                     .step =
+                         sizes->batch * sizes->tokens > ROOM ? sizes->batch * sizes->tokens : ROOM};
 }
 
 static void describe(LLMPipeline *llm) {
     const ModelFile *checkpoint = llm->model;
     const ModelConfig *config = &checkpoint->config;
-    KvShape shape = cache_shape(llm);
+    KvShape shape = cache_shape(llm, 0);
     llm->info = (LLMInfo){
         .size = sizeof(LLMInfo),
         .format = checkpoint->format,
@@ -178,7 +194,7 @@ static bool open_parts(LLMPipeline *llm, const LLMOptions *given, const DryRun *
         !choose_setup(&run->setup, facts, &model, options, error) ||
         !buffers_allocate(&run->buffers, llm->device, &run->setup, &run->sizes, error))
         return false;
-    KvShape shape = cache_shape(llm);
+    KvShape shape = cache_shape(llm, options->cache_memory);
     if (!kv_cache_open(&run->cache, llm->device, &shape, error)) return false;
     describe(llm);
     return true;
@@ -188,6 +204,11 @@ bool pipeline_options(LLMOptions *options, const LLMOptions *given, LLMError *er
     *options = llm_options();
     return !given || sized_copy(options, sizeof *options, given, "LLMOptions",
                                 "LLM_OPTIONS, or llm_options() in Swift", error);
+}
+
+static bool copy_template(LLMPipeline *llm, const char *given, LLMError *error) {
+    llm->chat_template = given ? strdup(given) : NULL;
+    return llm->chat_template || !given || error_memory(error, strlen(given));
 }
 
 LLMPipeline *pipeline_open_file(ModelFile *file, const LLMOptions *given, const DryRun *dry,
@@ -201,7 +222,9 @@ LLMPipeline *pipeline_open_file(ModelFile *file, const LLMOptions *given, const 
     }
     llm->model = file;
     llm->owner = getpid();
-    if (open_parts(llm, &options, dry, error)) return llm;
+    llm->holders = 1;
+    if (copy_template(llm, options.chat_template, error) && open_parts(llm, &options, dry, error))
+        return llm;
     pipeline_free(llm);
     return NULL;
 }
@@ -226,7 +249,38 @@ void pipeline_free(LLMPipeline *llm) {
         device_close(llm->device);
     }
     model_file_close(llm->model);
+    free(llm->chat_template);
     free(llm);
+}
+
+/* --- for callers --- */
+
+bool pipeline_check_ids(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error) {
+    if (!tokens || (tokens->count && !tokens->ids))
+        return error_set(error, LLM_ERROR_ARGUMENT, "there are no tokens: they are NULL");
+    for (size_t i = 0; i < tokens->count; i++)
+        if (tokens->ids[i] >= llm->info.vocabulary)
+            return error_set(error, LLM_ERROR_ARGUMENT, "token %u is not in the vocabulary of %u",
+                             tokens->ids[i], llm->info.vocabulary);
+    return true;
+}
+
+const char *pipeline_nan_reason(LLMPipeline *llm) {
+    char where[MAX_NAME + 16];
+    const Setup *setup = &llm->run.setup;
+    if (damage_find(llm->model, where, sizeof where)) {
+        snprintf(llm->nan_reason, sizeof llm->nan_reason,
+                 "the model's weights are damaged: one is no finite number (%s)", where);
+        return llm->nan_reason;
+    }
+    if (setup->cache == ELEMENT_F16)
+        return "its keys or values are too large for the option cache f16; use f32";
+    if (llm->halved) return "its numbers are too large for the option weights f16; use stored";
+    if (setup->half_products)
+        return "its numbers are too large for the halves in which this device multiplies weights "
+               "of f16; convert the model with --type f32";
+    return "all weights are numbers, but sums of them are too large for floats; the model is none "
+           "that was trained well";
 }
 
 /* --- passes --- */
@@ -237,6 +291,7 @@ void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t 
 }
 
 void pipeline_decode(LLMPipeline *llm, uint32_t B) {
+    llm->run.first = 0;
     pipeline_forward(llm, llm->run.buffers.ids, B, 1, WANTED_NEXT);
 }
 

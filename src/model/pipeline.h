@@ -7,15 +7,25 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+typedef struct Engine Engine;
+typedef struct ChatModel ChatModel;
+
+/* Tokens that a row gets room for at a time while it is decoded: getting it, a device waits for the
+ * host. */
+enum { ROOM = 256 };
+
 struct LLMPipeline {
     LLMInfo info;
-    pid_t owner;         /* the process that opened it */
-    atomic_bool busy;    /* between pipeline_enter and pipeline_leave */
-    atomic_bool closing; /* it is closed as soon as it is not busy */
-    ModelFile *model;    /* the file: its settings, tensors and tokenizer */
+    pid_t owner;              /* the process that opened it */
+    atomic_uint holders;      /* who opened it, its sessions, calls that are going on */
+    atomic_bool closing;      /* by who opened it: the last holder frees it */
+    _Atomic(Engine *) engine; /* see engine/engine.h */
+    ModelFile *model;         /* the file: its settings, tensors and tokenizer */
     Device *device;
     Weights weights;
     Run run;
+    char *chat_template; /* that was asked for, NULL: the model's own */
+    ChatModel *chat;     /* see chat_model.h */
     bool profile;
     bool halved; /* block formats or bf16 were turned into halves */
     char nan_reason[192];
@@ -36,23 +46,18 @@ LLMPipeline *pipeline_open(const char *path, const LLMOptions *options, const Dr
 LLMPipeline *pipeline_open_file(ModelFile *file, const LLMOptions *options, const DryRun *dry,
                                 LLMError *error);
 
-/* Whatever it is at, and whatever has been opened of it. */
+/* Whatever has been opened of it; nothing is going on. */
 void pipeline_free(LLMPipeline *llm);
 
-/* Begin and end a call that computes: one at a time, by the process that opened the pipeline. False
- * if `error` is or becomes set; else pipeline_leave is called at the end, after which the pipeline
- * may be gone. */
-bool pipeline_enter(LLMPipeline *llm, LLMError *error);
-void pipeline_leave(LLMPipeline *llm);
 /* An error if `tokens` is NULL or has an id that is not in the vocabulary. */
 bool pipeline_check_ids(const LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
 /* Why logits are NaN, as the end of a message: a weight that is none, which is looked for, or an
  * option that halves numbers. Valid until the next call. */
 const char *pipeline_nan_reason(LLMPipeline *llm);
 
-/* One pass over T tokens of B rows, ids [B,T]. */
+/* One pass over T tokens of B rows from run.first on, ids [B,T]. */
 void pipeline_forward(LLMPipeline *llm, DeviceBuffer *ids, uint32_t B, uint32_t T, Wanted wanted);
-/* One token of each row, from the ids of the step before to logits [B,V]. */
+/* One token of each of the first B rows, from the ids of the step before to logits [B,V]. */
 void pipeline_decode(LLMPipeline *llm, uint32_t B);
 /* After a pass for WANTED_ALL: from its rows first … first + count − 1 to logits [count,V]. */
 void pipeline_logits(LLMPipeline *llm, uint32_t first, uint32_t count);

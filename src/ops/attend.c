@@ -29,7 +29,8 @@ static DeviceArgument visible(const Attending *a, DeviceBuffer *cache) {
 }
 
 static DeviceArgument pages(const Attending *a) {
-    return FLOATS(a->table, (size_t)a->B * pages_for(a->run->sizes.capacity));
+    size_t row = pages_for(a->run->sizes.capacity) * sizeof(uint32_t);
+    return arg_part(a->table, a->run->first * row, a->B * row);
 }
 
 static DeviceArgument queries(const Attending *a) {
@@ -63,7 +64,7 @@ static void norm_heads(const Attending *a, Value qkv) {
 static void turn_heads(const Attending *a, Value qkv) {
     const Rope *rope = a->attention->rope;
     run_choice(a->run, "rope", choose_rope(&a->run->pass, a->attention), value_argument(qkv),
-               owed(a, qkv, 0), owed(a, qkv, 1), FLOATS(a->run->buffers.lengths, a->B),
+               owed(a, qkv, 0), owed(a, qkv, 1), of_pass(a->run, a->run->buffers.lengths),
                FLOATS(rope->frequencies, rope->dims / 2), arg_u32(a->T), arg_u32(a->nh),
                arg_u32(a->nkv), arg_u32(a->hs), arg_u32(rope->dims), arg_f32(rope->magnitude));
 }
@@ -74,7 +75,7 @@ static void split_heads(const Attending *a, Value qkv, bool turned) {
     DeviceArgument none = FLOATS(buffers->zeros, a->nh * a->hs);
     run_choice(a->run, "split heads", a->choice.split, value_argument(qkv),
                turned ? none : owed(a, qkv, 0), turned ? none : owed(a, qkv, 1), owed(a, qkv, 2),
-               FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B), queries(a),
+               of_pass(a->run, buffers->lengths), of_pass(a->run, buffers->counts), queries(a),
                cached(a, a->keys, a->T), cached(a, a->values, a->T), pages(a), arg_u32(a->T),
                arg_u32(a->nh), arg_u32(a->nkv), arg_u32(a->hs), arg_u32(a->run->sizes.capacity));
 }
@@ -85,7 +86,7 @@ static void split_heads(const Attending *a, Value qkv, bool turned) {
 static DeviceArgument gather(const Attending *a, DeviceBuffer *cache, DeviceBuffer *to) {
     const Buffers *buffers = &a->run->buffers;
     run_choice(a->run, "gather", a->choice.gather, visible(a, cache), pages(a),
-               FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B),
+               of_pass(a->run, buffers->lengths), of_pass(a->run, buffers->counts),
                plain(a, to, a->run->visible), arg_u32(a->nkv), arg_u32(a->hs),
                arg_u32(a->run->sizes.capacity), window(a));
     return plain(a, to, a->run->visible);
@@ -98,8 +99,8 @@ static void naive_attention(const Attending *a, Value out) {
     uint32_t S = run->sizes.capacity, rows = a->nh * a->rows;
     DeviceArgument att = FLOATS(buffers->att, (size_t)rows * S);
     DeviceArgument mixed = FLOATS(buffers->mixed, (size_t)rows * a->hs);
-    DeviceArgument lengths = FLOATS(buffers->lengths, a->B);
-    DeviceArgument counts = FLOATS(buffers->counts, a->B);
+    DeviceArgument lengths = of_pass(a->run, buffers->lengths);
+    DeviceArgument counts = of_pass(a->run, buffers->counts);
     DeviceArgument T = arg_u32(a->T), nh = arg_u32(a->nh), nkv = arg_u32(a->nkv);
     DeviceArgument hs = arg_u32(a->hs), capacity = arg_u32(S);
     DeviceArgument keys = gather(a, a->keys, buffers->keys);
@@ -117,8 +118,8 @@ static void flash_attention(const Attending *a, Value out) {
     const Buffers *buffers = &a->run->buffers;
     bool any = a->choice.takes_head_size;
     run_choice(a->run, "attention", a->choice.flash, queries(a), visible(a, a->keys),
-               visible(a, a->values), pages(a), FLOATS(buffers->lengths, a->B),
-               FLOATS(buffers->counts, a->B), value_argument(out), arg_u32(any ? a->hs : a->T),
+               visible(a, a->values), pages(a), of_pass(a->run, buffers->lengths),
+               of_pass(a->run, buffers->counts), value_argument(out), arg_u32(any ? a->hs : a->T),
                arg_u32(any ? a->nkv : a->nh), arg_u32(a->run->sizes.capacity), window(a),
                arg_f32(a->attention->scale));
 }
@@ -127,9 +128,10 @@ static void flash_attention(const Attending *a, Value out) {
 static void decode_attention(const Attending *a, Value qkv, Value out) {
     const Buffers *buffers = &a->run->buffers;
     run_choice(a->run, "attention", a->choice.flash, value_argument(qkv),
-               FLOATS(buffers->lengths, a->B), FLOATS(buffers->counts, a->B), visible(a, a->keys),
-               visible(a, a->values), pages(a), value_argument(out), arg_u32(a->nkv),
-               arg_u32(a->run->sizes.capacity), window(a), arg_f32(a->attention->scale));
+               of_pass(a->run, buffers->lengths), of_pass(a->run, buffers->counts),
+               visible(a, a->keys), visible(a, a->values), pages(a), value_argument(out),
+               arg_u32(a->nkv), arg_u32(a->run->sizes.capacity), window(a),
+               arg_f32(a->attention->scale));
 }
 
 Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention) {

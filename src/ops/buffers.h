@@ -41,7 +41,7 @@ typedef struct Buffers {
     DeviceBuffer *last_x, *last_mixed; /* [B,C] and [B,nh·hs] of each row's last token */
     DeviceBuffer *logits;              /* [max(B, LOGITS_PER_PASS), V] */
     DeviceBuffer *changed;             /* [B,V] logits after bias, penalties and typical */
-    DeviceBuffer *logit_bias;          /* [V] */
+    DeviceBuffer *logit_bias;          /* [B,V] at the first row of those that share it */
     DeviceBuffer *p;                   /* [B,V] the samplers' scratch */
     DeviceBuffer *group_largest;       /* [B, VOCABULARY_GROUPS] */
     DeviceBuffer *group_sums;          /* the same */

@@ -38,6 +38,7 @@ typedef struct Run {
     KvCache cache;
     uint32_t visible; /* tokens of the longest row with those of this pass, for the timings */
     Pass pass;
+    uint32_t first;    /* row of the pass's first: it is over B rows from there on */
     DeviceBuffer *ids; /* [B,T] of the pass */
     Stream stream;
     Value normed; /* [rows, C] of all tokens, if they were wanted */
@@ -72,9 +73,12 @@ void read_out(Run *run, const Norm *norm, const Product *output, Wanted wanted);
 void logits(Run *run, const Product *output, uint32_t first, uint32_t count);
 /* From logits [count,V] and the ids that follow, `targets`, to `nats`. */
 void losses(Run *run, uint32_t count);
-/* From logits [B,V] to the next ids, and to the state of the next step. Of what `generation` says
- * fields of 0 are left out; its bias is in buffers.logit_bias, and history has the texts so far. */
-void sample(Run *run, const LLMGeneration *generation, uint32_t B);
+/* From the pass's logits to the next ids of `count` rows from `first` on, which share what
+ * `generation` says. Of that, fields of 0 are left out; its bias is in buffers.logit_bias at the
+ * row `first`, and history has the texts so far. */
+void sample(Run *run, const LLMGeneration *generation, uint32_t first, uint32_t count);
+/* Then to the state of the next step, of all the pass's rows. */
+void advance_rows(Run *run);
 
 /* Tokens that top_logprobs tells of besides the chosen one. */
 static inline uint32_t logprobs_told(const LLMGeneration *generation, uint32_t V) {
@@ -89,6 +93,11 @@ Value multiply(Run *run, Value in, const Product *product, DeviceBuffer *out);
 /* Every buffer is bound with the extent that its kernel moves, which the dispatch is checked for:
  * `count` floats, or other numbers of four bytes; a matrix; a value. */
 #define FLOATS(buffer, count) arg_part(buffer, 0, (size_t)(count) * sizeof(float))
+
+/* A number of each of the pass's rows: of lengths, counts, ids. */
+static inline DeviceArgument of_pass(const Run *run, DeviceBuffer *buffer) {
+    return arg_part(buffer, run->first * sizeof(uint32_t), run->pass.B * sizeof(uint32_t));
+}
 
 static inline DeviceArgument matrix_argument(const Matrix *matrix) {
     return arg_part(matrix->buffer, 0,

@@ -42,6 +42,9 @@ void pages_forget(Pages *pages, uint32_t row, uint32_t tokens);
 /* Row `to`, whatever it had, begins with the first `tokens` tokens of row `from`. */
 void pages_fork(Pages *pages, uint32_t from, uint32_t to, uint32_t tokens);
 
+/* The first token whose page the row still has. */
+uint32_t pages_first(const Pages *pages, uint32_t row);
+
 /* How many unused pages pages_reserve takes. */
 uint32_t pages_wanted(const Pages *pages, uint32_t row, uint32_t tokens, uint32_t end);
 /* The row has `tokens` tokens, and gets room for more of them, up to `end`: pages of its own. There

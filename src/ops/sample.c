@@ -21,6 +21,14 @@ void losses(Run *run, uint32_t count) {
 
 enum { DEFAULT_WINDOW = 64 };
 
+/* The rows that share it. */
+typedef struct Sampling {
+    Run *run;
+    const LLMGeneration *generation;
+    Samplers samplers;
+    uint32_t first, B;
+} Sampling;
+
 /* A share of the probability: 0 stands for all of it. */
 static bool is_part(float share) {
     return share > 0.0f && share < 1.0f;
@@ -45,55 +53,75 @@ static Samplers samplers_of(const LLMGeneration *generation, uint32_t V) {
     return samplers;
 }
 
-/* All logits [B,V], of the model or changed; numbers of rows. */
-static DeviceArgument of_rows(const Run *run, DeviceBuffer *buffer, uint32_t B) {
-    return FLOATS(buffer, (size_t)B * run->sizes.vocabulary);
+/* Of a buffer in which each row has `row` numbers, the first `count` from its row `first` on. */
+static DeviceArgument part(DeviceBuffer *buffer, size_t first, size_t row, size_t count) {
+    return arg_part(buffer, first * row * sizeof(float), count * sizeof(float));
 }
 
-static void bias(Run *run, bool biases, uint32_t B) {
-    const Buffers *buffers = &run->buffers;
-    uint32_t V = run->sizes.vocabulary;
-    run_choice(run, "bias", choose_bias(V, B, biases), of_rows(run, buffers->logits, B),
-               FLOATS(biases ? buffers->logit_bias : buffers->zeros, V),
-               of_rows(run, buffers->changed, B), arg_u32(B), arg_u32(V));
+/* All logits [B,V] of the pass, of the model or changed. */
+static DeviceArgument of_logits(const Sampling *s, DeviceBuffer *buffer) {
+    size_t V = s->run->sizes.vocabulary;
+    return part(buffer, s->first - s->run->first, V, s->B * V);
 }
 
-static void penalise(Run *run, const LLMGeneration *generation, float repetition, uint32_t B) {
-    const Buffers *buffers = &run->buffers;
-    uint32_t capacity = run->sizes.capacity, window = generation->penalty_window;
+/* A number of each row. */
+static DeviceArgument of_rows(const Sampling *s, DeviceBuffer *buffer) {
+    return part(buffer, s->first, 1, s->B);
+}
+
+static DeviceArgument history(const Run *run, uint32_t first, size_t count) {
+    return part(run->buffers.history, first, run->sizes.capacity + (size_t)1, count);
+}
+
+static void bias(const Sampling *s) {
+    const Buffers *buffers = &s->run->buffers;
+    uint32_t V = s->run->sizes.vocabulary;
+    bool biases = s->samplers.biases;
+    run_choice(s->run, "bias", choose_bias(V, s->B, biases), of_logits(s, buffers->logits),
+               biases ? part(buffers->logit_bias, s->first, V, V) : FLOATS(buffers->zeros, V),
+               of_logits(s, buffers->changed), arg_u32(s->B), arg_u32(V));
+}
+
+static void penalise(const Sampling *s) {
+    const Buffers *buffers = &s->run->buffers;
+    const LLMGeneration *generation = s->generation;
+    uint32_t capacity = s->run->sizes.capacity, window = generation->penalty_window;
     if (window == 0) window = DEFAULT_WINDOW;
     if (window > capacity) window = capacity;
-    run_choice(run, "penalties", choose_penalties(window, B),
-               FLOATS(buffers->history, (size_t)B * window), FLOATS(buffers->lengths, B),
-               FLOATS(buffers->counts, B), of_rows(run, buffers->changed, B), arg_u32(B),
-               arg_u32(run->sizes.vocabulary), arg_u32(capacity), arg_u32(window),
-               arg_f32(repetition), arg_f32(generation->presence_penalty),
+    run_choice(s->run, "penalties", choose_penalties(window, s->B),
+               history(s->run, s->first, (size_t)s->B * window), of_rows(s, buffers->lengths),
+               of_rows(s, buffers->counts), of_logits(s, buffers->changed), arg_u32(s->B),
+               arg_u32(s->run->sizes.vocabulary), arg_u32(capacity), arg_u32(window),
+               arg_f32(s->samplers.repetition), arg_f32(generation->presence_penalty),
                arg_f32(generation->frequency_penalty));
 }
 
-static void keep_typical(Run *run, const LLMGeneration *generation, uint32_t top_k, uint32_t B) {
-    run_choice(run, "typical", choose_typical(B), of_rows(run, run->buffers.changed, B),
-               of_rows(run, run->buffers.p, B), arg_u32(run->sizes.vocabulary),
-               arg_f32(generation->temperature), arg_u32(top_k), arg_f32(generation->typical_p));
+static void keep_typical(const Sampling *s) {
+    const Buffers *buffers = &s->run->buffers;
+    run_choice(s->run, "typical", choose_typical(s->B), of_logits(s, buffers->changed),
+               of_logits(s, buffers->p), arg_u32(s->run->sizes.vocabulary),
+               arg_f32(s->generation->temperature), arg_u32(s->samplers.top_k),
+               arg_f32(s->generation->typical_p));
 }
 
-static void draw(Run *run, const LLMGeneration *generation, const Samplers *samplers,
-                 DeviceBuffer *from, uint32_t B) {
+static void draw(const Sampling *s, DeviceBuffer *from) {
+    const Run *run = s->run;
     const Buffers *buffers = &run->buffers;
+    const Samplers *samplers = &s->samplers;
     Drawing drawing = choose_drawing(&run->setup, samplers, run->sizes.vocabulary);
-    Choice choice = choose_sampling(B, drawing);
-    size_t groups = (size_t)B * VOCABULARY_GROUPS;
+    Choice choice = choose_sampling(s->B, drawing);
+    size_t groups = (size_t)s->B * VOCABULARY_GROUPS;
     DeviceArgument group[2] = {FLOATS(buffers->group_largest, groups),
                                FLOATS(buffers->group_sums, groups)};
-    DeviceArgument logits = of_rows(run, from, B), p = of_rows(run, buffers->p, B);
-    DeviceArgument lengths = FLOATS(buffers->lengths, B), counts = FLOATS(buffers->counts, B);
-    DeviceArgument ids = FLOATS(buffers->ids, B), V = arg_u32(run->sizes.vocabulary);
+    DeviceArgument logits = of_logits(s, from), p = of_logits(s, buffers->p);
+    DeviceArgument lengths = of_rows(s, buffers->lengths), counts = of_rows(s, buffers->counts);
+    DeviceArgument ids = of_rows(s, buffers->ids), V = arg_u32(run->sizes.vocabulary);
     DeviceArgument temperature = arg_f32(samplers->temperature), top_k = arg_u32(samplers->top_k);
     DeviceArgument top_p = arg_f32(samplers->top_p), min_p = arg_f32(samplers->min_p);
-    DeviceArgument seed = {.value.u64 = generation->seed, .size = 8};
+    DeviceArgument seed = {.value.u64 = s->generation->seed, .size = 8};
     if (draws_by_groups(drawing))
-        run_choice(run, "group maxima", choose_group_maxima(B), logits, group[0], group[1],
-                   arg_u32(B), V, temperature);
+        run_choice(run, "group maxima", choose_group_maxima(s->B), logits, group[0], group[1],
+                   arg_u32(s->B), V, temperature);
     switch (drawing) {
     case LIKELIEST:
         run_choice(run, "sampling", choice, logits, ids, V);
@@ -112,28 +140,34 @@ static void draw(Run *run, const LLMGeneration *generation, const Samplers *samp
     }
 }
 
-static void tell_logprobs(Run *run, const LLMGeneration *generation, uint32_t B) {
-    const Buffers *buffers = &run->buffers;
-    uint32_t N = logprobs_told(generation, run->sizes.vocabulary);
-    size_t count = (size_t)B * LOGPROBS_SLOTS * (1 + N);
-    run_choice(run, "logprobs", choose_logprobs(B), of_rows(run, buffers->logits, B),
-               FLOATS(buffers->lengths, B), FLOATS(buffers->counts, B), FLOATS(buffers->ids, B),
-               FLOATS(buffers->logprob_tokens, count), FLOATS(buffers->logprobs, count),
-               arg_u32(run->sizes.vocabulary), arg_u32(N));
+static void tell_logprobs(const Sampling *s) {
+    const Buffers *buffers = &s->run->buffers;
+    uint32_t N = logprobs_told(s->generation, s->run->sizes.vocabulary);
+    size_t most = LOGPROBS_SLOTS * (1 + LLM_LOGPROBS_MOST);
+    size_t count = (size_t)s->B * LOGPROBS_SLOTS * (1 + N);
+    run_choice(s->run, "logprobs", choose_logprobs(s->B), of_logits(s, buffers->logits),
+               of_rows(s, buffers->lengths), of_rows(s, buffers->counts), of_rows(s, buffers->ids),
+               part(buffers->logprob_tokens, s->first, most, count),
+               part(buffers->logprobs, s->first, most, count), arg_u32(s->run->sizes.vocabulary),
+               arg_u32(N));
 }
 
 /* The order of the samplers: bias, penalties, temperature, top-k, typical, top-p, min-p, draw; the
  * last four of them in one kernel, where typical is not asked for with what comes before it. */
-void sample(Run *run, const LLMGeneration *generation, uint32_t B) {
+void sample(Run *run, const LLMGeneration *generation, uint32_t first, uint32_t count) {
+    Sampling s = {run, generation, samplers_of(generation, run->sizes.vocabulary), first, count};
+    bool changes = s.samplers.biases || s.samplers.penalises || s.samplers.typical;
+    if (changes) bias(&s);
+    if (s.samplers.penalises) penalise(&s);
+    if (s.samplers.typical) keep_typical(&s);
+    draw(&s, changes ? run->buffers.changed : run->buffers.logits);
+    if (generation->on_logprobs) tell_logprobs(&s);
+}
+
+void advance_rows(Run *run) {
     const Buffers *buffers = &run->buffers;
-    Samplers samplers = samplers_of(generation, run->sizes.vocabulary);
-    bool changes = samplers.biases || samplers.penalises || samplers.typical;
-    if (changes) bias(run, samplers.biases, B);
-    if (samplers.penalises) penalise(run, generation, samplers.repetition, B);
-    if (samplers.typical) keep_typical(run, generation, samplers.top_k, B);
-    draw(run, generation, &samplers, changes ? buffers->changed : buffers->logits, B);
-    if (generation->on_logprobs) tell_logprobs(run, generation, B);
-    run_choice(run, "step", choose_step(B), FLOATS(buffers->ids, B), FLOATS(buffers->lengths, B),
-               FLOATS(buffers->counts, B), FLOATS(buffers->history, B), arg_u32(B),
-               arg_u32(run->sizes.capacity));
+    uint32_t B = run->pass.B;
+    run_choice(run, "step", choose_step(B), of_pass(run, buffers->ids),
+               of_pass(run, buffers->lengths), of_pass(run, buffers->counts),
+               history(run, run->first, B), arg_u32(B), arg_u32(run->sizes.capacity));
 }

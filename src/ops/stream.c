@@ -23,7 +23,7 @@ void embed(Run *run, const Matrix *tokens, float scale, DeviceBuffer *positions,
     DeviceArgument position_rows =
         positions ? FLOATS(positions, (size_t)T * C) : FLOATS(run->buffers.zeros, C);
     size_t bytes = rows < tokens->rows ? rows * tensor_row_bytes(tokens->type, C) : 0;
-    run_choice(run, "embedding", choice, FLOATS(run->ids, rows), FLOATS(run->buffers.lengths, B),
+    run_choice(run, "embedding", choice, FLOATS(run->ids, rows), of_pass(run, run->buffers.lengths),
                arg_part(tokens->buffer, 0, bytes), position_rows, value_argument(run->stream.x),
                arg_u32(T), arg_u32(C), arg_u32(tokens->rows), arg_u32(positions ? context : 1),
                arg_f32(scale));
@@ -201,7 +201,7 @@ static Value last_tokens(Run *run, Value from, DeviceBuffer *to) {
     Value out = {.buffer = to, .type = from.type, .rows = B, .columns = from.columns};
     Choice choice = choose_last_tokens(words, B);
     run_choice(run, "last tokens", choice, FLOATS(from.buffer, (size_t)B * words),
-               FLOATS(run->buffers.counts, B), value_argument(out), arg_u32(B),
+               of_pass(run, run->buffers.counts), value_argument(out), arg_u32(B),
                arg_u32(run->pass.T), arg_u32(words));
     return out;
 }

@@ -353,12 +353,16 @@ static bool append_all(Encoder *encoder, const uint32_t *ids, uint32_t count) {
     return true;
 }
 
+static bool check_encodes(const Tokenizer *tokenizer, LLMError *error) {
+    if (tokenizer_encodes(tokenizer)) return true;
+    return error_set(error, LLM_ERROR_FORMAT,
+                     "this model's tokenizer only decodes: its file has no merges and is not "
+                     "GPT-2's own vocabulary; use its GGUF or Hugging Face files");
+}
+
 bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size, uint32_t flags,
                       LLMTokens *tokens, LLMError *error) {
-    if (!tokenizer_encodes(tokenizer))
-        return error_set(error, LLM_ERROR_FORMAT,
-                         "this model's tokenizer only decodes: its file has no merges and is not "
-                         "GPT-2's own vocabulary; use its GGUF or Hugging Face files");
+    if (!check_encodes(tokenizer, error)) return false;
     const TokenizerRules *rules = &tokenizer->rules;
     size_t count = tokens->count;
     Encoder encoder = {.tokenizer = tokenizer, .flags = flags, .output = tokens, .error = error};
@@ -366,6 +370,61 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size,
                    encode_round(&encoder, text, size, 0, true) &&
                    append_all(&encoder, rules->end, rules->end_count);
     if (!encoded) tokens->count = count;
+    encoder_release(&encoder);
+    return encoded;
+}
+
+/* --- a text in parts --- */
+
+/* Control tokens of the second round are sought in what is left over, of whatever part: then parts
+ * are taken one by one, else words go on from one to the next. */
+static bool seeks_controls_later(const Tokenizer *tokenizer) {
+    const SpecialTokens *second = &tokenizer->special[1];
+    for (uint32_t i = 0; i < second->count; i++)
+        if (!(second->items[i].flags & SPECIAL_TEXT)) return true;
+    return false;
+}
+
+/* Up to `end`, from where the text has been encoded to. */
+static bool encode_up_to(Encoder *encoder, const char *text, size_t *at, size_t end) {
+    size_t start = *at;
+    if (end <= start) return true;
+    *at = end;
+    return encode_between(encoder, text + start, end - start, 0, start == 0);
+}
+
+static bool encode_part(Encoder *encoder, const char *text, size_t *at, TextPart part) {
+    SpecialMatches *matches = &encoder->matches[0];
+    encoder->flags = part.plain ? LLM_PLAIN_TEXT : 0;
+    if (part.start + part.size <= *at) return true;
+    if (part.start < *at) part = (TextPart){*at, part.start + part.size - *at, part.plain};
+    if (!special_tokens_find(&encoder->tokenizer->special[0], text + part.start, part.size, matches,
+                             encoder->error))
+        return false;
+    for (size_t i = 0; i < matches->count; i++) {
+        SpecialMatch match = matches->items[i];
+        if (part.plain && !(match.flags & SPECIAL_TEXT)) continue;
+        if (!encode_up_to(encoder, text, at, part.start + match.start) ||
+            !tokens_append(encoder->output, match.id, encoder->error))
+            return false;
+        *at = part.start + match.end;
+    }
+    return !seeks_controls_later(encoder->tokenizer) ||
+           encode_up_to(encoder, text, at, part.start + part.size);
+}
+
+bool tokenizer_encode_parts(const Tokenizer *tokenizer, const char *text, size_t from,
+                            const TextPart *parts, size_t count, LLMTokens *tokens,
+                            LLMError *error) {
+    if (!check_encodes(tokenizer, error)) return false;
+    size_t before = tokens->count, at = from;
+    size_t end = count ? parts[count - 1].start + parts[count - 1].size : 0;
+    Encoder encoder = {.tokenizer = tokenizer, .output = tokens, .error = error};
+    bool encoded = true;
+    for (size_t i = 0; encoded && i < count; i++)
+        encoded = encode_part(&encoder, text, &at, parts[i]);
+    encoded = encoded && encode_up_to(&encoder, text, &at, end);
+    if (!encoded) tokens->count = before;
     encoder_release(&encoder);
     return encoded;
 }

@@ -119,6 +119,17 @@ uint32_t tokenizer_begin_of_text(const Tokenizer *tokenizer);
  * names it. On failure `tokens` is as it was. */
 bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t size, uint32_t flags,
                       LLMTokens *tokens, LLMError *error);
+/* A part of a text that was put together from several. */
+typedef struct TextPart {
+    size_t start, size;
+    bool plain; /* in it no control token is recognised, whatever is beside it */
+} TextPart;
+/* The same, without tokens round it, of text[from … size) whose parts lie side by side and cover
+ * all of it: no special token is recognised that is not within one part. What is before `from` is
+ * encoded already. */
+bool tokenizer_encode_parts(const Tokenizer *tokenizer, const char *text, size_t from,
+                            const TextPart *parts, size_t count, LLMTokens *tokens,
+                            LLMError *error);
 /* The bytes of one token, owned by the tokenizer; none for an id without text, NULL for an id
  * outside the vocabulary. */
 const char *tokenizer_bytes(const Tokenizer *tokenizer, uint32_t id, size_t *size);

@@ -38,6 +38,9 @@ class Options(ctypes.Structure):
         ("no_mmap", ctypes.c_bool),
         ("kernels", ctypes.c_char_p),
         ("metal_device", ctypes.c_void_p),
+        ("sessions", ctypes.c_size_t),
+        ("cache_memory", ctypes.c_size_t),
+        ("chat_template", ctypes.c_char_p),
     ]
 
 
@@ -133,6 +136,13 @@ class Plan(ctypes.Structure):
     _fields_ += [("why", ctypes.c_char_p), ("tokens", ctypes.c_uint64)]
 
 
+class SessionInfo(ctypes.Structure):
+    """LLMSessionInfo of include/metal_llm.h."""
+
+    _fields_ = [("size", ctypes.c_size_t), ("ids", ctypes.POINTER(ctypes.c_uint32)), ("tokens", ctypes.c_size_t)]
+    _fields_ += [("messages", ctypes.c_size_t), ("cached", ctypes.c_size_t), ("computed", ctypes.c_size_t)]
+
+
 class Failure(Exception):
     """An LLMError: its status and its one line."""
 
@@ -160,6 +170,19 @@ def prototypes(library):
         "llm_generate_batch": (size, pointer, tokens, ctypes.c_uint32, size, generation, error),
         "llm_logits": (None, pointer, tokens, floats, error),
         "llm_losses": (None, pointer, tokens, floats, error),
+        "llm_session_open": (pointer, pointer, error),
+        "llm_session_close": (None, pointer),
+        "llm_session_add_tokens": (None, pointer, tokens, error),
+        "llm_session_add_text": (None, pointer, ctypes.c_char_p, ctypes.c_uint32, error),
+        "llm_session_add_message": (None, pointer, ctypes.c_char_p, ctypes.c_char_p, error),
+        "llm_session_forget": (None, pointer, size, size, error),
+        "llm_session_generate": (size, pointer, size, generation, error),
+        "llm_session_rewind": (None, pointer, size, error),
+        "llm_session_reset": (None, pointer, error),
+        "llm_session_fork": (pointer, pointer, error),
+        "llm_session_save": (None, pointer, ctypes.c_char_p, error),
+        "llm_session_load": (pointer, pointer, ctypes.c_char_p, error),
+        "llm_session_info": (ctypes.POINTER(SessionInfo), pointer),
         "llm_tokens_free": (None, tokens),
         "llm_free": (None, pointer),
         "tokens_append": (ctypes.c_bool, tokens, ctypes.c_uint32, error),
@@ -199,6 +222,9 @@ class LLM:
         weights="stored",
         no_mmap=False,
         dry=None,
+        sessions=0,
+        cache_memory=0,
+        chat_template=None,
     ):
         self.handle = None
         self.library = prototypes(load(device))
@@ -213,6 +239,9 @@ class LLM:
             context=context,
             batch=batch,
             no_mmap=no_mmap,
+            sessions=sessions,
+            cache_memory=cache_memory,
+            chat_template=chat_template and os.fsencode(chat_template),
         )
         self.handle = checked(
             self.library.pipeline_open, os.fsencode(path), ctypes.byref(options), dry
@@ -261,12 +290,10 @@ class LLM:
         self.library.llm_free(text)
         return result
 
-    def generate_batch(
-        self, prompts, count, on_token=None, on_text=None, on_logprobs=None, logit_bias=None, stops=None, **options
+    def _generation(
+        self, rows, on_token=None, on_text=None, on_logprobs=None, logit_bias=None, stops=None, **options
     ):
-        """Continue lists of ids, side by side. Returns what was appended to each. `on_token(row, token)` and
-        `on_text(row, bytes)` return whether the row goes on; `on_logprobs(row, pairs)`; `logit_bias` is a list of
-        pairs, `stops` of bytes; `options` are the other fields of LLMGeneration. `ends` tells then why rows ended."""
+        """LLMGeneration, and the array that tells why rows have ended."""
         if logit_bias:
             options["logit_bias"] = (LogitBias * len(logit_bias))(*logit_bias)
             options["logit_bias_count"] = len(logit_bias)
@@ -280,9 +307,15 @@ class LLM:
         if on_logprobs:
             pairs = lambda list, count: [(list[i].token, list[i].logprob) for i in range(count)]
             options["on_logprobs"] = LOGPROBS_CALLBACK(lambda _, row, list, count: on_logprobs(row, pairs(list, count)))
+        ends = (ctypes.c_int * rows)()
+        return Generation(size=ctypes.sizeof(Generation), ends=ends, **options), ends
+
+    def generate_batch(self, prompts, count, **options):
+        """Continue lists of ids, side by side. Returns what was appended to each. `on_token(row, token)` and
+        `on_text(row, bytes)` return whether the row goes on; `on_logprobs(row, pairs)`; `logit_bias` is a list of
+        pairs, `stops` of bytes; `options` are the other fields of LLMGeneration. `ends` tells then why rows ended."""
         rows = (Tokens * len(prompts))(*map(self._tokens, prompts))
-        ends = (ctypes.c_int * len(prompts))()
-        generation = Generation(size=ctypes.sizeof(Generation), ends=ends, **options)
+        generation, ends = self._generation(len(prompts), **options)
         try:
             appended = checked(
                 self.library.llm_generate_batch,
@@ -317,3 +350,78 @@ class LLM:
         """nats[len(ids) − 1] of every token but the first."""
         out = numpy.full(max(len(ids) - 1, 0), numpy.nan, numpy.float32)
         return self._scored(self.library.llm_losses, ids, out)
+
+    def session(self, ids=()):
+        session = Session(self, checked(self.library.llm_session_open, self.handle))
+        session.add(ids)
+        return session
+
+    def load(self, path):
+        return Session(self, checked(self.library.llm_session_load, self.handle, os.fsencode(path)))
+
+
+class Session:
+    """An LLMSession."""
+
+    def __init__(self, model, handle):
+        self.model, self.library, self.handle = model, model.library, handle
+
+    def add(self, ids):
+        tokens = self.model._tokens(ids)
+        checked(self.library.llm_session_add_tokens, self.handle, ctypes.byref(tokens))
+        self.library.llm_tokens_free(ctypes.byref(tokens))
+
+    def add_text(self, text, flags=0):
+        checked(self.library.llm_session_add_text, self.handle, text.encode(), flags)
+
+    def say(self, content, role="user"):
+        checked(self.library.llm_session_add_message, self.handle, role.encode(), content.encode())
+
+    def forget(self, first, count):
+        checked(self.library.llm_session_forget, self.handle, first, count)
+
+    def answer(self, count, on_text=None, **options):
+        """The text of the answer to the messages so far."""
+        pieces = []
+        generation, ends = self.model._generation(1, on_text=lambda row, text: pieces.append(text) or True, **options)
+        checked(self.library.llm_session_generate, self.handle, count, ctypes.byref(generation))
+        self.end = ENDS[ends[0]]
+        return b"".join(pieces)
+
+    def generate(self, count, **options):
+        """What was appended; `end` tells then why it ended."""
+        before, (generation, ends) = len(self.ids), self.model._generation(1, **options)
+        try:
+            checked(self.library.llm_session_generate, self.handle, count, ctypes.byref(generation))
+        finally:
+            self.end = ENDS[ends[0]]
+        return self.ids[before:] if before else self.ids[1:]
+
+    def rewind(self, count):
+        checked(self.library.llm_session_rewind, self.handle, count)
+
+    def reset(self):
+        checked(self.library.llm_session_reset, self.handle)
+
+    def fork(self):
+        return Session(self.model, checked(self.library.llm_session_fork, self.handle))
+
+    def save(self, path):
+        checked(self.library.llm_session_save, self.handle, os.fsencode(path))
+
+    def close(self):
+        self.library.llm_session_close(self.handle)
+        self.handle = None
+
+    @property
+    def info(self):
+        return self.library.llm_session_info(self.handle).contents
+
+    @property
+    def ids(self):
+        return self.info.ids[: self.info.tokens]
+
+    @property
+    def counted(self):
+        """(cached, computed) tokens of the last generation."""
+        return self.info.cached, self.info.computed

@@ -1,0 +1,22 @@
+/* sampling.h — the options of verbs that generate text. */
+#ifndef METAL_LLM_SAMPLING_H
+#define METAL_LLM_SAMPLING_H
+
+#include "options.h"
+
+enum { SAMPLING_OPTIONS = 13 };
+
+typedef struct Sampling {
+    LLMGeneration *generation;
+    uint32_t last; /* tokens that are recent */
+    OptionTexts stops;
+    OptionBiases biases;
+} Sampling;
+
+/* What they are without an option; a fresh seed. */
+Sampling sampling_begin(LLMGeneration *generation);
+void sampling_options(Sampling *sampling, Option options[SAMPLING_OPTIONS]);
+/* Behind options_parse; `sampling` stays where it is as long as the generation is used. */
+void sampling_end(Sampling *sampling);
+
+#endif

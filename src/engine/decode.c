@@ -1,0 +1,289 @@
+/* decode.c — prompts piece by piece, and steps of all rows that are decoded. */
+#include "state.h"
+#include "tokens.h"
+
+#include <stdlib.h>
+
+/* --- room --- */
+
+/* Those that take part in the next step. */
+static bool steps(const Request *request) {
+    return request->stage == STAGE_DECODING && !request_is_done(request);
+}
+
+/* Room for the steps from `queued` on, as many as are wanted or ROOM. Rows that are done stay as
+ * they are from now on. */
+static bool reserve(Engine *engine, Request *request) {
+    uint32_t capacity = engine->llm->run.sizes.capacity, first = request->first;
+    size_t step = request->queued, count = request->count;
+    size_t last = count - step < ROOM ? count - 1 : step + ROOM - 1;
+    for (uint32_t b = 0; b < request->rows; b++) {
+        uint32_t row = first + b, end = prefill_at_most(request->row[b].prompt + last, capacity);
+        engine->ends[row] = engine->counts[row] ? end : engine->lengths[row];
+    }
+    request->roomy = last + 1;
+    LLMError error = {0};
+    if (kv_cache_reserve(&engine->llm->run.cache, first, request->rows, engine->lengths + first,
+                         engine->ends + first, &error))
+        return true;
+    request_end(request, &error);
+    return false;
+}
+
+/* When one needs room, all get it. */
+static void make_room(Engine *engine) {
+    bool needed = false;
+    for (Request *request = engine->active; request; request = request->next)
+        needed = needed || (steps(request) && request->queued >= request->roomy);
+    if (!needed) return;
+    rows_write_state(engine);
+    for (Request *request = engine->active; request; request = request->next)
+        if (steps(request)) reserve(engine, request);
+}
+
+/* Those that are done, and are still there, must not go on with the others. */
+static void freeze(Engine *engine) {
+    bool any = false;
+    for (Request *request = engine->active; request; request = request->next) {
+        if (request->stage != STAGE_DECODING || request->frozen || !request_is_done(request))
+            continue;
+        request->frozen = any = true;
+    }
+    if (any) rows_write_state(engine);
+}
+
+/* --- a step --- */
+
+/* From the last tokens' ids to the next ones and to the state of the next step. */
+static void decode_step(Engine *engine) {
+    uint32_t rows = 0;
+    for (Request *request = engine->active; request; request = request->next)
+        if (request->stage == STAGE_DECODING && request->first + request->rows > rows)
+            rows = request->first + request->rows;
+    pipeline_decode(engine->llm, rows);
+    for (Request *request = engine->active; request; request = request->next)
+        if (request->stage == STAGE_DECODING)
+            sample(&engine->llm->run, request->generation, request->first, request->rows);
+    advance_rows(&engine->llm->run);
+}
+
+/* The step is the same every time, so it is recorded once; when profiling, the bytes it moves are
+ * not. */
+static void record_step(Engine *engine) {
+    LLMPipeline *llm = engine->llm;
+    device_step_free(engine->step);
+    engine->step = NULL;
+    engine->stale = false;
+    engine->moves = llm->run.cache.moves;
+    if (llm->profile) return;
+    device_record(llm->device);
+    decode_step(engine);
+    engine->step = device_record_end(llm->device);
+}
+
+static uint32_t visible_tokens(const Engine *engine) {
+    size_t most = 0;
+    for (const Request *request = engine->active; request; request = request->next)
+        for (uint32_t b = 0; request->stage == STAGE_DECODING && b < request->rows; b++)
+            if (request->row[b].prompt + request->queued > most)
+                most = request->row[b].prompt + request->queued;
+    return prefill_at_most(most, engine->llm->run.sizes.capacity);
+}
+
+static void launch(Engine *engine, Request *only) {
+    Flight flight = {device_submit(engine->llm->device), only};
+    engine->flights[engine->launched++ % FLIGHTS_MOST] = flight;
+}
+
+static void queue_step(Engine *engine) {
+    LLMPipeline *llm = engine->llm;
+    make_room(engine);
+    freeze(engine);
+    if (engine->stale || engine->moves != llm->run.cache.moves) record_step(engine);
+    llm->run.visible = visible_tokens(engine);
+    engine_unlock(engine);
+    if (engine->step)
+        device_replay(llm->device, engine->step);
+    else
+        decode_step(engine);
+    launch(engine, NULL);
+    engine_lock(engine);
+    for (Request *request = engine->active; request; request = request->next)
+        if (request->stage == STAGE_DECODING && !request->frozen) request->queued++;
+}
+
+/* --- what a step has made --- */
+
+static void read_logprobs(Request *request, uint32_t b, size_t position, uint64_t submission,
+                          WaitingToken *token) {
+    LLMPipeline *llm = request->llm;
+    size_t count = 1 + logprobs_told(request->generation, llm->info.vocabulary);
+    size_t first = request->first * LOGPROBS_SLOTS * (size_t)(1 + LLM_LOGPROBS_MOST);
+    size_t slot = first + ((size_t)b * LOGPROBS_SLOTS + position % LOGPROBS_SLOTS) * count;
+    uint32_t tokens[1 + LLM_LOGPROBS_MOST];
+    float logprobs[1 + LLM_LOGPROBS_MOST];
+    device_read_after(llm->device, submission, llm->run.buffers.logprob_tokens,
+                      slot * sizeof *tokens, tokens, count * sizeof *tokens);
+    device_read_after(llm->device, submission, llm->run.buffers.logprobs, slot * sizeof *logprobs,
+                      logprobs, count * sizeof *logprobs);
+    for (size_t i = 0; i < count; i++)
+        token->logprobs[i] = (LLMLogprob){tokens[i], logprobs[i]};
+}
+
+/* What the step `collected` (0 is the prompt's sample) has made of a row. */
+static void read_token(Request *request, uint32_t b, uint64_t submission, WaitingToken *token) {
+    LLMPipeline *llm = request->llm;
+    size_t position = request->row[b].prompt + request->collected;
+    size_t place = (request->first + b) * (llm->run.sizes.capacity + (size_t)1) + position;
+    *token = (WaitingToken){.id = ARGMAX_NO_TOKEN};
+    if (position > llm->run.sizes.capacity) return; /* the row has ended */
+    device_read_after(llm->device, submission, llm->run.buffers.history, place * sizeof token->id,
+                      &token->id, sizeof token->id);
+    if (request->generation->on_logprobs) read_logprobs(request, b, position, submission, token);
+}
+
+static bool arrive(Request *request, uint32_t b, const WaitingToken *token, LLMError *error) {
+    if (request->arrived == request->arrival_capacity) {
+        size_t capacity = 2 * request->arrival_capacity + 8;
+        Arrival *larger = realloc(request->arrivals, capacity * sizeof *larger);
+        if (!larger) return error_memory(error, capacity * sizeof *larger);
+        request->arrivals = larger;
+        request->arrival_capacity = capacity;
+    }
+    request->arrivals[request->arrived++] = (Arrival){b, request->collected, *token};
+    return true;
+}
+
+/* One row's token of a step: see whether the row goes on, as far as that does not depend on its
+ * client. */
+static bool accept(Request *request, uint32_t b, const WaitingToken *token, LLMError *error) {
+    LLMPipeline *llm = request->llm;
+    LLMTokens *text = &request->text[b];
+    RequestRow *row = &request->row[b];
+    if (row->ended) return true;
+    if (token->id == ARGMAX_NO_TOKEN)
+        return error_set(error, LLM_ERROR_NUMERIC,
+                         "the logits are not numbers (NaN) after %zu token%s: %s", text->count,
+                         text->count == 1 ? "" : "s", pipeline_nan_reason(llm));
+    if (!arrive(request, b, token, error)) return false;
+    row->ended = llm_is_end(llm, token->id) && !request->generation->ignore_end;
+    if (row->ended) return true;
+    if (!tokens_append(text, token->id, error)) return false;
+    row->ended = text->count >= llm->run.sizes.capacity;
+    return true;
+}
+
+static void accept_step(Request *request, const WaitingToken *tokens) {
+    LLMError error = {0};
+    bool ended = true;
+    for (uint32_t b = 0; b < request->rows && !error_is_set(&error); b++) {
+        accept(request, b, &tokens[b], &error);
+        ended = ended && request->row[b].ended;
+    }
+    request->collected++;
+    if (ended || request->collected == request->count || error_is_set(&error))
+        request_end(request, &error);
+    pthread_cond_signal(&request->changed);
+}
+
+static bool took_part(const Request *request, const Flight *flight) {
+    if (flight->only) return flight->only == request;
+    return request->stage == STAGE_DECODING && request->collected < request->queued;
+}
+
+static void collect(Engine *engine) {
+    Device *device = engine->llm->device;
+    const Flight *flight = &engine->flights[engine->landed++ % FLIGHTS_MOST];
+    engine_unlock(engine);
+    device_wait(device, flight->submission);
+    for (Request *request = engine->active; request; request = request->next)
+        for (uint32_t b = 0; took_part(request, flight) && b < request->rows; b++)
+            read_token(request, b, flight->submission, &engine->tokens[request->first + b]);
+    engine_lock(engine);
+    if (device_failed(device, NULL)) return;
+    for (Request *request = engine->active; request; request = request->next)
+        if (took_part(request, flight)) accept_step(request, &engine->tokens[request->first]);
+}
+
+void decode_drain(Engine *engine) {
+    while (engine->landed < engine->launched)
+        collect(engine);
+}
+
+/* --- prompts --- */
+
+/* The one that came first. */
+static Request *next_prompt(const Engine *engine) {
+    Request *found = NULL;
+    for (Request *request = engine->active; request; request = request->next)
+        if (request->stage == STAGE_PROMPT && !request->over) found = request;
+    return found;
+}
+
+/* The first tokens of all its rows. */
+static void sample_first(Engine *engine, Request *request) {
+    Run *run = &engine->llm->run;
+    sample(run, request->generation, request->first, request->rows);
+    advance_rows(run);
+    launch(engine, request);
+}
+
+static void begin_decoding(Engine *engine, Request *request) {
+    for (uint32_t b = 0; b < request->rows; b++)
+        engine->counts[request->first + b] = 1;
+    request->queued = 1;
+    request->stage = STAGE_DECODING;
+    engine->stale = true;
+}
+
+static bool others_decode(const Engine *engine) {
+    for (const Request *request = engine->active; request; request = request->next)
+        if (request->stage == STAGE_DECODING) return true;
+    return false;
+}
+
+bool decode_prompt(Engine *engine) {
+    Request *request = next_prompt(engine);
+    if (!request) return false;
+    LLMError error = {0};
+    decode_drain(engine);
+    engine_unlock(engine);
+    bool generates = request->generation;
+    bool going = prefill_piece(&request->prefill, &error);
+    if (going && !generates) going = score_piece(request, request->prefill.last, &error);
+    bool done = going && prefill_done(&request->prefill);
+    if (done && generates) sample_first(engine, request);
+    engine_lock(engine);
+    if (done && generates) begin_decoding(engine, request);
+    if (!going || (done && !generates)) request_end(request, &error);
+    if (!done && others_decode(engine)) rows_write_state(engine);
+    return true;
+}
+
+/* --- steps --- */
+
+/* How far ahead of a client that has not yet looked: it may say that it wants no more. */
+static bool is_near(const Request *request, uint32_t ahead) {
+    bool waits = request->dealt < request->arrived;
+    size_t seen = waits ? request->arrivals[request->dealt].step : request->collected;
+    return request->queued <= seen + ahead + 1;
+}
+
+static bool wants_step(const Engine *engine, uint32_t ahead) {
+    for (const Request *request = engine->active; request; request = request->next)
+        if (steps(request) && is_near(request, ahead)) return true;
+    return false;
+}
+
+bool decode_some(Engine *engine) {
+    size_t flying = engine->launched - engine->landed;
+    uint32_t ahead = device_run_ahead(engine->llm->device);
+    if (ahead >= FLIGHTS_MOST) ahead = FLIGHTS_MOST - 1;
+    if (flying <= ahead && !device_failed(engine->llm->device, NULL) && wants_step(engine, ahead))
+        queue_step(engine);
+    else if (flying)
+        collect(engine);
+    else
+        return false;
+    return true;
+}

@@ -1,0 +1,224 @@
+/* engine.c — the thread, and what its clients ask of it. */
+#include "engine.h"
+
+#include "generation.h"
+#include "state.h"
+#include "tokens.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- the thread --- */
+
+void request_end(Request *request, const LLMError *error) {
+    if (!request->over && error && error_is_set(error)) request->error = *error;
+    request->over = true;
+    pthread_cond_signal(&request->changed);
+}
+
+/* All that are here. */
+static void end_all(Engine *engine, const LLMError *error) {
+    for (Request *request = engine->active; request; request = request->next)
+        request_end(request, error);
+    for (Request *request = engine->waiting; request; request = request->next)
+        request_end(request, error);
+}
+
+/* A device that has failed does nothing any more. */
+static void end_if_failed(Engine *engine) {
+    LLMError error = {0};
+    if (engine->llm->closing)
+        error_set(&error, LLM_ERROR_BUSY, "the model was closed while it was at work");
+    device_failed(engine->llm->device, &error);
+    if (error_is_set(&error)) end_all(engine, &error);
+}
+
+/* A piece of a prompt and a step in turn: nobody waits for more than one piece of another's. */
+static bool do_some_work(Engine *engine) {
+    end_if_failed(engine);
+    if (rows_retire(engine) || rows_admit(engine)) return true;
+    bool worked = decode_prompt(engine);
+    return decode_some(engine) || worked;
+}
+
+static void *run_engine(void *argument) {
+    Engine *engine = argument;
+    engine_lock(engine);
+    while (!engine->stop)
+        if (!do_some_work(engine)) pthread_cond_wait(&engine->work, &engine->mutex);
+    engine_unlock(engine);
+    return NULL;
+}
+
+/* --- its beginning and its end --- */
+
+static void free_parts(Engine *engine, bool is_ours) {
+    free(engine->owner);
+    free(engine->lengths);
+    free(engine->tokens);
+    if (is_ours) {
+        pthread_cond_destroy(&engine->work);
+        pthread_mutex_destroy(&engine->mutex);
+    }
+    free(engine);
+}
+
+/* Signals are for the threads of the program. */
+static bool start_thread(Engine *engine, LLMError *error) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int reason = pthread_create(&engine->thread, NULL, run_engine, engine);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return reason == 0 || error_set(error, LLM_ERROR_MEMORY,
+                                    "there is no memory for another thread, or too many are there");
+}
+
+static Engine *engine_new(LLMPipeline *llm, LLMError *error) {
+    size_t rows = llm->run.sizes.batch;
+    Engine *engine = calloc(1, sizeof *engine);
+    if (!engine) return error_memory(error, sizeof *engine);
+    *engine = (Engine){.llm = llm,
+                       .owner = calloc(rows, sizeof *engine->owner),
+                       .lengths = calloc(3 * rows, sizeof *engine->lengths),
+                       .tokens = calloc(rows, sizeof *engine->tokens)};
+    pthread_mutex_init(&engine->mutex, NULL);
+    pthread_cond_init(&engine->work, NULL);
+    bool whole = engine->owner && engine->lengths && engine->tokens;
+    if (!whole) error_memory(error, rows * sizeof *engine->tokens);
+    if (whole) {
+        const Buffers *buffers = &llm->run.buffers;
+        engine->counts = engine->lengths + rows;
+        engine->ends = engine->counts + rows;
+        device_write(buffers->ids, 0, engine->counts, rows * sizeof(uint32_t));
+        rows_write_state(engine);
+    }
+    if (whole && start_thread(engine, error)) return engine;
+    free_parts(engine, true);
+    return NULL;
+}
+
+/* Started by the first who needs it. */
+static Engine *engine_of(LLMPipeline *llm, LLMError *error) {
+    static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&starting);
+    if (!llm->engine) llm->engine = engine_new(llm, error);
+    Engine *engine = llm->engine;
+    pthread_mutex_unlock(&starting);
+    return engine;
+}
+
+void engine_wake(LLMPipeline *llm) {
+    Engine *engine = llm->engine;
+    if (!engine || llm->owner != getpid()) return;
+    engine_lock(engine);
+    pthread_cond_signal(&engine->work);
+    engine_unlock(engine);
+}
+
+void engine_free(LLMPipeline *llm) {
+    Engine *engine = llm->engine;
+    if (!engine) return;
+    bool is_ours = llm->owner == getpid();
+    if (is_ours) { /* a forked child has no such thread, nor what it waits for */
+        engine_lock(engine);
+        engine->stop = true;
+        pthread_cond_signal(&engine->work);
+        engine_unlock(engine);
+        pthread_join(engine->thread, NULL);
+    }
+    free_parts(engine, is_ours);
+}
+
+/* --- requests --- */
+
+static void free_request(Request *request) {
+    for (uint32_t b = 0; request->text && b < request->rows; b++)
+        llm_tokens_free(&request->text[b]);
+    free(request->text);
+    free(request->row);
+    free(request->arrivals);
+    free(request->bias);
+    prefill_free(&request->prefill);
+}
+
+static bool copy_texts(Request *request, LLMError *error) {
+    request->text = calloc(request->rows, sizeof *request->text);
+    request->row = calloc(request->rows, sizeof *request->row);
+    if (!request->text || !request->row)
+        return error_memory(error, request->rows * sizeof *request->text);
+    for (uint32_t b = 0; b < request->rows; b++) {
+        size_t count = request->row[b].prompt = request->texts[b].count;
+        if (!tokens_reserve(&request->text[b], count, error)) return false;
+        memcpy(request->text[b].ids, request->texts[b].ids, count * sizeof(uint32_t));
+        request->text[b].count = count;
+        request->row[b].ended = count >= request->llm->run.sizes.capacity;
+    }
+    return true;
+}
+
+static bool copy_bias(Request *request, LLMError *error) {
+    const LLMGeneration *generation = request->generation;
+    if (!generation || !generation->logit_bias_count) return true;
+    request->bias = generation_bias(generation, request->llm->info.vocabulary, error);
+    return request->bias;
+}
+
+bool engine_submit(Request *request, LLMError *error) {
+    Engine *engine = engine_of(request->llm, error);
+    if (!engine) return false;
+    if (!copy_texts(request, error) || !copy_bias(request, error)) {
+        free_request(request);
+        return false;
+    }
+    pthread_cond_init(&request->changed, NULL);
+    engine_lock(engine);
+    Request **end = &engine->waiting;
+    while (*end)
+        end = &(*end)->next;
+    *end = request;
+    pthread_cond_signal(&engine->work);
+    engine_unlock(engine);
+    return true;
+}
+
+bool engine_next(Request *request, Arrival *arrival, LLMError *error) {
+    Engine *engine = request->llm->engine;
+    engine_lock(engine);
+    request->dealt = request->handed;
+    if (request->dealt == request->arrived) /* an empty list begins anew */
+        request->dealt = request->handed = request->arrived = 0;
+    pthread_cond_signal(&engine->work);
+    while (request->handed == request->arrived && !request->over)
+        pthread_cond_wait(&request->changed, &engine->mutex);
+    bool has = request->handed < request->arrived;
+    if (has) *arrival = request->arrivals[request->handed++];
+    if (!has && error_is_set(&request->error))
+        error_set(error, request->error.status, "%s", request->error.message);
+    engine_unlock(engine);
+    return has;
+}
+
+void engine_end_row(Request *request, uint32_t row) {
+    Engine *engine = request->llm->engine;
+    engine_lock(engine);
+    request->row[row].ended = true;
+    engine_unlock(engine);
+}
+
+bool engine_finish(Request *request, LLMError *error) {
+    Engine *engine = request->llm->engine;
+    engine_lock(engine);
+    request->leaving = true;
+    pthread_cond_signal(&engine->work);
+    while (request->stage != STAGE_GONE)
+        pthread_cond_wait(&request->changed, &engine->mutex);
+    engine_unlock(engine);
+    bool failed = error_is_set(&request->error);
+    if (failed) error_set(error, request->error.status, "%s", request->error.message);
+    pthread_cond_destroy(&request->changed);
+    free_request(request);
+    return !failed;
+}

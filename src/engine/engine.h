@@ -1,0 +1,84 @@
+/* engine.h — one thread owns the device; requests come to it from any thread.
+ *
+ * A request is rows that begin side by side: texts to be continued, or one to be scored. It waits
+ * until there are rows for it, its prompts are taken in pieces between the steps of the others, and
+ * then all rows that are there are decoded in one pass. Requests come and go between two steps.
+ * Tokens arrive at the thread that asked, which decides what becomes of them.
+ */
+#ifndef METAL_LLM_ENGINE_H
+#define METAL_LLM_ENGINE_H
+
+#include "prefill.h"
+#include "row_text.h"
+
+#include <pthread.h>
+
+typedef enum Stage {
+    STAGE_WAITING,  /* for rows, or for memory */
+    STAGE_PROMPT,   /* pieces of it are still to come */
+    STAGE_DECODING, /* a token of each row with each step */
+    STAGE_GONE,
+} Stage;
+
+/* A token of a row. */
+typedef struct Arrival {
+    uint32_t row;
+    size_t step; /* 0: behind the prompt */
+    WaitingToken token;
+} Arrival;
+
+typedef struct RequestRow {
+    size_t prompt; /* tokens */
+    size_t kept;   /* by its client in the end: set before engine_finish */
+    bool ended;    /* nothing more is wanted of it */
+} RequestRow;
+
+typedef struct Request {
+    /* What is asked for, by the client before engine_submit. */
+    LLMPipeline *llm;
+    const LLMTokens *texts; /* [rows], none empty, within the context */
+    uint32_t rows;
+    size_t count;                    /* tokens wanted of each */
+    const LLMGeneration *generation; /* NULL: the one text is scored */
+    float *logits, *nats;            /* its arrays, either may be NULL */
+    bool keeps;                      /* what was computed stays for those that begin alike */
+    /* What came of it, for the client after engine_finish. */
+    size_t computed, cached; /* tokens of the prompts */
+    /* The engine's, under its mutex. */
+    Stage stage;
+    bool over;    /* nothing arrives any more */
+    bool leaving; /* the client has all it wants */
+    LLMError error;
+    RequestRow *row;               /* [rows] */
+    LLMTokens *text;               /* [rows] prompts, and what has arrived */
+    Arrival *arrivals;             /* [arrived] */
+    size_t arrived, handed, dealt; /* so many the client has got, and is done with */
+    size_t arrival_capacity;
+    pthread_cond_t changed;
+    struct Request *next;
+    /* The engine thread's alone. */
+    Prefill prefill;
+    size_t scored; /* positions */
+    float *bias;   /* [V], NULL: none */
+    uint32_t first;
+    size_t queued, collected; /* steps */
+    size_t roomy;             /* steps before this one have room in the KV cache */
+    bool frozen;              /* its rows take no part in the steps of the others */
+} Request;
+
+/* Hand it over. False and `error` on failure; else engine_finish is due. */
+bool engine_submit(Request *request, LLMError *error);
+/* Wait for the next token, and say that the one before has been dealt with. False if none comes any
+ * more, with `error` set if that is because of one. */
+bool engine_next(Request *request, Arrival *arrival, LLMError *error);
+/* Nothing more is wanted of a row. */
+void engine_end_row(Request *request, uint32_t row);
+/* Give back its rows; what it holds is released. False and `error` if it ended by one. */
+bool engine_finish(Request *request, LLMError *error);
+
+/* For those who close a pipeline: whoever is at work is told so; end the thread, if there is one.
+ */
+void engine_wake(LLMPipeline *llm);
+void engine_free(LLMPipeline *llm);
+
+#endif
