@@ -22,9 +22,9 @@ typedef struct CacheHeader {
 static const char cache_magic[8] = "MLLMCODE";
 enum { PATH_BYTES = CACHE_FOLDER_BYTES };
 
-bool cuda_cache_is_there(void) {
+bool cuda_cache_is_writable(void) {
     char folder[PATH_BYTES];
-    return cache_folder(folder);
+    return cache_folder(folder) && access(folder, W_OK) == 0;
 }
 
 static bool cache_path(CacheKey key, char path[PATH_BYTES]) {

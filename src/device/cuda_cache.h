@@ -16,8 +16,8 @@ typedef struct CacheKey {
     uint64_t first, second;
 } CacheKey;
 
-/* Whether there is a folder for it. */
-bool cuda_cache_is_there(void);
+/* Whether there is a folder that new code can go to. */
+bool cuda_cache_is_writable(void);
 /* The code, to be freed by the caller, or NULL if there is none that is whole. */
 void *cuda_cache_read(CacheKey key, size_t *size);
 /* Keep a copy. Failing is no error: the next start compiles again. */

@@ -201,7 +201,7 @@ static void compile_files(void *context, uint32_t job, uint32_t begin, uint32_t 
 }
 
 bool cuda_compile_ahead(const char *folder, int architecture) {
-    if (!cuda_cache_is_there()) return false;
+    if (!cuda_cache_is_writable()) return false;
     LLMError error = {0};
     ThreadPool *pool = thread_pool_new(0, &error);
     uint32_t count = (uint32_t)kernel_count;
