@@ -9,6 +9,7 @@ wheel=$(realpath "$1")
 root=$2
 
 [ -d "$root/usr" ] || debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$root"
+rm -rf "$root/try/wheels" "$root/root/.cache" # what an earlier run left
 mkdir -p "$root/try/wheels"
 "$here/build/wheel/venv/bin/python" -m pip download -q --no-cache-dir --only-binary :all: -d "$root/try/wheels" "$wheel[compiler]"
 sed -n '/^```python/,/^```$/p' "$here/python/README.md" | sed '/^```/d' > "$root/try/rows.py"
