@@ -249,7 +249,7 @@ test-mlx:
 	@$(MAKE) --no-print-directory run-mlx
 
 run-mlx: $(BUILD)/metal-check $(MLX)/done
-	@BUILD=$(BUILD) $(MLX)/bin/python -m pytest -q -p no:cacheprovider --noconftest tests/with_mlx
+	@BUILD=$(BUILD) $(MLX)/bin/python -m pytest -q -p no:cacheprovider --noconftest -o pythonpath=tests/support tests/with_mlx tests/test_check_pages.py
 
 # The C sources give no warning under clang either.
 build-clang:

@@ -227,6 +227,16 @@ def test_findings_name_the_line_of_this_file():
     assert (finding.file, finding.line) == (__file__, line_of("past the end"))
 
 
+@pytest.mark.parametrize("template", [None, [("N", 1)]])
+def test_findings_about_the_whole_kernel_name_its_call(template):
+    kernel = metal_check.metal_kernel("nothing", ["x"], ["out"], "if (x > 1) out[0] = 1;")  # // the call
+    outputs = kernel(
+        inputs=[0.5], template=template, grid=(1, 1, 1), threadgroup=(1, 1, 1), output_shapes=[(3,)], output_dtypes=["f4"]
+    )
+    (finding,) = outputs.findings
+    assert (finding.kind, finding.file, finding.line) == ("never-written", __file__, line_of("the call"))
+
+
 def test_errors_name_the_line_of_this_file():
     kernel = metal_check.metal_kernel("wrong", [], ["out"], """
         out[0] = nothing_like_it; // does not compile

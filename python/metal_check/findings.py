@@ -93,6 +93,12 @@ class Finding:
     def line(self) -> int:
         return self.at.line
 
+    def shown_as(self, path: str, name: str | None) -> Finding:
+        """The same finding with another name for that file."""
+        if name is None or self.at.file != path:
+            return self
+        return dataclasses.replace(self, at=dataclasses.replace(self.at, file=name))
+
     @property
     def counts(self) -> bool:
         return self.severity != "note"

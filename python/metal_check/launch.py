@@ -38,6 +38,7 @@ def check(
     options: Iterable[str] = (),
     time_limit: int = 60,
     raise_findings: bool = False,
+    shown_as: str | None = None,
 ) -> Report:
     """Run one kernel of a .metal file and say what it does wrong.
 
@@ -50,6 +51,7 @@ def check(
 
     textures likewise; samplers as words, "linear"; constants: function constants; threadgroup_memory: bytes of
     [[threadgroup(n)]]. seeds, seed, unordered, suppress, time_limit and options are the command's.
+    shown_as: the file that findings name instead of path, where path is only written for this call.
 
     Raises CannotRun where the kernel cannot be run, FindingsError for findings if raise_findings is set.
     """
@@ -71,7 +73,7 @@ def check(
         words += [word for index in unordered for word in ("--unordered", str(index))]
         words += [word for rule in suppress for word in ("--suppress", rule)]
         answer, log = command.call([path, *words, *launch.words, *options])
-        findings = [finding_of(json, answer["kernel"]) for json in answer["findings"]]
+        findings = [finding_of(json, answer["kernel"]).shown_as(str(path), shown_as) for json in answer["findings"]]
         report = Report(
             answer["file"], answer["kernel"], answer["seeds"], findings, launch.outputs(),
             answer["compile_seconds"], answer["run_seconds"], log,

@@ -70,7 +70,7 @@ class MetalKernel:
         self.ensure_row_contiguous, self.atomic_outputs = ensure_row_contiguous, atomic_outputs
         self.options, self.seeds, self.suppress = list(options), seeds, list(suppress)
         self.raises = raise_findings
-        self.file = sources.caller()
+        self.file, self.line = sources.caller()
 
     def __call__(
         self,
@@ -104,7 +104,7 @@ class MetalKernel:
             path.write_text(text)
             report = check(
                 path, self._kernel, grid, group, bound, seeds=self.seeds, suppress=self.suppress, options=self.options,
-                raise_findings=self.raises,
+                raise_findings=self.raises, shown_as=self.file,
             )  # fmt: skip
         first = len(bound) - len(self.output_names)
         return Outputs([report.outputs[first + i] for i in range(len(self.output_names))], report)
@@ -159,14 +159,15 @@ class MetalKernel:
 
     def _text(self, template: Template, parameters: list[str]) -> str:
         function = self._kernel if not template else f"{self._kernel}_of"
-        head = f"template <{', '.join(_declare(*argument) for argument in template)}>\n" if template else ""
+        here = f'#line {self.line} "{self.file or self.name}"\n'
+        head = f"template <{', '.join(_declare(*argument) for argument in template)}> " if template else ""
         values = f"{function}<{', '.join(_value(value) for _, value in template)}>"
-        instance = f'\ntemplate [[host_name("{self._kernel}")]] [[kernel]] decltype({values}) {values};\n'
+        instance = f'{here}template [[host_name("{self._kernel}")]] [[kernel]] decltype({values}) {values};\n'
         lines = ",\n    ".join(parameters)
         return (
             f'#line 1 "mlx.h"\n{_PRELUDE.read_text()}'
             + (sources.marked(self.header, self.file, f"{self.name}.header.metal") if self.header else "")
-            + f'#line 1 "{self.name}.signature.metal"\n{head}[[kernel]] void {function}(\n    {lines}) {{\n'
+            + f'{here}{head}[[kernel]] void {function}(\n    {lines}) {{\n'
             + sources.marked(self.source, self.file, f"{self.name}.metal")
             + f'#line 1 "{self.name}.end.metal"\n}}\n'
             + (instance if template else "")

@@ -12,12 +12,12 @@ _PACKAGE = str(pathlib.Path(__file__).parent)
 _ENOUGH = 0.5  # of its lines: an f-string has others
 
 
-def caller() -> str | None:
-    """The file that called into this package."""
+def caller() -> tuple[str | None, int]:
+    """The file that called into this package, and the line of the call."""
     frame: FrameType | None = sys._getframe(1)
     while frame and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    return frame.f_code.co_filename if frame else None
+    return (frame.f_code.co_filename, frame.f_lineno) if frame else (None, 1)
 
 
 def _bare(line: str) -> str:

@@ -74,8 +74,12 @@ class ShaderLibrary:
     def __init__(self, source: str, seeds: int, suppress: Iterable[str], options: Iterable[str], raise_findings: bool):
         self._folder = tempfile.TemporaryDirectory(prefix="metal-check-")
         self.path = pathlib.Path(self._folder.name) / "shader.metal"
-        self.path.write_text(sources.marked(source, sources.caller(), "shader.metal"))
-        self.options: dict[str, Any] = {"seeds": seeds, "suppress": list(suppress), "options": list(options)}
+        file, _ = sources.caller()
+        self.path.write_text(sources.marked(source, file, "shader.metal"))
+        found = file if sources.find(source, file) else None
+        self.options: dict[str, Any] = {
+            "seeds": seeds, "suppress": list(suppress), "options": list(options), "shown_as": found,
+        }  # fmt: skip
         self.raises = raise_findings
         listed, _ = command.call([self.path, "--list", *self.options["options"]])
         self._kernels = {kernel["name"]: kernel for kernel in listed["kernels"]}
