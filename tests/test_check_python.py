@@ -194,6 +194,15 @@ def test_bfloat16_is_refused_by_name_without_ml_dtypes(monkeypatch):
         metal_check.empty(3, "bfloat16")
 
 
+def test_a_kernel_is_compiled_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("METAL_CHECK_CACHE", str(tmp_path / "cache"))
+    for n in (3, 4):
+        kernel = metal_check.metal_kernel("once", ["x"], ["out"], "out[thread_position_in_grid.x] = x;")
+        outputs = kernel(inputs=[float(n)], grid=(n, 1, 1), threadgroup=(n, 1, 1), output_shapes=[(n,)], output_dtypes=["f4"])
+        assert (outputs[0] == n).all() and not outputs.findings
+    assert len(list((tmp_path / "cache").glob("*.so"))) == 1
+
+
 def test_wrong_counts_are_refused():
     kernel = metal_check.metal_kernel("two", ["a", "b"], ["out"], "out[0] = a[0] + b[0];")
     with pytest.raises(ValueError, match="two: 2 inputs are needed, 1 are given"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pathlib
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -99,13 +98,11 @@ class MetalKernel:
         if verbose:
             print(f"Generated source code for `{self.name}`:\n```\n{text}\n```")
         group = [min(a, b) for a, b in zip(threadgroup, grid)]
-        with tempfile.TemporaryDirectory(prefix="metal-check-") as folder:
-            path = pathlib.Path(folder) / f"{self.name}.metal"
-            path.write_text(text)
-            report = check(
-                path, self._kernel, grid, group, bound, seeds=self.seeds, suppress=self.suppress, options=self.options,
-                raise_findings=self.raises, shown_as=self.file,
-            )  # fmt: skip
+        path = sources.written(text, f"{self._kernel}.metal")
+        report = check(
+            path, self._kernel, grid, group, bound, seeds=self.seeds, suppress=self.suppress, options=self.options,
+            raise_findings=self.raises, shown_as=self.file,
+        )  # fmt: skip
         first = len(bound) - len(self.output_names)
         return Outputs([report.outputs[first + i] for i in range(len(self.output_names))], report)
 

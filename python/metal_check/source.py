@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import linecache
+import os
 import pathlib
 import re
 import sys
+import threading
 from types import FrameType
+
+from .command import cache_folder
 
 _PACKAGE = str(pathlib.Path(__file__).parent)
 _ENOUGH = 0.5  # of its lines: an f-string has others
@@ -53,6 +58,18 @@ def find(text: str, path: str | None) -> int | None:
 
 def _alike(lines: list[str], wanted: list[str], named: list[int], start: int) -> int:
     return sum(0 <= start + i < len(lines) and _is_like(lines[start + i], wanted[i]) for i in named)
+
+
+def written(text: str, name: str) -> pathlib.Path:
+    """A file of that text, the same one each time: what is compiled is found again by its path, too."""
+    folder = cache_folder() / "sources" / hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    if not path.exists():
+        unfinished = folder / f".{name}.{os.getpid()}.{threading.get_ident()}"
+        unfinished.write_text(text)
+        unfinished.replace(path)
+    return path
 
 
 def marked(text: str, path: str | None, name: str) -> str:

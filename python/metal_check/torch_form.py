@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-import tempfile
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -72,10 +70,8 @@ class ShaderLibrary:
     """The kernels of a text, as attributes."""
 
     def __init__(self, source: str, seeds: int, suppress: Iterable[str], options: Iterable[str], raise_findings: bool):
-        self._folder = tempfile.TemporaryDirectory(prefix="metal-check-")
-        self.path = pathlib.Path(self._folder.name) / "shader.metal"
         file, _ = sources.caller()
-        self.path.write_text(sources.marked(source, file, "shader.metal"))
+        self.path = sources.written(sources.marked(source, file, "shader.metal"), "shader.metal")
         found = file if sources.find(source, file) else None
         self.options: dict[str, Any] = {
             "seeds": seeds, "suppress": list(suppress), "options": list(options), "shown_as": found,
