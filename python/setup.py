@@ -12,9 +12,13 @@ import sysconfig
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 from wheel.bdist_wheel import bdist_wheel
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+HERE = pathlib.Path(__file__).resolve().parent
+WITH_SOURCES = HERE / "sources"  # in an sdist
+ROOT = WITH_SOURCES if WITH_SOURCES.exists() else HERE.parent
+SOURCES = ["Makefile", "setup.sh", "LICENSE", "include", "kernels", "msl", "src"]
 
 
 def built_command() -> pathlib.Path:
@@ -41,6 +45,20 @@ class BuildWithCommand(build_py):
             shutil.copy(library, target.parent)
 
 
+class SourcesOfCommand(sdist):
+    """Also what the command is built from."""
+
+    def make_release_tree(self, base_dir, files):
+        super().make_release_tree(base_dir, files)
+        for name in SOURCES:
+            source, target = ROOT / name, pathlib.Path(base_dir) / "sources" / name
+            if source.is_dir():
+                shutil.copytree(source, target)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+
+
 class WheelForSystem(bdist_wheel):
     """For any Python 3, but for one kind of system."""
 
@@ -53,4 +71,4 @@ class WheelForSystem(bdist_wheel):
         return "py3", "none", platform
 
 
-setup(cmdclass={"build_py": BuildWithCommand, "bdist_wheel": WheelForSystem})
+setup(cmdclass={"sdist": SourcesOfCommand, "build_py": BuildWithCommand, "bdist_wheel": WheelForSystem})
