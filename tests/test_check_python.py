@@ -438,6 +438,8 @@ def test_the_command_passes_everything_else_on(tmp_path):
     variables = {"PYTHONPATH": str(ROOT / "python"), "METAL_CHECK": str((BUILD / "metal-check").resolve()), "PATH": "/usr/bin:/bin"}
     result = subprocess.run([*command, str(path), "--list", "--json"], env=variables, capture_output=True, text=True)
     assert [kernel["name"] for kernel in json.loads(result.stdout)["kernels"]] == ["scale"]
+    result = subprocess.run([*command, "--help"], env=variables, capture_output=True, text=True)
+    assert result.returncode == 0 and "--groups" in result.stdout and "--sarif" in result.stdout
     result = subprocess.run([*command, str(tmp_path / "none.toml")], env=variables, capture_output=True, text=True)
     assert result.returncode == 2 and "none.toml" in result.stderr
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import subprocess
 import sys
 
 from . import __version__, command, launch_file, reports
@@ -72,6 +73,11 @@ def main() -> int:
     except CannotRun as error:
         print(f"metal-check: {error}", file=sys.stderr)
         return CANNOT
+    if "--help" in arguments:  # what this package adds
+        subprocess.run([binary, "--help"], check=False)
+        print("\nLaunch files:\n")
+        _parser().print_help()
+        return 0
     os.execve(binary, [binary, *arguments], environment)
 
 
