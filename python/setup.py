@@ -67,7 +67,9 @@ class WheelForSystem(bdist_wheel):
         self.root_is_pure = False
 
     def get_tag(self):
-        platform = os.environ.get("METAL_CHECK_PLATFORM") or sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        platform = os.environ.get("METAL_CHECK_PLATFORM") or sysconfig.get_platform().replace("-", "_").replace(
+            ".", "_"
+        )
         return "py3", "none", platform
 
 

@@ -15,7 +15,9 @@ from library import BUILD, ROOT
 
 CACHE = BUILD / "check"
 HEAD = "#include <metal_stdlib>\nusing namespace metal;\n"
-STRUCTURE = HEAD + """
+STRUCTURE = (
+    HEAD
+    + """
 struct Box { packed_float3 low; float3 high; };
 enum class Mode : uint { OFF, ON };
 struct Args { int ne00; float eps; uint size[3]; half2 scale; bool on; ulong rows; Box box[2]; short last; };
@@ -28,6 +30,7 @@ kernel void show(constant Args &args [[buffer(0)]], device float *out [[buffer(1
     out[21] = args.last;
 }
 """
+)
 
 
 def write(tmp_path, text, name="kernel.metal"):
@@ -80,12 +83,15 @@ def test_members_that_are_not_there(tmp_path, values, message):
         show(tmp_path, values)
 
 
-COPY = HEAD + """
+COPY = (
+    HEAD
+    + """
 kernel void copy(device const float *x [[buffer(0)]], device float *out [[buffer(1)]],
                  uint id [[thread_position_in_grid]]) {
     out[id] = x[id];
 }
 """
+)
 
 
 def copy(path, *options):
@@ -121,10 +127,14 @@ def test_two_buffers_in_one_memory(tmp_path):
 
 
 def test_all_that_is_missing_is_said_at_once(tmp_path):
-    path = write(tmp_path, HEAD + """
+    path = write(
+        tmp_path,
+        HEAD
+        + """
 kernel void f(device float *x [[buffer(0)]], constant uint &n [[buffer(1)]], texture2d<float> image [[texture(0)]],
               threadgroup float *scratch [[threadgroup(0)]]) {}
-""")
+""",
+    )
     result = call(path, "--kernel", "f", "--cache", CACHE)
     assert result.returncode == 2
     for option in ["--grid", "--threads", "--buffer 0=", "--bytes 1=", "--texture 0=", "--threadgroup-memory 0="]:
@@ -134,7 +144,9 @@ kernel void f(device float *x [[buffer(0)]], constant uint &n [[buffer(1)]], tex
     assert all(option in result.stderr for option in ["--kernel", "--grid", "--threads"])
 
 
-LISTED = HEAD + """
+LISTED = (
+    HEAD
+    + """
 struct Args { uint n; float eps; };
 struct Leads { device float *out; uint n; };
 constant bool twice [[function_constant(0)]];
@@ -157,6 +169,7 @@ kernel void tree(device const half4 *x [[buffer(0)]], device half4 *out [[buffer
     out[at] = shared[t];
 }
 """
+)
 
 
 def test_a_list_has_launches_that_run_as_they_are_copied(tmp_path):

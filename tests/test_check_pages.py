@@ -44,7 +44,11 @@ def environment(folder):
     """Where metal-check is the package's command, and python and pytest are those that run this."""
     programs = folder / "programs"
     programs.mkdir()
-    for name, words in {"metal-check": "-m metal_check", "python": "", "pytest": "-m pytest -p metal_check.pytest_plugin"}.items():
+    for name, words in {
+        "metal-check": "-m metal_check",
+        "python": "",
+        "pytest": "-m pytest -p metal_check.pytest_plugin",
+    }.items():
         path = programs / name
         path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         path.chmod(0o755)
@@ -58,7 +62,8 @@ def environment(folder):
 def shows(shown, output):
     """Line after line; … stands for some of a line, or alone for any lines."""
     pattern = "".join(
-        r"(?:.*\n)*?" if line == "…" else ".*?".join(map(re.escape, line.split("…"))) + r"\n" for line in shown.splitlines()
+        r"(?:.*\n)*?" if line == "…" else ".*?".join(map(re.escape, line.split("…"))) + r"\n"
+        for line in shown.splitlines()
     )
     return re.fullmatch(pattern, output)
 

@@ -67,11 +67,14 @@ def test_check_computes_and_finds(tmp_path, random):
 
 
 def test_a_race_has_both_accesses(tmp_path):
-    path = write(tmp_path, """kernel void last(device uint *out [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+    path = write(
+        tmp_path,
+        """kernel void last(device uint *out [[buffer(0)]], uint i [[thread_position_in_grid]]) {
     out[0] = i;
     out[1] = 1;
 }
-""")
+""",
+    )
     report = metal_check.check(path, "last", 64, 64, {0: metal_check.empty(2, "uint32")}, suppress=["order"])
     found = {finding.line: finding for finding in report.findings}
     assert {line: finding.severity for line, finding in found.items()} == {4: "error", 5: "warning"}
@@ -169,7 +172,12 @@ def test_atomic_outputs(random):
     )  # fmt: skip
     x = random.integers(0, 10, 200).astype(np.uint32)
     outputs = kernel(
-        inputs=[x], grid=(200, 1, 1), threadgroup=(64, 1, 1), output_shapes=[(10,)], output_dtypes=[np.int32], init_value=0
+        inputs=[x],
+        grid=(200, 1, 1),
+        threadgroup=(64, 1, 1),
+        output_shapes=[(10,)],
+        output_dtypes=[np.int32],
+        init_value=0,
     )
     assert not outputs.findings and (outputs[0] == np.bincount(x, minlength=10)).all()
 
@@ -198,7 +206,9 @@ def test_a_kernel_is_compiled_once(tmp_path, monkeypatch):
     monkeypatch.setenv("METAL_CHECK_CACHE", str(tmp_path / "cache"))
     for n in (3, 4):
         kernel = metal_check.metal_kernel("once", ["x"], ["out"], "out[thread_position_in_grid.x] = x;")
-        outputs = kernel(inputs=[float(n)], grid=(n, 1, 1), threadgroup=(n, 1, 1), output_shapes=[(n,)], output_dtypes=["f4"])
+        outputs = kernel(
+            inputs=[float(n)], grid=(n, 1, 1), threadgroup=(n, 1, 1), output_shapes=[(n,)], output_dtypes=["f4"]
+        )
         assert (outputs[0] == n).all() and not outputs.findings
     assert len(list((tmp_path / "cache").glob("*.so"))) == 1
 
@@ -240,7 +250,12 @@ def test_findings_name_the_line_of_this_file():
 def test_findings_about_the_whole_kernel_name_its_call(template):
     kernel = metal_check.metal_kernel("nothing", ["x"], ["out"], "if (x > 1) out[0] = 1;")  # // the call
     outputs = kernel(
-        inputs=[0.5], template=template, grid=(1, 1, 1), threadgroup=(1, 1, 1), output_shapes=[(3,)], output_dtypes=["f4"]
+        inputs=[0.5],
+        template=template,
+        grid=(1, 1, 1),
+        threadgroup=(1, 1, 1),
+        output_shapes=[(3,)],
+        output_dtypes=["f4"],
     )
     (finding,) = outputs.findings
     assert (finding.kind, finding.file, finding.line) == ("never-written", __file__, line_of("the call"))
@@ -268,13 +283,16 @@ def test_a_text_that_is_not_in_the_file(tmp_path):
 
 
 def test_compile_shader(random):
-    library = metal_check.compile_shader(HEAD + """
+    library = metal_check.compile_shader(
+        HEAD
+        + """
 kernel void full(device float *out, constant float &val, uint i [[thread_position_in_grid]]) { out[i] = val; }
 kernel void shift(device const float2 *x, device float2 *y, constant float2 &by, constant int &times,
                   uint2 i [[thread_position_in_grid]], uint2 n [[threads_per_grid]]) {
     y[i.y * n.x + i.x] = x[i.y * n.x + i.x] + by * times;
 }
-""")
+"""
+    )
     x = np.zeros(16, "f4")
     assert library.full(x, 3.14).ok and (x == np.float32(3.14)).all()
     a = random.normal(size=(6, 2)).astype("f4")
@@ -325,7 +343,11 @@ def bounded(x):
 def test_fuzz_passes_what_is_right():
     kernel = sums("threadgroup_barrier(mem_flags::mem_threadgroup);")
     passed = metal_check.fuzz(
-        lambda x: kernel(bounded(x)), lambda x: row_sums(bounded(x)), [("B", "C")], sizes={"B": (1, 4), "C": (1, 99)}, runs=4
+        lambda x: kernel(bounded(x)),
+        lambda x: row_sums(bounded(x)),
+        [("B", "C")],
+        sizes={"B": (1, 4), "C": (1, 99)},
+        runs=4,
     )
     assert passed == 4
 
@@ -339,7 +361,9 @@ def test_fuzz_shrinks_to_the_smallest_launch():
         metal_check.fuzz(lambda x: x[: 2 * (len(x) // 2)], lambda x: x, [("N",)], sizes={"N": (7, 7)})
     assert "shape" in raised.value.problem
     with pytest.raises(metal_check.FuzzFailure) as raised:  # wrong from 5 on
-        metal_check.fuzz(lambda x: x * (x < 5), lambda x: x, [("N",)], dtypes=["int32"], sizes={"N": (1, 300)}, runs=300, seed=1)
+        metal_check.fuzz(
+            lambda x: x * (x < 5), lambda x: x, [("N",)], dtypes=["int32"], sizes={"N": (1, 300)}, runs=300, seed=1
+        )
     assert raised.value.sizes["N"] <= 3 and "the reference says" in raised.value.problem
     with pytest.raises(metal_check.FuzzFailure):  # NaN is no agreement
         metal_check.fuzz(lambda x: x * np.float32("nan"), lambda x: x, [(3,)])
@@ -391,7 +415,10 @@ def test_a_launch_file(tmp_path, capsys, monkeypatch):
     assert status == 2
     assert shown.rstrip().endswith("4 launches: 1 clean, 2 with findings, 1 could not be run")
     assert "kernel.metal:6: error: out-of-bounds: past the end: thread" in shown
-    assert "fits (n=13): buffer 1: 1 of 13 elements differ from expected-13.npy, first element 11: 21.0, expected 22.0" in shown
+    assert (
+        "fits (n=13): buffer 1: 1 of 13 elements differ from expected-13.npy, first element 11: 21.0, expected 22.0"
+        in shown
+    )
     assert "gone.metal: error: cannot-run: gone: gone.metal cannot be read" in shown
     assert "::error file=kernel.metal,line=6,title=metal-check%3A out-of-bounds::past the end: thread" in shown
     sarif = json.loads((tmp_path / "out.sarif").read_text())
@@ -435,7 +462,11 @@ def test_launch_files_that_cannot_be_read(tmp_path, text, message):
 def test_the_command_passes_everything_else_on(tmp_path):
     path = write(tmp_path, SCALE)
     command = [sys.executable, "-m", "metal_check"]
-    variables = {"PYTHONPATH": str(ROOT / "python"), "METAL_CHECK": str((BUILD / "metal-check").resolve()), "PATH": "/usr/bin:/bin"}
+    variables = {
+        "PYTHONPATH": str(ROOT / "python"),
+        "METAL_CHECK": str((BUILD / "metal-check").resolve()),
+        "PATH": "/usr/bin:/bin",
+    }
     result = subprocess.run([*command, str(path), "--list", "--json"], env=variables, capture_output=True, text=True)
     assert [kernel["name"] for kernel in json.loads(result.stdout)["kernels"]] == ["scale"]
     result = subprocess.run([*command, "--help"], env=variables, capture_output=True, text=True)

@@ -75,9 +75,7 @@ def call(arguments: Iterable[Any], timeout: float | None = None) -> tuple[dict[s
         cache /= f"ziglang-{importlib.metadata.version('ziglang')}"
     cache.parent.mkdir(parents=True, exist_ok=True)
     command = [program, "--json", "--cache", str(cache), *map(str, arguments)]
-    result = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=timeout, env=variables
-    )
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, env=variables)
     try:
         answer = json.loads(result.stdout)
     except ValueError:

@@ -35,7 +35,9 @@ def shown_path(path: str) -> str:
 
 
 def _error_line(error: Mapping[str, Any]) -> str:
-    return f"{shown_path(error['file'])}:{error['line']}: {error['message']}" if "file" in error else str(error["message"])
+    return (
+        f"{shown_path(error['file'])}:{error['line']}: {error['message']}" if "file" in error else str(error["message"])
+    )
 
 
 @dataclasses.dataclass(frozen=True)

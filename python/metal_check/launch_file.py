@@ -112,7 +112,9 @@ def _launch(entry: Mapping[str, Any], folder: pathlib.Path, sizes: Sizes) -> Lau
     arguments: dict[str, Any] = {"kernel": entry["kernel"], "grid": grid, "threads": threads}
     options = [_file(option, folder) for option in _list(entry.get("options", []))]
     for key, content in entry.get("bytes", {}).items():
-        value = ",".join(f"{n}={_filled(v, sizes)}" for n, v in content.items()) if isinstance(content, dict) else content
+        value = (
+            ",".join(f"{n}={_filled(v, sizes)}" for n, v in content.items()) if isinstance(content, dict) else content
+        )
         options += ["--bytes", f"{key}={_filled(value, sizes)}"]
     arguments["buffers"] = {_key(k): _file(_filled(v, sizes), folder) for k, v in entry.get("buffers", {}).items()}
     arguments["textures"] = {_key(k): _file(_filled(v, sizes), folder) for k, v in entry.get("textures", {}).items()}

@@ -164,7 +164,7 @@ class MetalKernel:
         return (
             f'#line 1 "mlx.h"\n{_PRELUDE.read_text()}'
             + (sources.marked(self.header, self.file, f"{self.name}.header.metal") if self.header else "")
-            + f'{here}{head}[[kernel]] void {function}(\n    {lines}) {{\n'
+            + f"{here}{head}[[kernel]] void {function}(\n    {lines}) {{\n"
             + sources.marked(self.source, self.file, f"{self.name}.metal")
             + f'#line 1 "{self.name}.end.metal"\n}}\n'
             + (instance if template else "")
@@ -219,7 +219,9 @@ def _memory(array: np.ndarray[Any, Any], row_contiguous: bool) -> tuple[np.ndarr
 
 
 def _declare(name: str, value: Any) -> str:
-    return f"{'bool' if isinstance(value, bool) else 'int' if isinstance(value, (int, np.integer)) else 'typename'} {name}"
+    return (
+        f"{'bool' if isinstance(value, bool) else 'int' if isinstance(value, (int, np.integer)) else 'typename'} {name}"
+    )
 
 
 def _value(value: Any) -> str:

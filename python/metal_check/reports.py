@@ -173,5 +173,7 @@ def as_annotations(results: Sequence[Result]) -> str:
     for line in lines(results):
         where = f"file={_escaped(_relative(line.file), ':,')}" + (f",line={line.line}" if line.line else "")
         title = _escaped(f"metal-check: {line.kind}", ":,")
-        texts.append(f"::{commands[line.severity]} {where},title={title}::{_escaped(f'{line.launch}: {line.message}')}\n")
+        texts.append(
+            f"::{commands[line.severity]} {where},title={title}::{_escaped(f'{line.launch}: {line.message}')}\n"
+        )
     return "".join(texts)

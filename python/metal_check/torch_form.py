@@ -34,7 +34,9 @@ class ShaderKernel:
         self.thread_execution_width = 32
 
     def __call__(self, *arguments: Any, threads: Size | None = None, group_size: Size | None = None) -> Report:
-        bound: dict[int | str, Any] = {index: self._content(index, argument) for index, argument in enumerate(arguments)}
+        bound: dict[int | str, Any] = {
+            index: self._content(index, argument) for index, argument in enumerate(arguments)
+        }
         arrays = [argument for argument in arguments if isinstance(argument, np.ndarray)]
         if threads is None and not arrays:
             raise ValueError(f"{self.name}: threads=… is needed where no argument is an array")
@@ -86,7 +88,9 @@ class ShaderLibrary:
     def __getattr__(self, name: str) -> ShaderKernel:
         kernel = self.__dict__.get("_kernels", {}).get(name)
         if kernel is None:
-            raise AttributeError(f"there is no kernel '{name}'; there are {', '.join(self.__dict__.get('_kernels', {}))}")
+            raise AttributeError(
+                f"there is no kernel '{name}'; there are {', '.join(self.__dict__.get('_kernels', {}))}"
+            )
         if "refused" in kernel:
             raise AttributeError(kernel["refused"])
         return ShaderKernel(self, kernel)

@@ -150,7 +150,17 @@ def run(folder, *options):
         "PYTHONPATH": str(ROOT / "python"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "NO_COLOR": "1",
         "METAL_CHECK": str((BUILD / "metal-check").resolve()), "METAL_CHECK_CACHE": str((BUILD / "check").resolve()),
     }  # fmt: skip
-    command = [sys.executable, "-m", "pytest", "-p", "metal_check.pytest_plugin", "-q", "-p", "no:cacheprovider", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "metal_check.pytest_plugin",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *options,
+    ]
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300)
 
 
@@ -177,9 +187,7 @@ def test_without_the_option_nothing_changes(package):
 
 
 def test_findings_outside_of_tests_count(package):
-    (package / "conftest.py").write_text(
-        "import mlx.core as mx\nfrom scale import wrong\nwrong(mx.zeros(8))\n"
-    )
+    (package / "conftest.py").write_text("import mlx.core as mx\nfrom scale import wrong\nwrong(mx.zeros(8))\n")
     (package / "test_scale.py").write_text("def test_nothing(): pass\n")
     result = run(package, "--metal-check")
     assert result.returncode == 1 and "out-of-bounds" in result.stdout
