@@ -7,6 +7,7 @@
 #include "print.h"
 #include "sampling.h"
 #include "units.h"
+#include "utf8.h"
 
 #include <cjson/cJSON.h>
 #include <signal.h>
@@ -67,8 +68,9 @@ static void generate(Chat *chat, LLMError *error) {
     sigaction(SIGINT, &before, NULL);
 }
 
-/* With --shift a conversation that has no room any more goes on without its beginning. */
-bool chat_answer(Chat *chat, LLMError *error) {
+/* With --shift a conversation that has no room any more goes on without its beginning. After a
+ * failure it is as if the last message had not been said. */
+static bool answer(Chat *chat, LLMError *error) {
     for (;;) {
         LLMError problem = {0};
         generate(chat, &problem);
@@ -111,9 +113,9 @@ static void print_status(const Chat *chat) {
     fputs(chat->colours ? "\033[0m\n" : "\n", stderr);
 }
 
-static void print_answer(Chat *chat, LLMError *error) {
+void chat_answer(Chat *chat, LLMError *error) {
     chat->stream = text_stream_begin(error);
-    chat_answer(chat, error);
+    answer(chat, error);
     text_stream_end(&chat->stream, chat->generated ? "\n" : "");
     if (!error_is_set(error)) print_status(chat);
 }
@@ -127,7 +129,7 @@ static bool take_turn(Chat *chat, const char *line, LLMError *error) {
     else if (line[strspn(line, " \t")])
         llm_session_add_message(chat->session, "user", line, &problem);
     bool waits = messages(chat) > (chat->system ? 1u : 0u) && line[0] != '/';
-    if (!error_is_set(&problem) && waits && line[strspn(line, " \t")]) print_answer(chat, &problem);
+    if (!error_is_set(&problem) && waits && line[strspn(line, " \t")]) chat_answer(chat, &problem);
     if (problem.status == LLM_ERROR_DEVICE || problem.status == LLM_ERROR_NUMERIC)
         return error_set(error, problem.status, "%s", problem.message);
     if (problem.status) fprintf(stderr, "%s\n", problem.message);
@@ -166,7 +168,7 @@ static void answer_input(Chat *chat, LLMError *error) {
         error_memory(error, bytes.size);
     free(text);
     if (error_is_set(error)) return;
-    print_answer(chat, error);
+    chat_answer(chat, error);
 }
 
 /* A line is a text, or an object {"role", "content"}; a role other than "user" is not answered. */
@@ -206,6 +208,7 @@ static void print_json(Chat *chat, LLMError *error) {
                                        [LLM_END_CONTEXT] = "context",
                                        [LLM_END_CALLBACK] = "interrupted"};
     const LLMSessionInfo *info = llm_session_info(chat->session);
+    if (chat->kept) utf8_repair(chat->kept, chat->kept_size);
     cJSON *json = cJSON_CreateObject();
     bool whole = cJSON_AddStringToObject(json, "role", "assistant") &&
                  cJSON_AddStringToObject(json, "content", chat->kept ? chat->kept : "") &&
@@ -234,7 +237,7 @@ static void talk_json(Chat *chat, LLMError *error) {
         if (!add_json(chat, line, &answered, error) || !answered) continue;
         chat->kept_size = 0;
         if (chat->kept) chat->kept[0] = 0;
-        if (chat_answer(chat, error)) print_json(chat, error);
+        if (answer(chat, error)) print_json(chat, error);
     }
     free(line);
 }

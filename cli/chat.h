@@ -25,9 +25,8 @@ typedef struct Chat {
 
 /* Empty the session, and tell the model what it is told first. */
 void chat_begin(Chat *chat, LLMError *error);
-/* Answer what has been said; false and `error` on failure, after which it is as if the last message
- * had not been said. */
-bool chat_answer(Chat *chat, LLMError *error);
+/* Answer what has been said, on standard output, with a line of figures on standard error. */
+void chat_answer(Chat *chat, LLMError *error);
 
 /* A line that begins with a slash. False if it ends the chat. */
 bool chat_command(Chat *chat, const char *line, LLMError *error);

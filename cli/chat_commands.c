@@ -23,12 +23,6 @@ static size_t first_message(const Chat *chat) {
     return chat->system ? 1 : 0;
 }
 
-static void print_answer(Chat *chat, LLMError *error) {
-    chat->stream = text_stream_begin(error);
-    chat_answer(chat, error);
-    text_stream_end(&chat->stream, chat->generated ? "\n" : "");
-}
-
 /* --- the conversation --- */
 
 static bool reset(Chat *chat, const char *argument, LLMError *error) {
@@ -52,7 +46,7 @@ static bool retry(Chat *chat, const char *argument, LLMError *error) {
         return error_set(error, LLM_ERROR_ARGUMENT, "nothing has been said yet"), true;
     llm_session_rewind(chat->session, messages(chat) - 1, error);
     chat->generation.seed++;
-    print_answer(chat, error);
+    chat_answer(chat, error);
     return true;
 }
 
@@ -96,7 +90,7 @@ static bool read_file(Chat *chat, const char *argument, LLMError *error) {
     else
         error_set(error, LLM_ERROR_ARGUMENT, "%s: this is no text, it has a NUL in it", argument);
     free(text);
-    if (!error_is_set(error)) print_answer(chat, error);
+    if (!error_is_set(error)) chat_answer(chat, error);
     return true;
 }
 

@@ -117,21 +117,10 @@ bool conversation_encode(Conversation *conversation, LLMTokens *tokens, LLMError
     return done;
 }
 
-/* Bytes that are no UTF-8 become '?': a template takes none. */
-static void repair(char *text) {
-    size_t size = strlen(text), length;
-    uint32_t character;
-    for (size_t at = 0; at < size; at += length) {
-        length = utf8_decode(text + at, size - at, &character);
-        if (length) continue;
-        text[at] = '?';
-        length = 1;
-    }
-}
-
+/* A template takes no bytes that are no UTF-8: the text is as it will be in the message. */
 static bool append_tokens(Conversation *conversation, const uint32_t *ids, size_t count,
                           LLMError *error) {
-    size_t size = conversation->size, length;
+    size_t before = conversation->size, size = before, length;
     for (size_t i = 0; i < count; i++) {
         llm_token_bytes(conversation->llm, ids[i], &length);
         size += length;
@@ -145,6 +134,7 @@ static bool append_tokens(Conversation *conversation, const uint32_t *ids, size_
         conversation->size += length;
     }
     text[size] = 0;
+    utf8_repair(text + before, size - before);
     return true;
 }
 
@@ -152,7 +142,7 @@ bool conversation_answer(Conversation *conversation, const char *text, const uin
                          size_t count, LLMError *error) {
     char *copy = strdup(text);
     if (!copy) return error_memory(error, strlen(text));
-    repair(copy);
+    utf8_repair(copy, strlen(copy));
     bool done = conversation_add(conversation, "assistant", copy, error) &&
                 append_tokens(conversation, ids, count, error);
     free(copy);

@@ -25,6 +25,16 @@ size_t utf8_decode(const char *text, size_t size, uint32_t *character) {
     return length;
 }
 
+void utf8_repair(char *text, size_t size) {
+    uint32_t character;
+    for (size_t at = 0, length; at < size; at += length) {
+        length = utf8_decode(text + at, size - at, &character);
+        if (length) continue;
+        text[at] = '?';
+        length = 1;
+    }
+}
+
 size_t utf8_whole(const char *text, size_t size) {
     for (size_t back = 1; back <= 3 && back <= size; back++) {
         unsigned char byte = (unsigned char)text[size - back];

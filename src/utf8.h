@@ -10,6 +10,9 @@
  */
 size_t utf8_decode(const char *text, size_t size, uint32_t *character);
 
+/* Every byte that is part of no valid character becomes '?'. */
+void utf8_repair(char *text, size_t size);
+
 /* Of `size` bytes of a text that goes on, those before a character that is not complete yet. */
 size_t utf8_whole(const char *text, size_t size);
 
