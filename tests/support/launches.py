@@ -288,16 +288,17 @@ def group_argmax(draw):
 
 @kernel
 def shortlist_sample(draw):
-    """As of top_k_top_p_sample, with what group_maxima has found."""
-    B, V = draw.size(3), draw.size(9000)
-    logits, temperature = draw.logits(B, V), float(draw.random.uniform(0.1, 2))
+    """As of top_k_top_p_sample, with what group_maxima has found; also where too many tokens may be drawn for a list."""
+    B, V = draw.size(3), draw.size(9000, draw.random.choice([1, 2500]))
+    logits, temperature = draw.logits(B, V), float(draw.random.uniform(0.3, 2))
     largest, sums = reference.group_maxima(logits, temperature, GROUPS)
+    cuts = [(1, 1.0, 0.0), (min(V, 40), 0.9, 0.0), (min(V, 300), 1.0, 0.0), (V, 0.3, 0.0), (V, 0.9, 0.1), (V, 1.0, 1e-3)]
+    top_k, top_p, min_p = cuts[draw.random.integers(len(cuts))]
     return threadgroups(B), {
         "logits": logits, "largest": largest.astype(numpy.float32), "sums": sums.astype(numpy.float32),
         "lengths": draw.below(100, B), "counts": draw.below(9, B), "scratch": Empty((B, V)),
-        "ids": Empty((B,), numpy.uint32), "V": V, "temperature": temperature,
-        "top_k": int(draw.random.choice([1, min(V, 40), V])), "top_p": float(draw.random.choice([0.3, 0.9, 1.0])),
-        "min_p": float(draw.random.choice([0.0, 0.1, 1.0])), "seed": numpy.uint64(draw.random.integers(2**63)),
+        "ids": Empty((B,), numpy.uint32), "V": V, "temperature": temperature, "top_k": top_k, "top_p": top_p,
+        "min_p": min_p, "seed": numpy.uint64(draw.random.integers(2**63)),
     }  # fmt: skip
 
 
