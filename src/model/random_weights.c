@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 
-enum { COUNT = 1 << 20 };
+/* Whole blocks of every type, a prime number of them: rows of 256, 1,024 or 4,096 do not come again
+ * soon, or tokens would be alike by the hundred. */
+enum { COUNT = 4093 * 256 };
 
 /* Uniform round 0, and as small as keeps activations of usual sizes where they are. xorshift64:
  * Marsaglia 2003. */
