@@ -452,6 +452,28 @@ kernel void spins(device int *out [[buffer(0)]]) { for (;;) out[0] += 1; }
     assert list(folder.iterdir()) == []
 
 
+HOSTILE_LINES = """#include <metal_stdlib>
+using namespace metal;
+#line 5 "PATH"
+kernel void shift(device const float *input [[buffer(3)]], device float *output [[buffer(5)]],
+                  uint i [[thread_position_in_grid]]) { output[i] = CODE; /* \x1b[2J \x9b */ }
+"""
+
+
+@pytest.mark.parametrize("code", ["input[i + 128]", "nonsense"])
+@pytest.mark.parametrize("path", ["/dev/zero", "pipe", "\\033[2J", "shift.metal"])
+def test_a_line_of_any_file(path, code, tmp_path):
+    """A kernel says itself of which file it is: that is shown if it is one, and reaches no terminal raw."""
+    os.mkfifo(tmp_path / "pipe")
+    text = HOSTILE_LINES.replace("PATH", path).replace("CODE", code)
+    (tmp_path / "shift.metal").write_bytes(text.encode("latin-1"))
+    command = [METAL_CHECK, "shift.metal", *SHIFT]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60)
+    said = done.stdout + done.stderr
+    assert done.returncode in (1, 2) and b"error" in said and not {0x1B, 0x9B} & {*said}, said
+    (tmp_path / "pipe").unlink()
+
+
 def test_a_signal_while_it_compiles(shift, tmp_path):
     """Neither clang's files nor those of what it has started stay behind; nothing is said."""
     processes = []

@@ -53,8 +53,8 @@ lacks(const Program *program, const BoundParameter *parameter, const char *forma
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "%s:%d: '%s' needs %s\n", program->file.path, parameter->line, parameter->name,
-            what);
+    report_line(stderr, "%s:%d: '%s' needs %s", program->file.path, parameter->line,
+                parameter->name, what);
     return false;
 }
 

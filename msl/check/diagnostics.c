@@ -1,6 +1,7 @@
 #include "diagnostics.h"
 
 #include "headers.h"
+#include "report.h"
 #include "source.h"
 
 #include <stdbool.h>
@@ -84,7 +85,7 @@ static void leave_out_types(char *text) {
 /* The line of the file as it was written, and where in it. */
 static void show_line(const Message *message, FILE *out) {
     char *line = source_line(message->path, message->line);
-    if (line) fprintf(out, "    %s\n", line);
+    if (line) report_line(out, "    %s", line);
     free(line);
 }
 
@@ -104,8 +105,8 @@ static void print(Printer *printer, Message *message) {
     rename_spaces(message->text);
     leave_out_types(message->text);
     if (!is_new(printer, message)) return;
-    fprintf(printer->out, "%s:%u:%u: error: %s\n", message->path, message->line, message->column,
-            message->text);
+    report_line(printer->out, "%s:%u:%u: error: %s", message->path, message->line, message->column,
+                message->text);
     show_line(message, printer->out);
 }
 
@@ -133,9 +134,9 @@ void diagnostics_print(FILE *in, const char *folder, FILE *out) {
             printer.is_waiting = true;
         }
     }
-    if (printer.is_waiting) fprintf(out, "metal-check: %s\n", printer.error.text);
+    if (printer.is_waiting) report_line(out, "metal-check: %s", printer.error.text);
     rewind(in); /* the linker's, or what clang says when it fails */
     while (!printer.count && !printer.is_waiting && getline(&line, &size, in) >= 0)
-        fputs(line, out);
+        report_line(out, "%.*s", (int)strcspn(line, "\n"), line);
     free(line);
 }

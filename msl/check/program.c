@@ -409,7 +409,7 @@ static bool write_strict_source(Program *program, const char *path) {
     if (!file) return report_failure("%s cannot be written", path);
     fputs("#include <metal_stdlib>\n", file);
     bool written = bind_write_strict(&program->file, file);
-    if (!written) fprintf(stderr, "%s\n", program->file.error);
+    if (!written) report_line(stderr, "%s", program->file.error);
     return (close_whole(file) || report_failure("%s cannot be written", path)) && written;
 }
 
@@ -484,7 +484,7 @@ static bool choose_kernel(Program *program, const char *name) {
         if (!strcmp(file->kernels[i].name, name)) program->kernel = &file->kernels[i];
     if (program->kernel && !program->kernel->refused) return true;
     if (program->kernel) {
-        fprintf(stderr, "%s\n", program->kernel->refused);
+        report_line(stderr, "%s", program->kernel->refused);
         return false;
     }
     fprintf(stderr, "metal-check: %s has no kernel '%s'; it has", file->path, name);
@@ -526,7 +526,7 @@ static bool read_kernels(Program *program, const ProgramOptions *wanted, const c
         return report_failure("%s cannot be read", wanted->path);
     if (!make_folder(program) || !expand(program, wanted, width, &size)) return false;
     if (bind_read_some(&program->file, path, program->text, size)) return true;
-    fprintf(stderr, "%s\n", program->file.error);
+    report_line(stderr, "%s", program->file.error);
     return false;
 }
 

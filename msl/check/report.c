@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_BYTES = 1024 };
+enum { MESSAGE_BYTES = 1024, LINE_BYTES = 8192 }; /* with a path or two */
 
 static const char *const kinds[] = {
     [FINDING_RACE] = "race",
@@ -240,15 +240,25 @@ static bool is_shown(const Report *report, size_t i) {
     return true;
 }
 
+void report_line(FILE *out, const char *format, ...) {
+    char line[LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    make_printable(line, strlen(line), "\t");
+    fprintf(out, "%s\n", line);
+}
+
 size_t report_text(const Report *report, FILE *out) {
     size_t shown = 0;
     for (size_t i = 0; i < report->count; i++) {
         const Finding *finding = &report->findings[i];
         if (!is_shown(report, i)) continue;
         Message message = describe(finding);
-        fprintf(out, "%s:%d: %s: %s: %s: %s\n", file_of(report, finding->at.place),
-                finding->at.place.line, severities[finding->severity], kinds[finding->kind],
-                report->kernel, message.text);
+        report_line(out, "%s:%d: %s: %s: %s: %s", file_of(report, finding->at.place),
+                    finding->at.place.line, severities[finding->severity], kinds[finding->kind],
+                    report->kernel, message.text);
         shown += finding->severity != SEVERITY_NOTE;
     }
     if (report->coverage) coverage_text(report->coverage, out);
@@ -332,10 +342,9 @@ bool report_failure(const char *format, ...) {
         va_end(arguments);
         return false;
     }
-    char message[8192]; /* with a path or two */
+    char message[LINE_BYTES];
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    make_printable(message, strlen(message), "");
-    fprintf(stderr, "metal-check: %s\n", message);
+    report_line(stderr, "metal-check: %s", message);
     return false;
 }

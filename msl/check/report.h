@@ -25,6 +25,8 @@ size_t report_json(const Report *report, FILE *out);
 /* "race", "out-of-bounds", … */
 const char *report_kind(FindingKind kind);
 
+/* A line, in which a terminal finds no command, whatever a file's text or name has. */
+void report_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* From now on failures go there, one line without its end: for a process that may not write. */
 void report_failures_to(char *text, size_t size);
 /* "metal-check: …" and a line end to stderr: why a kernel cannot be run. Always returns false. */

@@ -2,8 +2,8 @@
 #ifndef METAL_LLM_MSL_CHECK_SOURCE_H
 #define METAL_LLM_MSL_CHECK_SOURCE_H
 
-/* Line `number`, counted from 1, without its end; to be freed by the caller. NULL if there is none.
- */
+/* Line `number`, counted from 1, without its end; to be freed by the caller. NULL if there is none,
+ * or if the path is of no regular file. */
 char *source_line(const char *path, unsigned number);
 
 #endif

@@ -94,7 +94,7 @@ static bool add_added_tokens(FolderParser *parser, const cJSON *list) {
         return parser_refuse(parser, "\"added_tokens\" is not a list");
     const cJSON *record;
     cJSON_ArrayForEach(record, list) {
-        uint32_t id = read_id(parser, member(record, "id"), "added_tokens");
+        uint32_t id = read_id(parser, member(record, "id"), text_of(record, "content"));
         if (id == UNKNOWN_ID || !add_record(parser, record, id)) return false;
     }
     return true;
