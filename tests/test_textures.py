@@ -698,7 +698,7 @@ GIVEN = {"--texture": "0=zeros:f32:4x4", "--sampler": "1=", "--bytes": "0=u32:4"
     ({"--texture": "0=zeros:f32:4"}, "a texture2d<float> is height x width, or that x channels"),
     ({"--texture": "0=zeros:f32:4x4x3"}, "textures of 1, 2 and 4 channels, not of 3"),
     ({"--texture": "0=zeros:f32:4x0"}, "an extent of 0"),
-    ({"--texture": "7=zeros:f32:4x4"}, "'in' needs a texture"),
+    ({"--texture": "7=zeros:f32:4x4"}, "'in' needs a texture: --texture 0=CONTENT (it is a texture2d<float>)\nmetal-check: the kernel has no [[texture(7)]]"),
     ({"--texture": "128=zeros:f32:4x4"}, "with an index from 0 to 127"),
     ({"--sampler": "1=cubic"}, "'cubic' says nothing of a sampler"),
     ({"--sampler": "1=coord::linear"}, "'coord::linear' says nothing of a sampler"),
@@ -714,7 +714,7 @@ def test_what_does_not_suit_is_named(change, message, tmp_path):
     words = [word for option, text in (GIVEN | change).items() if text is not None for word in (option, text) if word]
     with pytest.raises(checker.Failed) as failure:
         checker.run(path, "--kernel", "k", "--grid", 4, "--threads", 4, *words)
-    assert message in str(failure.value) and str(failure.value).count("\n") == 1
+    assert message in str(failure.value) and str(failure.value).count("\n") == 1 + message.count("\n")
 
 
 @pytest.mark.parametrize("change, message", [
