@@ -516,6 +516,11 @@ def test_vectors_that_are_constexpr(values):
     assert list(values(["v.y", "turn[1][0]", "bytes[1].w", "p.z", "tint.b"], setup, before)) == [4, 2, 5, 7, 3]
 
 
+def test_constants_inside_of_functions(values):
+    before = "static float3 side(int i) { static constexpr constant float3 sides[2] = {float3(1, 2, 3), float3(4)}; return sides[i]; }\n"
+    assert list(values(["side(0).y", "side(1).x", "side(0).z"], "", before)) == [2, 4, 3]
+
+
 def test_constants_by_what_the_kernel_reaches(tmp_path):
     """Values are asked for where the kernel can look at them, by way of functions, classes, and constants."""
     path = tmp_path / "kernel.metal"

@@ -16,7 +16,7 @@ static void check_wild(Checker *c, const char *address, size_t bytes, uint32_t c
     if (of_runtime(c, address, bytes)) return;
     bool in_library =
         block_within(address, bytes, c->library, (size_t)(c->library_end - c->library));
-    if (in_library && !writes) return;
+    if (in_library && (!writes || c->starts_static)) return;
     if (!in_library) {
         checker_stop(c, code,
                      writes ? "writes where no memory of the kernel is: a null or wild pointer"
@@ -251,6 +251,10 @@ void watch_shift(const char *type, long long count, const void *caller) {
     name_type(type, name, sizeof name);
     snprintf(finding->detail, sizeof finding->detail, "shifts a %s by %lld, which has no more bits",
              name, count);
+}
+
+void watch_static(bool starts) {
+    if (simt_thread) checker->starts_static = starts;
 }
 
 void watch_fence(int mem_flags, int order) {

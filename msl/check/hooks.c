@@ -96,6 +96,18 @@ void __cyg_profile_func_exit(void *function, void *call_site) {
     (void)function, (void)call_site;
 }
 
+/* Round what gives a static variable its value (Itanium C++ ABI, 3.3.3). */
+int __cxa_guard_acquire(char *guard);
+int __cxa_guard_acquire(char *guard) {
+    if (!*guard) watch_static(true);
+    return !*guard;
+}
+void __cxa_guard_release(char *guard);
+void __cxa_guard_release(char *guard) {
+    *guard = 1;
+    watch_static(false);
+}
+
 /* In front of a call that does not return, such as a trap. */
 void __asan_handle_no_return(void);
 void __asan_handle_no_return(void) {}

@@ -24,6 +24,8 @@ void watch_access(const void *address, size_t bytes, unsigned use, const void *c
  * next access to that address is left out. */
 void watch_atomic(const void *address, size_t bytes, unsigned use, const void *caller,
                   const void *frame);
+/* A constant inside of a function gets its value, from here or until here. */
+void watch_static(bool starts);
 /* atomic_thread_fence. */
 void watch_fence(int mem_flags, int order);
 /* What nothing wrote stays that in a copy. */
