@@ -433,6 +433,11 @@ def test_library(values):
         "is_same_v<remove_cvref_t<const int &>, int>": 1, "disjunction_v<false_type, true_type>": 1, "is_arithmetic_v<half>": 1,
         "fmedian3(3.0f, 1.0f, 2.0f)": 2, "numeric_limits<bool>::max()": 1, "numeric_limits<half>::denorm_min() > 0": 1,
         "precise::fmin3(3.0f, 1.0f, 2.0f)": 1, "unpack_unorm4x8_to_float(0x00FF0000u).z": 1, "pack_float_to_snorm2x16(float2(1, -1))": 0x80017FFF,
+        "unpack_unorm4x8_to_half(0x00FF0000u).z + unpack_snorm2x16_to_half(0x7FFFu).x": 2, "pack_half_to_unorm4x8(half4(0, 1, 0, 0))": 0xFF00,
+        "unpack_unorm4x8_srgb_to_float(0xFF000080u).x": ((128 / 255 + 0.055) / 1.055) ** 2.4, "pack_float_to_srgb_unorm4x8(float4(0.5f, 0, 0, 0.2f))": 0x330000BC,
+        "pack_float_to_unorm10a2(float4(0, 1, 0, 1.0f / 3))": (1 << 30) + (1023 << 10), "unpack_unorm10a2_to_float(0xC0000000u).w": 1,
+        "pack_float_to_unorm565(float3(1, 0, 1))": 0xF81F, "unpack_unorm565_to_half(ushort(0x07E0)).y": 1,
+        "array<int, 3>{1, 2, 3}.back() + array<int, 3>{4, 5, 6}.front()": 7,
         "refract(float2(0, -1), float2(0, 1), 1.0f).y": -1, "select(float2(1), float2(2), int2(-1, 1)).y": 1,
         "make_uniform(3) / 2": 1, "uint4({1, 2, 3}).w + uint4({1, 2, 3}).z": 3,
         "any(isunordered(float2(1), float2(NAN)))": 1, "ilogb(float2(9)).x": 3, "sign(-3)": -1, "numeric_limits<int4>::lowest().w": -(2**31),
@@ -513,7 +518,10 @@ def test_includes_and_standard_input(tmp_path):
 def test_vectors_that_are_constexpr(values):
     before = "constant constexpr float3 tint = float3(1, 2, 3);\nconstexpr constant half2x2 turn = half2x2(half2(0, 1), half2(2, 3));\nstatic constexpr constant uchar4 bytes[2] = {uchar4(1), uchar4(2, 3, 4, 5)};\n"
     setup = "constexpr float4 v = float4(tint * 2, 1); constexpr packed_float3 p = packed_float3(7);"
-    assert list(values(["v.y", "turn[1][0]", "bytes[1].w", "p.z", "tint.b"], setup, before)) == [4, 2, 5, 7, 3]
+    before += "struct Sky { static constexpr constant float3 up = float3(0, 5, 0); constexpr static float2 size() { return float2(6); } float3 v; };\n"
+    setup += "constexpr auto w = uint2(8, 9);"
+    found = values(["v.y", "turn[1][0]", "bytes[1].w", "p.z", "tint.b", "Sky::up.y", "Sky::size().x", "w.y"], setup, before)
+    assert list(found) == [4, 2, 5, 7, 3, 5, 6, 9]
 
 
 def test_constants_inside_of_functions(values):

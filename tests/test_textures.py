@@ -541,6 +541,16 @@ kernel void k(texture2d<uint, access::read_write> bins [[texture(0)]], {AT}) {{
 # --- arrays, argument buffers ---
 
 
+def test_an_array_of_textures_as_an_argument_buffer(run, random):
+    source = f"""
+kernel void k(constant array<texture2d<float, access::read>, 2> &images [[buffer(1)]], texture2d<float, access::write> out [[texture(0)]], {AT}) {{
+    out.write(images[0].read(at) - images[1].read(at), at);
+}}"""
+    a, b = image_of(random, 4, 4, 4), image_of(random, 4, 4, 4)
+    textures = {"1[0]": a, "1[1]": b, 0: Empty(numpy.float32, 4, 4, 4)}
+    close(run(source, "k", (4, 4), textures)[0], a.astype(float) - b)
+
+
 def test_arrays_of_textures(run, random):
     source = f"""
 typedef texture2d<float, access::sample> Image;

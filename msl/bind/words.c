@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { DEEPEST_SCOPE = 64 };
+
 /* The kernel that holds an offset, or NULL. */
 static BoundKernel *kernel_at(const BoundFile *file, size_t at) {
     for (size_t i = 0; i < file->kernel_count; i++)
@@ -180,18 +182,50 @@ static bool is_vector(const Reader *reader) {
     return false;
 }
 
-/* `constexpr float3 v = …`: our vectors are no constants to a C++ compiler, but const. */
-static bool read_constant(Reader *reader) {
+/* `constexpr float3 v = …` and `constexpr auto v = float3(…)`: our vectors are no constants to a
+ * C++ compiler, but const. */
+static bool read_constant(Reader *reader, bool in_class) {
     Reader word = *reader;
     size_t begin = reader_offset(&word, &word.token), end = begin + word.token.length;
     do
         reader_next(&word);
     while (token_is(&word.token, "const") || token_is(&word.token, "constant") ||
            token_is(&word.token, "static"));
-    return !is_vector(&word) || reader_edit(reader, begin, end, "const");
+    if (token_is(&word.token, "auto")) {
+        reader_next(&word);
+        reader_next(&word);
+        if (!token_is(&word.token, "=")) return true;
+        reader_next(&word);
+    }
+    return !is_vector(&word) ||
+           reader_edit(reader, begin, end, in_class ? "inline const" : "const");
 }
 
-static bool read_word(Reader *reader, int parentheses) {
+/* Which of the braces that are open are those of classes. */
+typedef struct Scopes {
+    bool is_class[DEEPEST_SCOPE];
+    unsigned depth;
+    bool begins_class; /* with the next brace */
+} Scopes;
+
+static void count_scope(Scopes *scopes, const Token *token) {
+    if (token_is(token, "struct") || token_is(token, "class") || token_is(token, "union"))
+        scopes->begins_class = true;
+    if (token_is(token, ";") || token_is(token, "(") || token_is(token, "="))
+        scopes->begins_class = false;
+    if (token_is(token, "{")) {
+        if (scopes->depth < DEEPEST_SCOPE) scopes->is_class[scopes->depth] = scopes->begins_class;
+        scopes->depth++;
+        scopes->begins_class = false;
+    }
+    if (token_is(token, "}") && scopes->depth) scopes->depth--;
+}
+
+static bool in_class(const Scopes *scopes) {
+    return scopes->depth && scopes->depth <= DEEPEST_SCOPE && scopes->is_class[scopes->depth - 1];
+}
+
+static bool read_word(Reader *reader, const Scopes *scopes, int parentheses) {
     const Token *token = &reader->token;
     size_t end = reader_offset(reader, token) + token->length;
     if (is_digit(*token->text) && !token_is_double(token)) return read_suffix(reader);
@@ -200,7 +234,7 @@ static bool read_word(Reader *reader, int parentheses) {
     if (token_is(token, "double")) return refuse_double(reader, "double");
     if (is_long_double(reader)) return refuse_double(reader, "long double");
     if (token_is(token, "coherent")) return leave_out_coherent(reader);
-    if (token_is(token, "constexpr")) return read_constant(reader);
+    if (token_is(token, "constexpr")) return read_constant(reader, in_class(scopes));
     if (token_is(token, "[") && reader->at < reader->end && *reader->at == '[')
         return leave_out_index(reader);
     if (token_is(token, "typedef") || token_is(token, "using")) return read_vector(reader);
@@ -217,9 +251,11 @@ bool read_words(Reader *outer) {
                      .path = file->path,
                      .path_length = (int)strlen(file->path)};
     int parentheses = 0;
+    Scopes scopes = {.depth = 0};
     for (reader_next(&reader); reader.token.text; reader_next(&reader)) {
+        count_scope(&scopes, &reader.token);
         parentheses += token_is(&reader.token, "(") - token_is(&reader.token, ")");
-        if (!read_word(&reader, parentheses > 0)) return false;
+        if (!read_word(&reader, &scopes, parentheses > 0)) return false;
         if (reader.token.line > file->last_line) file->last_line = reader.token.line;
     }
     return true;

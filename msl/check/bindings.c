@@ -154,7 +154,8 @@ static bool enter(Cursor *cursor, size_t binding) {
     Binding *memory = &cursor->options->bindings[binding];
     if (!type_inside(&cursor->type, &inside) || !inside.size)
         return refuse(cursor, "leads to nothing that is known");
-    if (*cursor->at == '[' && !read_index(cursor, &index)) return false;
+    bool is_array = inside.kind == TYPE_ARRAY; /* whose elements the index counts */
+    if (*cursor->at == '[' && !is_array && !read_index(cursor, &index)) return false;
     size_t begin = index * inside.size, end = begin + inside.size;
     if (memory->content && end > memory->array.size)
         return refuse(cursor, "is behind the end of its buffer");

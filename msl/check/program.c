@@ -380,6 +380,11 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
                            NULL,   .spaces = false, .coverage = wanted->coverage};
     int status = compile_to(program, width, &with);
     if (status > 0 && compile_to(program, width, &without) == 0) status = 0;
+    if (status > 0 && precompiled) { /* what it says of the headers it can say only of read ones */
+        unlink(log);
+        with.precompiled = NULL;
+        status = compile_to(program, width, &with);
+    }
     if (!end_command(program, status, log, wanted->path)) return false;
     if (wanted->cache) return cache_keep(output, program->library);
     return rename(output, program->library) == 0 ||

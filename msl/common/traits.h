@@ -295,6 +295,21 @@ template <typename T, size_t N> struct array {
     MSL_INLINE const T *data() const {
         return __elements;
     }
+    MSL_INLINE constexpr T &front() {
+        return __elements[0];
+    }
+    MSL_INLINE constexpr const T &front() const {
+        return __elements[0];
+    }
+    MSL_INLINE constexpr T &back() {
+        return __elements[N - 1];
+    }
+    MSL_INLINE constexpr const T &back() const {
+        return __elements[N - 1];
+    }
+    MSL_INLINE void fill(const T &value) {
+        for (size_t i = 0; i < N; i++) __elements[i] = value;
+    }
     MSL_INLINE T *begin() {
         return __elements;
     }

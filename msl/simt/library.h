@@ -338,32 +338,82 @@ SIMT_PACKED_2(distance)
 
 /* --- values packed into integers --- */
 
-#define SIMT_UNPACK(name, N, U, bits, expression)                                                  \
-    MSL_INLINE vec<float, N> name(U value) {                                                       \
+/* The same from and to half. */
+#define SIMT_UNPACKED(name, N, U)                                                                  \
+    MSL_INLINE vec<half, N> unpack_##name##_to_half(U value) {                                     \
+        return vec<half, N>(unpack_##name##_to_float(value));                                      \
+    }
+#define SIMT_PACKED(name, N, U)                                                                    \
+    MSL_INLINE U pack_half_to_##name(vec<half, N> value) {                                         \
+        return pack_float_to_##name(vec<float, N>(value));                                         \
+    }
+
+#define SIMT_UNPACK(name, N, bits, expression)                                                     \
+    MSL_INLINE vec<float, N> unpack_##name##_to_float(uint value) {                                \
         vec<float, N> result;                                                                      \
         for (int i = 0; i < N; i++) {                                                              \
-            uint x = uint(value >> bits * i) & ((1ul << bits) - 1);                                \
+            uint x = (value >> bits * i) & ((1ul << bits) - 1);                                    \
             result[i] = expression;                                                                \
         }                                                                                          \
         return result;                                                                             \
-    }
-SIMT_UNPACK(unpack_unorm4x8_to_float, 4, uint, 8, float(x) / 255.0f)
-SIMT_UNPACK(unpack_snorm4x8_to_float, 4, uint, 8, fmax(float(char(x)) / 127.0f, -1.0f))
-SIMT_UNPACK(unpack_unorm2x16_to_float, 2, uint, 16, float(x) / 65535.0f)
-SIMT_UNPACK(unpack_snorm2x16_to_float, 2, uint, 16, fmax(float(short(x)) / 32767.0f, -1.0f))
+    }                                                                                              \
+    SIMT_UNPACKED(name, N, uint)
+SIMT_UNPACK(unorm4x8, 4, 8, float(x) / 255.0f)
+SIMT_UNPACK(snorm4x8, 4, 8, fmax(float(char(x)) / 127.0f, -1.0f))
+SIMT_UNPACK(unorm2x16, 2, 16, float(x) / 65535.0f)
+SIMT_UNPACK(snorm2x16, 2, 16, fmax(float(short(x)) / 32767.0f, -1.0f))
 #undef SIMT_UNPACK
 #define SIMT_PACK(name, N, bits, low, scale)                                                       \
-    MSL_INLINE uint name(vec<float, N> value) {                                                    \
+    MSL_INLINE uint pack_float_to_##name(vec<float, N> value) {                                    \
         uint result = 0;                                                                           \
         for (int i = 0; i < N; i++)                                                                \
             result |= (uint(int(rint(clamp(value[i], low, 1.0f) * scale))) & ((1u << bits) - 1))   \
                       << bits * i;                                                                 \
         return result;                                                                             \
-    }
-SIMT_PACK(pack_float_to_unorm4x8, 4, 8, 0.0f, 255.0f)
-SIMT_PACK(pack_float_to_snorm4x8, 4, 8, -1.0f, 127.0f)
-SIMT_PACK(pack_float_to_unorm2x16, 2, 16, 0.0f, 65535.0f)
-SIMT_PACK(pack_float_to_snorm2x16, 2, 16, -1.0f, 32767.0f)
+    }                                                                                              \
+    SIMT_PACKED(name, N, uint)
+SIMT_PACK(unorm4x8, 4, 8, 0.0f, 255.0f)
+SIMT_PACK(snorm4x8, 4, 8, -1.0f, 127.0f)
+SIMT_PACK(unorm2x16, 2, 16, 0.0f, 65535.0f)
+SIMT_PACK(snorm2x16, 2, 16, -1.0f, 32767.0f)
+
+/* Colours along the curve of sRGB, alpha as it is. */
+MSL_INLINE float4 unpack_unorm4x8_srgb_to_float(uint value) {
+    float4 c = unpack_unorm4x8_to_float(value);
+    for (int i = 0; i < 3; i++)
+        c[i] = c[i] <= 0.04045f ? c[i] / 12.92f : pow((c[i] + 0.055f) / 1.055f, 2.4f);
+    return c;
+}
+MSL_INLINE uint pack_float_to_srgb_unorm4x8(float4 c) {
+    for (int i = 0; i < 3; i++)
+        c[i] = c[i] < 0.0031308f ? 12.92f * c[i] : 1.055f * pow(c[i], 1 / 2.4f) - 0.055f;
+    return pack_float_to_unorm4x8(c);
+}
+SIMT_UNPACKED(unorm4x8_srgb, 4, uint)
+SIMT_PACKED(srgb_unorm4x8, 4, uint)
+
+MSL_INLINE float4 unpack_unorm10a2_to_float(uint value) {
+    return float4(uint4(value, value >> 10, value >> 20, value >> 30) & uint4(1023, 1023, 1023, 3)) /
+           float4(1023, 1023, 1023, 3);
+}
+MSL_INLINE uint pack_float_to_unorm10a2(float4 c) {
+    uint4 x = uint4(rint(saturate(c) * float4(1023, 1023, 1023, 3)));
+    return x[0] | x[1] << 10 | x[2] << 20 | x[3] << 30;
+}
+SIMT_UNPACKED(unorm10a2, 4, uint)
+SIMT_PACKED(unorm10a2, 4, uint)
+
+MSL_INLINE float3 unpack_unorm565_to_float(ushort value) {
+    return float3(uint3(value >> 11, value >> 5, value) & uint3(31, 63, 31)) / float3(31, 63, 31);
+}
+MSL_INLINE ushort pack_float_to_unorm565(float3 c) {
+    uint3 x = uint3(rint(saturate(c) * float3(31, 63, 31)));
+    return ushort(x[0] << 11 | x[1] << 5 | x[2]);
+}
+SIMT_UNPACKED(unorm565, 3, ushort)
+SIMT_PACKED(unorm565, 3, ushort)
+#undef SIMT_UNPACKED
+#undef SIMT_PACKED
 #undef SIMT_PACK
 
 /* --- fences --- */
