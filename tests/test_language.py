@@ -437,6 +437,8 @@ def test_library(values):
         "unpack_unorm4x8_srgb_to_float(0xFF000080u).x": ((128 / 255 + 0.055) / 1.055) ** 2.4, "pack_float_to_srgb_unorm4x8(float4(0.5f, 0, 0, 0.2f))": 0x330000BC,
         "pack_float_to_unorm10a2(float4(0, 1, 0, 1.0f / 3))": (1 << 30) + (1023 << 10), "unpack_unorm10a2_to_float(0xC0000000u).w": 1,
         "pack_float_to_unorm565(float3(1, 0, 1))": 0xF81F, "unpack_unorm565_to_half(ushort(0x07E0)).y": 1,
+        "step(.5, float2(.4, .6)).y + smoothstep(0., 1, half3(.5h)).z": 1.5, "pow(2, float3(3)).x + fmod(7.0, float2(4)).y": 11,
+        "min(1., float3(2)).x + max(3, int2(1)).y + fmax(0.h, half2(4)).x": 8, "sizeof(simdgroup_half8x8::storage_type)": 4,
         "array<int, 3>{1, 2, 3}.back() + array<int, 3>{4, 5, 6}.front()": 7,
         "refract(float2(0, -1), float2(0, 1), 1.0f).y": -1, "select(float2(1), float2(2), int2(-1, 1)).y": 1,
         "make_uniform(3) / 2": 1, "uint4({1, 2, 3}).w + uint4({1, 2, 3}).z": 3,

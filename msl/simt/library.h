@@ -81,6 +81,28 @@ SIMT_MIXED_3(fma, mixed_t)
 SIMT_MIXED_3(smoothstep, mixed_t)
 #undef SIMT_MIXED_3
 
+/* A number before a vector: step(0.5f, v). */
+#define SIMT_NUMBER_FIRST(name)                                                                    \
+    template <typename S, typename T, int N, enable_if_t<is_arithmetic_v<S>, int> = 0>             \
+    MSL_INLINE vec<T, N> name(S x, vec<T, N> y) {                                                  \
+        return name(vec<T, N>(T(x)), y);                                                           \
+    }
+SIMT_NUMBER_FIRST(min)
+SIMT_NUMBER_FIRST(max)
+SIMT_NUMBER_FIRST(fmin)
+SIMT_NUMBER_FIRST(fmax)
+SIMT_NUMBER_FIRST(step)
+SIMT_NUMBER_FIRST(pow)
+SIMT_NUMBER_FIRST(powr)
+SIMT_NUMBER_FIRST(fmod)
+SIMT_NUMBER_FIRST(atan2)
+#undef SIMT_NUMBER_FIRST
+template <typename A, typename B, typename T, int N,
+          enable_if_t<is_arithmetic_v<A> && is_arithmetic_v<B>, int> = 0>
+MSL_INLINE vec<T, N> smoothstep(A low, B high, vec<T, N> x) {
+    return smoothstep(vec<T, N>(T(low)), vec<T, N>(T(high)), x);
+}
+
 /* Of an integer; the empty pack makes a kernel's own template of the same name the better match. */
 #define SIMT_INTEGER_1(name)                                                                       \
     template <typename T, typename... Nothing,                                                     \

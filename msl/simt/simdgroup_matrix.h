@@ -25,7 +25,8 @@ namespace metal {
 
 template <typename T, int C, int R> struct simdgroup_matrix {
     static_assert(C == 8 && R == 8, "simdgroup matrices are 8×8");
-    vec<T, 2> elements;
+    typedef vec<T, 2> storage_type; /* of one lane */
+    storage_type elements;
 
     simdgroup_matrix() = default;
     MSL_INLINE explicit simdgroup_matrix(T value) : elements(0) { /* the diagonal */
