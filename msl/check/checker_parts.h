@@ -122,7 +122,7 @@ struct Checker {
     Spinning spinning;
     Overwrite overwrite;
     Store store;
-    bool has_nothing; /* a simd function has given a lane what nothing wrote */
+    bool has_nothing;   /* a simd function has given a lane what nothing wrote */
     bool starts_static; /* a constant inside of a function gets its value, once */
     Findings *findings;
     char signal_stack[SIGNAL_STACK_BYTES];
