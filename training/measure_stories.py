@@ -73,13 +73,18 @@ def copied_runs(stories, data):
     return sum(run in found for run in mine) / max(len(mine), 1)
 
 
-def perplexities(model, data, device):
+def perplexities(model, data, held_out, known, device):
     """Of the held-out stories, and of as many ids of training stories."""
-    held_out = load_ids(data / "stories_valid.bin", device)
-    known = load_ids(data / "stories_train.bin", device)[: len(held_out)]
+    held_out = load_ids(data / f"{held_out}.bin", device)
+    known = load_ids(data / f"{known}.bin", device)[: len(held_out)]
     for ids in (held_out, known):
         nats, predicted = total_nats(model, ids, model.config.context)
         yield math.exp(nats / predicted)
+
+
+def known_stories(pair, data, tokenizer):
+    ids = load_ids(data / f"{pair.split(':')[1]}.bin").tolist()
+    return tokenizer.decode(ids, skip_special_tokens=False).split(END_OF_TEXT)
 
 
 def main():
@@ -87,6 +92,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--pairs", nargs="+", default=["stories_valid:stories_train"], help="HELD_OUT:KNOWN")
     parser.add_argument("--prompt", default="Once upon a time")
     parser.add_argument("--stories", type=int, default=200)
     parser.add_argument("--tokens", type=int, default=400)
@@ -98,15 +104,14 @@ def main():
 
     model = load_model(args.model, args.device)
     tokenizer = Tokenizer.from_file(str(args.data / "tokenizer.json"))
-    held_out, known = perplexities(model, args.data, args.device)
-    print(f"perplexity: {held_out:.3f} held out, {known:.3f} known, ratio {held_out / known:.3f}")
+    for pair in args.pairs:
+        held_out, known = perplexities(model, args.data, *pair.split(":"), args.device)
+        print(f"{pair}: perplexity {held_out:.3f} held out, {known:.3f} known, ratio {held_out / known:.3f}")
 
     rows, ended = sample_stories(model, tokenizer.encode(args.prompt).ids, args)
     stories = [args.prompt + tokenizer.decode(row) for row in rows]
     args.out.write_text("".join(f"{story.strip()}\n{END_OF_TEXT}\n" for story in stories))
-    data = tokenizer.decode(
-        load_ids(args.data / "stories_train.bin").tolist(), skip_special_tokens=False
-    ).split(END_OF_TEXT)
+    data = [story for pair in args.pairs for story in known_stories(pair, args.data, tokenizer)]
     lengths = [len(words_of(story)) for story in stories]
     grim = [sorted(GRIM & set(words_of(story))) for story in stories]
     print(f"ended: {ended.float().mean():.1%}, words: {statistics.mean(lengths):.0f} on average")

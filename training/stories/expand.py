@@ -20,6 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 END_OF_TEXT = "<|endoftext|>"
 HELD_OUT = 18
+LONGEST = 200  # words
 PRONOUNS = {
     "he": ("she", "he"),
     "him": ("her", "him"),
@@ -101,9 +102,9 @@ def split(text, separator):
 class Words:
     """words.txt: `name = a|b` is drawn once in a story, `name ~ a|b` anew at each place."""
 
-    def __init__(self, path=HERE / "words.txt"):
+    def __init__(self, paths=(HERE / "words.txt", HERE / "plans" / "words.txt")):
         self.once, self.anew, self.plain = {}, {}, {}
-        for line in path.read_text().splitlines():
+        for line in (line for path in paths for line in path.read_text().splitlines()):
             match = re.fullmatch(r"(\w+) ([=~]) (.*)", line)
             if match:
                 name, kind, options = match.groups()
@@ -230,6 +231,11 @@ def lower(match):
     return match[1] + match[2].lower()
 
 
+def one_in(n, name):
+    """Whether a name is one of the n-th part that a hash chooses."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % n == 0
+
+
 class Template:
     """`@ name: n=child n2=mouse|vole` and the text under it; n is a child unless it says.
 
@@ -250,7 +256,11 @@ class Template:
 
     @property
     def held_out(self):
-        return int(hashlib.sha256(self.frame.encode()).hexdigest(), 16) % HELD_OUT == 0
+        return one_in(HELD_OUT, self.frame)
+
+    @property
+    def row_held_out(self):
+        return one_in(HELD_OUT, self.name)
 
     def expand(self, words, seed):
         """One story as text: paragraphs, an empty line between them."""
@@ -261,7 +271,9 @@ class Template:
         """Up to `count` distinct stories; fewer where the template has no more."""
         stories = {}
         for attempt in range(3 * count):
-            stories.setdefault(self.expand(words, f"{seed}:{attempt}"))
+            story = self.expand(words, f"{seed}:{attempt}")
+            if len(story.split()) <= LONGEST:
+                stories.setdefault(story)
             if len(stories) == count:
                 break
         return list(stories)
@@ -294,14 +306,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--count", type=int, default=60, help="stories of each template")
+    parser.add_argument("--plans", type=int, default=200, help="stories of each row of a plan")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
 
-    words, parts = Words(), {"train": [], "valid": []}
+    words, parts = Words(), {"train": [], "valid": [], "plans_train": [], "plans_valid": []}
     for template in read_templates():
         part = "valid" if template.held_out else "train"
         parts[part] += template.expansions(words, args.count, args.seed)
+    for plan in read_templates(HERE / "plans"):
+        part = "plans_valid" if plan.row_held_out else "plans_train"
+        parts[part] += plan.expansions(words, args.plans, args.seed)
     for part, stories in parts.items():
         write(args.out / f"stories_{part}.txt.xz", stories, args.seed)
 
