@@ -132,7 +132,7 @@ static Bytes read_prompt(const char *prompt, LLMError *error) {
 }
 
 int verb_run(Arguments *arguments) {
-    Running run = {.wanted = 256, .opened = clock_seconds()};
+    Running run = {.wanted = 400, .opened = clock_seconds()};
     LLMGeneration *generation = &run.generation;
     Sampling sampling = sampling_begin(generation);
     generation->on_token = count_token;

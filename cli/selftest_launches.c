@@ -1626,31 +1626,53 @@ const Launch selftest_launches[] = {
 const size_t selftest_launch_count = sizeof selftest_launches / sizeof *selftest_launches;
 
 const KnownText selftest_texts[] = {
-    {"Once upon a time",
-     " there was a man who had three sons, and he was called the youngest, and he was called the youngest.\n"
-     "\n"
-     "\"Well, well,\" said the father, \"I will go and see if I can find a way to get a place.\"\n"
-     "\n"
-     "So he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went, and he went"},
-    {"The",
-     " next day, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of April, the 18th of A"},
     {"\"Where are you going?\" asked the fox.",
      "\n"
      "\n"
-     "\"I'm going to the woods to see if I can find my way back to the woods,\" answered the little boy.\n"
+     "\"I am going to the miller's to look for a lost cow,\" said Bunny.\n"
      "\n"
-     "\"Oh, I'm going to the woods!\" cried the fox. \"I'm going to the woods to see if I can find my way back to the woods.\"\n"
+     "\"Oh, I'm not going to the miller's to take that cow away,\" said the little boy. \"I'm going to the miller's to look for a lost cow.\"\n"
      "\n"
-     "\"Oh, I'm going to the woods!\" cried the little boy. \"I'm going to the woods to see if I can find my way back to the woods.\"\n"
+     "\"Oh, I'm not going to the miller's to take cow away,\" said Sue. \"I'm going to the miller's to look for a lost cow.\"\n"
      "\n"
-     "\"Oh, I'm going to the woods!\" cried the fox. \"I'm going to the woods to see if I can find my way back to the woods.\"\n"
+     "\"Oh, I'm not going to the miller's to take cow away,\" said Bunny. \"I'm going to the miller's to look for a lost cow.\"\n"
      "\n"
-     "\"Oh, I'm going to the woods!\" cried the little boy. \"I'm going to the woods to see if I can find my way back to the woods.\"\n"
+     "\"Oh, I'm not going to the miller's to take cow away,\" said Sue. \"I'm going to the miller's to look for a lost cow.\"\n"
      "\n"
-     "\"Oh, I'm going to the woods!\" cried the fox. \"I'm going to the woods to see if I"},
+     "\"Oh, I'm not going to the miller's to take cow away,\" said Bunny. \"I"},
     {"Long ago, in a country far away, there lived a poor woodcutter and his three sons. The eldest was strong, the second was clever, but the youngest",
-     " was strong, and the youngest was strong, and the youngest was strong, and the youngest was strong, and the youngest was strong, and the youngest was strong, and the youngest was strong, and the youngest was strong, and the youngest was strong, and the youngest was strong, and the youngest was strong, and the youngest was strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong, and strong"},
-    {"A dog",
-     " and a dog were in the yard, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the dog was barking and barking, and the"},
+     " was strong, and the youngest was strong. He was strong, and strong, and strong, and strong. He lived in a house at the end of the lane. One day he was playing in the kitchen. There was a loud crash! Dash had broken the garden gate, and it belonged to Mr. Plum!\n"
+     "\n"
+     "\"Oh, dear,\" said Dash. Dash looked round. Nobody had seen it. He went out and hid behind the shed and felt cold all over. He did not want to play. He did not even want to eat. His tummy felt like a stone.\n"
+     "\n"
+     "In the evening Mr. Plum came home. \"Who did this?\" asked Mr. Plum.\n"
+     "\n"
+     "Dash could have said that it was the wind. But he took a deep breath. \"It was me,\" he said. \"I did it, and I am very sorry.\"\n"
+     "\n"
+     "Mr. Plum was quiet for a moment. Then he bent down. \"I"},
+    {"Far out in the ocean there is a place where",
+     " there is a lake, and there is a lake, and there is a lake, and there is a lake, and there is a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake, and a lake"},
+    {"The giant laughed until the windows shook.",
+     " \"It is a giant,\" said the giant. \"I do not know how it is, but it is a giant. I am a giant.\"\n"
+     "\n"
+     "\"Is it a giant?\" asked the giant.\n"
+     "\n"
+     "\"It is a giant,\" said the giant. \"It is a giant who is a giant. I have heard it in the night and in the night I have told you about it.\"\n"
+     "\n"
+     "\"Is it a giant?\" asked the giant.\n"
+     "\n"
+     "\"It is a giant giant,\" said the giant. \"I have heard it in the night and in the night I have told you about it.\"\n"
+     "\n"
+     "\"Is it a giant?\" asked the giant.\n"
+     "\n"
+     "\"It is a giant giant,\" said the giant. \"I have heard it in the night and in the night I have told you about it.\"\n"
+     "\n"
+     "\"Is it a giant?\" asked the giant.\n"
+     "\n"
+     "\"It is a giant giant,\" said the giant. \"I have heard it"},
+    {"Mother",
+     "'s New Year's New Year's New Year's New Year's.\n"
+     "\n"
+     "\"I wonder if I could find a place to go to the country, or to go to the country, where I could get a place to go to the country, where I could get a place to go to the country, and get a place to go to the country, where I could get a place to go to the country, where I could get a place to go to the country, and get a place to go to the country, where I could get a place to go to the country, where I could get a place to go to the country, and get a place to go to the country. I could get a place to go to the country, and get a place to go to the country, where I could get a place to go to the country, and get a place to go to the country, where I could get a place to go to the country, where"},
 };
 const size_t selftest_text_count = sizeof selftest_texts / sizeof *selftest_texts;

@@ -151,7 +151,7 @@ def test_help_of_verb(verb):
 
 def test_help_names_defaults():
     text = succeed("run", "--help").decode()
-    for option, default in [("-n", "256"), ("--temp", "0.8"), ("--top-k", "40"), ("--top-p", "0.95")]:
+    for option, default in [("-n", "400"), ("--temp", "0.8"), ("--top-k", "40"), ("--top-p", "0.95")]:
         assert re.search(rf"^  {option} .*\(default {re.escape(default)}\)$", text, re.M)
 
 

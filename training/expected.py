@@ -23,7 +23,7 @@ import torch
 from evaluate import bits_per_byte, load_model, total_nats
 from gguf_file import read_gguf_tokenizer
 
-PROMPTS, STEPS, MARGIN = 5, 200, 0.01
+PROMPTS, STEPS, MARGIN = 5, 200, 0.02
 CANDIDATES = [
     "Once upon a time",
     "Once upon a time there was a king",
@@ -64,13 +64,15 @@ CANDIDATES = [
 
 
 @torch.no_grad()
-def greedy(model, ids, steps):
-    """The most likely `steps` ids after ids (a list), and the best logits' smallest lead."""
+def greedy(model, ids, steps, least=float("-inf")):
+    """The most likely `steps` ids after ids (a list), and the best logits' smallest lead; stops at a lead of `least`."""
     made, margin = [], float("inf")
     for _ in range(steps):
         best = model(torch.tensor([ids + made]))[0, -1].topk(2)
         margin = min(margin, (best.values[0] - best.values[1]).item())
         made.append(best.indices[0].item())
+        if margin <= least:
+            break
     return made, margin
 
 
@@ -79,7 +81,7 @@ def greedy_texts(model, tokenizer):
     found = []
     for prompt in CANDIDATES:
         prompt_ids = tokenizer.encode(prompt).ids
-        ids, margin = greedy(model, prompt_ids, STEPS)
+        ids, margin = greedy(model, prompt_ids, STEPS, MARGIN)
         kept = margin > MARGIN and end_of_text not in ids
         print(f"{'kept' if kept else 'left'}: smallest margin {margin:.4f} {prompt!r}")
         if kept:
