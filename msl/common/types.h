@@ -170,7 +170,8 @@ template <typename T, int N> struct vec;
 template <typename T, int N> struct packed_vec;
 
 /* Of a copy clang does not check where it lies, of a reference it does. As templates these are no
- * copy constructors, so that vectors are still handed on as they are. */
+ * copy constructors and no copy assignment, so that vectors are still handed on as they are and
+ * structures of them copied in the line that copies them. (A const vector is assigned unchecked.) */
 #ifdef MSL_SPACES
 #define MSL_COPY_FROM(space)                                                                       \
     template <int = 0> MSL_INLINE vec(const __attribute__((space)) vec &other) {                   \
@@ -178,10 +179,12 @@ template <typename T, int N> struct packed_vec;
     }
 #define MSL_COPIES                                                                                 \
     vec(const vec &) = default;                                                                    \
+    vec &operator=(const vec &) = default;                                                         \
     MSL_COPY_FROM(opencl_global_device)                                                            \
     MSL_COPY_FROM(opencl_global_host)                                                              \
     MSL_COPY_FROM(opencl_local)                                                                    \
-    MSL_INLINE vec &operator=(const vec &other) {                                                  \
+    template <typename V, int (*)[__is_same(V, vec) || __is_same(V, vec &) ? 1 : -1] = nullptr>    \
+    MSL_INLINE vec &operator=(V &&other) {                                                         \
         __builtin_memcpy((void *)this, (const void *)&other, sizeof *this);                        \
         return *this;                                                                              \
     }
