@@ -674,10 +674,11 @@ def test_a_kernel_that_fails(broken, message, stand_in):
     device.close()
 
 
-# Numbers of MTLGPUFamily: the virtual GPU of GitHub's runners; a Mac with an AMD GPU; one from before Metal 3.
+# Numbers of MTLGPUFamily: the virtual GPU of GitHub's runners; a Mac with an AMD GPU; one from before Metal 3; an M3.
 VIRTUAL = 1001, 1002, 1003, 1004, 1005, 3001, 3002, 3003, 5001
 MAC2 = 2002, 3001, 3002, 3003, 5001
 OLD = 1001, 1002, 1003, 1004, 3001, 3002
+M3 = 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 2002, 3001, 3002, 3003, 5001
 
 
 def test_the_cpu_instead_of_an_old_gpu(stand_in):
@@ -691,22 +692,36 @@ def test_the_cpu_instead_of_an_old_gpu(stand_in):
     library.llm_pipeline_close(llm)
 
 
-@pytest.mark.parametrize("families", [VIRTUAL, MAC2])
-def test_a_gpu_without_matrix_units(families, stand_in, random, tmp_path):
-    """The same ids by other kernels, and the device's line says so: those of simdgroup_matrix would not get a pipeline."""
+@pytest.fixture
+def texts_of_a_batch(random, tmp_path):
+    """What a device makes of three prompts, and its name."""
     path = models.write_gguf(tmp_path / "m.gguf", WIDE, models.random_gpt2(WIDE, random), type="F16")
     prompts = [random.integers(0, WIDE.vocabulary, 40).tolist() for _ in range(3)]
 
-    def texts(told):
-        with LLM(path, device="metal", batch=3) as model:
-            assert model.info.device.decode().endswith(", without matrix units") == told
-            return model.generate_batch(prompts, 4)
+    def texts(device):
+        with LLM(path, device=device, batch=3, integer_products="off") as model:
+            return model.generate_batch(prompts, 4), model.info.device.decode()
 
-    with LLM(path, device="cpu", batch=3, integer_products="off") as model:
-        expected = model.generate_batch(prompts, 4)
-    assert texts(told=False) == expected
+    return texts
+
+
+def test_a_newer_gpu_in_a_mac_of_8_gb(stand_in, texts_of_a_batch):
+    expected, _ = texts_of_a_batch("cpu")
+    stand_in.set_families(*M3)
+    stand_in.set_limits(max_buffer=4 << 30, working_set=5_726_623_061)
+    texts, device = texts_of_a_batch("metal")
+    assert texts == expected and "matrix units" not in device
+
+
+@pytest.mark.parametrize("families", [VIRTUAL, MAC2])
+def test_a_gpu_without_matrix_units(families, stand_in, texts_of_a_batch):
+    """The same ids by other kernels, and the device's line says so: those of simdgroup_matrix would not get a pipeline."""
+    expected, device = texts_of_a_batch("cpu")
+    texts, device = texts_of_a_batch("metal")
+    assert texts == expected and "matrix units" not in device
     stand_in.set_families(*families)
-    assert texts(told=True) == expected
+    texts, device = texts_of_a_batch("metal")
+    assert texts == expected and device.endswith(", without matrix units")
     device = Device("metal")
     device.prepare("linear_f16")
     with pytest.raises(Error, match="this GPU cannot run linear_batch_8: Encountered unlowered function call"):
