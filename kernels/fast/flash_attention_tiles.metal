@@ -89,8 +89,9 @@ kernel void flash_attention_tiles(
 #pragma unroll(UNROLL)
         for (uint i = 0; i < HS / 4; i++) {
             uint r = i / (HS / 8), c = i % (HS / 8);
+            if (!takes_part) continue;
             threadgroup const half4 *from = tiles + (block * 16 + r * 8) * STRIDE + c * 2;
-            if (takes_part) simdgroup_load(query[r][c], (threadgroup const half *)from, 4 * STRIDE);
+            simdgroup_load(query[r][c], (threadgroup const half *)from, 4 * STRIDE);
         }
         threadgroup_barrier(mem_flags::mem_threadgroup); // tiles: the reads above ↔ the keys' writes
 
