@@ -71,9 +71,9 @@ static const char *run_once(ThreadPool *pool, LLMError *error) {
     return NULL;
 }
 
-/* The system gives so many threads besides the caller. */
+/* The system gives so many threads besides the caller, and the one that the pool leaves to be had. */
 static const char *run_with_few(uint32_t given, LLMError *error) {
-    threads_allowed = (int)given;
+    threads_allowed = (int)given + 1;
     ThreadPool *pool = thread_pool_new(9, error);
     const char *problem = pool ? run_once(pool, error) : error->message;
     if (pool && (thread_pool_threads(pool) != given + 1 || thread_pool_wanted(pool) != 9))

@@ -144,14 +144,28 @@ static void *work_until_stopped(void *argument) {
     }
 }
 
-/* As many threads as are wanted, or as the system gives. */
+static void *wait_for_workers(void *argument) {
+    ThreadPool *pool = argument;
+    pthread_mutex_lock(&pool->mutex); /* theirs while they are started */
+    pthread_mutex_unlock(&pool->mutex);
+    return NULL;
+}
+
+/* As many threads as are wanted, or as the system gives but one, which is left to who uses the pool
+ * from a thread of its own: a spare one waits until the others are there, and ends. */
 static void start_workers(ThreadPool *pool) {
-    while (pool->started + 1 < pool->threads) {
+    pthread_t spare;
+    pthread_mutex_lock(&pool->mutex);
+    bool more = pool->threads > 1 && !pthread_create(&spare, NULL, wait_for_workers, pool);
+    bool has_spare = more;
+    while (more && pool->started + 1 < pool->threads) {
         Worker *worker = &pool->workers[pool->started];
         *worker = (Worker){.pool = pool, .index = pool->started + 1};
-        if (pthread_create(&worker->handle, NULL, work_until_stopped, worker)) break;
-        pool->started++;
+        more = !pthread_create(&worker->handle, NULL, work_until_stopped, worker);
+        pool->started += more;
     }
+    pthread_mutex_unlock(&pool->mutex);
+    if (has_spare) pthread_join(spare, NULL);
     pool->threads = pool->started + 1;
 }
 

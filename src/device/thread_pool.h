@@ -17,8 +17,8 @@ typedef void ThreadPoolWork(void *context, uint32_t job, uint32_t begin, uint32_
 enum { THREADS_MOST = 4096 }; /* that may be asked for */
 
 /* `threads` includes the caller of thread_pool_run; 0 is one per core this process may use. Where
- * the system gives fewer (a limit on processes or memory), these have to do. NULL and `error` if
- * memory is out. Release with thread_pool_free. */
+ * the system gives fewer (a limit on processes or memory), these have to do, and one more is left
+ * to be had. NULL and `error` if memory is out. Release with thread_pool_free. */
 ThreadPool *thread_pool_new(uint32_t threads, LLMError *error);
 void thread_pool_free(ThreadPool *pool);
 /* How many threads there are, and how many there should have been. */
