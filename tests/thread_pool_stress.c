@@ -71,7 +71,7 @@ static const char *run_once(ThreadPool *pool, LLMError *error) {
     return NULL;
 }
 
-/* The system gives so many threads besides the caller, and the one that the pool leaves to be had. */
+/* The system gives so many threads besides the caller, and the one that is left to be had. */
 static const char *run_with_few(uint32_t given, LLMError *error) {
     threads_allowed = (int)given + 1;
     ThreadPool *pool = thread_pool_new(9, error);
