@@ -116,11 +116,13 @@ int cuStreamDestroy_v2(CUstream stream) {
     return 0;
 }
 
+/* Here and below an error is one of the work that was waited for: it is over, too. */
 int cuStreamSynchronize(CUstream stream) {
-    CALL_IN_CONTEXT();
+    int result = stand_in_call(__func__);
+    stand_in_need_context(__func__);
     forbid_capture(stream, __func__);
     run_until(stream, stream->queued);
-    return 0;
+    return result;
 }
 
 /* --- events --- */
@@ -157,10 +159,11 @@ static void run_wait(const void *event) {
 }
 
 int cuEventSynchronize(CUevent event) {
-    CALL_IN_CONTEXT();
+    int result = stand_in_call(__func__);
+    stand_in_need_context(__func__);
     stand_in_need("event", event);
     wait_for(event);
-    return 0;
+    return result;
 }
 
 int cuStreamWaitEvent(CUstream stream, CUevent event, unsigned flags) {
