@@ -6302,7 +6302,7 @@ const KernelSource kernel_sources[] = {
     "    if (TileSizes<HS>::KEYS > PAGE)\n"
     "        tile.far = cached.vectors + token_start<VECTORS>(cached.pages, cached.stride, min(begin + PAGE, last));\n"
     "    tile.first = max(begin, cached.begin) - begin;\n"
-    "    tile.last = last - begin;\n"
+    "    tile.last = max(tile.first, min(last - begin, TileSizes<HS>::KEYS - 1)); // whatever the number of threads\n"
     "    return tile;\n"
     "}\n"
     "\n"

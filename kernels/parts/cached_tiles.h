@@ -32,7 +32,7 @@ template <uint HS, typename Vector> static Tile<Vector> tile_from(Cached<Vector>
     if (TileSizes<HS>::KEYS > PAGE)
         tile.far = cached.vectors + token_start<VECTORS>(cached.pages, cached.stride, min(begin + PAGE, last));
     tile.first = max(begin, cached.begin) - begin;
-    tile.last = last - begin;
+    tile.last = max(tile.first, min(last - begin, TileSizes<HS>::KEYS - 1)); // whatever the number of threads
     return tile;
 }
 
