@@ -218,6 +218,7 @@ typedef enum LLMEnd {
     LLM_END_STOP,     /* a stop text */
     LLM_END_CONTEXT,  /* the context is full */
     LLM_END_CALLBACK, /* a callback said so */
+    LLM_END_JSON,     /* the JSON of json_schema is whole */
 } LLMEnd;
 
 /* What is added to the logit of a token: −10000 to 10000, or −INFINITY, which forbids it. A token
@@ -229,10 +230,10 @@ typedef struct LLMLogitBias {
 
 /* Begin with LLM_GENERATION or llm_generation(): greedy.
  *
- * The samplers come in this order: logit bias, penalties, temperature, top-k, typical, top-p,
- * min-p; then one of the tokens that are left is drawn, by their probabilities. The first two also
- * count where the likeliest token is taken. llama.cpp has the same order, but for the temperature,
- * which it puts last: at a temperature of 1 that is no difference. */
+ * The samplers come in this order: logit bias, JSON, penalties, temperature, top-k, typical, top-p,
+ * min-p; then one of the tokens that are left is drawn, by their probabilities. The first three
+ * also count where the likeliest token is taken. llama.cpp has the same order, but for the
+ * temperature, which it puts last: at a temperature of 1 that is no difference. */
 typedef struct LLMGeneration {
     size_t size;               /* sizeof(LLMGeneration) */
     uint64_t seed;             /* of the random choices */
@@ -264,6 +265,10 @@ typedef struct LLMGeneration {
     LLMEnd *ends;                    /* [rows] of the caller, to be filled; NULL: not */
     size_t logprobs;                 /* so many of the likeliest for on_logprobs, at most
                                         LLM_LOGPROBS_MOST */
+    const char *json_schema;         /* a JSON Schema, of the part that docs/json.md describes: what
+                                        is generated is a JSON text that it allows, whole unless
+                                        `ends` says that it was cut. {"type": "object"} allows any
+                                        object. NULL: none */
 } LLMGeneration;
 
 /* Continue `tokens` by up to `count` tokens, appended to it; stops early after a token that ends

@@ -4,6 +4,7 @@
 #include "engine/call.h"
 #include "engine/engine.h"
 #include "generation.h"
+#include "json_output.h"
 #include "row_text.h"
 #include "sized.h"
 #include "tokens.h"
@@ -23,7 +24,9 @@ typedef struct Generation {
     uint32_t rows;
     const LLMGeneration *options;
     LLMError *error;
-    Row *row;            /* [rows] */
+    Row *row;         /* [rows] */
+    Grammar *grammar; /* of their texts; NULL: any */
+    const TokenTrie *trie;
     size_t appended;     /* all rows together */
     uint32_t unfinished; /* rows */
     Request request;
@@ -111,8 +114,9 @@ static void end_row(Generation *generation, uint32_t row, LLMEnd end) {
     finish_row(generation, row, end);
 }
 
-/* What is settled of the row's text goes out; then see whether the row goes on. */
-static void settle_row(Generation *generation, uint32_t row) {
+/* What is settled of the row's text goes out; then see whether the row goes on, whose JSON may be
+ * `whole`. */
+static void settle_row(Generation *generation, uint32_t row, bool whole) {
     const LLMGeneration *options = generation->options;
     RowText *text = &generation->row[row].text;
     bool stopped;
@@ -120,13 +124,16 @@ static void settle_row(Generation *generation, uint32_t row) {
     bool wanted = hand_out(generation, row, settled, stopped);
     if (!wanted || stopped)
         finish_row(generation, row, wanted ? LLM_END_STOP : LLM_END_CALLBACK);
+    else if (whole)
+        end_row(generation, row, LLM_END_JSON);
     else if (generation->tokens[row].count + text->token_count >=
              generation->llm->run.sizes.capacity)
         end_row(generation, row, LLM_END_CONTEXT);
 }
 
 /* One row's token of a step: take it in, hand it out, and see whether the row goes on. */
-static bool accept_token(Generation *generation, uint32_t row, const WaitingToken *token) {
+static bool accept_token(Generation *generation, uint32_t row, const WaitingToken *token,
+                         bool whole) {
     LLMPipeline *llm = generation->llm;
     RowText *text = &generation->row[row].text;
     if (llm->closing)
@@ -139,7 +146,7 @@ static bool accept_token(Generation *generation, uint32_t row, const WaitingToke
     size_t size;
     const char *bytes = llm_token_bytes(llm, token->id, &size);
     if (!row_text_add(text, token, bytes, size, generation->error)) return false;
-    settle_row(generation, row);
+    settle_row(generation, row, whole);
     return !error_is_set(generation->error);
 }
 
@@ -149,7 +156,7 @@ static void accept_tokens(Generation *generation) {
     while (generation->unfinished &&
            engine_next(&generation->request, &arrival, generation->error)) {
         if (generation->row[arrival.row].end) continue;
-        if (!accept_token(generation, arrival.row, &arrival.token)) return;
+        if (!accept_token(generation, arrival.row, &arrival.token, arrival.whole)) return;
         if (generation->row[arrival.row].end) engine_end_row(&generation->request, arrival.row);
     }
 }
@@ -189,6 +196,8 @@ static void generate(Generation *generation, size_t count, bool keeps, GenerateU
                          .rows = generation->rows,
                          .count = count,
                          .generation = generation->options,
+                         .grammar = generation->grammar,
+                         .trie = generation->trie,
                          .keeps = keeps};
     for (uint32_t b = 0; b < generation->rows; b++)
         if (generation->tokens[b].count >= generation->llm->run.sizes.capacity)
@@ -203,6 +212,15 @@ static void generate(Generation *generation, size_t count, bool keeps, GenerateU
     *usage = (GenerateUsage){.computed = request->computed, .cached = request->cached};
 }
 
+/* What the texts have to be. */
+static bool take_schema(Generation *generation) {
+    const char *schema = generation->options->json_schema;
+    if (!schema) return true;
+    generation->grammar = grammar_new(schema, generation->error);
+    if (generation->grammar) generation->trie = json_trie_of(generation->llm, generation->error);
+    return generation->trie;
+}
+
 size_t generate_rows(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
                      const LLMGeneration *options, bool keeps, GenerateUsage *usage,
                      LLMError *error) {
@@ -214,15 +232,16 @@ size_t generate_rows(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t 
                              .row = calloc(rows, sizeof(Row)),
                              .unfinished = rows};
     *usage = (GenerateUsage){0};
-    if (generation.row)
-        generate(&generation, count, keeps, usage);
-    else
+    if (!generation.row)
         error_memory(error, rows * sizeof(Row));
+    else if (take_schema(&generation))
+        generate(&generation, count, keeps, usage);
     for (uint32_t b = 0; generation.row && b < rows; b++) {
         if (options->ends) options->ends[b] = generation.row[b].end;
         row_text_free(&generation.row[b].text);
     }
     free(generation.row);
+    grammar_free(generation.grammar);
     return generation.appended;
 }
 

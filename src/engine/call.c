@@ -15,6 +15,7 @@ void pipeline_let_go(LLMPipeline *llm) {
     if (atomic_fetch_sub(&llm->holders, 1) > 1) return;
     engine_free(llm);
     chat_model_free(llm->chat);
+    token_trie_free(llm->trie);
     pipeline_free(llm);
 }
 

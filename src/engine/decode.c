@@ -54,31 +54,53 @@ static void freeze(Engine *engine) {
 
 /* --- a step --- */
 
-/* From the last tokens' ids to the next ones and to the state of the next step. */
-static void decode_step(Engine *engine) {
+/* From the last tokens' ids to logits. */
+static void forward(Engine *engine) {
     uint32_t rows = 0;
     for (Request *request = engine->active; request; request = request->next)
         if (request->stage == STAGE_DECODING && request->first + request->rows > rows)
             rows = request->first + request->rows;
     pipeline_decode(engine->llm, rows);
+}
+
+/* From logits to the next ids, and to the state of the next step. */
+static void draw(Engine *engine) {
     for (Request *request = engine->active; request; request = request->next)
         if (request->stage == STAGE_DECODING)
             sample(&engine->llm->run, request->generation, request->first, request->rows);
     advance_rows(&engine->llm->run);
 }
 
-/* The step is the same every time, so it is recorded once; when profiling, the bytes it moves are
- * not. */
-static void record_step(Engine *engine) {
-    LLMPipeline *llm = engine->llm;
+/* Of some texts what may come next depends on the tokens before. */
+static bool has_masks(const Engine *engine) {
+    for (const Request *request = engine->active; request; request = request->next)
+        if (request->stage == STAGE_DECODING && request->grammar) return true;
+    return false;
+}
+
+void decode_forget_step(Engine *engine) {
     device_step_free(engine->step);
-    engine->step = NULL;
+    device_step_free(engine->draws);
+    engine->step = engine->draws = NULL;
+    engine->stale = true;
+}
+
+/* The step is the same every time, so it is recorded once, or in two parts if the host has to do
+ * something between; when profiling, the bytes it moves are not the same. */
+static void record_step(Engine *engine, bool masked) {
+    LLMPipeline *llm = engine->llm;
+    decode_forget_step(engine);
     engine->stale = false;
     engine->moves = llm->run.cache.moves;
     if (llm->profile) return;
     device_record(llm->device);
-    decode_step(engine);
-    engine->step = device_record_end(llm->device);
+    forward(engine);
+    if (masked) {
+        engine->step = device_record_end(llm->device);
+        device_record(llm->device);
+    }
+    draw(engine);
+    *(masked ? &engine->draws : &engine->step) = device_record_end(llm->device);
 }
 
 static uint32_t visible_tokens(const Engine *engine) {
@@ -95,17 +117,43 @@ static void launch(Engine *engine, Request *only) {
     engine->flights[engine->launched++ % FLIGHTS_MOST] = flight;
 }
 
+static void write_mask(Engine *engine, Request *request) {
+    LLMError error = {0};
+    if (!request->grammar || mask_write(request, &error)) return;
+    engine_lock(engine);
+    request_end(request, &error);
+    engine_unlock(engine);
+}
+
+/* While the device is at the logits, see what the tokens before them are, and what may follow. */
+static void make_masks(Engine *engine) {
+    device_submit(engine->llm->device);
+    engine_lock(engine);
+    decode_drain(engine);
+    engine_unlock(engine);
+    for (Request *request = engine->active; request; request = request->next)
+        if (request->stage == STAGE_DECODING) write_mask(engine, request);
+}
+
+static void replay(Engine *engine, DeviceStep *step, void (*queue)(Engine *engine)) {
+    if (step)
+        device_replay(engine->llm->device, step);
+    else
+        queue(engine);
+}
+
 static void queue_step(Engine *engine) {
     LLMPipeline *llm = engine->llm;
+    bool masked = has_masks(engine);
     make_room(engine);
     freeze(engine);
-    if (engine->stale || engine->moves != llm->run.cache.moves) record_step(engine);
+    if (engine->stale || engine->moves != llm->run.cache.moves) record_step(engine, masked);
     llm->run.visible = visible_tokens(engine);
     engine_unlock(engine);
-    if (engine->step)
-        device_replay(llm->device, engine->step);
-    else
-        decode_step(engine);
+    bool parts = masked || !engine->step;
+    replay(engine, engine->step, forward);
+    if (masked) make_masks(engine);
+    if (parts) replay(engine, engine->draws, draw);
     launch(engine, NULL);
     engine_lock(engine);
     for (Request *request = engine->active; request; request = request->next)
@@ -142,7 +190,8 @@ static void read_token(Request *request, uint32_t b, uint64_t submission, Waitin
     if (request->generation->on_logprobs) read_logprobs(request, b, position, submission, token);
 }
 
-static bool arrive(Request *request, uint32_t b, const WaitingToken *token, LLMError *error) {
+static bool arrive(Request *request, uint32_t b, const WaitingToken *token, bool whole,
+                   LLMError *error) {
     if (request->arrived == request->arrival_capacity) {
         size_t capacity = 2 * request->arrival_capacity + 8;
         Arrival *larger = realloc(request->arrivals, capacity * sizeof *larger);
@@ -150,7 +199,7 @@ static bool arrive(Request *request, uint32_t b, const WaitingToken *token, LLME
         request->arrivals = larger;
         request->arrival_capacity = capacity;
     }
-    request->arrivals[request->arrived++] = (Arrival){b, request->collected, *token};
+    request->arrivals[request->arrived++] = (Arrival){b, request->collected, whole, *token};
     return true;
 }
 
@@ -165,11 +214,13 @@ static bool accept(Request *request, uint32_t b, const WaitingToken *token, LLME
         return error_set(error, LLM_ERROR_NUMERIC,
                          "the logits are not numbers (NaN) after %zu token%s: %s", text->count,
                          text->count == 1 ? "" : "s", pipeline_nan_reason(llm));
-    if (!arrive(request, b, token, error)) return false;
-    row->ended = llm_is_end(llm, token->id) && !request->generation->ignore_end;
-    if (row->ended) return true;
+    bool ends = llm_is_end(llm, token->id) && !request->generation->ignore_end, whole = false;
+    if (!ends && !mask_accept(request, b, token->id, &whole, error)) return false;
+    if (!arrive(request, b, token, whole, error)) return false;
+    row->ended = ends;
+    if (ends) return true;
     if (!tokens_append(text, token->id, error)) return false;
-    row->ended = text->count >= llm->run.sizes.capacity;
+    row->ended = whole || text->count >= llm->run.sizes.capacity;
     return true;
 }
 
@@ -223,6 +274,7 @@ static Request *next_prompt(const Engine *engine) {
 /* The first tokens of all its rows. */
 static void sample_first(Engine *engine, Request *request) {
     Run *run = &engine->llm->run;
+    write_mask(engine, request);
     sample(run, request->generation, request->first, request->rows);
     advance_rows(run);
     launch(engine, request);

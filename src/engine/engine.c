@@ -141,6 +141,7 @@ static void free_request(Request *request) {
     free(request->row);
     free(request->arrivals);
     free(request->bias);
+    mask_free(request);
     prefill_free(&request->prefill);
 }
 
@@ -169,7 +170,7 @@ static bool copy_bias(Request *request, LLMError *error) {
 bool engine_submit(Request *request, LLMError *error) {
     Engine *engine = engine_of(request->llm, error);
     if (!engine) return false;
-    if (!copy_texts(request, error) || !copy_bias(request, error)) {
+    if (!copy_texts(request, error) || !copy_bias(request, error) || !mask_begin(request, error)) {
         free_request(request);
         return false;
     }

@@ -8,6 +8,7 @@
 #ifndef METAL_LLM_ENGINE_H
 #define METAL_LLM_ENGINE_H
 
+#include "grammar/matcher.h"
 #include "prefill.h"
 #include "row_text.h"
 
@@ -24,6 +25,7 @@ typedef enum Stage {
 typedef struct Arrival {
     uint32_t row;
     size_t step; /* 0: behind the prompt */
+    bool whole;  /* the row's JSON has come to its end */
     WaitingToken token;
 } Arrival;
 
@@ -41,6 +43,8 @@ typedef struct Request {
     size_t count;                    /* tokens wanted of each */
     const LLMGeneration *generation; /* NULL: the one text is scored */
     float *logits, *nats;            /* its arrays, either may be NULL */
+    const Grammar *grammar;          /* of what is generated; NULL: any text */
+    const TokenTrie *trie;           /* its vocabulary's, with a grammar */
     bool keeps;                      /* what was computed stays for those that begin alike */
     /* What came of it, for the client after engine_finish. */
     size_t computed, cached; /* tokens of the prompts */
@@ -58,8 +62,10 @@ typedef struct Request {
     struct Request *next;
     /* The engine thread's alone. */
     Prefill prefill;
-    size_t scored; /* positions */
-    float *bias;   /* [V], NULL: none */
+    size_t scored;      /* positions */
+    float *bias;        /* [V], NULL: none */
+    Matcher **matchers; /* [rows], NULL: no grammar */
+    uint32_t *allowed;  /* bits of a row's tokens */
     uint32_t first;
     size_t queued, collected; /* steps */
     size_t roomy;             /* steps before this one have room in the KV cache */

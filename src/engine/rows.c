@@ -196,9 +196,7 @@ bool rows_retire(Engine *engine) {
         request = unlink_leaving(&engine->active);
         for (uint32_t b = 0; b < request->rows; b++)
             give_back_row(engine, request, b);
-        device_step_free(engine->step);
-        engine->step = NULL;
-        engine->stale = true;
+        decode_forget_step(engine);
         if (engine->active) close_ranks(engine);
         if (engine->active) rows_write_state(engine);
     }

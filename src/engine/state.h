@@ -29,6 +29,7 @@ struct Engine {
     Flight flights[FLIGHTS_MOST];
     size_t launched, landed; /* flights so far */
     DeviceStep *step;        /* recorded, of all rows that are decoded; NULL: it is not */
+    DeviceStep *draws;       /* its end, where masks come before that; else NULL */
     bool stale;              /* it has to be recorded anew */
     uint32_t moves;          /* of the cache before it was */
 };
@@ -52,6 +53,8 @@ void rows_write_state(Engine *engine);
 bool decode_prompt(Engine *engine);
 /* Queue a step, or look at one. */
 bool decode_some(Engine *engine);
+/* The recorded step, which is no longer what is to be done. */
+void decode_forget_step(Engine *engine);
 /* Look at all that is queued. */
 void decode_drain(Engine *engine);
 
@@ -71,6 +74,14 @@ static inline uint32_t request_end_of(const Request *request, uint32_t b) {
     if (!request->generation) return (uint32_t)prompt;
     return request->count < capacity - prompt ? (uint32_t)(prompt + request->count) : capacity;
 }
+
+/* Each row's matcher. False and `error` if memory is out. */
+bool mask_begin(Request *request, LLMError *error);
+void mask_free(Request *request);
+/* Which tokens may come next in the rows, to the device. False and `error` if none may. */
+bool mask_write(Request *request, LLMError *error);
+/* A row's text goes on by a token; *whole: and has come to its end. */
+bool mask_accept(Request *request, uint32_t b, uint32_t token, bool *whole, LLMError *error);
 
 /* A piece of a text that is scored: its tokens' logits or losses go to the client's arrays. */
 bool score_piece(Request *request, uint32_t tokens, LLMError *error);

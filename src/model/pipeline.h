@@ -9,6 +9,7 @@
 
 typedef struct Engine Engine;
 typedef struct ChatModel ChatModel;
+typedef struct TokenTrie TokenTrie;
 
 /* Tokens that a row gets room for at a time while it is decoded: getting it, a device waits for the
  * host. */
@@ -26,6 +27,7 @@ struct LLMPipeline {
     Run run;
     char *chat_template; /* that was asked for, NULL: the model's own */
     ChatModel *chat;     /* see chat_model.h */
+    TokenTrie *trie;     /* of the vocabulary, see json_output.h */
     bool profile;
     bool halved; /* block formats or bf16 were turned into halves */
     char nan_reason[192];

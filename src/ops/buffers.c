@@ -55,6 +55,7 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
         {&buffers->logits, floats(larger(B, LOGITS_PER_PASS), V)},
         {&buffers->changed, floats(B, V)},
         {&buffers->logit_bias, floats(B, V)},
+        {&buffers->allowed, floats(B, V / 32 + 1)},
         {&buffers->p, floats(B, V)},
         {&buffers->group_largest, floats(B, VOCABULARY_GROUPS)},
         {&buffers->group_sums, floats(B, VOCABULARY_GROUPS)},

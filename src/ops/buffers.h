@@ -42,6 +42,7 @@ typedef struct Buffers {
     DeviceBuffer *logits;              /* [max(B, LOGITS_PER_PASS), V] */
     DeviceBuffer *changed;             /* [B,V] logits after bias, penalties and typical */
     DeviceBuffer *logit_bias;          /* [B,V] at the first row of those that share it */
+    DeviceBuffer *allowed;             /* [B, ⌈V / 32⌉] bits of the tokens that may come next */
     DeviceBuffer *p;                   /* [B,V] the samplers' scratch */
     DeviceBuffer *group_largest;       /* [B, VOCABULARY_GROUPS] */
     DeviceBuffer *group_sums;          /* the same */

@@ -411,6 +411,11 @@ Choice choose_bias(uint32_t V, uint32_t B, bool biases) {
                            : "what changes the logits changes a copy: nothing is added to it"};
 }
 
+Choice choose_mask(uint32_t V, uint32_t B) {
+    return (Choice){"mask_tokens", grid_threads(V, B, 1),
+                    "the text is JSON: the host says which tokens may come next"};
+}
+
 Choice choose_penalties(uint32_t window, uint32_t B) {
     return (Choice){"penalise_repeats", grid_threads(window, B, 1),
                     "tokens that have just come are to be less likely"};

@@ -139,7 +139,7 @@ Choice choose_activation(const Setup *setup, const Pass *pass, Activation activa
 
 /* What a generation's fields ask for: each is left out where it would change nothing. */
 typedef struct Samplers {
-    bool biases, penalises, random, typical;
+    bool biases, masks, penalises, random, typical;
     uint32_t top_k;                              /* V: all */
     float temperature, top_p, min_p, repetition; /* 1, 1, 0 and 1 change nothing */
 } Samplers;
@@ -153,6 +153,7 @@ static inline bool draws_by_groups(Drawing drawing) {
 /* Each row's last of T tokens; a row's samplers; the state of the next step; losses. */
 Choice choose_last_tokens(uint32_t words, uint32_t B);
 Choice choose_bias(uint32_t V, uint32_t B, bool biases);
+Choice choose_mask(uint32_t V, uint32_t B);
 Choice choose_penalties(uint32_t window, uint32_t B);
 Choice choose_typical(uint32_t B);
 Drawing choose_drawing(const Setup *setup, const Samplers *samplers, uint32_t V);

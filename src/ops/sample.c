@@ -39,6 +39,7 @@ static Samplers samplers_of(const LLMGeneration *generation, uint32_t V) {
     float repetition = generation->repetition_penalty;
     Samplers samplers = {
         .biases = generation->logit_bias_count,
+        .masks = generation->json_schema,
         .random = generation->temperature > 0.0f && top_k > 1,
         .typical = is_part(generation->typical_p),
         .top_k = top_k,
@@ -79,6 +80,14 @@ static void bias(const Sampling *s) {
     bool biases = s->samplers.biases;
     run_choice(s->run, "bias", choose_bias(V, s->B, biases), of_logits(s, buffers->logits),
                biases ? part(buffers->logit_bias, s->first, V, V) : FLOATS(buffers->zeros, V),
+               of_logits(s, buffers->changed), arg_u32(s->B), arg_u32(V));
+}
+
+static void mask(const Sampling *s) {
+    const Buffers *buffers = &s->run->buffers;
+    uint32_t V = s->run->sizes.vocabulary, words = (V + 31) / 32;
+    run_choice(s->run, "mask", choose_mask(V, s->B),
+               part(buffers->allowed, s->first, words, (size_t)s->B * words),
                of_logits(s, buffers->changed), arg_u32(s->B), arg_u32(V));
 }
 
@@ -152,12 +161,15 @@ static void tell_logprobs(const Sampling *s) {
                arg_u32(N));
 }
 
-/* The order of the samplers: bias, penalties, temperature, top-k, typical, top-p, min-p, draw; the
- * last four of them in one kernel, where typical is not asked for with what comes before it. */
+/* The order of the samplers: bias, JSON, penalties, temperature, top-k, typical, top-p, min-p,
+ * draw; the last four of them in one kernel, where typical is not asked for with what comes before
+ * it. */
 void sample(Run *run, const LLMGeneration *generation, uint32_t first, uint32_t count) {
     Sampling s = {run, generation, samplers_of(generation, run->sizes.vocabulary), first, count};
-    bool changes = s.samplers.biases || s.samplers.penalises || s.samplers.typical;
+    const Samplers *samplers = &s.samplers;
+    bool changes = samplers->biases || samplers->masks || samplers->penalises || samplers->typical;
     if (changes) bias(&s);
+    if (s.samplers.masks) mask(&s);
     if (s.samplers.penalises) penalise(&s);
     if (s.samplers.typical) keep_typical(&s);
     draw(&s, changes ? run->buffers.changed : run->buffers.logits);

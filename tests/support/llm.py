@@ -59,7 +59,7 @@ LOGPROBS_CALLBACK = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(Logprob), ctypes.c_size_t
 )
 
-ENDS = ["none", "count", "token", "stop", "context", "callback"]  # LLMEnd
+ENDS = ["none", "count", "token", "stop", "context", "callback", "json"]  # LLMEnd
 
 
 class LogitBias(ctypes.Structure):
@@ -91,6 +91,7 @@ class Generation(ctypes.Structure):
         ("on_logprobs", LOGPROBS_CALLBACK),
         ("ends", ctypes.POINTER(ctypes.c_int)),
         ("logprobs", ctypes.c_size_t),
+        ("json_schema", ctypes.c_char_p),
     ]
 
 
