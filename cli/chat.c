@@ -205,6 +205,7 @@ static void print_json(Chat *chat, LLMError *error) {
     static const char *const ends[] = {[LLM_END_COUNT] = "length",
                                        [LLM_END_TOKEN] = "stop",
                                        [LLM_END_STOP] = "stop",
+                                       [LLM_END_JSON] = "stop",
                                        [LLM_END_CONTEXT] = "context",
                                        [LLM_END_CALLBACK] = "interrupted"};
     const LLMSessionInfo *info = llm_session_info(chat->session);
@@ -287,16 +288,16 @@ int verb_chat(Arguments *arguments) {
     sampling_options(&sampling, options + 5);
     int status;
     if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
-    sampling_end(&sampling);
-
     LLMError error = {0};
+    sampling_end(&sampling, &error);
     chat.colours = may_colour();
-    const char *path =
-        arguments->model ? arguments->model : model_for_chat(pipeline.chat_template, &error);
+    const char *path = arguments->model;
+    if (!path && !error_is_set(&error)) path = model_for_chat(pipeline.chat_template, &error);
     if (path) chat.llm = model_open(path, &pipeline, &error);
     if (chat.llm) converse(&chat, json, &error);
     llm_session_close(chat.session);
     llm_pipeline_close(chat.llm);
+    sampling_free(&sampling);
     free(chat.owned_system);
     free(chat.kept);
     return exit_status(&error);

@@ -92,6 +92,8 @@ static void print_end(const Running *run) {
         fputs("interrupted\n", stderr);
     else if (run->end == LLM_END_STOP)
         fputs("at a stop text\n", stderr);
+    else if (run->end == LLM_END_JSON)
+        fputs("the JSON is whole\n", stderr);
     else if (run->end == LLM_END_CONTEXT)
         fprintf(stderr, "the context of %u token%s is full\n", context, plural(context));
     else if (run->end == LLM_END_COUNT)
@@ -152,11 +154,11 @@ int verb_run(Arguments *arguments) {
     sampling_options(&sampling, options + 4);
     int status;
     if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
-    sampling_end(&sampling);
+    LLMError error = {0};
+    sampling_end(&sampling, &error);
     generation->logprobs = told;
     if (told) generation->on_logprobs = keep_logprobs;
 
-    LLMError error = {0};
     const char *prompt = text_argument(arguments, &error);
     Bytes bytes = read_prompt(prompt, &error);
     run.flags = no_special ? LLM_PLAIN_TEXT : 0;
@@ -170,6 +172,7 @@ int verb_run(Arguments *arguments) {
     llm_tokens_free(&run.tokens);
     logprobs_free(&run.logprobs);
     llm_pipeline_close(run.llm);
+    sampling_free(&sampling);
     free(bytes.data);
     status = exit_status(&error);
     return status == EXIT_SUCCESS && interrupted ? EXIT_INTERRUPTED : status;

@@ -1,5 +1,8 @@
 #include "sampling.h"
 
+#include "input.h"
+
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -46,13 +49,30 @@ void sampling_options(Sampling *sampling, Option options[SAMPLING_OPTIONS]) {
                       "of the random choices (default: a fresh one, which is printed)"),
         option_texts("stop", "TEXT", &sampling->stops,
                      "end before this text; may be given several times"),
+        option_text("json-schema", "FILE", &sampling->schema_file,
+                    "write JSON that this JSON Schema allows: docs/json.md says what it may have"),
+        option_flag("json-object", &sampling->json_object, "write an object of JSON"),
         option_flag("ignore-eos", &generation->ignore_end, "go on after the end-of-text token"),
     };
     memcpy(options, list, sizeof list);
 }
 
+static void take_schema(Sampling *sampling, LLMError *error) {
+    if (sampling->json_object) sampling->generation->json_schema = "{\"type\": \"object\"}";
+    if (!sampling->schema_file) return;
+    Bytes bytes = read_bytes(sampling->schema_file, error);
+    sampling->schema = bytes.data ? strndup(bytes.data, bytes.size) : strdup("");
+    free(bytes.data);
+    if (!sampling->schema)
+        error_memory(error, bytes.size);
+    else if (strlen(sampling->schema) != bytes.size)
+        error_set(error, LLM_ERROR_ARGUMENT, "%s: this is no JSON, it has a NUL in it",
+                  sampling->schema_file);
+    sampling->generation->json_schema = sampling->schema;
+}
+
 /* For the library 0 is the default, and what is recent starts with the last token. */
-void sampling_end(Sampling *sampling) {
+void sampling_end(Sampling *sampling, LLMError *error) {
     LLMGeneration *generation = sampling->generation;
     if (generation->top_p == 0) generation->temperature = 0;
     generation->penalty_window = sampling->last;
@@ -64,4 +84,9 @@ void sampling_end(Sampling *sampling) {
     generation->logit_bias_count = sampling->biases.count;
     generation->stops = sampling->stops.texts;
     generation->stop_count = sampling->stops.count;
+    take_schema(sampling, error);
+}
+
+void sampling_free(Sampling *sampling) {
+    free(sampling->schema);
 }

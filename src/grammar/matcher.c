@@ -124,8 +124,13 @@ bool matcher_may_end(const Matcher *matcher) {
     return false;
 }
 
-bool matcher_must_end(const Matcher *matcher) {
-    for (size_t i = 0; i < matcher->places[0].count; i++)
-        if (matcher->automaton.states[i].where != AT_END) return false;
-    return true;
+/* Behind the last digit that a number can have there are other states, too. */
+bool matcher_must_end(Matcher *matcher) {
+    bool follows = !matcher_may_end(matcher);
+    for (int byte = 0; byte < 256 && !follows; byte++) {
+        const Place *place = &matcher->places[0];
+        follows = automaton_step(&matcher->automaton, place->first, place->count, (char)byte);
+        go_back(matcher, 0);
+    }
+    return !follows;
 }

@@ -20,6 +20,6 @@ bool matcher_accept(Matcher *matcher, const char *bytes, size_t size, LLMError *
 
 /* Whether what there is can be all: the text is a value; and whether nothing can follow. */
 bool matcher_may_end(const Matcher *matcher);
-bool matcher_must_end(const Matcher *matcher);
+bool matcher_must_end(Matcher *matcher);
 
 #endif
