@@ -202,12 +202,10 @@ static bool keep_text(void *user, uint32_t row, const char *bytes, size_t size) 
 }
 
 static void print_json(Chat *chat, LLMError *error) {
-    static const char *const ends[] = {[LLM_END_COUNT] = "length",
-                                       [LLM_END_TOKEN] = "stop",
-                                       [LLM_END_STOP] = "stop",
-                                       [LLM_END_JSON] = "stop",
-                                       [LLM_END_CONTEXT] = "context",
-                                       [LLM_END_CALLBACK] = "interrupted"};
+    static const char *const ends[] = {
+        [LLM_END_COUNT] = "length",    [LLM_END_TOKEN] = "stop",
+        [LLM_END_STOP] = "stop",       [LLM_END_JSON] = "stop",
+        [LLM_END_CONTEXT] = "context", [LLM_END_CALLBACK] = "interrupted"};
     const LLMSessionInfo *info = llm_session_info(chat->session);
     if (chat->kept) utf8_repair(chat->kept, chat->kept_size);
     cJSON *json = cJSON_CreateObject();

@@ -4,15 +4,18 @@ its masks are the same as those of a matcher that is asked token by token."""
 import ctypes
 import json
 import os
-import subprocess
+import threading
 
 import numpy
 import pytest
 
 import llm
-from json_schemas import NoValue, is_valid, parse, pick, random_root, value_of, write
-from library import COMMAND, Error, load
+import models
+from json_schemas import NoValue, is_valid, parse, random_root, value_of, write
+from library import Error, load
 from llm import LLM
+from models import Config
+from test_cli import fail, model, run  # noqa: F401
 
 LIBRARY = load()
 MANY = 10_000 if os.environ.get("LONG") else 300
@@ -164,3 +167,198 @@ def test_masks(random):
         mask = Matcher(grammar, text[:cut]).mask()
         expected = [allows(grammar, text[:cut] + token) is not None for token in VOCABULARY]
         assert mask.tolist() == expected, f"{text[:cut]} by {json.dumps(schema)}"
+
+
+# --- refused ---
+
+LOOP = {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]}}}
+ENDLESS = {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]}
+
+
+@pytest.mark.parametrize(
+    "schema, reason",
+    [
+        (b"", "is no JSON"),
+        (b"{", "is no JSON"),
+        (b"{} {}", "is no JSON"),
+        (b'{"title": "\xff"}', "is not UTF-8"),
+        (b'{"const": "a\\u0000b"}', "has a NUL"),
+        (b'{"type": "string", "type": "null"}', '"type" is there twice'),
+        (b'{"properties": {"a": {}, "a": {}}}', '"a" is there twice'),
+        (b'{"const": 1e999}', "beyond 2^53"),
+        (b"[" * 60000, "is no JSON"),
+        (b'{"title": "' + b"x" * 70000 + b'"}', "more than 65536 bytes"),
+        ({"anyOf": [{"type": "null"}] * 5000}, "more than 65536 bytes"),
+        ({"prefixItems": [{}] * 5000}, "more than 4096 parts"),
+        (False, "is no schema"),
+        (3, "is no schema"),
+        ({"pattern": "a*"}, '"pattern" is not known here'),
+        ({"items": {"oneOf": []}}, '"oneOf" is not known here'),
+        ({"properties": {"a": {"format": "date"}}}, '"format" is not known here'),
+        ({"type": "text"}, '"type" is object, array'),
+        ({"type": []}, '"type" is object, array'),
+        ({"anyOf": [], "title": "none"}, '"anyOf" is a list of schemas'),
+        ({"anyOf": [{}], "type": "string"}, '"anyOf" cannot stand beside other keywords'),
+        ({"$ref": "#", "minItems": 1}, '"$ref" cannot stand beside other keywords'),
+        ({"allOf": [{}, {}]}, '"allOf" can have one schema here'),
+        ({"enum": [1], "minimum": 0}, '"enum" can stand beside "type" alone'),
+        ({"enum": ["a"], "type": "integer"}, '"enum" has no value of the type'),
+        ({"enum": []}, '"enum" has no value'),
+        ({"$ref": "other.json"}, "can only be within the schema"),
+        ({"$ref": "#/$defs/none"}, '"#/$defs/none" is nowhere in it'),
+        ({"minLength": -1}, '"minLength" is a whole number'),
+        ({"minLength": 5000}, '"minLength" is more than 4096'),
+        ({"minItems": 3, "maxItems": 2}, '"minItems" is more than the most'),
+        ({"prefixItems": [{}], "items": False, "minItems": 2}, '"minItems" is more than there are items'),
+        ({"items": [{}]}, "prefixItems"),
+        ({"type": "integer", "minimum": 3.1, "maximum": 3.9}, "leave no integer"),
+        ({"type": "number", "exclusiveMinimum": 2, "maximum": 2}, "leave no number"),
+        ({"properties": {}, "required": ["a"]}, '"a" is required, but'),
+        ({"required": [1]}, '"required" is a list of names'),
+        ({"properties": {"a": False}, "additionalProperties": True}, "is no schema"),
+        (LOOP, "leads back to itself"),
+        (ENDLESS, "no value that ends"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_refused(schema, reason):
+    with pytest.raises(llm.Failure) as failure:
+        Grammar(schema)
+    assert failure.value.status == llm.ARGUMENT and reason in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "schema, allowed, refused",
+    [
+        ({"type": "integer", "minimum": -5, "maximum": 12}, "-5 -1 0 9 10 12", "-6 -0 00 13 1.0 1e1 - 100"),
+        ({"type": "integer", "exclusiveMinimum": 99, "maximum": 1000}, "100 999 1000", "99 1001 12"),
+        ({"type": "number", "minimum": 0.5, "maximum": 1}, "0.5 0.75 1 1.0 0.999999", "0.4 0.499999 1.1 1.000001 0.5e0 2"),
+        ({"type": "number", "maximum": -0.1}, "-0.1 -0.100 -7", "0 -0.09 1"),
+        ({"type": "number"}, "0 -0 1e5 -1.5E-10 12.0", "01 .5 1. +1 1e 1e123"),
+        ({"enum": [1, 12, "a", None, 1.0]}, '1 12 "a" null', '2 123 "b" nul'),
+        ({"const": 0.1 + 0.2}, "0.30000000000000004", "0.3"),
+        ({"type": ["boolean", "null"]}, "true false null", '1 ""'),
+        ({"type": "string", "maxLength": 2}, '"" "é🙂" "\\u00e9\\n"', '"abc" "\\ud800" "\\x" "\n"'),
+        ({"items": {"type": "integer"}, "maxItems": 2}, "[] [1] [1,2]", "[1,2,3] [,] [1,]"),
+        ({"prefixItems": [True, {"type": "null"}]}, "[] [{}] [7,null]", "[7,8] [7,null,1]"),
+        ({"required": ["a"]}, '{"a":1} {"a":[],"b":{}}', '{} {"b":1} {"a":1,"a":2} {"a":1,"b":2,"b":3}'),
+        ({"properties": {"a": {"type": "null"}, "ab": True}}, '{} {"a":null} {"ab":3} {"a":null,"ab":3}', '{"b":1} {"ab":3,"a":null} {"a":1}'),
+        ({"properties": {"a": True}, "additionalProperties": {"type": "null"}}, '{"b":null} {"a":1,"b":null} {"aa":null}', '{"a":1,"b":2} {"b":null,"a":null}'),
+    ],
+    ids=lambda value: json.dumps(value)[:40],
+)
+def test_by_hand(schema, allowed, refused):
+    grammar = Grammar(schema)
+    for text in allowed.split(" "):
+        matcher = allows(grammar, text.encode())
+        assert matcher and matcher.may_end, text
+    for text in refused.split(" "):
+        matcher = allows(grammar, text.encode())
+        assert not (matcher and matcher.may_end), text
+
+
+def test_levels():
+    """Nothing is deeper than what parsers take."""
+    grammar = Grammar({"items": {"$ref": "#"}})
+    assert allows(grammar, b"[" * 64 + b"]" * 64).must_end
+    assert not allows(grammar, b"[" * 65)
+
+
+# --- by a model ---
+
+CONFIG = Config(layers=1, heads=2, channels=32, context=400, vocabulary=300)
+TOKENIZER = models.small_tokenizer(300)
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string", "maxLength": 6}, "age": {"type": "integer", "minimum": 0, "maximum": 150},
+                   "tags": {"type": "array", "items": {"enum": ["red", "reddish", "blue"]}, "maxItems": 3}},
+    "required": ["name", "age", "tags"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def path(random, tmp_path):
+    return models.write_gguf(tmp_path / "json.gguf", CONFIG, models.random_gpt2(CONFIG, random), tokenizer=TOKENIZER)
+
+
+def check_text(model, ids, schema=PERSON):
+    value = parse(model.decode(ids))
+    assert is_valid(value, schema, schema)
+    return value
+
+
+@pytest.mark.stand_in
+def test_a_model_writes_json(device_name, path):
+    """Greedy and at random, rows of unlike lengths; each ends when its object does."""
+    schema = json.dumps(PERSON).encode()
+    with LLM(path, device=device_name, batch=3) as model:
+        for options in ({}, {"temperature": 1.5, "seed": 3}, {"temperature": 5.0, "top_k": 7, "typical_p": 0.9}):
+            rows = model.generate_batch([[1], [1, 2, 3], [4, 5]], 200, json_schema=schema, **options)
+            assert model.ends == ["json"] * 3
+            for ids in rows:
+                check_text(model, ids)
+
+
+def test_beside_others(path):
+    """Texts that are free are what they are without it, in other threads."""
+    with LLM(path, device="cpu", sessions=4) as model:
+        expected = model.generate([7, 8], 90, ignore_end=True)
+        found = {}
+
+        def work(n):
+            if n % 2:
+                found[n] = model.generate([7, 8], 90, ignore_end=True)
+            else:
+                session = model.session([1 + n])
+                found[n] = session.generate(200, json_schema=json.dumps(PERSON).encode(), temperature=1.0, seed=n)
+                session.close()
+
+        threads = [threading.Thread(target=work, args=[n]) for n in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for n in range(6):
+            if n % 2:
+                assert found[n] == expected
+            else:
+                check_text(model, found[n])
+
+
+def test_the_end(path):
+    """Of a number the model decides, unless it can have no more digits, or there is no such token."""
+    END = TOKENIZER.end_of_text
+    with LLM(path, device="cpu") as model:
+        one = lambda schema, count=50, **options: model.generate([1], count, json_schema=json.dumps(schema).encode(), **options)
+        likely = {"logit_bias": [(END, 1000.0)]}
+        assert len(model.decode(one({"type": "integer", "minimum": 1}, **likely))) == 1 and model.ends == ["token"]
+        assert len(model.decode(one({"type": "integer", "minimum": 10**14}, **likely))) == 15
+        assert model.ends == ["json"]
+        one({"type": "integer", "minimum": 1}, ignore_end=True)
+        assert model.ends == ["json"]
+        assert one({"const": "a long text that is cut"}, 3) and model.ends == ["count"]
+        assert one({"const": True}, stops=[b"u"]) and model.ends == ["stop"]
+        with pytest.raises(llm.Failure, match="without those that logit_bias forbids, has no token that the JSON"):
+            braces = [id for id, text in enumerate(models.token_bytes(TOKENIZER)) if text.startswith(b"{")]
+            one({"type": "object"}, logit_bias=[(id, -numpy.inf) for id in braces])
+        with pytest.raises(llm.Failure, match='"pattern" is not known here'):
+            one({"pattern": "a"})
+
+
+def test_without_a_tokenizer(random, tmp_path):
+    tensors = models.random_gpt2(CONFIG, random)
+    with LLM(models.write_gguf(tmp_path / "bare.gguf", CONFIG, tensors), device="cpu") as model:
+        with pytest.raises(llm.Failure, match="no tokenizer, which JSON needs"):
+            model.generate([1], 5, json_schema=b"{}")
+
+
+def test_run(model, tmp_path):  # noqa: F811
+    file = tmp_path / "person.json"
+    file.write_text(json.dumps(PERSON))
+    result = run("run", model.path, "a", "--json-schema", file, "--device", "cpu", "-n", 60)
+    assert is_valid(parse(result.out[1:-1]), PERSON, PERSON) and "ended    the JSON is whole" in result.err
+    result = run("run", model.path, "a", "--json-object", "--device", "cpu", "-n", 4)
+    assert result.out.startswith(b"a{") and "after 4 tokens" in result.err
+    file.write_text('{"oneOf": []}')
+    assert '"oneOf" is not known here' in fail("run", model.path, "a", "--json-schema", file, code=2)
+    assert "none.json: cannot be read" in fail("run", model.path, "a", "--json-schema", tmp_path / "none.json")

@@ -42,7 +42,7 @@ SIZES = [1, 2, 31, 32, 33, 63, 64, 65, 255, 256, 257]
 each_thread_count = pytest.mark.parametrize("thread_count", THREADS)
 
 # In test_sampling.py.
-TESTED = {"top_k_top_p_sample", "keep_typical", "penalise_repeats", "add_logit_bias", "top_logprobs"}
+TESTED = {"top_k_top_p_sample", "keep_typical", "penalise_repeats", "add_logit_bias", "mask_tokens", "top_logprobs"}
 TESTED |= {"group_maxima", "shortlist_sample"}  # there, too
 
 

@@ -539,6 +539,18 @@ def test_bias(V, device, random):
     assert numpy.array_equal(result, logits + bias)
 
 
+@pytest.mark.parametrize("V", [1, 31, 32, 33, 1000])
+def test_mask(V, device, random):
+    logits = random.normal(0, 3, (3, V)).astype(numpy.float32)
+    logits[0, random.integers(V)] = numpy.nan
+    allowed = random.integers(0, 2**32, (3, (V + 31) // 32), dtype=numpy.uint32)
+    result = device.run("mask_tokens", thread_grid(V, 3), allowed, InOut(logits), 3, V)
+    for b in range(3):
+        for v in range(V):
+            expected = logits[b, v] if int(allowed[b, v // 32]) >> v % 32 & 1 else -numpy.inf
+            assert numpy.array_equal(result[b, v], expected, equal_nan=True)
+
+
 # --- logprobs ---
 
 SLOTS = constants()["LOGPROBS_SLOTS"]

@@ -174,6 +174,7 @@ SAMPLERS = {
     "typical": {"temperature": 0.8, "top_k": 40, "typical_p": 0.9},
     "greedy, penalties": {"repetition_penalty": 1.1, "penalty_window": 7},
     "greedy, bias": {"logit_bias": [(3, 1.5), (5, -numpy.inf)]},
+    "greedy, JSON": {"json_schema": b"{}"},
     "logprobs": {"temperature": 0.8, "on_logprobs": lambda row, pairs: None, "logprobs": 5},
     "all": {
         "temperature": 0.8, "top_k": 40, "typical_p": 0.9, "top_p": 0.95, "min_p": 0.05, "presence_penalty": 0.5,

@@ -311,6 +311,13 @@ def add_logit_bias(draw):
 
 
 @kernel
+def mask_tokens(draw):
+    B, V = draw.size(4), draw.size(300)
+    allowed = draw.random.integers(0, 2**32, (B, (V + 31) // 32), dtype=numpy.uint32)
+    return threads(V, B), {"allowed": allowed, "logits": draw.logits(B, V), "B": B, "V": V}
+
+
+@kernel
 def penalise_repeats(draw):
     B, V, capacity = draw.size(4), draw.size(60), draw.size(100)
     window, fill = draw.size(100), 1 + capacity // 2  # full, too
