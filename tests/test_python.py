@@ -1,0 +1,89 @@
+"""python/metal_llm/: the same as the library by another binding (tests/support/llm.py)."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+import test_chat
+from library import BUILD, ROOT
+from llm import LLM
+
+os.environ["METAL_LLM_LIBRARY"] = str(BUILD / "libmetal-llm.so")
+sys.path.insert(0, str(ROOT / "python/metal_llm"))
+
+import metal_llm  # noqa: E402
+
+path = test_chat.path  # a model with a chat template
+
+
+@pytest.fixture
+def model(path):  # noqa: F811
+    with metal_llm.Model(path, device="cpu", cache="f32", integer_products="off") as model:
+        yield model
+
+
+@pytest.fixture
+def other(path):  # noqa: F811
+    with LLM(path, device="cpu") as model:
+        yield model
+
+
+def test_texts(model, other):
+    ids = model.encode("Once upon a time")
+    assert ids == other.encode("Once upon a time") and model.decode(ids) == "Once upon a time"
+    assert model.encode("<|endoftext|>", begin=False, special=False) == other.encode("<|endoftext|>", 3)
+    expected = other.decode(other.generate(ids, 20)).decode(errors="replace")
+    assert model.generate("Once upon a time", 20) == expected == "".join(model.stream(ids, 20))
+    assert model.generate(ids, 20, temperature=1.0, seed=5) == "".join(model.stream(ids, 20, temperature=1.0, seed=5))
+
+
+def test_numbers(model, other):
+    ids = model.encode("Once upon a time")
+    assert numpy.array_equal(model.logits(ids), other.logits(ids))
+    assert numpy.array_equal(model.losses(ids), other.losses(ids))
+    assert model.info["vocabulary"] == 300 and model.info["format"] == "GGUF"
+
+
+def test_options(model):
+    forbidden = {id: -numpy.inf for id in range(100)}
+    assert model.generate([1], 9, logit_bias=forbidden) != ""
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 9, "minimum": 0}}, "required": ["n"]}
+    assert 0 <= json.loads(model.generate([1], json_schema=schema))["n"] <= 9
+    whole = model.generate([1], 40, ignore_end=True)
+    assert model.generate([1], 40, ignore_end=True, stops=[whole[3]]) == whole[: whole.index(whole[3])]
+
+
+def test_who_stops_to_listen(model):
+    stream = model.stream([1], ignore_end=True)
+    assert next(stream)
+    stream.close()
+    assert model.generate([1], 3, ignore_end=True)
+
+
+def test_chat(model):
+    chat = model.chat("Be brief.")
+    first = chat.say("hello", 12, ignore_end=True)
+    assert first and chat.end == "count" and chat.say("again", 5)
+    chat.close()
+
+
+def test_failures(model, tmp_path):
+    with pytest.raises(metal_llm.Failure, match="not in the vocabulary") as failure:
+        model.logits([9999])
+    assert failure.value.status == metal_llm.Status.ARGUMENT
+    with pytest.raises(metal_llm.Failure, match="temperature"):
+        model.generate([1], 3, temperature=-1.0)
+    with pytest.raises(metal_llm.Failure) as failure:
+        metal_llm.Model(tmp_path / "none.gguf")
+    assert failure.value.status == metal_llm.Status.FILE
+
+
+def test_without_the_library(tmp_path):
+    environment = os.environ | {"METAL_LLM_LIBRARY": str(tmp_path / "none.so"), "PYTHONPATH": str(ROOT / "python/metal_llm")}
+    program = "import metal_llm; metal_llm.Model('x')"
+    result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert "libmetal-llm is not installed" in result.stderr
