@@ -427,7 +427,7 @@ LAYOUT = r"""
 #define ENDS_WITH(type, field) \
     _Static_assert(offsetof(type, field) + sizeof(((type *)0)->field) == sizeof(type), "padding behind " #field)
 ENDS_WITH(LLMOptions, chat_template);
-ENDS_WITH(LLMGeneration, logprobs);
+ENDS_WITH(LLMGeneration, json_schema);
 ENDS_WITH(LLMInfo, layer_weights);
 ENDS_WITH(LLMPlanStep, calls);
 ENDS_WITH(LLMPlan, tokens);
