@@ -172,6 +172,8 @@ def test_masks(random):
 # --- refused ---
 
 LOOP = {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]}}}
+ENDLESS_PART = {"$ref": "#/$defs/endless"}
+ENDLESS_DEFS = {"endless": {"properties": {"next": ENDLESS_PART}, "required": ["next"]}}
 ENDLESS = {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]}
 
 
@@ -241,6 +243,7 @@ def test_refused(schema, reason):
         ({"type": "string", "maxLength": 2}, '"" "é🙂" "\\u00e9\\n"', '"abc" "\\ud800" "\\x" "\n"'),
         ({"items": {"type": "integer"}, "maxItems": 2}, "[] [1] [1,2]", "[1,2,3] [,] [1,]"),
         ({"prefixItems": [True, {"type": "null"}]}, "[] [{}] [7,null]", "[7,8] [7,null,1]"),
+        ({"properties": {"a": ENDLESS_PART, "b": True}, "$defs": ENDLESS_DEFS}, '{} {"b":1}', '{"a":1} {"a":{}}'),
         ({"required": ["a"]}, '{"a":1} {"a":[],"b":{}}', '{} {"b":1} {"a":1,"a":2} {"a":1,"b":2,"b":3}'),
         ({"properties": {"a": {"type": "null"}, "ab": True}}, '{} {"a":null} {"ab":3} {"a":null,"ab":3}', '{"b":1} {"ab":3,"a":null} {"a":1}'),
         ({"properties": {"a": True}, "additionalProperties": {"type": "null"}}, '{"b":null} {"a":1,"b":null} {"aa":null}', '{"a":1,"b":2} {"b":null,"a":null}'),
@@ -255,6 +258,12 @@ def test_by_hand(schema, allowed, refused):
     for text in refused.split(" "):
         matcher = allows(grammar, text.encode())
         assert not (matcher and matcher.may_end), text
+
+
+def test_what_has_no_value_is_left_out():
+    """Its key does not begin, either."""
+    schema = {"properties": {"a": ENDLESS_PART}, "$defs": ENDLESS_DEFS}
+    assert not allows(Grammar(schema), b'{"') and allows(Grammar(schema), b"{}").must_end
 
 
 def test_levels():

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-/* Whether a property's value has room below the object. */
+/* Whether a property's value has room below the object; one that has no value never has. */
 static bool has_room(const Automaton *automaton, const Frame *frame, uint32_t node) {
-    return frame->depth + automaton->grammar->nodes[node].levels <= GRAMMAR_LEVELS_MOST;
+    return automaton->grammar->nodes[node].levels <= GRAMMAR_LEVELS_MOST - frame->depth;
 }
 
 /* The properties that may come next end with the first that is required. */
