@@ -10,28 +10,16 @@
 #include "utf8.h"
 
 #include <cjson/cJSON.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal) {
-    (void)signal;
-    interrupted = 1;
-}
-
 /* --- an answer --- */
 
 static bool count_token(void *user, uint32_t row, uint32_t token) {
     (void)row, (void)token;
-    Chat *chat = user;
-    if (interrupted) return false;
-    chat->last = clock_seconds();
-    if (chat->generated++ == 0) chat->first = chat->last;
-    return true;
+    return writing_token(&((Chat *)user)->writing);
 }
 
 static bool write_text(void *user, uint32_t row, const char *bytes, size_t size) {
@@ -56,16 +44,10 @@ static bool forget_oldest(Chat *chat, LLMError *error) {
     return true;
 }
 
-/* The first Ctrl-C ends the answer. */
 static void generate(Chat *chat, LLMError *error) {
-    struct sigaction before;
-    interrupted = 0;
-    chat->generated = 0;
-    chat->begun = clock_seconds();
-    sigaction(SIGINT, &(struct sigaction){.sa_handler = interrupt, .sa_flags = SA_RESTART},
-              &before);
+    writing_begin(&chat->writing);
     llm_session_generate(chat->session, chat->wanted, &chat->generation, error);
-    sigaction(SIGINT, &before, NULL);
+    writing_end(&chat->writing);
 }
 
 /* With --shift a conversation that has no room any more goes on without its beginning. After a
@@ -85,8 +67,9 @@ static bool answer(Chat *chat, LLMError *error) {
             error_set(error, problem.status, "%s", problem.message);
         break;
     }
-    chat->all_generated += chat->generated;
-    if (chat->generated) chat->all_seconds += chat->last - chat->begun;
+    const Writing *writing = &chat->writing;
+    chat->all_generated += writing->tokens;
+    if (writing->tokens) chat->all_seconds += writing->last - writing->begun;
     if (!error_is_set(error)) return true;
     if (messages(chat)) llm_session_rewind(chat->session, messages(chat) - 1, NULL);
     return false;
@@ -95,7 +78,7 @@ static bool answer(Chat *chat, LLMError *error) {
 /* --- on a terminal --- */
 
 static const char *end_text(const Chat *chat) {
-    if (interrupted) return ", stopped";
+    if (writing_interrupted()) return ", stopped";
     if (chat->end == LLM_END_CONTEXT) return ", the context is full";
     if (chat->end == LLM_END_COUNT) return ", cut: see -n";
     return "";
@@ -103,11 +86,12 @@ static const char *end_text(const Chat *chat) {
 
 static void print_status(const Chat *chat) {
     const LLMSessionInfo *info = llm_session_info(chat->session);
-    double seconds = chat->last - chat->first;
+    size_t tokens = chat->writing.tokens;
+    double seconds = chat->writing.last - chat->writing.first;
     fputs(chat->colours ? "\033[2m[" : "[", stderr);
-    fprintf(stderr, "%zu token%s", chat->generated, plural(chat->generated));
-    if (chat->generated > 1 && seconds > 0)
-        fprintf(stderr, ", %s tokens/s", number_text((double)(chat->generated - 1) / seconds).text);
+    fprintf(stderr, "%zu token%s", tokens, plural(tokens));
+    if (tokens > 1 && seconds > 0)
+        fprintf(stderr, ", %s tokens/s", number_text((double)(tokens - 1) / seconds).text);
     fprintf(stderr, ", context %zu of %u%s]", info->tokens, llm_info(chat->llm)->context,
             end_text(chat));
     fputs(chat->colours ? "\033[0m\n" : "\n", stderr);
@@ -116,7 +100,7 @@ static void print_status(const Chat *chat) {
 void chat_answer(Chat *chat, LLMError *error) {
     chat->stream = text_stream_begin(error);
     answer(chat, error);
-    text_stream_end(&chat->stream, chat->generated ? "\n" : "");
+    text_stream_end(&chat->stream, chat->writing.tokens ? "\n" : "");
     if (!error_is_set(error)) print_status(chat);
 }
 
@@ -212,7 +196,7 @@ static void print_json(Chat *chat, LLMError *error) {
     bool whole = cJSON_AddStringToObject(json, "role", "assistant") &&
                  cJSON_AddStringToObject(json, "content", chat->kept ? chat->kept : "") &&
                  cJSON_AddStringToObject(json, "end", chat->end ? ends[chat->end] : "") &&
-                 cJSON_AddNumberToObject(json, "tokens", (double)chat->generated) &&
+                 cJSON_AddNumberToObject(json, "tokens", (double)chat->writing.tokens) &&
                  cJSON_AddNumberToObject(json, "cached", (double)info->cached) &&
                  cJSON_AddNumberToObject(json, "computed", (double)info->computed);
     char *text = whole ? cJSON_PrintUnformatted(json) : NULL;
@@ -231,7 +215,7 @@ static void talk_json(Chat *chat, LLMError *error) {
     size_t room = 0;
     bool answered = false;
     chat->generation.on_text = keep_text;
-    while (!error_is_set(error) && !interrupted && getline(&line, &room, stdin) >= 0) {
+    while (!error_is_set(error) && !writing_interrupted() && getline(&line, &room, stdin) >= 0) {
         if (!line[strspn(line, " \t\r\n")]) continue;
         if (!add_json(chat, line, &answered, error) || !answered) continue;
         chat->kept_size = 0;

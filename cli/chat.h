@@ -2,6 +2,7 @@
 #ifndef METAL_LLM_CLI_CHAT_H
 #define METAL_LLM_CLI_CHAT_H
 
+#include "writing.h"
 #include "text_stream.h"
 
 typedef struct Chat {
@@ -17,9 +18,8 @@ typedef struct Chat {
     char *kept; /* [kept_size] the answer as text, for --json */
     size_t kept_size;
     LLMEnd end;
-    size_t generated;          /* tokens of the last answer */
-    double begun, first, last; /* moments of it */
-    size_t all_generated;      /* tokens of all answers */
+    Writing writing;      /* of the last answer */
+    size_t all_generated; /* tokens of all answers */
     double all_seconds;
 } Chat;
 

@@ -163,9 +163,9 @@ static bool stats(Chat *chat, const char *argument, LLMError *error) {
             duration_text(chat->all_seconds).text);
     fprintf(stderr, "last      %zu tokens were there already, %zu were computed\n", info->cached,
             info->computed);
-    if (chat->generated)
+    if (chat->writing.tokens)
         fprintf(stderr, "first     token after %s\n",
-                duration_text(chat->first - chat->begun).text);
+                duration_text(chat->writing.first - chat->writing.begun).text);
     if (chat->generation.temperature > 0)
         fprintf(stderr, "seed      %llu\n", (unsigned long long)chat->generation.seed);
     return true;

@@ -5,11 +5,11 @@
 #include "options.h"
 #include "print.h"
 #include "profile.h"
+#include "writing.h"
 #include "sampling.h"
 #include "text_stream.h"
 #include "units.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,38 +24,16 @@ typedef struct Running {
     LLMEnd end;
     uint32_t flags; /* of the prompt's encoding */
     uint32_t wanted;
-    size_t prompt;        /* tokens */
-    size_t generated;     /* tokens */
-    double opened, begun; /* moments: when the model is sought, when the prefill starts, … */
-    double first, last;   /* … of the first and the last token */
+    size_t prompt; /* tokens */
+    double opened; /* moment when the model is sought */
+    Writing writing;
 } Running;
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal) {
-    (void)signal;
-    interrupted = 1;
-}
-
-/* The first Ctrl-C ends the text, a second one the program; where the parent has it ignored, as
- * nohup does, none. */
-static void catch_interrupts(void) {
-    struct sigaction before;
-    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler == SIG_IGN) return;
-    sigaction(SIGINT,
-              &(struct sigaction){.sa_handler = interrupt, .sa_flags = SA_RESTART | SA_RESETHAND},
-              NULL);
-}
 
 /* --- generation --- */
 
 static bool count_token(void *user, uint32_t row, uint32_t token) {
     (void)row, (void)token;
-    Running *run = user;
-    if (interrupted) return false;
-    run->last = clock_seconds();
-    if (run->generated++ == 0) run->first = run->last;
-    return true;
+    return writing_token(&((Running *)user)->writing);
 }
 
 static bool write_text(void *user, uint32_t row, const char *bytes, size_t size) {
@@ -78,8 +56,7 @@ static void generate(Running *run, const Bytes *prompt, LLMError *error) {
     run->prompt = run->tokens.count;
     run->stream = text_stream_begin(error);
     text_stream_write(&run->stream, prompt->data, prompt->size);
-    run->begun = clock_seconds();
-    catch_interrupts();
+    writing_begin(&run->writing);
     llm_generate(run->llm, &run->tokens, run->wanted, &run->generation, error);
     text_stream_end(&run->stream, "\n");
 }
@@ -88,7 +65,7 @@ static void generate(Running *run, const Bytes *prompt, LLMError *error) {
 
 static void print_end(const Running *run) {
     uint32_t context = llm_info(run->llm)->context;
-    if (interrupted)
+    if (writing_interrupted())
         fputs("interrupted\n", stderr);
     else if (run->end == LLM_END_STOP)
         fputs("at a stop text\n", stderr);
@@ -110,11 +87,13 @@ static void print_rate(const char *name, size_t tokens, double seconds) {
 }
 
 static void print_statistics(const Running *run) {
-    if (run->generated) {
-        print_rate("prefill", run->prompt, run->first - run->begun);
-        if (run->generated > 1) print_rate("decode", run->generated - 1, run->last - run->first);
+    const Writing *writing = &run->writing;
+    size_t tokens = writing->tokens;
+    if (tokens) {
+        print_rate("prefill", run->prompt, writing->first - writing->begun);
+        if (tokens > 1) print_rate("decode", tokens - 1, writing->last - writing->first);
         fprintf(stderr, "first    token %s after the start, %zu generated\n",
-                duration_text(run->first - run->opened).text, run->generated);
+                duration_text(writing->first - run->opened).text, tokens);
     }
     if (run->generation.temperature > 0)
         fprintf(stderr, "seed     %llu\n", (unsigned long long)run->generation.seed);
@@ -175,5 +154,5 @@ int verb_run(Arguments *arguments) {
     sampling_free(&sampling);
     free(bytes.data);
     status = exit_status(&error);
-    return status == EXIT_SUCCESS && interrupted ? EXIT_INTERRUPTED : status;
+    return status == EXIT_SUCCESS && writing_interrupted() ? EXIT_INTERRUPTED : status;
 }
