@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +20,16 @@ static void interrupt(int signal) {
     was_interrupted = 1;
 }
 
+/* libedit drops what is no character of the locale. */
+static bool has_utf8(void) {
+    static const char *const names[] = {"", "C.UTF-8", "UTF-8"};
+    for (int i = 0; i < 3; i++)
+        if (setlocale(LC_CTYPE, names[i]) && !strcmp(nl_langinfo(CODESET), "UTF-8")) return true;
+    return false;
+}
+
 void line_input_begin(void) {
+    if (!has_utf8()) return;
 #ifdef __APPLE__
     void *library = dlopen("libedit.dylib", RTLD_NOW);
 #else
