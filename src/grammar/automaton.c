@@ -15,7 +15,17 @@ static void *with_room(void *list, size_t count, size_t *capacity, size_t size, 
     return larger;
 }
 
+static bool is_same(const State *a, const State *b) {
+    return a->where == b->where && a->frame == b->frame && a->node == b->node &&
+           a->part == b->part && a->at == b->at && a->inside == b->inside &&
+           a->spaced == b->spaced && a->negative == b->negative && a->open == b->open &&
+           a->units == b->units;
+}
+
+/* Each once: ways that have come together go on as one. */
 void automaton_add(Automaton *automaton, State state) {
+    for (size_t i = automaton->stepped; i < automaton->count; i++)
+        if (is_same(&automaton->states[i], &state)) return;
     State *larger = with_room(automaton->states, automaton->count, &automaton->capacity,
                               sizeof *larger, &automaton->failed);
     if (!larger) return;
@@ -23,7 +33,21 @@ void automaton_add(Automaton *automaton, State state) {
     larger[automaton->count++] = state;
 }
 
+/* The same frame, if it is one of the last: so that states which are alike share theirs. */
+static uint32_t find_frame(const Automaton *automaton, const Frame *frame) {
+    uint32_t count = automaton->frame_count, first = count > STATES_MOST ? count - STATES_MOST : 1;
+    for (uint32_t i = first; i < count; i++) {
+        const Frame *known = &automaton->frames[i];
+        if (known->parent == frame->parent && known->node == frame->node &&
+            known->index == frame->index && known->keys == frame->keys)
+            return i;
+    }
+    return FRAME_NONE;
+}
+
 uint32_t automaton_add_frame(Automaton *automaton, Frame frame) {
+    uint32_t known = find_frame(automaton, &frame);
+    if (known != FRAME_NONE) return known;
     size_t capacity = automaton->frame_capacity;
     Frame *larger = with_room(automaton->frames, automaton->frame_count, &capacity, sizeof *larger,
                               &automaton->failed);
@@ -35,6 +59,12 @@ uint32_t automaton_add_frame(Automaton *automaton, Frame frame) {
 }
 
 uint32_t automaton_add_key(Automaton *automaton, Key key) {
+    uint32_t count = automaton->key_count;
+    for (uint32_t i = count > STATES_MOST ? count - STATES_MOST : 1; i < count; i++) {
+        const Key *known = &automaton->keys[i];
+        if (known->before == key.before && known->start == key.start && known->size == key.size)
+            return i;
+    }
     size_t capacity = automaton->key_capacity;
     Key *larger = with_room(automaton->keys, automaton->key_count, &capacity, sizeof *larger,
                             &automaton->failed);
@@ -189,7 +219,7 @@ static void step(Automaton *automaton, State state, char byte) {
 }
 
 size_t automaton_step(Automaton *automaton, size_t first, size_t count, char byte) {
-    size_t before = automaton->count;
+    size_t before = automaton->stepped = automaton->count;
     for (size_t i = first; i < first + count && automaton->count < before + STATES_MOST; i++)
         step(automaton, automaton->states[i], byte);
     if (automaton->failed) automaton->count = before;

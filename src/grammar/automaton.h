@@ -62,6 +62,7 @@ typedef struct Automaton {
     const Grammar *grammar;
     State *states;
     size_t count, capacity;
+    size_t stepped; /* states before this one are not of the last step */
     Frame *frames;
     uint32_t frame_count, frame_capacity;
     Key *keys;

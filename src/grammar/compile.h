@@ -17,7 +17,8 @@ typedef struct Compiler {
     const cJSON *root;
     Compiled *compiled; /* [compiled_count] */
     uint32_t compiled_count;
-    uint32_t any; /* the node of any value, GRAMMAR_NONE until one is needed */
+    uint32_t any;    /* the node of any value, GRAMMAR_NONE until one is needed */
+    uint32_t inside; /* schemas that are not done, each within the one before */
     LLMError *error;
 } Compiler;
 

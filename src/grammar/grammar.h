@@ -16,14 +16,16 @@ enum {
     GRAMMAR_BYTES_MOST = 64 << 10, /* of a schema */
     GRAMMAR_NODES_MOST = 4096,
     GRAMMAR_LEVELS_MOST = 64, /* arrays and objects within each other */
-    GRAMMAR_LEAST_MOST = 4096 /* that minItems and minLength may ask for */
+    GRAMMAR_ALTERNATIVES_MOST = 64,
+    GRAMMAR_INSIDE_MOST = 256, /* schemas within each other */
+    GRAMMAR_LEAST_MOST = 4096  /* that minItems and minLength may ask for */
 };
 
 #define GRAMMAR_NONE      UINT32_MAX
 #define GRAMMAR_UNLIMITED UINT32_MAX
 
 typedef enum NodeKind {
-    NODE_ANY_OF,   /* parts: the values of any of these nodes */
+    NODE_ANY_OF,   /* parts: the values of any of these nodes, none of this kind */
     NODE_LITERALS, /* one of so many texts */
     NODE_STRING,   /* least to most characters */
     NODE_NUMBER,   /* any */
@@ -69,7 +71,7 @@ typedef struct Grammar {
 Grammar *grammar_new(const char *schema, LLMError *error);
 void grammar_free(Grammar *grammar); /* NULL is fine */
 
-/* Levels that every value has, and loops without one: the second part of grammar_new. */
+/* Levels that every value has, and alternatives as one list: the second part of grammar_new. */
 bool grammar_settle(Grammar *grammar, LLMError *error);
 
 /* The node of an array's item, GRAMMAR_NONE if it may not have so many. */

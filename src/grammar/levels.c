@@ -1,7 +1,9 @@
-/* levels.c — how flat a node's values can be, and whether it has any. */
+/* levels.c — how flat a node's values can be, and whether it has any; alternatives of alternatives.
+ */
 #include "grammar.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static uint32_t larger(uint32_t a, uint32_t b) {
     return a > b ? a : b;
@@ -45,35 +47,82 @@ static void find_levels(Grammar *grammar) {
     }
 }
 
-/* --- loops of alternatives, which would never come to a byte --- */
+/* --- alternatives of alternatives become one list, each in it once --- */
 
 typedef enum Mark { NEW, OPEN, CLOSED } Mark;
 
-static bool loops(const Grammar *grammar, uint32_t node, uint8_t *marks) {
-    const Node *any = &grammar->nodes[node];
-    if (any->kind != NODE_ANY_OF || marks[node] == CLOSED) return false;
-    if (marks[node] == OPEN) return true;
-    marks[node] = OPEN;
-    for (uint32_t i = 0; i < any->count; i++)
-        if (loops(grammar, any->parts[i], marks)) return true;
-    marks[node] = CLOSED;
-    return false;
+typedef struct Flattening {
+    Grammar *grammar;
+    uint8_t *marks;  /* [nodes] of those that are any of several */
+    uint8_t *listed; /* [nodes] */
+    uint32_t *list;  /* [count] */
+    uint32_t count;
+    LLMError *error;
+} Flattening;
+
+/* The parts' parts, which are flat already, in the order in which they come. */
+static void list_parts(Flattening *flattening, const Node *any) {
+    for (uint32_t i = 0; i < any->count; i++) {
+        const Node *part = &flattening->grammar->nodes[any->parts[i]];
+        bool is_list = part->kind == NODE_ANY_OF;
+        for (uint32_t k = 0; k < (is_list ? part->count : 1); k++) {
+            uint32_t leaf = is_list ? part->parts[k] : any->parts[i];
+            if (!flattening->listed[leaf]) flattening->list[flattening->count++] = leaf;
+            flattening->listed[leaf] = 1;
+        }
+    }
 }
 
-static bool check_loops(const Grammar *grammar, LLMError *error) {
-    uint8_t *marks = calloc(grammar->count, sizeof *marks);
-    if (!marks) return error_memory(error, grammar->count);
-    bool found = false;
-    for (uint32_t i = 0; i < grammar->count && !found; i++)
-        found = loops(grammar, i, marks);
-    free(marks);
-    return !found || error_set(error, LLM_ERROR_ARGUMENT,
-                               "the schema: a $ref leads back to itself without a level of array "
-                               "or object between");
+static bool replace_parts(Flattening *flattening, Node *any) {
+    flattening->count = 0;
+    list_parts(flattening, any);
+    for (uint32_t i = 0; i < flattening->count; i++)
+        flattening->listed[flattening->list[i]] = 0;
+    if (flattening->count > GRAMMAR_ALTERNATIVES_MOST)
+        return error_set(
+            flattening->error, LLM_ERROR_ARGUMENT,
+            "the schema: \"anyOf\" can have at most %d alternatives here, and one has %u",
+            GRAMMAR_ALTERNATIVES_MOST, flattening->count);
+    size_t bytes = flattening->count * sizeof *any->parts;
+    uint32_t *parts = realloc(any->parts, bytes);
+    if (!parts) return error_memory(flattening->error, bytes);
+    memcpy(parts, flattening->list, bytes);
+    any->parts = parts;
+    any->count = flattening->count;
+    return true;
+}
+
+static bool flatten(Flattening *flattening, uint32_t index) {
+    Node *any = &flattening->grammar->nodes[index];
+    if (any->kind != NODE_ANY_OF || flattening->marks[index] == CLOSED) return true;
+    if (flattening->marks[index] == OPEN)
+        return error_set(flattening->error, LLM_ERROR_ARGUMENT,
+                         "the schema: a $ref leads back to itself without a level of array or "
+                         "object between");
+    flattening->marks[index] = OPEN;
+    for (uint32_t i = 0; i < any->count; i++)
+        if (!flatten(flattening, any->parts[i])) return false;
+    flattening->marks[index] = CLOSED;
+    return replace_parts(flattening, any);
+}
+
+static bool flatten_all(Grammar *grammar, LLMError *error) {
+    Flattening flattening = {.grammar = grammar,
+                             .marks = calloc(grammar->count, 2),
+                             .list = calloc(grammar->count, sizeof *flattening.list),
+                             .error = error};
+    bool done = flattening.marks && flattening.list;
+    if (!done) error_memory(error, grammar->count * sizeof *flattening.list);
+    if (done) flattening.listed = flattening.marks + grammar->count;
+    for (uint32_t i = 0; i < grammar->count && done; i++)
+        done = flatten(&flattening, i);
+    free(flattening.marks);
+    free(flattening.list);
+    return done;
 }
 
 bool grammar_settle(Grammar *grammar, LLMError *error) {
-    if (!check_loops(grammar, error)) return false;
+    if (!flatten_all(grammar, error)) return false;
     find_levels(grammar);
     uint32_t levels = grammar->nodes[grammar->root].levels;
     if (levels == GRAMMAR_NONE)

@@ -1,6 +1,7 @@
 /* schema.c — a JSON Schema to nodes: what it may say, and of which types its values are. */
 #include "compile.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,11 @@ static char *next_name(char **pointer) {
     return name;
 }
 
+static const cJSON *item_named(const cJSON *list, const char *name) {
+    bool is_number = *name && name[strspn(name, "0123456789")] == 0 && strlen(name) < 8;
+    return is_number ? cJSON_GetArrayItem(list, atoi(name)) : NULL;
+}
+
 static const cJSON *find_place(const cJSON *root, char *pointer) {
     char first = *pointer, *rest = pointer;
     const cJSON *place = first && first != '/' ? NULL : root;
@@ -143,8 +149,7 @@ static const cJSON *find_place(const cJSON *root, char *pointer) {
         *end = 0;
         char *part = rest;
         const char *name = next_name(&part);
-        place = cJSON_IsArray(place) ? cJSON_GetArrayItem(place, atoi(name))
-                                     : compile_find(place, name);
+        place = cJSON_IsArray(place) ? item_named(place, name) : compile_find(place, name);
         *end = kept;
         rest = end;
     }
@@ -276,8 +281,7 @@ static bool add_types(Compiler *compiler, uint32_t any, const cJSON *schema, uns
 /* --- values that are listed --- */
 
 static bool is_of(const cJSON *value, unsigned types) {
-    double number = value->valuedouble;
-    bool whole = cJSON_IsNumber(value) && number == (double)(int64_t)number;
+    bool whole = cJSON_IsNumber(value) && value->valuedouble == floor(value->valuedouble);
     return (types & TYPE_OBJECT && cJSON_IsObject(value)) ||
            (types & TYPE_ARRAY && cJSON_IsArray(value)) ||
            (types & TYPE_STRING && cJSON_IsString(value)) ||
@@ -393,5 +397,11 @@ uint32_t compile_schema(Compiler *compiler, const cJSON *schema) {
     uint32_t any = compile_node(compiler, &(Node){.kind = NODE_ANY_OF});
     if (any == GRAMMAR_NONE) return any;
     compiler->compiled[compiler->compiled_count++] = (Compiled){schema, any};
-    return fill(compiler, any, schema) ? any : GRAMMAR_NONE;
+    if (compiler->inside == GRAMMAR_INSIDE_MOST)
+        return compile_refuse(compiler, schema->string ? schema->string : "it",
+                              "is within more than 256 other schemas");
+    compiler->inside++;
+    bool done = fill(compiler, any, schema);
+    compiler->inside--;
+    return done ? any : GRAMMAR_NONE;
 }
