@@ -355,6 +355,50 @@ typedef struct LLMSessionInfo {
 /* Owned by the session, and valid until it changes. */
 const LLMSessionInfo *llm_session_info(const LLMSession *session);
 
+/* --- looking inside --- */
+
+/* What a layer's head is called: both count from 0. */
+typedef struct LLMHead {
+    uint32_t layer, head;
+} LLMHead;
+
+/* What is to be seen while the model reads a text of n tokens. Begin with LLM_INSPECTION or
+ * llm_inspection(): nothing. Arrays are the caller's, and NULL where they are not wanted; L layers,
+ * nh heads and V tokens of the vocabulary are LLMInfo's, m = n − first.
+ *
+ * The pass runs the kernels that a reader begins with, attention as `attention_scores`,
+ * `softmax_inplace` and `attention_mix`: so what is shown is what one reads, and the last digits
+ * may differ from those of llm_logits. */
+typedef struct LLMInspection {
+    size_t size;
+    uint32_t first;        /* what comes next is wanted behind each position from here on */
+    float *logits;         /* [m, V] */
+    float *logprobs;       /* [m − 1] ln p of the text's own next token, by all before it */
+    LLMLogprob *top;       /* [m, top_count] the likeliest tokens, the likeliest first */
+    size_t top_count;      /* at most V */
+    LLMLogprob *lens;      /* [L, m, lens_count] the same if the model ended behind each layer: the
+                              output's norm and matrix on the residual stream (nostalgebraist 2020,
+                              the logit lens). The last layer's are those of the model */
+    size_t lens_count;     /* at most V */
+    uint32_t token;        /* the first position whose attention is wanted; UINT32_MAX: the last */
+    uint32_t token_count;  /* and how many from it on; 0: it alone */
+    float *attention;      /* [L, nh, token_count, n] how much of each token goes into these: 0 to
+                              1, the sum of a row is 1, and what lies behind its token or before its
+                              window is 0 */
+    LLMHead head;          /* whose whole matrix is wanted */
+    float *head_attention; /* [n, n] the same of this head: row t is of token t */
+    const LLMHead *heads_off; /* [heads_off_count] what these would bring to the projection is 0 */
+    size_t heads_off_count;
+    const uint32_t *mlps_off; /* [mlps_off_count] layers whose MLP adds nothing to the stream */
+    size_t mlps_off_count;
+} LLMInspection;
+
+/* Read `tokens` and fill the arrays of `inspection`. Others who use the pipeline wait for one piece
+ * of it at a time, of at most 64 tokens, as they do for others' prompts. LLM_ERROR_CONTEXT if the
+ * text is longer than the context, LLM_ERROR_NUMERIC if a logit is NaN. */
+void llm_inspect(LLMPipeline *llm, const LLMTokens *tokens, const LLMInspection *inspection,
+                 LLMError *error);
+
 /* --- measuring --- */
 
 /* What a kernel has cost since llm_timings_reset, if the pipeline was opened with `profile`. */
@@ -421,14 +465,24 @@ static inline LLMGeneration llm_generation(void) {
     generation.size = sizeof generation;
     return generation;
 }
+static inline LLMInspection llm_inspection(void) {
+    static LLMInspection zero;
+    LLMInspection inspection = zero;
+    inspection.size = sizeof inspection;
+    inspection.token = UINT32_MAX;
+    return inspection;
+}
 #ifdef __cplusplus
 #define LLM_OPTIONS    llm_options()
 #define LLM_GENERATION llm_generation()
+#define LLM_INSPECTION llm_inspection()
 #else
 #define LLM_OPTIONS                                                                                \
     { .size = sizeof(LLMOptions) }
 #define LLM_GENERATION                                                                             \
     { .size = sizeof(LLMGeneration) }
+#define LLM_INSPECTION                                                                             \
+    { .size = sizeof(LLMInspection), .token = UINT32_MAX }
 #endif
 
 #ifdef __cplusplus

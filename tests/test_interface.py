@@ -49,6 +49,7 @@ def calls(model, path):
     tokens, floats = some_tokens(model), (ctypes.c_float * (300 * 64))()
     options, generation = Options(size=ctypes.sizeof(Options)), Generation(size=ctypes.sizeof(Generation))
     options.device = llm.CHOICES["cpu"]
+    inspection = llm.Inspection(size=ctypes.sizeof(llm.Inspection), token=0)
     size, timings, error = c_size_t(), c_void_p(), Error()
     handle, session = c_void_p(model.handle), c_void_p(model.session([1, 2]).handle)
     talk = c_void_p(model.session().handle)
@@ -73,6 +74,7 @@ def calls(model, path):
         ),
         "llm_logits": (None, [handle, byref(tokens), floats, byref(error)]),
         "llm_losses": (None, [handle, byref(tokens), floats, byref(error)]),
+        "llm_inspect": (None, [handle, byref(tokens), byref(inspection), byref(error)]),
         "llm_session_open": (c_void_p, [handle, byref(error)]),
         "llm_session_close": (None, [None]),
         "llm_session_add_tokens": (None, [session, byref(tokens), byref(error)]),
@@ -362,14 +364,18 @@ int main(int count, char **arguments) {
     LLMError error = {};
     LLMOptions options = LLM_OPTIONS, same = llm_options();
     LLMGeneration generation = LLM_GENERATION, equal = llm_generation();
+    LLMInspection inspection = LLM_INSPECTION, last = llm_inspection();
     options.device = LLM_CPU;
     options.cache = LLM_AUTO;
     options.profile = true;
     generation.temperature = 0.5f;
     if (same.size != sizeof same || equal.size != sizeof equal || count != 2) return 2;
+    if (last.size != sizeof last || last.token != inspection.token) return 6;
     LLMPipeline *llm = llm_pipeline_open(arguments[1], &options, &error);
     LLMTokens tokens = llm_encode(llm, "The river", LLM_NO_BEGIN | LLM_PLAIN_TEXT, &error);
     llm_generate(llm, &tokens, 3, &generation, &error);
+    inspection.token = 1;
+    llm_inspect(llm, &tokens, &inspection, &error);
     char *text = llm_decode(llm, &tokens, &error);
     const LLMTiming *timings;
     size_t kernels = llm_timings(llm, &timings);
@@ -428,12 +434,13 @@ LAYOUT = r"""
     _Static_assert(offsetof(type, field) + sizeof(((type *)0)->field) == sizeof(type), "padding behind " #field)
 ENDS_WITH(LLMOptions, chat_template);
 ENDS_WITH(LLMGeneration, json_schema);
+ENDS_WITH(LLMInspection, mlps_off_count);
 ENDS_WITH(LLMInfo, layer_weights);
 ENDS_WITH(LLMPlanStep, calls);
 ENDS_WITH(LLMPlan, tokens);
 ENDS_WITH(LLMTiming, bytes);
 _Static_assert(!offsetof(LLMOptions, size) && !offsetof(LLMGeneration, size), "size first");
-_Static_assert(!offsetof(LLMInfo, size) && !offsetof(LLMTiming, size), "size first");
+_Static_assert(!offsetof(LLMInspection, size) && !offsetof(LLMInfo, size) && !offsetof(LLMTiming, size), "size first");
 """
 
 

@@ -95,6 +95,7 @@ def test_only_the_interface_is_exported(prefix, library, options):
     assert names == set(re.findall(r"\b(llm_\w+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL))) - {
         "llm_options",
         "llm_generation",
+        "llm_inspection",
     }
 
 

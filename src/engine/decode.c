@@ -294,6 +294,13 @@ static bool others_decode(const Engine *engine) {
     return false;
 }
 
+/* Of a text that is to be continued, scored or looked into. */
+static bool take_piece(Request *request, LLMError *error) {
+    if (request->inspection) return inspect_some(request, error);
+    return prefill_piece(&request->prefill, error) &&
+           (request->generation || score_piece(request, request->prefill.last, error));
+}
+
 bool decode_prompt(Engine *engine) {
     Request *request = next_prompt(engine);
     if (!request) return false;
@@ -301,9 +308,9 @@ bool decode_prompt(Engine *engine) {
     decode_drain(engine);
     engine_unlock(engine);
     bool generates = request->generation;
-    bool going = prefill_piece(&request->prefill, &error);
-    if (going && !generates) going = score_piece(request, request->prefill.last, &error);
-    bool done = going && prefill_done(&request->prefill);
+    bool going = take_piece(request, &error);
+    bool done =
+        going && (request->inspection ? inspect_done(request) : prefill_done(&request->prefill));
     if (done && generates) sample_first(engine, request);
     engine_lock(engine);
     if (done && generates) begin_decoding(engine, request);

@@ -9,6 +9,7 @@
 #define METAL_LLM_ENGINE_H
 
 #include "grammar/matcher.h"
+#include "inspect.h"
 #include "prefill.h"
 #include "row_text.h"
 
@@ -35,7 +36,7 @@ typedef struct RequestRow {
     bool ended;    /* nothing more is wanted of it */
 } RequestRow;
 
-typedef struct Request {
+struct Request {
     /* What is asked for, by the client before engine_submit. */
     LLMPipeline *llm;
     const LLMTokens *texts; /* [rows], none empty, within the context */
@@ -45,6 +46,7 @@ typedef struct Request {
     float *logits, *nats;            /* its arrays, either may be NULL */
     const Grammar *grammar;          /* of what is generated; NULL: any text */
     const TokenTrie *trie;           /* its vocabulary's, with a grammar */
+    Inspection *inspection;          /* it is looked into, and not scored; NULL: it is not */
     bool keeps;                      /* what was computed stays for those that begin alike */
     /* What came of it, for the client after engine_finish. */
     size_t computed, cached; /* tokens of the prompts */
@@ -70,7 +72,7 @@ typedef struct Request {
     size_t queued, collected; /* steps */
     size_t roomy;             /* steps before this one have room in the KV cache */
     bool frozen;              /* its rows take no part in the steps of the others */
-} Request;
+};
 
 /* Hand it over. False and `error` on failure; else engine_finish is due. */
 bool engine_submit(Request *request, LLMError *error);

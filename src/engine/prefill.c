@@ -32,6 +32,7 @@ static bool begin_part(Prefill *prefill, LLMError *error) {
     uint32_t rows = rows_of_part(prefill);
     size_t most = longest(prefill) - prefill->known;
     size_t room = (size_t)sizes->tokens * sizes->batch / rows;
+    if (prefill->most && prefill->most < room) room = prefill->most;
     prefill->left = (most + room - 1) / room;
     prefill->T = (uint32_t)((most + prefill->left - 1) / prefill->left);
     free(prefill->ids);

@@ -11,9 +11,10 @@ typedef struct Prefill {
     LLMPipeline *llm;
     const LLMTokens *texts; /* [rows] */
     uint32_t first, rows;
-    size_t known; /* tokens of each row that are in the cache */
-    size_t more;  /* the last piece gets room for so many tokens behind it */
-    bool all;     /* all tokens' rows are made, not only the last ones' */
+    size_t known;  /* tokens of each row that are in the cache */
+    size_t more;   /* the last piece gets room for so many tokens behind it */
+    bool all;      /* all tokens' rows are made, not only the last ones' */
+    uint32_t most; /* tokens of a piece, 0: as many as there is room for */
     /* Where it is. */
     size_t alike;    /* tokens that the first row computes for all, 0: none any more */
     uint32_t T;      /* tokens of a piece */

@@ -111,7 +111,8 @@ static void enter(Engine *engine, Request *request) {
                                  .first = request->first,
                                  .rows = request->rows,
                                  .more = request->generation ? more : 0,
-                                 .all = !request->generation};
+                                 .all = !request->generation,
+                                 .most = request->inspection ? INSPECT_TOKENS : 0};
     take_beginning(engine, request);
     write_texts(engine, request);
     if (!prefill_begin(&request->prefill, &error)) request_end(request, &error);
@@ -194,6 +195,7 @@ bool rows_retire(Engine *engine) {
         if (!any) return false;
         decode_drain(engine);
         request = unlink_leaving(&engine->active);
+        if (request->inspection) inspect_release(request);
         for (uint32_t b = 0; b < request->rows; b++)
             give_back_row(engine, request, b);
         decode_forget_step(engine);

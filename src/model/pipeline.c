@@ -190,6 +190,7 @@ static bool open_parts(LLMPipeline *llm, const LLMOptions *given, const DryRun *
     llm->halved = halves && type_can_halve(model_file_type(llm->model));
     ModelFacts model = model_facts(llm);
     run->sizes = sizes_of(llm, options);
+    run->span = run->sizes.capacity;
     if (!check_batch(&run->sizes, error) ||
         !choose_setup(&run->setup, facts, &model, options, error) ||
         !buffers_allocate(&run->buffers, llm->device, &run->setup, &run->sizes, error))

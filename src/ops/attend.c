@@ -88,7 +88,7 @@ static DeviceArgument gather(const Attending *a, DeviceBuffer *cache, DeviceBuff
     run_choice(a->run, "gather", a->choice.gather, visible(a, cache), pages(a),
                of_pass(a->run, buffers->lengths), of_pass(a->run, buffers->counts),
                plain(a, to, a->run->visible), arg_u32(a->nkv), arg_u32(a->hs),
-               arg_u32(a->run->sizes.capacity), window(a));
+               arg_u32(a->run->span), window(a));
     return plain(a, to, a->run->visible);
 }
 
@@ -96,20 +96,22 @@ static DeviceArgument gather(const Attending *a, DeviceBuffer *cache, DeviceBuff
 static void naive_attention(const Attending *a, Value out) {
     Run *run = a->run;
     const Buffers *buffers = &run->buffers;
-    uint32_t S = run->sizes.capacity, rows = a->nh * a->rows;
+    uint32_t S = run->span, rows = a->nh * a->rows;
     DeviceArgument att = FLOATS(buffers->att, (size_t)rows * S);
     DeviceArgument mixed = FLOATS(buffers->mixed, (size_t)rows * a->hs);
     DeviceArgument lengths = of_pass(a->run, buffers->lengths);
     DeviceArgument counts = of_pass(a->run, buffers->counts);
     DeviceArgument T = arg_u32(a->T), nh = arg_u32(a->nh), nkv = arg_u32(a->nkv);
-    DeviceArgument hs = arg_u32(a->hs), capacity = arg_u32(S);
+    DeviceArgument hs = arg_u32(a->hs), span = arg_u32(S);
     DeviceArgument keys = gather(a, a->keys, buffers->keys);
     DeviceArgument values = gather(a, a->values, buffers->values);
-    run_choice(run, "scores", a->choice.scores, queries(a), keys, lengths, counts, att, T, capacity,
-               nh, nkv, hs, capacity, window(a), arg_f32(a->attention->scale));
-    run_choice(run, "softmax", a->choice.softmax, att, capacity);
-    run_choice(run, "mix", a->choice.mix, att, values, lengths, counts, mixed, T, capacity, nh, nkv,
-               hs, capacity, window(a));
+    run_choice(run, "scores", a->choice.scores, queries(a), keys, lengths, counts, att, T, span, nh,
+               nkv, hs, span, window(a), arg_f32(a->attention->scale));
+    run_choice(run, "softmax", a->choice.softmax, att, span);
+    run_choice(run, "mix", a->choice.mix, att, values, lengths, counts, mixed, T, span, nh, nkv, hs,
+               span, window(a));
+    if (run->taps)
+        tap_attention(run, &(TappedAttention){buffers->att, buffers->mixed, a->T, S, a->nh, a->hs});
     run_choice(run, "merge heads", a->choice.merge, mixed, value_argument(out), T, nh, hs);
 }
 
@@ -138,8 +140,7 @@ Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention) {
     const Buffers *buffers = &run->buffers;
     Attending a = {.run = run,
                    .attention = attention,
-                   .choice =
-                       choose_attention(&run->setup, &run->pass, attention, run->sizes.capacity),
+                   .choice = choose_attention(&run->setup, &run->pass, attention, run->span),
                    .keys = run->cache.keys[layer],
                    .values = run->cache.values[layer],
                    .table = run->cache.group[layer]->table,

@@ -11,6 +11,7 @@
 
 #include "buffers.h"
 #include "kv_cache.h"
+#include "taps.h"
 
 /* Rows of numbers on the device: [rows, columns] from row `first` of the buffer on. A row of
  * a product in parts is q|k|v, or gate|up. */
@@ -30,19 +31,21 @@ typedef struct Stream {
 } Stream;
 
 /* A model's passes on a device: what they share, and the one that is going on. */
-typedef struct Run {
+struct Run {
     Device *device;
     Setup setup;
     Sizes sizes;
     Buffers buffers;
     KvCache cache;
     uint32_t visible; /* tokens of the longest row with those of this pass, for the timings */
+    uint32_t span;    /* tokens that naive attention has room for: the cache's, or those visible */
+    Taps *taps;       /* NULL: nobody looks inside. Else the pass is plain, and attention naive */
     Pass pass;
     uint32_t first;    /* row of the pass's first: it is over B rows from there on */
     DeviceBuffer *ids; /* [B,T] of the pass */
     Stream stream;
     Value normed; /* [rows, C] of all tokens, if they were wanted */
-} Run;
+};
 
 /* What a pass is run for. */
 typedef enum Wanted {
@@ -69,6 +72,8 @@ bool cut_to_wanted(Run *run, Value *value, Wanted wanted);
 /* The end of a pass: the last norm, and for the next token the logits. */
 void read_out(Run *run, const Norm *norm, const Product *output, Wanted wanted);
 
+/* The stream, settled and normalised: [rows, C] of the pass's type. */
+Value settle_stream(Run *run, const Norm *norm);
 /* After a pass for all tokens: the logits [count,V] of `count` of its rows from `first` on. */
 void logits(Run *run, const Product *output, uint32_t first, uint32_t count);
 /* From logits [count,V] and the ids that follow, `targets`, to `nats`. */

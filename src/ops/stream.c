@@ -50,7 +50,7 @@ static void settle_owed(Run *run, const Norm *norm, const Choice *choice, Value 
     stream->owed = (Value){0};
 }
 
-static Value settle(Run *run, const Norm *norm) {
+Value settle_stream(Run *run, const Norm *norm) {
     Value x = run->stream.x, owed = run->stream.owed;
     Value out = {
         .buffer = run->buffers.norm, .type = run->pass.type, .rows = x.rows, .columns = x.columns};
@@ -146,8 +146,9 @@ static void read_rms(Run *run, const Norm *norm, const Product *product, Activat
 static Value read_to(Run *run, const Norm *norm, const Product *product, Activation activation,
                      DeviceBuffer *out) {
     bool fused = run->pass.style != STYLE_PLAIN, activates = activation != ACTIVATION_NONE;
-    if (!fused) return activate(run, multiply(run, settle(run, norm), product, out), activation);
-    if (run->stream.owed.buffer) settle(run, norm);
+    if (!fused)
+        return activate(run, multiply(run, settle_stream(run, norm), product, out), activation);
+    if (run->stream.owed.buffer) settle_stream(run, norm);
     Value result = {.buffer = activates ? run->buffers.activated : out,
                     .type = activates ? run->pass.type : ELEMENT_F32,
                     .rows = run->stream.x.rows,
@@ -183,6 +184,7 @@ void write_stream(Run *run, Value value, const Product *product, const Norm *aft
     if (run->pass.style == STYLE_PLAIN || after) { /* a norm is of whole rows */
         run->stream.after = after;
         run->stream.owed = multiply(run, as_input(run, value), product, run->buffers.block_out);
+        if (run->taps) tap_block(run);
         return;
     }
     const Matrix *weight = &product->part[0];
@@ -216,7 +218,7 @@ bool cut_to_wanted(Run *run, Value *value, Wanted wanted) {
 
 void read_out(Run *run, const Norm *norm, const Product *output, Wanted wanted) {
     if (wanted == WANTED_ALL)
-        run->normed = settle(run, norm);
+        run->normed = settle_stream(run, norm);
     else if (wanted == WANTED_NEXT)
         read_to(run, norm, output, ACTIVATION_NONE, run->buffers.logits);
 }

@@ -207,18 +207,25 @@ def silu(x):
     return x / (1 + numpy.exp(-x))
 
 
-def attention(q, k, v, scale, window):
-    """As reference.attention, for nh query heads in groups that share a key-value head."""
+def attention_weights(q, k, scale, window):
+    """As reference.attention_weights, for nh query heads in groups that share a key-value head."""
     T, S = q.shape[1], k.shape[1]
-    k, v = (numpy.repeat(x, len(q) // len(x), axis=0) for x in (k, v))
+    k = numpy.repeat(k, len(q) // len(k), axis=0)
     query, key = numpy.arange(S - T, S)[:, None], numpy.arange(S)[None, :]
     hidden = (key > query) | (key <= query - window if window else False)
     scores = q @ k.transpose(0, 2, 1) * scale
-    return reference.softmax(numpy.where(hidden, -numpy.inf, scores)) @ v
+    return reference.softmax(numpy.where(hidden, -numpy.inf, scores))
 
 
-def logits(config, tensors, ids, first_position=0):
-    """The logits[T, V] of one sequence of ids at positions from `first_position` on, in float64."""
+def attention(q, k, v, scale, window):
+    """What attention_weights make of v."""
+    return attention_weights(q, k, scale, window) @ numpy.repeat(v, len(q) // len(v), axis=0)
+
+
+def logits(config, tensors, ids, first_position=0, inside=None):
+    """The logits[T, V] of one sequence of ids at positions from `first_position` on, in float64; `inside` is
+    reference.Inside."""
+    inside = inside or reference.Inside()
     w = {name: array.astype(numpy.float64) for name, array in tensors.items()}
     T, hs = len(ids), config.hs
     positions = numpy.arange(first_position, first_position + T)
@@ -239,7 +246,8 @@ def logits(config, tensors, ids, first_position=0):
             q, k = norm(q, f"{at}.self_attn.q_norm"), norm(k, f"{at}.self_attn.k_norm")
         turn = frequencies(config, l)
         q, k = rope(q, positions, *turn), rope(k, positions, *turn)
-        mixed = attention(q, k, v, scale, config.window if config.is_windowed(l) else 0)
+        inside.attention.append(attention_weights(q, k, scale, config.window if config.is_windowed(l) else 0))
+        mixed = inside.without_heads(l, inside.attention[l] @ numpy.repeat(v, len(q) // len(v), axis=0))
         attended = linear(mixed.transpose(1, 0, 2).reshape(T, -1), f"{at}.self_attn.o_proj")
         if config.is_gemma:
             attended = norm(attended, f"{at}.post_attention_layernorm")
@@ -250,8 +258,10 @@ def logits(config, tensors, ids, first_position=0):
         inner = linear(gated, f"{at}.mlp.down_proj")
         if config.is_gemma:
             inner = norm(inner, f"{at}.post_feedforward_layernorm")
-        x = x + inner
-    return norm(x, "model.norm") @ w.get("lm_head.weight", w["model.embed_tokens.weight"]).T
+        if l not in inside.mlps_off:
+            x = x + inner
+        inside.lens.append(norm(x, "model.norm") @ w.get("lm_head.weight", w["model.embed_tokens.weight"]).T)
+    return inside.lens[-1]
 
 
 # --- Hugging Face ---

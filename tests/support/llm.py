@@ -95,6 +95,37 @@ class Generation(ctypes.Structure):
     ]
 
 
+class Head(ctypes.Structure):
+    """LLMHead of include/metal_llm.h."""
+
+    _fields_ = [("layer", ctypes.c_uint32), ("head", ctypes.c_uint32)]
+
+
+class Inspection(ctypes.Structure):
+    """LLMInspection of include/metal_llm.h."""
+
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("first", ctypes.c_uint32),
+        *[(name, ctypes.c_void_p) for name in ("logits", "logprobs", "top")],
+        ("top_count", ctypes.c_size_t),
+        ("lens", ctypes.c_void_p),
+        ("lens_count", ctypes.c_size_t),
+        ("token", ctypes.c_uint32),
+        ("token_count", ctypes.c_uint32),
+        ("attention", ctypes.c_void_p),
+        ("head", Head),
+        ("head_attention", ctypes.c_void_p),
+        ("heads_off", ctypes.POINTER(Head)),
+        ("heads_off_count", ctypes.c_size_t),
+        ("mlps_off", ctypes.POINTER(ctypes.c_uint32)),
+        ("mlps_off_count", ctypes.c_size_t),
+    ]
+
+
+LOGPROB = numpy.dtype([("token", numpy.uint32), ("logprob", numpy.float32)])  # LLMLogprob
+
+
 class Info(ctypes.Structure):
     """LLMInfo of include/metal_llm.h."""
 
@@ -171,6 +202,7 @@ def prototypes(library):
         "llm_generate_batch": (size, pointer, tokens, ctypes.c_uint32, size, generation, error),
         "llm_logits": (None, pointer, tokens, floats, error),
         "llm_losses": (None, pointer, tokens, floats, error),
+        "llm_inspect": (None, pointer, tokens, ctypes.POINTER(Inspection), error),
         "llm_session_open": (pointer, pointer, error),
         "llm_session_close": (None, pointer),
         "llm_session_add_tokens": (None, pointer, tokens, error),
@@ -351,6 +383,41 @@ class LLM:
         """nats[len(ids) − 1] of every token but the first."""
         out = numpy.full(max(len(ids) - 1, 0), numpy.nan, numpy.float32)
         return self._scored(self.library.llm_losses, ids, out)
+
+    def inspect(
+        self, ids, first=0, top=0, lens=0, token=2**32 - 1, token_count=1, head=None, heads_off=(), mlps_off=()
+    ):
+        """All that llm_inspect has to show, as arrays by their names in LLMInspection."""
+        info, n, m = self.info, len(ids), max(len(ids) - first, 0)
+        arrays = {
+            "logits": numpy.full((m, info.vocabulary), numpy.nan, numpy.float32),
+            "logprobs": numpy.full(max(m - 1, 0), numpy.nan, numpy.float32),
+            "top": numpy.zeros((m, top), LOGPROB),
+            "lens": numpy.zeros((info.layers, m, lens), LOGPROB),
+            "attention": numpy.full((info.layers, info.heads, token_count, n), numpy.nan, numpy.float32),
+        }
+        if head:
+            arrays["head_attention"] = numpy.full((n, n), numpy.nan, numpy.float32)
+        inspection = Inspection(
+            size=ctypes.sizeof(Inspection),
+            first=first,
+            top_count=top,
+            lens_count=lens,
+            token=token,
+            token_count=token_count,
+            head=Head(*head) if head else Head(),
+            heads_off=(Head * len(heads_off))(*heads_off),
+            heads_off_count=len(heads_off),
+            mlps_off=(ctypes.c_uint32 * len(mlps_off))(*mlps_off),
+            mlps_off_count=len(mlps_off),
+            **{name: array.ctypes.data for name, array in arrays.items() if array.size},
+        )
+        tokens = self._tokens(ids)
+        try:
+            checked(self.library.llm_inspect, self.handle, ctypes.byref(tokens), ctypes.byref(inspection))
+        finally:
+            self.library.llm_tokens_free(ctypes.byref(tokens))
+        return arrays
 
     def session(self, ids=()):
         session = Session(self, checked(self.library.llm_session_open, self.handle))

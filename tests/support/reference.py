@@ -4,6 +4,8 @@ Formulas: Radford et al. 2019 (GPT-2), Ba et al. 2016 (layernorm), Hendrycks & G
 Vaswani et al. 2017 (attention). Tensors come under Hugging Face's names, Conv1D weights [in, out].
 """
 
+import dataclasses
+
 import numpy
 
 
@@ -25,17 +27,38 @@ def softmax(x):
     return e / e.sum(-1, keepdims=True)
 
 
-def attention(q, k, v, scale):
-    """Causal attention of one sequence: q[nh,T,hs], k and v [nh,S,hs] with S ≥ T; the queries are the
-    last T positions."""
+def attention_weights(q, k, scale):
+    """Causal, of one sequence: [nh,T,S] from q[nh,T,hs] and k[nh,S,hs] with S ≥ T; the queries are the last T
+    positions."""
     T, S = q.shape[1], k.shape[1]
     scores = q @ k.transpose(0, 2, 1) * scale
     hidden = numpy.arange(S)[None, :] > numpy.arange(S - T, S)[:, None]
-    return softmax(numpy.where(hidden, -numpy.inf, scores)) @ v
+    return softmax(numpy.where(hidden, -numpy.inf, scores))
 
 
-def logits(config, tensors, ids):
+def attention(q, k, v, scale):
+    """What attention_weights make of v[nh,S,hs]."""
+    return attention_weights(q, k, scale) @ v
+
+
+@dataclasses.dataclass
+class Inside:
+    """What a model is to do without, and what is to be seen inside it, layer by layer."""
+
+    heads_off: list = ()  # of (layer, head)
+    mlps_off: list = ()
+    attention: list = dataclasses.field(default_factory=list)  # [nh,T,T] of each layer
+    lens: list = dataclasses.field(default_factory=list)  # [T,V] of each: the logits if it were the last
+
+    def without_heads(self, layer, mixed):
+        """mixed[nh,T,hs], those of heads that are off 0."""
+        off = [head for l, head in self.heads_off if l == layer]
+        return numpy.where(numpy.isin(numpy.arange(len(mixed)), off)[:, None, None], 0, mixed)
+
+
+def logits(config, tensors, ids, inside=None):
     """The logits[T, V] of one sequence of ids, everything in float64."""
+    inside = inside or Inside()
     w = {name: array.astype(numpy.float64) for name, array in tensors.items()}
     T, C, nh = len(ids), config.channels, config.heads
     norm = lambda x, name: layernorm(x, w[f"{name}.weight"], w[f"{name}.bias"], config.epsilon)
@@ -47,11 +70,14 @@ def logits(config, tensors, ids):
         scale = (C // nh) ** -0.5 if config.scale_attention else 1.0
         scale /= l + 1 if config.scale_by_layer else 1
         q, k, v = numpy.split(linear(norm(x, f"h.{l}.ln_1"), f"h.{l}.attn.c_attn"), 3, axis=-1)
-        mixed = attention(heads(q), heads(k), heads(v), scale).transpose(1, 0, 2).reshape(T, C)
-        x = x + linear(mixed, f"h.{l}.attn.c_proj")
+        inside.attention.append(attention_weights(heads(q), heads(k), scale))
+        mixed = inside.without_heads(l, inside.attention[l] @ heads(v))
+        x = x + linear(mixed.transpose(1, 0, 2).reshape(T, C), f"h.{l}.attn.c_proj")
         up = gelu(linear(norm(x, f"h.{l}.ln_2"), f"h.{l}.mlp.c_fc"))
-        x = x + linear(up, f"h.{l}.mlp.c_proj")
-    return norm(x, "ln_f") @ w.get("lm_head.weight", w["wte.weight"]).T
+        if l not in inside.mlps_off:
+            x = x + linear(up, f"h.{l}.mlp.c_proj")
+        inside.lens.append(norm(x, "ln_f") @ w.get("lm_head.weight", w["wte.weight"]).T)
+    return inside.lens[-1]
 
 
 def logit_error(actual, expected):
