@@ -52,6 +52,20 @@ const ChatModel *chat_model_of(LLMPipeline *llm, LLMError *error) {
     return chat;
 }
 
+bool chat_model_encode(const LLMPipeline *llm, const ChatText *text, size_t from, LLMTokens *tokens,
+                       LLMError *error) {
+    size_t count = text->piece_count;
+    TextPart *parts = calloc(count + 1, sizeof *parts);
+    if (!parts) return error_memory(error, count * sizeof *parts);
+    for (size_t i = 0; i < count; i++)
+        parts[i] =
+            (TextPart){text->pieces[i].start, text->pieces[i].size, text->pieces[i].from_input};
+    bool done = tokenizer_encode_parts(llm->model->tokenizer, text->text, from, parts, count,
+                                       tokens, error);
+    free(parts);
+    return done;
+}
+
 void chat_model_free(ChatModel *chat) {
     if (!chat) return;
     chat_template_free(chat->template);

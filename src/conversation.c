@@ -90,28 +90,13 @@ static bool keep_text(Conversation *conversation, const char *text, size_t size,
     return true;
 }
 
-/* Of the text from `from` on; in what the user typed there are no special tokens. */
-static bool encode(const Conversation *conversation, const ChatText *text, size_t from,
-                   LLMTokens *tokens, LLMError *error) {
-    size_t count = text->piece_count;
-    TextPart *parts = calloc(count + 1, sizeof *parts);
-    if (!parts) return error_memory(error, count * sizeof *parts);
-    for (size_t i = 0; i < count; i++)
-        parts[i] =
-            (TextPart){text->pieces[i].start, text->pieces[i].size, text->pieces[i].from_input};
-    bool done = tokenizer_encode_parts(conversation->llm->model->tokenizer, text->text, from, parts,
-                                       count, tokens, error);
-    free(parts);
-    return done;
-}
-
 bool conversation_encode(Conversation *conversation, LLMTokens *tokens, LLMError *error) {
     ChatText text = {0};
     if (!render(conversation, &text, error)) return false;
     size_t size = conversation->size;
     bool goes_on = size && size <= text.size && memcmp(text.text, conversation->text, size) == 0;
     if (!goes_on) tokens->count = 0;
-    bool done = encode(conversation, &text, goes_on ? size : 0, tokens, error) &&
+    bool done = chat_model_encode(conversation->llm, &text, goes_on ? size : 0, tokens, error) &&
                 keep_text(conversation, text.text, text.size, error);
     chat_text_free(&text);
     return done;
