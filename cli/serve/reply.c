@@ -1,0 +1,37 @@
+/* reply.c — a reply that is whole. */
+#include "server.h"
+
+#include <string.h>
+
+void reply_text(Exchange *exchange, unsigned status, const char *type, const char *text) {
+    exchange->response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
+                                                         MHD_RESPMEM_MUST_COPY);
+    exchange->status = status;
+    if (exchange->response)
+        MHD_add_response_header(exchange->response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+}
+
+void reply_json(Exchange *exchange, unsigned status, cJSON *json) {
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    cJSON_Delete(json);
+    if (text)
+        reply_text(exchange, status, "application/json", text);
+    else
+        problem_memory(&exchange->problem);
+    cJSON_free(text);
+}
+
+void reply_problem(Exchange *exchange) {
+    const Problem *problem = &exchange->problem;
+    unsigned status = problem->status;
+    cJSON *json = problem_json(problem);
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    reply_text(exchange, status, "application/json",
+               text ? text : "{\"error\":{\"message\":\"the server is out of memory\"}}");
+    cJSON_free(text);
+    cJSON_Delete(json);
+    if (!exchange->response) return;
+    if (status == 401) MHD_add_response_header(exchange->response, "WWW-Authenticate", "Bearer");
+    if (status == 429 || status == 503)
+        MHD_add_response_header(exchange->response, "Retry-After", "1");
+}

@@ -1,0 +1,32 @@
+/* routes.c — what can be asked for. */
+#include "server.h"
+
+#include <string.h>
+
+const Route routes[] = {
+    {"GET", "/health", answer_health, ROUTE_OPEN | ROUTE_LOADING},
+    {"GET", "/metrics", answer_metrics, ROUTE_LOADING},
+    {"GET", "/v1/models", answer_models, 0},
+    {"GET", "/tokenizer_info", answer_tokenizer_info, 0},
+    {"POST", "/tokenize", answer_tokenize, 0},
+    {"POST", "/detokenize", answer_detokenize, 0},
+    {"POST", "/apply-template", answer_apply_template, 0},
+    {"POST", "/v1/completions", answer_completions, ROUTE_ADMITTED},
+    {"POST", "/v1/chat/completions", answer_chat, ROUTE_ADMITTED},
+    {0},
+};
+
+/* HEAD is GET without the body, which the HTTP library leaves out. */
+static bool same_method(const char *asked, const char *method) {
+    return !strcmp(asked, method) || (!strcmp(asked, "HEAD") && !strcmp(method, "GET"));
+}
+
+const Route *route_find(const char *method, const char *path, bool *exists) {
+    *exists = false;
+    for (const Route *route = routes; route->path; route++) {
+        if (strcmp(route->path, path)) continue;
+        *exists = true;
+        if (same_method(method, route->method)) return route;
+    }
+    return NULL;
+}
