@@ -28,7 +28,7 @@ from toolchain import KERNELS, kernel_files, kernels_of
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 MODEL_VERBS = ["run", "tokenize", "detokenize", "logits", "perplexity", "info", "bench", "explain"]
-VERBS = [*MODEL_VERBS, "convert", "kernels", "get", "selftest"]
+VERBS = [*MODEL_VERBS, "convert", "kernels", "get", "selftest", "serve"]
 
 # The sanitizers' run of the tests preloads its runtime into Python and lets Python leak; the command
 # has its own runtime, and may not.

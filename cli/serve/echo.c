@@ -1,8 +1,8 @@
 /* echo.c — prompts as the beginning of their answers, and how likely the model finds them. */
 #include "job.h"
+#include "text.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { LOGITS_MOST = 1 << 30 }; /* bytes of those of a prompt */
 
@@ -41,10 +41,11 @@ static bool score(Job *job, const LLMTokens *prompt, TokenLogprobs *places) {
 }
 
 static bool echo_text(Job *job, const LLMTokens *prompt, Answer *answer) {
-    char *text = llm_decode(job->llm, prompt, &job->error);
+    size_t size = 0;
+    char *text = tokens_text(job->llm, prompt, &size, &job->error);
     bool done = problem_of_error(&job->problem, &job->error, "prompt") &&
-                (answer_add_text(answer, text, strlen(text)) || problem_memory(&job->problem));
-    llm_free(text);
+                (answer_add_text(answer, text, size) || problem_memory(&job->problem));
+    free(text);
     return done;
 }
 

@@ -73,9 +73,12 @@ cJSON *job_reply(Job *job) {
 static bool send_json(Job *job, cJSON *event) {
     char *text = event ? cJSON_PrintUnformatted(event) : NULL;
     cJSON_Delete(event);
-    bool wanted = text ? stream_send(job->stream, text) : problem_memory(&job->problem);
+    if (!text)
+        problem_memory(&job->problem);
+    else if (!stream_send(job->stream, text))
+        job->hung_up = true;
     cJSON_free(text);
-    return wanted;
+    return text && !job->hung_up;
 }
 
 static cJSON *begin_event(const Job *job, cJSON **choice, size_t index) {

@@ -14,11 +14,8 @@ enum {
 
 /* --- the beginning of a request --- */
 
-static bool find_route(Exchange *exchange, const char *method, const char *path) {
-    bool exists;
-    exchange->route = route_find(method, path, &exists);
-    if (!strcmp(method, "OPTIONS")) return true;
-    if (exchange->route) return true;
+static bool check_route(Exchange *exchange, const char *method, const char *path, bool exists) {
+    if (exchange->route || !strcmp(method, "OPTIONS")) return true;
     if (exists)
         return problem_set(&exchange->problem, 405, "method_not_allowed", NULL,
                            "%s does not take %s", path, method);
@@ -41,6 +38,15 @@ static bool check_state(Exchange *exchange) {
         return problem_set(&exchange->problem, 503, "stopping", NULL, "the server is stopping");
     if (server->llm || loading || !exchange->route) return true;
     return problem_set(&exchange->problem, 503, "loading", NULL, "the model is being loaded");
+}
+
+/* False if its body is not even read. */
+static bool begin(Exchange *exchange, const char *method, const char *path) {
+    bool exists, whole = check_size(exchange);
+    exchange->route = route_find(method, path, &exists);
+    if (guard_check(exchange, method) && check_route(exchange, method, path, exists))
+        check_state(exchange);
+    return whole;
 }
 
 static Exchange *exchange_new(Server *server, struct MHD_Connection *connection) {
@@ -138,10 +144,7 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
     if (!exchange) {
         *state = exchange = exchange_new(user, connection);
         if (!exchange) return MHD_NO;
-        bool whole = check_size(exchange);
-        if (find_route(exchange, method, path) && guard_check(exchange, method))
-            check_state(exchange);
-        return whole ? MHD_YES : reply(exchange); /* what is too large is not even read */
+        return begin(exchange, method, path) ? MHD_YES : reply(exchange);
     }
     if (*size) {
         take_bytes(exchange, bytes, *size);

@@ -119,8 +119,9 @@ TokenLogprobs *answer_add_token(Answer *answer) {
 static bool is_wanted(Job *job) {
     if (job->server->ending)
         return problem_set(&job->problem, 503, "stopping", NULL, "the server is stopping");
-    return !job->problem.status && !client_is_gone(job->socket) &&
-           (!job->stream || stream_is_wanted(job->stream));
+    if (client_is_gone(job->socket) || (job->stream && !stream_is_wanted(job->stream)))
+        job->hung_up = true;
+    return !job->problem.status && !job->hung_up;
 }
 
 static bool take_token(void *user, uint32_t row, uint32_t token) {
@@ -188,7 +189,7 @@ static bool run_rows(Job *job) {
         llm_tokens_free(&rows[r]);
     free(rows);
     if (!problem_of_error(&job->problem, &job->error, NULL)) return false;
-    for (uint32_t r = 0; job->stream && r < count; r++)
+    for (uint32_t r = 0; job->stream && !job->hung_up && r < count; r++)
         if (!job_send_finish(job, job->first + r)) return false;
     job->first += count;
     return true;
@@ -204,6 +205,7 @@ static void count_tokens(Job *job) {
     atomic_fetch_add(&metrics->prompt_tokens, job->prompt_tokens);
     atomic_fetch_add(&metrics->cached_tokens, job_cached_tokens(job));
     atomic_fetch_add(&metrics->generated_tokens, job->generated_tokens);
+    if (job->hung_up) atomic_fetch_add(&metrics->hang_ups, 1);
 }
 
 bool job_run(Job *job) {
@@ -212,13 +214,8 @@ bool job_run(Job *job) {
     job->generation.on_text = take_text;
     job->generation.on_logprobs = job->logprobs ? take_logprobs : NULL;
     bool done = !job->echo || job_echo(job);
-    while (done && job->first < job->count) {
-        done = run_rows(job);
-        bool hung_up = done && client_is_gone(job->socket);
-        if (!hung_up) continue;
-        atomic_fetch_add(&job->server->metrics.hang_ups, 1);
-        break;
-    }
+    while (done && job->first < job->count)
+        done = run_rows(job) && !job->hung_up;
     count_tokens(job);
     return done;
 }
@@ -235,7 +232,7 @@ static void stream_job(void *user, Stream *stream) {
 /* The thread that makes the answer is the connection's, or for a stream one of its own. */
 void job_answer(Job *job, Exchange *exchange) {
     if (!job->streams) {
-        if (job_run(job)) reply_json(exchange, 200, job_reply(job));
+        if (job_run(job) || job->hung_up) reply_json(exchange, 200, job_reply(job));
         exchange->problem = exchange->problem.status ? exchange->problem : job->problem;
         job_free(job);
         return;

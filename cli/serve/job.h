@@ -52,6 +52,7 @@ typedef struct Job {
     Answer *answers; /* [prompt_count × n], those of a prompt side by side */
     size_t count;
     size_t prompt_tokens, computed_tokens, generated_tokens;
+    bool hung_up; /* nobody wants it any more */
     size_t first; /* answer of the first row that is generated now */
     LLMError error;
     Problem problem;

@@ -14,6 +14,8 @@
 #include <sys/select.h>
 #include <unistd.h>
 
+enum { LAST_WORDS = 5 }; /* seconds */
+
 typedef struct Service {
     Server server;
     const char *path;
@@ -97,7 +99,10 @@ static void let_finish(Server *server, const sigset_t *open) {
     double until = clock_seconds() + server->options.grace;
     while (server->admitted && clock_seconds() < until && !wait_for(2, 0.05, open))
         continue;
-    server->ending = true;
+    server->ending = true; /* which is still told to those who wait */
+    until = clock_seconds() + LAST_WORDS;
+    while (server->admitted && clock_seconds() < until && !wait_for(3, 0.05, open))
+        continue;
 }
 
 /* Until an end is wanted, clients that are late are cut off. */

@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include "model/pipeline.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -36,4 +37,12 @@ char *token_text(const LLMPipeline *llm, uint32_t token) {
     for (size_t i = 0; i < size; i++)
         end += sprintf(end, "\\x%02x", (unsigned char)bytes[i]);
     return text;
+}
+
+/* llm_decode does not tell the size. */
+char *tokens_text(LLMPipeline *llm, const LLMTokens *tokens, size_t *size, LLMError *error) {
+    if (llm->model->tokenizer)
+        return tokenizer_decode(llm->model->tokenizer, tokens->ids, tokens->count, size, error);
+    error_set(error, LLM_ERROR_FORMAT, "the model brings no tokenizer");
+    return NULL;
 }

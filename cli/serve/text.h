@@ -11,4 +11,8 @@ cJSON *text_json(const char *bytes, size_t size);
  * freed; NULL if memory is out. */
 char *token_text(const LLMPipeline *llm, uint32_t token);
 
+/* The text of tokens, *size bytes, which may have NULs; to be freed. NULL and `error` on failure.
+ */
+char *tokens_text(LLMPipeline *llm, const LLMTokens *tokens, size_t *size, LLMError *error);
+
 #endif

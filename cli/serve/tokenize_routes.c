@@ -4,7 +4,7 @@
 #include "text.h"
 #include "tokens.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 /* --- text to tokens --- */
 
@@ -48,7 +48,7 @@ void answer_tokenize(Exchange *exchange) {
             cJSON_AddItemToArray(ids, cJSON_CreateNumber(tokens.ids[i]));
             char *text = texts ? token_text(llm, tokens.ids[i]) : NULL;
             if (text) cJSON_AddItemToArray(list, cJSON_CreateString(text));
-            llm_free(text);
+            free(text);
         }
         cJSON_AddNumberToObject(json, "count", (double)tokens.count);
         cJSON_AddNumberToObject(json, "max_model_len", llm_info(llm)->context);
@@ -81,14 +81,15 @@ void answer_detokenize(Exchange *exchange) {
     LLMTokens tokens = {0};
     LLMError error = {0};
     if (read_ids(&fields, llm_info(llm)->vocabulary, &tokens)) {
-        char *text = llm_decode(llm, &tokens, &error);
+        size_t size = 0;
+        char *text = tokens_text(llm, &tokens, &size, &error);
         if (problem_of_error(&exchange->problem, &error, "tokens")) {
             cJSON *json = cJSON_CreateObject();
-            cJSON_AddItemToObject(json, "prompt", text_json(text, strlen(text)));
-            cJSON_AddItemToObject(json, "content", text_json(text, strlen(text)));
+            cJSON_AddItemToObject(json, "prompt", text_json(text, size));
+            cJSON_AddItemToObject(json, "content", text_json(text, size));
             reply_json(exchange, 200, json);
         }
-        llm_free(text);
+        free(text);
     }
     llm_tokens_free(&tokens);
 }
@@ -101,7 +102,7 @@ static void add_token(cJSON *json, const char *name, const LLMPipeline *llm, uin
         cJSON_AddStringToObject(json, name, text);
     else
         cJSON_AddNullToObject(json, name);
-    llm_free(text);
+    free(text);
 }
 
 void answer_tokenizer_info(Exchange *exchange) {
