@@ -24,7 +24,7 @@ static const Verb verbs[] = {
      "slash: /help lists them. Ctrl-C stops an answer, Ctrl-D ends the chat. Where standard input\n"
      "is no terminal all of it is one message; with --json each line is one.",
      true, 0, verb_chat},
-    {"serve", "[MODEL]", "answer HTTP requests as OpenAI does",
+    {"serve", "[MODEL]", "answer requests over HTTP",
      "Serve a model at http://127.0.0.1:8080, to every client of OpenAI's interface: completions\n"
      "and chats with and without streaming, tokens, health and metrics. Requests are computed\n"
      "side by side, and what several begin with once. It listens to this machine alone unless\n"
