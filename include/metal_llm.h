@@ -210,6 +210,10 @@ enum { LLM_LOGPROBS_MOST = 20 };
 typedef void (*LLMLogprobsCallback)(void *user, uint32_t row, const LLMLogprob *logprobs,
                                     size_t count);
 
+/* Called about ten times a second while no token comes, because others have the rows or a long
+ * prompt is taken; return false to stop all rows. It may call what on_token may call. */
+typedef bool (*LLMWaitCallback)(void *user);
+
 /* Why a row has come to its end. */
 typedef enum LLMEnd {
     LLM_END_NONE = 0, /* it has not: there was an error */
@@ -269,6 +273,7 @@ typedef struct LLMGeneration {
                                         is generated is a JSON text that it allows, whole unless
                                         `ends` says that it was cut. {"type": "object"} allows any
                                         object. NULL: none */
+    LLMWaitCallback on_wait;         /* NULL: none */
 } LLMGeneration;
 
 /* Continue `tokens` by up to `count` tokens, appended to it; stops early after a token that ends

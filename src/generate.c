@@ -161,12 +161,13 @@ static void accept_tokens(Generation *generation) {
     }
 }
 
-/* Rows that have all the tokens that were wanted; after an error only what they still had. */
+/* Rows that have all the tokens that are wanted; after an error only what they still had. */
 static void end_rows(Generation *generation) {
     bool failed = error_is_set(generation->error);
+    LLMEnd end = generation->request.unwanted ? LLM_END_CALLBACK : LLM_END_COUNT;
     for (uint32_t b = 0; b < generation->rows; b++) {
         if (generation->row[b].end || generation->llm->closing) continue;
-        end_row(generation, b, LLM_END_COUNT);
+        end_row(generation, b, end);
         if (failed) generation->row[b].end = LLM_END_NONE;
     }
 }

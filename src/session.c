@@ -173,6 +173,11 @@ static bool answer_token(void *user, uint32_t row, uint32_t token) {
     return !asked->on_token || asked->on_token(asked->user, row, token);
 }
 
+static bool answer_wait(void *user) {
+    const LLMGeneration *asked = ((Answer *)user)->asked;
+    return asked->on_wait(asked->user);
+}
+
 static void answer_logprobs(void *user, uint32_t row, const LLMLogprob *list, size_t count) {
     const LLMGeneration *asked = ((Answer *)user)->asked;
     asked->on_logprobs(asked->user, row, list, count);
@@ -215,6 +220,7 @@ static size_t answer(LLMSession *session, size_t count, const LLMGeneration *ask
     options.on_token = answer_token;
     options.on_text = answer_text;
     options.on_logprobs = asked->on_logprobs ? answer_logprobs : NULL;
+    options.on_wait = asked->on_wait ? answer_wait : NULL;
     size_t before = session->tokens.count;
     size_t appended = continue_text(session, count, &options, error);
     const uint32_t *ids = session->tokens.ids + before;

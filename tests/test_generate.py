@@ -1,6 +1,8 @@
 """Generation: cached decoding against the numpy model run anew for every token, rows side by side,
 where a text ends, and what is refused."""
 
+import concurrent.futures
+import threading
 from ctypes import byref
 
 import numpy
@@ -270,6 +272,24 @@ def test_callbacks_see_every_token_and_stop_the_text(device_name, checkpoint, ra
 
 
 @pytest.mark.stand_in
+def test_who_waits_may_leave(checkpoint, random):
+    path, tensors = checkpoint
+    first, second = random_prompt(random, 5), random_prompt(random, 6)
+    begun, done, calls = threading.Event(), threading.Event(), []
+    hold = lambda row, token: begun.set() or done.wait(60)
+    leave = lambda: calls.append("asked") or len(calls) < 3
+    with LLM(path, device="cpu", sessions=1) as model:
+        options = {"ignore_end": True, "on_token": hold, "on_wait": lambda: True}
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            text = pool.submit(model.generate, first, 4, **options)
+            assert begun.wait(60)  # it has the only row
+            assert model.generate(second, 4, on_wait=leave) == []
+            assert model.ends == ["callback"] and len(calls) == 3
+            done.set()
+        check_greedy(tensors, first, text.result())
+        check_greedy(tensors, second, model.generate(second, 4, ignore_end=True))
+
+
 @pytest.mark.parametrize("attention", ["naive", "flash"])
 def test_rows_are_independent(attention, device_name, checkpoint, random):
     """Prompts of different lengths, down to one token; the last row is full and gets nothing."""

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- the thread --- */
@@ -185,6 +186,28 @@ bool engine_submit(Request *request, LLMError *error) {
     return true;
 }
 
+enum { PATIENCE = 100 }; /* milliseconds between two calls of on_wait */
+
+/* Until something may have changed. The mutex is released while the client is asked. */
+static void wait_for_change(Request *request) {
+    Engine *engine = request->llm->engine;
+    const LLMGeneration *options = request->generation;
+    if (!options || !options->on_wait) {
+        pthread_cond_wait(&request->changed, &engine->mutex);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += PATIENCE * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (!pthread_cond_timedwait(&request->changed, &engine->mutex, &until)) return;
+    engine_unlock(engine);
+    bool wanted = options->on_wait(options->user);
+    engine_lock(engine);
+    request->unwanted = !wanted;
+}
+
 bool engine_next(Request *request, Arrival *arrival, LLMError *error) {
     Engine *engine = request->llm->engine;
     engine_lock(engine);
@@ -192,8 +215,8 @@ bool engine_next(Request *request, Arrival *arrival, LLMError *error) {
     if (request->dealt == request->arrived) /* an empty list begins anew */
         request->dealt = request->handed = request->arrived = 0;
     pthread_cond_signal(&engine->work);
-    while (request->handed == request->arrived && !request->over)
-        pthread_cond_wait(&request->changed, &engine->mutex);
+    while (request->handed == request->arrived && !request->over && !request->unwanted)
+        wait_for_change(request);
     bool has = request->handed < request->arrived;
     if (has) *arrival = request->arrivals[request->handed++];
     if (!has && error_is_set(&request->error))

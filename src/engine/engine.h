@@ -50,6 +50,7 @@ struct Request {
     bool keeps;                      /* what was computed stays for those that begin alike */
     /* What came of it, for the client after engine_finish. */
     size_t computed, cached; /* tokens of the prompts */
+    bool unwanted;           /* its on_wait has said so */
     /* The engine's, under its mutex. */
     Stage stage;
     bool over;    /* nothing arrives any more */
@@ -77,7 +78,7 @@ struct Request {
 /* Hand it over. False and `error` on failure; else engine_finish is due. */
 bool engine_submit(Request *request, LLMError *error);
 /* Wait for the next token, and say that the one before has been dealt with. False if none comes any
- * more, with `error` set if that is because of one. */
+ * more, with `error` set if that is because of one, or if the request is unwanted now. */
 bool engine_next(Request *request, Arrival *arrival, LLMError *error);
 /* Nothing more is wanted of a row. */
 void engine_end_row(Request *request, uint32_t row);

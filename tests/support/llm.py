@@ -55,6 +55,8 @@ class Logprob(ctypes.Structure):
     _fields_ = [("token", ctypes.c_uint32), ("logprob", ctypes.c_float)]
 
 
+WAIT_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p)
+
 LOGPROBS_CALLBACK = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(Logprob), ctypes.c_size_t
 )
@@ -92,6 +94,7 @@ class Generation(ctypes.Structure):
         ("ends", ctypes.POINTER(ctypes.c_int)),
         ("logprobs", ctypes.c_size_t),
         ("json_schema", ctypes.c_char_p),
+        ("on_wait", WAIT_CALLBACK),
     ]
 
 
@@ -324,7 +327,7 @@ class LLM:
         return result
 
     def _generation(
-        self, rows, on_token=None, on_text=None, on_logprobs=None, logit_bias=None, stops=None, **options
+        self, rows, on_token=None, on_text=None, on_logprobs=None, on_wait=None, logit_bias=None, stops=None, **options
     ):
         """LLMGeneration, and the array that tells why rows have ended."""
         if logit_bias:
@@ -340,6 +343,8 @@ class LLM:
         if on_logprobs:
             pairs = lambda list, count: [(list[i].token, list[i].logprob) for i in range(count)]
             options["on_logprobs"] = LOGPROBS_CALLBACK(lambda _, row, list, count: on_logprobs(row, pairs(list, count)))
+        if on_wait:
+            options["on_wait"] = WAIT_CALLBACK(lambda _: on_wait())
         ends = (ctypes.c_int * rows)()
         return Generation(size=ctypes.sizeof(Generation), ends=ends, **options), ends
 
