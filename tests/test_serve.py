@@ -527,6 +527,22 @@ def test_a_client_that_hangs_up_is_noticed(server, streams):
     assert after["generated_tokens_total"] - before["generated_tokens_total"] < 2000 * PARALLEL
 
 
+def test_who_hangs_up_while_waiting_is_noticed(path):
+    """The emulator takes long: one request has the row, the others wait for it."""
+    server = Server(path, "--device", "simt", "--parallel", 1)
+    connections = [server.connect() for _ in range(3)]
+    for i, connection in enumerate(connections):
+        body = {"prompt": [i] * 64, "max_tokens": 1000, "stream": i == 1} | RAW_GREEDY
+        connection.sendall(post_bytes("/v1/completions", body))
+        wait_until(lambda: server.metrics()["requests_generating"] == i + 1)
+    for left in (2, 1, 0):
+        connections.pop().close()
+        wait_until(lambda: server.metrics()["requests_generating"] == left)
+    assert server.metrics()["generated_tokens_total"] < 1000
+    assert server.metrics()["hang_ups_total"] == 3
+    server.stop()
+
+
 def test_too_many_at_once(server):
     wait_until(lambda: server.metrics()["requests_generating"] == 0)
     connections = [server.connect() for _ in range(PARALLEL + QUEUE)]

@@ -115,13 +115,17 @@ TokenLogprobs *answer_add_token(Answer *answer) {
 
 /* --- what the model draws --- */
 
-/* Looked at behind each token, so that a client that has gone is noticed within a step. */
+/* Looked at behind each token, and while none comes: a client that has gone is noticed. */
 static bool is_wanted(Job *job) {
     if (job->server->ending)
         return problem_set(&job->problem, 503, "stopping", NULL, "the server is stopping");
     if (client_is_gone(job->socket) || (job->stream && !stream_is_wanted(job->stream)))
         job->hung_up = true;
     return !job->problem.status && !job->hung_up;
+}
+
+static bool keep_waiting(void *user) {
+    return is_wanted(user);
 }
 
 static bool take_token(void *user, uint32_t row, uint32_t token) {
@@ -212,6 +216,7 @@ bool job_run(Job *job) {
     job->generation.user = job;
     job->generation.on_token = take_token;
     job->generation.on_text = take_text;
+    job->generation.on_wait = keep_waiting;
     job->generation.on_logprobs = job->logprobs ? take_logprobs : NULL;
     bool done = !job->echo || job_echo(job);
     while (done && job->first < job->count)
