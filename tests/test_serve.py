@@ -527,6 +527,21 @@ def test_a_client_that_hangs_up_is_noticed(server, streams):
     assert after["generated_tokens_total"] - before["generated_tokens_total"] < 2000 * PARALLEL
 
 
+def test_a_stream_that_waits_is_kept_open(path):
+    server = Server(path, "--device", "simt", "--parallel", 1, "--timeout", 2)
+    body = {"prompt": [1] * 64, "max_tokens": 1900, "stream": True} | RAW_GREEDY
+    with server.connect() as first, server.connect() as second:
+        first.sendall(post_bytes("/v1/completions", body))
+        first.recv(1)
+        second.sendall(post_bytes("/v1/completions", body))
+        got = b""
+        while got.count(b": ping\n\n") < 3:
+            piece = second.recv(65536)
+            assert piece and b"data: " not in got
+            got += piece
+    server.stop()
+
+
 def test_who_hangs_up_while_waiting_is_noticed(path):
     """The emulator takes long: one request has the row, the others wait for it."""
     server = Server(path, "--device", "simt", "--parallel", 1)
@@ -590,6 +605,17 @@ def test_slow_clients_are_cut_off(server):
             except OSError:
                 break
         assert 1 < time.monotonic() - start < 10
+
+
+def test_answers_may_take_longer_than_requests(server):
+    """The timeout of 2 seconds is for clients alone."""
+    count, seconds = 64, 0
+    while seconds < 2.5:
+        start = time.monotonic()
+        body = {"prompt": "a", "max_tokens": count, "n": 64} | RAW_GREEDY
+        assert server.post("/v1/completions", body)["usage"]["completion_tokens"] == 64 * count
+        seconds = time.monotonic() - start
+        count = min(2 * count, 2000)
 
 
 def test_many_clients(server):
