@@ -179,8 +179,7 @@ int verb_serve(Arguments *arguments) {
         option_text("chat-template", "T", &pipeline->chat_template,
                     "chatml, llama3, gemma, or a file of Jinja (default: the model's own)"),
         option_text("api-key", "FILE", &service.key_file,
-                    "a file with the key that clients have to send (default: "
-                    "$METAL_LLM_API_KEY, or none)"),
+                    "a file with the key of all clients (default: $METAL_LLM_API_KEY, or none)"),
         option_texts("allow-host", "NAME", &server->hosts,
                      "a name that the server is reached under; may be given several times"),
         option_texts("cors", "ORIGIN", &server->origins,
