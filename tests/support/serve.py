@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import weakref
 
 from library import COMMAND
 
@@ -28,6 +29,7 @@ class Server:
             stderr=subprocess.PIPE,
             text=True,
         )
+        weakref.finalize(self, self.process.kill)  # when a test has failed
         line = self.process.stdout.readline()
         if " is served at http://" not in line:
             raise RuntimeError(self.process.communicate()[1])
