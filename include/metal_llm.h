@@ -294,6 +294,10 @@ void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMErr
 /* nats[count − 1]: how surprised the model is by each token but the first, −ln p(token | those
  * before), written to the caller's array. LLM_ERROR_NUMERIC if one is not a finite number. */
 void llm_losses(LLMPipeline *llm, const LLMTokens *tokens, float *nats, LLMError *error);
+/* states[count, channels]: the residual stream of every token of `tokens` behind the last norm,
+ * what the output matrix turns into logits; written to the caller's array. LLM_ERROR_NUMERIC if one
+ * is not a finite number. Their mean, or the last of them, stands for the text in a search. */
+void llm_hidden_states(LLMPipeline *llm, const LLMTokens *tokens, float *states, LLMError *error);
 
 /* --- sessions --- */
 

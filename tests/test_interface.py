@@ -75,6 +75,7 @@ def calls(model, path):
         "llm_logits": (None, [handle, byref(tokens), floats, byref(error)]),
         "llm_losses": (None, [handle, byref(tokens), floats, byref(error)]),
         "llm_inspect": (None, [handle, byref(tokens), byref(inspection), byref(error)]),
+        "llm_hidden_states": (None, [handle, byref(tokens), floats, byref(error)]),
         "llm_session_open": (c_void_p, [handle, byref(error)]),
         "llm_session_close": (None, [None]),
         "llm_session_add_tokens": (None, [session, byref(tokens), byref(error)]),
@@ -291,7 +292,7 @@ def test_calls_from_a_callback(model):
     tokens, statuses, texts = some_tokens(model), [], []
     floats = (ctypes.c_float * (300 * 64))()
     library, handle = model.library, model.handle
-    library.llm_logits.argtypes = library.llm_losses.argtypes = None
+    library.llm_logits.argtypes = library.llm_losses.argtypes = library.llm_hidden_states.argtypes = None
 
     def on_token(row, token):
         for call in [
@@ -299,6 +300,7 @@ def test_calls_from_a_callback(model):
             lambda error: library.llm_generate_batch(handle, byref(tokens), 1, 1, None, error),
             lambda error: library.llm_logits(c_void_p(handle), byref(tokens), floats, error),
             lambda error: library.llm_losses(c_void_p(handle), byref(tokens), floats, error),
+            lambda error: library.llm_hidden_states(c_void_p(handle), byref(tokens), floats, error),
         ]:
             error = Error()
             call(byref(error))
@@ -308,7 +310,7 @@ def test_calls_from_a_callback(model):
 
     expected = model.generate([1, 2, 3], 10, ignore_end=True)
     assert model.generate([1, 2, 3], 10, ignore_end=True, on_token=on_token) == expected
-    assert set(statuses) == {llm.BUSY} and len(statuses) == 40
+    assert set(statuses) == {llm.BUSY} and len(statuses) == 50
     assert set(texts) == {b"a text"} and tokens.count == 3
     library.llm_tokens_free(byref(tokens))
 
@@ -433,7 +435,7 @@ LAYOUT = r"""
 #define ENDS_WITH(type, field) \
     _Static_assert(offsetof(type, field) + sizeof(((type *)0)->field) == sizeof(type), "padding behind " #field)
 ENDS_WITH(LLMOptions, chat_template);
-ENDS_WITH(LLMGeneration, json_schema);
+ENDS_WITH(LLMGeneration, on_wait);
 ENDS_WITH(LLMInspection, mlps_off_count);
 ENDS_WITH(LLMInfo, layer_weights);
 ENDS_WITH(LLMPlanStep, calls);

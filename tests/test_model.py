@@ -266,6 +266,20 @@ def test_losses(count, device_name, random, tmp_path):
     assert numpy.all(numpy.abs(actual - expected) <= 1e-4 * numpy.maximum(1, expected))
 
 
+@pytest.mark.stand_in
+@pytest.mark.parametrize("type, count", [("F32", 1), ("F32", TOKENS_PER_PASS + 65), ("F16", 1), ("F16", 65)])
+def test_hidden_states(type, count, device_name, random, tmp_path):
+    """Of all tokens, whether the activations are floats or halves."""
+    tensors = models.random_gpt2(LONG, random)
+    path = models.write_gguf(tmp_path / "model.gguf", LONG, tensors, type=type)
+    ids = random_ids(random, LONG, count)
+    with LLM(path, device=device_name) as model:
+        actual = model.hidden_states(ids)
+    expected = reference.hidden_states(LONG, models.gguf_rounded(tensors, type), ids)
+    assert actual.shape == expected.shape
+    assert reference.logit_error(actual, expected) <= (TOLERANCE if type == "F32" else HALF_TOLERANCE)
+
+
 def test_a_pipeline_scores_one_text_after_another(device_name, random, tmp_path):
     """What an earlier text left in the KV cache does not show."""
     tensors = models.random_gpt2(SMALL, random)

@@ -43,7 +43,7 @@ struct Request {
     uint32_t rows;
     size_t count;                    /* tokens wanted of each */
     const LLMGeneration *generation; /* NULL: the one text is scored */
-    float *logits, *nats;            /* its arrays, either may be NULL */
+    float *logits, *nats, *states;   /* its arrays, each may be NULL */
     const Grammar *grammar;          /* of what is generated; NULL: any text */
     const TokenTrie *trie;           /* its vocabulary's, with a grammar */
     Inspection *inspection;          /* it is looked into, and not scored; NULL: it is not */

@@ -74,6 +74,8 @@ void read_out(Run *run, const Norm *norm, const Product *output, Wanted wanted);
 
 /* The stream, settled and normalised: [rows, C] of the pass's type. */
 Value settle_stream(Run *run, const Norm *norm);
+/* After a pass for all tokens: what read_out has made of the first `count`, states[count,C]. */
+void read_normed(const Run *run, uint32_t count, float *states);
 /* After a pass for all tokens: the logits [count,V] of `count` of its rows from `first` on. */
 void logits(Run *run, const Product *output, uint32_t first, uint32_t count);
 /* From logits [count,V] and the ids that follow, `targets`, to `nats`. */

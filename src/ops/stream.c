@@ -1,6 +1,8 @@
 /* stream.c — the residual stream: filled, read through a norm, added to, cut, read out. */
 #include "ops.h"
 
+#include "checkpoint/values.h"
+
 /* The bias of a product in one part. */
 static DeviceBuffer *bias_or_zeros(const Run *run, const Product *product) {
     return product->bias[0] ? product->bias[0] : run->buffers.zeros;
@@ -221,4 +223,14 @@ void read_out(Run *run, const Norm *norm, const Product *output, Wanted wanted) 
         run->normed = settle_stream(run, norm);
     else if (wanted == WANTED_NEXT)
         read_to(run, norm, output, ACTIVATION_NONE, run->buffers.logits);
+}
+
+/* Halves go into the second half of the array, and become floats from its front on. */
+void read_normed(const Run *run, uint32_t count, float *states) {
+    size_t numbers = (size_t)count * run->normed.columns;
+    bool halves = run->normed.type == ELEMENT_F16;
+    unsigned char *bytes = (unsigned char *)states + (halves ? 2 * numbers : 0);
+    device_read(run->normed.buffer, 0, bytes, numbers * element_size(run->normed.type));
+    for (size_t i = 0; halves && i < numbers; i++)
+        states[i] = float_from(TENSOR_F16, bytes + 2 * i);
 }

@@ -206,6 +206,7 @@ def prototypes(library):
         "llm_logits": (None, pointer, tokens, floats, error),
         "llm_losses": (None, pointer, tokens, floats, error),
         "llm_inspect": (None, pointer, tokens, ctypes.POINTER(Inspection), error),
+        "llm_hidden_states": (None, pointer, tokens, floats, error),
         "llm_session_open": (pointer, pointer, error),
         "llm_session_close": (None, pointer),
         "llm_session_add_tokens": (None, pointer, tokens, error),
@@ -423,6 +424,11 @@ class LLM:
         finally:
             self.library.llm_tokens_free(ctypes.byref(tokens))
         return arrays
+
+    def hidden_states(self, ids):
+        """states[len(ids), channels] behind the last norm."""
+        out = numpy.full((len(ids), self.info.channels), numpy.nan, numpy.float32)
+        return self._scored(self.library.llm_hidden_states, ids, out)
 
     def session(self, ids=()):
         session = Session(self, checked(self.library.llm_session_open, self.handle))

@@ -49,6 +49,7 @@ class Inside:
     mlps_off: list = ()
     attention: list = dataclasses.field(default_factory=list)  # [nh,T,T] of each layer
     lens: list = dataclasses.field(default_factory=list)  # [T,V] of each: the logits if it were the last
+    states: numpy.ndarray = None  # [T,C] behind the last norm
 
     def without_heads(self, layer, mixed):
         """mixed[nh,T,hs], those of heads that are off 0."""
@@ -76,8 +77,16 @@ def logits(config, tensors, ids, inside=None):
         up = gelu(linear(norm(x, f"h.{l}.ln_2"), f"h.{l}.mlp.c_fc"))
         if l not in inside.mlps_off:
             x = x + linear(up, f"h.{l}.mlp.c_proj")
-        inside.lens.append(norm(x, "ln_f") @ w.get("lm_head.weight", w["wte.weight"]).T)
+        inside.states = norm(x, "ln_f")
+        inside.lens.append(inside.states @ w.get("lm_head.weight", w["wte.weight"]).T)
     return inside.lens[-1]
+
+
+def hidden_states(config, tensors, ids):
+    """The states[T, C] of one sequence of ids behind the last norm, everything in float64."""
+    inside = Inside()
+    logits(config, tensors, ids, inside)
+    return inside.states
 
 
 def logit_error(actual, expected):

@@ -102,6 +102,7 @@ class Generation(ctypes.Structure):
         ("ends", ctypes.POINTER(ctypes.c_int)),
         ("logprobs", ctypes.c_size_t),
         ("json_schema", ctypes.c_char_p),
+        ("on_wait", ctypes.c_void_p),
     ]
 
 
@@ -129,6 +130,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "llm_decode": (_POINTER, _POINTER, _TOKENS, _ERROR),
     "llm_logits": (None, _POINTER, _TOKENS, _FLOATS, _ERROR),
     "llm_losses": (None, _POINTER, _TOKENS, _FLOATS, _ERROR),
+    "llm_hidden_states": (None, _POINTER, _TOKENS, _FLOATS, _ERROR),
     "llm_session_open": (_POINTER, _POINTER, _ERROR),
     "llm_session_close": (None, _POINTER),
     "llm_session_add_tokens": (None, _POINTER, _TOKENS, _ERROR),

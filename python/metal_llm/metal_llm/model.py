@@ -200,6 +200,12 @@ class Model:
         self._score("llm_losses", ids, out)
         return out
 
+    def hidden_states(self, ids: Sequence[int]) -> Floats:
+        """[len(ids), channels] behind the last norm, what the output matrix turns into logits."""
+        out = numpy.empty((len(ids), int(self.info["channels"])), numpy.float32)
+        self._score("llm_hidden_states", ids, out)
+        return out
+
     def _score(self, function: str, ids: Sequence[int], out: Floats) -> None:
         pointer = out.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
         c.call(function, self.handle, ctypes.byref(_tokens(ids)), pointer)
