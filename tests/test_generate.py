@@ -271,7 +271,6 @@ def test_callbacks_see_every_token_and_stop_the_text(device_name, checkpoint, ra
 # --- rows side by side ---
 
 
-@pytest.mark.stand_in
 def test_who_waits_may_leave(checkpoint, random):
     path, tensors = checkpoint
     first, second = random_prompt(random, 5), random_prompt(random, 6)
@@ -290,6 +289,7 @@ def test_who_waits_may_leave(checkpoint, random):
         check_greedy(tensors, second, model.generate(second, 4, ignore_end=True))
 
 
+@pytest.mark.stand_in
 @pytest.mark.parametrize("attention", ["naive", "flash"])
 def test_rows_are_independent(attention, device_name, checkpoint, random):
     """Prompts of different lengths, down to one token; the last row is full and gets nothing."""
