@@ -85,7 +85,7 @@ ifeq ($(METAL_ONLY),)
       $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
-command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o)
+command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o
 
 .PHONY: help wheel test-mlx run-mlx setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall format check-format clean always
 .DELETE_ON_ERROR:
@@ -265,7 +265,8 @@ FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 
 # The whole library as an archive, of which a target takes what it calls; the kernels are those of SANITIZE=1.
 fuzz_flags   := -std=c11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
-fuzz_objects  = $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(filter-out $(BUILD)/kernels/%,$(objects)) $(BUILD)/msl/check/array.o)
+fuzz_objects  = $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(filter-out $(BUILD)/kernels/%,$(objects)) $(BUILD)/msl/check/array.o \
+    $(filter-out %/main.o,$(command_objects)))
 fuzz_kernels  = $(patsubst $(BUILD)/%,build/asan/%,$(kernel_objects))
 
 $(BUILD)/fuzz/%.o: %.c | $(BUILD)/kernel_constants.h
@@ -293,7 +294,7 @@ $(BUILD)/fuzz/libmetal-llm.a: $(fuzz_objects) $(fuzz_kernels)
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libmetal-llm.a
 	@mkdir -p $(@D)
 	@echo '  FUZZ $@'
-	@$(CLANG) $(CPPFLAGS) -MF $@.d $(fuzz_flags) -fsanitize=fuzzer $< $(BUILD)/fuzz/libmetal-llm.a $(LDLIBS) -o $@
+	@$(CLANG) $(CPPFLAGS) -MF $@.d $(fuzz_flags) -fsanitize=fuzzer $< $(BUILD)/fuzz/libmetal-llm.a $(LDLIBS) $(COMMAND_LIBS) -o $@
 
 $(BUILD)/fuzz/seeds: tests/fuzz/seeds.py tests/support/families.py tests/support/models.py $(VENV)/done
 	@$(VENV)/bin/python $< $@ && touch $@
@@ -327,9 +328,14 @@ $(BUILD)/threads/stress: tests/pipelines_stress.c $(thread_objects) $(kernel_obj
 	@echo '  CC   $@'
 	@$(CLANG) $(CPPFLAGS) $(thread_flags) $(filter-out %.h,$^) $(LDLIBS) -o $@
 
-test-threads: $(BUILD)/threads/stress $(BUILD)/libmetal_llm_internal.so $(VENV)/done
+$(BUILD)/threads/metal-llm: $(command_objects:$(BUILD)/%=$(BUILD)/threads/%) $(thread_objects) $(kernel_objects)
+	@echo '  CC   $@'
+	@$(CLANG) $(CPPFLAGS) $(thread_flags) $^ $(LDLIBS) $(COMMAND_LIBS) -o $@
+
+test-threads: $(BUILD)/threads/stress $(BUILD)/threads/metal-llm $(BUILD)/libmetal_llm_internal.so $(VENV)/done
 	@$< models/tales.gguf
-	@BUILD=$(BUILD) CC="$(CLANG)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider tests/test_thread_pool.py
+	@BUILD=$(BUILD) CC="$(CLANG)" SERVER=$(BUILD)/threads/metal-llm $(VENV)/bin/python -m pytest -q -p no:cacheprovider \
+	    tests/test_thread_pool.py tests/test_serve_load.py
 
 metal_check := $(if $(filter Linux,$(OS)),$(BUILD)/metal-check)
 build: $(metal_check) $(BUILD)/metal-llm $(BUILD)/libmetal-llm.a $(BUILD)/$(SHARED)
@@ -421,6 +427,11 @@ $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h textures.h te
 $(BUILD)/cuda_headers.c: $(wildcard msl/cuda/*.h) msl/cuda/metal_stdlib $(filter-out %/atomic.h %/swizzles.h %/traits.h,$(wildcard msl/common/*.h)) $(BUILD)/bind
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts cuda_header $(filter-out %/bind,$^) > $@
+
+# What `serve` sends as it is.
+$(BUILD)/serve_texts.c: $(wildcard cli/serve/*.json) $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(BUILD)/bind texts serve_text $(filter-out %/bind,$^) > $@
 
 $(BUILD)/cuda_parts.c: $(wildcard msl/cuda/parts/*.h) $(BUILD)/bind
 	@echo '  BIND $@'
@@ -520,14 +531,15 @@ zig_headers = $(firstword $(wildcard $(CURDIR)/$(APPLE)/venv/lib/python3*/site-p
 export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/$(APPLE)/cache
 export ZIG_LOCAL_CACHE_DIR  := $(CURDIR)/$(APPLE)/cache
 
-# The headers of cJSON, PCRE2 and utf8proc are the same everywhere.
+# The headers of cJSON, PCRE2, utf8proc and libmicrohttpd are the same everywhere.
 $(APPLE)/done: tests/apple/requirements.lock $(shell find $(SDK) -type f)
 	@echo "  VENV  $(APPLE)/venv"
 	@$(SYSTEM_PYTHON) -m venv $(APPLE)/venv
 	@$(APPLE)/venv/bin/python $(install_locked) $<
 	@cp -R $(SDK) $(APPLE)
 	@ln -sf $$(pkg-config --variable=includedir libcjson)/cjson $$(pkg-config --variable=includedir libpcre2-8)/pcre2.h \
-	    $$(pkg-config --variable=includedir libutf8proc)/utf8proc.h $(APPLE)/sdk/include
+	    $$(pkg-config --variable=includedir libutf8proc)/utf8proc.h $$(pkg-config --variable=includedir libmicrohttpd)/microhttpd.h \
+	    $(APPLE)/sdk/include
 	@touch $@
 
 # $(1) system, $(2) folder, $(3) target of zig, $(4) of clang

@@ -1,6 +1,8 @@
 /* ask.c — what both endpoints ask for: how the tokens are drawn, and how many. */
 #include "job.h"
 
+#include "grammar/grammar.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,7 @@ static const char *const sampling[] = {
     "ignore_eos",
     "user",
     "repetition_penalty",
+    "response_format",
     NULL,
 };
 static const char *const of_completions[] = {"prompt", "echo", "best_of", "suffix", NULL};
@@ -37,7 +40,6 @@ static const char *const of_chats[] = {
     "max_completion_tokens",
     "top_logprobs",
     "chat_template_kwargs",
-    "response_format",
     "tools",
     "tool_choice",
     "store",
@@ -59,17 +61,50 @@ static void check_values(Job *job, const Fields *fields) {
     uint32_t best_of = 1;
     field_uint32(fields, "best_of", 1, UINT32_MAX, &best_of);
     if (best_of > job->n) refuse(job, "best_of", "answers are not ranked, n says how many come");
-    const char *suffix = "", *type = "text";
+    const char *suffix = "";
     field_text(fields, "suffix", &suffix);
     if (*suffix) refuse(job, "suffix", "texts are continued at their end alone");
+}
+
+/* --- JSON --- */
+
+bool job_hold_to(Job *job, char *schema, const char *parameter) {
+    LLMError error = {0};
+    cJSON_free(job->schema);
+    job->schema = schema;
+    job->generation.json_schema = schema;
+    if (!schema) return problem_memory(&job->problem);
+    grammar_free(grammar_new(schema, &error));
+    return problem_of_error(&job->problem, &error, parameter);
+}
+
+/* As cJSON allocates it. */
+static char *print_text(const char *text) {
+    char *copy = cJSON_malloc(strlen(text) + 1);
+    return copy ? strcpy(copy, text) : NULL;
+}
+
+static const cJSON *member(const cJSON *object, const char *name) {
+    return cJSON_GetObjectItemCaseSensitive(object, name);
+}
+
+/* {"type": "text"}, {"type": "json_object"} or {"type": "json_schema", "json_schema": {"schema":
+ * …}}
+ */
+static void read_format(Job *job, const Fields *fields) {
     const cJSON *format = field_find(fields, "response_format");
-    if (format) type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(format, "type"));
-    if (!type || strcmp(type, "text")) refuse(job, "response_format", "only \"text\" is supported");
-    if (cJSON_GetArraySize(field_find(fields, "tools"))) refuse(job, "tools", "not supported");
-    const cJSON *choice = field_find(fields, "tool_choice");
-    const char *name = cJSON_GetStringValue(choice);
-    if (choice && (!name || (strcmp(name, "none") && strcmp(name, "auto"))))
-        refuse(job, "tool_choice", "there are no tools");
+    const char *type = cJSON_GetStringValue(member(format, "type"));
+    const cJSON *schema = member(member(format, "json_schema"), "schema");
+    if (!format || (type && !strcmp(type, "text"))) return;
+    if (job->tools.list)
+        refuse(job, "response_format", "an answer that may call tools is held to no form");
+    else if (type && !strcmp(type, "json_object"))
+        job_hold_to(job, print_text("{\"type\": \"object\"}"), "response_format");
+    else if (type && !strcmp(type, "json_schema") && schema)
+        job_hold_to(job, cJSON_PrintUnformatted(schema), "response_format");
+    else
+        refuse(job, "response_format",
+               "its type is \"text\", \"json_object\", or \"json_schema\" with a schema");
 }
 
 /* --- lists --- */
@@ -192,6 +227,8 @@ bool job_ask(Job *job, const Fields *fields) {
     read_biases(job, fields);
     read_logprobs(job, fields);
     read_stream(job, fields);
+    if (job->chat) tools_read(&job->tools, fields);
+    read_format(job, fields);
     check_values(job, fields);
     return !job->problem.status;
 }

@@ -2,10 +2,15 @@
 #include "job.h"
 #include "text.h"
 
-#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
 
-static const char *finish_reason(LLMEnd end) {
-    return end == LLM_END_TOKEN || end == LLM_END_STOP ? "stop" : "length";
+static const char *finish_reason(const Answer *answer) {
+    if (answer->calls) return "tool_calls";
+    return answer->end == LLM_END_TOKEN || answer->end == LLM_END_STOP ||
+                   answer->end == LLM_END_JSON
+               ? "stop"
+               : "length";
 }
 
 static void add_number(cJSON *object, const char *name, size_t value) {
@@ -33,30 +38,50 @@ static cJSON *begin(const Job *job, cJSON **choices) {
     return object;
 }
 
-/* What a choice has, as `content` of its message or delta, or as its text. It is taken out of it.
- */
-static void add_text(const Job *job, cJSON *object, Answer *answer, const char *message) {
-    cJSON *text = text_json(answer->text, answer->size);
-    answer->size = 0;
+/* The first `size` bytes of what a choice has, as `content` of its message or delta, or as its
+ * text. They are taken out of it. */
+static cJSON *add_text(const Job *job, cJSON *object, Answer *answer, size_t size,
+                       const char *message) {
+    cJSON *text = text_json(answer->text, size);
+    answer->size -= size;
+    if (answer->size) memmove(answer->text, answer->text + size, answer->size);
+    answer->begun = answer->begun || size;
     if (!job->chat) {
         cJSON_AddItemToObject(object, "text", text);
-        return;
+        return object;
     }
     cJSON *holder = cJSON_AddObjectToObject(object, message);
     if (!job->stream) cJSON_AddStringToObject(holder, "role", "assistant");
     cJSON_AddItemToObject(holder, "content", text);
     if (!job->stream) cJSON_AddNullToObject(holder, "refusal");
+    return holder;
+}
+
+/* Of an answer that has come to its end the calls, which are taken out of it; NULL: none. */
+static cJSON *take_calls(const Job *job, size_t index) {
+    Answer *answer = &job->answers[index];
+    if (!job->tools.list || (answer->begun && !*job->tools.marker)) return NULL;
+    char id[80];
+    cJSON *text = text_json(answer->text, answer->size);
+    snprintf(id, sizeof id, "%s-%zu", job->id, index);
+    cJSON *calls = text ? tools_calls(&job->tools, text->valuestring, id, &answer->size) : NULL;
+    cJSON_Delete(text);
+    answer->calls = calls;
+    return calls;
 }
 
 /* --- whole --- */
 
 static cJSON *answer_json(Job *job, size_t index) {
     Answer *answer = &job->answers[index];
-    cJSON *object = cJSON_CreateObject();
+    cJSON *object = cJSON_CreateObject(), *calls = take_calls(job, index);
     add_number(object, "index", index);
-    add_text(job, object, answer, "message");
+    bool silent = calls && !answer->size;
+    cJSON *message = add_text(job, object, answer, answer->size, "message");
+    if (silent) cJSON_ReplaceItemInObjectCaseSensitive(message, "content", cJSON_CreateNull());
+    if (calls) cJSON_AddItemToObject(message, "tool_calls", calls);
     cJSON_AddItemToObject(object, "logprobs", logprobs_json(job, answer));
-    cJSON_AddStringToObject(object, "finish_reason", finish_reason(answer->end));
+    cJSON_AddStringToObject(object, "finish_reason", finish_reason(answer));
     return object;
 }
 
@@ -108,25 +133,49 @@ bool job_send_begin(Job *job) {
     return true;
 }
 
-bool job_send_answer(Job *job, size_t index) {
+/* So many bytes of its text, and the tokens that it has. */
+static bool send_part(Job *job, size_t index, size_t size) {
     Answer *has = &job->answers[index];
-    if (!has->size && !has->count) return true;
+    if (!size && !has->count) return true;
     cJSON *choice, *event = begin_event(job, &choice, index);
-    add_text(job, choice, has, "delta");
+    add_text(job, choice, has, size, "delta");
     cJSON_AddItemToObject(choice, "logprobs", logprobs_json(job, has));
     cJSON_AddNullToObject(choice, "finish_reason");
     return send_event(job, event);
 }
 
+bool job_send_answer(Job *job, size_t index) {
+    const Answer *has = &job->answers[index];
+    return send_part(job, index, tools_plain(&job->tools, has->text, has->size, has->begun));
+}
+
+static bool send_calls(Job *job, size_t index, cJSON *calls) {
+    cJSON *choice, *event = begin_event(job, &choice, index), *call;
+    size_t number = 0;
+    cJSON_ArrayForEach(call, calls) {
+        add_number(call, "index", number++);
+    }
+    cJSON_AddItemToObject(cJSON_AddObjectToObject(choice, "delta"), "tool_calls", calls);
+    cJSON_AddNullToObject(choice, "logprobs");
+    cJSON_AddNullToObject(choice, "finish_reason");
+    return send_event(job, event);
+}
+
 bool job_send_finish(Job *job, size_t index) {
-    if (!job_send_answer(job, index)) return false;
+    Answer *answer = &job->answers[index];
+    cJSON *calls = take_calls(job, index);
+    if (!send_part(job, index, answer->size)) {
+        cJSON_Delete(calls);
+        return false;
+    }
+    if (calls && !send_calls(job, index, calls)) return false;
     cJSON *choice, *event = begin_event(job, &choice, index);
     if (job->chat)
         cJSON_AddObjectToObject(choice, "delta");
     else
         cJSON_AddStringToObject(choice, "text", "");
     cJSON_AddNullToObject(choice, "logprobs");
-    cJSON_AddStringToObject(choice, "finish_reason", finish_reason(job->answers[index].end));
+    cJSON_AddStringToObject(choice, "finish_reason", finish_reason(answer));
     return send_event(job, event);
 }
 

@@ -46,6 +46,8 @@ void job_free(void *user) {
     free(job->prompts);
     free(job->answers);
     free(job->biases);
+    cJSON_free(job->schema);
+    tools_free(&job->tools);
     free(job);
 }
 
@@ -64,8 +66,7 @@ bool job_add_prompt(Job *job, LLMTokens *tokens) {
 static bool fits(Job *job, const LLMTokens *prompt) {
     uint32_t context = llm_info(job->llm)->context;
     if (prompt->count + (job->most > 0) <= context) return true;
-    return problem_set(&job->problem, 400, "context_length_exceeded",
-                       job->chat ? "messages" : "prompt",
+    return problem_set(&job->problem, 400, "context_length_exceeded", job->source,
                        "the prompt has %zu tokens, and the context of %u has to have room for an "
                        "answer, too",
                        prompt->count, context);

@@ -5,6 +5,7 @@
 #include "fields.h"
 #include "server.h"
 #include "stream.h"
+#include "tools.h"
 
 enum {
     JOB_ANSWERS_MOST = 1024, /* prompts × answers */
@@ -27,6 +28,8 @@ typedef struct Answer {
     TokenLogprobs *tokens; /* [count] */
     size_t count, token_capacity;
     size_t offset; /* characters of the text before the first of these tokens */
+    bool begun;    /* some of its text has been sent */
+    bool calls;    /* it ends with calls of tools */
     LLMEnd end;
 } Answer;
 
@@ -38,6 +41,7 @@ typedef struct Job {
     char id[40];
     time_t created;
     /* What is asked for. */
+    const char *source; /* the parameter that the prompts come from */
     LLMTokens *prompts; /* [prompt_count] */
     size_t prompt_count;
     uint32_t n;    /* answers to each */
@@ -45,6 +49,8 @@ typedef struct Job {
     LLMGeneration generation;
     const char *stops[JOB_STOPS_MOST];
     LLMLogitBias *biases;
+    char *schema; /* of the JSON that the answers are; NULL: they are texts */
+    Tools tools;
     bool echo, streams, streams_usage;
     bool logprobs; /* they are wanted */
     uint32_t top;  /* and so many of the likeliest */
@@ -66,9 +72,12 @@ bool job_add_prompt(Job *job, LLMTokens *tokens); /* which are taken over */
 
 /* What both endpoints ask for. False and job->problem if it is not to be had. */
 bool job_ask(Job *job, const Fields *fields);
-/* The prompt of /v1/completions, and the messages of a chat. */
-bool job_read_prompt(Job *job, const Fields *fields);
+/* The prompt of /v1/completions, by the name that it has there, and the messages of a chat. */
+bool job_read_prompt(Job *job, const Fields *fields, const char *name);
 bool job_read_messages(Job *job, const Fields *fields);
+/* Hold the answers to a JSON Schema, which is taken over; NULL is memory that was out. False and
+ * job->problem, with the parameter that it comes from, if it is none, or not known here. */
+bool job_hold_to(Job *job, char *schema, const char *parameter);
 /* Choices, once there are prompts; whether all fits the context. */
 bool job_prepare(Job *job);
 /* The prompts themselves as the beginning of the answers, with their logprobs if these are wanted.

@@ -5,8 +5,10 @@
 #include "chat_model.h"
 #include "fields.h"
 
-/* "messages", with "chat_template_kwargs", as a text; to be released with chat_text_free. False and
- * the fields' problem if that cannot be done. */
-bool messages_render(LLMPipeline *llm, const Fields *fields, ChatText *text);
+/* What the model's template makes of an input, of which the model's own tokens are filled in; to be
+ * released with chat_text_free. False and `problem` if that cannot be done. */
+bool messages_write(LLMPipeline *llm, const ChatInput *input, ChatText *text, Problem *problem);
+/* The same of "messages", with "chat_template_kwargs" and tools, which may be NULL. */
+bool messages_render(LLMPipeline *llm, const Fields *fields, const cJSON *tools, ChatText *text);
 
 #endif

@@ -1,9 +1,9 @@
-/* prompt.c — the prompt of /v1/completions: a text, texts, ids, or lists of ids. */
+/* prompt.c — what requests bring for the model: a text, texts, ids, or lists of ids. */
 #include "job.h"
 
 #include "tokens.h"
 
-static bool add_ids(Job *job, const cJSON *list) {
+static bool add_ids(Job *job, const char *name, const cJSON *list) {
     uint32_t vocabulary = llm_info(job->llm)->vocabulary;
     LLMTokens tokens = {0};
     LLMError error = {0};
@@ -12,40 +12,41 @@ static bool add_ids(Job *job, const cJSON *list) {
         double id = cJSON_IsNumber(item) ? item->valuedouble : -1;
         if (!(id >= 0 && id < vocabulary) || id != (uint32_t)id)
             error_set(&error, LLM_ERROR_ARGUMENT,
-                      "a list in prompt has ids of tokens, which are below %u", vocabulary);
+                      "a list in %s has ids of tokens, which are below %u", name, vocabulary);
         if (!tokens_append(&tokens, error.status ? 0 : (uint32_t)id, &error)) break;
         if (error.status) break;
     }
-    if (problem_of_error(&job->problem, &error, "prompt")) return job_add_prompt(job, &tokens);
+    if (problem_of_error(&job->problem, &error, name)) return job_add_prompt(job, &tokens);
     llm_tokens_free(&tokens);
     return false;
 }
 
-static bool add_text(Job *job, const char *text) {
+static bool add_text(Job *job, const char *name, const char *text) {
     LLMError error = {0};
     LLMTokens tokens = llm_encode(job->llm, text, 0, &error);
-    return problem_of_error(&job->problem, &error, "prompt") && job_add_prompt(job, &tokens);
+    return problem_of_error(&job->problem, &error, name) && job_add_prompt(job, &tokens);
 }
 
-static bool add_item(Job *job, const cJSON *item) {
-    if (cJSON_IsString(item)) return add_text(job, item->valuestring);
-    if (cJSON_IsArray(item)) return add_ids(job, item);
-    return problem_set(&job->problem, 400, "invalid_type", "prompt",
-                       "prompt must be a text, ids of tokens, or a list of such");
+static bool add_item(Job *job, const char *name, const cJSON *item) {
+    if (cJSON_IsString(item)) return add_text(job, name, item->valuestring);
+    if (cJSON_IsArray(item)) return add_ids(job, name, item);
+    return problem_set(&job->problem, 400, "invalid_type", name,
+                       "%s must be a text, ids of tokens, or a list of such", name);
 }
 
-bool job_read_prompt(Job *job, const Fields *fields) {
-    const cJSON *prompt = field_find(fields, "prompt"), *item;
+bool job_read_prompt(Job *job, const Fields *fields, const char *name) {
+    const cJSON *prompt = field_find(fields, name), *item;
+    job->source = name;
     if (!prompt)
-        return problem_set(&job->problem, 400, "missing_required_parameter", "prompt",
-                           "there is no prompt");
+        return problem_set(&job->problem, 400, "missing_required_parameter", name, "there is no %s",
+                           name);
     if (!cJSON_IsArray(prompt) || cJSON_IsNumber(cJSON_GetArrayItem(prompt, 0)))
-        return add_item(job, prompt);
+        return add_item(job, name, prompt);
     if (!cJSON_GetArraySize(prompt) || cJSON_GetArraySize(prompt) > JOB_ANSWERS_MOST)
-        return problem_set(&job->problem, 400, "invalid_value", "prompt",
-                           "prompt has to have from 1 to %d texts", JOB_ANSWERS_MOST);
+        return problem_set(&job->problem, 400, "invalid_value", name,
+                           "%s has to have from 1 to %d texts", name, JOB_ANSWERS_MOST);
     cJSON_ArrayForEach(item, prompt) {
-        if (!add_item(job, item)) return false;
+        if (!add_item(job, name, item)) return false;
     }
     return true;
 }
@@ -54,7 +55,7 @@ void answer_completions(Exchange *exchange) {
     Job *job = job_new(exchange, false);
     if (!job) return;
     Fields fields = {&exchange->body, &job->problem};
-    if (job_ask(job, &fields) && job_read_prompt(job, &fields) && job_prepare(job)) {
+    if (job_ask(job, &fields) && job_read_prompt(job, &fields, "prompt") && job_prepare(job)) {
         job_answer(job, exchange);
         return;
     }

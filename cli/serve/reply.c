@@ -1,4 +1,5 @@
 /* reply.c — a reply that is whole. */
+#include "device/kernel.h"
 #include "server.h"
 
 #include <string.h>
@@ -9,6 +10,20 @@ void reply_text(Exchange *exchange, unsigned status, const char *type, const cha
     exchange->status = status;
     if (exchange->response)
         MHD_add_response_header(exchange->response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+}
+
+/* The files beside this one that are sent as they are: name and text. */
+extern const KernelSource serve_texts[];
+
+void reply_file(Exchange *exchange, const char *type, const char *name) {
+    const KernelSource *file = serve_texts;
+    while (strcmp(file->file, name))
+        file++;
+    reply_text(exchange, 200, type, file->text);
+}
+
+void answer_openapi(Exchange *exchange) {
+    reply_file(exchange, "application/json", "openapi.json");
 }
 
 void reply_json(Exchange *exchange, unsigned status, cJSON *json) {

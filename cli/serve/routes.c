@@ -6,6 +6,7 @@
 const Route routes[] = {
     {"GET", "/health", answer_health, ROUTE_OPEN | ROUTE_LOADING},
     {"GET", "/metrics", answer_metrics, ROUTE_LOADING},
+    {"GET", "/openapi.json", answer_openapi, ROUTE_LOADING},
     {"GET", "/v1/models", answer_models, 0},
     {"GET", "/tokenizer_info", answer_tokenizer_info, 0},
     {"POST", "/tokenize", answer_tokenize, 0},
@@ -13,6 +14,7 @@ const Route routes[] = {
     {"POST", "/apply-template", answer_apply_template, 0},
     {"POST", "/v1/completions", answer_completions, ROUTE_ADMITTED},
     {"POST", "/v1/chat/completions", answer_chat, ROUTE_ADMITTED},
+    {"POST", "/v1/embeddings", answer_embeddings, ROUTE_ADMITTED},
     {0},
 };
 

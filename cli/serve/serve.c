@@ -19,6 +19,7 @@ enum { LAST_WORDS = 5 }; /* seconds */
 typedef struct Service {
     Server server;
     const char *path;
+    const char *shape, *type; /* of random weights, instead */
     LLMOptions pipeline;
     const char *key_file;
     unsigned port;
@@ -48,8 +49,12 @@ static void print_address(const Service *service) {
 static void *load(void *user) {
     Service *service = user;
     Server *server = &service->server;
-    LLMPipeline *llm = model_open(service->path, &service->pipeline, &service->error);
-    if (llm) server->model = model_name(server, llm, service->path);
+    LLMPipeline *llm =
+        service->shape
+            ? model_open_shape(service->shape, service->type, &service->pipeline, &service->error)
+            : model_open(service->path, &service->pipeline, &service->error);
+    if (llm)
+        server->model = model_name(server, llm, service->shape ? service->shape : service->path);
     if (llm && !server->model) error_memory(&service->error, 64);
     if (!llm || service->error.status) {
         kill(getpid(), SIGTERM); /* there is nothing to wait for */
@@ -161,7 +166,8 @@ static int serve(Service *service) {
 }
 
 int verb_serve(Arguments *arguments) {
-    static Service service = {.server.options = {.host = "127.0.0.1",
+    static Service service = {.type = "f16",
+                              .server.options = {.host = "127.0.0.1",
                                                  .port = "8080",
                                                  .parallel = 8,
                                                  .queue = 64,
@@ -194,6 +200,9 @@ int verb_serve(Arguments *arguments) {
         option_uint32("grace", "S", &server->grace, 0, 86400,
                       "seconds that answers may still take after SIGTERM"),
         option_uint32("body-limit", "MB", &server->body_most, 1, 1024, "size of a request"),
+        option_text("shape", "NAME", &service.shape,
+                    "random weights instead of a model, to measure: smollm2, llama-1b …"),
+        option_text("type", "T", &service.type, "of random weights (default: f16)"),
         option_flag("log", &server->logs_requests,
                     "print method, path and status of each request to standard error"),
     };

@@ -81,6 +81,8 @@ void guard_add_headers(Exchange *exchange);
 /* Replies. The JSON is taken over; NULL stands for one that memory was out for. */
 void reply_json(Exchange *exchange, unsigned status, cJSON *json);
 void reply_text(Exchange *exchange, unsigned status, const char *type, const char *text);
+/* A file of this folder, which is built in. */
+void reply_file(Exchange *exchange, const char *type, const char *name);
 void reply_problem(Exchange *exchange);
 
 /* The MHD side: start, stop taking connections, and end. NULL and `error` on failure. */
@@ -95,6 +97,8 @@ void answer_detokenize(Exchange *exchange);
 void answer_tokenizer_info(Exchange *exchange);
 void answer_apply_template(Exchange *exchange);
 void answer_completions(Exchange *exchange);
+void answer_embeddings(Exchange *exchange);
+void answer_openapi(Exchange *exchange);
 void answer_chat(Exchange *exchange);
 
 #endif

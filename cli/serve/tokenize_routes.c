@@ -19,9 +19,11 @@ static bool encode(Exchange *exchange, const Fields *fields, LLMTokens *tokens) 
     field_bool(fields, "add_special_tokens", &special);
     if (field_find(fields, "messages")) {
         ChatText rendered = {0};
-        if (messages_render(llm, fields, &rendered))
+        Tools tools = {0};
+        if (tools_read(&tools, fields) && messages_render(llm, fields, tools.list, &rendered))
             chat_model_encode(llm, &rendered, 0, tokens, &error);
         chat_text_free(&rendered);
+        tools_free(&tools);
     } else if (text) {
         *tokens = llm_encode(llm, text, special ? 0 : LLM_NO_BEGIN, &error);
     } else {
@@ -34,7 +36,7 @@ static bool encode(Exchange *exchange, const Fields *fields, LLMTokens *tokens) 
 void answer_tokenize(Exchange *exchange) {
     static const char *const known[] = {"model",    "prompt", "content", "add_special_tokens",
                                         "messages", NULL};
-    static const char *const also[] = {"return_token_strs", "chat_template_kwargs", NULL};
+    static const char *const also[] = {"return_token_strs", "chat_template_kwargs", "tools", NULL};
     Fields fields = {&exchange->body, &exchange->problem};
     LLMTokens tokens = {0};
     bool texts = false;
