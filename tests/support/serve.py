@@ -23,7 +23,7 @@ class Server:
 
     def __init__(self, model, *options, environment={}):
         self.process = subprocess.Popen(
-            [COMMAND, "serve", "-m", str(model), "--port", "0", *EXACT, *map(str, options)],
+            [os.environ.get("SERVER", COMMAND), "serve", "-m", str(model), "--port", "0", *EXACT, *map(str, options)],
             env=ENVIRONMENT | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
