@@ -85,7 +85,7 @@ ifeq ($(METAL_ONLY),)
       $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
-command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o
+command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(BUILD)/page_texts.o
 
 .PHONY: help wheel test-mlx run-mlx setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall format check-format clean always
 .DELETE_ON_ERROR:
@@ -422,6 +422,11 @@ $(BUILD)/msl/check/hooks.o: CFLAGS += -fno-omit-frame-pointer
 $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h textures.h texture_types.h library.h logging.h quadgroup.h simdgroup_matrix.h flags) $(wildcard msl/common/*.h) $(BUILD)/bind
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts simt_header $(filter-out %/bind,$^) > $@
+
+# The pages that the command writes.
+$(BUILD)/page_texts.c: $(wildcard cli/page/*) $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(BUILD)/bind texts page_text $(filter-out %/bind,$^) > $@
 
 # msl/cuda/ replaces the atomics of msl/common/.
 $(BUILD)/cuda_headers.c: $(wildcard msl/cuda/*.h) msl/cuda/metal_stdlib $(filter-out %/atomic.h %/swizzles.h %/traits.h,$(wildcard msl/common/*.h)) $(BUILD)/bind

@@ -1,26 +1,11 @@
 /* logits.c — logits [T,V] of some tokens, as a NumPy file. */
 #include "input.h"
 #include "model.h"
+#include "npy.h"
 #include "options.h"
-#include "output_file.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0. */
-static void write_npy_header(OutputFile *file, size_t rows, uint32_t columns, LLMError *error) {
-    enum { PREAMBLE = 10, ALIGNMENT = 64 };
-    char shape[128], header[PREAMBLE + 2 * ALIGNMENT + 1];
-    int size =
-        snprintf(shape, sizeof shape,
-                 "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %u), }", rows, columns);
-    int padded = (PREAMBLE + size + ALIGNMENT) / ALIGNMENT * ALIGNMENT - PREAMBLE;
-    const char preamble[PREAMBLE] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, (char)padded, 0};
-    memcpy(header, preamble, PREAMBLE);
-    snprintf(header + PREAMBLE, sizeof header - PREAMBLE, "%-*s\n", padded - 1, shape);
-    output_file_write(file, header, (size_t)(PREAMBLE + padded), error);
-}
 
 static void save_logits(LLMPipeline *llm, const LLMTokens *tokens, OutputFile *file,
                         LLMError *error) {
@@ -30,8 +15,7 @@ static void save_logits(LLMPipeline *llm, const LLMTokens *tokens, OutputFile *f
     float *logits = fits ? calloc(tokens->count * V, sizeof *logits) : NULL;
     if (fits && !logits) error_memory(error, tokens->count * V * sizeof *logits);
     llm_logits(llm, tokens, logits, error);
-    write_npy_header(file, tokens->count, V, error);
-    output_file_write(file, logits, tokens->count * V * sizeof *logits, error);
+    npy_write(file, &(NpyArray){"<f4", sizeof *logits, 2, {tokens->count, V}, logits}, error);
     free(logits);
 }
 

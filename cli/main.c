@@ -48,6 +48,13 @@ static const Verb verbs[] = {
     {"logits", "[MODEL]", "what the model expects after each token",
      "Write the logits after each token to a NumPy file: float32 [tokens, vocabulary].", true, 0,
      verb_logits},
+    {"inspect", "[MODEL] [TEXT|-]", "what happens inside the model",
+     "Show what happens inside the model while it reads a text: how likely it holds each token,\n"
+     "which it expects next, where attention looks, and with --lens what each layer would say; or\n"
+     "the same without a head or an MLP. -o FILE.html writes a page by itself, with all heads and\n"
+     "layers, -o FILE.npz arrays for numpy. What a single argument is, `run` decides in the same\n"
+     "way.",
+     true, 1, verb_inspect},
     {"perplexity", "[MODEL] FILE", "how well the model predicts a text",
      "How well the model predicts a file (\"-\": standard input). The whole text is tokenized,\n"
      "special tokens included, and cut into windows of the model's context (or --context)\n"

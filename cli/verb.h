@@ -37,6 +37,7 @@ int verb_detokenize(Arguments *arguments);
 int verb_explain(Arguments *arguments);
 int verb_get(Arguments *arguments);
 int verb_info(Arguments *arguments);
+int verb_inspect(Arguments *arguments);
 int verb_kernels(Arguments *arguments);
 int verb_logits(Arguments *arguments);
 int verb_perplexity(Arguments *arguments);

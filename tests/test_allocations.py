@@ -38,6 +38,7 @@ VERBS = {
     "perplexity": ["perplexity", "-m", "{model}", "{text}"],
     "explain": ["explain", "{model}", "-p", "20"],
     "logits": ["logits", "-m", "{model}", "--tokens", "1 2 3", "-o", "{folder}/out"],
+    "inspect": ["inspect", "-m", "{model}", "the cat", "--lens"],
     "convert": ["convert", "{model}", "{folder}/out", "--type", "q8_0"],
     "detokenize": ["detokenize", "-m", "{model}"],
     "bench": ["bench", "{model}", "-p", "5", "-n", "2", "-r", "1", "--json", "--device", "simt"],
@@ -45,7 +46,7 @@ VERBS = {
 }
 INPUT = {"detokenize": b"1 2 3 258 104\n"}
 LONE = ["--threads", "1"]  # of verbs that run the model, for when the system gives no second one
-RUNS = {"run", "perplexity", "logits"}
+RUNS = {"run", "perplexity", "logits", "inspect"}
 # `get` starts Python to unpack a wheel, which is not what is tried here.
 PYTHON = """#!/bin/sh
 cp "$3" "$6"
@@ -161,8 +162,8 @@ def share(total, random):
 
 
 MODELS = ["model.gguf", "model.bin", "old", "new", "llama"]
-LEFT_OUT = {("model.bin", verb) for verb in ("run", "tokenize", "perplexity")}  # it only decodes
-LEFT_OUT |= {(model, verb) for model in MODELS[1:] for verb in ("bench", "get")}  # of which one is enough
+LEFT_OUT = {("model.bin", verb) for verb in ("run", "tokenize", "perplexity", "inspect")}  # it only decodes
+LEFT_OUT |= {(model, verb) for model in MODELS[1:] for verb in ("bench", "get", "inspect")}  # of which one is enough
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,13 @@
-"""llm_inspect: what is seen inside a pass against the numpy models, parts switched off, and streams beside it."""
+"""llm_inspect: what is seen inside a pass against the numpy models, parts switched off, and streams beside it; and
+the verb `inspect`."""
 
 import ctypes
+import json
+import os
+import re
+import subprocess
 import threading
+import zipfile
 
 import numpy
 import pytest
@@ -11,6 +17,7 @@ import llm
 import models
 import reference
 from families import Config
+from library import COMMAND
 from llm import LLM
 
 TOLERANCE = 1e-4  # of reference.logit_error
@@ -231,3 +238,109 @@ def test_damaged_weights(random, tmp_path):
         with pytest.raises(llm.Failure, match="the model's weights are damaged") as failure:
             model.inspect(random_ids(random, GPT2, 5), top=1)
         assert failure.value.status == llm.NUMERIC
+
+
+# --- the verb ---
+
+TOKENIZER = models.small_tokenizer(307)
+TEXT = "The river was cold.\nThe light"
+
+
+@pytest.fixture
+def with_words(random, tmp_path):
+    """A model with a tokenizer."""
+    return models.write_gguf(tmp_path / "words.gguf", GPT2, models.random_gpt2(GPT2, random), tokenizer=TOKENIZER)
+
+
+def inspect(*arguments, environment={}):
+    result = subprocess.run(
+        [COMMAND, "inspect", *map(str, arguments), "--device", "cpu"], capture_output=True, timeout=120,
+        env=os.environ | environment,
+    )  # fmt: skip
+    return result.returncode, result.stdout.decode(), result.stderr.decode()
+
+
+def test_npz(with_words, tmp_path):
+    """What llm_inspect says, for numpy.load."""
+    out = tmp_path / "seen.npz"
+    assert inspect("-m", with_words, TEXT, "-o", out, "--head", "1.2", "--head-off", "0.1", "--mlp-off", "2")[0] == 0
+    arrays = dict(numpy.load(out))
+    with LLM(with_words, device="cpu") as model:
+        ids = model.encode(TEXT)
+        seen = model.inspect(
+            ids, top=10, lens=10, token=0, token_count=len(ids), head=(1, 2), heads_off=[(0, 1)], mlps_off=[2]
+        )
+    assert arrays["tokens"].tolist() == ids
+    for name in ("top", "lens"):
+        assert numpy.array_equal(arrays.pop(f"{name}_tokens"), seen[name]["token"])
+        assert numpy.allclose(arrays.pop(f"{name}_logprobs"), seen[name]["logprob"], atol=1e-5)
+    for name in set(arrays) - {"tokens"}:
+        assert arrays[name].dtype == numpy.float32 and numpy.allclose(arrays[name], seen[name], atol=1e-5), name
+    assert zipfile.ZipFile(out).testzip() is None
+
+
+def data_of(page):
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
+
+
+def test_html(with_words, tmp_path):
+    """A page by itself: nothing is fetched, and what is seen is in it."""
+    out = tmp_path / "seen.html"
+    assert inspect("-m", with_words, TEXT + " </script><b>", "-o", out)[0] == 0
+    page = out.read_text()
+    assert "{{" not in page and not re.search(r"(src|href|url\()\s*=?\s*[\"']?(https?:)?//", page)
+    data = data_of(page)
+    with LLM(with_words, device="cpu") as model:
+        ids = model.encode(TEXT + " </script><b>")
+        seen = model.inspect(ids, top=10, lens=10, token=0, token_count=len(ids))
+    assert [token["id"] for token in data["tokens"]] == ids
+    assert "".join(token["text"] for token in data["tokens"]) == TEXT + " </script><b>"
+    assert data["tokens"][0]["logprob"] is None
+    assert numpy.allclose([token["logprob"] for token in data["tokens"][1:]], seen["logprobs"], rtol=1e-3)
+    for name in ("top", "lens"):
+        pick = lambda key, value: numpy.vectorize(lambda item: item[key])(numpy.array(value))
+        assert numpy.array_equal(pick("id", data[name]), seen[name]["token"])
+    assert abs(numpy.array(data["attention"]["weights"]) - seen["attention"]).max() <= 5.1e-4
+    assert (data["layers"], data["heads"]) == (GPT2.layers, GPT2.heads)
+
+
+def test_terminal(with_words):
+    """One line for each token, with its likelihood; a row of the map for each layer. No escapes in a pipe."""
+    status, out, messages = inspect("-m", with_words, TEXT, "--lens")
+    with LLM(with_words, device="cpu") as model:
+        ids = model.encode(TEXT)
+        seen = model.inspect(ids, top=3)
+    assert status == 0 and "\033" not in out
+    head, attention, lens = out.split("\n\n")
+    lines = head.splitlines()
+    assert len(lines) == 1 + len(ids)
+    for i, line in enumerate(lines[2:]):
+        shares = [float(share) for share in re.findall(r"([0-9.]+) %", line)]
+        expected = 100 * numpy.exp(numpy.append(seen["logprobs"][i], seen["top"][i + 1]["logprob"]))
+        assert numpy.allclose(shares, expected, atol=0.051)
+    assert len(re.findall(r"^layer \d+ +[·░▒▓█]+$", attention, re.M)) == GPT2.layers
+    widths = {len(line.split()[-1]) for line in attention.splitlines()[2:]}
+    assert widths == {2 * len(ids)}
+    assert len(re.findall(r"^layer \d", lens, re.M)) == GPT2.layers
+    assert "\\n" in head
+    status, out, _ = inspect("-m", with_words, TEXT, "--head", "2.1")
+    rows = re.findall(r"^ *(\d+)  ([·░▒▓█]+) ", out.split("\n\n")[1], re.M)
+    assert [int(row) for row, _ in rows] == list(range(len(ids)))
+    assert rows[0][1].startswith("██")  # the first token has nobody else
+
+
+@pytest.mark.parametrize("arguments, status, message", [
+    ([TEXT, "-o", "x.txt"], 2, "the name of the file has to end in .npz or .html"),
+    ([TEXT, "--head", "1"], 2, "--head 1: a layer and a head are wanted, as 3.5"),
+    ([TEXT, "--head", "1.9"], 2, "head 9 of layer 1, but there are 3 layers of 3 heads"),
+    ([TEXT, "--head-off", "a.b"], 2, "--head-off a.b: a layer and a head are wanted"),
+    ([TEXT, "--mlp-off", "-1"], 2, "--mlp-off -1: the number of a layer is wanted"),
+    ([TEXT, "--mlp-off", "3"], 2, "the MLP of layer 3 is to be off, but there are 3 layers"),
+    ([TEXT, "--token", "99"], 2, "the attention of token 99 is wanted"),
+    ([""], 2, "the text is empty"),
+    (["the " * 250], 1, "more than the context of 200"),
+    ([TEXT, "-o", "/no/such/folder/x.npz"], 1, "/no/such/folder/x.npz"),
+], ids=str)  # fmt: skip
+def test_verb_refuses(arguments, status, message, with_words):
+    result, out, messages = inspect("-m", with_words, *arguments)
+    assert result == status and message in messages and out == ""

@@ -1,0 +1,269 @@
+"use strict";
+// What is seen inside a model, as `metal-llm inspect` and /inspect tell it. Texts of tokens come from anywhere: they
+// become text nodes alone.
+
+const make = (tag, properties = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), properties);
+  for (const [name, value] of Object.entries(properties))
+    if (name.includes("-")) element.setAttribute(name, value);
+  element.append(...children.filter((child) => child !== null));
+  return element;
+};
+
+const percent = (p) => (p >= 0.9995 ? "100 %" : p >= 0.1 ? `${(100 * p).toFixed(1)} %` : `${(100 * p).toPrecision(2)} %`);
+const probability = (token) => Math.exp(token.logprob);
+
+// 0, a surprise, to 6, as good as certain: the classes p0 to p6.
+const LEVELS = [0.01, 0.05, 0.15, 0.35, 0.6, 0.85];
+const levelOf = (p) => LEVELS.filter((bound) => p >= bound).length;
+
+// As it is to be read: what would not be seen is named.
+const visible = (text) => text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/\r/g, "␍") || "∅";
+const quoted = (text) => `“${visible(text)}”`;
+
+// One of several is in the order of the Tab key; arrows lead to the others.
+const rove = (container, selector, columns = () => 1) => {
+  const all = () => [...container.querySelectorAll(selector)];
+  const settle = () => all().forEach((item, i) => (item.tabIndex = i ? -1 : 0));
+  container.addEventListener("keydown", (event) => {
+    const items = all(), at = items.indexOf(event.target), row = columns();
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: row, ArrowUp: -row, Home: -at, End: items.length - 1 - at };
+    if (at < 0 || !(event.key in steps)) return;
+    const next = items[at + steps[event.key]];
+    event.preventDefault();
+    if (!next) return;
+    items.forEach((item) => (item.tabIndex = -1));
+    next.tabIndex = 0;
+    next.focus();
+  });
+  return settle;
+};
+
+const bar = (token, { own = false, onChoose = null } = {}) => {
+  const p = probability(token);
+  const item = make(onChoose ? "button" : "div", { className: own ? "bar own" : "bar" },
+    make("span", {}, quoted(token.text)), make("span", {}, percent(p)));
+  if (onChoose) {
+    item.type = "button";
+    item.addEventListener("click", onChoose);
+  }
+  item.style.setProperty("--share", p);
+  return item;
+};
+
+// --- a text whose tokens are coloured by how likely they were ---
+
+class Tokens {
+  // `onSelect(position)`; `onForce(position, token)` makes the likeliest buttons.
+  constructor({ onSelect = () => {}, onForce = null } = {}) {
+    this.onSelect = onSelect;
+    this.onForce = onForce;
+    this.text = make("div", { className: "tokens", role: "group", "aria-label": "The text, token by token" });
+    this.side = make("div", { className: "side" });
+    this.element = make("div", { className: "split" }, this.text, this.side);
+    this.settle = rove(this.text, ".token");
+  }
+
+  show(data, selected = data.tokens.length - 1) {
+    this.data = data;
+    this.text.replaceChildren();
+    data.tokens.forEach((token, position) => {
+      const known = token.logprob !== null, p = known ? probability(token) : 1;
+      const button = make("button", {
+        type: "button",
+        className: known ? `token p${levelOf(p)}` : "token",
+        "aria-pressed": "false",
+        "aria-label": `${quoted(token.text)}${known ? `, ${percent(p)}` : ""}`,
+      }, token.text.includes("\n") ? visible(token.text) : token.text || "∅");
+      const look = () => this.tell(position);
+      button.addEventListener("mouseenter", look);
+      button.addEventListener("focus", look);
+      button.addEventListener("click", () => this.select(position));
+      this.text.append(button);
+      if (token.text.includes("\n")) this.text.append(make("br"));
+    });
+    this.text.addEventListener("mouseleave", () => this.tell(this.selected));
+    this.settle();
+    this.mark(selected);
+  }
+
+  mark(position) {
+    this.selected = position;
+    [...this.text.querySelectorAll(".token")].forEach((button, i) => button.setAttribute("aria-pressed", String(i === position)));
+    this.tell(position);
+  }
+
+  select(position) {
+    this.mark(position);
+    this.onSelect(position);
+  }
+
+  // Which tokens were likeliest in the place of this one.
+  tell(position) {
+    const token = this.data.tokens[position], likeliest = position ? this.data.top[position - 1] : [];
+    const heading = make("h3", {}, token.logprob === null ? `${quoted(token.text)} begins the text` : `In the place of ${quoted(token.text)}`);
+    const list = make("ol", { className: "bars", "aria-label": "the likeliest tokens" });
+    const force = (other) => (this.onForce && other.id !== token.id ? () => this.onForce(position, other) : null);
+    const others = likeliest.some((other) => other.id === token.id) || token.logprob === null ? likeliest : [...likeliest, token];
+    others.forEach((other) => list.append(make("li", {}, bar(other, { own: other.id === token.id, onChoose: force(other) }))));
+    this.side.replaceChildren(heading, list);
+  }
+}
+
+const legend = () => make("span", { className: "legend" }, "surprising",
+  ...[0, 1, 2, 3, 4, 5, 6].map((level) => make("i", { className: `p${level}` })), "expected");
+
+// --- attention: all heads small, one of them large over the text ---
+
+class Attention {
+  // `onHead(layer, head)`: another one was chosen.
+  constructor({ onHead = () => {} } = {}) {
+    this.onHead = onHead;
+    this.layer = this.head = 0;
+    this.grid = make("div", { className: "heads" });
+    this.title = make("h3");
+    this.text = make("div", { className: "tokens" });
+    this.most = make("p", { className: "quiet" });
+    this.element = make("div", {}, this.grid, make("div", { className: "large" }, this.title, this.text, this.most));
+    this.settle = rove(this.grid, ".head", () => this.data.heads);
+  }
+
+  show(data, position) {
+    const first = !this.data || this.data.layers !== data.layers || this.data.heads !== data.heads;
+    this.data = data;
+    if (first) this.build();
+    this.select(position);
+  }
+
+  build() {
+    const { layers, heads } = this.data;
+    const columns = [...Array(heads).keys()], rows = [...Array(layers).keys()];
+    const head = make("tr", {}, make("td"), ...columns.map((h) => make("th", { scope: "col" }, String(h))));
+    const body = rows.map((l) => make("tr", {}, make("th", { scope: "row" }, `layer ${l}`), ...columns.map((h) => {
+      const canvas = make("canvas");
+      const button = make("button", { type: "button", className: "head", "aria-pressed": "false", "aria-label": `head ${h} of layer ${l}` }, canvas);
+      button.addEventListener("click", () => this.choose(l, h));
+      return make("td", {}, button);
+    })));
+    this.grid.replaceChildren(make("table", { "aria-label": "attention of all heads" }, make("thead", {}, head), make("tbody", {}, ...body)));
+    this.grid.style.setProperty("--cell", `${Math.min(64, Math.max(30, Math.floor(640 / heads)))}px`);
+    this.buttons = [...this.grid.querySelectorAll(".head")];
+    this.layer = Math.min(this.layer, layers - 1);
+    this.head = Math.min(this.head, heads - 1);
+    this.settle();
+  }
+
+  rows(layer, head) {
+    return this.data.attention.weights[layer][head];
+  }
+
+  select(position) {
+    const { token } = this.data.attention, rows = this.rows(0, 0).length;
+    this.position = Math.min(Math.max(position, token), token + rows - 1);
+    const off = new Set(this.data.off.heads.map(([l, h]) => `${l}.${h}`));
+    this.buttons.forEach((button, i) => {
+      const layer = Math.floor(i / this.data.heads), head = i % this.data.heads;
+      button.classList.toggle("off", off.has(`${layer}.${head}`));
+      this.draw(button.firstChild, this.rows(layer, head));
+    });
+    this.choose(this.layer, this.head, true);
+  }
+
+  // Each token's row as a line of pixels; of one token, its row alone.
+  draw(canvas, rows) {
+    const columns = rows[0].length, height = rows.length === 1 ? 1 : rows.length;
+    canvas.width = columns;
+    canvas.height = height;
+    const context = canvas.getContext("2d"), image = context.createImageData(columns, height);
+    const [red, green, blue] = getComputedStyle(document.documentElement).getPropertyValue("--heat").split(",").map(Number);
+    const own = this.position - this.data.attention.token;
+    rows.forEach((row, y) => row.forEach((weight, x) => {
+      const strong = rows.length === 1 || y === own ? 1 : 0.8;
+      image.data.set([red, green, blue, 255 * Math.sqrt(weight) * strong], 4 * (y * columns + x));
+    }));
+    context.putImageData(image, 0, 0);
+  }
+
+  choose(layer, head, quiet = false) {
+    this.layer = layer;
+    this.head = head;
+    this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === layer * this.data.heads + head)));
+    const { tokens, attention } = this.data, row = this.rows(layer, head)[this.position - attention.token];
+    this.title.replaceChildren(`Head ${head} of layer ${layer}: where ${quoted(tokens[this.position].text)} takes from`);
+    this.text.replaceChildren(...tokens.flatMap((token, s) => {
+      const weight = row[s] || 0, className = s === this.position ? "token here" : "token";
+      const span = make("span", { className, title: percent(weight) }, visible(token.text));
+      span.style.backgroundColor = `rgba(var(--heat), ${(0.45 * Math.sqrt(weight)).toFixed(3)})`;
+      return token.text.includes("\n") ? [span, make("br")] : [span];
+    }));
+    const order = row.map((weight, s) => [weight, s]).filter(([weight]) => weight >= 0.005).sort((a, b) => b[0] - a[0]).slice(0, 6);
+    this.most.replaceChildren(order.map(([weight, s]) => `${quoted(tokens[s].text)} ${percent(weight)}`).join(" · "));
+    if (!quiet) this.onHead(layer, head);
+  }
+}
+
+// --- what each layer would say ---
+
+class Lens {
+  constructor({ onSelect = () => {} } = {}) {
+    this.onSelect = onSelect;
+    this.slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "layer" });
+    this.shown = make("output");
+    this.text = make("div", { className: "tokens", role: "group", "aria-label": "Each token, and below it what the layer would say next" });
+    this.title = make("h3");
+    this.list = make("ol", { className: "layers" });
+    this.element = make("div", { className: "split" },
+      make("div", {}, make("div", { className: "scrub" }, make("span", { className: "quiet" }, "layer"), this.slider, this.shown), this.text),
+      make("div", { className: "side" }, this.title, this.list));
+    this.slider.addEventListener("input", () => this.scrub(Number(this.slider.value)));
+    this.settle = rove(this.text, ".token");
+  }
+
+  show(data, position) {
+    this.data = data;
+    this.slider.max = data.layers - 1;
+    if (this.layer === undefined || this.layer >= data.layers) this.layer = data.layers - 1;
+    this.nexts = data.tokens.map(() => make("span", { className: "next" }));
+    this.text.replaceChildren(...data.tokens.map((token, i) => {
+      const button = make("button", { type: "button", className: "token", "aria-pressed": "false" }, visible(token.text));
+      button.addEventListener("click", () => this.select(i));
+      return make("span", { className: "pair" }, button, this.nexts[i]);
+    }));
+    this.settle();
+    this.mark(position);
+  }
+
+  scrub(layer) {
+    this.layer = layer;
+    this.slider.value = layer;
+    this.shown.value = `${layer} of ${this.data.layers - 1}`;
+    this.nexts.forEach((next, i) => {
+      const [likeliest] = this.data.lens[layer][i];
+      next.className = `next p${levelOf(probability(likeliest))}`;
+      next.textContent = visible(likeliest.text);
+      next.title = percent(probability(likeliest));
+    });
+    [...this.list.querySelectorAll(".bar")].forEach((item) => item.setAttribute("aria-pressed", String(Number(item.dataset.layer) === layer)));
+  }
+
+  select(position) {
+    this.mark(position);
+    this.onSelect(position);
+  }
+
+  mark(position) {
+    const { tokens, lens, layers } = this.data;
+    this.selected = position;
+    [...this.text.querySelectorAll(".token")].forEach((button, i) => button.setAttribute("aria-pressed", String(i === position)));
+    this.title.replaceChildren(`Behind ${quoted(tokens[position].text)}, layer by layer`);
+    this.list.replaceChildren(...[...Array(layers).keys()].reverse().map((layer) => {
+      const item = bar(lens[layer][position][0], { onChoose: () => this.scrub(layer) });
+      item.dataset.layer = layer;
+      return make("li", { className: "layer" }, make("span", {}, `layer ${layer}`), item);
+    }));
+    this.scrub(this.layer);
+  }
+}
+
+const card = (title, text, ...content) => make("section", { className: "card" },
+  make("header", {}, make("h2", {}, title), make("p", { className: "quiet" }, text)), ...content);
