@@ -1,11 +1,14 @@
 """Conversations: sessions of messages, the templates that models bring, and `metal-llm chat`."""
 
 import ctypes
+import ctypes.util
+import fcntl
 import json
 import os
 import pty
 import select
 import subprocess
+import termios
 import time
 
 import pytest
@@ -313,11 +316,12 @@ def test_which_model(path, random, tmp_path):
 class Terminal:
     """The command on a terminal of its own."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, **environment):
         self.master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            [COMMAND, *map(str, arguments)], stdin=slave, stdout=slave, stderr=slave, env=ENVIRONMENT | {"TERM": "dumb"},
-            start_new_session=True,
+            [COMMAND, *map(str, arguments)], stdin=slave, stdout=slave, stderr=slave,
+            env=ENVIRONMENT | {"TERM": "dumb"} | environment, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         os.close(slave)
         self.seen = b""
@@ -332,8 +336,21 @@ class Terminal:
         text, self.seen = self.seen.split(end, 1)
         return text.decode(errors="replace")
 
+    def read(self, size):
+        """So many bytes, of which nothing is expected."""
+        while len(self.seen) < size:
+            self.seen += os.read(self.master, 4096)
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
     def say(self, line):
-        os.write(self.master, line.encode() + b"\n")
+        self.type(line.encode() + b"\n")
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
 
 
 def test_on_a_terminal(path, tmp_path):
@@ -367,5 +384,50 @@ def test_on_a_terminal(path, tmp_path):
         terminal.say("/quit")
         assert terminal.process.wait(60) == 0
     finally:
-        terminal.process.kill()
-        os.close(terminal.master)
+        terminal.close()
+
+
+def test_interrupted(random, tmp_path):
+    """Ctrl-C ends an answer, and a line that is being typed; Ctrl-D the chat."""
+    config = families.Config(layers=1, context=200_000, vocabulary=300)
+    tensors = families.random_model(config, random)
+    path = families.write_gguf(tmp_path / "long.gguf", config, tensors, tokenizer=TOKENIZER, keys=with_template)
+    terminal = Terminal("chat", "-m", path, *GREEDY)
+    try:
+        terminal.read_until(b"> ")
+        terminal.say("Hello")
+        terminal.read(500)
+        terminal.type(b"\x03")
+        assert "tokens/s" in terminal.read_until(b", stopped]")
+        terminal.read_until(b"> ")
+        terminal.type(b"no longer wanted\x03")
+        terminal.read_until(b"> ")
+        terminal.say("/stats")
+        terminal.read_until(b"messages  2")
+        terminal.read_until(b"> ")
+        terminal.type(b"\x04")
+        assert terminal.process.wait(60) == 0
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_lines_are_edited(locale, path, tmp_path):
+    """By libedit, which comes with LLVM: letters of any script, and a line that was typed before."""
+    if not ctypes.util.find_library("edit"):
+        pytest.skip("libedit is not installed")
+    terminal = Terminal("chat", "-m", path, "-n", "2", *GREEDY, TERM="xterm", LC_ALL=locale)
+    try:
+        terminal.read_until(b"> ")
+        terminal.type("Héllp\x7fo 日本🙂\n".encode())  # DEL takes a letter back
+        terminal.read_until(b"cut: see -n]")
+        terminal.type(b"\x10!\n")  # ^P: the line before
+        terminal.read_until(b"cut: see -n]")
+        terminal.say(f"/save {tmp_path}/saved")
+        terminal.say("/quit")
+        assert terminal.process.wait(60) == 0
+    finally:
+        terminal.close()
+    saved = (tmp_path / "saved").read_bytes()
+    messages = json.loads(saved[saved.index(b'{"messages"') : -8].decode())["messages"]
+    assert [message["content"] for message in messages[::2]] == ["Héllo 日本🙂", "Héllo 日本🙂!"]
