@@ -1,6 +1,6 @@
 /* pipelines_stress.c — pipelines side by side write what one alone writes, and so do eight threads
- * that share one, each with a session. Built with the thread sanitizer: `make test-threads`. Prints
- * "ok" or what went wrong. Argument: a model. */
+ * that share one, each with a session, some of which write JSON. Built with the thread sanitizer:
+ * `make test-threads`. Prints "ok" or what went wrong. Argument: a model. */
 #include "metal_llm.h"
 
 #include <pthread.h>
@@ -87,11 +87,14 @@ static void *talk(void *argument) {
     Talker *talker = argument;
     LLMError *error = &talker->error;
     const char *names[] = {"Tom", "Lily", "the cat", "a bear"};
+    LLMGeneration generation = LLM_GENERATION;
+    if (talker->number % 3 == 2) generation.json_schema = "{\"type\": \"object\"}";
     LLMSession *session = llm_session_open(talker->llm, error);
     add(session, "Once upon a time there was a little house in the woods. In it lived ", 0, error);
     for (int turn = 0; turn < TURNS; turn++) {
         add(session, names[(talker->number + turn) % 4], LLM_NO_BEGIN, error);
-        llm_session_generate(session, 3 + (size_t)(talker->number + 5 * turn) % 11, NULL, error);
+        size_t count = 3 + (size_t)(talker->number + 5 * turn) % 11;
+        llm_session_generate(session, count, &generation, error);
         LLMSession *fork = llm_session_fork(session, error);
         llm_session_close(session);
         session = fork;
