@@ -15,7 +15,7 @@ from json_schemas import NoValue, is_valid, parse, random_root, value_of, write
 from library import SLOW_DEVICES, Error, load
 from llm import LLM
 from models import Config
-from test_cli import fail, model, run  # noqa: F401
+from test_cli import fail, run
 
 LIBRARY = load()
 MANY = 10_000 if os.environ.get("LONG") else 300
@@ -280,6 +280,18 @@ def test_alternatives_of_alternatives():
     assert allows(grammar, b"null").must_end
 
 
+@pytest.mark.parametrize("text", ["", "a", "é日", "abcdefgh" * 5])
+def test_lengths(text, random):
+    """Of strings that have room for some tokens alone, by one schema or several, and of keys beside them."""
+    for _ in range(5):
+        lengths = [{"minLength": int(n), "maxLength": int(n + more)} for n, more in random.integers(0, 60, (3, 2))]
+        grammar = Grammar({"items": {"anyOf": [{"type": "string", **length} for length in lengths]}})
+        begun = ('["' + text).encode()
+        if allows(grammar, begun):
+            expected = [allows(grammar, begun + token) is not None for token in VOCABULARY]
+            assert Matcher(grammar, begun).mask().tolist() == expected, lengths
+
+
 def test_items_by_several_schemas():
     """Each number is by both: the ways to read them do not become more with each."""
     grammar = Grammar({"items": {"anyOf": [{"type": "integer"}, {"type": "number"}, {"enum": [1, 2]}, {"type": "string"}]}})
@@ -383,14 +395,14 @@ def test_without_a_tokenizer(random, tmp_path):
             model.generate([1], 5, json_schema=b"{}")
 
 
-def test_run(model, tmp_path):  # noqa: F811
+def test_run(path, tmp_path):
     file = tmp_path / "person.json"
     file.write_text(json.dumps(PERSON))
-    result = run("run", model.path, "a", "--json-schema", file, "--device", "cpu", "-n", 60)
+    result = run("run", path, "a", "--json-schema", file, "--device", "cpu", "-n", 300)
     assert is_valid(parse(result.out[1:-1]), PERSON, PERSON) and "ended    the JSON is whole" in result.err
-    result = run("run", model.path, "a", "--json-object", "--device", "cpu", "-n", 4)
+    result = run("run", path, "a", "--json-object", "--device", "cpu", "-n", 4)
     assert result.out.startswith(b"a{")
     assert ("the JSON is whole" if result.out == b"a{}\n" else "after 4 tokens") in result.err
     file.write_text('{"oneOf": []}')
-    assert '"oneOf" is not known here' in fail("run", model.path, "a", "--json-schema", file, code=2)
-    assert "none.json: cannot be read" in fail("run", model.path, "a", "--json-schema", tmp_path / "none.json")
+    assert '"oneOf" is not known here' in fail("run", path, "a", "--json-schema", file, code=2)
+    assert "none.json: cannot be read" in fail("run", path, "a", "--json-schema", tmp_path / "none.json")

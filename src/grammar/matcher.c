@@ -72,28 +72,39 @@ static void add_tokens(Matcher *matcher, const Trie *trie, uint32_t *allowed) {
     go_back(matcher, 0);
 }
 
-/* Where the one state is within a string that goes on as long as a token, the tokens that stay in
- * it; else NULL. */
-static const uint32_t *within_string(const Matcher *matcher) {
+/* What a token can do that stays within the strings that the text is in. */
+typedef struct Strings {
+    bool only;           /* the text is in nothing else */
+    bool keys;           /* one is a key */
+    uint32_t characters; /* that the roomiest value still takes */
+} Strings;
+
+static Strings strings_of(const Matcher *matcher) {
     const Automaton *automaton = &matcher->automaton;
-    const State *state = &automaton->states[0];
-    if (matcher->places[0].count != 1 || state->inside != INSIDE_NONE) return NULL;
-    if (state->where == AT_KEY && state->open && state->part == GRAMMAR_NONE)
-        return matcher->trie->in_keys;
-    if (state->where != AT_STRING) return NULL;
-    uint32_t most = automaton->grammar->nodes[state->node].most;
-    bool is_far = most == GRAMMAR_UNLIMITED || most - state->part >= matcher->trie->longest;
-    return is_far ? matcher->trie->inside : NULL;
+    Strings strings = {.only = true};
+    for (size_t i = 0; i < matcher->places[0].count && strings.only; i++) {
+        const State *state = &automaton->states[i];
+        bool value = state->where == AT_STRING;
+        bool key = state->where == AT_KEY && state->open && state->part == GRAMMAR_NONE;
+        strings.only = state->inside == INSIDE_NONE && (value || key);
+        strings.keys = strings.keys || key;
+        uint32_t most = value ? automaton->grammar->nodes[state->node].most : 0;
+        if (most != GRAMMAR_UNLIMITED) most -= value ? state->part : 0;
+        if (most > strings.characters) strings.characters = most;
+    }
+    return strings;
 }
 
 bool matcher_mask(Matcher *matcher, uint32_t *allowed, LLMError *error) {
-    size_t bytes = matcher->trie->words * sizeof *allowed;
-    const uint32_t *inside = within_string(matcher);
-    if (inside)
-        memcpy(allowed, inside, bytes);
+    const TokenTrie *trie = matcher->trie;
+    Strings strings = strings_of(matcher);
+    if (strings.only && strings.characters)
+        token_trie_inside(trie, strings.characters, allowed);
     else
-        memset(allowed, 0, bytes);
-    add_tokens(matcher, inside ? &matcher->trie->closing : &matcher->trie->all, allowed);
+        memset(allowed, 0, trie->words * sizeof *allowed);
+    for (uint32_t i = 0; i < trie->words && strings.only && strings.keys; i++)
+        allowed[i] |= trie->in_keys[i];
+    add_tokens(matcher, strings.only ? &trie->closing : &trie->all, allowed);
     return !matcher->automaton.failed || error_memory(error, sizeof(State));
 }
 

@@ -41,8 +41,12 @@ struct TokenTrie {
     uint32_t *inside, *in_keys; /* [words] bits of tokens that stay within a string; in a key there
                                    are no escapes */
     uint32_t words;             /* of 32 tokens each */
-    uint32_t longest;           /* bytes of a token */
+    uint32_t *by_length;        /* the tokens of `inside`, those of the most characters first */
+    uint32_t longer[TRIE_BYTES_MOST + 1]; /* so many of them have more than this */
 };
+
+/* bits[words]: the tokens that stay within a string and have at most so many characters. */
+void token_trie_inside(const TokenTrie *trie, uint32_t characters, uint32_t *bits);
 
 /* Of the texts of tokens below `vocabulary`, which are sorted; what is empty or longer than
  * TRIE_BYTES_MOST is left out. NULL and `error` if memory is out. */
