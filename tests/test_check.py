@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shlex
 import signal
 import struct
@@ -22,7 +23,6 @@ from library import BUILD, ROOT
 WRONG = sorted(ROOT.glob("tests/check/wrong/*.metal"))
 RIGHT = sorted(ROOT.glob("tests/check/right/*.metal"))
 WARNED = sorted(ROOT.glob("tests/check/warned/*.metal"))
-CACHE = BUILD / "check"
 LAYERNORM = ROOT / "kernels/layernorm.metal"
 
 
@@ -113,7 +113,7 @@ def test_is_caught(path, tmp_path, random):
 @pytest.mark.parametrize("path", RIGHT, ids=name)
 def test_passes(path, random):
     for options in runs(path):
-        report = checker.run(path, *options, "--seed", random.integers(2**32), "--cache", CACHE)
+        report = checker.run(path, *options, "--seed", random.integers(2**32))
         assert report["findings"] == []
 
 
@@ -433,6 +433,31 @@ def test_the_cache_has_a_key_of_the_user(shift, tmp_path):
     assert compiled(HOME=home) and compiled() and compiled()
 
 
+@pytest.mark.parametrize("place", ["file", "link", "device", "parent"])
+def test_a_cache_that_is_no_folder(place, shift, tmp_path):
+    """One line says so, before anything is compiled."""
+    (tmp_path / "file").write_text("content")
+    (tmp_path / "link").symlink_to("link")
+    path = {"device": "/dev/full", "parent": tmp_path / "none/cache"}.get(place, tmp_path / place)
+    result = subprocess.run([METAL_CHECK, shift, *SHIFT, "--cache", path], capture_output=True, text=True)
+    says = "cannot be written" if place in ("link", "parent") else "is no folder, where compiled kernels could be kept"
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"metal-check: {path} {says}\n")
+    assert (tmp_path / "file").read_text() == "content"
+
+
+@pytest.mark.skipif(BUILD.name == "asan", reason="the sanitizer's runtime opens files, too")
+@pytest.mark.parametrize("files", [4, 5, 6, 8])
+def test_few_files_may_be_open(files, shift, tmp_path):
+    """That nothing can be compiled is said, and nothing stays behind."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    for option in [], ["--json"]:
+        result = subprocess.run(
+            [METAL_CHECK, shift, *SHIFT, *option], env=os.environ | {"TMPDIR": str(tmp_path)}, preexec_fn=limit, capture_output=True
+        )
+        assert result.returncode == 2 and b"metal-check" in result.stderr
+        assert list(tmp_path.iterdir()) == [shift]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_nothing(number, tmp_path):
     path = tmp_path / "kernel.metal"
@@ -615,7 +640,7 @@ def test_layernorm_is_checked_in_half_a_second():
     sizes = ["random:f32:64x768", "random:f32:768", "random:f32:768", "empty:f32:64x768"]
     buffers = [word for i, size in enumerate(sizes) for word in ("--buffer", f"{i}={size}")]
     seconds = [
-        checker.run(LAYERNORM, *options.split(), *buffers, "--cache", CACHE)["run_seconds"]
+        checker.run(LAYERNORM, *options.split(), *buffers)["run_seconds"]
         for _ in range(3)
     ]
     assert min(seconds) <= 0.5

@@ -1,5 +1,4 @@
 #include "cache.h"
-#include "report.h"
 #include "siphash.h"
 
 #include "bind/bind.h"
@@ -77,18 +76,17 @@ bool cache_wrote(const char *path) {
     return fits;
 }
 
-bool cache_keep(const char *compiled, const char *path) {
+bool cache_keep(const char *compiled, const char *path, LLMError *error) {
     Key key = {{0}};
     size_t size;
-    LLMError error = {0};
     char *content = bind_load(compiled, &size);
-    if (!content) return report_failure("%s cannot be read", compiled);
-    OutputFile *file = output_file_open(path, &error);
-    if (file) output_file_write(file, content, size, &error);
+    if (!content) return error_set(error, LLM_ERROR_FILE, "%s cannot be read", compiled);
+    OutputFile *file = output_file_open(path, error);
+    if (file) output_file_write(file, content, size, error);
     uint64_t hash = find_key(&key) ? seal(&key, path, content, size) : 0;
-    if (file) output_file_write(file, &hash, sizeof hash, &error);
+    if (file) output_file_write(file, &hash, sizeof hash, error);
     free(content);
-    if (!output_file_close(file, &error)) return report_failure("%s", error.message);
+    if (!output_file_close(file, error)) return false;
     return chmod(path, S_IRUSR | S_IWUSR) == 0 ||
-           report_failure("%s: its permissions cannot be set", path);
+           error_set(error, LLM_ERROR_FILE, "%s: its permissions cannot be set", path);
 }

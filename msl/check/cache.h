@@ -8,13 +8,13 @@
 #ifndef METAL_LLM_MSL_CHECK_CACHE_H
 #define METAL_LLM_MSL_CHECK_CACHE_H
 
+#include "error.h"
+
 #include <stdbool.h>
-#include <stddef.h>
 
 /* Did metal-check write it for this user? */
 bool cache_wrote(const char *path);
-/* Write the file that was compiled under its name in the cache. False, with a message, on failure.
- */
-bool cache_keep(const char *compiled, const char *path);
+/* Write the file that was compiled under its name in the cache. */
+bool cache_keep(const char *compiled, const char *path, LLMError *error);
 
 #endif

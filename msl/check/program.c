@@ -13,6 +13,7 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,9 @@ static bool make_folder(Program *program) {
                                           "empty/simd"};
     const char *temporary = getenv("TMPDIR");
     char path[PATH_BYTES];
+    program->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (program->reserve < 0)
+        return report_failure("no file can be opened; are there too many (ulimit -n)?");
     snprintf(program->folder, sizeof program->folder, "%s/metal-check-XXXXXX",
              temporary && *temporary ? temporary : "/tmp");
     if (!mkdtemp(program->folder)) {
@@ -98,16 +102,24 @@ static bool make_folder(Program *program) {
             report_failure("%s cannot be written", path));
 }
 
-static void remove_folder(const char *folder) {
+/* Something that is in a folder; false if there is nothing, or the folder cannot be opened. */
+static bool find_entry(const char *folder, char path[PATH_BYTES]) {
     DIR *directory = opendir(folder);
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        char path[PATH_BYTES];
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (unlink(path) != 0) remove_folder(path);
-    }
+    struct dirent *entry = NULL;
+    do
+        entry = directory ? readdir(directory) : NULL;
+    while (entry && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")));
+    if (entry) snprintf(path, PATH_BYTES, "%s/%s", folder, entry->d_name);
     if (directory) closedir(directory);
-    rmdir(folder);
+    return entry;
+}
+
+/* With one folder open at a time: there may be no more descriptors than the reserve. */
+static bool remove_folder(const char *folder) {
+    char path[PATH_BYTES];
+    while (find_entry(folder, path))
+        if (unlink(path) != 0 && !remove_folder(path)) return false;
+    return rmdir(folder) == 0;
 }
 
 /* --- compiling --- */
@@ -348,6 +360,7 @@ static uint64_t compiler_key(const char *width, bool coverage) {
 static bool precompile(const Program *program, const ProgramOptions *wanted, const char *width,
                        char path[PATH_BYTES]) {
     char source[PATH_BYTES], output[PATH_BYTES], log[PATH_BYTES];
+    LLMError error = {0}; /* the kernel can be kept no better, and says so */
     if (!wanted->cache) return false;
     headers_precompiled(path, PATH_BYTES, wanted->cache, compiler_key(width, false));
     if (cache_wrote(path)) return true;
@@ -357,7 +370,7 @@ static bool precompile(const Program *program, const ProgramOptions *wanted, con
     snprintf(log, sizeof log, "%s/header_messages", program->folder);
     Compilation what = {source, output, log, NULL, .header = true, .spaces = true};
     return write_file(program->folder, "header.h", "#include <metal_stdlib>\n") &&
-           compile_to(program, width, &what) == 0 && cache_keep(output, path);
+           compile_to(program, width, &what) == 0 && cache_keep(output, path, &error);
 }
 
 /* C++ has no operator that takes `?:` of a vector of its own and of one in an address space, and
@@ -386,9 +399,20 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
         status = compile_to(program, width, &with);
     }
     if (!end_command(program, status, log, wanted->path)) return false;
-    if (wanted->cache) return cache_keep(output, program->library);
+    LLMError error = {0};
+    if (wanted->cache)
+        return cache_keep(output, program->library, &error) || report_failure("%s", error.message);
     return rename(output, program->library) == 0 ||
            report_failure("%s cannot be written", program->library);
+}
+
+/* Made if it is not there. */
+static bool find_cache(const char *folder) {
+    struct stat status;
+    if (mkdir(folder, 0700) == 0) return true;
+    if (stat(folder, &status) == 0 && !S_ISDIR(status.st_mode))
+        return report_failure("%s is no folder, where compiled kernels could be kept", folder);
+    return access(folder, W_OK | X_OK) == 0 || report_failure("%s cannot be written", folder);
 }
 
 /* Compile, unless it is in the cache. */
@@ -402,8 +426,7 @@ static bool find_library(Program *program, const ProgramOptions *wanted, const c
              wanted->cache ? wanted->cache : program->folder,
              (unsigned long long)mix(compiler_key(width, wanted->coverage), source));
     free(source);
-    if (wanted->cache && mkdir(wanted->cache, 0700) != 0 && access(wanted->cache, W_OK) != 0)
-        return report_failure("%s cannot be written", wanted->cache);
+    if (wanted->cache && !find_cache(wanted->cache)) return false;
     if (wanted->cache && cache_wrote(program->library)) return true;
     unlink(program->library);
     return compile(program, wanted, width);
@@ -553,6 +576,7 @@ bool program_list(Program *program, const ProgramOptions *wanted, bool json) {
 void program_close(Program *program) {
     symbols_close(program->symbols);
     if (program->handle) dlclose(program->handle);
+    if (program->reserve > 0) close(program->reserve);
     if (*program->folder) remove_folder(program->folder);
     bind_free(&program->file);
     free(program->text);

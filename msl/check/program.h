@@ -30,6 +30,7 @@ typedef struct Program {
     Symbols *symbols;
     void *handle;
     const char *begin, *end; /* of the library in memory */
+    int reserve;             /* a file descriptor to remove the folder with; 0: none */
     char folder[256];        /* temporary */
     char headers[280];       /* in it: <metal_stdlib> */
     char library[512];       /* the compiled kernel */
