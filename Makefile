@@ -17,7 +17,8 @@ OS       := $(shell uname -s)
 
 comma := ,
 sanitize_flags := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-coverage_flags := $(if $(COVERAGE),-fprofile-instr-generate=$(CURDIR)/$(BUILD)/profiles/%m.profraw -fcoverage-mapping)
+# The counters lie in the files (%c): those of a process that is ended count, too.
+coverage_flags := $(if $(COVERAGE),-fprofile-instr-generate=$(CURDIR)/$(BUILD)/profiles/%c%m.profraw -fcoverage-mapping -mllvm -runtime-counter-relocation -Wno-unused-command-line-argument)
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD) -Imsl -Imsl/cpu -Imsl/simt -Imsl/strict -MMD -MP
 CFLAGS   ?= -O2 -g
 # What distributions harden programs with; the sanitizers have checks of their own.
@@ -216,11 +217,13 @@ covered := $(addprefix $(BUILD)/,libmetal_llm_internal.so stand_in/libmetal_llm_
 
 run-coverage:
 	@rm -rf $(BUILD)/profiles
-	@$(MAKE) --no-print-directory run-tests
+	@mkdir -p $(BUILD)/share && ln -sfn $(CURDIR)/models $(BUILD)/share/metal-llm # for the stand-in's command
+	@$(MAKE) --no-print-directory run-tests; echo $$? > $(BUILD)/tests_status
 	@$(subst clang,llvm-profdata,$(notdir $(CLANG))) merge -sparse $(BUILD)/profiles/*.profraw -o $(BUILD)/profile
 	@$(subst clang,llvm-cov,$(notdir $(CLANG))) export -summary-only -instr-profile=$(BUILD)/profile \
 	    $(firstword $(covered)) $(patsubst %,-object %,$(wordlist 2,9,$(covered))) $(CURDIR)/src $(CURDIR)/cli $(CURDIR)/msl > $(BUILD)/coverage.json
 	@$(VENV)/bin/python tests/coverage.py $(BUILD)/coverage.json
+	@exit $$(cat $(BUILD)/tests_status)
 
 # The comparison runs under the system's Python: Debian's PyTorch is for CPUs and small, and was built for numpy 1.
 TRANSFORMERS := build/venv-transformers

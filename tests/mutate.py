@@ -215,7 +215,7 @@ def catch(folder, targets, random, shapes):
             launch = launches.random_launch(kernel, random, folder / path.relative_to(KERNELS))
             found = checker.check(
                 launch, "--seeds", 1 + shape % 2, "--seed", int(random.integers(2**32)),
-                "--cache", folder / "cache", "--time-limit", 5, kernels=folder,
+                "--cache", folder.parent / "cache", "--time-limit", 5, kernels=folder,
             )  # fmt: skip
             if found:
                 return found[0]
@@ -250,23 +250,22 @@ def affected(user, path, line):
     return inside or [name for i, name in starts if i > line] or [name for _, name in starts]
 
 
-def mutate(path, proofs, seed, shapes, one_in, pool):
+def mutate(path, proofs, seed, shapes, one_in, pool, folder):
     """The file's mutants with what became of each: (mutant, verdict, why)."""
     mutants = list(make_mutants(path.read_text()))[seed % one_in :: one_in]
-    with tempfile.TemporaryDirectory() as name:
-        own_folder = lambda number: Path(name) / f"{number:06}"  # of one length: messages hold the path
-        copy_kernels(own_folder(0))
-        originals = {user: object_code(own_folder(0), user) for user in users(path) if mutants}
+    own_folder = lambda number: folder / f"{number:06}"  # of one length: messages hold the path
+    copy_kernels(own_folder(0))
+    originals = {user: object_code(own_folder(0), user) for user in users(path) if mutants}
 
-        def judged(numbered):
-            number, mutant = numbered
-            random = numpy.random.default_rng([seed, *mutant.text[:999].encode(), mutant.line])
-            folder = own_folder(number)
-            verdict = judge(path, mutant, originals, proofs, random, shapes, folder)
-            shutil.rmtree(folder)
-            return mutant, *verdict
+    def judged(numbered):
+        number, mutant = numbered
+        random = numpy.random.default_rng([seed, *mutant.text[:999].encode(), mutant.line])
+        verdict = judge(path, mutant, originals, proofs, random, shapes, own_folder(number))
+        shutil.rmtree(own_folder(number))
+        return mutant, *verdict
 
-        yield from pool.map(judged, enumerate(mutants, 1))
+    yield from pool.map(judged, enumerate(mutants, 1))
+    shutil.rmtree(own_folder(0))
 
 
 def main():
@@ -282,9 +281,9 @@ def main():
     print(f"SEED={seed}")
     paths = [Path(file).resolve() for file in options.files] or source_files()
     proofs, total = read_proofs(), collections.Counter()
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for path in paths:
-            for mutant, verdict, why in mutate(path, proofs, seed, options.shapes, options.one_in, pool):
+            for mutant, verdict, why in mutate(path, proofs, seed, options.shapes, options.one_in, pool, Path(folder)):
                 total[mutant.kind, verdict] += 1
                 if options.verbose or verdict == "survived":
                     print(f"{path.name}:{mutant.line}: {verdict}: {mutant} {why}", flush=True)

@@ -10,10 +10,9 @@ import numpy
 import pytest
 
 import checker
-from checker import METAL_CHECK
+from checker import CACHE, METAL_CHECK
 from library import BUILD, ROOT
 
-CACHE = BUILD / "check"
 HEAD = "#include <metal_stdlib>\nusing namespace metal;\n"
 STRUCTURE = (
     HEAD
@@ -48,7 +47,7 @@ def show(tmp_path, values):
     path = write(tmp_path, STRUCTURE)
     report = checker.run(
         path, "--kernel", "show", "--grid", 1, "--threads", 1, "--bytes", f"0={values}", "--buffer", "1=empty:f32:22",
-        "-o", f"1={tmp_path}/out.npy", "--cache", CACHE,
+        "-o", f"1={tmp_path}/out.npy",
     )  # fmt: skip
     assert not report["findings"]
     return numpy.load(tmp_path / "out.npy")
@@ -95,7 +94,7 @@ kernel void copy(device const float *x [[buffer(0)]], device float *out [[buffer
 
 
 def copy(path, *options):
-    return checker.run(path, "--kernel", "copy", "--threads", 32, *options, "--cache", CACHE)
+    return checker.run(path, "--kernel", "copy", "--threads", 32, *options)
 
 
 def test_groups_are_counted_in_threadgroups(tmp_path):
@@ -180,7 +179,7 @@ def test_a_list_has_launches_that_run_as_they_are_copied(tmp_path):
     kernels = json.loads(call(path, "--list", "--json").stdout)["kernels"]
     assert [launch[2] for launch in launches] == [kernel["name"] for kernel in kernels]
     for launch in launches:
-        report = checker.run(*launch, "--cache", CACHE)
+        report = checker.run(*launch)
         assert not report["findings"], (launch, report["findings"])
     assert "[[buffer(2)]] constant Args &args" in listed.stdout
 

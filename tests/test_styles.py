@@ -28,7 +28,7 @@ def run(tmp_path):
             numpy.save(tmp_path / f"{target}.npy", content)
             bound += [option, f"{index}={tmp_path}/{target}.npy"]
             bound += ["-o", f"{'texture:' if option == '--texture' else ''}{index}={tmp_path}/out_{target}.npy"]
-        launch = ["--kernel", kernel, "--grid", grid, "--threads", threads, "--cache", BUILD / "check"]
+        launch = ["--kernel", kernel, "--grid", grid, "--threads", threads]
         report = checker.run(FOLDER / f"{file}.metal", *launch, *bound, *options)
         found = [finding for finding in report["findings"] if finding["severity"] != "note"]
         assert found == []

@@ -10,7 +10,7 @@ import pathlib
 import re
 
 import checker
-from library import BUILD, ROOT
+from library import ROOT
 
 FOLDER = ROOT / "tests/check/corpus"
 FILES = sorted(FOLDER.glob("*.metal"))
@@ -43,11 +43,9 @@ def cases(path):
         yield Case(path, kernel, severity, frozenset(kinds), tuple(options), missed == "missed")
 
 
-def findings(case, cache):
+def findings(case):
     """{(kind, severity)} without notes."""
-    report = checker.run(
-        case.path, "--kernel", case.kernel, *case.options, "--cache", cache
-    )  # fmt: skip
+    report = checker.run(case.path, "--kernel", case.kernel, *case.options)
     return {
         (finding["kind"], finding["severity"])
         for finding in report["findings"]
@@ -55,20 +53,19 @@ def findings(case, cache):
     }
 
 
-def judge(case, cache):
+def judge(case):
     """(false alarms, misses) as sets of kinds; a finding of another severity than it should have is both."""
-    found = findings(case, cache)
+    found = findings(case)
     if case.kinds:
         found = {(kind, severity) for kind, severity in found if kind in case.kinds or kind not in CONSEQUENCES}
     expected = {(kind, case.severity) for kind in case.kinds}
     return found - expected, expected - found
 
 
-def judge_all(some, cache=BUILD / "check/corpus"):
+def judge_all(some):
     """[(case, false alarms, misses)]"""
-    cache.mkdir(parents=True, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(lambda case: judge(case, cache), some)
+        results = pool.map(judge, some)
         return [(case, *result) for case, result in zip(some, results)]
 
 
