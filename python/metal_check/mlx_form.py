@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,15 @@ class Outputs(list[Any]):
 
 
 class MetalKernel:
-    """What metal_kernel returns: call it to run the kernel."""
+    """A kernel as mx.fast.metal_kernel takes it: `source` is the body, its signature is made from the arrays.
+
+    It is called as in MLX, on numpy arrays; what a call returns is a list of arrays with `.findings`. Lines in findings
+    are those of the Python file in which the text stands, as far as it can be found there. Numbers among the inputs
+    become arrays without axes: a float is float32, an int int32. compile_options have no effect.
+
+    Beside MLX's arguments: seeds, orders of the threads to try; suppress, kinds of findings to leave out; options, for
+    the command, such as ["--simd-width", "16"]; raise_findings, to raise FindingsError.
+    """
 
     def __init__(
         self,
@@ -57,13 +65,17 @@ class MetalKernel:
         header: str = "",
         ensure_row_contiguous: bool = True,
         atomic_outputs: bool = False,
-        options: Iterable[str] = (),
+        compile_options: Mapping[str, Any] | None = None,
+        *,
         seeds: int = 4,
         suppress: Iterable[str] = (),
+        options: Iterable[str] = (),
         raise_findings: bool = False,
     ):
         if not output_names:
             raise ValueError(f"{name}: at least one output is needed")
+        if not re.fullmatch(r"\w*", name, re.ASCII):
+            raise ValueError(f"{name!r} becomes part of a function's name: letters, digits and _ are possible")
         self.name, self.source, self.header = name, source, header
         self.input_names, self.output_names = list(input_names), list(output_names)
         self.ensure_row_contiguous, self.atomic_outputs = ensure_row_contiguous, atomic_outputs
@@ -98,7 +110,7 @@ class MetalKernel:
         if verbose:
             print(f"Generated source code for `{self.name}`:\n```\n{text}\n```")
         group = [min(a, b) for a, b in zip(threadgroup, grid)]
-        path = sources.written(text, f"{self._kernel}.metal")
+        path = sources.written(text, f"{self._kernel[:100]}.metal")
         report = check(
             path, self._kernel, grid, group, bound, seeds=self.seeds, suppress=self.suppress, options=self.options,
             raise_findings=self.raises, shown_as=self.file,
@@ -108,7 +120,7 @@ class MetalKernel:
 
     @property
     def _kernel(self) -> str:
-        return "custom_kernel_" + re.sub(r"\W", "_", self.name)
+        return f"custom_kernel_{self.name}"
 
     def _check_counts(self, inputs: Sequence[Any], shapes: Sequence[Any], dtypes: Sequence[Any]) -> None:
         wanted = [
@@ -149,20 +161,20 @@ class MetalKernel:
             kind = arrays.metal_type(dtype)
             content: Any = arrays.empty(tuple(map(int, shape)), dtype)
             if init is not None:
-                content = np.full(tuple(shape), init, dtype)
+                content = _filled(tuple(shape), init, dtype)
             add(f"device {f'atomic<{kind}>' if self.atomic_outputs else kind}* {name}", content)
         parameters += [f"{kind} {name} [[{name}]]" for name, kind in _ATTRIBUTES.items() if name in self.source]
         return parameters, bound
 
     def _text(self, template: Template, parameters: list[str]) -> str:
         function = self._kernel if not template else f"{self._kernel}_of"
-        here = f'#line {self.line} "{self.file or self.name}"\n'
+        here = sources.line_mark(self.line, self.file or self.name)
         head = f"template <{', '.join(_declare(*argument) for argument in template)}> " if template else ""
         values = f"{function}<{', '.join(_value(value) for _, value in template)}>"
         instance = f'{here}template [[host_name("{self._kernel}")]] [[kernel]] decltype({values}) {values};\n'
         lines = ",\n    ".join(parameters)
         return (
-            f'#line 1 "mlx.h"\n{_PRELUDE.read_text()}'
+            f'#line 1 "mlx.h"\n{_PRELUDE.read_text(encoding="utf-8")}'
             + (sources.marked(self.header, self.file, f"{self.name}.header.metal") if self.header else "")
             + f"{here}{head}[[kernel]] void {function}(\n    {lines}) {{\n"
             + sources.marked(self.source, self.file, f"{self.name}.metal")
@@ -171,27 +183,8 @@ class MetalKernel:
         )
 
 
-def metal_kernel(
-    name: str,
-    input_names: Sequence[str],
-    output_names: Sequence[str],
-    source: str,
-    header: str = "",
-    ensure_row_contiguous: bool = True,
-    atomic_outputs: bool = False,
-    **options: Any,
-) -> MetalKernel:
-    """A kernel as mx.fast.metal_kernel takes it: `source` is the body, its signature is made from the arrays.
-
-    The kernel is called as in MLX, on numpy arrays; what it returns is a list of arrays with `.findings`. Lines in
-    findings are those of the Python file in which the text stands, as far as it can be found there. Further keywords:
-    seeds, orders of the threads to try; suppress, kinds of findings to leave out; options, for the command, such as
-    ["--simd-width", "16"]; raise_findings, to raise FindingsError. Numbers among the inputs become arrays without
-    axes: a float is float32, an int int32.
-    """
-    return MetalKernel(
-        name, input_names, output_names, source, header, ensure_row_contiguous, atomic_outputs, **options
-    )
+metal_kernel = MetalKernel
+"""The name that MLX has for it."""
 
 
 def _input(value: ArrayLike) -> np.ndarray[Any, Any]:
@@ -216,6 +209,12 @@ def _memory(array: np.ndarray[Any, Any], row_contiguous: bool) -> tuple[np.ndarr
         return array, strides
     extent = 1 + sum((n - 1) * stride for n, stride in zip(array.shape, strides))
     return np.lib.stride_tricks.as_strided(array, (extent,), (array.itemsize,)), strides
+
+
+def _filled(shape: tuple[int, ...], value: float, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    if dtype.kind in "iu" and not np.isfinite(value):
+        raise ValueError(f"init_value={value} is no {dtype.name}")
+    return np.full(shape, value, dtype)
 
 
 def _declare(name: str, value: Any) -> str:

@@ -167,48 +167,36 @@ def _to_mlx(array: np.ndarray[Any, Any]) -> Any:
     return mx.array(array)
 
 
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, (bool, int, float))
-
-
 # --- kernels ---
 
 
-def _metal_kernel(
-    name: str,
-    input_names: Sequence[str],
-    output_names: Sequence[str],
-    source: str,
-    header: str = "",
-    ensure_row_contiguous: bool = True,
-    atomic_outputs: bool = False,
-    **_: Any,  # compile_options: what the compiler may do with floats
-) -> Callable[..., list[Any]]:
-    kernel = MetalKernel(
-        name, input_names, output_names, source, header, ensure_row_contiguous, atomic_outputs, **settings
-    )
+def _metal_kernel(*arguments: Any, **named: Any) -> Callable[..., list[Any]]:
+    kernel = MetalKernel(*arguments, **settings | named)
 
     def call(
         *,
         inputs: Sequence[Any],
         template: Sequence[tuple[str, Any]] | None = None,
         output_dtypes: Sequence[Any],
-        **arguments: Any,
+        stream: Any = None,
+        **launch: Any,
     ) -> list[Any]:
         import mlx.core as mx
 
-        values = [mx.array(x) if _is_scalar(x) else x for x in inputs]
+        if stream is not None and _device_of(stream) is not _state["gpu"]:
+            raise ValueError("[metal_kernel] Only supports the GPU.")  # as MLX says it
+        values = [mx.array(x) if isinstance(x, (bool, int, float)) else x for x in inputs]
 
         def run(*given: Any) -> tuple[Any, ...]:
             outputs = kernel(
                 inputs=[_to_numpy(x) for x in given],
                 template=[(key, _dtype(value)) for key, value in template or []],
                 output_dtypes=[_dtype(dtype) for dtype in output_dtypes],
-                **arguments,
+                **launch,
             )
             return tuple(map(_to_mlx, outputs))
 
-        return list(_without_derivative(mx, name, run)(*values) if values else run())
+        return list(_without_derivative(mx, kernel.name, run)(*values) if values else run())
 
     return call
 

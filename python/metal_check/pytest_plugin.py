@@ -51,22 +51,28 @@ def _start(config: pytest.Config, options: Any) -> None:
 
 
 class _Run:
-    """Collects the reports of a run of the tests."""
+    """Collects the reports of a run of the tests; with pytest-xdist each worker's own, and then all of them."""
 
     def __init__(self) -> None:
         self.fresh: list[Report] = []
         self.launches: collections.Counter[str] = collections.Counter()
-        self.findings: dict[str, None] = {}
-        self.outside: list[str] = []
+        self.places: set[tuple[str, int, str]] = set()
+        """of findings: file, line, kind"""
+        self.outside: dict[str, None] = {}
+        """what was found outside of tests"""
         launch.listeners.append(self.fresh.append)
 
     def _take(self) -> list[str]:
         """What was found since the last time, each once."""
-        reports, self.fresh[:] = list(self.fresh), []
+        reports = self.fresh[:]
+        del self.fresh[: len(reports)]
         self.launches.update(report.kernel.removeprefix("custom_kernel_") for report in reports)
-        lines = list(dict.fromkeys(str(finding) for report in reports for finding in report.counted))
-        self.findings.update(dict.fromkeys(lines))
-        return lines
+        findings = [finding for report in reports for finding in report.counted]
+        self.places.update((finding.file, finding.line, finding.kind) for finding in findings)
+        return list(dict.fromkeys(map(str, findings)))
+
+    def _take_outside(self) -> None:
+        self.outside.update(dict.fromkeys(self._take()))
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
@@ -82,12 +88,23 @@ class _Run:
             report.sections.append(("metal-check", text))
 
     def pytest_collection_finish(self) -> None:
-        self.outside += self._take()
+        self._take_outside()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker of pytest-xdist has ended."""
+        launches, places, outside = getattr(node, "workeroutput", {}).get(_PLUGIN, ({}, [], []))
+        self.launches.update(launches)
+        self.places.update(map(tuple, places))
+        self.outside.update(dict.fromkeys(outside))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self.outside += self._take()
+        self._take_outside()
         if self.outside and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        worker = getattr(session.config, "workeroutput", None)
+        if worker is not None:
+            worker[_PLUGIN] = dict(self.launches), list(self.places), list(self.outside)
         launch.listeners.remove(self.fresh.append)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -97,6 +114,6 @@ class _Run:
             write(line)
         for kernel, launches in sorted(self.launches.items()):
             write(f"{launches:6} launches of {kernel}")
-        kinds = collections.Counter(line.split(": ")[2] for line in self.findings)
+        kinds = collections.Counter(kind for _, _, kind in self.places)
         found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing found"
         write(f"{sum(self.launches.values())} launches of {len(self.launches)} kernels: {found}")

@@ -67,13 +67,20 @@ def written(text: str, name: str) -> pathlib.Path:
     path = folder / name
     if not path.exists():
         unfinished = folder / f".{name}.{os.getpid()}.{threading.get_ident()}"
-        unfinished.write_text(text)
+        unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
     return path
+
+
+def line_mark(line: int, file: str) -> str:
+    """The next line counts as that one."""
+    escaped = file.replace("\\", "\\\\").replace('"', '\\"')
+    return f'#line {line} "{escaped}"\n'
 
 
 def marked(text: str, path: str | None, name: str) -> str:
     """The text with the line mark that the compiler and the findings go by: in the Python file, or where it is not
     found there in a file of that name."""
     at = find(text, path)
-    return f'#line {at} "{path}"\n{text}\n' if at is not None and at >= 1 else f'#line 1 "{name}"\n{text}\n'
+    mark = line_mark(at, path) if path and at is not None and at >= 1 else line_mark(1, name)
+    return f"{mark}{text}\n"

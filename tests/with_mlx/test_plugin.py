@@ -128,6 +128,17 @@ def test_no_vmap_is_refused():
         mx.vmap(lambda x: scale(x, 2.0))(mx.zeros((2, 5)))
 
 
+def test_only_the_gpu_runs_kernels():
+    x = mx.zeros(8)
+    launch = dict(inputs=[x], grid=(8, 1, 1), threadgroup=(8, 1, 1), output_shapes=[x.shape], output_dtypes=[x.dtype])
+    copy = mx.fast.metal_kernel("copy", ["x"], ["out"], "out[0] = x[0];", compile_options={"math_mode": "fast"})
+    for stream in (mx.cpu, mx.new_stream(mx.cpu)):
+        with pytest.raises(ValueError, match="Only supports the GPU"):
+            copy(**launch, stream=stream)
+    with pytest.raises(TypeError, match="math_mode"):
+        mx.fast.metal_kernel("copy", ["x"], ["out"], "out[0] = x[0];", math_mode="fast")
+
+
 def test_wrong():
     assert mx.array_equal(wrong(mx.zeros(8)), mx.zeros(8)) in (True, False)
 
@@ -167,13 +178,24 @@ def run(folder, *options):
 def test_a_package(package):
     result = run(package, "--metal-check", "-rf")
     assert result.returncode == 1, result.stdout + result.stderr
-    assert re.search(r"2 failed, 8 passed", result.stdout), result.stdout
+    assert re.search(r"2 failed, 9 passed", result.stdout), result.stdout
     line = PACKAGE["scale.py"].splitlines().index("            out[i] = x[i + 1]; // past the end") + 1
     finding = f"scale.py:{line}: error: out-of-bounds: custom_kernel_wrong: thread 3 of threadgroup (1,0,0) reads"
     assert result.stdout.count(finding) == 2, result.stdout
     assert re.search(r"^ +\d+ launches of scale$", result.stdout, re.M)
     assert re.search(r"^ +2 launches of wrong$", result.stdout, re.M)
     assert re.search(r"launches of 2 kernels: 1 out-of-bounds$", result.stdout, re.M)
+
+
+def test_workers_of_xdist(package):
+    result = run(package, "--metal-check", "-p", "xdist", "-n", "2", "-k", "wrong or dtype")
+    assert re.search(r"2 failed, \d+ passed", result.stdout), result.stdout + result.stderr
+    assert re.search(r"^ +3 launches of scale$", result.stdout, re.M), result.stdout
+    assert re.search(r"^5 launches of 2 kernels: 1 out-of-bounds$", result.stdout, re.M), result.stdout
+    (package / "conftest.py").write_text("import mlx.core as mx\nfrom scale import wrong\nwrong(mx.zeros(8))\n")
+    (package / "test_scale.py").write_text("def test_nothing(): pass\n")
+    result = run(package, "--metal-check", "-p", "xdist", "-n", "2")
+    assert result.returncode == 1 and result.stdout.count("out-of-bounds: custom_kernel_wrong") == 1, result.stdout
 
 
 def test_what_is_suppressed(package):
