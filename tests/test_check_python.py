@@ -1,11 +1,15 @@
 """python/metal_check: kernels in the forms of MLX and PyTorch on numpy arrays, findings as objects, fuzzing, launch
 files and their reports."""
 
+import concurrent.futures
 import json
+import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree
 
 import numpy as np
@@ -18,8 +22,8 @@ if sys.version_info < (3, 11) or sys.platform != "linux" or BUILD.name == "asan"
 sys.path.insert(0, str(ROOT / "python"))
 
 import metal_check
-from metal_check import launch_file, reports, source
-from metal_check.__main__ import run_files
+from metal_check import command, launch_file, reports, source
+from metal_check.__main__ import main, run_files
 
 HEAD = "#include <metal_stdlib>\nusing namespace metal;\n"
 
@@ -62,6 +66,14 @@ def test_check_computes_and_finds(tmp_path, random):
     assert str(finding).startswith(f"{path}:6: error: out-of-bounds: scale: thread 7 of threadgroup (1,0,0) writes")
     with pytest.raises(metal_check.FindingsError, match="out-of-bounds") as raised:
         metal_check.check(path, "scale", 16, 8, buffers | {2: {"n": 15}}, raise_findings=True)
+    nested = write(
+        tmp_path, "struct Box { float low[2]; }; struct Args { Box box[2]; uint n; Box one; };\n"
+        "kernel void show(constant Args &a [[buffer(0)]], device float *out [[buffer(1)]]) {\n"
+        "    out[0] = a.box[0].low[1], out[1] = a.box[1].low[0], out[2] = a.n, out[3] = a.one.low[1];\n}\n", "nested.metal"
+    )  # fmt: skip
+    members = {"box": [{"low": [1, 2]}, {"low": 3}], "n": 4, "one": {"low": (5, 6)}}
+    shown = metal_check.check(nested, "show", 1, 1, {0: members, 1: metal_check.empty(4)})
+    assert shown.ok and list(shown.outputs[1]) == [2, 3, 4, 6]
     again = pickle.loads(pickle.dumps(raised.value))
     assert again.findings == raised.value.findings and isinstance(again, AssertionError)
 
@@ -88,7 +100,7 @@ def test_why_it_cannot_be_run(tmp_path):
     assert raised.value.errors[0]["line"] == 3
     with pytest.raises(metal_check.CannotRun, match="no kernel 'g'"):
         metal_check.check(path, "g", 1, 1)
-    with pytest.raises(TypeError, match="Metal has no float64"):
+    with pytest.raises(TypeError, match="Metal has no float64, use float32"):
         metal_check.check(path, "f", 1, 1, {0: np.zeros(1)})
 
 
@@ -99,7 +111,25 @@ def test_without_the_command(monkeypatch, tmp_path):
         metal_check.check(write(tmp_path, SCALE), "scale", 1, 1)
 
 
+def test_where_compiled_kernels_are_kept(tmp_path, monkeypatch):
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("METAL_CHECK_CACHE", str(tmp_path / "a file" / "cache"))
+    with pytest.raises(metal_check.CannotRun, match="METAL_CHECK_CACHE=.*a file/cache cannot be written"):
+        metal_check.metal_kernel("f", [], ["out"], "out[0] = 1;")(**ONE)
+    monkeypatch.delenv("METAL_CHECK_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "new"))
+    assert command.cache_folder() == tmp_path / "new/metal-check"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a file"))
+    folder = command.cache_folder()
+    assert folder.is_dir() and tmp_path not in folder.parents and command.cache_folder() == folder
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(command.pathlib.Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    assert command.cache_folder() == folder
+
+
 # --- metal_kernel ---
+
+ONE = dict(inputs=[], grid=(1, 1, 1), threadgroup=(1, 1, 1), output_shapes=[(1,)], output_dtypes=["f4"])
 
 
 def test_the_example_of_mlx(random):
@@ -219,6 +249,16 @@ def test_wrong_counts_are_refused():
         kernel(inputs=[1.0], grid=(1, 1, 1), threadgroup=(1, 1, 1), output_shapes=[(1,)], output_dtypes=["f4"])
     with pytest.raises(ValueError, match="at least one output"):
         metal_check.metal_kernel("none", ["a"], [], "")
+    for name in ('a"b', "a b", "é", "a\nb", "a-b"):
+        with pytest.raises(ValueError, match="part of a function's name"):
+            metal_check.metal_kernel(name, [], ["out"], "out[0] = 1;")
+    with pytest.raises(ValueError, match="init_value=nan is no int32"):
+        metal_check.metal_kernel("f", [], ["out"], "")(**ONE | {"output_dtypes": ["i4"]}, init_value=float("nan"))
+
+
+def test_a_long_name():
+    outputs = metal_check.metal_kernel("n" * 300, [], ["out"], "out[0] = 1;")(**ONE)
+    assert outputs[0] == 1 and not outputs.findings
 
 
 # --- lines of Python files ---
@@ -277,6 +317,15 @@ def test_a_text_that_is_not_in_the_file(tmp_path):
     path.write_text('x = 1\ns = """\n  first();\n  {{ second(); }}\n  {third}\n"""\n')
     assert source.find("\n  first();\n  { second(); }\n  x();\n", str(path)) == 2
     assert source.find("completely();\nother();\n", str(path)) is None
+
+
+def test_a_file_with_quotes_and_blanks_in_its_name(tmp_path):
+    path = tmp_path / 'a "file" of \\n.py'
+    path.write_text('def kernel(make):\n    return make("past", [], ["out"], "out[0] = 1, out[1] = 2;")\n')
+    there = {}
+    exec(compile(path.read_text(), str(path), "exec"), there)
+    outputs = there["kernel"](metal_check.metal_kernel)(**ONE)
+    assert [(finding.file, finding.line) for finding in outputs.findings] == [(str(path), 2)]
 
 
 # --- compile_shader ---
@@ -369,6 +418,35 @@ def test_fuzz_shrinks_to_the_smallest_launch():
         metal_check.fuzz(lambda x: x * np.float32("nan"), lambda x: x, [(3,)])
 
 
+def test_fuzz_says_where_the_kernel_raises():
+    def broken(x):
+        raise IndexError("too far") if len(x) > 2 else AssertionError
+
+    with pytest.raises(metal_check.FuzzFailure, match="IndexError: too far") as raised:
+        metal_check.fuzz(broken, None, [("N",)], sizes={"N": (3, 40)})
+    assert raised.value.sizes == {"N": 3} and isinstance(raised.value.__cause__, IndexError)
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (dict(sizes={"M": (1, 2)}), "no shape has a size 'M'"),
+    (dict(sizes={"N": (3, 2)}), "'N' is from 3 to 2"),
+    (dict(dtypes=["float32"] * 2), "1 shapes, but 2 dtypes"),
+])  # fmt: skip
+def test_what_fuzz_cannot_draw(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        metal_check.fuzz(lambda x: x, None, [("N",)], **arguments)
+
+
+def test_fuzz_in_two_threads():
+    """A finding is told of the kernel that has it."""
+    right = sums("threadgroup_barrier(mem_flags::mem_threadgroup);")
+    both = dict(shapes=[("B", "C")], sizes={"B": (1, 4), "C": (1, 99)}, runs=4)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        passed = pool.submit(metal_check.fuzz, right, None, **both)
+        failed = pool.submit(metal_check.fuzz, sums(""), None, **both)
+        assert passed.result() == 4 and isinstance(failed.exception(), metal_check.FuzzFailure)
+
+
 # --- launch files ---
 
 LAUNCHES = """
@@ -382,7 +460,7 @@ name = "fits"
 sizes = { n = [8, 13] }
 grid = "(n + 7) // 8 * 8"
 buffers = { 0 = "range:f32:{n}", 1 = "empty:f32:{n}" }
-bytes = { 2 = { n = "{n - 1}", by = 2 }, 3 = "i32:-1" }
+bytes = { 2 = { n = "{n - 1}", by = [2] }, 3 = "i32:-1" }
 expect = { 1 = { file = "expected-{n}.npy", atol = 0.001 } }
 
 [[launch]]
@@ -442,6 +520,9 @@ def test_a_launch_file_as_json(tmp_path, capsys):
     assert told[2]["findings"][0]["at"]["line"] == 6 and "cannot be read" in told[3]["errors"][0]["message"]
 
 
+FITS = "[[launch]]\nfile = 'x'\nkernel = 'f'\nthreads = 1\ngrid = 1\n"
+
+
 @pytest.mark.parametrize("text, message", [
     ("launch = 3", "there is no [[launch]]"),
     ("", "no [[launch]]"),
@@ -451,6 +532,15 @@ def test_a_launch_file_as_json(tmp_path, capsys):
     ("[[launch]]\nfile = 'x'\nkernel = 'f'\nthreads = 1\ngrid = 'B'", "'B' is neither a number nor one of the sizes"),
     ("[[launch]]\nfile = 'x'\nkernel = 'f'\nthreads = 1\ngrid = '__import__(\"os\")'", "neither a number"),
     ("[[launch]]\nfile = 'x'\nkernel = 'f'\nthreads = 1\ngrid = '1 // 0'", "cannot be computed"),
+    (FITS + "sizes = [1]", "'sizes' is not a table"),
+    (FITS + "sizes = { B = ['x'] }", "size 'B' is not a number"),
+    (FITS + "buffers = { 0 = 5 }", "'0' of 'buffers' is not a text"),
+    (FITS + "bytes = { 0 = [5] }", "'0' of 'bytes' is not a text or a table"),
+    (FITS + "seeds = '5'", "'seeds' is not a number"),
+    (FITS + "expect = { 0 = { rtol = 1 } }", "'0' of 'expect' has no 'file'"),
+    (FITS + "expect = { 0 = { file = 'x', tol = 1 } }", "'tol' is not known"),
+    ("defaults = 1\n" + FITS, "[defaults] is not a table"),
+    ("launch = [1]", "launch 1: it is not a table"),
     ("[other]", "no 'other' in a launch file"),
     ("= 3", "line 1"),
 ])  # fmt: skip
@@ -475,5 +565,42 @@ def test_the_command_passes_everything_else_on(tmp_path):
     assert result.returncode == 2 and "none.toml" in result.stderr
 
 
+def run_command(*arguments, **variables):
+    variables = {"PYTHONPATH": str(ROOT / "python"), "PATH": os.environ["PATH"]} | variables
+    command = [sys.executable, "-m", "metal_check", *map(str, arguments)]
+    return subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.PIPE, text=True)
+
+
+def test_reports_of_a_single_launch(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path, SCALE, "with blanks.metal").name
+    launch = ["--kernel", "scale", "--grid", "16", "--threads", "8", "--buffer", "0=range:f32:15", "--bytes", "3=i32:0"]
+    launch += ["--buffer", "1=empty:f32:15", "--bytes", "2=n=15,by=1", "--junit", "out.xml", "--sarif=out.sarif", "--github"]
+    monkeypatch.setattr(sys, "argv", ["metal-check", path, *launch])
+    assert main() == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{path}:6: error: out-of-bounds: scale: thread 7 of threadgroup (1,0,0)")
+    assert "::error file=with blanks.metal,line=6," in shown
+    result = json.loads((tmp_path / "out.sarif").read_text())["runs"][0]["results"][0]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "with%20blanks.metal"
+    monkeypatch.setattr(sys, "argv", ["metal-check", path, *launch, "--buffer", "7=u32:1"])
+    assert main() == 2
+    (error,) = xml.etree.ElementTree.parse(tmp_path / "out.xml").iter("error")
+    assert "buffer(7)" in error.get("message")
+    assert "cannot-run" in capsys.readouterr().out
+
+
+def test_an_interrupted_launch_file_ends_at_once(tmp_path):
+    program, begun = tmp_path / "metal-check", tmp_path / "begun"
+    program.write_text(f'#!/bin/sh\ntouch "{begun}"\nexec sleep 60\n')
+    program.chmod(0o755)
+    process = run_command(launches(tmp_path), METAL_CHECK=str(program))
+    end = time.monotonic() + 30
+    while not begun.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+
+
 def test_reports_have_no_characters_that_xml_has_not():
-    assert reports._printable("a\x00b\x1b[0m\n") == "ab[0m\n"
+    assert reports._printable("a\x00b\udc80\uffff\x1b[0m\n") == "ab[0m\n"

@@ -39,7 +39,7 @@ def dtype_of(dtype: DTypeLike) -> np.dtype[Any]:
         dtype = _bfloat16()
     kind = np.dtype(dtype)
     if kind.name not in _ELEMENTS:
-        raise TypeError(f"Metal has no {kind.name}")
+        raise TypeError(f"Metal has no {kind.name}{', use float32' if kind.kind == 'f' else ''}")
     return kind
 
 

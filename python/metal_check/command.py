@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import json
@@ -9,6 +10,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from typing import Any
 
@@ -58,28 +60,79 @@ def environment() -> dict[str, str]:
     return variables
 
 
+def check_environment() -> None:
+    """CannotRun if there is no command here, or no compiler for it."""
+    binary()
+    environment()
+
+
 def cache_folder() -> pathlib.Path:
-    """Where compiled kernels are kept: $METAL_CHECK_CACHE, or metal-check in the user's cache."""
+    """Where compiled kernels are kept: $METAL_CHECK_CACHE, or metal-check in the user's cache, or, where that cannot be
+    written, a folder that goes with this process."""
     chosen = os.environ.get("METAL_CHECK_CACHE")
+    folder = pathlib.Path(chosen) if chosen else _user_cache()
+    if folder and _is_writable(folder):
+        return folder
     if chosen:
-        return pathlib.Path(chosen)
-    user = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(user) / "metal-check"
+        raise CannotRun([{"message": f"METAL_CHECK_CACHE={chosen} cannot be written"}])
+    return pathlib.Path(_temporary_folder().name)
 
 
-def call(arguments: Iterable[Any], timeout: float | None = None) -> tuple[dict[str, Any], str]:
-    """What `metal-check --json` answers, and what it says beside that. CannotRun if it could not run the kernel."""
+def _user_cache() -> pathlib.Path | None:
+    try:
+        return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "metal-check"
+    except RuntimeError:  # no home
+        return None
+
+
+def _is_writable(folder: pathlib.Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+@functools.cache
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="metal-check-cache-")
+
+
+_running: set[subprocess.Popen[str]] = set()
+
+
+def stop() -> None:
+    """End what other threads run."""
+    for process in list(_running):
+        process.terminate()
+
+
+def ask(arguments: Iterable[Any], timeout: float | None = None) -> tuple[int, dict[str, Any], str]:
+    """The exit status of `metal-check --json`, what it answers, and what it says beside that."""
     program, variables = binary(), environment()
     cache = cache_folder()
     if variables.get("CLANGXX") == _OWN_CLANG:  # another version of it has its own
         cache /= f"ziglang-{importlib.metadata.version('ziglang')}"
-    cache.parent.mkdir(parents=True, exist_ok=True)
     command = [program, "--json", "--cache", str(cache), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, env=variables)
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **streams, encoding="utf-8", errors="replace", env=variables) as process:
+        _running.add(process)
+        try:
+            output, log = process.communicate(timeout=timeout)
+        except BaseException:
+            process.terminate()  # it takes its files and its children with it
+            raise
+        finally:
+            _running.discard(process)
     try:
-        answer = json.loads(result.stdout)
+        return process.returncode, json.loads(output), log
     except ValueError:
-        raise CannotRun([{"message": result.stderr.strip() or f"metal-check ended with {result.returncode}"}]) from None
-    if result.returncode not in (0, 1):
+        raise CannotRun([{"message": log.strip() or f"metal-check ended with {process.returncode}"}]) from None
+
+
+def call(arguments: Iterable[Any], timeout: float | None = None) -> tuple[dict[str, Any], str]:
+    """What `metal-check --json` answers, and what it says beside that. CannotRun if it could not run the kernel."""
+    status, answer, log = ask(arguments, timeout)
+    if status not in (0, 1):
         raise CannotRun(answer.get("errors", []))
-    return answer, result.stderr
+    return answer, log

@@ -169,3 +169,17 @@ def finding_of(json: Mapping[str, Any], kernel: str) -> Finding:
         other=_access(json["other"]) if "other" in json else None,
         memory=Memory(**memory) if memory else None,
     )
+
+
+def report_of(json: Mapping[str, Any], log: str, outputs: dict[int | str, np.ndarray[Any, Any]]) -> Report:
+    """A report as metal-check --json writes it."""
+    return Report(
+        file=json["file"],
+        kernel=json["kernel"],
+        seeds=json["seeds"],
+        findings=[finding_of(finding, json["kernel"]) for finding in json["findings"]],
+        outputs=outputs,
+        compile_seconds=json["compile_seconds"],
+        run_seconds=json["run_seconds"],
+        log=log,
+    )

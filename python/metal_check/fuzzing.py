@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import launch
+from . import arrays, launch
 from .findings import Finding, MetalCheckError, Report
 
 Shape = Sequence[Union[str, int]]
@@ -31,12 +33,29 @@ class FuzzFailure(MetalCheckError, AssertionError):
         return FuzzFailure, (self.sizes, self.inputs, self.findings, self.problem, self.seed)
 
 
+@contextlib.contextmanager
+def _reports() -> Iterator[list[Report]]:
+    """Those of the launches of this thread: others may fuzz at the same time."""
+    reports: list[Report] = []
+    thread = threading.get_ident()
+
+    def listen(report: Report) -> None:
+        if threading.get_ident() == thread:
+            reports.append(report)
+
+    launch.listeners.append(listen)
+    try:
+        yield reports
+    finally:
+        launch.listeners.remove(listen)
+
+
 @dataclasses.dataclass
 class _Fuzz:
     kernel: Callable[..., Any]
     reference: Callable[..., Any] | None
     shapes: Sequence[Shape]
-    dtypes: Sequence[Any]
+    dtypes: Sequence[np.dtype[Any]]
     tolerance: float
     seed: int
 
@@ -44,26 +63,27 @@ class _Fuzz:
         """The same for the same sizes."""
         random = np.random.default_rng([self.seed, *sizes.values()])
         return [
-            _draw(random, [n if isinstance(n, int) else sizes[n] for n in shape], np.dtype(dtype))
+            _draw(random, [n if isinstance(n, int) else sizes[n] for n in shape], dtype)
             for shape, dtype in zip(self.shapes, self.dtypes)
         ]
 
     def fail(self, sizes: Sizes) -> FuzzFailure | None:
-        inputs, reports = self.inputs(sizes), list[Report]()
-        launch.listeners.append(reports.append)
-        problem = ""
-        try:
-            outputs = self.kernel(*[array.copy() for array in inputs])
-            if self.reference:
-                problem = _difference(outputs, self.reference(*[array.copy() for array in inputs]), self.tolerance)
-        except MetalCheckError as error:
-            problem = str(error)
-        finally:
-            launch.listeners.remove(reports.append)
+        inputs, problem, cause = self.inputs(sizes), "", None
+        with _reports() as reports:
+            try:
+                outputs = self.kernel(*[array.copy() for array in inputs])
+                if self.reference:
+                    problem = _difference(outputs, self.reference(*[array.copy() for array in inputs]), self.tolerance)
+            except MetalCheckError as error:
+                problem = str(error)
+            except Exception as error:
+                problem, cause = f"{type(error).__name__}: {error}", error
         findings = [finding for report in reports for finding in report.counted]
         if not findings and not problem:
             return None
-        return FuzzFailure(sizes, inputs, findings, "" if findings and not problem else problem, self.seed)
+        failure = FuzzFailure(sizes, inputs, findings, problem, self.seed)
+        failure.__cause__ = cause
+        return failure
 
     def shrink(self, failure: FuzzFailure, lowest: Sizes) -> FuzzFailure:
         """Each size as small as it can be, one after the other, until none goes further."""
@@ -98,15 +118,19 @@ def fuzz(
     reference: a function of the same arrays that says what is right, None: only findings count. Results may differ
     by tolerance × the largest value of the reference. shapes: one for each array, of numbers and names,
     [("B", "C"), ("C",)]; sizes: the smallest and the largest value of each name, 1 and 257 where none is given.
-    dtypes: of the arrays, float32; floats are normal, integers from 0 to 99.
+    dtypes: of the arrays, float32; floats are normal, integers from 0 to 99. An exception of the kernel or of the
+    reference is a failure, too.
 
     Sizes are drawn so that small ones, multiples of 32 and their neighbours come often. Returns how many launches
     passed, of runs or of as many as there is time for.
     """
     seed = int(np.random.SeedSequence().entropy % 2**32) if seed is None else seed  # type: ignore[operator]
     names = list(dict.fromkeys(n for shape in shapes for n in shape if isinstance(n, str)))
-    ranges = {name: (sizes or {}).get(name, _DEFAULT) for name in names}
-    of = _Fuzz(kernel, reference, shapes, dtypes or ["float32"] * len(shapes), tolerance, seed)
+    ranges = _ranges(names, sizes or {})
+    kinds = [arrays.dtype_of(dtype) for dtype in dtypes or ["float32"] * len(shapes)]
+    if len(kinds) != len(shapes):
+        raise ValueError(f"{len(shapes)} shapes, but {len(kinds)} dtypes")
+    of = _Fuzz(kernel, reference, shapes, kinds, tolerance, seed)
     random = np.random.default_rng(seed)
     end = time.monotonic() + seconds
     for run in range(runs):
@@ -116,6 +140,15 @@ def fuzz(
         if failure:
             raise of.shrink(failure, {name: low for name, (low, _) in ranges.items()})
     return runs
+
+
+def _ranges(names: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    for name, (low, high) in sizes.items():
+        if name not in names:
+            raise ValueError(f"no shape has a size '{name}'")
+        if low > high:
+            raise ValueError(f"'{name}' is from {low} to {high}: there is no such size")
+    return {name: sizes.get(name, _DEFAULT) for name in names}
 
 
 def _size(random: np.random.Generator, low: int, high: int) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
 
 from . import arrays, command
-from .findings import Report, finding_of
+from .findings import Report, report_of
 
 Size = Union[int, Sequence[int]]
 Content = Union[np.ndarray[Any, Any], np.generic, arrays.Empty, Mapping[str, Any], int, float, bool, str]
@@ -46,8 +46,8 @@ def check(
 
     buffers: what [[buffer(n)]] holds, by n, or by "n.member" where a structure of pointers is bound. An array is a
     buffer; empty(shape, dtype) one that nothing wrote; a number is bytes (a Python float is float, an int is uint; say
-    numpy.int32(-1) for another type); a dictionary is a structure, its members by name, the others zero; a text is
-    given to the command as it is, "random:f32:4x300" or "u32:300".
+    numpy.int32(-1) for another type); a dictionary is a structure, its members by name, the others zero, with
+    dictionaries and lists for what lies in it; a text is given to the command as it is, "random:f32:4x300" or "u32:300".
 
     textures likewise; samplers as words, "linear"; constants: function constants; threadgroup_memory: bytes of
     [[threadgroup(n)]]. seeds, seed, unordered, suppress, time_limit and options are the command's.
@@ -73,11 +73,8 @@ def check(
         words += [word for index in unordered for word in ("--unordered", str(index))]
         words += [word for rule in suppress for word in ("--suppress", rule)]
         answer, log = command.call([path, *words, *launch.words, *options])
-        findings = [finding_of(json, answer["kernel"]).shown_as(str(path), shown_as) for json in answer["findings"]]
-        report = Report(
-            answer["file"], answer["kernel"], answer["seeds"], findings, launch.outputs(),
-            answer["compile_seconds"], answer["run_seconds"], log,
-        )  # fmt: skip
+        report = report_of(answer, log, launch.outputs())
+        report.findings = [finding.shown_as(str(path), shown_as) for finding in report.findings]
     for listener in list(listeners):
         listener(report)
     if raise_findings:
@@ -103,8 +100,7 @@ class _Launch:
 
     def bind(self, key: int | str, content: Content) -> None:
         if isinstance(content, Mapping):
-            members = ",".join(f"{name}={_values(value)}" for name, value in content.items())
-            self.words += ["--bytes", f"{key}={members}"]
+            self.words += ["--bytes", f"{key}={','.join(_members(content))}"]
         elif isinstance(content, str) and _is_value(content):
             self.words += ["--bytes", f"{key}={content}"]
         elif isinstance(content, (str, np.ndarray, arrays.Empty)):
@@ -147,6 +143,17 @@ class _Launch:
 def _is_value(text: str) -> bool:
     """ "u32:300" and "f32:1e-5,u32:4" are bytes; "random:f32:4", "u32:1,2,3" as a buffer is said with an array."""
     return text.partition(":")[0] in set("f32 f16 i8 u8 i16 u16 i32 u32 i64 u64".split())
+
+
+def _members(structure: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """ "n=3", "size=1,2", "box[0].low=1": each member that is no structure itself."""
+    for name, value in structure.items():
+        if isinstance(value, Mapping):
+            yield from _members(value, f"{prefix}{name}.")
+        elif isinstance(value, (list, tuple)) and any(isinstance(element, Mapping) for element in value):
+            yield from _members({f"{name}[{i}]": element for i, element in enumerate(value)}, prefix)
+        else:
+            yield f"{prefix}{name}={_values(value)}"
 
 
 def _values(value: Any) -> str:

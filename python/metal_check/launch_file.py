@@ -1,6 +1,6 @@
 """Launch files: many launches in one TOML file, run side by side.
 
-docs/metal-check-ci.md describes the format.
+docs/metal-check/ci.md describes the format.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from . import command
 from .findings import CannotRun, Report
 from .launch import check
 
@@ -65,17 +66,36 @@ class Result:
         return 0 if self.report.ok and not self.differences else 1
 
 
-_KEYS = {
-    "name", "file", "kernel", "grid", "groups", "threads", "sizes", "buffers", "bytes", "textures", "samplers", "constants",
-    "threadgroup_memory", "expect", "seeds", "seed", "unordered", "suppress", "options", "time_limit",
+# --- reading ---
+
+_NAMES = {str: "a text", int: "a number", float: "a number", list: "a list", dict: "a table"}
+_EXTENT = (int, str, list)
+_KEYS: dict[str, tuple[type, ...]] = {
+    "name": (str,), "file": (str,), "kernel": (str,), "grid": _EXTENT, "groups": _EXTENT, "threads": _EXTENT,
+    "sizes": (dict,), "buffers": (dict,), "bytes": (dict,), "textures": (dict,), "samplers": (dict,), "constants": (dict,),
+    "threadgroup_memory": (dict,), "expect": (dict,), "seeds": (int,), "seed": (int,), "unordered": (int, list),
+    "suppress": (str, list), "options": (str, list), "time_limit": (int,),
 }  # fmt: skip
+_EXPECT_KEYS: dict[str, tuple[type, ...]] = {"file": (str,), "rtol": (float, int), "atol": (float, int)}
+
+
+def _check_type(what: str, value: Any, types: Sequence[type]) -> None:
+    if type(value) not in types:
+        raise LaunchFileError(f"{what} is not {' or '.join(dict.fromkeys(_NAMES[kind] for kind in types))}")
+
+
+def _check_keys(table: Mapping[str, Any], keys: Mapping[str, Sequence[type]]) -> None:
+    for key, value in table.items():
+        if key not in keys:
+            raise LaunchFileError(f"'{key}' is not known")
+        _check_type(f"'{key}'", value, keys[key])
 
 
 def read(path: str | os.PathLike[str]) -> list[Launch]:
     """The launches of a file. LaunchFileError says what is wrong with it."""
     path = pathlib.Path(path)
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LaunchFileError(f"{path}: {error}") from None
     unknown = set(content) - {"launch", "defaults"}
@@ -84,23 +104,26 @@ def read(path: str | os.PathLike[str]) -> list[Launch]:
         raise LaunchFileError(f"{path}: {what}")
     launches = []
     for number, entry in enumerate(content["launch"], 1):
-        entry = {**content.get("defaults", {}), **entry}
         try:
-            launches += _expand(entry, path.parent)
-        except (LaunchFileError, TypeError, ValueError) as error:
+            for what, table in [("[defaults]", content.get("defaults", {})), ("it", entry)]:
+                _check_type(what, table, [dict])
+            launches += _expand({**content.get("defaults", {}), **entry}, path.parent)
+        except LaunchFileError as error:
             raise LaunchFileError(f"{path}: launch {number}: {error}") from None
     return launches
 
 
 def _expand(entry: Mapping[str, Any], folder: pathlib.Path) -> list[Launch]:
-    for key in sorted(set(entry) - _KEYS):
-        raise LaunchFileError(f"'{key}' is not known")
+    _check_keys(entry, _KEYS)
     for key in ("file", "kernel", "threads"):
         if key not in entry:
             raise LaunchFileError(f"'{key}' is missing")
     if ("grid" in entry) == ("groups" in entry):
         raise LaunchFileError("either 'grid' or 'groups' is needed")
     ranges = {name: _list(values) for name, values in entry.get("sizes", {}).items()}
+    for name, values in ranges.items():
+        for value in values:
+            _check_type(f"size '{name}'", value, [int])
     return [_launch(entry, folder, dict(zip(ranges, values))) for values in itertools.product(*ranges.values())]
 
 
@@ -110,46 +133,52 @@ def _launch(entry: Mapping[str, Any], folder: pathlib.Path, sizes: Sizes) -> Lau
     threads = _extent(entry["threads"], sizes)
     grid = _extent(entry["grid"], sizes) if "grid" in entry else _threads(_extent(entry["groups"], sizes), threads)
     arguments: dict[str, Any] = {"kernel": entry["kernel"], "grid": grid, "threads": threads}
-    options = [_file(option, folder) for option in _list(entry.get("options", []))]
-    for key, content in entry.get("bytes", {}).items():
-        value = (
-            ",".join(f"{n}={_filled(v, sizes)}" for n, v in content.items()) if isinstance(content, dict) else content
-        )
-        options += ["--bytes", f"{key}={_filled(value, sizes)}"]
-    arguments["buffers"] = {_key(k): _file(_filled(v, sizes), folder) for k, v in entry.get("buffers", {}).items()}
-    arguments["textures"] = {_key(k): _file(_filled(v, sizes), folder) for k, v in entry.get("textures", {}).items()}
-    for key in ("samplers", "constants", "threadgroup_memory"):
-        arguments[key] = {_key(k): _number(_filled(v, sizes)) for k, v in entry.get(key, {}).items()}
-    for key in ("seeds", "seed", "unordered", "suppress", "time_limit"):
-        if key in entry:
-            arguments[key] = _list(entry[key]) if key in ("unordered", "suppress") else entry[key]
+    options = [_file(str(option), folder) for option in _list(entry.get("options", []))]
+    for key, content in _table(entry, "bytes", sizes, str, dict).items():
+        if isinstance(content, str):
+            options += ["--bytes", f"{key}={content}"]
+        else:
+            arguments.setdefault("buffers", {})[key] = content
+    for what in ("buffers", "textures"):
+        arrays = {key: _file(content, folder) for key, content in _table(entry, what, sizes, str).items()}
+        arguments[what] = arguments.get(what, {}) | arrays
+    for what in ("samplers", "constants", "threadgroup_memory"):
+        arguments[what] = _table(entry, what, sizes, str, int, float, bool)
+    for what in ("seeds", "seed", "unordered", "suppress", "time_limit"):
+        if what in entry:
+            arguments[what] = _list(entry[what]) if what in ("unordered", "suppress") else entry[what]
     arguments["options"] = options
-    return Launch(name, folder / entry["file"], arguments, _expected(entry.get("expect", {}), folder, sizes))
+    return Launch(name, folder / entry["file"], arguments, _expected(entry, folder, sizes))
 
 
 def _threads(groups: Sequence[int], threads: Sequence[int]) -> list[int]:
     return [a * b for a, b in itertools.zip_longest(groups, threads, fillvalue=1)]
 
 
-def _expected(table: Mapping[str, Any], folder: pathlib.Path, sizes: Sizes) -> dict[int | str, Expected]:
+def _table(entry: Mapping[str, Any], what: str, sizes: Sizes, *types: type) -> dict[int | str, Any]:
+    """A table by index, with the sizes filled in."""
+    for key, value in entry.get(what, {}).items():
+        _check_type(f"'{key}' of '{what}'", value, types)
+    return {_key(key): _filled(value, sizes) for key, value in entry.get(what, {}).items()}
+
+
+def _expected(entry: Mapping[str, Any], folder: pathlib.Path, sizes: Sizes) -> dict[int | str, Expected]:
     expected = {}
-    for key, value in table.items():
-        value = {"file": value} if isinstance(value, str) else value
-        path = folder / _filled(value["file"], sizes)
-        expected[_key(key)] = Expected(path, value.get("rtol", 1e-5), value.get("atol", 1e-6))
+    for key, value in _table(entry, "expect", sizes, str, dict).items():
+        settings: dict[str, Any] = {"file": value} if isinstance(value, str) else value
+        _check_keys(settings, _EXPECT_KEYS)
+        if "file" not in settings:
+            raise LaunchFileError(f"'{key}' of 'expect' has no 'file'")
+        expected[key] = Expected(folder / settings["file"], settings.get("rtol", 1e-5), settings.get("atol", 1e-6))
     return expected
 
 
 def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    return value if isinstance(value, list) else [value]
 
 
 def _key(key: str) -> int | str:
     return int(key) if key.isdecimal() else key
-
-
-def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _file(text: str, folder: pathlib.Path) -> str:
@@ -178,11 +207,15 @@ def _value(node: ast.expr, sizes: Sizes) -> int:
 def _evaluate(text: str, sizes: Sizes) -> int:
     try:
         return _value(ast.parse(text.strip(), mode="eval").body, sizes)
-    except (SyntaxError, ZeroDivisionError):
+    except (SyntaxError, ZeroDivisionError, RecursionError):
         raise LaunchFileError(f"'{text}' cannot be computed") from None
 
 
 def _filled(value: Any, sizes: Sizes) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(member, sizes) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_filled(element, sizes) for element in value]
     if not isinstance(value, str):
         return value
     return re.sub(r"\{([^{}]*)\}", lambda found: str(_evaluate(found[1], sizes)), value)
@@ -201,6 +234,8 @@ def run(launch: Launch) -> Result:
         report = check(launch.path, **launch.arguments)
     except CannotRun as failure:
         return Result(launch, failure=failure)
+    except OSError as error:  # a full disk, for one
+        return Result(launch, failure=CannotRun([{"message": str(error)}]))
     differences = [_compare(report, key, expected) for key, expected in launch.expected.items()]
     return Result(launch, report, differences=[text for text in differences if text])
 
@@ -227,5 +262,9 @@ def _compare(report: Report, key: int | str, expected: Expected) -> str:
 
 def run_all(launches: Sequence[Launch], jobs: int | None = None) -> list[Result]:
     """All of them, side by side: as many at a time as there are cores."""
-    with concurrent.futures.ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        return list(pool.map(run, launches))
+    with concurrent.futures.ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0))) as pool:
+        try:
+            return list(pool.map(run, launches))
+        except BaseException:
+            command.stop()
+            raise

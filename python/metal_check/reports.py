@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
+import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
@@ -104,8 +106,13 @@ def _relative(path: str) -> str:
     return os.path.relpath(absolute) if absolute.is_relative_to(pathlib.Path.cwd()) else str(absolute)
 
 
+def _uri(path: str) -> str:
+    shown = _relative(path)
+    return pathlib.Path(shown).as_uri() if os.path.isabs(shown) else urllib.parse.quote(shown)
+
+
 def _place(file: str, line: int) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": _relative(file).replace(os.sep, "/")}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(file)}}
     return {"physicalLocation": place | ({"region": {"startLine": line}} if line else {})}
 
 
@@ -133,7 +140,7 @@ def as_sarif(results: Sequence[Result], version: str) -> str:
 
 
 def _printable(text: str) -> str:
-    return "".join(c for c in text if c in "\t\n" or ord(c) >= 32)
+    return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
 
 
 def as_junit(results: Sequence[Result]) -> str:
