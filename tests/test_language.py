@@ -342,6 +342,48 @@ def test_argument_of_every_space_is_a_vector(run):
     assert numpy.array_equal(found, numpy.float32(expected))
 
 
+# With the second, what C++ refuses between address spaces, the file is compiled without them.
+@pytest.mark.parametrize("choice", ["v", "(i > 99 ? table[0] : v)"])
+def test_volatile_vectors(choice, run, random):
+    source = f"""constant float4 table[1] = {{float4(1)}};
+struct Block {{ float4 value; int3 counts; packed_float3 rgb; }};
+static float4 twice(float4 v) {{ return 2 * v; }}
+kernel void k(volatile device Block *blocks [[buffer(0)]], volatile device float4 *x [[buffer(1)]], device float4 *o [[buffer(2)]],
+              uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {{
+    threadgroup volatile float4 shared[32];
+    volatile device Block &block = blocks[i];
+    shared[t] = x[i];
+    shared[t] += block.value;
+    float4 v = shared[t];
+    volatile float2 own = v.xy;
+    own -= 1;
+    own.x *= 2;
+    block.value = float4(20.0, own, v[3]);
+    block.value.zw = x[i].yx * 3;
+    block.counts = int3(v.x > 0, 5, 6);
+    block.counts[2] = block.counts.y + 1;
+    block.rgb = x[i].zyx;
+    block.rgb += block.rgb.z; block.rgb = block.rgb * 1.0f + float3(0);
+    float3 rgb = block.rgb;
+    v = x[i];
+    o[2 * i] = twice(x[i]) + dot(shared[t], x[i]) + {choice};
+    o[2 * i + 1] = float4(rgb, all(x[i] == v) && any(x[i] != shared[t])); }}"""
+    old, x = random.standard_normal((2, THREADS, 4)).astype(numpy.float32)
+    block = numpy.zeros((THREADS, 12), numpy.float32)
+    block[:, :4] = old
+    found, same, out = run(source, "k", block, x, numpy.zeros((THREADS, 2, 4), numpy.float32))
+    v = x + old
+    rgb = x[:, 2::-1] + x[:, :1]
+    value = numpy.stack([numpy.full(THREADS, 20), 2 * (v[:, 0] - 1), 3 * x[:, 1], 3 * x[:, 0]], 1)
+    assert numpy.array_equal(same, x)
+    assert numpy.allclose(found[:, :4], value, rtol=1e-5, atol=1e-5)
+    counts = numpy.stack([v[:, 0] > 0, numpy.full(THREADS, 5), numpy.full(THREADS, 6)], 1)
+    assert numpy.array_equal(found[:, 4:7].view(numpy.int32), counts)
+    assert numpy.allclose(found[:, 8:11], rgb, rtol=1e-5, atol=1e-5)
+    assert numpy.allclose(out[:, 0], 3 * x + (v * x).sum(1, keepdims=True), rtol=1e-5, atol=1e-4)
+    assert numpy.allclose(out[:, 1], numpy.column_stack([rgb, numpy.ones(THREADS)]), rtol=1e-5, atol=1e-5)
+
+
 # --- types and the library ---
 
 

@@ -186,6 +186,7 @@ void watch_atomic(const void *address, size_t bytes, unsigned use, const void *c
     uint32_t code = (uint32_t)((const char *)caller - checker->library) - 1;
     if (is_there) spinning_atomic(checker, address, bytes, code, use & WRITE);
     if (is_there && use & EXCHANGE) block->is_exchanged = true;
+    if (is_there && use & SWAP) block->is_swapped = true;
     checker->atomic = NULL;
     watch_access(address, bytes, use | ATOMIC, caller, frame);
     fences_atomic(checker->fences, simt_thread->thread_index_in_threadgroup, address, use & READ,
@@ -229,14 +230,23 @@ void finish_store(Checker *c) {
     store->block = NULL;
 }
 
+static const char *without_qualifiers(const char *type) {
+    static const char *const words[] = {
+        "const ", "volatile ", "metal::", "__global_device ", "__global_host ", "__local "};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strncmp(type, words[i], strlen(words[i])))
+            return without_qualifiers(type + strlen(words[i]));
+    return type;
+}
+
 /* As clang quotes it, without the space that it is in. */
 static void name_type(const char *type, char *name, size_t size) {
-    static const char *const spaces[] = {"__global_device ", "__global_host ", "__local "};
+    static const char base[] = "elements<"; /* of vec<…> */
     char own[TYPE_NAME];
-    type += *type == '\'';
-    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
-        if (!strncmp(type, spaces[i], strlen(spaces[i]))) type += strlen(spaces[i]);
-    snprintf(own, sizeof own, "%.*s", (int)strcspn(type, "'"), type);
+    type = without_qualifiers(type + (*type == '\''));
+    bool is_base = !strncmp(type, base, sizeof base - 1);
+    if (is_base) type += sizeof base - 1;
+    snprintf(own, sizeof own, "%s%.*s", is_base ? "vec<" : "", (int)strcspn(type, "'"), type);
     type_metal_name(own, name, size);
 }
 

@@ -181,7 +181,8 @@ Place symbols_place(const Symbols *symbols, uint32_t code) {
     }
     Dwarf_Die *scopes = NULL;
     int count = find_scopes(&unit, code, &scopes);
-    for (int i = 0; i < count && in_headers(symbols, place.file); i++)
+    /* What clang adds to an inlined function has no line. */
+    for (int i = 0; i < count && (!place.line || in_headers(symbols, place.file)); i++)
         if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine)
             place = call_place(&unit, &scopes[i]);
     free(scopes);

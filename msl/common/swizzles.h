@@ -7,10 +7,10 @@
 #define METAL_LLM_MSL_SWIZZLES_H
 
 #define MSL_PROPERTY(name, size, ...)                                                              \
-    MSL_INLINE vec<T, size> get_##name() const {                                                   \
+    MSL_INLINE vec<T, size> get_##name() const volatile {                                          \
         return swizzled<__VA_ARGS__>();                                                            \
     }                                                                                              \
-    MSL_INLINE void put_##name(const vec<T, size> &value) {                                        \
+    MSL_INLINE void put_##name(const vec<T, size> &value) volatile {                               \
         assign_swizzled<__VA_ARGS__>(value);                                                       \
     }                                                                                              \
     __declspec(property(get = get_##name, put = put_##name)) vec<T, size> name;
@@ -41,12 +41,12 @@
     MSL_WORD_1(p, q, r, s, s, 3)
 
 #define MSL_SWIZZLES                                                                               \
-    template <int... index> MSL_INLINE vec<T, sizeof...(index)> swizzled() const {                 \
+    template <int... index> MSL_INLINE vec<T, sizeof...(index)> swizzled() const volatile {        \
         static_assert(((index < N) && ...), "a swizzle names an element that the vector lacks");   \
         return vec<T, sizeof...(index)>(this->element[index]...);                                  \
     }                                                                                              \
     template <int... index>                                                                        \
-    MSL_INLINE void assign_swizzled(const vec<T, sizeof...(index)> &value) {                       \
+    MSL_INLINE void assign_swizzled(const vec<T, sizeof...(index)> &value) volatile {              \
         static_assert(((index < N) && ...), "a swizzle names an element that the vector lacks");   \
         int i = 0;                                                                                 \
         ((this->element[index] = value[i++]), ...);                                                \

@@ -171,11 +171,19 @@ template <typename T, int N> struct packed_vec;
 
 /* Of a copy clang does not check where it lies, of a reference it does. As templates these are no
  * copy constructors and no copy assignment, so that vectors are still handed on as they are and
- * structures of them copied in the line that copies them. (A const vector is assigned unchecked.) */
+ * structures of them copied in the line that copies them. U is T, but not to be deduced from braces
+ * or a number. */
+#define MSL_SAME(U) int (*)[__is_same(U, T) ? 1 : -1] = nullptr
 #ifdef MSL_SPACES
 #define MSL_COPY_FROM(space)                                                                       \
-    template <int = 0> MSL_INLINE vec(const __attribute__((space)) vec &other) {                   \
+    template <typename U, MSL_SAME(U)>                                                             \
+    MSL_INLINE vec(const __attribute__((space)) vec<U, N> &other) {                                \
         __builtin_memcpy((void *)this, (const void *)&other, sizeof *this);                        \
+    }                                                                                              \
+    template <typename U, MSL_SAME(U)>                                                             \
+    MSL_INLINE vec &operator=(const __attribute__((space)) vec<U, N> &other) {                     \
+        __builtin_memcpy((void *)this, (const void *)&other, sizeof *this);                        \
+        return *this;                                                                              \
     }
 #define MSL_COPIES                                                                                 \
     vec(const vec &) = default;                                                                    \
@@ -202,6 +210,15 @@ template <typename T, typename U, int N> MSL_INLINE void convert_elements(vec<T,
 template <typename T, int N> struct vec : elements<T, N> {
     vec() = default;
     MSL_COPIES
+    /* Templates for the same reason. */
+    template <typename U, MSL_SAME(U)>
+    MSL_INLINE vec(const volatile vec<U, N> &other) {
+        for (int i = 0; i < N; i++) this->element[i] = other.element[i];
+    }
+    template <int = 0> MSL_INLINE volatile vec &operator=(vec other) volatile {
+        for (int i = 0; i < N; i++) this->element[i] = other.element[i];
+        return *this;
+    }
     MSL_INLINE vec(T value) {
         for (int i = 0; i < N; i++) this->element[i] = value;
     }
@@ -221,6 +238,12 @@ template <typename T, int N> struct vec : elements<T, N> {
         return this->element[i];
     }
     MSL_INLINE const T &operator[](size_t i) const {
+        return this->element[i];
+    }
+    MSL_INLINE volatile T &operator[](size_t i) volatile {
+        return this->element[i];
+    }
+    MSL_INLINE const volatile T &operator[](size_t i) const volatile {
         return this->element[i];
     }
 #ifdef MSL_SWIZZLES
@@ -255,8 +278,11 @@ private:
         for (int i = 0; i < N; i++) result[i] = T(a[i] op b[i]);                                   \
         return result;                                                                             \
     }                                                                                              \
-    friend MSL_INLINE vec &operator op##=(vec &a, vec b) {                                  \
+    friend MSL_INLINE vec &operator op##=(vec &a, vec b) {                                         \
         return a = a op b;                                                                         \
+    }                                                                                              \
+    friend MSL_INLINE volatile vec &operator op##=(volatile vec &a, vec b) {                       \
+        return a = vec(a) op b;                                                                    \
     }
     MSL_BINARY(+)
     MSL_BINARY(-)
@@ -327,6 +353,14 @@ template <typename T> struct packed_elements<T, 4> {
 /* Three elements without the fourth's padding, and the like: aligned as one element is. */
 template <typename T, int N> struct packed_vec : packed_elements<T, N> {
     packed_vec() = default;
+    template <typename U, MSL_SAME(U)>
+    MSL_INLINE packed_vec(const volatile packed_vec<U, N> &other) {
+        for (int i = 0; i < N; i++) this->element[i] = other.element[i];
+    }
+    template <int = 0> MSL_INLINE volatile packed_vec &operator=(packed_vec other) volatile {
+        for (int i = 0; i < N; i++) this->element[i] = other.element[i];
+        return *this;
+    }
     MSL_INLINE packed_vec(const vec<T, N> &v) {
         for (int i = 0; i < N; i++) this->element[i] = v[i];
     }
@@ -337,7 +371,7 @@ template <typename T, int N> struct packed_vec : packed_elements<T, N> {
     template <typename A, typename B, typename... Rest>
     MSL_INLINE packed_vec(A first, B second, Rest... rest)
         : packed_vec(vec<T, N>(first, second, rest...)) {}
-    MSL_INLINE operator vec<T, N>() const {
+    MSL_INLINE operator vec<T, N>() const volatile {
         vec<T, N> result;
         for (int i = 0; i < N; i++) result[i] = this->element[i];
         return result;
@@ -348,6 +382,12 @@ template <typename T, int N> struct packed_vec : packed_elements<T, N> {
     MSL_INLINE const T &operator[](size_t i) const {
         return this->element[i];
     }
+    MSL_INLINE volatile T &operator[](size_t i) volatile {
+        return this->element[i];
+    }
+    MSL_INLINE const volatile T &operator[](size_t i) const volatile {
+        return this->element[i];
+    }
 #ifdef MSL_SWIZZLES
     MSL_SWIZZLES
 #endif
@@ -355,24 +395,28 @@ template <typename T, int N> struct packed_vec : packed_elements<T, N> {
     typedef vec<T, N> Vec;
     /* Of what else converts to both, neither would be found. */
 #define MSL_BINARY(op)                                                                             \
-    friend MSL_INLINE auto operator op(const packed_vec &a, const packed_vec &b) {                 \
+    friend MSL_INLINE auto operator op(const volatile packed_vec &a, const volatile packed_vec &b) {\
         return Vec(a) op Vec(b);                                                                   \
     }                                                                                              \
-    friend MSL_INLINE auto operator op(const packed_vec &a, const Vec &b) {                        \
+    friend MSL_INLINE auto operator op(const volatile packed_vec &a, const Vec &b) {               \
         return Vec(a) op b;                                                                        \
     }                                                                                              \
-    friend MSL_INLINE auto operator op(const Vec &a, const packed_vec &b) {                        \
+    friend MSL_INLINE auto operator op(const Vec &a, const volatile packed_vec &b) {               \
         return a op Vec(b);                                                                        \
     }                                                                                              \
-    friend MSL_INLINE auto operator op(const packed_vec &a, T b) {                                 \
+    friend MSL_INLINE auto operator op(const volatile packed_vec &a, T b) {                        \
         return Vec(a) op Vec(b);                                                                   \
     }                                                                                              \
-    friend MSL_INLINE auto operator op(T a, const packed_vec &b) {                                 \
+    friend MSL_INLINE auto operator op(T a, const volatile packed_vec &b) {                        \
         return Vec(a) op Vec(b);                                                                   \
     }
 #define MSL_ASSIGN(op)                                                                             \
     MSL_BINARY(op)                                                                                 \
     template <typename U> MSL_INLINE packed_vec &operator op##=(const U &other) {                  \
+        return *this = *this op other;                                                             \
+    }                                                                                              \
+    template <typename U>                                                                          \
+    MSL_INLINE volatile packed_vec &operator op##=(const U &other) volatile {                      \
         return *this = *this op other;                                                             \
     }
     MSL_ASSIGN(+)
@@ -393,7 +437,7 @@ template <typename T, int N> struct packed_vec : packed_elements<T, N> {
     MSL_BINARY(>=)
 #undef MSL_ASSIGN
 #undef MSL_BINARY
-    friend MSL_INLINE Vec operator-(const packed_vec &a) {
+    friend MSL_INLINE Vec operator-(const volatile packed_vec &a) {
         return -Vec(a);
     }
 };
