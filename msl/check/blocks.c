@@ -86,6 +86,10 @@ bool checker_is_exchanged(const Checker *c, unsigned index) {
     return c->blocks[index].is_exchanged;
 }
 
+bool checker_is_swapped(const Checker *c, unsigned index) {
+    return c->blocks[index].is_swapped;
+}
+
 void checker_name_scratch(Checker *c, unsigned index, const char *name) {
     snprintf(c->scratch_names[index], sizeof c->scratch_names[index], "%s", name);
 }

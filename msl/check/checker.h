@@ -115,6 +115,8 @@ bool checker_is_written(const Checker *checker, unsigned slot, size_t byte);
 uint64_t checker_writer(const Checker *checker, unsigned index, size_t byte);
 /* Does the kernel change a buffer by atomic_compare_exchange? */
 bool checker_is_exchanged(const Checker *checker, unsigned index);
+/* By atomic_exchange? */
+bool checker_is_swapped(const Checker *checker, unsigned index);
 
 /* What [[threadgroup(index)]] is called in findings. */
 void checker_name_scratch(Checker *checker, unsigned index, const char *name);

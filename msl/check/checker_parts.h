@@ -50,6 +50,7 @@ typedef struct Block {
     Cell *cells;            /* one for each 1 << shift bytes */
     unsigned shift;
     bool is_exchanged; /* in part, by atomic_compare_exchange: integers may stand for floats */
+    bool is_swapped;   /* in part, by atomic_exchange: the heads of lists may be */
 } Block;
 
 /* A write that races with another: what was there before says whether both wrote the same. */

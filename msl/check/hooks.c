@@ -68,6 +68,11 @@ void msl_watch_exchange(void *address, size_t bytes) {
     watch_atomic(address, bytes, READ | WRITE | EXCHANGE, CALLER, FRAME);
 }
 
+void msl_watch_swap(void *address, size_t bytes);
+void msl_watch_swap(void *address, size_t bytes) {
+    watch_atomic(address, bytes, READ | WRITE | SWAP, CALLER, FRAME);
+}
+
 /* From msl/simt/library.h. */
 void msl_watch_fence(int mem_flags, int order);
 void msl_watch_fence(int mem_flags, int order) {

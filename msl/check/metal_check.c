@@ -67,11 +67,14 @@ static void report_order(const Run *run, const Binding *binding, OrderResult res
                          const OrderDifference *difference, const uint64_t seeds[2]) {
     Finding *finding = order_finding(run, binding);
     if (!finding) return;
-    finding->severity = result == ORDER_MOVED ? SEVERITY_NOTE : SEVERITY_ERROR;
-    if (result == ORDER_MOVED) {
+    finding->severity = result == ORDER_DIFFERENT ? SEVERITY_ERROR : SEVERITY_NOTE;
+    if (result != ORDER_DIFFERENT) {
         snprintf(finding->detail, sizeof finding->detail,
-                 "%s has the same elements in another order with seed %llu, as a list has that "
-                 "threads append to; --unordered %s takes that as the same",
+                 result == ORDER_MOVED
+                     ? "%s has the same elements in another order with seed %llu, as a list has "
+                       "that threads append to; --unordered %s takes that as the same"
+                     : "%s is linked in another order with seed %llu, as lists are whose heads "
+                       "threads exchange; --unordered %s takes that as the same",
                  binding->label, (unsigned long long)seeds[1], binding->target);
         return;
     }
@@ -94,6 +97,25 @@ static uint64_t *writers_of(const Run *run, unsigned slot) {
     return writers;
 }
 
+static bool is_compared(const Binding *binding) {
+    return binding->writable && binding->memory && !binding->is_made;
+}
+
+static OrderPart part_of(const Binding *binding) {
+    return (OrderPart){&binding->array, binding->first, binding->memory};
+}
+
+/* Are these the heads or the links of lists? Threads exchanged the heads. */
+static bool is_linked(const Run *run, unsigned slot) {
+    const Binding *bindings = run->options->bindings;
+    for (unsigned i = 0; i < run->options->binding_count; i++)
+        if (is_compared(&bindings[i]) &&
+            (checker_is_swapped(run->checker, i) || checker_is_swapped(run->checker, slot)) &&
+            orders_linked(part_of(&bindings[slot]), part_of(&bindings[i])))
+            return true;
+    return false;
+}
+
 /* Another seed's buffer with the first one's. */
 static void compare(const Run *run, unsigned slot, const uint64_t seeds[2]) {
     const Binding *binding = &run->options->bindings[slot];
@@ -103,6 +125,8 @@ static void compare(const Run *run, unsigned slot, const uint64_t seeds[2]) {
     OrderOptions options = {checker_is_exchanged(run->checker, slot), binding->unordered};
     OrderDifference difference;
     OrderResult result = orders_compare(&binding->array, &first, &other, options, &difference);
+    if (result == ORDER_DIFFERENT && is_linked(run, slot))
+        result = binding->unordered ? ORDER_SAME : ORDER_LINKED;
     if (result != ORDER_SAME) report_order(run, binding, result, &difference, seeds);
     free(writers);
 }
@@ -147,7 +171,7 @@ static void compare_all(Run *run, uint64_t seed) {
     uint64_t seeds[2] = {run->options->seed, seed};
     for (unsigned i = 0; i < run->options->binding_count; i++) {
         const Binding *binding = &run->options->bindings[i];
-        if (!binding->writable || !binding->memory || binding->is_made) continue;
+        if (!is_compared(binding)) continue;
         if (run->outcome->kept) {
             compare(run, i, seeds);
             continue;

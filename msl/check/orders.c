@@ -60,25 +60,37 @@ static int compare_numbers(const void *a, const void *b) {
 }
 
 /* To be freed by the caller. */
-static double *sorted(const Array *array, const unsigned char *data) {
-    double *values = malloc((array->count + 1) * sizeof *values);
+static double *sorted(const OrderPart *parts, size_t count, bool other, size_t *total) {
+    *total = 0;
+    for (size_t p = 0; p < count; p++)
+        *total += parts[p].array->count;
+    double *values = malloc((*total + 1) * sizeof *values), *value = values;
     if (!values) abort();
-    for (size_t i = 0; i < array->count; i++)
-        values[i] = element_value(array->type, data + i * element_size(array->type));
-    qsort(values, array->count, sizeof *values, compare_numbers);
+    for (size_t p = 0; p < count; p++) {
+        const Array *array = parts[p].array;
+        const unsigned char *data = other ? parts[p].other : parts[p].first;
+        for (size_t i = 0; i < array->count; i++)
+            *value++ = element_value(array->type, data + i * element_size(array->type));
+    }
+    qsort(values, *total, sizeof *values, compare_numbers);
     return values;
 }
 
 /* `scale`: of the rounding that is allowed. */
-static bool same_elements(const Array *array, const unsigned char *first,
-                          const unsigned char *other, double scale) {
-    double *a = sorted(array, first), *b = sorted(array, other);
+static bool same_elements(const OrderPart *parts, size_t count, double scale) {
+    size_t total;
+    double *a = sorted(parts, count, false, &total), *b = sorted(parts, count, true, &total);
     bool same = true;
-    for (size_t i = 0; i < array->count && same; i++)
-        same = !differs(array->type, a[i], b[i], scale);
+    for (size_t i = 0; i < total && same; i++)
+        same = !differs(parts->array->type, a[i], b[i], scale);
     free(a);
     free(b);
     return same;
+}
+
+bool orders_linked(OrderPart heads, OrderPart links) {
+    OrderPart parts[] = {heads, links};
+    return same_elements(parts, heads.first == links.first ? 1 : 2, 0);
 }
 
 /* A thread that appends chooses a place; one whose number depends on the order keeps its place. */
@@ -99,11 +111,10 @@ OrderResult orders_compare(const Array *array, const Left *first, const Left *ot
     size_t i = first_difference(array, first->data, other->data, options.may_be_floats);
     if (i == array->count) return ORDER_SAME;
     double scale = magnitude(array->type, array->count, first->data);
-    if (options.unordered && same_elements(array, first->data, other->data, scale))
-        return ORDER_SAME;
+    OrderPart whole = {array, first->data, other->data};
+    if (options.unordered && same_elements(&whole, 1, scale)) return ORDER_SAME;
     *difference = (OrderDifference){i, element_value(array->type, first->data + i * size),
                                     element_value(array->type, other->data + i * size)};
-    bool moved =
-        by_others(array, first, other) && same_elements(array, first->data, other->data, 0);
+    bool moved = by_others(array, first, other) && same_elements(&whole, 1, 0);
     return moved ? ORDER_MOVED : ORDER_DIFFERENT;
 }

@@ -18,7 +18,8 @@ typedef struct OrderOptions {
 
 typedef enum OrderResult {
     ORDER_SAME,
-    ORDER_MOVED, /* the same elements in other places, each put there by another thread: a list */
+    ORDER_MOVED,  /* the same elements in other places, each put there by another thread: a list */
+    ORDER_LINKED, /* with another buffer the same elements: heads and links of lists */
     ORDER_DIFFERENT,
 } OrderResult;
 
@@ -30,5 +31,15 @@ typedef struct OrderDifference {
 
 OrderResult orders_compare(const Array *array, const Left *first, const Left *other,
                            OrderOptions options, OrderDifference *difference);
+
+/* A buffer after two orders. */
+typedef struct OrderPart {
+    const Array *array;
+    const unsigned char *first, *other;
+} OrderPart;
+
+/* A thread puts itself at the head of a list and keeps what was there as its link: heads and links
+ * (which may be one buffer) together have the same elements in every order. */
+bool orders_linked(OrderPart heads, OrderPart links);
 
 #endif

@@ -15,6 +15,7 @@ typedef enum Use {
     ATOMIC = 4,
     COPY = 8,      /* of what nothing wrote, too: watch_copy follows */
     EXCHANGE = 16, /* an atomic that writes only if it finds what it expects */
+    SWAP = 32,     /* an atomic that hands out what it overwrites */
 } Use;
 
 /* A load or a store comes. Returns only if it can be made. */

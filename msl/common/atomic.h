@@ -9,6 +9,7 @@
 extern "C" void msl_watch_atomic(const volatile void *object, size_t bytes, bool reads,
                                  bool writes);
 extern "C" void msl_watch_exchange(const volatile void *object, size_t bytes);
+extern "C" void msl_watch_swap(const volatile void *object, size_t bytes);
 extern "C" void msl_watch_fence(int mem_flags, int order);
 /* Did nothing write a variable? If so it may be handed on, but not read. */
 extern "C" bool msl_watch_operand(const void *operand, size_t bytes);
@@ -17,6 +18,7 @@ extern "C" void msl_watch_unwritten(void *result, size_t bytes);
 #else
 #define msl_watch_atomic(object, bytes, reads, writes)
 #define msl_watch_exchange(object, bytes)
+#define msl_watch_swap(object, bytes)
 #define msl_watch_fence(mem_flags, order)
 #define msl_watch_operand(operand, bytes) false
 #define msl_watch_unwritten(result, bytes)
@@ -64,7 +66,7 @@ MSL_INLINE T atomic_load_explicit(const volatile atomic<T> *object, memory_order
 template <typename T>
 MSL_INLINE T atomic_exchange_explicit(volatile atomic<T> *object, same<T> value, memory_order) {
     T old;
-    msl_watch_atomic(object, sizeof(T), true, true);
+    msl_watch_swap(object, sizeof(T));
     __atomic_exchange(&object->value, &value, &old, __ATOMIC_RELAXED);
     return old;
 }

@@ -196,6 +196,32 @@ kernel void append(IN, COUNTS, WHERE, device float *list [[buffer(2)]])
     if (x[i] > 0.0f) list[atomic_fetch_add_explicit(counts, 1u, RELAXED)] = x[i];
 }
 
+// Lists of threads, whose heads they exchange; links[i] leads to the one before.
+// verdict: clean
+kernel void linked_lists(IN, COUNTS, WHERE, device uint *links [[buffer(2)]])
+// run: --grid 128 --threads 64 --buffer 0=random:f32:128 --buffer 1=zeros:u32:8 --buffer 2=zeros:u32:128
+{
+    links[i] = atomic_exchange_explicit(&counts[i * i % 8], i + 1, RELAXED);
+}
+
+// Nodes are taken from a pool: their value and the node before.
+// verdict: clean
+kernel void linked_nodes(IN, COUNTS, WHERE, device uint2 *nodes [[buffer(2)]])
+// run: --grid 128 --threads 64 --buffer 0=random:f32:128 --buffer 1=zeros:u32:9 --buffer 2=zeros:u32:256
+{
+    uint node = atomic_fetch_add_explicit(&counts[8], 1u, RELAXED);
+    nodes[node] = uint2(1000 + i, atomic_exchange_explicit(&counts[i % 8], node + 1, RELAXED));
+}
+
+// As linked_lists, but two threads share a link, and one of them is lost.
+// verdict: order
+kernel void lost_links(IN, COUNTS, WHERE, device atomic_uint *links [[buffer(2)]])
+// run: --grid 128 --threads 64 --buffer 0=random:f32:128 --buffer 1=zeros:u32:8 --buffer 2=zeros:u32:128
+{
+    uint before = atomic_exchange_explicit(&counts[i % 8], i + 1, RELAXED);
+    atomic_store_explicit(&links[i / 2], before, RELAXED);
+}
+
 // verdict: clean
 kernel void append_vectors(IN, COUNTS, WHERE, device float2 *list [[buffer(2)]])
 // run: --grid 128 --threads 64 --buffer 0=random:f32:128 --buffer 1=zeros:u32:1 --buffer 2=zeros:f32:256
