@@ -493,6 +493,40 @@ def test_library(values):
     assert not wrong
 
 
+def test_integers_are_no_floats_to_the_library(values):
+    """Functions of a kernel with the library's names, of vectors of integers."""
+    before = """template <typename T, typename E = typename enable_if<is_integral<T>::value>::type>
+T sign(T x) { return select(select(select(x, T(0), x == T(0)), T(1), x > T(0)), T(-1), x < T(0)); }
+template <typename T, typename E = typename enable_if<is_integral<T>::value>::type> T fmod(T x, T y) { return x - y * (x / y); }
+"""
+    setup = "int4 v = sign(int4(-5, 0, 7, 1)); short2 w = fmod(short2(-7, 9), short2(4)); float2 f = sign(float2(-2.5f, 0));"
+    assert list(values(["v.x", "v.y", "v.z", "w.x", "w.y", "f.x"], setup, before)) == [-1, 0, 1, -3, 1, -1]
+
+
+def test_extents_of_any_type_are_deduced(run, random):
+    """A vector's number of elements as uint, size_t, int; what is no vector's keeps its type."""
+    source = """template <typename T, uint V, uint N> void copy(thread T (&to)[N], device const vec<T, V> (&from)[N]) {
+    for (uint i = 0; i < N; i++) to[i] = reinterpret_cast<device const T &>(from[i]);
+}
+template <typename T, uint A, uint B, uint N>
+enable_if_t<A != B> copy(thread vec<T, A> (&to)[N], device const vec<T, B> (&from)[N]) {
+    for (uint i = 0; i < N; i++) to[i] = reinterpret_cast<device const vec<T, A> &>(from[i]);
+}
+template <typename T, size_t N> T last(metal::vec<T, N> v) { return v[N - 1]; }
+template <typename T, int N> T second(vec<T, N> v) { return v[1]; }
+template <typename T, unsigned int N> struct Counted { static float less(uint) { return N - 3 > 0 ? 1 : 0; } };
+struct Block { float4 rows[3]; };
+kernel void k(device Block *x [[buffer(0)]], device float *o [[buffer(1)]], uint i [[thread_position_in_grid]]) {
+    float first[3];
+    float2 pairs[3];
+    copy(first, x[i].rows);
+    copy(pairs, x[i].rows);
+    o[i] = first[2] + 10 * pairs[1].y + 100 * last(float3(1, 2, i)) + 1000 * second(pairs[0]) + Counted<float, 2>::less(i); }"""
+    x = random.integers(-9, 9, (THREADS, 3, 4)).astype(numpy.float32)
+    found = run(source, "k", x, zeros())[1]
+    assert numpy.array_equal(found, x[:, 2, 0] + 10 * x[:, 1, 1] + 100 * INDEX + 1000 * x[:, 0, 1] + 1)
+
+
 def test_functions_of_a_kernel_are_taken_before_ours(values):
     """Templates with the names and parameters of the library's."""
     integers = "template <typename T, typename E = typename enable_if<is_integral<T>::value>::type>"

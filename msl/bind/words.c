@@ -201,6 +201,46 @@ static bool read_constant(Reader *reader, bool in_class) {
            reader_edit(reader, begin, end, in_class ? "inline const" : "const");
 }
 
+/* Does vec<…, name> stand before the function's body? */
+static bool is_extent(Reader word, const Token *name) {
+    bool in_vector = false, behind_comma = false;
+    for (; word.token.text && !token_is(&word.token, "{") && !token_is(&word.token, ";");
+         reader_next(&word)) {
+        if (token_is(&word.token, "vec")) in_vector = true;
+        if (token_is(&word.token, ">")) in_vector = false;
+        if (in_vector && behind_comma && word.token.length == name->length &&
+            !memcmp(word.token.text, name->text, name->length))
+            return true;
+        behind_comma = token_is(&word.token, ",");
+    }
+    return false;
+}
+
+/* `template <typename T, uint V> void f(vec<T, V> v)`: C++ deduces V only as the int that our
+ * vectors have. */
+static bool read_extents(Reader *reader) {
+    static const char *const types[] = {"uint",   "unsigned", "ulong",
+                                        "size_t", "uint32_t", "ushort"};
+    Reader word = *reader, behind = *reader;
+    reader_next(&behind);
+    if (!token_is(&behind.token, "<")) return true;
+    reader_skip_angles(&behind);
+    while (word.token.text && word.token.text < behind.token.text) {
+        size_t begin = reader_offset(&word, &word.token), end = begin + word.token.length;
+        bool is_type = false;
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+            is_type = is_type || token_is(&word.token, types[i]);
+        reader_next(&word);
+        if (!is_type) continue;
+        if (token_is(&word.token, "int")) {
+            end = reader_offset(&word, &word.token) + word.token.length;
+            reader_next(&word);
+        }
+        if (is_extent(behind, &word.token) && !reader_edit(reader, begin, end, "int")) return false;
+    }
+    return true;
+}
+
 /* Which of the braces that are open are those of classes. */
 typedef struct Scopes {
     bool is_class[DEEPEST_SCOPE];
@@ -237,6 +277,7 @@ static bool read_word(Reader *reader, const Scopes *scopes, int parentheses) {
     if (token_is(token, "constexpr")) return read_constant(reader, in_class(scopes));
     if (token_is(token, "[") && reader->at < reader->end && *reader->at == '[')
         return leave_out_index(reader);
+    if (token_is(token, "template")) return read_extents(reader);
     if (token_is(token, "typedef") || token_is(token, "using")) return read_vector(reader);
     return !parentheses || !is_space(token) || read_array(reader);
 }

@@ -13,6 +13,21 @@ template <typename T> struct same_type {
 };
 template <typename T> using same = typename same_type<T>::type;
 
+/* Only of floating types: what a kernel calls by the same name with integers is its own. */
+template <typename T> struct floating_type {};
+template <> struct floating_type<float> {
+    typedef float type;
+};
+template <> struct floating_type<half> {
+    typedef half type;
+};
+#ifdef MSL_BFLOAT
+template <> struct floating_type<bfloat> {
+    typedef bfloat type;
+};
+#endif
+template <typename T, int N> using vec_of_floats = vec<typename floating_type<T>::type, N>;
+
 /* --- a float function for half (through float) and for vectors (by element) --- */
 
 /* Metal's functions take a bfloat as the float that it converts to. */
@@ -45,34 +60,38 @@ template <> struct bfloat_only<bfloat> {
 #define MSL_BFLOAT_TEST(name)
 #endif
 
-#define MSL_LIFT_1(name)                                                                           \
+#define MSL_LIFT_1_TO(Vector, name)                                                                \
     MSL_BFLOAT_1(name)                                                                             \
     MSL_INLINE half name(half x) {                                                                 \
         return half(name(float(x)));                                                               \
     }                                                                                              \
-    template <typename T, int N> MSL_INLINE vec<T, N> name(vec<T, N> x) {                          \
+    template <typename T, int N> MSL_INLINE Vector<T, N> name(vec<T, N> x) {                       \
         for (int i = 0; i < N; i++) x[i] = name(x[i]);                                             \
         return x;                                                                                  \
     }
-#define MSL_LIFT_2(name)                                                                           \
+#define MSL_LIFT_2_TO(Vector, name)                                                                \
     MSL_BFLOAT_2(name)                                                                             \
     MSL_INLINE half name(half x, half y) {                                                         \
         return half(name(float(x), float(y)));                                                     \
     }                                                                                              \
-    template <typename T, int N> MSL_INLINE vec<T, N> name(vec<T, N> x, same<vec<T, N>> y) {       \
+    template <typename T, int N>                                                                   \
+    MSL_INLINE Vector<T, N> name(vec<T, N> x, same<vec<T, N>> y) {                                 \
         for (int i = 0; i < N; i++) x[i] = name(x[i], y[i]);                                       \
         return x;                                                                                  \
     }
-#define MSL_LIFT_3(name)                                                                           \
+#define MSL_LIFT_3_TO(Vector, name)                                                                \
     MSL_BFLOAT_3(name)                                                                             \
     MSL_INLINE half name(half x, half y, half z) {                                                 \
         return half(name(float(x), float(y), float(z)));                                           \
     }                                                                                              \
     template <typename T, int N>                                                                   \
-    MSL_INLINE vec<T, N> name(vec<T, N> x, same<vec<T, N>> y, same<vec<T, N>> z) {                 \
+    MSL_INLINE Vector<T, N> name(vec<T, N> x, same<vec<T, N>> y, same<vec<T, N>> z) {              \
         for (int i = 0; i < N; i++) x[i] = name(x[i], y[i], z[i]);                                 \
         return x;                                                                                  \
     }
+#define MSL_LIFT_1(name) MSL_LIFT_1_TO(vec_of_floats, name)
+#define MSL_LIFT_2(name) MSL_LIFT_2_TO(vec_of_floats, name)
+#define MSL_LIFT_3(name) MSL_LIFT_3_TO(vec_of_floats, name)
 
 #define MSL_FLOAT_1(name, expression)                                                              \
     MSL_INLINE float name(float x) {                                                               \
@@ -222,10 +241,10 @@ MSL_INTEGER(uint)
 MSL_INTEGER(long)
 MSL_INTEGER(ulong)
 /* Behind all that they are made of. */
-MSL_LIFT_2(min)
-MSL_LIFT_2(max)
-MSL_LIFT_3(clamp)
-MSL_LIFT_1(abs)
+MSL_LIFT_2_TO(vec, min)
+MSL_LIFT_2_TO(vec, max)
+MSL_LIFT_3_TO(vec, clamp)
+MSL_LIFT_1_TO(vec, abs)
 #define MSL_CLZ_8(x)  (__builtin_clz(x) - 24)
 #define MSL_CLZ_16(x) (__builtin_clz(x) - 16)
 MSL_UNSIGNED(uchar, __builtin_popcount, MSL_CLZ_8, __builtin_ctz)
@@ -532,8 +551,11 @@ using metal::exp2;
 #undef MSL_BFLOAT_3
 #undef MSL_BFLOAT_TEST
 #undef MSL_LIFT_1
+#undef MSL_LIFT_1_TO
 #undef MSL_LIFT_2
+#undef MSL_LIFT_2_TO
 #undef MSL_LIFT_3
+#undef MSL_LIFT_3_TO
 #undef MSL_FLOAT_1
 #undef MSL_FLOAT_2
 #undef MSL_FLOAT_3

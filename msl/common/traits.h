@@ -45,7 +45,8 @@ template <typename T> using remove_reference_t = __remove_reference_t(T);
 template <typename T, typename U> struct is_same : integral_constant<bool, __is_same(T, U)> {};
 template <typename T, typename U> constexpr bool is_same_v = __is_same(T, U);
 template <typename T> struct is_integral : integral_constant<bool, __is_integral(T)> {};
-template <typename T> constexpr bool is_integral_v = __is_integral(T);
+template <typename T, int N> struct is_integral<vec<T, N>> : is_integral<T> {};
+template <typename T> constexpr bool is_integral_v = is_integral<T>::value;
 #ifdef MSL_BFLOAT
 #define MSL_IS_BFLOAT(T) __is_same(__remove_cv(T), bfloat)
 #else

@@ -106,7 +106,7 @@ MSL_INLINE vec<T, N> smoothstep(A low, B high, vec<T, N> x) {
 /* Of an integer; the empty pack makes a kernel's own template of the same name the better match. */
 #define SIMT_INTEGER_1(name)                                                                       \
     template <typename T, typename... Nothing,                                                     \
-              enable_if_t<is_integral_v<T> && sizeof...(Nothing) == 0, int> = 0>                   \
+              enable_if_t<__is_integral(T) && sizeof...(Nothing) == 0, int> = 0>                   \
     MSL_INLINE float name(T x, Nothing...) {                                                       \
         return name(float(x));                                                                     \
     }
@@ -138,7 +138,7 @@ SIMT_INTEGER_1(rint)
 SIMT_INTEGER_1(fabs)
 #undef SIMT_INTEGER_1
 template <typename T, typename... Nothing,
-          enable_if_t<is_integral_v<T> && !is_same_v<T, bool> && sizeof...(Nothing) == 0, int> = 0>
+          enable_if_t<__is_integral(T) && !is_same_v<T, bool> && sizeof...(Nothing) == 0, int> = 0>
 MSL_INLINE T sign(T x, Nothing...) {
     return T((x > T(0)) - (x < T(0)));
 }
@@ -152,7 +152,7 @@ MSL_INLINE bool max(bool x, bool y) {
     return x || y;
 }
 #define SIMT_TEST(name, value)                                                                     \
-    template <typename T, enable_if_t<is_integral_v<T>, int> = 0> MSL_INLINE bool name(T) {        \
+    template <typename T, enable_if_t<__is_integral(T), int> = 0> MSL_INLINE bool name(T) {        \
         return value;                                                                              \
     }
 SIMT_TEST(isnan, false)
@@ -202,7 +202,7 @@ template <typename T> MSL_INLINE T select(T a, same<T> b, same<T> condition) {
     return condition ? b : a;
 }
 /* By the highest bit of the condition's elements. */
-template <typename T, typename C, int N, enable_if_t<is_integral_v<C> && !is_same_v<C, bool>, int> = 0>
+template <typename T, typename C, int N, enable_if_t<__is_integral(C) && !is_same_v<C, bool>, int> = 0>
 MSL_INLINE vec<T, N> select(vec<T, N> a, same<vec<T, N>> b, const vec<C, N> &condition) {
     for (int i = 0; i < N; i++) a[i] = condition[i] >> (8 * sizeof(C) - 1) & 1 ? b[i] : a[i];
     return a;
@@ -217,7 +217,7 @@ template <typename T, int N> MSL_INLINE vec<T, N> refract(vec<T, N> i, same<vec<
 
 /* --- integers of every size --- */
 
-template <typename T> using if_integer_t = enable_if_t<is_integral_v<T> && !is_same_v<T, bool>, T>;
+template <typename T> using if_integer_t = enable_if_t<__is_integral(T) && !is_same_v<T, bool>, T>;
 template <typename T> using wide_t =
     conditional_t<is_unsigned_v<T>, conditional_t<sizeof(T) == 8, unsigned __int128, ulong>,
                   conditional_t<sizeof(T) == 8, __int128, long>>;
@@ -271,12 +271,12 @@ template <typename T> MSL_INLINE if_integer_t<T> madsat(T x, T y, T z) {
     return sum > numeric_limits<T>::max() ? numeric_limits<T>::max()
            : sum < numeric_limits<T>::min() ? numeric_limits<T>::min() : T(sum);
 }
-template <typename T> MSL_INLINE enable_if_t<is_integral_v<T> && !is_unsigned_v<T>, T> rotate(T x, T bits) {
+template <typename T> MSL_INLINE enable_if_t<__is_integral(T) && !is_unsigned_v<T>, T> rotate(T x, T bits) {
     return T(rotate(make_unsigned_t<T>(x), make_unsigned_t<T>(bits)));
 }
 #define SIMT_SIGNED(name)                                                                          \
     template <typename T>                                                                          \
-    MSL_INLINE enable_if_t<is_integral_v<T> && !is_unsigned_v<T>, T> name(T x) {                   \
+    MSL_INLINE enable_if_t<__is_integral(T) && !is_unsigned_v<T>, T> name(T x) {                   \
         return T(name(make_unsigned_t<T>(x)));                                                     \
     }
 SIMT_SIGNED(popcount)
