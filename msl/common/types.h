@@ -169,11 +169,16 @@ template <typename T> struct alignas(4 * sizeof(T)) elements<T, 4> {
 template <typename T, int N> struct vec;
 template <typename T, int N> struct packed_vec;
 
+/* U is T, but not to be deduced from braces or a number. */
+template <typename T, typename U> struct same_only {};
+template <typename T> struct same_only<T, T> {
+    typedef int type;
+};
+#define MSL_SAME(U) typename same_only<U, T>::type = 0
+
 /* Of a copy clang does not check where it lies, of a reference it does. As templates these are no
  * copy constructors and no copy assignment, so that vectors are still handed on as they are and
- * structures of them copied in the line that copies them. U is T, but not to be deduced from braces
- * or a number. */
-#define MSL_SAME(U) int (*)[__is_same(U, T) ? 1 : -1] = nullptr
+ * structures of them copied in the line that copies them. */
 #ifdef MSL_SPACES
 #define MSL_COPY_FROM(space)                                                                       \
     template <typename U, MSL_SAME(U)>                                                             \
