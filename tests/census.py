@@ -56,7 +56,7 @@ def image(type):
 
 
 def elements(type):
-    element = re.sub(r"^(metal::)?(packed_|atomic_)?|[234]$", "", type)
+    element = re.sub(r"^(metal::)?(packed_|atomic_)?|([234]x)?[234]$", "", type)
     return f"zeros:{ELEMENTS.get(element, 'u8')}:65536"
 
 

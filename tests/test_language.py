@@ -384,6 +384,48 @@ kernel void k(volatile device Block *blocks [[buffer(0)]], volatile device float
     assert numpy.allclose(out[:, 1], numpy.column_stack([rgb, numpy.ones(THREADS)]), rtol=1e-5, atol=1e-5)
 
 
+def test_swizzles_of_swizzles_are_assigned(run, random):
+    source = """struct Row { float4 v; };
+kernel void k(device Row *rows [[buffer(0)]], device float4 *o [[buffer(1)]], uint i [[thread_position_in_grid]]) {
+    float4 v = rows[i].v;
+    v.xyz.x += 1;
+    v.wzyx.xy = float2(10, v.xyz.z) * 2;
+    v.xyz.zyx.z *= 3; v.bgr.gb.y++;
+    rows[i].v.yzw . zx = v.xy;
+    rows[i].v.zy.x -= v.bgra.a == v.xyzw.w;
+    o[i] = float4(v.xyz.yz.y, v.wzy.xy, rows[i].v.yzw.x); }"""
+    x = random.integers(-9, 9, (THREADS, 4)).astype(numpy.float32)
+    rows, out = run(source, "k", x, numpy.zeros((THREADS, 4), numpy.float32))
+    v = x.copy()
+    v[:, 0] += 1
+    v[:, [3, 2]] = numpy.stack([numpy.full(THREADS, 20), 2 * v[:, 2]], 1)
+    v[:, 0] = 3 * v[:, 0] + 1
+    expected = x.copy()
+    expected[:, [3, 1]] = v[:, :2]
+    expected[:, 2] -= 1
+    assert numpy.array_equal(rows, expected)
+    assert numpy.array_equal(out, numpy.stack([v[:, 2], v[:, 3], v[:, 2], expected[:, 1]], 1))
+
+
+def test_members_that_are_called_as_swizzles_are(run, random):
+    source = """struct Pixel { float4 rgb; float4 xy[2]; };
+kernel void k(device float4 *x [[buffer(0)]], device float4 *o [[buffer(1)]], uint i [[thread_position_in_grid]]) {
+    Pixel p; p.rgb = x[i]; p.rgb.bg = float2(5, 6); p.rgb.a = 7; p.xy[1] = 0; p.xy[1].yx = p.rgb.ga; o[i] = p.rgb + p.xy[1]; }"""
+    x = random.standard_normal((THREADS, 4)).astype(numpy.float32)
+    out = run(source, "k", x, numpy.zeros_like(x))[1]
+    expected = numpy.concatenate([x[:, :1], numpy.tile(numpy.float32([6, 5, 7]), (THREADS, 1))], 1)
+    expected[:, :2] += [7, 6]
+    assert numpy.allclose(out, expected)
+
+
+@pytest.mark.parametrize("statement", ["(v + v).xy = float2(1);", "v.xyz[0] = 1;", "Pixel p; p.rgb = v; float4(p.rgb).bg = v.xy;"])
+def test_assignments_that_would_be_lost_are_refused(statement, tmp_path):
+    path = tmp_path / "kernel.metal"
+    path.write_text(HEADER + f"struct Pixel {{ float4 rgb; }};\nkernel void k(device float4 *o [[buffer(0)]]) {{ float4 v = o[0]; {statement} o[0] = v; }}\n")
+    with pytest.raises(checker.Failed, match=re.escape(f"{path}:4:")):
+        checker.run(path, "--kernel", "k", "--grid", 1, "--threads", 1, "--buffer", "0=ones:f32:4")
+
+
 # --- types and the library ---
 
 
@@ -628,8 +670,16 @@ kernel void h(device uint *out [[buffer(0)]], uint i [[thread_position_in_grid]]
         assert checker.run(path, *options, "--constant", f"{index}=5")["findings"] == []
 
 
-def test_performance_primitives_are_refused_by_name(tmp_path):
+@pytest.mark.parametrize(
+    "header, name",
+    [
+        ("MetalPerformancePrimitives/MetalPerformancePrimitives.h", "MetalPerformancePrimitives are"),
+        ("metal_tensor", "tensors are"),
+        ("metal_raytracing", "ray tracing is"),
+    ],
+)
+def test_parts_that_are_missing_are_refused_by_name(header, name, tmp_path):
     path = tmp_path / "kernel.metal"
-    path.write_text(HEADER + "#include <MetalPerformancePrimitives/MetalPerformancePrimitives.h>\nkernel void k() {}\n")
-    with pytest.raises(checker.Failed, match=re.escape(f"{path}:3:") + ".*MetalPerformancePrimitives"):
+    path.write_text(HEADER + f"#include <{header}>\nkernel void k() {{}}\n")
+    with pytest.raises(checker.Failed, match=re.escape(f"{path}:3:") + f".*{name} not supported"):
         checker.run(path, "--kernel", "k", "--grid", 1, "--threads", 1)

@@ -121,6 +121,9 @@ bool read_structs(Reader *reader);
 /* What C++ would take in another sense, wherever it is: 1.0, double, coherent(system), parameters
  * that are arrays in an address space, [[threadgroup(0)]], ext_vector_type. */
 bool read_words(Reader *reader);
+/* `v.xyz.x = …` becomes `v.x = …`: a vector of ours hands out its swizzles as copies. The current
+ * token is the first '.'. */
+bool read_swizzles(Reader *reader);
 /* Is `constant`, the current token, the start of a function constant? Then read it. */
 bool take_function_constant(Reader *reader);
 /* The current token is `constant`, which stays so: note the values of numbers that are known here,

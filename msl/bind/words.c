@@ -278,6 +278,7 @@ static bool read_word(Reader *reader, const Scopes *scopes, int parentheses) {
     if (token_is(token, "[") && reader->at < reader->end && *reader->at == '[')
         return leave_out_index(reader);
     if (token_is(token, "template")) return read_extents(reader);
+    if (token_is(token, ".")) return read_swizzles(reader);
     if (token_is(token, "typedef") || token_is(token, "using")) return read_vector(reader);
     return !parentheses || !is_space(token) || read_array(reader);
 }

@@ -101,9 +101,22 @@ static bool is_new(Printer *printer, const Message *message) {
     return true;
 }
 
+/* Parts of Metal that are refused, by the headers that they come in. */
+static void name_part(char *text) {
+    static const char *const parts[][2] = {
+        {"'MetalPerformancePrimitives/", "MetalPerformancePrimitives are"},
+        {"'metal_tensor", "tensors are"},
+        {"'metal_raytracing", "ray tracing is"},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strncmp(text, parts[i][0], strlen(parts[i][0])))
+            snprintf(text, TEXT_BYTES, "%s not supported", parts[i][1]);
+}
+
 static void print(Printer *printer, Message *message) {
     rename_spaces(message->text);
     leave_out_types(message->text);
+    name_part(message->text);
     if (!is_new(printer, message)) return;
     report_line(printer->out, "%s:%u:%u: error: %s", message->path, message->line, message->column,
                 message->text);

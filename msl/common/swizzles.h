@@ -10,7 +10,7 @@
     MSL_INLINE vec<T, size> get_##name() const volatile {                                          \
         return swizzled<__VA_ARGS__>();                                                            \
     }                                                                                              \
-    MSL_INLINE void put_##name(const vec<T, size> &value) volatile {                               \
+    MSL_INLINE void put_##name(const vec<T, size> &value) volatile & {                             \
         assign_swizzled<__VA_ARGS__>(value);                                                       \
     }                                                                                              \
     __declspec(property(get = get_##name, put = put_##name)) vec<T, size> name;

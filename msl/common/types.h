@@ -239,16 +239,16 @@ template <typename T, int N> struct vec : elements<T, N> {
         fill<0>(first, second, rest...);
     }
 
-    MSL_INLINE T &operator[](size_t i) {
+    MSL_INLINE T &operator[](size_t i) & {
         return this->element[i];
     }
-    MSL_INLINE const T &operator[](size_t i) const {
+    MSL_INLINE const T &operator[](size_t i) const & {
         return this->element[i];
     }
-    MSL_INLINE volatile T &operator[](size_t i) volatile {
+    MSL_INLINE volatile T &operator[](size_t i) volatile & {
         return this->element[i];
     }
-    MSL_INLINE const volatile T &operator[](size_t i) const volatile {
+    MSL_INLINE const volatile T &operator[](size_t i) const volatile & {
         return this->element[i];
     }
 #ifdef MSL_SWIZZLES
@@ -381,16 +381,16 @@ template <typename T, int N> struct packed_vec : packed_elements<T, N> {
         for (int i = 0; i < N; i++) result[i] = this->element[i];
         return result;
     }
-    MSL_INLINE T &operator[](size_t i) {
+    MSL_INLINE T &operator[](size_t i) & {
         return this->element[i];
     }
-    MSL_INLINE const T &operator[](size_t i) const {
+    MSL_INLINE const T &operator[](size_t i) const & {
         return this->element[i];
     }
-    MSL_INLINE volatile T &operator[](size_t i) volatile {
+    MSL_INLINE volatile T &operator[](size_t i) volatile & {
         return this->element[i];
     }
-    MSL_INLINE const volatile T &operator[](size_t i) const volatile {
+    MSL_INLINE const volatile T &operator[](size_t i) const volatile & {
         return this->element[i];
     }
 #ifdef MSL_SWIZZLES
