@@ -215,6 +215,29 @@ def test_echo_has_the_losses_of_the_prompt(client, model, count, top):
             assert choice.logprobs.tokens[i + 1] in place
 
 
+def test_a_replay_of_lm_eval(server, model):
+    """Multiple choice as its local-completions asks and reads it: contexts with their continuations as ids, one token
+    more than is wanted, and of the logprobs those of the continuation. Scores are those of llm_losses."""
+    pairs = [(PROMPT, choice) for choice in (" In the wood", " It is a bear", " Ä 🐻", " A")]
+    pairs += [(PROMPT * 5, pairs[0][1]), ("Where", " is the river?")]
+    rows = [(model.encode(context), model.encode(choice, llm.NO_BEGIN)) for context, choice in pairs]
+    rows.append((rows[0][0], model.generate(rows[0][0], 3, ignore_end=True)))
+    asked = {"model": "any", "temperature": 0, "max_tokens": 1, "logprobs": 1, "seed": 1234, "echo": True}
+    reply = server.post("/v1/completions", asked | {"prompt": [context + choice for context, choice in rows]})
+    for answer, (context, choice) in zip(sorted(reply["choices"], key=lambda c: c["index"]), rows, strict=True):
+        start, logprobs = len(context), answer["logprobs"]
+        score = sum(logprobs["token_logprobs"][start:-1])
+        places = zip(logprobs["tokens"][start:-1], logprobs["top_logprobs"][start:-1], strict=True)
+        greedy = all(token == max(top, key=top.get) for token, top in places)
+        expected = -model.losses(context + choice)[start - 1 :].astype(numpy.float64).sum()
+        assert abs(score - expected) <= 1e-4 * len(choice)
+        assert greedy == (model.logits(context + choice)[start - 1 : -1].argmax(-1) == choice).all()
+    until = {"prompt": [rows[0][0]], "max_tokens": 20, "temperature": 0, "stop": ["\n\n", "Q:"], "seed": 1234, "model": "any"}
+    (answer,) = server.post("/v1/completions", until)["choices"]
+    drawn = model.generate(rows[0][0], 20, stops=[b"\n\n", b"Q:"])
+    assert "\n\n" not in answer["text"] and text_of(drawn).startswith(answer["text"])
+
+
 def test_echo_of_several_prompts(client, model):
     texts = ["A bear", "Where?", "It is"]
     reply = client.completions.create(model="any", prompt=texts, max_tokens=0, n=2, echo=True, logprobs=0)

@@ -2,8 +2,8 @@
 /openapi.json says of all of it."""
 
 import base64
+import functools
 import json
-import os
 import re
 
 import numpy
@@ -12,6 +12,7 @@ import pytest
 
 import families
 import models
+from conftest import SEED
 from json_schemas import is_valid, parse
 from library import ROOT
 from llm import LLM
@@ -49,7 +50,7 @@ CHAT = {"model": "any", "messages": [{"role": "user", "content": "How warm is it
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    random = numpy.random.default_rng(int(os.environ["SEED"]))
+    random = numpy.random.default_rng(SEED)
     return families.write_gguf(
         tmp_path_factory.mktemp("served") / "model.gguf", CONFIG, families.random_model(CONFIG, random), tokenizer=TOKENIZER
     )
@@ -71,6 +72,7 @@ def plain(path):
     assert server.stop()[0] == 0
 
 
+@functools.cache
 def client_of(server):
     return openai.OpenAI(base_url=server.url + "/v1", api_key="none", max_retries=0)
 
@@ -164,8 +166,10 @@ def reciter(calling, tmp_path, text, **options):
 @pytest.mark.parametrize("before", ["", "I will look. "])
 def test_calls_are_parsed(calling, tmp_path, before):
     calls = [("weather", {"place": "Zürich", "unit": "C"}), ("time", {})]
-    if calling.form == "llama3_tools":
-        calls, before = calls[:1], ""
+    if calling.form == "llama3_tools":  # one call, and nothing else
+        calls = calls[:1]
+        if before:
+            pytest.skip("what stands before an object makes it text")
     server, options = reciter(calling, tmp_path, before + call_text(calling.form, *calls))
     assert whole(server, **CHAT, **options) == (before, calls, "tool_calls")
     assert streamed(server, **CHAT, **options) == (before, calls, "tool_calls")
@@ -173,9 +177,9 @@ def test_calls_are_parsed(calling, tmp_path, before):
     server.stop()
 
 
-@pytest.mark.parametrize("call", [("nonesuch", {}), ("weather", [1]), ("weather", "x")])
-def test_what_is_no_call_is_text(calling, tmp_path, call):
-    text = call_text(calling.form, call)
+def test_what_is_no_call_is_text(calling, tmp_path):
+    wrong = [("nonesuch", {}), ("weather", [1]), ("weather", "x")]
+    text = call_text(calling.form, wrong[SEED % 3])
     server, options = reciter(calling, tmp_path, text)
     assert whole(server, **CHAT, **options) == (text, [], "length")
     assert streamed(server, **CHAT, **options) == (text, [], "length")

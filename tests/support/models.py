@@ -424,7 +424,7 @@ def write_reciter(path, script, tokenizer, start=0, context=128, poison=None):
     turns each position into the token that follows. From position `poison` on it computes NaN."""
     vocabulary = len(tokenizer.tokens)
     config = Config(
-        layers=1, heads=max(2, context // 128), channels=context, context=context, vocabulary=vocabulary, tied=False
+        layers=1, heads=max(2, context // 128), channels=context, inner=64, context=context, vocabulary=vocabulary, tied=False
     )
     tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in shapes(config).items()}
     tensors["wpe.weight"] = numpy.eye(context, dtype=numpy.float32)
