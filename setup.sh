@@ -71,6 +71,7 @@ setup_apt() {
     number=${clang#clang-}
     runtime=libclang-rt-$number-dev # the fuzzer's and the sanitizers', apart from clang
     [ "$1" = build ] || ! has_candidate "$runtime" || missing="$missing $(missing_packages "$runtime")"
+    [ "$1" = build ] || ! has_candidate chromium-driver || missing="$missing $(missing_packages chromium chromium-driver)"
     [ "$1" != coverage ] || missing="$missing $(missing_packages "llvm-$number")"
     [ -n "$(echo $missing)" ] || return 0
     say "$root apt-get update && $root apt-get install -y --no-install-recommends" $missing

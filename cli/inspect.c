@@ -104,14 +104,13 @@ static void look(Seen *seen, LLMError *error) {
     llm_inspect(seen->llm, &seen->tokens, in, error);
 }
 
-static void free_seen(Seen *seen) {
+void seen_free(Seen *seen) {
     free(seen->in.logprobs);
     free(seen->in.top);
     free(seen->in.attention);
     free(seen->in.lens);
     free(seen->in.head_attention);
     llm_tokens_free(&seen->tokens);
-    llm_pipeline_close(seen->llm);
 }
 
 static void encode(Seen *seen, const Bytes *text, bool no_special, LLMError *error) {
@@ -165,6 +164,7 @@ int verb_inspect(Arguments *arguments) {
     if (status == EXIT_SUCCESS)
         status = error_is_set(&error) ? exit_status(&error)
                                       : inspect(&seen, arguments, &asked, text, &pipeline, &error);
-    free_seen(&seen);
+    seen_free(&seen);
+    llm_pipeline_close(seen.llm);
     return status;
 }

@@ -7,7 +7,7 @@
 typedef struct Seen {
     LLMPipeline *llm;
     LLMTokens tokens;
-    LLMInspection in; /* with its arrays, but for the logits; top and lens of all tokens */
+    LLMInspection in; /* with its arrays, but for the logits */
     bool has_head;    /* in.head_attention is there */
     bool has_lens;
 } Seen;
@@ -15,6 +15,9 @@ typedef struct Seen {
 /* The text of a token between quotes, in one line: what is no UTF-8 as \xNN. It is cut to `most`
  * characters, at most 60. Returns their number. */
 size_t token_label(const LLMPipeline *llm, uint32_t token, size_t most, char label[256]);
+
+/* Its arrays and its tokens; the pipeline stays. */
+void seen_free(Seen *seen);
 
 /* A heat map for people, on standard output. */
 void print_seen(const Seen *seen);

@@ -56,20 +56,24 @@ static void begin_item(FILE *out, size_t index) {
 }
 
 static void write_tokens(FILE *out, const Seen *seen) {
+    size_t first = seen->in.first;
     for (size_t i = 0; i < seen->tokens.count; i++) {
         begin_item(out, i);
-        write_token(out, seen, seen->tokens.ids[i], i ? seen->in.logprobs[i - 1] : 0, i);
+        bool known = i > first;
+        write_token(out, seen, seen->tokens.ids[i], known ? seen->in.logprobs[i - 1 - first] : 0,
+                    known);
     }
     putc(']', out);
 }
 
-/* [n][count] */
+/* [n][count], of positions before the first that is wanted empty lists. */
 static void write_likeliest(FILE *out, const Seen *seen, const LLMLogprob *list, size_t count) {
     for (size_t i = 0; i < seen->tokens.count; i++) {
         begin_item(out, i);
-        for (size_t k = 0; k < count; k++) {
-            begin_item(out, k);
-            write_token(out, seen, list[i * count + k].token, list[i * count + k].logprob, true);
+        putc('[', out);
+        for (size_t k = 0; k < count && i >= seen->in.first; k++, list++) {
+            if (k) putc(',', out);
+            write_token(out, seen, list->token, list->logprob, true);
         }
         putc(']', out);
     }
@@ -77,7 +81,7 @@ static void write_likeliest(FILE *out, const Seen *seen, const LLMLogprob *list,
 }
 
 static void write_lens(FILE *out, const Seen *seen) {
-    size_t layer = seen->tokens.count * seen->in.lens_count;
+    size_t layer = (seen->tokens.count - seen->in.first) * seen->in.lens_count;
     for (size_t l = 0; l < llm_info(seen->llm)->layers; l++) {
         begin_item(out, l);
         write_likeliest(out, seen, seen->in.lens + l * layer, seen->in.lens_count);

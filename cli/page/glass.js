@@ -10,7 +10,11 @@ const make = (tag, properties = {}, ...children) => {
   return element;
 };
 
-const percent = (p) => (p >= 0.9995 ? "100 %" : p >= 0.1 ? `${(100 * p).toFixed(1)} %` : `${(100 * p).toPrecision(2)} %`);
+const percent = (p) => {
+  if (p === 0) return "0 %";
+  if (p < 0.0001) return "< 0.01 %";
+  return p >= 0.9995 ? "100 %" : `${p >= 0.1 ? (100 * p).toFixed(1) : (100 * p).toPrecision(2)} %`;
+};
 const probability = (token) => Math.exp(token.logprob);
 
 // 0, a surprise, to 6, as good as certain: the classes p0 to p6.
@@ -39,8 +43,7 @@ const rove = (container, selector, columns = () => 1) => {
   return settle;
 };
 
-const bar = (token, { own = false, onChoose = null } = {}) => {
-  const p = probability(token);
+const bar = (token, { own = false, onChoose = null, p = probability(token) } = {}) => {
   const item = make(onChoose ? "button" : "div", { className: own ? "bar own" : "bar" },
     make("span", {}, quoted(token.text)), make("span", {}, percent(p)));
   if (onChoose) {
@@ -53,22 +56,29 @@ const bar = (token, { own = false, onChoose = null } = {}) => {
 
 // --- a text whose tokens are coloured by how likely they were ---
 
+const plainShares = (likeliest, token) => ({ likeliest: likeliest.map(probability), token: probability(token) });
+
 class Tokens {
-  // `onSelect(position)`; `onForce(position, token)` makes the likeliest buttons.
-  constructor({ onSelect = () => {}, onForce = null } = {}) {
+  // `onSelect(position)`; `onForce(position, token)` makes the likeliest buttons; `shares(likeliest, token)`: the
+  // probabilities of the likeliest and of the token, as samplers leave them.
+  constructor({ onSelect = () => {}, onForce = null, shares = plainShares } = {}) {
     this.onSelect = onSelect;
     this.onForce = onForce;
+    this.shares = shares;
     this.text = make("div", { className: "tokens", role: "group", "aria-label": "The text, token by token" });
     this.side = make("div", { className: "side" });
     this.element = make("div", { className: "split" }, this.text, this.side);
     this.settle = rove(this.text, ".token");
   }
 
-  show(data, selected = data.tokens.length - 1) {
+  // From position `from` on: what is before it is not shown.
+  show(data, selected = data.tokens.length - 1, from = 0) {
     this.data = data;
+    this.from = from;
     this.text.replaceChildren();
-    data.tokens.forEach((token, position) => {
-      const known = token.logprob !== null, p = known ? probability(token) : 1;
+    data.tokens.slice(from).forEach((token, i) => {
+      const position = from + i, known = token.logprob !== null;
+      const p = known ? this.shares(data.top[position - 1] || [], token).token : 1;
       const button = make("button", {
         type: "button",
         className: known ? `token p${levelOf(p)}` : "token",
@@ -89,7 +99,7 @@ class Tokens {
 
   mark(position) {
     this.selected = position;
-    [...this.text.querySelectorAll(".token")].forEach((button, i) => button.setAttribute("aria-pressed", String(i === position)));
+    [...this.text.querySelectorAll(".token")].forEach((button, i) => button.setAttribute("aria-pressed", String(this.from + i === position)));
     this.tell(position);
   }
 
@@ -100,12 +110,15 @@ class Tokens {
 
   // Which tokens were likeliest in the place of this one.
   tell(position) {
-    const token = this.data.tokens[position], likeliest = position ? this.data.top[position - 1] : [];
+    const token = this.data.tokens[position], likeliest = ((position && this.data.top[position - 1]) || []).slice(0, 10);
+    if (!token) return;
     const heading = make("h3", {}, token.logprob === null ? `${quoted(token.text)} begins the text` : `In the place of ${quoted(token.text)}`);
     const list = make("ol", { className: "bars", "aria-label": "the likeliest tokens" });
     const force = (other) => (this.onForce && other.id !== token.id ? () => this.onForce(position, other) : null);
     const others = likeliest.some((other) => other.id === token.id) || token.logprob === null ? likeliest : [...likeliest, token];
-    others.forEach((other) => list.append(make("li", {}, bar(other, { own: other.id === token.id, onChoose: force(other) }))));
+    const shares = this.shares(this.data.top[position - 1] || [], token);
+    const ps = [...shares.likeliest.slice(0, likeliest.length), shares.token];
+    others.forEach((other, i) => list.append(make("li", {}, bar(other, { own: other.id === token.id, onChoose: force(other), p: ps[i] }))));
     this.side.replaceChildren(heading, list);
   }
 }
@@ -146,7 +159,7 @@ class Attention {
       return make("td", {}, button);
     })));
     this.grid.replaceChildren(make("table", { "aria-label": "attention of all heads" }, make("thead", {}, head), make("tbody", {}, ...body)));
-    this.grid.style.setProperty("--cell", `${Math.min(64, Math.max(30, Math.floor(640 / heads)))}px`);
+    this.grid.style.setProperty("--cell", `${Math.max(26, Math.floor(Math.min(64, 560 / heads, 560 / layers)))}px`);
     this.buttons = [...this.grid.querySelectorAll(".head")];
     this.layer = Math.min(this.layer, layers - 1);
     this.head = Math.min(this.head, heads - 1);
@@ -219,14 +232,15 @@ class Lens {
     this.settle = rove(this.text, ".token");
   }
 
-  show(data, position) {
+  show(data, position, from = 0) {
     this.data = data;
+    this.from = from;
     this.slider.max = data.layers - 1;
     if (this.layer === undefined || this.layer >= data.layers) this.layer = data.layers - 1;
-    this.nexts = data.tokens.map(() => make("span", { className: "next" }));
-    this.text.replaceChildren(...data.tokens.map((token, i) => {
+    this.nexts = data.tokens.slice(from).map(() => make("span", { className: "next" }));
+    this.text.replaceChildren(...data.tokens.slice(from).map((token, i) => {
       const button = make("button", { type: "button", className: "token", "aria-pressed": "false" }, visible(token.text));
-      button.addEventListener("click", () => this.select(i));
+      button.addEventListener("click", () => this.select(from + i));
       return make("span", { className: "pair" }, button, this.nexts[i]);
     }));
     this.settle();
@@ -238,7 +252,7 @@ class Lens {
     this.slider.value = layer;
     this.shown.value = `${layer} of ${this.data.layers - 1}`;
     this.nexts.forEach((next, i) => {
-      const [likeliest] = this.data.lens[layer][i];
+      const [likeliest] = this.data.lens[layer][this.from + i];
       next.className = `next p${levelOf(probability(likeliest))}`;
       next.textContent = visible(likeliest.text);
       next.title = percent(probability(likeliest));
@@ -254,7 +268,7 @@ class Lens {
   mark(position) {
     const { tokens, lens, layers } = this.data;
     this.selected = position;
-    [...this.text.querySelectorAll(".token")].forEach((button, i) => button.setAttribute("aria-pressed", String(i === position)));
+    [...this.text.querySelectorAll(".token")].forEach((button, i) => button.setAttribute("aria-pressed", String(this.from + i === position)));
     this.title.replaceChildren(`Behind ${quoted(tokens[position].text)}, layer by layer`);
     this.list.replaceChildren(...[...Array(layers).keys()].reverse().map((layer) => {
       const item = bar(lens[layer][position][0], { onChoose: () => this.scrub(layer) });

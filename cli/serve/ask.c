@@ -31,6 +31,7 @@ static const char *const sampling[] = {
     "user",
     "repetition_penalty",
     "response_format",
+    "return_token_ids",
     NULL,
 };
 static const char *const of_completions[] = {"prompt", "echo", "best_of", "suffix", NULL};
@@ -184,6 +185,7 @@ static void read_logprobs(Job *job, const Fields *fields) {
 
 static void read_stream(Job *job, const Fields *fields) {
     field_bool(fields, "stream", &job->streams);
+    field_bool(fields, "return_token_ids", &job->ids);
     const cJSON *options = field_find(fields, "stream_options");
     if (options && !job->streams) refuse(job, "stream_options", "it needs \"stream\": true");
     job->streams_usage = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(options, "include_usage"));

@@ -80,6 +80,7 @@ static cJSON *answer_json(Job *job, size_t index) {
     cJSON *message = add_text(job, object, answer, answer->size, "message");
     if (silent) cJSON_ReplaceItemInObjectCaseSensitive(message, "content", cJSON_CreateNull());
     if (calls) cJSON_AddItemToObject(message, "tool_calls", calls);
+    add_token_ids(job, object, answer);
     cJSON_AddItemToObject(object, "logprobs", logprobs_json(job, answer));
     cJSON_AddStringToObject(object, "finish_reason", finish_reason(answer));
     return object;
@@ -139,6 +140,7 @@ static bool send_part(Job *job, size_t index, size_t size) {
     if (!size && !has->count) return true;
     cJSON *choice, *event = begin_event(job, &choice, index);
     add_text(job, choice, has, size, "delta");
+    add_token_ids(job, choice, has);
     cJSON_AddItemToObject(choice, "logprobs", logprobs_json(job, has));
     cJSON_AddNullToObject(choice, "finish_reason");
     return send_event(job, event);

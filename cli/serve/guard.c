@@ -71,7 +71,8 @@ static bool check_origin(Exchange *exchange) {
 void guard_add_headers(Exchange *exchange) {
     struct MHD_Response *response = exchange->response;
     MHD_add_response_header(response, "Cache-Control", "no-store");
-    MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'");
+    MHD_add_response_header(response, "Content-Security-Policy",
+                            *exchange->policy ? exchange->policy : "default-src 'none'");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     const char *origin = header(exchange, "Origin");
     if (!origin || !origin_is_listed(exchange, origin)) return;

@@ -218,7 +218,7 @@ bool job_run(Job *job) {
     job->generation.on_token = take_token;
     job->generation.on_text = take_text;
     job->generation.on_wait = keep_waiting;
-    job->generation.on_logprobs = job->logprobs ? take_logprobs : NULL;
+    job->generation.on_logprobs = job->logprobs || job->ids ? take_logprobs : NULL;
     bool done = !job->echo || job_echo(job);
     while (done && job->first < job->count)
         done = run_rows(job) && !job->hung_up;

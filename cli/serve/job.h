@@ -52,6 +52,7 @@ typedef struct Job {
     char *schema; /* of the JSON that the answers are; NULL: they are texts */
     Tools tools;
     bool echo, streams, streams_usage;
+    bool ids;      /* of the tokens are wanted */
     bool logprobs; /* they are wanted */
     uint32_t top;  /* and so many of the likeliest */
     /* What comes of it. */
@@ -101,6 +102,8 @@ void job_send_end(Job *job);
 /* Of the tokens that a answer has, as the endpoint has them; null if they are not wanted. They
  * are taken out of it. */
 cJSON *logprobs_json(const Job *job, Answer *answer);
+/* Before that: their ids, as `token_ids` of a choice, if these are wanted. */
+void add_token_ids(const Job *job, cJSON *choice, const Answer *answer);
 /* From logits[V] at the place of `token`. */
 TokenLogprobs logprobs_of(const float *logits, uint32_t V, uint32_t token, uint32_t top);
 

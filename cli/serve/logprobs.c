@@ -122,8 +122,16 @@ static cJSON *content(const Job *job, const Answer *answer) {
 }
 
 cJSON *logprobs_json(const Job *job, Answer *answer) {
-    if (!job->logprobs) return cJSON_CreateNull();
-    cJSON *json = job->chat ? content(job, answer) : lists(job, answer);
+    cJSON *json = !job->logprobs ? cJSON_CreateNull()
+                  : job->chat    ? content(job, answer)
+                                 : lists(job, answer);
     answer->count = 0;
     return json;
+}
+
+void add_token_ids(const Job *job, cJSON *choice, const Answer *answer) {
+    if (!job->ids) return;
+    cJSON *ids = cJSON_AddArrayToObject(choice, "token_ids");
+    for (size_t i = 0; i < answer->count; i++)
+        cJSON_AddItemToArray(ids, cJSON_CreateNumber(answer->tokens[i].token));
 }

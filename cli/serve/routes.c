@@ -4,6 +4,7 @@
 #include <string.h>
 
 const Route routes[] = {
+    {"GET", "/", answer_page, ROUTE_OPEN | ROUTE_LOADING},
     {"GET", "/health", answer_health, ROUTE_OPEN | ROUTE_LOADING},
     {"GET", "/metrics", answer_metrics, ROUTE_LOADING},
     {"GET", "/openapi.json", answer_openapi, ROUTE_LOADING},
@@ -12,6 +13,9 @@ const Route routes[] = {
     {"POST", "/tokenize", answer_tokenize, 0},
     {"POST", "/detokenize", answer_detokenize, 0},
     {"POST", "/apply-template", answer_apply_template, 0},
+    {"GET", "/inspect", answer_inspect_facts, 0},
+    {"POST", "/inspect", answer_inspect, ROUTE_ADMITTED},
+    {"GET", "/inspect/kernels", answer_inspect_kernels, 0},
     {"POST", "/v1/completions", answer_completions, ROUTE_ADMITTED},
     {"POST", "/v1/chat/completions", answer_chat, ROUTE_ADMITTED},
     {"POST", "/v1/embeddings", answer_embeddings, ROUTE_ADMITTED},

@@ -20,7 +20,6 @@ typedef struct Service {
     Server server;
     const char *path;
     const char *shape, *type; /* of random weights, instead */
-    LLMOptions pipeline;
     const char *key_file;
     unsigned port;
     LLMError error; /* of the thread that opens the model */
@@ -49,10 +48,10 @@ static void print_address(const Service *service) {
 static void *load(void *user) {
     Service *service = user;
     Server *server = &service->server;
-    LLMPipeline *llm =
-        service->shape
-            ? model_open_shape(service->shape, service->type, &service->pipeline, &service->error)
-            : model_open(service->path, &service->pipeline, &service->error);
+    LLMPipeline *llm = service->shape
+                           ? model_open_shape(service->shape, service->type,
+                                              &service->server.pipeline, &service->error)
+                           : model_open(service->path, &service->server.pipeline, &service->error);
     if (llm)
         server->model = model_name(server, llm, service->shape ? service->shape : service->path);
     if (llm && !server->model) error_memory(&service->error, 64);
@@ -60,6 +59,8 @@ static void *load(void *user) {
         kill(getpid(), SIGTERM); /* there is nothing to wait for */
         return NULL;
     }
+    const char *path = service->shape ? NULL : model_path(service->path, &service->error);
+    server->path = path ? strdup(path) : NULL;
     server->opened = time(NULL);
     server->llm = llm;
     print_address(service);
@@ -162,6 +163,7 @@ static int serve(Service *service) {
     pthread_mutex_destroy(&server->clients.mutex);
     free(server->api_key);
     free(server->model);
+    free(server->path);
     return exit_status(&error);
 }
 
@@ -175,7 +177,7 @@ int verb_serve(Arguments *arguments) {
                                                  .grace = 10,
                                                  .body_most = 16}};
     ServerOptions *server = &service.server.options;
-    LLMOptions *pipeline = &service.pipeline;
+    LLMOptions *pipeline = &service.server.pipeline;
     *pipeline = llm_options();
     const Option options[] = {
         option_text("host", "HOST", &server->host,

@@ -29,6 +29,8 @@ typedef struct Server {
     char *api_key;              /* NULL: none is wanted */
     char *model;                /* its name in replies; set before `llm` is */
     time_t opened;              /* likewise */
+    char *path;                 /* of its file, likewise; NULL: it has none */
+    LLMOptions pipeline;        /* that it is opened with */
     _Atomic(LLMPipeline *) llm; /* NULL while it is loaded */
     atomic_bool stopping;       /* nothing new is taken */
     atomic_bool ending;         /* what is still going on ends now */
@@ -63,6 +65,7 @@ struct Exchange {
     Problem problem; /* if it is set, it is the reply */
     bool admitted;
     /* The reply. */
+    char policy[320]; /* what a page may do; "": nothing */
     unsigned status;
     struct MHD_Response *response;
     struct Stream *stream; /* a reply that grows; NULL: it is whole */
@@ -100,5 +103,9 @@ void answer_completions(Exchange *exchange);
 void answer_embeddings(Exchange *exchange);
 void answer_openapi(Exchange *exchange);
 void answer_chat(Exchange *exchange);
+void answer_page(Exchange *exchange);
+void answer_inspect(Exchange *exchange);
+void answer_inspect_facts(Exchange *exchange);
+void answer_inspect_kernels(Exchange *exchange);
 
 #endif
