@@ -252,6 +252,7 @@ int verb_chat(Arguments *arguments) {
     sampling = sampling_begin(generation);
     generation->on_token = count_token;
     generation->on_text = write_text;
+    generation->on_wait = writing_waits;
     generation->ends = &chat.end;
     generation->user = &chat;
     LLMOptions pipeline = LLM_OPTIONS;

@@ -118,6 +118,7 @@ int verb_run(Arguments *arguments) {
     Sampling sampling = sampling_begin(generation);
     generation->on_token = count_token;
     generation->on_text = write_text;
+    generation->on_wait = writing_waits;
     generation->ends = &run.end;
     generation->user = &run;
     LLMOptions pipeline = LLM_OPTIONS;

@@ -31,3 +31,8 @@ void writing_end(const Writing *writing) {
 bool writing_interrupted(void) {
     return interrupted;
 }
+
+bool writing_waits(void *user) {
+    (void)user;
+    return !interrupted;
+}

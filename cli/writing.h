@@ -23,5 +23,7 @@ void writing_end(const Writing *writing);
 
 /* Whether it was typed since writing_begin. */
 bool writing_interrupted(void);
+/* An LLMWaitCallback: whether it was not. */
+bool writing_waits(void *user);
 
 #endif

@@ -388,17 +388,25 @@ def test_on_a_terminal(path, tmp_path):
 
 
 def test_interrupted(random, tmp_path):
-    """Ctrl-C ends an answer, and a line that is being typed; Ctrl-D the chat."""
+    """Ctrl-C ends an answer, also before it begins, and a line that is being typed; Ctrl-D the chat."""
     config = families.Config(layers=1, context=200_000, vocabulary=300)
     tensors = families.random_model(config, random)
     path = families.write_gguf(tmp_path / "long.gguf", config, tensors, tokenizer=TOKENIZER, keys=with_template)
-    terminal = Terminal("chat", "-m", path, *GREEDY)
+    terminal = Terminal("chat", "-m", path, "--context", config.context, *GREEDY)
     try:
         terminal.read_until(b"> ")
         terminal.say("Hello")
         terminal.read(500)
         terminal.type(b"\x03")
         assert "tokens/s" in terminal.read_until(b", stopped]")
+        terminal.read_until(b"> ")
+        (tmp_path / "file").write_text("a long text, word by word " * 5000)
+        terminal.say(f"/read {tmp_path}/file")
+        time.sleep(1)  # by now the line is read, and of the text a little
+        terminal.type(b"\x03")
+        assert "[0 tokens" in terminal.read_until(b", stopped]")
+        terminal.read_until(b"> ")
+        terminal.say("/undo")
         terminal.read_until(b"> ")
         terminal.type(b"no longer wanted\x03")
         terminal.read_until(b"> ")
