@@ -387,12 +387,18 @@ def test_on_a_terminal(path, tmp_path):
         terminal.close()
 
 
+LONG = families.Config(layers=1, context=200_000, vocabulary=300)
+
+
+def write_long(path, random):
+    """Whoever reads a prompt of its context has time to think."""
+    return families.write_gguf(path, LONG, families.random_model(LONG, random), tokenizer=TOKENIZER, keys=with_template)
+
+
 def test_interrupted(random, tmp_path):
     """Ctrl-C ends an answer, also before it begins, and a line that is being typed; Ctrl-D the chat."""
-    config = families.Config(layers=1, context=200_000, vocabulary=300)
-    tensors = families.random_model(config, random)
-    path = families.write_gguf(tmp_path / "long.gguf", config, tensors, tokenizer=TOKENIZER, keys=with_template)
-    terminal = Terminal("chat", "-m", path, "--context", config.context, *GREEDY)
+    path = write_long(tmp_path / "long.gguf", random)
+    terminal = Terminal("chat", "-m", path, "--context", LONG.context, *GREEDY)
     try:
         terminal.read_until(b"> ")
         terminal.say("Hello")

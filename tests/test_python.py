@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy
 import pytest
@@ -11,7 +13,7 @@ import pytest
 import models
 from library import BUILD, ROOT
 from llm import LLM
-from test_chat import TOKENIZER, path  # noqa: F401
+from test_chat import TOKENIZER, path, write_long  # noqa: F401
 
 os.environ["METAL_LLM_LIBRARY"] = str(BUILD / "libmetal-llm.so")
 sys.path.insert(0, str(ROOT / "python/metal_llm"))
@@ -63,6 +65,23 @@ def test_who_stops_to_listen(model):
     assert next(stream)
     stream.close()
     assert model.generate([1], 3, ignore_end=True)
+
+
+def test_who_is_interrupted(random, tmp_path):
+    """By Ctrl-C while a long prompt is taken: it is not taken to its end."""
+    program = (
+        "import sys, metal_llm\n"
+        "model = metal_llm.Model(sys.argv[1], device='cpu', context=200_000)\n"
+        "print('begins', flush=True)\n"
+        "try: model.generate([5] * 90_000, 5)\n"
+        "except KeyboardInterrupt: print('ends', flush=True)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "python/metal_llm")}
+    process = subprocess.Popen([sys.executable, "-c", program, write_long(tmp_path / "long.gguf", random)], env=environment, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"begins\n"
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[0] == b"ends\n"
 
 
 def test_chat(model):

@@ -76,6 +76,7 @@ class LogitBias(ctypes.Structure):
 TextCallback = ctypes.CFUNCTYPE(
     ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t
 )
+WaitCallback = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p)
 
 
 class Generation(ctypes.Structure):
@@ -102,7 +103,7 @@ class Generation(ctypes.Structure):
         ("ends", ctypes.POINTER(ctypes.c_int)),
         ("logprobs", ctypes.c_size_t),
         ("json_schema", ctypes.c_char_p),
-        ("on_wait", ctypes.c_void_p),
+        ("on_wait", WaitCallback),
     ]
 
 

@@ -31,6 +31,7 @@ def _options(given: Mapping[str, Any]) -> c.Options:
 
 def _generation(
     on_text: Callable[[bytes], bool],
+    on_wait: Callable[[], bool],
     json_schema: str | Mapping[str, Any] | None = None,
     stops: Sequence[str] = (),
     logit_bias: Mapping[int, float] | None = None,
@@ -47,8 +48,8 @@ def _generation(
     ends = (ctypes.c_int * 1)()
     callback = c.TextCallback(lambda _, row, data, size: on_text(data[:size]))
     generation = c.Generation(
-        size=ctypes.sizeof(c.Generation), on_text=callback, ends=ends, stop_count=len(stops),
-        logit_bias_count=len(logit_bias or ()), **fields,
+        size=ctypes.sizeof(c.Generation), on_text=callback, on_wait=c.WaitCallback(lambda _: on_wait()),
+        ends=ends, stop_count=len(stops), logit_bias_count=len(logit_bias or ()), **fields,
     )  # fmt: skip
     return generation, ends
 
@@ -70,9 +71,11 @@ class _Session:
         c.library().llm_session_close(self.handle)
         self.handle = None
 
-    def generate(self, count: int | None, on_text: Callable[[bytes], bool], **options: Any) -> None:
+    def generate(
+        self, count: int | None, on_text: Callable[[bytes], bool], on_wait: Callable[[], bool], **options: Any
+    ) -> None:
         most = ctypes.c_size_t(-1).value if count is None else count
-        generation, ends = _generation(on_text, **options)
+        generation, ends = _generation(on_text, on_wait, **options)
         try:
             c.call("llm_session_generate", self.handle, most, ctypes.byref(generation))
         finally:
@@ -89,7 +92,7 @@ class _Session:
 
         def work() -> None:
             try:
-                self.generate(count, on_text, **options)
+                self.generate(count, on_text, lambda: wanted, **options)
                 pieces.put(None)
             except BaseException as error:
                 pieces.put(error)
