@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,25 @@ def test_failures(model, tmp_path):
     with pytest.raises(metal_llm.Failure) as failure:
         metal_llm.Model(tmp_path / "none.gguf")
     assert failure.value.status == metal_llm.Status.FILE
+
+
+def test_names_that_are_no_fields(model, path):
+    with pytest.raises(TypeError, match="LLMGeneration has no field temperatur: see metal_llm.h"):
+        model.generate([1], 3, temperatur=1.0)
+    with pytest.raises(TypeError, match="LLMOptions has no field contxt"):
+        metal_llm.Model(path, contxt=5)
+
+
+def test_the_library_of_the_command(tmp_path):
+    """An installation whose command is found has the library, too."""
+    for place, file in [("bin", "metal-llm"), ("lib", "libmetal-llm.so")]:
+        (tmp_path / place).mkdir()
+        shutil.copy(BUILD / file, tmp_path / place)
+    environment = os.environ | {"PATH": f"{tmp_path}/bin", "PYTHONPATH": str(ROOT / "python/metal_llm")}
+    environment.pop("METAL_LLM_LIBRARY")
+    program = "from metal_llm import library; print(library.library()._name)"
+    result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == f"{tmp_path}/lib/libmetal-llm.so\n"
 
 
 def test_without_the_library(tmp_path):

@@ -5,7 +5,10 @@ import ctypes.util
 import enum
 import functools
 import os
+import pathlib
+import shutil
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 VERSION = "0.2."  # the interface changes with the second number
@@ -23,6 +26,12 @@ class Failure(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = Status(status)
+
+
+def check_fields(structure: type[ctypes.Structure], given: Iterable[str]) -> None:
+    """ctypes would take any name, and do nothing with it."""
+    if unknown := set(given) - {name for name, *_ in structure._fields_}:
+        raise TypeError(f"LLM{structure.__name__} has no field {', '.join(sorted(unknown))}: see metal_llm.h")
 
 
 class Error(ctypes.Structure):
@@ -145,8 +154,15 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
 
 
 def _path() -> str:
-    given = os.environ.get("METAL_LLM_LIBRARY") or ctypes.util.find_library("metal-llm")
-    return given or ("libmetal-llm.dylib" if sys.platform == "darwin" else "libmetal-llm.so")
+    """As METAL_LLM_LIBRARY says, of the installation that the command belongs to, or wherever the system looks."""
+    name = "libmetal-llm.dylib" if sys.platform == "darwin" else "libmetal-llm.so"
+    command = shutil.which("metal-llm")
+    beside = pathlib.Path(command).resolve().parent.parent / "lib" / name if command else None
+    if given := os.environ.get("METAL_LLM_LIBRARY"):
+        return given
+    if beside and beside.exists():
+        return str(beside)
+    return ctypes.util.find_library("metal-llm") or name
 
 
 @functools.cache

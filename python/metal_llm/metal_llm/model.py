@@ -22,6 +22,7 @@ Floats = numpy.typing.NDArray[numpy.float32]
 
 
 def _options(given: Mapping[str, Any]) -> c.Options:
+    c.check_fields(c.Options, given)
     values = {name: CHOICES[value] if value in CHOICES else value for name, value in given.items() if value is not None}
     for name in ("kernels", "chat_template"):
         if name in values:
@@ -38,6 +39,7 @@ def _generation(
     **fields: Any,
 ) -> tuple[c.Generation, Any]:
     """LLMGeneration, and where it says why the text has ended."""
+    c.check_fields(c.Generation, fields)
     if json_schema is not None:
         text = json_schema if isinstance(json_schema, str) else json.dumps(json_schema)
         fields["json_schema"] = text.encode()
