@@ -30,6 +30,7 @@ static bool write_text(void *user, uint32_t row, const char *bytes, size_t size)
 void chat_begin(Chat *chat, LLMError *error) {
     llm_session_reset(chat->session, error);
     if (chat->system) llm_session_add_message(chat->session, "system", chat->system, error);
+    chat->told = chat->system ? 1 : 0;
 }
 
 static size_t messages(const Chat *chat) {
@@ -38,9 +39,8 @@ static size_t messages(const Chat *chat) {
 
 /* What the user said last, and what was answered to it. */
 static bool forget_oldest(Chat *chat, LLMError *error) {
-    size_t first = chat->system ? 1 : 0;
-    if (messages(chat) < first + 3) return false;
-    llm_session_forget(chat->session, first, 2, error);
+    if (messages(chat) < chat->told + 3) return false;
+    llm_session_forget(chat->session, chat->told, 2, error);
     return true;
 }
 
@@ -112,7 +112,7 @@ static bool take_turn(Chat *chat, const char *line, LLMError *error) {
         goes_on = chat_command(chat, line, &problem);
     else if (line[strspn(line, " \t")])
         llm_session_add_message(chat->session, "user", line, &problem);
-    bool waits = messages(chat) > (chat->system ? 1u : 0u) && line[0] != '/';
+    bool waits = messages(chat) > chat->told && line[0] != '/';
     if (!error_is_set(&problem) && waits && line[strspn(line, " \t")]) chat_answer(chat, &problem);
     if (problem.status == LLM_ERROR_DEVICE || problem.status == LLM_ERROR_NUMERIC)
         return error_set(error, problem.status, "%s", problem.message);

@@ -10,7 +10,8 @@ typedef struct Chat {
     LLMSession *session;
     LLMGeneration generation;
     const char *system; /* what the model is told first; NULL: nothing */
-    char *owned_system; /* the same, where /system or /load has set it */
+    char *owned_system; /* the same, where /system has set it */
+    size_t told;        /* messages before the first that was said: 0, or the system's */
     uint32_t wanted;    /* tokens of an answer, at most */
     bool shifts;        /* a full context lets go of its oldest messages */
     bool colours;       /* of standard error */

@@ -6,6 +6,7 @@
 #include "units.h"
 #include "verb.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +20,6 @@ static size_t messages(const Chat *chat) {
     return llm_session_info(chat->session)->messages;
 }
 
-static size_t first_message(const Chat *chat) {
-    return chat->system ? 1 : 0;
-}
-
 /* --- the conversation --- */
 
 static bool reset(Chat *chat, const char *argument, LLMError *error) {
@@ -33,7 +30,7 @@ static bool reset(Chat *chat, const char *argument, LLMError *error) {
 
 static bool undo(Chat *chat, const char *argument, LLMError *error) {
     (void)argument;
-    if (messages(chat) < first_message(chat) + 2)
+    if (messages(chat) < chat->told + 2)
         return error_set(error, LLM_ERROR_ARGUMENT, "nothing has been said yet"), true;
     llm_session_rewind(chat->session, messages(chat) - 2, error);
     return true;
@@ -42,7 +39,7 @@ static bool undo(Chat *chat, const char *argument, LLMError *error) {
 /* Another seed, else a temperature of 0 or not, the answer would be the same. */
 static bool retry(Chat *chat, const char *argument, LLMError *error) {
     (void)argument;
-    if (messages(chat) < first_message(chat) + 2)
+    if (messages(chat) < chat->told + 2)
         return error_set(error, LLM_ERROR_ARGUMENT, "nothing has been said yet"), true;
     llm_session_rewind(chat->session, messages(chat) - 1, error);
     chat->generation.seed++;
@@ -75,6 +72,7 @@ static bool load(Chat *chat, const char *argument, LLMError *error) {
     }
     llm_session_close(chat->session);
     chat->session = loaded;
+    chat->told = messages(chat) % 2; /* what was said was answered */
     return true;
 }
 
@@ -131,9 +129,11 @@ static void print_settings(const Chat *chat) {
 static void change(Chat *chat, const Setting *setting, const char *text, LLMError *error) {
     char *end, *field = (char *)&chat->generation + setting->offset;
     double value = strtod(text, &end);
-    if (end == text || *end || !(value >= setting->least && value <= setting->most)) {
-        error_set(error, LLM_ERROR_ARGUMENT, "%s takes a number from %g to %g, not '%s'",
-                  setting->name, setting->least, setting->most, text);
+    bool is_number = end != text && !*end && !(setting->whole && value != floor(value));
+    if (!is_number || !(value >= setting->least && value <= setting->most)) {
+        error_set(error, LLM_ERROR_ARGUMENT, "%s takes a %snumber from %g to %g, not '%s'",
+                  setting->name, setting->whole ? "whole " : "", setting->least, setting->most,
+                  text);
         return;
     }
     if (setting->whole)

@@ -377,6 +377,12 @@ def test_on_a_terminal(path, tmp_path):
             ("/set temp 0.7", b"> "),
             ("/set", b"temp               0.7"),
             ("/set temp x", b"takes a number"),
+            ("/set top-k 1.5", b"takes a whole number"),
+            ("/system", b"> "),
+            (f"/load {tmp_path}/saved", b"> "),
+            ("/undo", b"> "),
+            ("/stats", b"messages  1"),
+            ("/undo", b"nothing has been said yet"),
             ("/nonesuch", b"there is no /nonesuch"),
         ]:
             terminal.say(line)
