@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #ifdef __APPLE__
 #include <mach-o/dyld.h>
@@ -24,8 +25,10 @@ static bool is_written_as_path(const char *argument) {
     return strchr(argument, '/') && (is_path || !strpbrk(argument, " \t\n"));
 }
 
+/* Also a link to nothing: to open it says so. */
 static bool exists(const char *path) {
-    return access(path, F_OK) == 0;
+    struct stat status;
+    return lstat(path, &status) == 0;
 }
 
 /* --- models that have a name --- */

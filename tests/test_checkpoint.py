@@ -1051,7 +1051,22 @@ def test_link_to_nothing_in_a_folder(random, tmp_path, name):
     (folder / name).unlink(missing_ok=True)
     (folder / name).symlink_to("../../blobs/missing")
     result = subprocess.run([COMMAND, "run", folder, "the"], capture_output=True, text=True, timeout=120)
-    assert result.returncode and f"{name}: cannot be opened: No such file" in result.stderr
+    assert result.returncode and f"{name}: cannot be opened: the link leads to nothing" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["gone", "circle", "gone.gguf", "circle.gguf"])
+@pytest.mark.parametrize("words", [["run", "-m", "NAME", "the"], ["info", "NAME"], ["convert", "NAME", "out.gguf"], ["run", "NAME"]])
+def test_a_link_that_leads_to_no_model(tmp_path, name, words):
+    """Also by a name that could be that of a fetched model, or a text."""
+    (tmp_path / "gone").symlink_to("nothing")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "gone.gguf").symlink_to(tmp_path / "nothing.gguf")
+    (tmp_path / "circle.gguf").symlink_to("circle")
+    command = [COMMAND.resolve(), *(name if word == "NAME" else word for word in words)]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    where = "in a circle" if name.startswith("circle") else "to nothing"
+    last = result.stderr.rstrip().splitlines()[-1]
+    assert result.returncode == 1 and last == f"metal-llm: {name}: cannot be opened: the link leads {where}"
 
 
 @pytest.mark.parametrize("size", [0, 7])

@@ -1,6 +1,8 @@
 """Models without a file, for measuring: `bench --shape`."""
 
 import json
+import os
+import re
 import subprocess
 
 import numpy
@@ -11,9 +13,9 @@ from library import COMMAND
 SMOLLM2 = 134515008  # parameters, as the model itself has
 
 
-def bench(*arguments):
+def bench(*arguments, timeout=None):
     command = [COMMAND, "bench", "--device", "cpu", "-p", "4", "-n", "2", "-r", "1", *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
 
 
 @pytest.mark.parametrize("type, bits", [("f16", 16), ("bf16", 16), ("q8_0", 8.5), ("q4_0", 4.5)])
@@ -39,6 +41,18 @@ def test_rows_that_are_no_whole_blocks():
     norms = (2 * layers + 1) * channels * 32
     bits = embeddings + layers * (attention + mlp) + matters * finer + (layers - matters) * others + norms
     assert found["weight_bytes"] == bits / 8
+
+
+HOLDS_IT = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > 264 * 2**30
+
+
+@pytest.mark.skipif(HOLDS_IT, reason="this machine has room for it")
+@pytest.mark.parametrize("device", ["cpu", "simt"])
+def test_no_room(device):
+    """70 billion floats: refused before any of them is made."""
+    result = bench("--shape", "llama-70b", "--type", "f32", "--device", device, timeout=20)
+    assert result.returncode == 1
+    assert re.search(r"the weights take 26\d\.\d GiB, and there are \d+\.\d GiB of memory; use a smaller", result.stderr)
 
 
 @pytest.mark.parametrize(

@@ -66,13 +66,22 @@ static bool fill_map(FileMap *map, Filler *fill, size_t most, int descriptor, co
            (fill(map, descriptor, path, error) && check_contents(map, path, error));
 }
 
+bool file_cannot_be_opened(const char *path, LLMError *error) {
+    struct stat status;
+    int reason = errno;
+    const char *why = strerror(reason);
+    if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode)) {
+        if (reason == ENOENT) why = "the link leads to nothing";
+        if (reason == ELOOP) why = "the link leads in a circle";
+    }
+    return error_set(error, error_status(reason), "%s: cannot be opened: %s", path, why);
+}
+
 static bool open_map(FileMap *map, Filler *fill, size_t most, const char *path, LLMError *error) {
     *map = (FileMap){0};
     /* Not to wait for the other end of a FIFO, which is refused. */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0)
-        return error_set(error, error_status(errno), "%s: cannot be opened: %s", path,
-                         strerror(errno));
+    if (descriptor < 0) return file_cannot_be_opened(path, error);
     bool filled = fill_map(map, fill, most, descriptor, path, error);
     if (!filled) file_map_close(map);
     close(descriptor);

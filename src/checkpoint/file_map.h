@@ -20,5 +20,7 @@ void file_map_close(FileMap *map);
 /* Whether a folder has an entry of this name, be it a link to nothing or out of reach: to open it
  * says what is wrong, where to pass over it would hide that. */
 bool file_is_listed(const char *path);
+/* Sets `error` by errno. Always returns false. */
+bool file_cannot_be_opened(const char *path, LLMError *error);
 
 #endif

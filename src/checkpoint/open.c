@@ -41,9 +41,7 @@ static bool load(Checkpoint *checkpoint, bool tensors, LLMError *error) {
     const char *path = checkpoint->path;
     struct stat status;
     uint32_t magic;
-    if (stat(path, &status) != 0)
-        return error_set(error, error_status(errno), "%s: cannot be opened: %s", path,
-                         strerror(errno));
+    if (stat(path, &status) != 0) return file_cannot_be_opened(path, error);
     if (S_ISDIR(status.st_mode)) return huggingface_load(checkpoint, path, tensors, error);
     if (!S_ISREG(status.st_mode))
         return error_set(error, LLM_ERROR_FILE, "%s: neither a regular file nor a folder", path);

@@ -106,6 +106,7 @@ static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
     /* Any number of simdgroups: items are shared out anyway. */
     device->base.facts = (DeviceFacts){
         .simd_width = 1, .simdgroups = UINT32_MAX, .byte_products = level.byte_products};
+    device->base.memory = device_host_memory();
     describe(device, level.name);
     if (!options->matmul || open_matmul(device, error)) return &device->base;
     cpu_close(&device->base);

@@ -121,6 +121,7 @@ static void describe(CUDADevice *device) {
     size_t unused = 0, total = 0;
     device->cuda->cuDeviceGetName(name, sizeof name, device->ordinal);
     device->cuda->cuMemGetInfo_v2(&unused, &total);
+    device->base.memory = total;
     snprintf(device->base.description, sizeof device->base.description, "cuda: %s, sm_%d, %.0f GiB",
              name, device->architecture, (double)total / (1024.0 * 1024 * 1024));
     int version = 0;

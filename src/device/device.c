@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const DeviceTarget *const targets[] = {
 #if defined(__APPLE__) || defined(METAL_STAND_IN) /* see tests/apple/stand_in/ */
@@ -146,6 +147,20 @@ static DeviceBuffer *buffer_made(Device *device, DeviceBuffer *buffer, size_t by
     buffer->device = device;
     buffer->size = bytes;
     return buffer;
+}
+
+uint64_t device_host_memory(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+}
+
+bool device_has_room(Device *device, size_t bytes) {
+    const double gib = 1 << 30;
+    return !device->memory || bytes <= device->memory ||
+           device_fail(device, LLM_ERROR_MEMORY,
+                       "the weights take %.1f GiB, and there are %.1f GiB of memory; use a smaller "
+                       "model or type",
+                       (double)bytes / gib, (double)device->memory / gib);
 }
 
 DeviceBuffer *device_buffer_new(Device *device, size_t bytes) {

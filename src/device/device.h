@@ -70,6 +70,8 @@ bool device_failed(const Device *device, LLMError *error);
 
 /* --- memory: no buffer overlaps another; contents start undefined --- */
 
+/* Whether weights of so many bytes fit into the device's memory, were it empty; else it fails. */
+bool device_has_room(Device *device, size_t bytes);
 DeviceBuffer *device_buffer_new(Device *device, size_t bytes);
 /* A read-only buffer over `data`, which the caller keeps alive and unchanged until the buffer is
  * freed: used in place where the target can, copied where it cannot. The pages in which it lies are

@@ -73,6 +73,7 @@ struct Device {
     LLMError error;
     bool profile;
     DeviceFacts facts;      /* set by open */
+    uint64_t memory;        /* bytes, set by open; 0: not known */
     const char *step, *why; /* see device_note */
     CommandList queue;
     DeviceStep *recording;
@@ -84,6 +85,8 @@ struct Device {
 extern const DeviceTarget device_target_metal, device_target_cuda, device_target_cpu,
     device_target_simt, device_target_dry;
 
+/* The machine's own memory in bytes, 0 if it cannot be told. */
+uint64_t device_host_memory(void);
 /* Record the device's first error. Always returns false. */
 bool device_fail(Device *device, LLMStatus status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -221,6 +221,7 @@ static Device *open_device(const DeviceOptions *options, LLMError *error) {
     /* With products of bytes, so that tests see what they bring about. */
     device->base.facts =
         (DeviceFacts){.simd_width = LANES, .simdgroups = SIMDGROUPS, .byte_products = true};
+    device->base.memory = device_host_memory();
     device->seed = options->seed << 20;
     snprintf(device->base.description, sizeof device->base.description,
              "simt: threadgroups on fibers, simdgroups of %d, seed %llu", LANES,

@@ -339,6 +339,14 @@ static bool note_packed(const Matrix *matrix, void *largest) {
     return true;
 }
 
+/* Of weights that are made; those of a file are used where they lie, if they can be. */
+static bool has_room(Device *device, const ModelFile *file) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < file->tensor_count; i++)
+        if (!file->tensors[i].tensor.data) bytes += tensor_bytes(&file->tensors[i].tensor);
+    return device_has_room(device, bytes);
+}
+
 bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool halves,
                   LLMError *error) {
     const ModelConfig *config = &file->config;
@@ -352,7 +360,7 @@ bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool 
                      .norm = file->architecture->norm,
                      .epsilon = config->epsilon,
                      .error = error};
-    bool loaded = load_all(&loader, file) && load_ropes(&loader, config);
+    bool loaded = has_room(device, file) && load_all(&loader, file) && load_ropes(&loader, config);
     thread_pool_free(loader.pool);
     random_weights_free(&loader.random);
     each_matrix(weights, note_packed, &weights->largest_packed);
