@@ -917,7 +917,8 @@ def test_perplexity_refused(model, tmp_path):
     assert "FILE" in fail("perplexity", code=USAGE)
     assert "absent" in fail("perplexity", model.path, tmp_path / "absent")
     assert "directory" in fail("perplexity", model.path, tmp_path)
-    assert "no window" in fail("perplexity", model.path, __file__, "--context", 1, code=USAGE)
+    (tmp_path / "text").write_text("The river went down to the hills.")
+    assert "no window" in fail("perplexity", model.path, tmp_path / "text", "--context", 1, code=USAGE)
     for text in ["", "q"]:
         (tmp_path / "text").write_text(text)
         assert f"{len(text)} token" in fail("perplexity", model.path, tmp_path / "text", code=USAGE)
