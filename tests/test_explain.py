@@ -175,22 +175,39 @@ def test_choices_of_families(config, machine, type, tokens, options, step, kerne
     assert kernel in [line[2] for line in steps if line[0] == step]
 
 
-@pytest.mark.parametrize("rows, fused", [(1, True), (8, True), (9, False), (20, False)])
-def test_few_rows_of_many_are_fused(rows, fused, tmp_path):
+ROWS = [
+    (1, "rmsnorm_gated_f16"), (2, "linear_batch_gated_8"), (9, "linear_batch_gated_16"), (64, "linear_batch_gated_32"),
+    (65, "silu_gated_f16"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rows, kernel", ROWS)
+def test_how_many_rows_of_many_are_fused(rows, kernel, tmp_path):
     """Whatever the pipeline has room for: it counts how many there are."""
     tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in families.shapes(LLAMA).items()}
     path = families.write_gguf(tmp_path / "model.gguf", LLAMA, tensors, type="F16")
     recorder = dispatches.Recorder()
-    recorder.run("", path, "h200", {}, 20, [("", lambda model: model.generate_batch([[0] * 3] * rows, 2))])
+    recorder.run("", path, "h200", {}, 70, [("", lambda model: model.generate_batch([[0] * 3] * rows, 2))])
     kernels = {line.split()[0] for line in recorder.lines}
-    assert ("rmsnorm_gated_f16" in kernels or "rmsnorm_gated_fours_f16" in kernels) == fused
+    assert kernels & {kernel for _, kernel in ROWS} <= {kernel, "silu_gated_f16"}  # the second of a prompt
+    assert kernel in kernels
 
 
-def test_four_tokens_at_a_time(tmp_path):
-    tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in families.shapes(LLAMA).items()}
-    path = families.write_gguf(tmp_path / "model.gguf", LLAMA, tensors, type="F16")
-    kernels = {line[2] for line in explain(path, "h200", 1, 3)}
-    assert {"rmsnorm_linear_fours_f16", "rmsnorm_gated_fours_f16"} <= kernels
+@pytest.mark.parametrize(
+    "config, type, batch, kernels",
+    [
+        (LLAMA, "F32", 3, {"rmsnorm_linear_fours_f32", "rmsnorm_gated_fours_f32", "linear_residual_pair_f32"}),
+        (LLAMA, "F32", 9, {"residual_rmsnorm", "silu_gated"}),
+        (LLAMA, "F16", 3, {"rmsnorm_forward_f16", "linear_batch_parts_8", "linear_batch_gated_8", "linear_batch_8"}),
+        (LLAMA, "F16", 17, {"linear_batch_parts_32", "linear_batch_residual_16", "decode_attention_hs64_halves_f16"}),
+        (QWEN3, "F16", 12, {"head_norm", "linear_batch_parts_16", "decode_attention_hs128_halves_f16"}),
+        (GEMMA, "F16", 3, {"sandwich_rmsnorm_f16", "linear_batch_parts_8", "linear_batch_gated_8", "matmul"}),
+    ],
+)
+def test_batches_of_families(config, type, batch, kernels, tmp_path):
+    tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in families.shapes(config).items()}
+    path = families.write_gguf(tmp_path / "model.gguf", config, tensors, type=type)
+    assert kernels <= {line[2] for line in explain(path, "h200", 1, batch)}
 
 
 def test_shapes_of_models(model):

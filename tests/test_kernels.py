@@ -691,7 +691,7 @@ def test_linear_residual(thread_count, kernel, device, random):
         check_rows(out, stream + x.astype(numpy.float64) @ exact.T + bias)
 
 
-BATCH_ROWS = SHARED["FUSED_LINEAR_BATCH_ROWS"]
+BATCH_ROWS = SHARED["BATCH_PRODUCTS_ROWS"]
 each_batch_tokens = pytest.mark.parametrize("tokens", [8, 16, 32])  # of a threadgroup
 each_batch_shape = pytest.mark.parametrize(
     "T, K, N", [(1, 32, 16), (2, 96, 17), (8, 768, 33), (9, 416, 31), (17, 3072, 16), (33, 64, 100)]
@@ -728,6 +728,48 @@ def test_linear_batch(thread_count, tokens, T, K, N, device, random):
     gelu = run("_gelu", weight / 64, Out((T, N), numpy.float16))
     expected = reference.gelu(x[:T].astype(numpy.float64) @ (weight / 64).astype(numpy.float64).T + bias)
     check_rows(gelu, expected, HALF_TOLERANCE)
+
+
+@covers(*(f"linear_batch_parts_{tokens}" for tokens in (8, 16, 32)))
+@pytest.mark.parametrize(
+    "T, K, N", [(1, 32, (16, 0, 0)), (3, 96, (8, 8, 8)), (8, 768, (40, 8, 16)), (9, 416, (16, 24, 0)), (33, 64, (64, 24, 24))]
+)
+@each_batch_tokens
+@pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 256, 512, 544])
+def test_linear_batch_parts(thread_count, tokens, T, K, N, device, random):
+    """Blocks of sixteen rows begin in one matrix and end in another."""
+    x = in_tiles(uniform(random, T, K, low=0.5, high=1.5))
+    parts = [wide(random, "f16", max(n, 8), K) for n in N]
+    biases = [uniform(random, max(n, 8), low=0, high=9) for n in N]
+    blocks = random.integers(1, -(-sum(N) // BATCH_ROWS) + 1)  # that are taken at a time
+    out = device.run(
+        f"linear_batch_parts_{tokens}", threadgroups(blocks, -(-T // tokens)), x, *(numpy.abs(data) for data, _ in parts),
+        *biases, Out((T, sum(N))), T, K, *N, threads=thread_count,
+    )  # fmt: skip
+    weight = numpy.concatenate([numpy.abs(exact[:n]) for (_, exact), n in zip(parts, N)])
+    bias = numpy.concatenate([bias[:n] for bias, n in zip(biases, N)])
+    check_rows(out, x[:T].astype(numpy.float64) @ weight.T + bias, MATRIX_TOLERANCE)
+
+
+@covers(*(f"linear_batch_gated_{tokens}" for tokens in (8, 16, 32)))
+@pytest.mark.parametrize(
+    "T, K, N, gelu", [(1, 32, 8, 0), (3, 96, 17, 1), (8, 768, 33, 0), (9, 416, 15, 1), (17, 2048, 8, 0), (33, 64, 50, 1)]
+)
+@each_batch_tokens
+@pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 256, 512, 544])
+def test_linear_batch_gated(thread_count, tokens, T, K, N, gelu, device, random):
+    x = in_tiles(uniform(random, T, K, low=0.5, high=1.5))
+    (gate, exact_gate), (up, exact_up) = (wide(random, "f16", N, K) for _ in range(2))
+    gate_bias, up_bias = (normal(random, N, mean=20 * K**0.5) for _ in range(2))  # so that nothing cancels
+    gate_bias /= 16  # a product of both is a half
+    blocks = random.integers(1, -(-N // 8) + 1)  # that are taken at a time
+    out = device.run(
+        f"linear_batch_gated_{tokens}", threadgroups(blocks, -(-T // tokens)), x, gate / 16, up, gate_bias, up_bias,
+        Out((T, N), numpy.float16), T, K, N, gelu, threads=thread_count,
+    )  # fmt: skip
+    exact_x, activation = x[:T].astype(numpy.float64), reference.gelu if gelu else families.silu
+    opened = activation(exact_x @ (gate / 16).astype(numpy.float64).T + gate_bias)
+    check_rows(out, opened * (exact_x @ exact_up.T + up_bias), HALF_TOLERANCE)
 
 
 @covers("norm_linear_batch", "norm_linear_batch_gelu")

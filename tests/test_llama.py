@@ -17,6 +17,8 @@ sys.path.insert(0, str(ROOT / "tests/transformers"))
 import golden
 
 TOLERANCE = 1e-4  # of reference.logit_error
+TIE = 1e-3  # logits that rounding could put in another order
+HALF_TIE = 5e-2  # the same where activations are rounded to halves
 
 CASES = {
     "llama": Config(),
@@ -75,16 +77,16 @@ def greedy(config, tensors, ids, count):
     return ids[-count:], leads
 
 
-def certain_tokens(leads):
+def certain_tokens(leads, tie=TIE):
     """How many come before the first that rounding could change."""
-    return next((i for i, lead in enumerate(leads) if lead < 1e-3), len(leads))
+    return next((i for i, lead in enumerate(leads) if lead < tie), len(leads))
 
 
-def ids_with_a_certain_token(random, config, tensors, count):
+def ids_with_a_certain_token(random, config, tensors, count, tie=TIE):
     """A prompt after which the likeliest token leads."""
     while True:
         ids = random_ids(random, config, count)
-        if certain_tokens(greedy(config, tensors, ids, 1)[1]):
+        if certain_tokens(greedy(config, tensors, ids, 1)[1], tie):
             return ids
 
 
@@ -108,18 +110,48 @@ def test_decoding(case, device_name, random, tmp_path):
 @pytest.mark.parametrize("type", ["F16", "Q8_0", "Q4_1", "Q5_0"])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_decoding_of_weight_types(batch, type, device_name, random, tmp_path):
-    """Rows of a batch side by side, of the weights that the file has after rounding; activations stay floats."""
+    """Rows of a batch side by side, of the weights that the file has after rounding."""
+    tie = HALF_TIE if batch > 1 and device_name != "cpu" else TIE
     config = Config(heads=4, kv_heads=2, channels=64, inner=96, tied=False)
     tensors = families.random_model(config, random, std=0.2)
     path = families.write_gguf(tmp_path / "model.gguf", config, tensors, type=type)
     rounded = families.gguf_rounded(config, tensors, type)
-    prompts = [ids_with_a_certain_token(random, config, rounded, count) for count in (9, 4, 7)[:batch]]
+    prompts = [ids_with_a_certain_token(random, config, rounded, count, tie) for count in (9, 4, 7)[:batch]]
     with LLM(path, device=device_name, cache="f32", batch=batch) as model:
         rows = model.generate_batch(prompts, 6, ignore_end=True)
     for ids, actual in zip(prompts, rows):
         expected, leads = greedy(config, rounded, ids, 6)
-        certain = certain_tokens(leads)
+        certain = certain_tokens(leads, tie)
         assert actual[:certain] == expected[:certain]
+
+
+IN_PARTS = dict(channels=64, inner=96, tied=False, bias=True)
+BATCHED = {
+    "heads of 64": Config(head_size=64, heads=4, kv_heads=2, **IN_PARTS),
+    "heads of 24": Config(head_size=24, heads=3, kv_heads=1, **IN_PARTS),
+    "heads of 128, normalised": Config(family="qwen3", head_size=128, heads=2, kv_heads=1, channels=64, inner=96),
+    "sandwich": Config(family="gemma3", head_size=64, window=5, heads=2, kv_heads=1, channels=64, inner=96),
+}
+
+
+@pytest.mark.parametrize("rows", [2, 11])
+@pytest.mark.parametrize("case", BATCHED)
+def test_rows_on_the_matrix_units(case, rows, device_name, random, tmp_path):
+    """On GPUs, of f16 weights: as many texts as fit to tiles of eight and more, of unlike lengths."""
+    config = BATCHED[case]
+    tensors = families.random_model(config, random, std=0.2)
+    path = families.write_gguf(tmp_path / "model.gguf", config, tensors, type="F16")
+    rounded = families.gguf_rounded(config, tensors, "F16")
+    prompts = [ids_with_a_certain_token(random, config, rounded, 3 + row % 4, HALF_TIE) for row in range(rows)]
+    with LLM(path, device=device_name, batch=rows) as model:
+        texts = model.generate_batch(prompts, 4, ignore_end=True)
+    compared = 0
+    for ids, actual in zip(prompts, texts):
+        expected, leads = greedy(config, rounded, ids, 4)
+        certain = certain_tokens(leads, HALF_TIE)
+        assert actual[:certain] == expected[:certain]
+        compared += max(0, certain - 1)  # the first is the prompt's
+    assert compared or rows == 2
 
 
 MIXED = {

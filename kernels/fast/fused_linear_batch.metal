@@ -12,56 +12,9 @@
 // multiply, so there must be one.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/batch_products.h"
 #include "parts/gelu.h"
-#include "parts/matrix_products.h"
-#include "parts/simd_width.h"
 #include "parts/wait.h"
-
-constant constexpr uint ROWS = 16, PART = 32; // host: rows of the weight at once, and their columns
-constant constexpr uint AHEAD = 3; // parts that are on their way at once
-
-// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.
-static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }
-
-// Parts first, first + step … of ROWS rows, as far as there are such.
-static void read_ahead(device const half *rows, uint first, uint step, uint K,
-                       thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])
-{
-#pragma unroll(UNROLL)
-    for (uint i = 0; i < AHEAD; i++)
-        for (uint r = 0; r < 2; r++)
-            if (first + i * step < K / PART)
-                load_part(ahead[i][r], rows + ulong(8 * r) * K + (first + i * step) * PART, K, false);
-}
-
-// Parts begin, begin + step … of ROWS rows and of TILES tiles; `ahead` has the first ones of the rows. Behind the
-// last tile or part the last one is read again, and not used.
-template <uint TILES>
-static void multiply(device const half *rows, device const half *x, uint first_tile, uint last_tile, uint begin,
-                     uint step, uint K, thread simdgroup_half8x8 (&ahead)[AHEAD][2][4],
-                     thread simdgroup_float8x8 (&sum)[TILES][2])
-{
-    uint parts = K / PART;
-#pragma unroll(UNROLL)
-    for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
-    for (uint first = begin; first < parts; first += AHEAD * step) {
-        simdgroup_half8x8 tiles[AHEAD][TILES][4];
-#pragma unroll(UNROLL)
-        for (uint i = 0; i < AHEAD; i++)
-#pragma unroll(UNROLL)
-            for (uint t = 0; t < TILES; t++) {
-                uint part = min(first + i * step, parts - 1), tile = min(first_tile + t, last_tile);
-                load_part(tiles[i][t], x + ulong(8 * tile) * K + part * PART, K, true);
-            }
-        simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for
-#pragma unroll(UNROLL)
-        for (uint i = 0; i < AHEAD; i++)
-#pragma unroll(UNROLL)
-            for (uint t = 0; t < TILES; t++)
-                if (first + i * step < parts) multiply_part(sum[t], ahead[i], tiles[i][t]);
-        read_ahead(rows, first + AHEAD * step, step, K, ahead);
-    }
-}
 
 template <uint TILES, typename Out, bool GELU, bool ADD>
 kernel void linear_batch(
@@ -82,27 +35,25 @@ kernel void linear_batch(
     threadgroup float sums[MAX_SIMDGROUPS][2][TILES][64];
     threadgroup float shift[ROWS]; // the bias
     uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS);
-    uint first_tile = group.y * TILES, last_tile = (T - 1) / 8;
+    Tiles tiles = {x, group.y * TILES, (T - 1) / 8};
     bool takes_part = simdgroup < simdgroups;
     simdgroup_half8x8 ahead[AHEAD][2][4];
     // Weights never change: the first of them are read before the kernel that makes x has ended.
-    if (takes_part) read_ahead(weight + ulong(begin_of(group.x, N)) * K, simdgroup, simdgroups, K, ahead);
+    if (takes_part) read_ahead(block_of(weight, begin_of(group.x, N), K), simdgroup, simdgroups, K, ahead);
     for (uint block = group.x; block * ROWS < N; block += groups.x) {
         uint first_row = begin_of(block, N), next = block + groups.x;
         for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];
         if (block == group.x) wait_for_previous_kernel();
         if (takes_part) {
             simdgroup_float8x8 sum[TILES][2];
-            multiply(weight + ulong(first_row) * K, x, first_tile, last_tile, simdgroup, simdgroups, K, ahead, sum);
-            if (next * ROWS < N)
-                read_ahead(weight + ulong(begin_of(next, N)) * K, simdgroup, simdgroups, K, ahead);
-#pragma unroll(UNROLL)
-            for (uint i = 0; i < 2 * TILES; i++) simdgroup_store(sum[i / 2][i % 2], sums[simdgroup][i % 2][i / 2], 8);
+            multiply(block_of(weight, first_row, K), tiles, simdgroup, simdgroups, K, ahead, sum);
+            if (next * ROWS < N) read_ahead(block_of(weight, begin_of(next, N), K), simdgroup, simdgroups, K, ahead);
+            store_sums(sum, sums[simdgroup]);
         }
         threadgroup_barrier(mem_flags::mem_threadgroup); // sums, shift: the writes above → the reads below
         for (uint i = thread_index; i < ROWS * 8 * TILES; i += threads) {
             uint r = i / (64 * TILES), tile = i / 64 % TILES, n = 8 * r + i % 64 / 8;
-            ulong t = 8 * (first_tile + tile) + i % 8, at = t * N + first_row + n;
+            ulong t = 8 * (tiles.first + tile) + i % 8, at = t * N + first_row + n;
             if (t >= T || first_row + n < block * ROWS) continue; // the block before has these rows
             float before = ADD ? float(out[at]) : 0.0f, y = shift[n];
             for (uint s = 0; s < simdgroups; s++) y += sums[s][r][tile][i % 64];

@@ -9,31 +9,14 @@
 // PART and at most MAX_CHANNELS, N at least ROWS. Grid at most ⌈N / ROWS⌉ threadgroups, of at least one simdgroup.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/batch_products.h"
 #include "parts/gelu.h"
-#include "parts/matrix_products.h"
-#include "parts/simd_width.h"
 #include "parts/wait.h"
 
-constant constexpr uint ROWS = 16, PART = 32;
-constant constexpr uint AHEAD = 3;          // parts that are on their way at once
 constant constexpr uint MAX_SIMDGROUPS = 8; // that take part
 constant constexpr uint MAX_CHANNELS = 1024, MAX_TOKENS = 8; // host: of x
 constant constexpr uint STRIDE = MAX_CHANNELS + PART; // rows begin in different banks
 constant constexpr uint SHARE = (MAX_CHANNELS / 4 + SIMD_WIDTH - 1) / SIMD_WIDTH; // a lane's vectors of a row
-
-// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.
-static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }
-
-// Parts first, first + step … of ROWS rows, as far as there are such.
-static void read_ahead(device const half *rows, uint first, uint step, uint K,
-                       thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])
-{
-#pragma unroll(UNROLL)
-    for (uint i = 0; i < AHEAD; i++)
-        for (uint r = 0; r < 2; r++)
-            if (first + i * step < K / PART)
-                load_part(ahead[i][r], rows + ulong(8 * r) * K + (first + i * step) * PART, K, false);
-}
 
 // To mean 0 and standard deviation 1, then scaled and shifted, as layernorm.metal does it.
 static void normalise(device const float4 *x, threadgroup const float4 *scales, threadgroup const float4 *shifts,
@@ -61,8 +44,8 @@ static void normalise(device const float4 *x, threadgroup const float4 *scales, 
     }
 }
 
-// Parts begin, begin + step … of ROWS rows and of the tokens; `ahead` has the first ones of the rows.
-static void multiply(device const half *rows, threadgroup const half (*normal)[STRIDE], uint begin, uint step, uint K,
+// Parts begin, begin + step … of a block and of the tokens; `ahead` has the first ones of the block.
+static void multiply(Block block, threadgroup const half (*normal)[STRIDE], uint begin, uint step, uint K,
                      thread simdgroup_half8x8 (&ahead)[AHEAD][2][4], thread simdgroup_float8x8 (&sum)[2])
 {
     for (uint r = 0; r < 2; r++) sum[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
@@ -74,7 +57,7 @@ static void multiply(device const half *rows, threadgroup const half (*normal)[S
                 load_part(tokens, &normal[0][(first + i * step) * PART], STRIDE, true);
                 multiply_part(sum, ahead[i], tokens);
             }
-        read_ahead(rows, first + AHEAD * step, step, K, ahead);
+        read_ahead(block, first + AHEAD * step, step, K, ahead);
     }
 }
 
@@ -105,7 +88,7 @@ kernel void norm_linear_batch(
     bool takes_part = simdgroup < simdgroups;
     simdgroup_half8x8 ahead[AHEAD][2][4];
     // Weights never change: the first of them are read before the kernel that makes x has ended.
-    if (takes_part) read_ahead(weight + ulong(begin_of(group, N)) * K, simdgroup, simdgroups, K, ahead);
+    if (takes_part) read_ahead(block_of(weight, begin_of(group, N), K), simdgroup, simdgroups, K, ahead);
     for (uint k = thread_index; k < MAX_CHANNELS / 4; k += threads) {
         scales[k] = norm_weight[min(k, K / 4 - 1)];
         shifts[k] = norm_bias[min(k, K / 4 - 1)];
@@ -122,9 +105,8 @@ kernel void norm_linear_batch(
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal, shift: the writes above → the reads below
         if (takes_part) {
             simdgroup_float8x8 sum[2];
-            multiply(weight + ulong(first_row) * K, normal, simdgroup, simdgroups, K, ahead, sum);
-            if (next * ROWS < N)
-                read_ahead(weight + ulong(begin_of(next, N)) * K, simdgroup, simdgroups, K, ahead);
+            multiply(block_of(weight, first_row, K), normal, simdgroup, simdgroups, K, ahead, sum);
+            if (next * ROWS < N) read_ahead(block_of(weight, begin_of(next, N), K), simdgroup, simdgroups, K, ahead);
             for (uint r = 0; r < 2; r++) simdgroup_store(sum[r], sums[simdgroup][r], 8);
         }
         threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the writes above → the reads below

@@ -11,6 +11,7 @@
 #include <metal_stdlib>
 using namespace metal;
 #include "parts/gelu.h"
+#include "parts/side_by_side.h"
 #include "parts/wait.h"
 
 constant constexpr uint ROWS = 2;  // host: of the weights, per simdgroup
@@ -55,13 +56,6 @@ static void multiply(thread Vector (&part)[ROWS][AHEAD], device const Vector *fi
         float factor = 1.0f / sqrt(simd_sum(squares[t]) / float(4 * vectors) + epsilon);
         for (uint r = 0; r < ROWS; r++) sum[r][t] = simd_sum(sum[r][t]) * factor;
     }
-}
-
-// Row n of three matrices that follow each other; what belongs to it in three vectors.
-template <typename Pointer>
-static Pointer row_of(Pointer a, Pointer b, Pointer c, uint n, uint A, uint B, uint size)
-{
-    return n < A ? a + ulong(n) * size : n < A + B ? b + ulong(n - A) * size : c + ulong(n - A - B) * size;
 }
 
 template <typename Vector, uint COUNT>

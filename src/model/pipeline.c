@@ -87,7 +87,8 @@ static ModelFacts model_facts(const LLMPipeline *llm) {
                         .rms = rms,
                         .halves = weights_all(&llm->weights, matrix_is_half),
                         .fuses = match && weights_all(&llm->weights, matrix_fuses),
-                        .batches = !rms && weights_all(&llm->weights, matrix_batches)};
+                        .batches = config->head_size % 8 == 0 &&
+                                   weights_all(&llm->weights, matrix_batches)};
 }
 
 /* Of a pass: kernels count the numbers that they make in 32 bits, most of them in the MLP. */

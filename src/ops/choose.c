@@ -18,8 +18,10 @@ enum { TOKENS_PER_PASS = 512, TOKENS_PER_PASS_GPU = 1024 };
 enum { TILE_INPUTS = 8192 };
 /* From how many rows on the matrix library is faster; of packed weights it needs a float copy. */
 enum { LIBRARY_LEAST = 17, LIBRARY_LEAST_PACKED = 97, LIBRARY_LEAST_GPU = 33 };
-enum { FUSED_TOKENS = 8 };                  /* rows that the fused kernels decode at once */
-enum { BATCH_LEAST = 2, BATCH_MOST = 256 }; /* rows that the matrix units decode */
+enum { FUSED_TOKENS = 8 }; /* rows that the fused kernels decode at once */
+/* Rows that the matrix units decode; of models with RMSNorm, which are larger, the matrix library
+ * takes more. */
+enum { BATCH_LEAST = 2, BATCH_MOST = 256, BATCH_MOST_RMS = 64 };
 enum { PROMPT_LEAST = 64 }; /* tokens from which on flash_attention_prompt.metal is faster */
 enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
 enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
@@ -133,8 +135,7 @@ bool matrix_fuses(const Matrix *matrix) {
 }
 
 bool matrix_batches(const Matrix *matrix) {
-    return matrix->rows >= FUSED_LINEAR_BATCH_ROWS &&
-           matrix->columns % FUSED_LINEAR_BATCH_PART == 0;
+    return matrix->rows >= BATCH_PRODUCTS_ROWS && matrix->columns % BATCH_PRODUCTS_PART == 0;
 }
 
 bool choose_halves(const DeviceFacts *facts, const LLMOptions *options) {
@@ -158,7 +159,7 @@ static bool choose_fusion(Setup *setup, const ModelFacts *model, LLMChoice fusio
                 ? "of one type in q, k and v and in gate and up"
                 : "heads of 64, 128 or 256 channels and a batch of at most 8, of f16 weights 256");
     setup->fused = suits && (fusion ? fusion == LLM_ON : is_gpu(setup));
-    setup->batched = setup->fused && can_batch;
+    setup->batch_most = !setup->fused || !can_batch ? 0 : model->rms ? BATCH_MOST_RMS : BATCH_MOST;
     return true;
 }
 
@@ -190,7 +191,7 @@ static bool suits_halves(const Setup *setup, uint32_t rows) {
 }
 
 Pass choose_pass(const Setup *setup, uint32_t B, uint32_t T) {
-    if (T == 1 && setup->batched && B >= BATCH_LEAST)
+    if (T == 1 && B >= BATCH_LEAST && B <= setup->batch_most)
         return (Pass){B, T, STYLE_BATCHED, ELEMENT_F16,
                       "a token of several rows, all weights halves: fused, on the matrix units"};
     if (T == 1 && setup->fused && B <= FUSED_TOKENS)
@@ -216,6 +217,7 @@ Choice choose_norm(const Pass *pass, const Norm *norm, uint32_t rows, bool adds,
     static const char *const sandwich[2] = {"sandwich_rmsnorm", "sandwich_rmsnorm_f16"};
     bool halves = pass->type == ELEMENT_F16, is_rms = norm->kind == NORM_RMS;
     DeviceGrid grid = grid_threadgroups(rows, 1, 1);
+    if (pass->style == STYLE_BATCHED) grid.threads = BATCH_NORM_THREADS;
     if (after)
         return (Choice){sandwich[halves], grid,
                         "what is owed to the stream is normalised before it is added"};
@@ -314,31 +316,33 @@ Choice choose_activation(const Setup *setup, const Pass *pass, Activation activa
 
 /* --- fused steps --- */
 
-/* Of threadgroups that take FUSED_LINEAR_BATCH_ROWS of N weight rows at a time: each as often as
- * the others, and no more than twice as many as run at once. */
-static DeviceGrid batch_grid(const Setup *setup, uint32_t N, uint32_t threads) {
+/* Of threadgroups that take a block of weight rows at a time: each as often as the others, and no
+ * more than twice as many as run at once. */
+static DeviceGrid batch_grid(const Setup *setup, uint32_t blocks, uint32_t threads) {
     uint32_t most = 2 * setup->facts.simdgroups * 32 / threads;
-    DeviceGrid grid =
-        grid_threadgroups(even_share(divide_up(N, FUSED_LINEAR_BATCH_ROWS), most), 1, 1);
-    return with_threads(grid, threads);
+    return with_threads(grid_threadgroups(even_share(blocks, most), 1, 1), threads);
 }
 
 /* What becomes of a product and its bias. */
-typedef enum Epilogue { STORED, GELU, ADDED } Epilogue;
+typedef enum Epilogue { STORED, GELU, ADDED, GATED, SIDE_BY_SIDE } Epilogue;
 
 /* For 8, 16 and 32 tokens to a threadgroup. */
-static const char *const batch_kernels[3][3] = {
+static const char *const batch_kernels[][3] = {
     [STORED] = {"linear_batch_8", "linear_batch_16", "linear_batch_32"},
     [GELU] = {"linear_batch_gelu_8", "linear_batch_gelu_16", "linear_batch_gelu_32"},
     [ADDED] = {"linear_batch_residual_8", "linear_batch_residual_16"},
+    [GATED] = {"linear_batch_gated_8", "linear_batch_gated_16", "linear_batch_gated_32"},
+    [SIDE_BY_SIDE] = {"linear_batch_parts_8", "linear_batch_parts_16", "linear_batch_parts_32"},
 };
 
-/* What is added to the stream has few rows of weights: more threadgroups, each of fewer tokens. */
-static Choice choose_linear_batch(const Setup *setup, uint32_t B, const Matrix *weight,
+/* Of N rows of K weights. What is added to the stream has few: more threadgroups, each of fewer
+ * tokens. */
+static Choice choose_linear_batch(const Setup *setup, uint32_t B, uint32_t N, uint32_t K,
                                   Epilogue epilogue) {
     uint32_t size = B <= 8 ? 0 : B <= 16 || epilogue == ADDED ? 1 : 2, tokens = 8u << size;
-    uint32_t threads = weight->columns > LONG_ROW ? LONG_ROW_THREADS : BATCH_THREADS;
-    Choice choice = {batch_kernels[epilogue][size], batch_grid(setup, weight->rows, threads),
+    uint32_t threads = K > LONG_ROW ? LONG_ROW_THREADS : BATCH_THREADS;
+    uint32_t rows = epilogue == GATED ? BATCH_PRODUCTS_ROWS / 2 : BATCH_PRODUCTS_ROWS;
+    Choice choice = {batch_kernels[epilogue][size], batch_grid(setup, divide_up(N, rows), threads),
                      "a batch of halves goes through the matrix units"};
     choice.grid.y = divide_up(B, tokens);
     return choice;
@@ -346,19 +350,13 @@ static Choice choose_linear_batch(const Setup *setup, uint32_t B, const Matrix *
 
 static FusedRead choose_batch_read(const Setup *setup, uint32_t B, const Matrix *weight,
                                    bool gelu) {
-    FusedRead read = {.norm_apart = B > FUSED_NORM_LINEAR_BATCH_MAX_TOKENS ||
-                                    weight->columns > FUSED_NORM_LINEAR_BATCH_MAX_CHANNELS};
-    if (read.norm_apart) {
-        read.norm = (Choice){"layernorm_forward_f16",
-                             with_threads(grid_threadgroups(B, 1, 1), BATCH_NORM_THREADS),
-                             "too many rows, or too wide ones, for each threadgroup to normalise"};
-        read.product = choose_linear_batch(setup, B, weight, gelu ? GELU : STORED);
-    } else {
-        read.product = (Choice){gelu ? "norm_linear_batch_gelu" : "norm_linear_batch",
-                                batch_grid(setup, weight->rows, BATCH_THREADS),
-                                "each threadgroup normalises the few rows of the batch itself"};
-    }
-    return read;
+    uint32_t N = weight->rows, K = weight->columns;
+    if (B > FUSED_NORM_LINEAR_BATCH_MAX_TOKENS || K > FUSED_NORM_LINEAR_BATCH_MAX_CHANNELS)
+        return (FusedRead){true, choose_linear_batch(setup, B, N, K, gelu ? GELU : STORED)};
+    DeviceGrid grid = batch_grid(setup, divide_up(N, BATCH_PRODUCTS_ROWS), BATCH_THREADS);
+    return (FusedRead){false,
+                       {gelu ? "norm_linear_batch_gelu" : "norm_linear_batch", grid,
+                        "each threadgroup normalises the few rows of the batch itself"}};
 }
 
 FusedRead choose_fused_read(const Setup *setup, const Pass *pass, const Matrix *weight, bool gelu) {
@@ -370,16 +368,30 @@ FusedRead choose_fused_read(const Setup *setup, const Pass *pass, const Matrix *
                     "few rows: normalising them again is cheaper than a kernel of its own"}};
 }
 
-Choice choose_rms_read(const Pass *pass, const Product *product, Activation activation) {
+static FusedRead choose_rms_batch_read(const Setup *setup, uint32_t B, const Product *product,
+                                       Activation activation) {
+    bool gated = is_gated(activation);
+    Epilogue epilogue = gated ? GATED : product->parts > 1 ? SIDE_BY_SIDE : STORED;
+    uint32_t N = gated ? product->part[0].rows : product_columns(product);
+    return (FusedRead){true, choose_linear_batch(setup, B, N, product->part[0].columns, epilogue)};
+}
+
+FusedRead choose_rms_read(const Setup *setup, const Pass *pass, const Product *product,
+                          Activation activation) {
+    if (pass->style == STYLE_BATCHED)
+        return choose_rms_batch_read(setup, pass->B, product, activation);
     TensorType type = product->part[0].type;
     bool fours = pass->B > 1;
     if (is_gated(activation))
-        return (Choice){
-            format_kernels[type].rmsnorm_gated[fours], grid_simdgroups(product->part[0].rows),
-            "a simdgroup has gate and up of a channel, and the norm's factor on the way"};
-    return (Choice){format_kernels[type].rmsnorm_linear[fours],
+        return (FusedRead){
+            .product = {format_kernels[type].rmsnorm_gated[fours],
+                        grid_simdgroups(product->part[0].rows),
+                        "a simdgroup has gate and up of a channel, and the norm's factor on the "
+                        "way"}};
+    return (FusedRead){
+        .product = {format_kernels[type].rmsnorm_linear[fours],
                     grid_simdgroups(divide_up(product_columns(product), FUSED_RMSNORM_LINEAR_ROWS)),
-                    "few rows: the norm is a factor, which each simdgroup finds on the way"};
+                    "few rows: the norm is a factor, which each simdgroup finds on the way"}};
 }
 
 /* As many threads as have a row of K on its way at once. */
@@ -391,7 +403,8 @@ static uint32_t residual_threads(uint32_t K) {
 }
 
 Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *weight) {
-    if (pass->style == STYLE_BATCHED) return choose_linear_batch(setup, pass->B, weight, ADDED);
+    if (pass->style == STYLE_BATCHED)
+        return choose_linear_batch(setup, pass->B, weight->rows, weight->columns, ADDED);
     DeviceGrid grid = grid_threadgroups(divide_up(weight->rows, FUSED_LINEAR_RESIDUAL_ROWS), 1, 1);
     return (Choice){format_kernels[weight->type].linear_residual[pass->B > 1],
                     with_threads(grid, residual_threads(weight->columns)),

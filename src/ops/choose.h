@@ -38,14 +38,14 @@ bool matrix_batches(const Matrix *matrix);
 /* What holds for all passes. */
 typedef struct Setup {
     DeviceFacts facts;
-    ElementType cache;  /* keys and values */
-    uint32_t batch;     /* rows, at most */
-    bool flash;         /* attention without the T×S matrix in memory */
-    bool plain;         /* by flash_attention.metal, whatever the size of a head */
-    bool half_products; /* all matrices are halves, and matrix units take them as they are */
-    bool integers;      /* block formats are multiplied as integers */
-    bool fused;         /* tokens are decoded with several ideas to a kernel */
-    bool batched;       /* and several rows of them on the matrix units */
+    ElementType cache;   /* keys and values */
+    uint32_t batch;      /* rows, at most */
+    bool flash;          /* attention without the T×S matrix in memory */
+    bool plain;          /* by flash_attention.metal, whatever the size of a head */
+    bool half_products;  /* all matrices are halves, and matrix units take them as they are */
+    bool integers;       /* block formats are multiplied as integers */
+    bool fused;          /* tokens are decoded with several ideas to a kernel */
+    uint32_t batch_most; /* and so many rows of them on the matrix units, at most */
 } Setup;
 
 static inline bool is_gpu(const Setup *setup) {
@@ -122,14 +122,15 @@ static inline bool is_gated(Activation activation) {
     return activation == ACTIVATION_SILU_GATED || activation == ACTIVATION_GELU_GATED;
 }
 
-/* norm → product → bias, and GELU, in one kernel, or in two (`norm_apart`). */
+/* norm → product → bias, and GELU, in one kernel, or the product behind choose_norm's. */
 typedef struct FusedRead {
     bool norm_apart;
-    Choice norm, product;
+    Choice product;
 } FusedRead;
 FusedRead choose_fused_read(const Setup *setup, const Pass *pass, const Matrix *weight, bool gelu);
 /* The same with RMSNorm: all parts of a product in one kernel, and a gated activation. */
-Choice choose_rms_read(const Pass *pass, const Product *product, Activation activation);
+FusedRead choose_rms_read(const Setup *setup, const Pass *pass, const Product *product,
+                          Activation activation);
 /* product + bias + the stream. */
 Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *weight);
 

@@ -96,16 +96,11 @@ static Value activate(Run *run, Value in, Activation activation) {
 static void read_fused(Run *run, const Norm *norm, const Product *product, bool gelu, Value out) {
     const Matrix *weight = &product->part[0];
     Value x = run->stream.x;
-    Value normed = {.buffer = run->buffers.norm, .type = ELEMENT_F16};
-    normed.rows = x.rows, normed.columns = x.columns;
     DeviceArgument bias = FLOATS(bias_or_zeros(run, product), weight->rows);
     DeviceArgument B = arg_u32(x.rows), K = arg_u32(x.columns), N = arg_u32(weight->rows);
     FusedRead read = choose_fused_read(&run->setup, &run->pass, weight, gelu);
     if (read.norm_apart) {
-        run_choice(run, "norm", read.norm, value_argument(x), FLOATS(norm->weight, x.columns),
-                   FLOATS(norm->bias, x.columns), value_argument(normed), K,
-                   arg_f32(norm->epsilon));
-        run_choice(run, product->name, read.product, value_argument(normed),
+        run_choice(run, product->name, read.product, value_argument(settle(run, norm)),
                    matrix_argument(weight), bias, value_argument(out), B, K, N);
     } else if (run->pass.style == STYLE_BATCHED) {
         run_choice(run, product->name, read.product, value_argument(x),
@@ -120,28 +115,56 @@ static void read_fused(Run *run, const Norm *norm, const Product *product, bool 
     }
 }
 
-/* The same with RMSNorm and products in parts. */
-static void read_rms(Run *run, const Norm *norm, const Product *product, Activation activation,
-                     Value out) {
-    Value x = run->stream.x;
-    Choice choice = choose_rms_read(&run->pass, product, activation);
+/* The parts of a product, as kernels of three are told about them. */
+typedef struct Parts {
     DeviceArgument weight[PRODUCT_PARTS], bias[PRODUCT_PARTS], rows[PRODUCT_PARTS];
+} Parts;
+
+static Parts parts_of(const Run *run, const Product *product) {
+    Parts parts;
     for (uint32_t p = 0; p < PRODUCT_PARTS; p++) {
         const Matrix *part = &product->part[p < product->parts ? p : 0];
         bool is_there = p < product->parts;
-        weight[p] = is_there ? matrix_argument(part) : FLOATS(part->buffer, 1);
-        bias[p] = FLOATS(product->bias[p] ? product->bias[p] : run->buffers.zeros, part->rows);
-        rows[p] = arg_u32(is_there ? part->rows : 0);
+        parts.weight[p] = is_there ? matrix_argument(part) : FLOATS(part->buffer, 1);
+        parts.bias[p] =
+            FLOATS(product->bias[p] ? product->bias[p] : run->buffers.zeros, part->rows);
+        parts.rows[p] = arg_u32(is_there ? part->rows : 0);
     }
+    return parts;
+}
+
+/* norm → product in parts → bias, and what a gate makes of it. */
+static void read_rms(Run *run, const Norm *norm, const Product *product, Activation activation,
+                     Choice choice, Value out) {
+    Value x = run->stream.x;
+    Parts p = parts_of(run, product);
     DeviceArgument T = arg_u32(x.rows), K = arg_u32(x.columns), epsilon = arg_f32(norm->epsilon);
     if (is_gated(activation))
         run_choice(run, product->name, choice, value_argument(x), FLOATS(norm->weight, x.columns),
-                   weight[0], weight[1], bias[0], bias[1], value_argument(out), T, K, rows[0],
-                   arg_u32(activation == ACTIVATION_GELU_GATED), epsilon);
+                   p.weight[0], p.weight[1], p.bias[0], p.bias[1], value_argument(out), T, K,
+                   p.rows[0], arg_u32(activation == ACTIVATION_GELU_GATED), epsilon);
     else
         run_choice(run, product->name, choice, value_argument(x), FLOATS(norm->weight, x.columns),
-                   weight[0], weight[1], weight[2], bias[0], bias[1], bias[2], value_argument(out),
-                   T, K, rows[0], rows[1], rows[2], epsilon);
+                   p.weight[0], p.weight[1], p.weight[2], p.bias[0], p.bias[1], p.bias[2],
+                   value_argument(out), T, K, p.rows[0], p.rows[1], p.rows[2], epsilon);
+}
+
+/* The same of what has been normalised, on the matrix units. */
+static void multiply_batch(Run *run, Value normed, const Product *product, Activation activation,
+                           Choice choice, Value out) {
+    Parts p = parts_of(run, product);
+    DeviceArgument T = arg_u32(normed.rows), K = arg_u32(normed.columns);
+    if (is_gated(activation))
+        run_choice(run, product->name, choice, value_argument(normed), p.weight[0], p.weight[1],
+                   p.bias[0], p.bias[1], value_argument(out), T, K, p.rows[0],
+                   arg_u32(activation == ACTIVATION_GELU_GATED));
+    else if (product->parts > 1)
+        run_choice(run, product->name, choice, value_argument(normed), p.weight[0], p.weight[1],
+                   p.weight[2], p.bias[0], p.bias[1], p.bias[2], value_argument(out), T, K,
+                   p.rows[0], p.rows[1], p.rows[2]);
+    else
+        run_choice(run, product->name, choice, value_argument(normed), p.weight[0], p.bias[0],
+                   value_argument(out), T, K, p.rows[0]);
 }
 
 /* The same as read_stream, to a place that the caller chooses. */
@@ -150,15 +173,21 @@ static Value read_to(Run *run, const Norm *norm, const Product *product, Activat
     bool fused = run->pass.style != STYLE_PLAIN, activates = activation != ACTIVATION_NONE;
     if (!fused)
         return activate(run, multiply(run, settle_stream(run, norm), product, out), activation);
-    if (run->stream.owed.buffer) settle_stream(run, norm);
     Value result = {.buffer = activates ? run->buffers.activated : out,
                     .type = activates ? run->pass.type : ELEMENT_F32,
                     .rows = run->stream.x.rows,
                     .columns = activates ? product->part[0].rows : product_columns(product)};
-    if (norm->kind == NORM_RMS)
-        read_rms(run, norm, product, activation, result);
-    else
+    if (norm->kind == NORM_LAYER) {
         read_fused(run, norm, product, activates, result);
+        return result;
+    }
+    FusedRead read = choose_rms_read(&run->setup, &run->pass, product, activation);
+    bool settles = read.norm_apart || run->stream.owed.buffer;
+    Value normed = settles ? settle_stream(run, norm) : run->stream.x;
+    if (read.norm_apart)
+        multiply_batch(run, normed, product, activation, read.product, result);
+    else
+        read_rms(run, norm, product, activation, read.product, result);
     return result;
 }
 
@@ -191,6 +220,7 @@ void write_stream(Run *run, Value value, const Product *product, const Norm *aft
     }
     const Matrix *weight = &product->part[0];
     DeviceBuffer *bias = bias_or_zeros(run, product);
+    value = as_input(run, value);
     Choice choice = choose_fused_write(&run->setup, &run->pass, weight);
     run_choice(run, product->name, choice, value_argument(value), matrix_argument(weight),
                FLOATS(bias, weight->rows), value_argument(run->stream.x), arg_u32(value.rows),

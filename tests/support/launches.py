@@ -512,13 +512,43 @@ def linear_batch(draw, what):
     """`what` ends in the tokens of a threadgroup. x has whole tiles, of which the last rows may hold anything."""
     tokens = int(what.split("_")[-1])
     T, N, K = draw.size(40), 15 + draw.size(40), 32 * draw.size(12)
-    x, weight = (draw.normal(rows, K).astype(numpy.float16) for rows in (-(-T // 8) * 8, N))
+    weight = draw.normal(N, K).astype(numpy.float16)
     out = draw.normal(T, N) if what.startswith("residual") else Empty((T, N))
     if what.startswith("gelu"):
         out = Empty((T, N), numpy.float16)
-    grid = threadgroups(int(draw.random.integers(1, -(-N // 16) + 1)), -(-T // tokens), counts=WHOLE)
-    values = {"x": Meaning(x, x[:T]), "weight": weight, "bias": draw.normal(N), "out": out}
-    return grid, values | {"T": T, "K": K, "N": N}
+    values = {"x": in_tiles(draw, T, K), "weight": weight, "bias": draw.normal(N), "out": out}
+    return batch_grid(draw, N, 16, T, tokens), values | {"T": T, "K": K, "N": N}
+
+
+def batch_grid(draw, rows, at_once, T, tokens):
+    """Blocks of so many rows, of which any number are taken at a time."""
+    return threadgroups(int(draw.random.integers(1, -(-rows // at_once) + 1)), -(-T // int(tokens)), counts=WHOLE)
+
+
+def in_tiles(draw, T, K):
+    return Meaning(x := draw.normal(-(-T // 8) * 8, K).astype(numpy.float16), x[:T])
+
+
+@kernel
+def linear_batch_parts(draw, tokens):
+    """The second and the third product may have no rows."""
+    sizes = [16 + 8 * draw.size(3), *(8 * int(draw.random.integers(0, 4)) for _ in range(2))]
+    T, K = draw.size(40), 32 * draw.size(12)
+    values = {"x": in_tiles(draw, T, K)}
+    values |= {f"weight_{part}": draw.normal(max(n, 8), K).astype(numpy.float16) for part, n in zip("abc", sizes)}
+    values |= {f"bias_{part}": draw.normal(max(n, 8)) for part, n in zip("abc", sizes)}
+    values |= {"out": Empty((T, sum(sizes))), "T": T, "K": K, **dict(zip("ABC", sizes))}
+    return batch_grid(draw, sum(sizes), 16, T, tokens), values
+
+
+@kernel
+def linear_batch_gated(draw, tokens):
+    T, K, N = draw.size(40), 32 * draw.size(12), 7 + draw.size(40)
+    values = {"x": in_tiles(draw, T, K)}
+    values |= {name: draw.normal(N, K).astype(numpy.float16) for name in ("gate", "up")}
+    values |= {name: draw.normal(N) for name in ("gate_bias", "up_bias")}
+    values |= {"out": Empty((T, N), numpy.float16), "T": T, "K": K, "N": N, "gelu": int(draw.random.integers(2))}
+    return batch_grid(draw, N, 8, T, tokens), values
 
 
 @kernel
