@@ -6,6 +6,7 @@ random numbers without cancellation, so that errors can be measured against the 
 kernel for another weight format is one more line in FORMATS.
 """
 
+import dataclasses
 import inspect
 
 import gguf
@@ -790,44 +791,111 @@ def test_norm_linear_batch(thread_count, T, K, N, device, random):
         check_rows(out, value, HALF_TOLERANCE if kernel else HALF_TOLERANCE / 3)  # the bias is exact
 
 
+@dataclasses.dataclass
+class Decoded:
+    """One new token of each row; the first of several rows is done, the last fills its cache. Nobody looks behind the
+    window."""
+
+    random: numpy.random.Generator
+    type: str
+    B: int
+    nh: int
+    nkv: int
+    capacity: int
+    hs: int
+
+    def __post_init__(self):
+        random, B, nkv, capacity, hs = self.random, self.B, self.nkv, self.capacity, self.hs
+        self.qkv = normal(random, B, self.nh + 2 * nkv, hs)
+        self.qkv[:, self.nh + nkv :] += 3  # values without cancellation
+        self.lengths = random.integers(0, capacity, B).astype(numpy.uint32)
+        self.lengths[-1] = capacity - 1
+        self.counts = numpy.ones(B, numpy.uint32)
+        if B > 1:
+            self.counts[0], self.lengths[0] = 0, capacity
+        self.keys = normal(random, B, nkv, capacity, hs).astype(CACHE_TYPES[self.type])
+        self.values = normal(random, B, nkv, capacity, hs, mean=3).astype(CACHE_TYPES[self.type])
+        self.window, self.scale = int(random.choice([1, 7, 64, ALL])), float(hs**-0.5)
+        self.first = numpy.maximum(0, self.lengths.astype(int) + self.counts - self.window)
+        for b in range(B):
+            self.keys[b, :, : self.first[b]] = self.values[b, :, : self.first[b]] = numpy.nan
+        self.paged_keys, self.paged_values, self.table = in_pages(random, self.keys, self.values)
+
+    def given(self):
+        cache = InOut(self.paged_keys), InOut(self.paged_values)
+        return self.qkv, self.lengths, self.counts, *cache, self.table
+
+    def check(self, new_keys, new_values, out, tolerance):
+        """The new keys and values end in the cache, for rows that take part; nothing else changes."""
+        nh, nkv = self.nh, self.nkv
+        for b in range(self.B):
+            if self.counts[b]:
+                self.keys[b, :, self.lengths[b]] = self.qkv[b, nh : nh + nkv]
+                self.values[b, :, self.lengths[b]] = self.qkv[b, nh + nkv :]
+            seen = slice(self.first[b], self.lengths[b] + self.counts[b])
+            k, v = (x[b, :, seen].astype(numpy.float64).repeat(nh // nkv, 0) for x in (self.keys, self.values))
+            query = self.qkv[b, :nh, None].astype(numpy.float64)
+            check_rows(out[b], reference.attention(query, k, v, self.scale)[:, 0], tolerance)
+        for new, expected in ((new_keys, self.keys), (new_values, self.values)):
+            assert numpy.array_equal(out_of_pages(new, self.table, self.capacity), expected, equal_nan=True)
+
+
 @covers(*(f"decode_attention_hs{hs}_{to}{type}" for hs in SIZED for to in ("", "halves_") for type in ("f32", "f16")))
 @each_cache_type
 @each_thread_count
 @pytest.mark.parametrize("halves", [False, True])
 def test_decode_attention(halves, thread_count, type, device, random):
-    """The new keys and values end in the cache, for rows that take part; nothing else changes, and nobody looks
-    behind the window."""
     shapes = [(1, 1, 1, 1, 64), (1, 2, 2, 33, 64), (3, 6, 2, 70, 64), (2, 1, 1, 300, 64), (2, 4, 2, 50, 128)]
     for B, nh, nkv, capacity, hs in [*shapes, (1, 2, 1, 41, 256)]:
-        qkv = normal(random, B, nh + 2 * nkv, hs)
-        qkv[:, nh + nkv :] += 3  # values without cancellation
-        lengths = random.integers(0, capacity, B).astype(numpy.uint32)
-        lengths[-1] = capacity - 1
-        counts = numpy.ones(B, numpy.uint32)
-        if B > 1:
-            counts[0], lengths[0] = 0, capacity
-        keys = normal(random, B, nkv, capacity, hs).astype(CACHE_TYPES[type])
-        values = normal(random, B, nkv, capacity, hs, mean=3).astype(CACHE_TYPES[type])
-        window, scale = int(random.choice([1, 7, 64, ALL])), float(hs**-0.5)
-        first = numpy.maximum(0, lengths.astype(int) + counts - window)
-        for b in range(B):
-            keys[b, :, : first[b]] = values[b, :, : first[b]] = numpy.nan
-        paged_keys, paged_values, table = in_pages(random, keys, values)
-        new_keys, new_values, out = device.run(
-            f"decode_attention_hs{hs}_{'halves_' if halves else ''}{type}", threadgroups(nh, B), qkv, lengths,
-            counts, InOut(paged_keys), InOut(paged_values), table,
-            Out((B, nh, hs), numpy.float16 if halves else numpy.float32), nkv, capacity, window, scale,
+        case = Decoded(random, type, B, nh, nkv, capacity, hs)
+        written = device.run(
+            f"decode_attention_hs{hs}_{'halves_' if halves else ''}{type}", threadgroups(nh, B), *case.given(),
+            Out((B, nh, hs), numpy.float16 if halves else numpy.float32), nkv, capacity, case.window, case.scale,
             threads=thread_count,
         )  # fmt: skip
-        for b in range(B):
-            if counts[b]:
-                keys[b, :, lengths[b]], values[b, :, lengths[b]] = qkv[b, nh : nh + nkv], qkv[b, nh + nkv :]
-            seen = slice(first[b], lengths[b] + counts[b])
-            k, v = (x[b, :, seen].astype(numpy.float64).repeat(nh // nkv, 0) for x in (keys, values))
-            expected = reference.attention(qkv[b, :nh, None].astype(numpy.float64), k, v, scale)[:, 0]
-            check_rows(out[b], expected, HALF_TOLERANCE if halves else TOLERANCE)
-        assert numpy.array_equal(out_of_pages(new_keys, table, capacity), keys, equal_nan=True)
-        assert numpy.array_equal(out_of_pages(new_values, table, capacity), values, equal_nan=True)
+        case.check(*written, HALF_TOLERANCE if halves else TOLERANCE)
+
+
+SPLIT = [(hs, count) for hs in SIZED for count in (1, 2, 4) if hs < 256 or count < 4]  # heads at once
+AT_ONCE = {1: "", 2: "pair_", 4: "fours_"}
+
+
+@covers(*(f"split_attention_hs{hs}_{AT_ONCE[count]}{type}" for hs, count in SPLIT for type in ("f32", "f16")))
+@covers("merge_splits", "merge_splits_f16")
+@each_cache_type
+@each_thread_count
+@pytest.mark.parametrize("hs, count", SPLIT)
+def test_split_attention(hs, count, thread_count, type, device, random):
+    """Of as many heads as a threadgroup takes, of fewer and of more; of more splits than keys."""
+    for B, sharing, nkv, capacity, splits in [(1, 1, 1, 1, 3), (3, 3, 2, 70, 5), (1, 5, 1, 200, 2), (2, 4, 1, 41, 1)]:
+        nh, halves = sharing * nkv, bool(random.integers(2))
+        case = Decoded(random, type, B, nh, nkv, capacity, hs)
+        keys, values, sums, softmax = device.run(
+            f"split_attention_hs{hs}_{AT_ONCE[count]}{type}", threadgroups(nkv * -(-sharing // count), splits, B),
+            *case.given(), Out((B, nh, splits, hs)), Out((B, nh, splits, 2)), nh, nkv, capacity, case.window, case.scale,
+            threads=thread_count,
+        )  # fmt: skip
+        out = device.run(
+            f"merge_splits{'_f16' if halves else ''}", threadgroups(nh, B), sums, softmax,
+            Out((B, nh, hs), numpy.float16 if halves else numpy.float32), splits, hs // 4, threads=thread_count,
+        )  # fmt: skip
+        case.check(keys, values, out, HALF_TOLERANCE if halves else TOLERANCE)
+
+
+@pytest.mark.parametrize("thread_count", [1, 31, 96, 256, 549])
+def test_merge_splits(thread_count, device, random):
+    """Of more splits than a simdgroup has lanes; scores that no exponential holds; splits without keys."""
+    splits, vectors = 64, 16
+    sums, softmax = normal(random, 2, 3, splits, 4 * vectors, mean=3), uniform(random, 2, 3, splits, 2, low=0.5, high=9)
+    softmax[0, ..., 0] += 300
+    softmax[1, :, 1:, 0] -= 300
+    softmax[0, :, 5::7] = -numpy.finfo(numpy.float32).max, 0
+    sums[0, :, 5::7] = 0
+    shape = Out((2, 3, 4 * vectors))
+    out = device.run("merge_splits", threadgroups(3, 2), sums, softmax, shape, splits, vectors, threads=thread_count)
+    m, l = numpy.moveaxis(softmax.astype(numpy.float64), -1, 0)
+    weights = 2 ** (m - m.max(-1, keepdims=True))
+    check_rows(out, (sums * weights[..., None]).sum(2) / (l * weights).sum(2)[..., None])
 
 
 # --- GELU ---

@@ -10,104 +10,9 @@
 // KV4, float4 or half4, what comes out of type Out4: halves where the next product takes them.
 #include <metal_stdlib>
 using namespace metal;
-#include "parts/pages.h"
-#include "parts/running_softmax.h"
-#include "parts/simd_width.h"
+#include "parts/decode_keys.h"
 
-constant constexpr uint SHARE = 8;                                           // lanes of a team
-constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup
-constant constexpr uint MAX_SIMDGROUPS = 16;                                 // host: that take part
-constant constexpr float LOG2_E = 1.44269504f;
-
-// Where a head's query is, the new key and value, and the cached ones.
-template <typename KV4> struct Head {
-    device const float4 *query, *key, *value; // [VECTORS]
-    device const KV4 *keys, *values;          // its own of page 0
-    device const uint *pages;                 // `stride` vectors apart
-    ulong stride;
-    float scale; // of scores to the base 2
-};
-
-static void store(device float4 *to, float4 value) { *to = value; }
-static void store(device half4 *to, float4 value) { *to = half4(value); }
-
-// A value as a cache of this type keeps it; in halves NaN if it is too large for them, as in heads.metal.
-static float4 kept(device const float4 *, float4 value) { return value; }
-static float4 kept(device const half4 *, float4 value)
-{
-    float4 rounded = float4(half4(value));
-    return select(rounded, float4(NAN), isinf(rounded));
-}
-
-static float team_sum(float value)
-{
-    for (uint distance = 1; distance < SHARE; distance *= 2) value += simd_shuffle_xor(value, ushort(distance));
-    return value;
-}
-
-// The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; this lane's
-// part of what its team has seen. What needs no waiting for is read first.
-template <uint VECTORS, typename KV4>
-static Running<VECTORS / SHARE> run_through(Head<KV4> head, uint begin, uint end, bool is_mine, uint team, uint lane)
-{
-    constexpr uint PARTS = VECTORS / SHARE, KEYS = 8 / PARTS; // that a team reads at once
-    constexpr uint LOOKED_UP = (SIMD_WIDTH > 1 ? SIMD_WIDTH - 1 : 1) * PAGE; // tokens whose pages the lanes look up
-    Running<PARTS> running, fresh;
-    running.m = -FLT_MAX, running.l = 0.0f;
-    fresh.m = 0.0f, fresh.l = 1.0f;
-    float4 query[PARTS];
-    for (uint i = 0; i < PARTS; i++) {
-        query[i] = head.query[lane + i * SHARE] * head.scale;
-        running.sum[i] = float4(0.0f);
-        fresh.sum[i] = kept(head.values, head.value[lane + i * SHARE]);
-        fresh.m += dot(query[i], kept(head.keys, head.key[lane + i * SHARE]));
-    }
-    for (uint from = begin; from < end; from += LOOKED_UP) {
-        uint last = min(from + LOOKED_UP, end) - 1, first_page = from / PAGE;
-        uint page = head.pages[min(first_page + team * SHARE + lane, last / PAGE)]; // one for each lane
-        for (uint first = from; first <= last; first += KEYS * TEAMS) { // as often for every team: they shuffle
-            Running<PARTS> one[KEYS];                                   // each key alone
-            for (uint j = 0; j < KEYS; j++) {
-                uint s = min(first + j * TEAMS + team, last);
-                ulong start = simd_shuffle(page, ushort(s / PAGE - first_page)) * head.stride + s % PAGE * VECTORS + lane;
-                one[j].m = 0.0f, one[j].l = 1.0f;
-                for (uint i = 0; i < PARTS; i++) {
-                    one[j].sum[i] = float4(head.values[start + i * SHARE]);
-                    one[j].m += dot(query[i], float4(head.keys[start + i * SHARE]));
-                }
-            }
-            for (uint j = 0; j < KEYS; j++) {
-                one[j].m = team_sum(one[j].m);
-                if (first + j * TEAMS + team <= last) merge(running, one[j]);
-            }
-        }
-    }
-    fresh.m = team_sum(fresh.m);
-    if (is_mine && team == 0) merge(running, fresh);
-    return running;
-}
-
-// All of it by one lane, where a simdgroup is not whole or has but one. Returns m and l.
-template <uint VECTORS, typename KV4>
-static float2 run_alone(Head<KV4> head, uint begin, uint end, bool is_mine, threadgroup float4 *sums)
-{
-    float m = -FLT_MAX, l = 0.0f;
-    for (uint c = 0; c < VECTORS; c++) sums[c] = float4(0.0f);
-    for (uint s = begin; s < end + is_mine; s++) {
-        bool is_new = s == end;
-        ulong start = is_new ? 0 : token_start<VECTORS>(head.pages, head.stride, s);
-        device const KV4 *key = head.keys + start, *value = head.values + start;
-        float score = 0.0f;
-        for (uint c = 0; c < VECTORS; c++)
-            score += dot(head.query[c], is_new ? kept(key, head.key[c]) : float4(key[c])) * head.scale;
-        float largest = max(m, score), weight = fast::exp2(score - largest), shrink = fast::exp2(m - largest);
-        for (uint c = 0; c < VECTORS; c++)
-            sums[c] = sums[c] * shrink + (is_new ? kept(value, head.value[c]) : float4(value[c])) * weight;
-        l = l * shrink + weight;
-        m = largest;
-    }
-    return float2(m, l);
-}
+constant constexpr uint MAX_SIMDGROUPS = 16; // host: that take part
 
 template <uint VECTORS, typename KV4, typename Out4>
 kernel void decode_attention(
@@ -146,19 +51,20 @@ kernel void decode_attention(
         if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);
     }
     device const uint *row = pages_of(pages, b, capacity);
-    Head<KV4> head = {query, key, value, keys + start, values + start, row, stride, scale * LOG2_E};
+    Heads<KV4> heads = {query, key, value, 0, keys + start, values + start, row, stride, scale * LOG2_E};
     uint share = (length - begin + simdgroups - 1) / simdgroups;
     uint first = min(length, begin + simdgroup * share), last = min(length, first + share);
     bool is_mine = is_new && simdgroup == simdgroups - 1;
     if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {
-        auto running = run_through<VECTORS>(head, first, last, is_mine, lane / SHARE, lane % SHARE);
+        Running<VECTORS / SHARE> running[1];
+        run_through<VECTORS>(heads, first, last, is_mine, lane / SHARE, lane % SHARE, running);
         for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)
-            merge(running, other(running, ushort(distance)));
-        if (lane == 0) softmax[simdgroup] = float2(running.m, running.l);
+            merge(running[0], other(running[0], ushort(distance)));
+        if (lane == 0) softmax[simdgroup] = float2(running[0].m, running[0].l);
         if (lane < SHARE)
-            for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];
+            for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][lane + i * SHARE] = running[0].sum[i];
     } else if (simdgroup < simdgroups && lane == 0) {
-        softmax[simdgroup] = run_alone<VECTORS>(head, first, last, is_mine, sums[simdgroup]);
+        softmax[simdgroup] = run_alone<VECTORS>(heads, 0, first, last, is_mine, sums[simdgroup]);
     }
     threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below
     for (uint i = thread_index; i < MAX_SIMDGROUPS; i += threads) {
@@ -179,8 +85,8 @@ kernel void decode_attention(
     if (is_new && length < capacity && group.x % (nh / nkv) == 0) {
         ulong to = start + token_start<VECTORS>(row, stride, length);
         for (uint c = thread_index; c < VECTORS; c += threads) {
-            store(keys + to + c, kept(head.keys, key[c]));
-            store(values + to + c, kept(head.values, value[c]));
+            store(keys + to + c, kept(heads.keys, key[c]));
+            store(values + to + c, kept(heads.values, value[c]));
         }
     }
 }

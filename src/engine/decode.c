@@ -85,12 +85,13 @@ void decode_forget_step(Engine *engine) {
     engine->stale = true;
 }
 
-/* The step is the same every time, so it is recorded once, or in two parts if the host has to do
- * something between; when profiling, the bytes it moves are not the same. */
+/* The step is the same every time but for long contexts, so it is recorded once or twice, or in two
+ * parts if the host has to do something between; when profiling, the bytes it moves are not. */
 static void record_step(Engine *engine, bool masked) {
     LLMPipeline *llm = engine->llm;
     decode_forget_step(engine);
     engine->stale = false;
+    engine->splits = choose_splitting(llm->run.visible);
     engine->moves = llm->run.cache.moves;
     if (llm->profile) return;
     device_record(llm->device);
@@ -147,8 +148,9 @@ static void queue_step(Engine *engine) {
     bool masked = has_masks(engine);
     make_room(engine);
     freeze(engine);
-    if (engine->stale || engine->moves != llm->run.cache.moves) record_step(engine, masked);
     llm->run.visible = visible_tokens(engine);
+    bool stale = engine->stale || engine->splits != choose_splitting(llm->run.visible);
+    if (stale || engine->moves != llm->run.cache.moves) record_step(engine, masked);
     engine_unlock(engine);
     bool parts = masked || !engine->step;
     replay(engine, engine->step, forward);

@@ -136,11 +136,27 @@ static void decode_attention(const Attending *a, Value qkv, Value out) {
                arg_f32(a->attention->scale));
 }
 
+/* The same by a threadgroup for each split of the keys, and what they have found, merged. */
+static void split_attention(const Attending *a, Value qkv, Value out) {
+    const Buffers *buffers = &a->run->buffers;
+    size_t splits = (size_t)a->rows * a->nh * a->choice.splits;
+    DeviceArgument sums = FLOATS(buffers->split_sums, splits * a->hs);
+    DeviceArgument softmax = FLOATS(buffers->split_softmax, splits * 2);
+    run_choice(a->run, "attention", a->choice.flash, value_argument(qkv),
+               of_pass(a->run, buffers->lengths), of_pass(a->run, buffers->counts),
+               visible(a, a->keys), visible(a, a->values), pages(a), sums, softmax, arg_u32(a->nh),
+               arg_u32(a->nkv), arg_u32(a->run->sizes.capacity), window(a),
+               arg_f32(a->attention->scale));
+    run_choice(a->run, "attention, merged", a->choice.merge, sums, softmax, value_argument(out),
+               arg_u32(a->choice.splits), arg_u32(a->hs / 4));
+}
+
 Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention) {
     const Buffers *buffers = &run->buffers;
     Attending a = {.run = run,
                    .attention = attention,
-                   .choice = choose_attention(&run->setup, &run->pass, attention, run->span),
+                   .choice = choose_attention(&run->setup, &run->pass, attention, run->span,
+                                              run->visible),
                    .keys = run->cache.keys[layer],
                    .values = run->cache.values[layer],
                    .table = run->cache.group[layer]->table,
@@ -158,9 +174,12 @@ Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention) {
                  .columns = a.nh * a.hs};
     if (attention->q_norm) norm_heads(&a, qkv);
     if (turns) turn_heads(&a, qkv);
-    if (a.choice.method != ATTENTION_DECODE) split_heads(&a, qkv, turns);
+    bool fused = a.choice.method == ATTENTION_DECODE || a.choice.method == ATTENTION_SPLIT;
+    if (!fused) split_heads(&a, qkv, turns);
     if (a.choice.method == ATTENTION_DECODE)
         decode_attention(&a, qkv, out);
+    else if (a.choice.method == ATTENTION_SPLIT)
+        split_attention(&a, qkv, out);
     else if (naive)
         naive_attention(&a, out);
     else

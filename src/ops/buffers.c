@@ -9,7 +9,7 @@ typedef struct Slot {
     size_t bytes; /* 0: not needed */
 } Slot;
 
-enum { SLOTS_MOST = 40 };
+enum { SLOTS_MOST = 42 };
 
 static size_t floats(size_t rows, size_t columns) {
     return rows * columns * sizeof(float);
@@ -29,6 +29,7 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
     size_t tiles = (BT + 7) / 8 * 8; /* the matrix units read tiles of eight rows */
     size_t inputs = larger(BT, LOGITS_PER_PASS) * larger(larger(inner, C), attended);
     size_t plain = B * sizes->kv_heads * capacity * sizes->head_size * element_size(setup->cache);
+    size_t splits = choose_split_rows(setup, sizes->batch, sizes->heads, sizes->kv_heads);
     bool naive = !setup->flash, integers = setup->integers;
     const Slot all[] = {
         {&buffers->prompt, floats(BT, 1)},
@@ -46,6 +47,8 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
         {&buffers->att, naive ? floats(BT * sizes->heads, capacity) : 0},
         {&buffers->mixed, floats(tiles, attended)},
         {&buffers->merged, naive ? floats(BT, attended) : 0},
+        {&buffers->split_sums, setup->fused ? floats(splits, sizes->head_size) : 0},
+        {&buffers->split_softmax, setup->fused ? floats(splits, 2) : 0},
         {&buffers->halves, setup->half_products ? tiles * attended * 2 : 0},
         {&buffers->block_out, floats(BT, C)},
         {&buffers->up, floats(BT, sizes->up)},

@@ -34,6 +34,8 @@ typedef struct Buffers {
     DeviceBuffer *att;                 /* [B,nh,T,capacity], naive attention only */
     DeviceBuffer *mixed;               /* [B,T,nh·hs]; of naive attention [B,nh,T,hs] */
     DeviceBuffer *merged;              /* [B,T,nh·hs], naive attention only */
+    DeviceBuffer *split_sums;          /* [B,nh,splits,hs] of attention in splits */
+    DeviceBuffer *split_softmax;       /* [B,nh,splits,2] */
     DeviceBuffer *halves;              /* [B,T,nh·hs] halves of what was made as floats */
     DeviceBuffer *block_out;           /* [B,T,C] */
     DeviceBuffer *up;                  /* [B,T,inner] before the activation */

@@ -2,13 +2,10 @@
 
 #include "kernel_constants.h"
 
-/* Channels of the narrow instances of fused_norm_linear.metal, and of all; the most and the fewest
- * threads of fused_decode_attention.metal. */
+/* Channels of the narrow instances of fused_norm_linear.metal, and of all. */
 enum {
     NARROW_CHANNELS = 4 * FUSED_NORM_LINEAR_NARROW_VECTORS,
-    FUSED_CHANNELS = 4 * FUSED_NORM_LINEAR_MAX_VECTORS,
-    DECODE_THREADS = 32 * FUSED_DECODE_ATTENTION_MAX_SIMDGROUPS,
-    LEAST_DECODE_THREADS = 128
+    FUSED_CHANNELS = 4 * FUSED_NORM_LINEAR_MAX_VECTORS
 };
 
 /* Measured: see docs/speed-log.md. */
@@ -22,7 +19,6 @@ enum { FUSED_TOKENS = 8 }; /* rows that the fused kernels decode at once */
 /* Rows that the matrix units decode; of models with RMSNorm, which are larger, the matrix library
  * takes more. */
 enum { BATCH_LEAST = 2, BATCH_MOST = 256, BATCH_MOST_RMS = 64 };
-enum { PROMPT_LEAST = 64 }; /* tokens from which on flash_attention_prompt.metal is faster */
 enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
 enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
 /* Tokens of a vocabulary from which on groups of them are worth a kernel more. */
@@ -73,55 +69,10 @@ static const struct {
 _Static_assert(sizeof format_kernels / sizeof *format_kernels == TENSOR_TYPES,
                "a type is missing from the table");
 
-/* Head sizes with kernels of their own: 64, 128, 256. */
-enum { SIZES = 3, NO_SIZE = SIZES };
-#define SIZED(hs, type)                                                                            \
-    {                                                                                              \
-        "flash_attention_hs" #hs "_" type, "flash_attention_prompt_hs" #hs "_" type,               \
-            "flash_attention_tiles_hs" #hs "_halves_" type, {                                      \
-            "decode_attention_hs" #hs "_" type, "decode_attention_hs" #hs "_halves_" type          \
-        }                                                                                          \
-    }
-
-/* The kernels of each type of the KV cache. */
-static const struct {
-    const char *split_heads, *gather, *scores, *mix, *flash;
-    struct {
-        const char *shared, *prompt, *tiles; /* several queries at once */
-        const char *decode[2];               /* [to halves] */
-    } sized[SIZES];                          /* of heads of 64, 128 and 256 channels */
-} cache_kernels[] = {
-    [ELEMENT_F32] = {.split_heads = "split_heads_f32",
-                     .gather = "gather_pages_f32",
-                     .scores = "attention_scores_f32",
-                     .mix = "attention_mix_f32",
-                     .flash = "flash_attention_f32",
-                     .sized = {SIZED(64, "f32"), SIZED(128, "f32"), SIZED(256, "f32")}},
-    [ELEMENT_F16] = {.split_heads = "split_heads_f16",
-                     .gather = "gather_pages_f16",
-                     .scores = "attention_scores_f16",
-                     .mix = "attention_mix_f16",
-                     .flash = "flash_attention_f16",
-                     .sized = {SIZED(64, "f16"), SIZED(128, "f16"), SIZED(256, "f16")}},
-};
-
 /* How many share out `all` so that each takes as many turns as the others, if `most` run at once.
  */
 static uint32_t even_share(uint32_t all, uint32_t most) {
     return divide_up(all, divide_up(all, most));
-}
-
-/* Which of the sizes, or NO_SIZE. */
-static uint32_t size_of_heads(uint32_t head_size) {
-    uint32_t size = 0;
-    while (size < SIZES && head_size != 64u << size)
-        size++;
-    return size;
-}
-
-static DeviceGrid with_threads(DeviceGrid grid, uint32_t threads) {
-    grid.threads = threads;
-    return grid;
 }
 
 /* --- when a model is opened --- */
@@ -146,8 +97,8 @@ bool choose_halves(const DeviceFacts *facts, const LLMOptions *options) {
 static bool choose_fusion(Setup *setup, const ModelFacts *model, LLMChoice fusion,
                           LLMError *error) {
     bool can_batch = setup->half_products && model->batches;
-    bool fits = model->rms ||
-                (size_of_heads(model->head_size) != NO_SIZE && model->channels <= FUSED_CHANNELS);
+    bool fits =
+        model->rms || (heads_are_sized(model->head_size) && model->channels <= FUSED_CHANNELS);
     bool suits = setup->flash && !setup->plain && model->fuses && fits &&
                  (model->rms || setup->batch <= (can_batch ? BATCH_MOST : FUSED_TOKENS));
     if (fusion == LLM_ON && !suits)
@@ -479,108 +430,4 @@ Choice choose_step(uint32_t B) {
 
 Choice choose_losses(uint32_t rows) {
     return (Choice){"cross_entropy_forward", grid_threadgroups(rows, 1, 1), "a row of logits each"};
-}
-
-/* --- attention --- */
-
-/* So that all of them run at once. */
-static uint32_t decode_threads(const Setup *setup, uint32_t groups) {
-    uint32_t threads = DECODE_THREADS;
-    while (groups * threads / 32 > setup->facts.simdgroups && threads > LEAST_DECODE_THREADS)
-        threads /= 2;
-    return threads;
-}
-
-static Choice choose_decode(const Setup *setup, const Pass *pass, const Attention *attention) {
-    uint32_t heads = attention->heads, size = size_of_heads(attention->head_size);
-    DeviceGrid grid = grid_threadgroups(heads, pass->B, 1);
-    return (Choice){cache_kernels[setup->cache].sized[size].decode[pass->type == ELEMENT_F16],
-                    with_threads(grid, decode_threads(setup, heads * pass->B)),
-                    "one new token to a row: it goes to the cache and attends in one kernel"};
-}
-
-/* `at_once` queries of the heads that share keys to a threadgroup. */
-static DeviceGrid query_grid(const Pass *pass, const Attention *attention, uint32_t at_once) {
-    uint32_t queries = pass->T * (attention->heads / attention->kv_heads);
-    return grid_threadgroups(divide_up(queries, at_once), attention->kv_heads, pass->B);
-}
-
-static Choice choose_flash(const Setup *setup, const Pass *pass, const Attention *attention) {
-    uint32_t size = size_of_heads(attention->head_size);
-    if (setup->plain || size == NO_SIZE)
-        return (Choice){cache_kernels[setup->cache].flash,
-                        grid_threadgroups(pass->T, attention->heads, pass->B),
-                        setup->plain ? "plain attention was asked for"
-                                     : "heads of any size, a query to a threadgroup"};
-    if (pass->type == ELEMENT_F16 && pass->T > FLASH_ATTENTION_SHARED_QUERIES) {
-        uint32_t at_once = attention->head_size > 128 ? FLASH_ATTENTION_TILES_WIDE_QUERIES
-                                                      : FLASH_ATTENTION_TILES_QUERIES;
-        return (Choice){
-            cache_kernels[setup->cache].sized[size].tiles,
-            with_threads(query_grid(pass, attention, at_once), FLASH_ATTENTION_TILES_THREADS),
-            "the matrix units make attention where they make the products"};
-    }
-    if (pass->T >= PROMPT_LEAST && !is_gpu(setup))
-        return (Choice){cache_kernels[setup->cache].sized[size].prompt,
-                        query_grid(pass, attention, FLASH_ATTENTION_PROMPT_QUERIES),
-                        "on a CPU many queries share what is read of keys and values"};
-    return (Choice){cache_kernels[setup->cache].sized[size].shared,
-                    query_grid(pass, attention, FLASH_ATTENTION_SHARED_QUERIES),
-                    "four queries to a threadgroup share what is read of keys and values"};
-}
-
-static void choose_naive(AttentionChoice *choice, const Setup *setup, const Pass *pass,
-                         const Attention *attention, uint32_t capacity) {
-    const char *why = "naive attention was asked for";
-    uint32_t T = pass->T, rows = pass->B * attention->heads, head_size = attention->head_size;
-    choice->gather = (Choice){cache_kernels[setup->cache].gather,
-                              grid_threads(head_size, capacity, pass->B * attention->kv_heads),
-                              "naive attention reads keys and values without pages"};
-    choice->scores =
-        (Choice){cache_kernels[setup->cache].scores, grid_threads(capacity, T, rows), why};
-    choice->softmax = (Choice){"softmax_inplace", grid_threadgroups(rows * T, 1, 1), why};
-    choice->mix = (Choice){cache_kernels[setup->cache].mix, grid_threads(head_size, T, rows), why};
-    choice->merge = (Choice){"merge_heads", grid_threads(head_size, T, rows), why};
-}
-
-AttentionChoice choose_attention(const Setup *setup, const Pass *pass, const Attention *attention,
-                                 uint32_t capacity) {
-    uint32_t size = size_of_heads(attention->head_size);
-    AttentionChoice choice = {.takes_head_size = setup->plain || size == NO_SIZE};
-    uint32_t share = is_gpu(setup) ? HEADS_GPU_SHARE : 1, heads = attention->heads;
-    choice.split =
-        (Choice){cache_kernels[setup->cache].split_heads,
-                 grid_threads(attention->head_size, divide_up(pass->T, share), pass->B * heads),
-                 "keys and values go into the cache, queries head by head"};
-    if (pass->style != STYLE_PLAIN && size != NO_SIZE) {
-        choice.method = ATTENTION_DECODE;
-        choice.out = pass->type;
-        choice.flash = choose_decode(setup, pass, attention);
-    } else if (setup->flash) {
-        choice.method = ATTENTION_FLASH;
-        choice.flash = choose_flash(setup, pass, attention);
-        bool tiles = !choice.takes_head_size &&
-                     choice.flash.kernel == cache_kernels[setup->cache].sized[size].tiles;
-        choice.out = tiles ? ELEMENT_F16 : ELEMENT_F32;
-    } else {
-        choice.method = ATTENTION_NAIVE;
-        choose_naive(&choice, setup, pass, attention, capacity);
-    }
-    return choice;
-}
-
-Choice choose_head_norm(const Pass *pass, const Attention *attention) {
-    uint32_t heads = attention->heads + attention->kv_heads;
-    return (Choice){"head_norm", grid_simdgroups(pass->B * pass->T * heads),
-                    "queries and keys are of one size in this model"};
-}
-
-Choice choose_rope(const Pass *pass, const Attention *attention) {
-    bool halves = attention->rope->order == ROPE_HALVES;
-    uint32_t heads = attention->heads + attention->kv_heads,
-             pairs = divide_up(attention->head_size, 2);
-    return (Choice){halves ? "rope_halves" : "rope_adjacent",
-                    grid_threads(pairs, heads, pass->B * pass->T),
-                    halves ? "this model turns queries and keys, halves of a head"
-                           : "this model turns queries and keys, neighbours"};
 }

@@ -21,6 +21,11 @@ typedef struct Choice {
     const char *why;
 } Choice;
 
+static inline DeviceGrid with_threads(DeviceGrid grid, uint32_t threads) {
+    grid.threads = threads;
+    return grid;
+}
+
 /* --- when a model is opened --- */
 
 typedef struct ModelFacts {
@@ -175,6 +180,7 @@ typedef struct Attention {
 
 typedef enum AttentionMethod {
     ATTENTION_DECODE, /* one kernel from q, k and v to the result, writing the cache */
+    ATTENTION_SPLIT,  /* the same in two: a split of the keys to a threadgroup, then `merge` */
     ATTENTION_FLASH,  /* split_heads, then one kernel */
     ATTENTION_NAIVE,  /* split_heads, gather_pages twice, scores, softmax, mix, merge_heads */
 } AttentionMethod;
@@ -183,11 +189,19 @@ typedef struct AttentionChoice {
     AttentionMethod method;
     bool takes_head_size; /* a kernel for any head size */
     ElementType out;
-    Choice split, flash; /* `flash` also of ATTENTION_DECODE */
+    uint32_t splits;
+    Choice split, flash; /* `flash` also of ATTENTION_DECODE and ATTENTION_SPLIT */
     Choice gather, scores, softmax, mix, merge;
 } AttentionChoice;
+/* Whether heads of this size have kernels of their own. */
+bool heads_are_sized(uint32_t head_size);
+/* Of `visible` keys at most. */
 AttentionChoice choose_attention(const Setup *setup, const Pass *pass, const Attention *attention,
-                                 uint32_t capacity);
+                                 uint32_t capacity, uint32_t visible);
+/* Whether so many keys are another choice than fewer of them. */
+bool choose_splitting(uint32_t keys);
+/* Heads times splits of B rows, at most. */
+size_t choose_split_rows(const Setup *setup, uint32_t B, uint32_t heads, uint32_t kv_heads);
 /* What q and k go through before, in place. */
 Choice choose_head_norm(const Pass *pass, const Attention *attention);
 Choice choose_rope(const Pass *pass, const Attention *attention);

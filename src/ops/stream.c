@@ -100,7 +100,7 @@ static void read_fused(Run *run, const Norm *norm, const Product *product, bool 
     DeviceArgument B = arg_u32(x.rows), K = arg_u32(x.columns), N = arg_u32(weight->rows);
     FusedRead read = choose_fused_read(&run->setup, &run->pass, weight, gelu);
     if (read.norm_apart) {
-        run_choice(run, product->name, read.product, value_argument(settle(run, norm)),
+        run_choice(run, product->name, read.product, value_argument(settle_stream(run, norm)),
                    matrix_argument(weight), bias, value_argument(out), B, K, N);
     } else if (run->pass.style == STYLE_BATCHED) {
         run_choice(run, product->name, read.product, value_argument(x),

@@ -811,6 +811,36 @@ def decode_attention(draw, instance):
 
 
 @kernel
+def split_attention(draw, instance):
+    """hs64_f16, hs128_fours_f32 …: of one head, two or four at once."""
+    hs, *several, type = instance.removeprefix("hs").split("_")
+    hs, B, nkv, capacity, splits = int(hs), draw.size(3), draw.size(2), draw.size(200), draw.size(5)
+    sharing, count = int(draw.random.integers(1, 6)), {"": 1, "pair": 2, "fours": 4}["".join(several)]
+    nh, lengths = nkv * sharing, draw.below(capacity, B)
+    return threadgroups(nkv * -(-sharing // count), splits, B, counts=[*THREADS, MORE_THAN_TAKE_PART]), {
+        "qkv": draw.normal(B, nh + 2 * nkv, hs), "lengths": lengths, "counts": draw.below(2, B),
+        **keys_and_values(draw, type, B, nkv, capacity, hs), "split_sums": Empty((B, nh, splits, hs)),
+        "split_softmax": Empty((B, nh, splits, 2)), "nh": nh, "nkv": nkv, **window_and_scale(draw, capacity, hs),
+    }  # fmt: skip
+
+
+@kernel
+def merge_splits(draw, type):
+    """Any split but the first may have no keys."""
+    B, nh, splits, vectors = draw.size(3), draw.size(4), draw.size(64), int(draw.random.choice([1, 16, 32, 64]))
+    softmax = numpy.abs(draw.normal(B, nh, splits, 2))
+    empty = draw.random.uniform(size=(B, nh, splits)) < 0.2
+    empty[:, :, 0] = False
+    softmax[empty] = numpy.float32([-numpy.finfo(numpy.float32).max, 0])
+    sums = draw.normal(B, nh, splits, 4 * vectors)
+    sums[empty] = 0
+    return threadgroups(nh, B, counts=[*THREADS, MORE_THAN_TAKE_PART]), {
+        "sums": sums, "softmax": softmax, "out": Empty((B, nh, 4 * vectors), TYPES[type]), "splits": splits,
+        "vectors": vectors,
+    }  # fmt: skip
+
+
+@kernel
 def last_token_rows(draw):
     B, T, C = draw.size(4), draw.size(5), draw.size(100)
     return threads(C, B), {
