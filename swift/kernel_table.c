@@ -941,14 +941,6 @@ static const KernelParameter advance_step_parameters[] = {
 };
 enum { advance_step_count = 6 };
 
-static const KernelParameter mask_tokens_parameters[] = {
-    {"allowed", "uint", PARAMETER_READ, 0, 4},
-    {"logits", "float", PARAMETER_WRITE, 1, 4},
-    {"B", "uint", PARAMETER_CONSTANT, 2, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 3, 4},
-};
-enum { mask_tokens_count = 4 };
-
 static const KernelParameter keep_typical_parameters[] = {
     {"logits", "float", PARAMETER_WRITE, 0, 4},
     {"scratch", "float", PARAMETER_WRITE, 1, 4},
@@ -1533,6 +1525,99 @@ static const KernelParameter linear_batch_residual_16_parameters[] = {
 };
 enum { linear_batch_residual_16_count = 7 };
 
+static const KernelParameter linear_batch_parts_8_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight_a", "half", PARAMETER_READ, 1, 2},
+    {"weight_b", "half", PARAMETER_READ, 2, 2},
+    {"weight_c", "half", PARAMETER_READ, 3, 2},
+    {"bias_a", "float", PARAMETER_READ, 4, 4},
+    {"bias_b", "float", PARAMETER_READ, 5, 4},
+    {"bias_c", "float", PARAMETER_READ, 6, 4},
+    {"out", "float", PARAMETER_WRITE, 7, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 12, 4},
+};
+enum { linear_batch_parts_8_count = 13 };
+
+static const KernelParameter linear_batch_parts_16_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight_a", "half", PARAMETER_READ, 1, 2},
+    {"weight_b", "half", PARAMETER_READ, 2, 2},
+    {"weight_c", "half", PARAMETER_READ, 3, 2},
+    {"bias_a", "float", PARAMETER_READ, 4, 4},
+    {"bias_b", "float", PARAMETER_READ, 5, 4},
+    {"bias_c", "float", PARAMETER_READ, 6, 4},
+    {"out", "float", PARAMETER_WRITE, 7, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 12, 4},
+};
+enum { linear_batch_parts_16_count = 13 };
+
+static const KernelParameter linear_batch_parts_32_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"weight_a", "half", PARAMETER_READ, 1, 2},
+    {"weight_b", "half", PARAMETER_READ, 2, 2},
+    {"weight_c", "half", PARAMETER_READ, 3, 2},
+    {"bias_a", "float", PARAMETER_READ, 4, 4},
+    {"bias_b", "float", PARAMETER_READ, 5, 4},
+    {"bias_c", "float", PARAMETER_READ, 6, 4},
+    {"out", "float", PARAMETER_WRITE, 7, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 12, 4},
+};
+enum { linear_batch_parts_32_count = 13 };
+
+static const KernelParameter linear_batch_gated_8_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"gate", "half", PARAMETER_READ, 1, 2},
+    {"up", "half", PARAMETER_READ, 2, 2},
+    {"gate_bias", "float", PARAMETER_READ, 3, 4},
+    {"up_bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "half", PARAMETER_WRITE, 5, 2},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+};
+enum { linear_batch_gated_8_count = 10 };
+
+static const KernelParameter linear_batch_gated_16_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"gate", "half", PARAMETER_READ, 1, 2},
+    {"up", "half", PARAMETER_READ, 2, 2},
+    {"gate_bias", "float", PARAMETER_READ, 3, 4},
+    {"up_bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "half", PARAMETER_WRITE, 5, 2},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+};
+enum { linear_batch_gated_16_count = 10 };
+
+static const KernelParameter linear_batch_gated_32_parameters[] = {
+    {"x", "half", PARAMETER_READ, 0, 2},
+    {"gate", "half", PARAMETER_READ, 1, 2},
+    {"up", "half", PARAMETER_READ, 2, 2},
+    {"gate_bias", "float", PARAMETER_READ, 3, 4},
+    {"up_bias", "float", PARAMETER_READ, 4, 4},
+    {"out", "half", PARAMETER_WRITE, 5, 2},
+    {"T", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+};
+enum { linear_batch_gated_32_count = 10 };
+
 static const KernelParameter linear_residual_f32_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
     {"weight", "Vector", PARAMETER_READ, 1, 0},
@@ -1823,6 +1908,296 @@ static const KernelParameter rmsnorm_gated_fours_f16_parameters[] = {
     {"epsilon", "float", PARAMETER_CONSTANT, 11, 4},
 };
 enum { rmsnorm_gated_fours_f16_count = 12 };
+
+static const KernelParameter merge_splits_parameters[] = {
+    {"sums", "float4", PARAMETER_READ, 0, 0},
+    {"softmax", "float2", PARAMETER_READ, 1, 0},
+    {"out", "Out4", PARAMETER_WRITE, 2, 0},
+    {"splits", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"vectors", "uint", PARAMETER_CONSTANT, 4, 4},
+};
+enum { merge_splits_count = 5 };
+
+static const KernelParameter merge_splits_f16_parameters[] = {
+    {"sums", "float4", PARAMETER_READ, 0, 0},
+    {"softmax", "float2", PARAMETER_READ, 1, 0},
+    {"out", "Out4", PARAMETER_WRITE, 2, 0},
+    {"splits", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"vectors", "uint", PARAMETER_CONSTANT, 4, 4},
+};
+enum { merge_splits_f16_count = 5 };
+
+static const KernelParameter split_attention_hs64_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs64_f32_count = 13 };
+
+static const KernelParameter split_attention_hs64_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs64_f16_count = 13 };
+
+static const KernelParameter split_attention_hs64_pair_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs64_pair_f32_count = 13 };
+
+static const KernelParameter split_attention_hs64_pair_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs64_pair_f16_count = 13 };
+
+static const KernelParameter split_attention_hs64_fours_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs64_fours_f32_count = 13 };
+
+static const KernelParameter split_attention_hs64_fours_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs64_fours_f16_count = 13 };
+
+static const KernelParameter split_attention_hs128_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs128_f32_count = 13 };
+
+static const KernelParameter split_attention_hs128_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs128_f16_count = 13 };
+
+static const KernelParameter split_attention_hs128_pair_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs128_pair_f32_count = 13 };
+
+static const KernelParameter split_attention_hs128_pair_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs128_pair_f16_count = 13 };
+
+static const KernelParameter split_attention_hs128_fours_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs128_fours_f32_count = 13 };
+
+static const KernelParameter split_attention_hs128_fours_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs128_fours_f16_count = 13 };
+
+static const KernelParameter split_attention_hs256_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs256_f32_count = 13 };
+
+static const KernelParameter split_attention_hs256_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs256_f16_count = 13 };
+
+static const KernelParameter split_attention_hs256_pair_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs256_pair_f32_count = 13 };
+
+static const KernelParameter split_attention_hs256_pair_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"split_sums", "float4", PARAMETER_WRITE, 6, 0},
+    {"split_softmax", "float2", PARAMETER_WRITE, 7, 0},
+    {"nh", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"nkv", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+};
+enum { split_attention_hs256_pair_f16_count = 13 };
 
 static const KernelParameter group_maxima_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
@@ -2307,7 +2682,6 @@ const Kernel kernel_table[] = {
     {"softmax_inplace", "softmax.metal", 10, softmax_inplace_count, softmax_inplace_parameters},
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
-    {"mask_tokens", "token_mask.metal", 7, mask_tokens_count, mask_tokens_parameters},
     {"keep_typical", "typical.metal", 20, keep_typical_count, keep_typical_parameters},
     {"flash_attention_prompt_hs64_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f32_count, flash_attention_prompt_hs64_f32_parameters},
     {"flash_attention_prompt_hs64_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f16_count, flash_attention_prompt_hs64_f16_parameters},
@@ -2329,26 +2703,32 @@ const Kernel kernel_table[] = {
     {"flash_attention_tiles_hs256_halves_f16", "fast/flash_attention_tiles.metal", 31, flash_attention_tiles_hs256_halves_f16_count, flash_attention_tiles_hs256_halves_f16_parameters},
     {"bias_gelu", "fast/fused_bias_gelu.metal", 18, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fast/fused_bias_gelu.metal", 18, bias_gelu_f16_count, bias_gelu_f16_parameters},
-    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 113, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
-    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 113, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
-    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 113, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
-    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 113, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
-    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 113, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
-    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 113, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
-    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 113, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
-    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 113, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
-    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 113, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
-    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 113, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
-    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 113, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
-    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 113, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
-    {"linear_batch_8", "fast/fused_linear_batch.metal", 67, linear_batch_8_count, linear_batch_8_parameters},
-    {"linear_batch_16", "fast/fused_linear_batch.metal", 67, linear_batch_16_count, linear_batch_16_parameters},
-    {"linear_batch_32", "fast/fused_linear_batch.metal", 67, linear_batch_32_count, linear_batch_32_parameters},
-    {"linear_batch_gelu_8", "fast/fused_linear_batch.metal", 67, linear_batch_gelu_8_count, linear_batch_gelu_8_parameters},
-    {"linear_batch_gelu_16", "fast/fused_linear_batch.metal", 67, linear_batch_gelu_16_count, linear_batch_gelu_16_parameters},
-    {"linear_batch_gelu_32", "fast/fused_linear_batch.metal", 67, linear_batch_gelu_32_count, linear_batch_gelu_32_parameters},
-    {"linear_batch_residual_8", "fast/fused_linear_batch.metal", 67, linear_batch_residual_8_count, linear_batch_residual_8_parameters},
-    {"linear_batch_residual_16", "fast/fused_linear_batch.metal", 67, linear_batch_residual_16_count, linear_batch_residual_16_parameters},
+    {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 18, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
+    {"decode_attention_hs64_f16", "fast/fused_decode_attention.metal", 18, decode_attention_hs64_f16_count, decode_attention_hs64_f16_parameters},
+    {"decode_attention_hs64_halves_f32", "fast/fused_decode_attention.metal", 18, decode_attention_hs64_halves_f32_count, decode_attention_hs64_halves_f32_parameters},
+    {"decode_attention_hs64_halves_f16", "fast/fused_decode_attention.metal", 18, decode_attention_hs64_halves_f16_count, decode_attention_hs64_halves_f16_parameters},
+    {"decode_attention_hs128_f32", "fast/fused_decode_attention.metal", 18, decode_attention_hs128_f32_count, decode_attention_hs128_f32_parameters},
+    {"decode_attention_hs128_f16", "fast/fused_decode_attention.metal", 18, decode_attention_hs128_f16_count, decode_attention_hs128_f16_parameters},
+    {"decode_attention_hs128_halves_f32", "fast/fused_decode_attention.metal", 18, decode_attention_hs128_halves_f32_count, decode_attention_hs128_halves_f32_parameters},
+    {"decode_attention_hs128_halves_f16", "fast/fused_decode_attention.metal", 18, decode_attention_hs128_halves_f16_count, decode_attention_hs128_halves_f16_parameters},
+    {"decode_attention_hs256_f32", "fast/fused_decode_attention.metal", 18, decode_attention_hs256_f32_count, decode_attention_hs256_f32_parameters},
+    {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 18, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
+    {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 18, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
+    {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 18, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
+    {"linear_batch_8", "fast/fused_linear_batch.metal", 20, linear_batch_8_count, linear_batch_8_parameters},
+    {"linear_batch_16", "fast/fused_linear_batch.metal", 20, linear_batch_16_count, linear_batch_16_parameters},
+    {"linear_batch_32", "fast/fused_linear_batch.metal", 20, linear_batch_32_count, linear_batch_32_parameters},
+    {"linear_batch_gelu_8", "fast/fused_linear_batch.metal", 20, linear_batch_gelu_8_count, linear_batch_gelu_8_parameters},
+    {"linear_batch_gelu_16", "fast/fused_linear_batch.metal", 20, linear_batch_gelu_16_count, linear_batch_gelu_16_parameters},
+    {"linear_batch_gelu_32", "fast/fused_linear_batch.metal", 20, linear_batch_gelu_32_count, linear_batch_gelu_32_parameters},
+    {"linear_batch_residual_8", "fast/fused_linear_batch.metal", 20, linear_batch_residual_8_count, linear_batch_residual_8_parameters},
+    {"linear_batch_residual_16", "fast/fused_linear_batch.metal", 20, linear_batch_residual_16_count, linear_batch_residual_16_parameters},
+    {"linear_batch_parts_8", "fast/fused_linear_batch_parts.metal", 34, linear_batch_parts_8_count, linear_batch_parts_8_parameters},
+    {"linear_batch_parts_16", "fast/fused_linear_batch_parts.metal", 34, linear_batch_parts_16_count, linear_batch_parts_16_parameters},
+    {"linear_batch_parts_32", "fast/fused_linear_batch_parts.metal", 34, linear_batch_parts_32_count, linear_batch_parts_32_parameters},
+    {"linear_batch_gated_8", "fast/fused_linear_batch_parts.metal", 94, linear_batch_gated_8_count, linear_batch_gated_8_parameters},
+    {"linear_batch_gated_16", "fast/fused_linear_batch_parts.metal", 94, linear_batch_gated_16_count, linear_batch_gated_16_parameters},
+    {"linear_batch_gated_32", "fast/fused_linear_batch_parts.metal", 94, linear_batch_gated_32_count, linear_batch_gated_32_parameters},
     {"linear_residual_f32", "fast/fused_linear_residual.metal", 42, linear_residual_f32_count, linear_residual_f32_parameters},
     {"linear_residual_f16", "fast/fused_linear_residual.metal", 42, linear_residual_f16_count, linear_residual_f16_parameters},
     {"linear_residual_pair_f32", "fast/fused_linear_residual.metal", 42, linear_residual_pair_f32_count, linear_residual_pair_f32_parameters},
@@ -2358,16 +2738,34 @@ const Kernel kernel_table[] = {
     {"norm_linear_wide_f16", "fast/fused_norm_linear.metal", 50, norm_linear_wide_f16_count, norm_linear_wide_f16_parameters},
     {"norm_linear_pair_f32", "fast/fused_norm_linear.metal", 50, norm_linear_pair_f32_count, norm_linear_pair_f32_parameters},
     {"norm_linear_pair_wide_f32", "fast/fused_norm_linear.metal", 50, norm_linear_pair_wide_f32_count, norm_linear_pair_wide_f32_parameters},
-    {"norm_linear_batch", "fast/fused_norm_linear_batch.metal", 82, norm_linear_batch_count, norm_linear_batch_parameters},
-    {"norm_linear_batch_gelu", "fast/fused_norm_linear_batch.metal", 82, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
-    {"rmsnorm_linear_f32", "fast/fused_rmsnorm_linear.metal", 68, rmsnorm_linear_f32_count, rmsnorm_linear_f32_parameters},
-    {"rmsnorm_linear_f16", "fast/fused_rmsnorm_linear.metal", 68, rmsnorm_linear_f16_count, rmsnorm_linear_f16_parameters},
-    {"rmsnorm_linear_fours_f32", "fast/fused_rmsnorm_linear.metal", 68, rmsnorm_linear_fours_f32_count, rmsnorm_linear_fours_f32_parameters},
-    {"rmsnorm_linear_fours_f16", "fast/fused_rmsnorm_linear.metal", 68, rmsnorm_linear_fours_f16_count, rmsnorm_linear_fours_f16_parameters},
-    {"rmsnorm_gated_f32", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_f32_count, rmsnorm_gated_f32_parameters},
-    {"rmsnorm_gated_f16", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_f16_count, rmsnorm_gated_f16_parameters},
-    {"rmsnorm_gated_fours_f32", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_fours_f32_count, rmsnorm_gated_fours_f32_parameters},
-    {"rmsnorm_gated_fours_f16", "fast/fused_rmsnorm_linear.metal", 113, rmsnorm_gated_fours_f16_count, rmsnorm_gated_fours_f16_parameters},
+    {"norm_linear_batch", "fast/fused_norm_linear_batch.metal", 65, norm_linear_batch_count, norm_linear_batch_parameters},
+    {"norm_linear_batch_gelu", "fast/fused_norm_linear_batch.metal", 65, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
+    {"rmsnorm_linear_f32", "fast/fused_rmsnorm_linear.metal", 62, rmsnorm_linear_f32_count, rmsnorm_linear_f32_parameters},
+    {"rmsnorm_linear_f16", "fast/fused_rmsnorm_linear.metal", 62, rmsnorm_linear_f16_count, rmsnorm_linear_f16_parameters},
+    {"rmsnorm_linear_fours_f32", "fast/fused_rmsnorm_linear.metal", 62, rmsnorm_linear_fours_f32_count, rmsnorm_linear_fours_f32_parameters},
+    {"rmsnorm_linear_fours_f16", "fast/fused_rmsnorm_linear.metal", 62, rmsnorm_linear_fours_f16_count, rmsnorm_linear_fours_f16_parameters},
+    {"rmsnorm_gated_f32", "fast/fused_rmsnorm_linear.metal", 107, rmsnorm_gated_f32_count, rmsnorm_gated_f32_parameters},
+    {"rmsnorm_gated_f16", "fast/fused_rmsnorm_linear.metal", 107, rmsnorm_gated_f16_count, rmsnorm_gated_f16_parameters},
+    {"rmsnorm_gated_fours_f32", "fast/fused_rmsnorm_linear.metal", 107, rmsnorm_gated_fours_f32_count, rmsnorm_gated_fours_f32_parameters},
+    {"rmsnorm_gated_fours_f16", "fast/fused_rmsnorm_linear.metal", 107, rmsnorm_gated_fours_f16_count, rmsnorm_gated_fours_f16_parameters},
+    {"merge_splits", "fast/fused_split_attention.metal", 101, merge_splits_count, merge_splits_parameters},
+    {"merge_splits_f16", "fast/fused_split_attention.metal", 101, merge_splits_f16_count, merge_splits_f16_parameters},
+    {"split_attention_hs64_f32", "fast/fused_split_attention.metal", 19, split_attention_hs64_f32_count, split_attention_hs64_f32_parameters},
+    {"split_attention_hs64_f16", "fast/fused_split_attention.metal", 19, split_attention_hs64_f16_count, split_attention_hs64_f16_parameters},
+    {"split_attention_hs64_pair_f32", "fast/fused_split_attention.metal", 19, split_attention_hs64_pair_f32_count, split_attention_hs64_pair_f32_parameters},
+    {"split_attention_hs64_pair_f16", "fast/fused_split_attention.metal", 19, split_attention_hs64_pair_f16_count, split_attention_hs64_pair_f16_parameters},
+    {"split_attention_hs64_fours_f32", "fast/fused_split_attention.metal", 19, split_attention_hs64_fours_f32_count, split_attention_hs64_fours_f32_parameters},
+    {"split_attention_hs64_fours_f16", "fast/fused_split_attention.metal", 19, split_attention_hs64_fours_f16_count, split_attention_hs64_fours_f16_parameters},
+    {"split_attention_hs128_f32", "fast/fused_split_attention.metal", 19, split_attention_hs128_f32_count, split_attention_hs128_f32_parameters},
+    {"split_attention_hs128_f16", "fast/fused_split_attention.metal", 19, split_attention_hs128_f16_count, split_attention_hs128_f16_parameters},
+    {"split_attention_hs128_pair_f32", "fast/fused_split_attention.metal", 19, split_attention_hs128_pair_f32_count, split_attention_hs128_pair_f32_parameters},
+    {"split_attention_hs128_pair_f16", "fast/fused_split_attention.metal", 19, split_attention_hs128_pair_f16_count, split_attention_hs128_pair_f16_parameters},
+    {"split_attention_hs128_fours_f32", "fast/fused_split_attention.metal", 19, split_attention_hs128_fours_f32_count, split_attention_hs128_fours_f32_parameters},
+    {"split_attention_hs128_fours_f16", "fast/fused_split_attention.metal", 19, split_attention_hs128_fours_f16_count, split_attention_hs128_fours_f16_parameters},
+    {"split_attention_hs256_f32", "fast/fused_split_attention.metal", 19, split_attention_hs256_f32_count, split_attention_hs256_f32_parameters},
+    {"split_attention_hs256_f16", "fast/fused_split_attention.metal", 19, split_attention_hs256_f16_count, split_attention_hs256_f16_parameters},
+    {"split_attention_hs256_pair_f32", "fast/fused_split_attention.metal", 19, split_attention_hs256_pair_f32_count, split_attention_hs256_pair_f32_parameters},
+    {"split_attention_hs256_pair_f16", "fast/fused_split_attention.metal", 19, split_attention_hs256_pair_f16_count, split_attention_hs256_pair_f16_parameters},
     {"group_maxima", "fast/group_maxima.metal", 14, group_maxima_count, group_maxima_parameters},
     {"group_argmax", "fast/group_maxima.metal", 56, group_argmax_count, group_argmax_parameters},
     {"integer_linear_iq4_nl", "fast/integer_linear.metal", 37, integer_linear_iq4_nl_count, integer_linear_iq4_nl_parameters},
@@ -2398,7 +2796,7 @@ const Kernel kernel_table[] = {
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
     {"shortlist_sample", "fast/shortlist.metal", 23, shortlist_sample_count, shortlist_sample_parameters},
 };
-const size_t kernel_count = 172;
+const size_t kernel_count = 195;
 
 #include "device/kernel.h"
 
@@ -3852,25 +4250,6 @@ const KernelSource kernel_sources[] = {
     "    counts[b] = length < capacity ? 1 : 0;\n"
     "    history[ulong(b) * (capacity + 1) + length] = ids[b];\n"
     "}\n"},
-    {"token_mask.metal",
-    "// token_mask.metal — leave over the tokens that may come next: the logits of all others become −∞\n"
-    "//\n"
-    "// Which these are is the host's to say, a bit for each token: bit v % 32 of word v / 32. Grid (V, B).\n"
-    "#include <metal_stdlib>\n"
-    "using namespace metal;\n"
-    "\n"
-    "kernel void mask_tokens(\n"
-    "    device const uint *allowed [[buffer(0)]], // [B, ⌈V / 32⌉]\n"
-    "    device float *logits [[buffer(1)]],       // [B,V]\n"
-    "    constant uint &B [[buffer(2)]],\n"
-    "    constant uint &V [[buffer(3)]],\n"
-    "    uint2 id [[thread_position_in_grid]])\n"
-    "{\n"
-    "    uint v = id.x, b = id.y;\n"
-    "    if (v >= V || b >= B) return;\n"
-    "    uint words = (V + 31) / 32;\n"
-    "    if (!(allowed[ulong(b) * words + v / 32] >> (v % 32) & 1)) logits[ulong(b) * V + v] = -INFINITY;\n"
-    "}\n"},
     {"typical.metal",
     "// typical.metal — keep the tokens that are about as surprising as is to be expected (Meister et al. 2022)\n"
     "//\n"
@@ -4510,104 +4889,9 @@ const KernelSource kernel_sources[] = {
     "// KV4, float4 or half4, what comes out of type Out4: halves where the next product takes them.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "#include \"parts/pages.h\"\n"
-    "#include \"parts/running_softmax.h\"\n"
-    "#include \"parts/simd_width.h\"\n"
+    "#include \"parts/decode_keys.h\"\n"
     "\n"
-    "constant constexpr uint SHARE = 8;                                           // lanes of a team\n"
-    "constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup\n"
-    "constant constexpr uint MAX_SIMDGROUPS = 16;                                 // host: that take part\n"
-    "constant constexpr float LOG2_E = 1.44269504f;\n"
-    "\n"
-    "// Where a head's query is, the new key and value, and the cached ones.\n"
-    "template <typename KV4> struct Head {\n"
-    "    device const float4 *query, *key, *value; // [VECTORS]\n"
-    "    device const KV4 *keys, *values;          // its own of page 0\n"
-    "    device const uint *pages;                 // `stride` vectors apart\n"
-    "    ulong stride;\n"
-    "    float scale; // of scores to the base 2\n"
-    "};\n"
-    "\n"
-    "static void store(device float4 *to, float4 value) { *to = value; }\n"
-    "static void store(device half4 *to, float4 value) { *to = half4(value); }\n"
-    "\n"
-    "// A value as a cache of this type keeps it; in halves NaN if it is too large for them, as in heads.metal.\n"
-    "static float4 kept(device const float4 *, float4 value) { return value; }\n"
-    "static float4 kept(device const half4 *, float4 value)\n"
-    "{\n"
-    "    float4 rounded = float4(half4(value));\n"
-    "    return select(rounded, float4(NAN), isinf(rounded));\n"
-    "}\n"
-    "\n"
-    "static float team_sum(float value)\n"
-    "{\n"
-    "    for (uint distance = 1; distance < SHARE; distance *= 2) value += simd_shuffle_xor(value, ushort(distance));\n"
-    "    return value;\n"
-    "}\n"
-    "\n"
-    "// The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; this lane's\n"
-    "// part of what its team has seen. What needs no waiting for is read first.\n"
-    "template <uint VECTORS, typename KV4>\n"
-    "static Running<VECTORS / SHARE> run_through(Head<KV4> head, uint begin, uint end, bool is_mine, uint team, uint lane)\n"
-    "{\n"
-    "    constexpr uint PARTS = VECTORS / SHARE, KEYS = 8 / PARTS; // that a team reads at once\n"
-    "    constexpr uint LOOKED_UP = (SIMD_WIDTH > 1 ? SIMD_WIDTH - 1 : 1) * PAGE; // tokens whose pages the lanes look up\n"
-    "    Running<PARTS> running, fresh;\n"
-    "    running.m = -FLT_MAX, running.l = 0.0f;\n"
-    "    fresh.m = 0.0f, fresh.l = 1.0f;\n"
-    "    float4 query[PARTS];\n"
-    "    for (uint i = 0; i < PARTS; i++) {\n"
-    "        query[i] = head.query[lane + i * SHARE] * head.scale;\n"
-    "        running.sum[i] = float4(0.0f);\n"
-    "        fresh.sum[i] = kept(head.values, head.value[lane + i * SHARE]);\n"
-    "        fresh.m += dot(query[i], kept(head.keys, head.key[lane + i * SHARE]));\n"
-    "    }\n"
-    "    for (uint from = begin; from < end; from += LOOKED_UP) {\n"
-    "        uint last = min(from + LOOKED_UP, end) - 1, first_page = from / PAGE;\n"
-    "        uint page = head.pages[min(first_page + team * SHARE + lane, last / PAGE)]; // one for each lane\n"
-    "        for (uint first = from; first <= last; first += KEYS * TEAMS) { // as often for every team: they shuffle\n"
-    "            Running<PARTS> one[KEYS];                                   // each key alone\n"
-    "            for (uint j = 0; j < KEYS; j++) {\n"
-    "                uint s = min(first + j * TEAMS + team, last);\n"
-    "                ulong start = simd_shuffle(page, ushort(s / PAGE - first_page)) * head.stride + s % PAGE * VECTORS + lane;\n"
-    "                one[j].m = 0.0f, one[j].l = 1.0f;\n"
-    "                for (uint i = 0; i < PARTS; i++) {\n"
-    "                    one[j].sum[i] = float4(head.values[start + i * SHARE]);\n"
-    "                    one[j].m += dot(query[i], float4(head.keys[start + i * SHARE]));\n"
-    "                }\n"
-    "            }\n"
-    "            for (uint j = 0; j < KEYS; j++) {\n"
-    "                one[j].m = team_sum(one[j].m);\n"
-    "                if (first + j * TEAMS + team <= last) merge(running, one[j]);\n"
-    "            }\n"
-    "        }\n"
-    "    }\n"
-    "    fresh.m = team_sum(fresh.m);\n"
-    "    if (is_mine && team == 0) merge(running, fresh);\n"
-    "    return running;\n"
-    "}\n"
-    "\n"
-    "// All of it by one lane, where a simdgroup is not whole or has but one. Returns m and l.\n"
-    "template <uint VECTORS, typename KV4>\n"
-    "static float2 run_alone(Head<KV4> head, uint begin, uint end, bool is_mine, threadgroup float4 *sums)\n"
-    "{\n"
-    "    float m = -FLT_MAX, l = 0.0f;\n"
-    "    for (uint c = 0; c < VECTORS; c++) sums[c] = float4(0.0f);\n"
-    "    for (uint s = begin; s < end + is_mine; s++) {\n"
-    "        bool is_new = s == end;\n"
-    "        ulong start = is_new ? 0 : token_start<VECTORS>(head.pages, head.stride, s);\n"
-    "        device const KV4 *key = head.keys + start, *value = head.values + start;\n"
-    "        float score = 0.0f;\n"
-    "        for (uint c = 0; c < VECTORS; c++)\n"
-    "            score += dot(head.query[c], is_new ? kept(key, head.key[c]) : float4(key[c])) * head.scale;\n"
-    "        float largest = max(m, score), weight = fast::exp2(score - largest), shrink = fast::exp2(m - largest);\n"
-    "        for (uint c = 0; c < VECTORS; c++)\n"
-    "            sums[c] = sums[c] * shrink + (is_new ? kept(value, head.value[c]) : float4(value[c])) * weight;\n"
-    "        l = l * shrink + weight;\n"
-    "        m = largest;\n"
-    "    }\n"
-    "    return float2(m, l);\n"
-    "}\n"
+    "constant constexpr uint MAX_SIMDGROUPS = 16; // host: that take part\n"
     "\n"
     "template <uint VECTORS, typename KV4, typename Out4>\n"
     "kernel void decode_attention(\n"
@@ -4646,19 +4930,20 @@ const KernelSource kernel_sources[] = {
     "        if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);\n"
     "    }\n"
     "    device const uint *row = pages_of(pages, b, capacity);\n"
-    "    Head<KV4> head = {query, key, value, keys + start, values + start, row, stride, scale * LOG2_E};\n"
+    "    Heads<KV4> heads = {query, key, value, 0, keys + start, values + start, row, stride, scale * LOG2_E};\n"
     "    uint share = (length - begin + simdgroups - 1) / simdgroups;\n"
     "    uint first = min(length, begin + simdgroup * share), last = min(length, first + share);\n"
     "    bool is_mine = is_new && simdgroup == simdgroups - 1;\n"
     "    if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {\n"
-    "        auto running = run_through<VECTORS>(head, first, last, is_mine, lane / SHARE, lane % SHARE);\n"
+    "        Running<VECTORS / SHARE> running[1];\n"
+    "        run_through<VECTORS>(heads, first, last, is_mine, lane / SHARE, lane % SHARE, running);\n"
     "        for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)\n"
-    "            merge(running, other(running, ushort(distance)));\n"
-    "        if (lane == 0) softmax[simdgroup] = float2(running.m, running.l);\n"
+    "            merge(running[0], other(running[0], ushort(distance)));\n"
+    "        if (lane == 0) softmax[simdgroup] = float2(running[0].m, running[0].l);\n"
     "        if (lane < SHARE)\n"
-    "            for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];\n"
+    "            for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][lane + i * SHARE] = running[0].sum[i];\n"
     "    } else if (simdgroup < simdgroups && lane == 0) {\n"
-    "        softmax[simdgroup] = run_alone<VECTORS>(head, first, last, is_mine, sums[simdgroup]);\n"
+    "        softmax[simdgroup] = run_alone<VECTORS>(heads, 0, first, last, is_mine, sums[simdgroup]);\n"
     "    }\n"
     "    threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below\n"
     "    for (uint i = thread_index; i < MAX_SIMDGROUPS; i += threads) {\n"
@@ -4679,8 +4964,8 @@ const KernelSource kernel_sources[] = {
     "    if (is_new && length < capacity && group.x % (nh / nkv) == 0) {\n"
     "        ulong to = start + token_start<VECTORS>(row, stride, length);\n"
     "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
-    "            store(keys + to + c, kept(head.keys, key[c]));\n"
-    "            store(values + to + c, kept(head.values, value[c]));\n"
+    "            store(keys + to + c, kept(heads.keys, key[c]));\n"
+    "            store(values + to + c, kept(heads.values, value[c]));\n"
     "        }\n"
     "    }\n"
     "}\n"
@@ -4712,56 +4997,9 @@ const KernelSource kernel_sources[] = {
     "// multiply, so there must be one.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/batch_products.h\"\n"
     "#include \"parts/gelu.h\"\n"
-    "#include \"parts/matrix_products.h\"\n"
-    "#include \"parts/simd_width.h\"\n"
     "#include \"parts/wait.h\"\n"
-    "\n"
-    "constant constexpr uint ROWS = 16, PART = 32; // host: rows of the weight at once, and their columns\n"
-    "constant constexpr uint AHEAD = 3; // parts that are on their way at once\n"
-    "\n"
-    "// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.\n"
-    "static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }\n"
-    "\n"
-    "// Parts first, first + step … of ROWS rows, as far as there are such.\n"
-    "static void read_ahead(device const half *rows, uint first, uint step, uint K,\n"
-    "                       thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])\n"
-    "{\n"
-    "#pragma unroll(UNROLL)\n"
-    "    for (uint i = 0; i < AHEAD; i++)\n"
-    "        for (uint r = 0; r < 2; r++)\n"
-    "            if (first + i * step < K / PART)\n"
-    "                load_part(ahead[i][r], rows + ulong(8 * r) * K + (first + i * step) * PART, K, false);\n"
-    "}\n"
-    "\n"
-    "// Parts begin, begin + step … of ROWS rows and of TILES tiles; `ahead` has the first ones of the rows. Behind the\n"
-    "// last tile or part the last one is read again, and not used.\n"
-    "template <uint TILES>\n"
-    "static void multiply(device const half *rows, device const half *x, uint first_tile, uint last_tile, uint begin,\n"
-    "                     uint step, uint K, thread simdgroup_half8x8 (&ahead)[AHEAD][2][4],\n"
-    "                     thread simdgroup_float8x8 (&sum)[TILES][2])\n"
-    "{\n"
-    "    uint parts = K / PART;\n"
-    "#pragma unroll(UNROLL)\n"
-    "    for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
-    "    for (uint first = begin; first < parts; first += AHEAD * step) {\n"
-    "        simdgroup_half8x8 tiles[AHEAD][TILES][4];\n"
-    "#pragma unroll(UNROLL)\n"
-    "        for (uint i = 0; i < AHEAD; i++)\n"
-    "#pragma unroll(UNROLL)\n"
-    "            for (uint t = 0; t < TILES; t++) {\n"
-    "                uint part = min(first + i * step, parts - 1), tile = min(first_tile + t, last_tile);\n"
-    "                load_part(tiles[i][t], x + ulong(8 * tile) * K + part * PART, K, true);\n"
-    "            }\n"
-    "        simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for\n"
-    "#pragma unroll(UNROLL)\n"
-    "        for (uint i = 0; i < AHEAD; i++)\n"
-    "#pragma unroll(UNROLL)\n"
-    "            for (uint t = 0; t < TILES; t++)\n"
-    "                if (first + i * step < parts) multiply_part(sum[t], ahead[i], tiles[i][t]);\n"
-    "        read_ahead(rows, first + AHEAD * step, step, K, ahead);\n"
-    "    }\n"
-    "}\n"
     "\n"
     "template <uint TILES, typename Out, bool GELU, bool ADD>\n"
     "kernel void linear_batch(\n"
@@ -4782,27 +5020,25 @@ const KernelSource kernel_sources[] = {
     "    threadgroup float sums[MAX_SIMDGROUPS][2][TILES][64];\n"
     "    threadgroup float shift[ROWS]; // the bias\n"
     "    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS);\n"
-    "    uint first_tile = group.y * TILES, last_tile = (T - 1) / 8;\n"
+    "    Tiles tiles = {x, group.y * TILES, (T - 1) / 8};\n"
     "    bool takes_part = simdgroup < simdgroups;\n"
     "    simdgroup_half8x8 ahead[AHEAD][2][4];\n"
     "    // Weights never change: the first of them are read before the kernel that makes x has ended.\n"
-    "    if (takes_part) read_ahead(weight + ulong(begin_of(group.x, N)) * K, simdgroup, simdgroups, K, ahead);\n"
+    "    if (takes_part) read_ahead(block_of(weight, begin_of(group.x, N), K), simdgroup, simdgroups, K, ahead);\n"
     "    for (uint block = group.x; block * ROWS < N; block += groups.x) {\n"
     "        uint first_row = begin_of(block, N), next = block + groups.x;\n"
     "        for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];\n"
     "        if (block == group.x) wait_for_previous_kernel();\n"
     "        if (takes_part) {\n"
     "            simdgroup_float8x8 sum[TILES][2];\n"
-    "            multiply(weight + ulong(first_row) * K, x, first_tile, last_tile, simdgroup, simdgroups, K, ahead, sum);\n"
-    "            if (next * ROWS < N)\n"
-    "                read_ahead(weight + ulong(begin_of(next, N)) * K, simdgroup, simdgroups, K, ahead);\n"
-    "#pragma unroll(UNROLL)\n"
-    "            for (uint i = 0; i < 2 * TILES; i++) simdgroup_store(sum[i / 2][i % 2], sums[simdgroup][i % 2][i / 2], 8);\n"
+    "            multiply(block_of(weight, first_row, K), tiles, simdgroup, simdgroups, K, ahead, sum);\n"
+    "            if (next * ROWS < N) read_ahead(block_of(weight, begin_of(next, N), K), simdgroup, simdgroups, K, ahead);\n"
+    "            store_sums(sum, sums[simdgroup]);\n"
     "        }\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums, shift: the writes above → the reads below\n"
     "        for (uint i = thread_index; i < ROWS * 8 * TILES; i += threads) {\n"
     "            uint r = i / (64 * TILES), tile = i / 64 % TILES, n = 8 * r + i % 64 / 8;\n"
-    "            ulong t = 8 * (first_tile + tile) + i % 8, at = t * N + first_row + n;\n"
+    "            ulong t = 8 * (tiles.first + tile) + i % 8, at = t * N + first_row + n;\n"
     "            if (t >= T || first_row + n < block * ROWS) continue; // the block before has these rows\n"
     "            float before = ADD ? float(out[at]) : 0.0f, y = shift[n];\n"
     "            for (uint s = 0; s < simdgroups; s++) y += sums[s][r][tile][i % 64];\n"
@@ -4820,6 +5056,155 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"linear_batch_gelu_32\")]] kernel decltype(linear_batch<4, half, true, false>) linear_batch<4, half, true, false>;\n"
     "template [[host_name(\"linear_batch_residual_8\")]] kernel decltype(linear_batch<1, float, false, true>) linear_batch<1, float, false, true>;\n"
     "template [[host_name(\"linear_batch_residual_16\")]] kernel decltype(linear_batch<2, float, false, true>) linear_batch<2, float, false, true>;\n"},
+    {"fast/fused_linear_batch_parts.metal",
+    "// fused_linear_batch_parts.metal — several products of a batch in one kernel, for decoding Llama and its relatives\n"
+    "//\n"
+    "//   linear_batch_parts   out[t,n] = y[t,n]       y[t,n] = Σ_k x[t,k] · weight[n,k] + bias[n]\n"
+    "//   linear_batch_gated   out[t,n] = f(y of gate[t,n]) · y of up[t,n],   f = silu or gelu\n"
+    "//\n"
+    "// fused_linear_batch.metal, of which a block of ROWS weight rows may as well come from several matrices. What are three\n"
+    "// products for the model, q, k and v, is one here: their rows follow each other, and each matrix has a multiple of eight.\n"
+    "// linear_batch_gated takes eight rows of gate and the same eight of up, so that a threadgroup has both sums of a channel.\n"
+    "// K is a multiple of PART, N at least ROWS, for linear_batch_gated eight. Grid (≤ ⌈N / ROWS⌉, ⌈T / 8 TILES⌉), for\n"
+    "// linear_batch_gated (≤ ⌈N / 8⌉, …).\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "#include \"parts/batch_products.h\"\n"
+    "#include \"parts/gelu.h\"\n"
+    "#include \"parts/side_by_side.h\"\n"
+    "#include \"parts/wait.h\"\n"
+    "\n"
+    "// A number of the sums of all simdgroups.\n"
+    "template <uint SIMDGROUPS, uint TILES>\n"
+    "static float sum_of(threadgroup float (&sums)[SIMDGROUPS][2][TILES][64], uint simdgroups, uint r, uint tile, uint i)\n"
+    "{\n"
+    "    float sum = 0.0f;\n"
+    "    for (uint s = 0; s < simdgroups; s++) sum += sums[s][r][tile][i];\n"
+    "    return sum;\n"
+    "}\n"
+    "\n"
+    "// Rows of three matrices from n on.\n"
+    "static Block block_of(device const half *a, device const half *b, device const half *c, uint n, uint A, uint B, uint K)\n"
+    "{\n"
+    "    return {{row_of(a, b, c, n, A, B, K), row_of(a, b, c, n + 8, A, B, K)}};\n"
+    "}\n"
+    "\n"
+    "template <uint TILES>\n"
+    "kernel void linear_batch_parts(\n"
+    "    device const half *x [[buffer(0)]],        // [⌈T/8⌉·8,K]\n"
+    "    device const half *weight_a [[buffer(1)]], // [A,K]\n"
+    "    device const half *weight_b [[buffer(2)]], // [B,K]\n"
+    "    device const half *weight_c [[buffer(3)]], // [C,K]\n"
+    "    device const float *bias_a [[buffer(4)]],  // [A]\n"
+    "    device const float *bias_b [[buffer(5)]],  // [B]\n"
+    "    device const float *bias_c [[buffer(6)]],  // [C]\n"
+    "    device float *out [[buffer(7)]],           // [T,A+B+C]\n"
+    "    constant uint &T [[buffer(8)]],\n"
+    "    constant uint &K [[buffer(9)]],\n"
+    "    constant uint &A [[buffer(10)]],\n"
+    "    constant uint &B [[buffer(11)]],\n"
+    "    constant uint &C [[buffer(12)]],\n"
+    "    uint2 group [[threadgroup_position_in_grid]],\n"
+    "    uint2 groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint2 group_size [[threads_per_threadgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]])\n"
+    "{\n"
+    "    constexpr uint MAX_SIMDGROUPS = TILES < 4 ? 16 : 12; // that multiply: their sums have 24 KB\n"
+    "    threadgroup float sums[MAX_SIMDGROUPS][2][TILES][64];\n"
+    "    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS), N = A + B + C;\n"
+    "    Tiles tiles = {x, group.y * TILES, (T - 1) / 8};\n"
+    "    Block rows = block_of(weight_a, weight_b, weight_c, begin_of(group.x, N), A, B, K);\n"
+    "    bool takes_part = simdgroup < simdgroups;\n"
+    "    simdgroup_half8x8 ahead[AHEAD][2][4];\n"
+    "    // Weights never change: the first of them are read before the kernel that makes x has ended.\n"
+    "    if (takes_part) read_ahead(rows, simdgroup, simdgroups, K, ahead);\n"
+    "    wait_for_previous_kernel();\n"
+    "    for (uint block = group.x; block * ROWS < N; block += groups.x) {\n"
+    "        uint first_row = begin_of(block, N), next = block + groups.x;\n"
+    "        if (takes_part) {\n"
+    "            simdgroup_float8x8 sum[TILES][2];\n"
+    "            multiply(rows, tiles, simdgroup, simdgroups, K, ahead, sum);\n"
+    "            rows = block_of(weight_a, weight_b, weight_c, begin_of(next, N), A, B, K);\n"
+    "            if (next * ROWS < N) read_ahead(rows, simdgroup, simdgroups, K, ahead);\n"
+    "            store_sums(sum, sums[simdgroup]);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the writes above → the reads below\n"
+    "        for (uint i = thread_index; i < ROWS * 8 * TILES; i += threads) {\n"
+    "            uint r = i / (64 * TILES), tile = i / 64 % TILES, n = first_row + 8 * r + i % 64 / 8;\n"
+    "            ulong t = 8 * (tiles.first + tile) + i % 8;\n"
+    "            if (t >= T || n < block * ROWS) continue; // the block before has these rows\n"
+    "            out[t * N + n] = sum_of(sums, simdgroups, r, tile, i % 64) + *row_of(bias_a, bias_b, bias_c, n, A, B, 1);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the reads above ↔ the next writes\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// Where a block of eight rows of gate and of up begins.\n"
+    "static uint gated_begin(uint block, uint N) { return min(block * 8, N - 8); }\n"
+    "\n"
+    "// Eight rows of two matrices from n on.\n"
+    "static Block block_of(device const half *gate, device const half *up, uint n, uint K)\n"
+    "{\n"
+    "    return {{gate + ulong(n) * K, up + ulong(n) * K}};\n"
+    "}\n"
+    "\n"
+    "template <uint TILES>\n"
+    "kernel void linear_batch_gated(\n"
+    "    device const half *x [[buffer(0)]],          // [⌈T/8⌉·8,K]\n"
+    "    device const half *gate [[buffer(1)]],       // [N,K]\n"
+    "    device const half *up [[buffer(2)]],         // [N,K]\n"
+    "    device const float *gate_bias [[buffer(3)]], // [N]\n"
+    "    device const float *up_bias [[buffer(4)]],   // [N]\n"
+    "    device half *out [[buffer(5)]],              // [T,N]\n"
+    "    constant uint &T [[buffer(6)]],\n"
+    "    constant uint &K [[buffer(7)]],\n"
+    "    constant uint &N [[buffer(8)]],\n"
+    "    constant uint &gelu [[buffer(9)]], // 1: f = gelu\n"
+    "    uint2 group [[threadgroup_position_in_grid]],\n"
+    "    uint2 groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint2 group_size [[threads_per_threadgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]])\n"
+    "{\n"
+    "    constexpr uint MAX_SIMDGROUPS = TILES < 4 ? 16 : 12; // that multiply: their sums have 24 KB\n"
+    "    threadgroup float sums[MAX_SIMDGROUPS][2][TILES][64];\n"
+    "    uint threads = group_size.x, simdgroups = min(threads / SIMD_WIDTH, MAX_SIMDGROUPS);\n"
+    "    Tiles tiles = {x, group.y * TILES, (T - 1) / 8};\n"
+    "    Block rows = block_of(gate, up, gated_begin(group.x, N), K);\n"
+    "    bool takes_part = simdgroup < simdgroups;\n"
+    "    simdgroup_half8x8 ahead[AHEAD][2][4];\n"
+    "    // Weights never change: the first of them are read before the kernel that makes x has ended.\n"
+    "    if (takes_part) read_ahead(rows, simdgroup, simdgroups, K, ahead);\n"
+    "    wait_for_previous_kernel();\n"
+    "    for (uint block = group.x; block * 8 < N; block += groups.x) {\n"
+    "        uint first_row = gated_begin(block, N), next = block + groups.x;\n"
+    "        if (takes_part) {\n"
+    "            simdgroup_float8x8 sum[TILES][2];\n"
+    "            multiply(rows, tiles, simdgroup, simdgroups, K, ahead, sum);\n"
+    "            rows = block_of(gate, up, gated_begin(next, N), K);\n"
+    "            if (next * 8 < N) read_ahead(rows, simdgroup, simdgroups, K, ahead);\n"
+    "            store_sums(sum, sums[simdgroup]);\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the writes above → the reads below\n"
+    "        for (uint i = thread_index; i < 64 * TILES; i += threads) {\n"
+    "            uint tile = i / 64, n = first_row + i % 64 / 8;\n"
+    "            ulong t = 8 * (tiles.first + tile) + i % 8;\n"
+    "            if (t >= T || n < block * 8) continue; // the block before has these rows\n"
+    "            float open = sum_of(sums, simdgroups, 0, tile, i % 64) + gate_bias[n];\n"
+    "            open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));\n"
+    "            out[t * N + n] = half(open * (sum_of(sums, simdgroups, 1, tile, i % 64) + up_bias[n]));\n"
+    "        }\n"
+    "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the reads above ↔ the next writes\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"linear_batch_parts_8\")]] kernel decltype(linear_batch_parts<1>) linear_batch_parts<1>;\n"
+    "template [[host_name(\"linear_batch_parts_16\")]] kernel decltype(linear_batch_parts<2>) linear_batch_parts<2>;\n"
+    "template [[host_name(\"linear_batch_parts_32\")]] kernel decltype(linear_batch_parts<4>) linear_batch_parts<4>;\n"
+    "template [[host_name(\"linear_batch_gated_8\")]] kernel decltype(linear_batch_gated<1>) linear_batch_gated<1>;\n"
+    "template [[host_name(\"linear_batch_gated_16\")]] kernel decltype(linear_batch_gated<2>) linear_batch_gated<2>;\n"
+    "template [[host_name(\"linear_batch_gated_32\")]] kernel decltype(linear_batch_gated<4>) linear_batch_gated<4>;\n"},
     {"fast/fused_linear_residual.metal",
     "// fused_linear_residual.metal — weights × vector, added to the residual stream, for decoding\n"
     "//\n"
@@ -5067,31 +5452,14 @@ const KernelSource kernel_sources[] = {
     "// PART and at most MAX_CHANNELS, N at least ROWS. Grid at most ⌈N / ROWS⌉ threadgroups, of at least one simdgroup.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/batch_products.h\"\n"
     "#include \"parts/gelu.h\"\n"
-    "#include \"parts/matrix_products.h\"\n"
-    "#include \"parts/simd_width.h\"\n"
     "#include \"parts/wait.h\"\n"
     "\n"
-    "constant constexpr uint ROWS = 16, PART = 32;\n"
-    "constant constexpr uint AHEAD = 3;          // parts that are on their way at once\n"
     "constant constexpr uint MAX_SIMDGROUPS = 8; // that take part\n"
     "constant constexpr uint MAX_CHANNELS = 1024, MAX_TOKENS = 8; // host: of x\n"
     "constant constexpr uint STRIDE = MAX_CHANNELS + PART; // rows begin in different banks\n"
     "constant constexpr uint SHARE = (MAX_CHANNELS / 4 + SIMD_WIDTH - 1) / SIMD_WIDTH; // a lane's vectors of a row\n"
-    "\n"
-    "// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.\n"
-    "static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }\n"
-    "\n"
-    "// Parts first, first + step … of ROWS rows, as far as there are such.\n"
-    "static void read_ahead(device const half *rows, uint first, uint step, uint K,\n"
-    "                       thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])\n"
-    "{\n"
-    "#pragma unroll(UNROLL)\n"
-    "    for (uint i = 0; i < AHEAD; i++)\n"
-    "        for (uint r = 0; r < 2; r++)\n"
-    "            if (first + i * step < K / PART)\n"
-    "                load_part(ahead[i][r], rows + ulong(8 * r) * K + (first + i * step) * PART, K, false);\n"
-    "}\n"
     "\n"
     "// To mean 0 and standard deviation 1, then scaled and shifted, as layernorm.metal does it.\n"
     "static void normalise(device const float4 *x, threadgroup const float4 *scales, threadgroup const float4 *shifts,\n"
@@ -5119,8 +5487,8 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "}\n"
     "\n"
-    "// Parts begin, begin + step … of ROWS rows and of the tokens; `ahead` has the first ones of the rows.\n"
-    "static void multiply(device const half *rows, threadgroup const half (*normal)[STRIDE], uint begin, uint step, uint K,\n"
+    "// Parts begin, begin + step … of a block and of the tokens; `ahead` has the first ones of the block.\n"
+    "static void multiply(Block block, threadgroup const half (*normal)[STRIDE], uint begin, uint step, uint K,\n"
     "                     thread simdgroup_half8x8 (&ahead)[AHEAD][2][4], thread simdgroup_float8x8 (&sum)[2])\n"
     "{\n"
     "    for (uint r = 0; r < 2; r++) sum[r] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
@@ -5132,7 +5500,7 @@ const KernelSource kernel_sources[] = {
     "                load_part(tokens, &normal[0][(first + i * step) * PART], STRIDE, true);\n"
     "                multiply_part(sum, ahead[i], tokens);\n"
     "            }\n"
-    "        read_ahead(rows, first + AHEAD * step, step, K, ahead);\n"
+    "        read_ahead(block, first + AHEAD * step, step, K, ahead);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -5163,7 +5531,7 @@ const KernelSource kernel_sources[] = {
     "    bool takes_part = simdgroup < simdgroups;\n"
     "    simdgroup_half8x8 ahead[AHEAD][2][4];\n"
     "    // Weights never change: the first of them are read before the kernel that makes x has ended.\n"
-    "    if (takes_part) read_ahead(weight + ulong(begin_of(group, N)) * K, simdgroup, simdgroups, K, ahead);\n"
+    "    if (takes_part) read_ahead(block_of(weight, begin_of(group, N), K), simdgroup, simdgroups, K, ahead);\n"
     "    for (uint k = thread_index; k < MAX_CHANNELS / 4; k += threads) {\n"
     "        scales[k] = norm_weight[min(k, K / 4 - 1)];\n"
     "        shifts[k] = norm_bias[min(k, K / 4 - 1)];\n"
@@ -5180,9 +5548,8 @@ const KernelSource kernel_sources[] = {
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // normal, shift: the writes above → the reads below\n"
     "        if (takes_part) {\n"
     "            simdgroup_float8x8 sum[2];\n"
-    "            multiply(weight + ulong(first_row) * K, normal, simdgroup, simdgroups, K, ahead, sum);\n"
-    "            if (next * ROWS < N)\n"
-    "                read_ahead(weight + ulong(begin_of(next, N)) * K, simdgroup, simdgroups, K, ahead);\n"
+    "            multiply(block_of(weight, first_row, K), normal, simdgroup, simdgroups, K, ahead, sum);\n"
+    "            if (next * ROWS < N) read_ahead(block_of(weight, begin_of(next, N), K), simdgroup, simdgroups, K, ahead);\n"
     "            for (uint r = 0; r < 2; r++) simdgroup_store(sum[r], sums[simdgroup][r], 8);\n"
     "        }\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the writes above → the reads below\n"
@@ -5213,6 +5580,7 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "#include \"parts/gelu.h\"\n"
+    "#include \"parts/side_by_side.h\"\n"
     "#include \"parts/wait.h\"\n"
     "\n"
     "constant constexpr uint ROWS = 2;  // host: of the weights, per simdgroup\n"
@@ -5257,13 +5625,6 @@ const KernelSource kernel_sources[] = {
     "        float factor = 1.0f / sqrt(simd_sum(squares[t]) / float(4 * vectors) + epsilon);\n"
     "        for (uint r = 0; r < ROWS; r++) sum[r][t] = simd_sum(sum[r][t]) * factor;\n"
     "    }\n"
-    "}\n"
-    "\n"
-    "// Row n of three matrices that follow each other; what belongs to it in three vectors.\n"
-    "template <typename Pointer>\n"
-    "static Pointer row_of(Pointer a, Pointer b, Pointer c, uint n, uint A, uint B, uint size)\n"
-    "{\n"
-    "    return n < A ? a + ulong(n) * size : n < A + B ? b + ulong(n - A) * size : c + ulong(n - A - B) * size;\n"
     "}\n"
     "\n"
     "template <typename Vector, uint COUNT>\n"
@@ -5363,6 +5724,169 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"rmsnorm_gated_f16\")]] kernel decltype(rmsnorm_gated<half4, 1>) rmsnorm_gated<half4, 1>;\n"
     "template [[host_name(\"rmsnorm_gated_fours_f32\")]] kernel decltype(rmsnorm_gated<float4, 4>) rmsnorm_gated<float4, 4>;\n"
     "template [[host_name(\"rmsnorm_gated_fours_f16\")]] kernel decltype(rmsnorm_gated<half4, 4>) rmsnorm_gated<half4, 4>;\n"},
+    {"fast/fused_split_attention.metal",
+    "// fused_split_attention.metal — fused_decode_attention.metal for long contexts: the keys split over threadgroups\n"
+    "//\n"
+    "//   split_attention   keys[b,h,length] = K,  values[b,h,length] = V       as decode_attention writes them, and of each\n"
+    "//                     split of the keys m = max_s (Q · keys[b,h,s] · scale · log2 e),  l = Σ_s 2^(score[s] − m),\n"
+    "//                     sums = Σ_s 2^(score[s] − m) · values[b,h,s]\n"
+    "//   merge_splits      out[b,h] = Σ_splits 2^(m − max m) · sums / Σ_splits 2^(m − max m) · l\n"
+    "//\n"
+    "// A threadgroup takes one split of a row's keys for COUNT of the nh / nkv heads that share them, so that they are read\n"
+    "// once for all of those, grid (nkv ⌈nh / nkv / COUNT⌉, splits, B). Its simdgroups share out the split, and teams of lanes\n"
+    "// have a key each (decode_keys.h). merge_splits has one threadgroup per head and row, grid (nh, B).\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "#include \"parts/decode_keys.h\"\n"
+    "\n"
+    "constant constexpr uint MAX_SIMDGROUPS = 8; // host: of split_attention that take part\n"
+    "constant constexpr uint MAX_SHARERS = 256;  // host: threads that share out the splits' sums\n"
+    "\n"
+    "template <uint VECTORS, uint COUNT, typename KV4>\n"
+    "kernel void split_attention(\n"
+    "    device const float4 *qkv [[buffer(0)]],   // [B,nh + 2 nkv,VECTORS]\n"
+    "    device const uint *lengths [[buffer(1)]], // [B]\n"
+    "    device const uint *counts [[buffer(2)]],  // [B] 1, or 0 for a row that is done\n"
+    "    device KV4 *keys [[buffer(3)]],           // [page,nkv,PAGE,VECTORS]\n"
+    "    device KV4 *values [[buffer(4)]],         // [page,nkv,PAGE,VECTORS]\n"
+    "    device const uint *pages [[buffer(5)]],   // [B,⌈capacity / PAGE⌉]\n"
+    "    device float4 *split_sums [[buffer(6)]],  // [B,nh,splits,VECTORS]\n"
+    "    device float2 *split_softmax [[buffer(7)]], // [B,nh,splits] m and l\n"
+    "    constant uint &nh [[buffer(8)]],\n"
+    "    constant uint &nkv [[buffer(9)]],\n"
+    "    constant uint &capacity [[buffer(10)]],\n"
+    "    constant uint &window [[buffer(11)]],\n"
+    "    constant float &scale [[buffer(12)]],\n"
+    "    uint3 group [[threadgroup_position_in_grid]],\n"
+    "    uint3 groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint3 group_size [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint all_simdgroups [[simdgroups_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup float4 sums[MAX_SIMDGROUPS][COUNT][VECTORS];\n"
+    "    threadgroup float2 softmax[MAX_SIMDGROUPS][COUNT]; // m and l\n"
+    "    uint threads = group_size.x, split = group.y, splits = groups.y, b = group.z, length = lengths[b];\n"
+    "    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);\n"
+    "    bool is_new = counts[b] > 0;\n"
+    "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
+    "    // This threadgroup's heads, and the cached tokens of its split and of this simdgroup.\n"
+    "    uint sharing = nh / nkv, turns = groups.x / nkv, kv_head = group.x / turns, turn = group.x % turns;\n"
+    "    uint first_head = kv_head * sharing + turn * COUNT, count = min(COUNT, sharing - turn * COUNT);\n"
+    "    uint seen = length + is_new, begin = seen - min(seen, window);\n"
+    "    uint split_share = (length - begin + splits - 1) / splits;\n"
+    "    uint split_first = min(length, begin + split * split_share), split_last = min(length, split_first + split_share);\n"
+    "    uint share = (split_last - split_first + simdgroups - 1) / simdgroups;\n"
+    "    uint first = min(split_last, split_first + simdgroup * share), last = min(split_last, first + share);\n"
+    "    bool has_new = is_new && split == splits - 1, is_mine = has_new && simdgroup == simdgroups - 1;\n"
+    "    ulong start = page_start(0, nkv, kv_head, VECTORS), stride = page_start(1, nkv, 0, VECTORS);\n"
+    "    device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS;\n"
+    "    device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;\n"
+    "    device const uint *row = pages_of(pages, b, capacity);\n"
+    "    Heads<KV4> heads = {token + first_head * VECTORS, key, value, count - 1, keys + start, values + start, row, stride,\n"
+    "                        scale * LOG2_E};\n"
+    "    if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {\n"
+    "        Running<VECTORS / SHARE> running[COUNT];\n"
+    "        run_through<VECTORS>(heads, first, last, is_mine, lane / SHARE, lane % SHARE, running);\n"
+    "        for (uint h = 0; h < COUNT; h++) {\n"
+    "            for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)\n"
+    "                merge(running[h], other(running[h], ushort(distance)));\n"
+    "            if (lane == 0) softmax[simdgroup][h] = float2(running[h].m, running[h].l);\n"
+    "            if (lane < SHARE)\n"
+    "                for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][h][lane + i * SHARE] = running[h].sum[i];\n"
+    "        }\n"
+    "    } else if (simdgroup < simdgroups && lane == 0) {\n"
+    "        for (uint h = 0; h < COUNT; h++)\n"
+    "            softmax[simdgroup][h] = run_alone<VECTORS>(heads, h, first, last, is_mine, sums[simdgroup][h]);\n"
+    "    }\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below\n"
+    "    for (uint i = thread_index; i < count * VECTORS; i += threads) {\n"
+    "        uint h = i / VECTORS, c = i % VECTORS;\n"
+    "        ulong to = (ulong(b) * nh + first_head + h) * splits + split;\n"
+    "        float largest = softmax[0][h][0], total = 0.0f;\n"
+    "        float4 sum = float4(0.0f);\n"
+    "        for (uint j = 1; j < simdgroups; j++) largest = max(largest, softmax[j][h][0]);\n"
+    "        for (uint j = 0; j < simdgroups; j++) {\n"
+    "            float shrink = fast::exp2(softmax[j][h][0] - largest);\n"
+    "            total += softmax[j][h][1] * shrink;\n"
+    "            sum += sums[j][h][c] * shrink;\n"
+    "        }\n"
+    "        split_sums[to * VECTORS + c] = sum;\n"
+    "        if (c == 0) split_softmax[to] = float2(largest, total);\n"
+    "    }\n"
+    "    if (has_new && length < capacity && turn == 0) {\n"
+    "        ulong to = start + token_start<VECTORS>(row, stride, length);\n"
+    "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
+    "            store(keys + to + c, kept(heads.keys, key[c]));\n"
+    "            store(values + to + c, kept(heads.values, value[c]));\n"
+    "        }\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template <typename Out4>\n"
+    "kernel void merge_splits(\n"
+    "    device const float4 *sums [[buffer(0)]],    // [B,nh,splits,vectors]\n"
+    "    device const float2 *softmax [[buffer(1)]], // [B,nh,splits] m and l\n"
+    "    device Out4 *out [[buffer(2)]],             // [B,nh,vectors]\n"
+    "    constant uint &splits [[buffer(3)]],\n"
+    "    constant uint &vectors [[buffer(4)]],\n"
+    "    uint2 group [[threadgroup_position_in_grid]],\n"
+    "    uint2 groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint2 group_size [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simd_width [[threads_per_simdgroup]])\n"
+    "{\n"
+    "    threadgroup float4 part[MAX_SHARERS];\n"
+    "    threadgroup float part_total[MAX_SHARERS];\n"
+    "    uint threads = min(group_size.x, MAX_SHARERS), sharers = max(1u, threads / vectors);\n"
+    "    ulong head = ulong(group.y) * groups.x + group.x;\n"
+    "    sums += head * splits * vectors, softmax += head * splits;\n"
+    "    uint lanes = min(simd_width, group_size.x - simdgroup * simd_width); // the last one may be partial\n"
+    "    float largest = -FLT_MAX;\n"
+    "    for (uint s = lane; s < splits; s += lanes) largest = max(largest, softmax[s][0]);\n"
+    "    largest = simd_max(largest);\n"
+    "    // Sharer i has the splits i, i + sharers …\n"
+    "    for (uint i = thread_index; i < sharers * vectors; i += group_size.x) {\n"
+    "        float4 sum = float4(0.0f);\n"
+    "        float total = 0.0f;\n"
+    "        for (uint s = i / vectors; s < splits; s += sharers) {\n"
+    "            float2 of_split = softmax[s];\n"
+    "            float weight = fast::exp2(of_split[0] - largest);\n"
+    "            sum += sums[ulong(s) * vectors + i % vectors] * weight;\n"
+    "            total += of_split[1] * weight;\n"
+    "        }\n"
+    "        part[i] = sum, part_total[i] = total;\n"
+    "    }\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // part, part_total: the writes above → the reads below\n"
+    "    for (uint c = thread_index; c < vectors; c += group_size.x) {\n"
+    "        float4 sum = part[c];\n"
+    "        float total = part_total[c];\n"
+    "        for (uint i = 1; i < sharers; i++) sum += part[i * vectors + c], total += part_total[i * vectors + c];\n"
+    "        store(out + head * vectors + c, sum * (1.0f / total));\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"merge_splits\")]] kernel decltype(merge_splits<float4>) merge_splits<float4>;\n"
+    "template [[host_name(\"merge_splits_f16\")]] kernel decltype(merge_splits<half4>) merge_splits<half4>;\n"
+    "template [[host_name(\"split_attention_hs64_f32\")]] kernel decltype(split_attention<16, 1, float4>) split_attention<16, 1, float4>;\n"
+    "template [[host_name(\"split_attention_hs64_f16\")]] kernel decltype(split_attention<16, 1, half4>) split_attention<16, 1, half4>;\n"
+    "template [[host_name(\"split_attention_hs64_pair_f32\")]] kernel decltype(split_attention<16, 2, float4>) split_attention<16, 2, float4>;\n"
+    "template [[host_name(\"split_attention_hs64_pair_f16\")]] kernel decltype(split_attention<16, 2, half4>) split_attention<16, 2, half4>;\n"
+    "template [[host_name(\"split_attention_hs64_fours_f32\")]] kernel decltype(split_attention<16, 4, float4>) split_attention<16, 4, float4>;\n"
+    "template [[host_name(\"split_attention_hs64_fours_f16\")]] kernel decltype(split_attention<16, 4, half4>) split_attention<16, 4, half4>;\n"
+    "template [[host_name(\"split_attention_hs128_f32\")]] kernel decltype(split_attention<32, 1, float4>) split_attention<32, 1, float4>;\n"
+    "template [[host_name(\"split_attention_hs128_f16\")]] kernel decltype(split_attention<32, 1, half4>) split_attention<32, 1, half4>;\n"
+    "template [[host_name(\"split_attention_hs128_pair_f32\")]] kernel decltype(split_attention<32, 2, float4>) split_attention<32, 2, float4>;\n"
+    "template [[host_name(\"split_attention_hs128_pair_f16\")]] kernel decltype(split_attention<32, 2, half4>) split_attention<32, 2, half4>;\n"
+    "template [[host_name(\"split_attention_hs128_fours_f32\")]] kernel decltype(split_attention<32, 4, float4>) split_attention<32, 4, float4>;\n"
+    "template [[host_name(\"split_attention_hs128_fours_f16\")]] kernel decltype(split_attention<32, 4, half4>) split_attention<32, 4, half4>;\n"
+    "template [[host_name(\"split_attention_hs256_f32\")]] kernel decltype(split_attention<64, 1, float4>) split_attention<64, 1, float4>;\n"
+    "template [[host_name(\"split_attention_hs256_f16\")]] kernel decltype(split_attention<64, 1, half4>) split_attention<64, 1, half4>;\n"
+    "template [[host_name(\"split_attention_hs256_pair_f32\")]] kernel decltype(split_attention<64, 2, float4>) split_attention<64, 2, float4>;\n"
+    "template [[host_name(\"split_attention_hs256_pair_f16\")]] kernel decltype(split_attention<64, 2, half4>) split_attention<64, 2, half4>;\n"},
     {"fast/group_maxima.metal",
     "// group_maxima.metal — what the groups of a large vocabulary have, and argmax.metal by means of it\n"
     "//\n"
@@ -6295,6 +6819,80 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    return (packed[4 + i] >> (i < 4 ? 0 : 4) & 15) | (packed[4 + i % 4] >> (i < 4 ? 4 : 6) & 3) << 4;\n"
     "}\n"},
+    {"parts/batch_products.h",
+    "// batch_products.h — 16 rows of weights × tiles of eight tokens, the columns shared out among simdgroups\n"
+    "#pragma once\n"
+    "#include \"parts/matrix_products.h\"\n"
+    "#include \"parts/simd_width.h\"\n"
+    "\n"
+    "constant constexpr uint ROWS = 16, PART = 32; // host: rows of the weights at once, and their columns\n"
+    "constant constexpr uint AHEAD = 3; // parts that are on their way at once\n"
+    "\n"
+    "// ROWS rows [K]: twice eight that follow each other.\n"
+    "struct Block {\n"
+    "    device const half *rows[2];\n"
+    "};\n"
+    "\n"
+    "// Tiles of eight tokens [8,K]: from where a threadgroup begins, and the last of all.\n"
+    "struct Tiles {\n"
+    "    device const half *x;\n"
+    "    uint first, last;\n"
+    "};\n"
+    "\n"
+    "// Where a block of ROWS rows begins: the last one earlier than it should, so that it is whole.\n"
+    "static uint begin_of(uint block, uint N) { return min(block * ROWS, N - ROWS); }\n"
+    "\n"
+    "// Rows n … n + 15 of one matrix.\n"
+    "static Block block_of(device const half *weight, uint n, uint K)\n"
+    "{\n"
+    "    device const half *row = weight + ulong(n) * K;\n"
+    "    return {{row, row + ulong(8) * K}};\n"
+    "}\n"
+    "\n"
+    "// Parts first, first + step … of a block, as far as there are such.\n"
+    "static void read_ahead(Block block, uint first, uint step, uint K, thread simdgroup_half8x8 (&ahead)[AHEAD][2][4])\n"
+    "{\n"
+    "#pragma unroll(UNROLL)\n"
+    "    for (uint i = 0; i < AHEAD; i++)\n"
+    "        for (uint r = 0; r < 2; r++)\n"
+    "            if (first + i * step < K / PART) load_part(ahead[i][r], block.rows[r] + (first + i * step) * PART, K, false);\n"
+    "}\n"
+    "\n"
+    "// Parts begin, begin + step … of a block and of TILES tiles; `ahead` has the first ones of the block. Behind the last\n"
+    "// tile or part the last one is read again, and not used.\n"
+    "template <uint TILES>\n"
+    "static void multiply(Block block, Tiles tiles, uint begin, uint step, uint K,\n"
+    "                     thread simdgroup_half8x8 (&ahead)[AHEAD][2][4], thread simdgroup_float8x8 (&sum)[TILES][2])\n"
+    "{\n"
+    "    uint parts = K / PART;\n"
+    "#pragma unroll(UNROLL)\n"
+    "    for (uint i = 0; i < 2 * TILES; i++) sum[i / 2][i % 2] = make_filled_simdgroup_matrix<float, 8, 8>(0.0f);\n"
+    "    for (uint first = begin; first < parts; first += AHEAD * step) {\n"
+    "        simdgroup_half8x8 tokens[AHEAD][TILES][4];\n"
+    "#pragma unroll(UNROLL)\n"
+    "        for (uint i = 0; i < AHEAD; i++)\n"
+    "#pragma unroll(UNROLL)\n"
+    "            for (uint t = 0; t < TILES; t++) {\n"
+    "                uint part = min(first + i * step, parts - 1), tile = min(tiles.first + t, tiles.last);\n"
+    "                load_part(tokens[i][t], tiles.x + ulong(8 * tile) * K + part * PART, K, true);\n"
+    "            }\n"
+    "        simdgroup_barrier(mem_flags::mem_none); // all are on their way before the first is waited for\n"
+    "#pragma unroll(UNROLL)\n"
+    "        for (uint i = 0; i < AHEAD; i++)\n"
+    "#pragma unroll(UNROLL)\n"
+    "            for (uint t = 0; t < TILES; t++)\n"
+    "                if (first + i * step < parts) multiply_part(sum[t], ahead[i], tokens[i][t]);\n"
+    "        read_ahead(block, first + AHEAD * step, step, K, ahead);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// A simdgroup's sums to its place among the others'.\n"
+    "template <uint TILES>\n"
+    "static void store_sums(thread simdgroup_float8x8 (&sum)[TILES][2], threadgroup float (*sums)[TILES][64])\n"
+    "{\n"
+    "#pragma unroll(UNROLL)\n"
+    "    for (uint i = 0; i < 2 * TILES; i++) simdgroup_store(sum[i / 2][i % 2], sums[i % 2][i / 2], 8);\n"
+    "}\n"},
     {"parts/cached_tiles.h",
     "// cached_tiles.h — keys or values of a head on their way from pages to threadgroup memory, a tile of tokens at a time\n"
     "#pragma once\n"
@@ -6461,6 +7059,107 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "    return as_type<uint>(threadgroup_max(cut, team));\n"
     "}\n"},
+    {"parts/decode_keys.h",
+    "// decode_keys.h — the new queries of a row's heads over cached keys and values, and over those that are new\n"
+    "#pragma once\n"
+    "#include \"parts/kept.h\"\n"
+    "#include \"parts/pages.h\"\n"
+    "#include \"parts/running_softmax.h\"\n"
+    "#include \"parts/simd_width.h\"\n"
+    "\n"
+    "constant constexpr uint SHARE = 8;                                           // lanes of a team\n"
+    "constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup\n"
+    "constant constexpr float LOG2_E = 1.44269504f;\n"
+    "\n"
+    "// Heads that share keys and values: where their queries are, the new key and value, and the cached ones.\n"
+    "template <typename KV4> struct Heads {\n"
+    "    device const float4 *query, *key, *value; // [heads,VECTORS], [VECTORS]\n"
+    "    uint last;                                // of the heads; those behind it are the last one again\n"
+    "    device const KV4 *keys, *values;          // their own of page 0\n"
+    "    device const uint *pages;                 // `stride` vectors apart\n"
+    "    ulong stride;\n"
+    "    float scale; // of scores to the base 2\n"
+    "};\n"
+    "\n"
+    "static float team_sum(float value)\n"
+    "{\n"
+    "    for (uint distance = 1; distance < SHARE; distance *= 2) value += simd_shuffle_xor(value, ushort(distance));\n"
+    "    return value;\n"
+    "}\n"
+    "\n"
+    "// The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; of each head this\n"
+    "// lane's part of what its team has seen. What needs no waiting for is read first.\n"
+    "template <uint VECTORS, uint COUNT, typename KV4>\n"
+    "static void run_through(Heads<KV4> heads, uint begin, uint end, bool is_mine, uint team, uint lane,\n"
+    "                        thread Running<VECTORS / SHARE> (&running)[COUNT])\n"
+    "{\n"
+    "    constexpr uint PARTS = VECTORS / SHARE, KEYS = 8 / PARTS; // that a team reads at once\n"
+    "    constexpr uint LOOKED_UP = (SIMD_WIDTH > 1 ? SIMD_WIDTH - 1 : 1) * PAGE; // tokens whose pages the lanes look up\n"
+    "    float4 query[COUNT][PARTS];\n"
+    "    float new_score[COUNT];\n"
+    "    Running<PARTS> fresh; // of the new key; its score is another for each head\n"
+    "    fresh.l = 1.0f;\n"
+    "    for (uint h = 0; h < COUNT; h++) running[h].m = -FLT_MAX, running[h].l = new_score[h] = 0.0f;\n"
+    "    for (uint i = 0; i < PARTS; i++) {\n"
+    "        float4 new_key = kept(heads.keys, heads.key[lane + i * SHARE]);\n"
+    "        fresh.sum[i] = kept(heads.values, heads.value[lane + i * SHARE]);\n"
+    "        for (uint h = 0; h < COUNT; h++) {\n"
+    "            query[h][i] = heads.query[min(h, heads.last) * VECTORS + lane + i * SHARE] * heads.scale;\n"
+    "            running[h].sum[i] = float4(0.0f);\n"
+    "            new_score[h] += dot(query[h][i], new_key);\n"
+    "        }\n"
+    "    }\n"
+    "    for (uint from = begin; from < end; from += LOOKED_UP) {\n"
+    "        uint last = min(from + LOOKED_UP, end) - 1, first_page = from / PAGE;\n"
+    "        uint page = heads.pages[min(first_page + team * SHARE + lane, last / PAGE)]; // one for each lane\n"
+    "        for (uint first = from; first <= last; first += KEYS * TEAMS) { // as often for every team: they shuffle\n"
+    "            Running<PARTS> one[KEYS]; // each key alone\n"
+    "            float score[KEYS][COUNT] = {};\n"
+    "            for (uint j = 0; j < KEYS; j++) {\n"
+    "                uint s = min(first + j * TEAMS + team, last);\n"
+    "                ulong start = simd_shuffle(page, ushort(s / PAGE - first_page)) * heads.stride + s % PAGE * VECTORS + lane;\n"
+    "                one[j].l = 1.0f;\n"
+    "                for (uint i = 0; i < PARTS; i++) {\n"
+    "                    one[j].sum[i] = float4(heads.values[start + i * SHARE]);\n"
+    "                    float4 key = float4(heads.keys[start + i * SHARE]);\n"
+    "                    for (uint h = 0; h < COUNT; h++) score[j][h] += dot(query[h][i], key);\n"
+    "                }\n"
+    "            }\n"
+    "            for (uint j = 0; j < KEYS; j++)\n"
+    "                for (uint h = 0; h < COUNT; h++) {\n"
+    "                    one[j].m = team_sum(score[j][h]);\n"
+    "                    if (first + j * TEAMS + team <= last) merge(running[h], one[j]);\n"
+    "                }\n"
+    "        }\n"
+    "    }\n"
+    "    for (uint h = 0; h < COUNT; h++) {\n"
+    "        fresh.m = team_sum(new_score[h]);\n"
+    "        if (is_mine && team == 0) merge(running[h], fresh);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// All of it for head h by one lane, where a simdgroup is not whole or has but one. Returns m and l.\n"
+    "template <uint VECTORS, typename KV4>\n"
+    "static float2 run_alone(Heads<KV4> heads, uint h, uint begin, uint end, bool is_mine, threadgroup float4 *sums)\n"
+    "{\n"
+    "    device const float4 *query = heads.query + min(h, heads.last) * VECTORS;\n"
+    "    float m = -FLT_MAX, l = 0.0f;\n"
+    "    for (uint c = 0; c < VECTORS; c++) sums[c] = float4(0.0f);\n"
+    "    for (uint s = begin; s < end + is_mine; s++) {\n"
+    "        bool is_new = s == end;\n"
+    "        ulong start = is_new ? 0 : token_start<VECTORS>(heads.pages, heads.stride, s);\n"
+    "        device const KV4 *key = heads.keys + start, *value = heads.values + start;\n"
+    "        float score = 0.0f;\n"
+    "        for (uint c = 0; c < VECTORS; c++)\n"
+    "            score += dot(query[c], is_new ? kept(key, heads.key[c]) : float4(key[c])) * heads.scale;\n"
+    "        float largest = max(m, score), weight = fast::exp2(score - largest), shrink = fast::exp2(m - largest);\n"
+    "        for (uint c = 0; c < VECTORS; c++)\n"
+    "            sums[c] = sums[c] * shrink + (is_new ? kept(value, heads.value[c]) : float4(value[c])) * weight;\n"
+    "        l = l * shrink + weight;\n"
+    "        m = largest;\n"
+    "    }\n"
+    "    return float2(m, l);\n"
+    "}\n"},
     {"parts/draw.h",
     "// draw.h — which of a row's weights a random number falls on: the first whose running sum exceeds u · Σ\n"
     "//\n"
@@ -6526,6 +7225,20 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);\n"
     "    return 0.5f * x * (1.0f + precise::tanh(inner));\n"
+    "}\n"},
+    {"parts/kept.h",
+    "// kept.h — numbers that become those of a cache, or of what is stored\n"
+    "#pragma once\n"
+    "\n"
+    "static void store(device float4 *to, float4 value) { *to = value; }\n"
+    "static void store(device half4 *to, float4 value) { *to = half4(value); }\n"
+    "\n"
+    "// A value as a cache of this type keeps it; in halves NaN if it is too large for them, as in heads.metal.\n"
+    "static float4 kept(device const float4 *, float4 value) { return value; }\n"
+    "static float4 kept(device const half4 *, float4 value)\n"
+    "{\n"
+    "    float4 rounded = float4(half4(value));\n"
+    "    return select(rounded, float4(NAN), isinf(rounded));\n"
     "}\n"},
     {"parts/matrix_layout.h",
     "// matrix_layout.h — which elements of an 8×8 matrix a lane has, as Apple's GPUs share them out\n"
@@ -6802,6 +7515,16 @@ const KernelSource kernel_sources[] = {
     "        for (uint j = 0; j < 4; j++) running.sum[i][j] = simd_shuffle_xor(running.sum[i][j], distance);\n"
     "    return running;\n"
     "}\n"},
+    {"parts/side_by_side.h",
+    "// side_by_side.h — matrices whose products lie side by side in a row of what comes out\n"
+    "#pragma once\n"
+    "\n"
+    "// Row n of three matrices that follow each other; what belongs to it in three vectors.\n"
+    "template <typename Pointer>\n"
+    "static Pointer row_of(Pointer a, Pointer b, Pointer c, uint n, uint A, uint B, uint size)\n"
+    "{\n"
+    "    return n < A ? a + ulong(n) * size : n < A + B ? b + ulong(n - A) * size : c + ulong(n - A - B) * size;\n"
+    "}\n"},
     {"parts/simd_width.h",
     "// simd_width.h — the lanes of a whole simdgroup, for arrays whose length depends on them\n"
     "#pragma once\n"
@@ -7053,4 +7776,4 @@ const KernelSource kernel_sources[] = {
     "    return float(row[k / 16].d) * row[k / 16].scale[k % 16 / 8][k % 8];\n"
     "}\n"},
 };
-const size_t kernel_source_count = 77;
+const size_t kernel_source_count = 82;

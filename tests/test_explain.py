@@ -210,6 +210,35 @@ def test_batches_of_families(config, type, batch, kernels, tmp_path):
     assert kernels <= {line[2] for line in explain(path, "h200", 1, batch)}
 
 
+LONG = dict(channels=256, inner=512, context=2000)
+LONG_LLAMA = families.Config(heads=6, kv_heads=2, head_size=64, **LONG)
+LONG_QWEN3 = families.Config(family="qwen3", heads=4, kv_heads=2, head_size=128, **LONG)
+LONG_GEMMA = families.Config(family="gemma3", heads=2, kv_heads=1, head_size=256, window=1000, layers=6, **LONG)
+
+
+@pytest.mark.parametrize(
+    "config, machine, rows, tokens, kernels",
+    [
+        (LONG_LLAMA, "h200", 1, 1023, {"decode_attention_hs64_f16"}),
+        (LONG_LLAMA, "h200", 1, 1024, {"split_attention_hs64_fours_f16", "merge_splits"}),
+        (LONG_LLAMA, "h200", 16, 1024, {"split_attention_hs64_fours_f16", "merge_splits_f16"}),
+        (LONG_LLAMA, "h200", 67, 1024, set()),  # by the matrix library
+        (LONG_QWEN3, "m1", 1, 1500, {"split_attention_hs128_pair_f16", "merge_splits"}),
+        (LONG_QWEN3, "m1", 20, 1500, {"decode_attention_hs128_halves_f16"}),  # rows enough to fill it
+        (LONG_GEMMA, "h200", 1, 1500, {"decode_attention_hs256_f16", "split_attention_hs256_pair_f16", "merge_splits"}),
+    ],
+)
+def test_long_contexts(config, machine, rows, tokens, kernels, tmp_path):
+    """Of a step behind a prompt; of Gemma's layers some see a window."""
+    tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in families.shapes(config).items()}
+    path = families.write_gguf(tmp_path / "model.gguf", config, tensors, type="F16")
+    recorder = dispatches.Recorder()
+    prompts = [[0] * (tokens - 1), *[[0]] * (rows - 1)]
+    recorder.run("", path, machine, {"cache": "f16"}, rows, [("", lambda model: model.generate_batch(prompts, 2))])
+    used = {line.split()[0] for line in recorder.lines}
+    assert {name for name in used if name.startswith(("decode_attention", "split_attention", "merge_splits"))} == kernels
+
+
 def test_shapes_of_models(model):
     kernels = lambda *case: {line[2] for line in explain(*case)}
     assert "norm_linear_wide_f16" in kernels(model("F16", WIDE), "h200", 1)

@@ -863,11 +863,11 @@ AT_ONCE = {1: "", 2: "pair_", 4: "fours_"}
 @covers(*(f"split_attention_hs{hs}_{AT_ONCE[count]}{type}" for hs, count in SPLIT for type in ("f32", "f16")))
 @covers("merge_splits", "merge_splits_f16")
 @each_cache_type
-@each_thread_count
+@pytest.mark.parametrize("thread_count", [1, 33, 96, 256, 288])
 @pytest.mark.parametrize("hs, count", SPLIT)
 def test_split_attention(hs, count, thread_count, type, device, random):
     """Of as many heads as a threadgroup takes, of fewer and of more; of more splits than keys."""
-    for B, sharing, nkv, capacity, splits in [(1, 1, 1, 1, 3), (3, 3, 2, 70, 5), (1, 5, 1, 200, 2), (2, 4, 1, 41, 1)]:
+    for B, sharing, nkv, capacity, splits in [(1, 1, 1, 1, 3), (2, 3, 2, 45, 5), (1, 5, 1, 9000 // hs, 2)]:
         nh, halves = sharing * nkv, bool(random.integers(2))
         case = Decoded(random, type, B, nh, nkv, capacity, hs)
         keys, values, sums, softmax = device.run(

@@ -17,7 +17,7 @@ using namespace metal;
 
 // A number of the sums of all simdgroups.
 template <uint SIMDGROUPS, uint TILES>
-static float sum_of(threadgroup const float (&sums)[SIMDGROUPS][2][TILES][64], uint simdgroups, uint r, uint tile, uint i)
+static float sum_of(threadgroup float (&sums)[SIMDGROUPS][2][TILES][64], uint simdgroups, uint r, uint tile, uint i)
 {
     float sum = 0.0f;
     for (uint s = 0; s < simdgroups; s++) sum += sums[s][r][tile][i];

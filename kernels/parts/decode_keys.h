@@ -25,16 +25,6 @@ static float team_sum(float value)
     return value;
 }
 
-// One key of this score more.
-template <uint PARTS>
-static void add_key(thread Running<PARTS> &running, float score, thread const float4 (&value)[PARTS])
-{
-    Running<PARTS> one;
-    one.m = score, one.l = 1.0f;
-    for (uint i = 0; i < PARTS; i++) one.sum[i] = value[i];
-    merge(running, one);
-}
-
 // The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; of each head this
 // lane's part of what its team has seen. What needs no waiting for is read first.
 template <uint VECTORS, uint COUNT, typename KV4>
@@ -43,12 +33,14 @@ static void run_through(Heads<KV4> heads, uint begin, uint end, bool is_mine, ui
 {
     constexpr uint PARTS = VECTORS / SHARE, KEYS = 8 / PARTS; // that a team reads at once
     constexpr uint LOOKED_UP = (SIMD_WIDTH > 1 ? SIMD_WIDTH - 1 : 1) * PAGE; // tokens whose pages the lanes look up
-    float4 query[COUNT][PARTS], new_value[PARTS];
+    float4 query[COUNT][PARTS];
     float new_score[COUNT];
+    Running<PARTS> fresh; // of the new key; its score is another for each head
+    fresh.l = 1.0f;
     for (uint h = 0; h < COUNT; h++) running[h].m = -FLT_MAX, running[h].l = new_score[h] = 0.0f;
     for (uint i = 0; i < PARTS; i++) {
         float4 new_key = kept(heads.keys, heads.key[lane + i * SHARE]);
-        new_value[i] = kept(heads.values, heads.value[lane + i * SHARE]);
+        fresh.sum[i] = kept(heads.values, heads.value[lane + i * SHARE]);
         for (uint h = 0; h < COUNT; h++) {
             query[h][i] = heads.query[min(h, heads.last) * VECTORS + lane + i * SHARE] * heads.scale;
             running[h].sum[i] = float4(0.0f);
@@ -59,27 +51,28 @@ static void run_through(Heads<KV4> heads, uint begin, uint end, bool is_mine, ui
         uint last = min(from + LOOKED_UP, end) - 1, first_page = from / PAGE;
         uint page = heads.pages[min(first_page + team * SHARE + lane, last / PAGE)]; // one for each lane
         for (uint first = from; first <= last; first += KEYS * TEAMS) { // as often for every team: they shuffle
-            float4 value[KEYS][PARTS];
+            Running<PARTS> one[KEYS]; // each key alone
             float score[KEYS][COUNT] = {};
             for (uint j = 0; j < KEYS; j++) {
                 uint s = min(first + j * TEAMS + team, last);
                 ulong start = simd_shuffle(page, ushort(s / PAGE - first_page)) * heads.stride + s % PAGE * VECTORS + lane;
+                one[j].l = 1.0f;
                 for (uint i = 0; i < PARTS; i++) {
-                    value[j][i] = float4(heads.values[start + i * SHARE]);
+                    one[j].sum[i] = float4(heads.values[start + i * SHARE]);
                     float4 key = float4(heads.keys[start + i * SHARE]);
                     for (uint h = 0; h < COUNT; h++) score[j][h] += dot(query[h][i], key);
                 }
             }
             for (uint j = 0; j < KEYS; j++)
                 for (uint h = 0; h < COUNT; h++) {
-                    float sum = team_sum(score[j][h]);
-                    if (first + j * TEAMS + team <= last) add_key(running[h], sum, value[j]);
+                    one[j].m = team_sum(score[j][h]);
+                    if (first + j * TEAMS + team <= last) merge(running[h], one[j]);
                 }
         }
     }
     for (uint h = 0; h < COUNT; h++) {
-        float sum = team_sum(new_score[h]);
-        if (is_mine && team == 0) add_key(running[h], sum, new_value);
+        fresh.m = team_sum(new_score[h]);
+        if (is_mine && team == 0) merge(running[h], fresh);
     }
 }
 
