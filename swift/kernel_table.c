@@ -941,6 +941,14 @@ static const KernelParameter advance_step_parameters[] = {
 };
 enum { advance_step_count = 6 };
 
+static const KernelParameter mask_tokens_parameters[] = {
+    {"allowed", "uint", PARAMETER_READ, 0, 4},
+    {"logits", "float", PARAMETER_WRITE, 1, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 2, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 3, 4},
+};
+enum { mask_tokens_count = 4 };
+
 static const KernelParameter keep_typical_parameters[] = {
     {"logits", "float", PARAMETER_WRITE, 0, 4},
     {"scratch", "float", PARAMETER_WRITE, 1, 4},
@@ -2682,6 +2690,7 @@ const Kernel kernel_table[] = {
     {"softmax_inplace", "softmax.metal", 10, softmax_inplace_count, softmax_inplace_parameters},
     {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
     {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
+    {"mask_tokens", "token_mask.metal", 7, mask_tokens_count, mask_tokens_parameters},
     {"keep_typical", "typical.metal", 20, keep_typical_count, keep_typical_parameters},
     {"flash_attention_prompt_hs64_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f32_count, flash_attention_prompt_hs64_f32_parameters},
     {"flash_attention_prompt_hs64_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f16_count, flash_attention_prompt_hs64_f16_parameters},
@@ -2796,7 +2805,7 @@ const Kernel kernel_table[] = {
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
     {"shortlist_sample", "fast/shortlist.metal", 23, shortlist_sample_count, shortlist_sample_parameters},
 };
-const size_t kernel_count = 195;
+const size_t kernel_count = 196;
 
 #include "device/kernel.h"
 
@@ -4249,6 +4258,25 @@ const KernelSource kernel_sources[] = {
     "    lengths[b] = length;\n"
     "    counts[b] = length < capacity ? 1 : 0;\n"
     "    history[ulong(b) * (capacity + 1) + length] = ids[b];\n"
+    "}\n"},
+    {"token_mask.metal",
+    "// token_mask.metal — leave over the tokens that may come next: the logits of all others become −∞\n"
+    "//\n"
+    "// Which these are is the host's to say, a bit for each token: bit v % 32 of word v / 32. Grid (V, B).\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "kernel void mask_tokens(\n"
+    "    device const uint *allowed [[buffer(0)]], // [B, ⌈V / 32⌉]\n"
+    "    device float *logits [[buffer(1)]],       // [B,V]\n"
+    "    constant uint &B [[buffer(2)]],\n"
+    "    constant uint &V [[buffer(3)]],\n"
+    "    uint2 id [[thread_position_in_grid]])\n"
+    "{\n"
+    "    uint v = id.x, b = id.y;\n"
+    "    if (v >= V || b >= B) return;\n"
+    "    uint words = (V + 31) / 32;\n"
+    "    if (!(allowed[ulong(b) * words + v / 32] >> (v % 32) & 1)) logits[ulong(b) * V + v] = -INFINITY;\n"
     "}\n"},
     {"typical.metal",
     "// typical.metal — keep the tokens that are about as surprising as is to be expected (Meister et al. 2022)\n"
@@ -7776,4 +7804,4 @@ const KernelSource kernel_sources[] = {
     "    return float(row[k / 16].d) * row[k / 16].scale[k % 16 / 8][k % 8];\n"
     "}\n"},
 };
-const size_t kernel_source_count = 82;
+const size_t kernel_source_count = 83;

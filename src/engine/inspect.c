@@ -114,7 +114,8 @@ static bool run_piece(Request *request, LLMError *error) {
     taps->first += taps->count;
     taps->count = taps->all - (uint32_t)(prefill->left - 1) * prefill->T - taps->first;
     taps->block = 0;
-    run->setup.flash = run->setup.fused = run->setup.batched = false;
+    run->setup.flash = run->setup.fused = false;
+    run->setup.batch_most = 0;
     run->buffers.keys = inspection->keys;
     run->buffers.values = inspection->values;
     run->buffers.att = inspection->weights;

@@ -18,7 +18,7 @@ enum { LIBRARY_LEAST = 17, LIBRARY_LEAST_PACKED = 97, LIBRARY_LEAST_GPU = 33 };
 enum { FUSED_TOKENS = 8 }; /* rows that the fused kernels decode at once */
 /* Rows that the matrix units decode; of models with RMSNorm, which are larger, the matrix library
  * takes more. */
-enum { BATCH_LEAST = 2, BATCH_MOST = 256, BATCH_MOST_RMS = 64 };
+enum { BATCH_LEAST = 2, BATCH_MOST = 256, BATCH_MOST_RMS = 32 };
 enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
 enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
 /* Tokens of a vocabulary from which on groups of them are worth a kernel more. */
