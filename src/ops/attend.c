@@ -153,19 +153,19 @@ static void split_attention(const Attending *a, Value qkv, Value out) {
 
 Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention) {
     const Buffers *buffers = &run->buffers;
-    Attending a = {.run = run,
-                   .attention = attention,
-                   .choice = choose_attention(&run->setup, &run->pass, attention, run->span,
-                                              run->visible),
-                   .keys = run->cache.keys[layer],
-                   .values = run->cache.values[layer],
-                   .table = run->cache.group[layer]->table,
-                   .B = run->pass.B,
-                   .T = run->pass.T,
-                   .rows = run->pass.B * run->pass.T,
-                   .nh = attention->heads,
-                   .nkv = attention->kv_heads,
-                   .hs = attention->head_size};
+    Attending a = {
+        .run = run,
+        .attention = attention,
+        .choice = choose_attention(&run->setup, &run->pass, attention, run->span, run->visible),
+        .keys = run->cache.keys[layer],
+        .values = run->cache.values[layer],
+        .table = run->cache.group[layer]->table,
+        .B = run->pass.B,
+        .T = run->pass.T,
+        .rows = run->pass.B * run->pass.T,
+        .nh = attention->heads,
+        .nkv = attention->kv_heads,
+        .hs = attention->head_size};
     bool naive = a.choice.method == ATTENTION_NAIVE,
          turns = attention->rope && attention->rope->dims;
     Value out = {.buffer = naive ? buffers->merged : buffers->mixed,
