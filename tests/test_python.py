@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import unittest.mock
 
 import numpy
 import pytest
@@ -49,6 +50,31 @@ def test_numbers(model, other):
     assert numpy.array_equal(model.logits(ids), other.logits(ids))
     assert numpy.array_equal(model.losses(ids), other.losses(ids))
     assert model.info["vocabulary"] == 300 and model.info["format"] == "GGUF"
+
+
+def test_inspect(model, other):
+    ids = model.encode("Once upon a time")
+    off = dict(heads_off=[(0, 1)], mlps_off=[0])
+    seen = model.inspect(ids, top=4, lens=2, **off)
+    expected = other.inspect(ids, top=4, lens=2, token=0, token_count=len(ids), **off)
+    assert seen.keys() == expected.keys()
+    for name, array in expected.items():
+        assert numpy.array_equal(seen[name], array), name
+
+
+def test_notebook(monkeypatch):
+    """examples/inside.ipynb runs; what it draws is left to a painter that does not."""
+    pyplot = unittest.mock.Mock()
+    pyplot.subplots.side_effect = lambda rows, columns, **_: (pyplot, numpy.full((rows, columns), pyplot, object))
+    monkeypatch.setitem(sys.modules, "matplotlib", unittest.mock.MagicMock(pyplot=pyplot))
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", pyplot)
+    monkeypatch.setenv("MODEL", str(ROOT / "models/tales.gguf"))
+    names = {}
+    for cell in json.loads((ROOT / "examples/inside.ipynb").read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    assert pyplot.imshow.call_args[0][0].shape == (6, 5) and names["moved"].min() > 0
+    names["model"].close()
 
 
 def test_options(model):

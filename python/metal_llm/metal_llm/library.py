@@ -116,6 +116,33 @@ class Generation(ctypes.Structure):
     ]
 
 
+class Head(ctypes.Structure):
+    """LLMHead."""
+
+    _fields_ = [("layer", ctypes.c_uint32), ("head", ctypes.c_uint32)]
+
+
+class Inspection(ctypes.Structure):
+    """LLMInspection."""
+
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("first", ctypes.c_uint32),
+        *[(name, ctypes.c_void_p) for name in ("logits", "logprobs", "top")],
+        ("top_count", ctypes.c_size_t),
+        ("lens", ctypes.c_void_p),
+        ("lens_count", ctypes.c_size_t),
+        *[(name, ctypes.c_uint32) for name in ("token", "token_count")],
+        ("attention", ctypes.c_void_p),
+        ("head", Head),
+        ("head_attention", ctypes.c_void_p),
+        ("heads_off", ctypes.POINTER(Head)),
+        ("heads_off_count", ctypes.c_size_t),
+        ("mlps_off", ctypes.POINTER(ctypes.c_uint32)),
+        ("mlps_off_count", ctypes.c_size_t),
+    ]
+
+
 class SessionInfo(ctypes.Structure):
     """LLMSessionInfo."""
 
@@ -141,6 +168,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "llm_logits": (None, _POINTER, _TOKENS, _FLOATS, _ERROR),
     "llm_losses": (None, _POINTER, _TOKENS, _FLOATS, _ERROR),
     "llm_hidden_states": (None, _POINTER, _TOKENS, _FLOATS, _ERROR),
+    "llm_inspect": (None, _POINTER, _TOKENS, ctypes.POINTER(Inspection), _ERROR),
     "llm_session_open": (_POINTER, _POINTER, _ERROR),
     "llm_session_close": (None, _POINTER),
     "llm_session_add_tokens": (None, _POINTER, _TOKENS, _ERROR),

@@ -19,6 +19,7 @@ CHOICES |= {"on": 33, "off": 34, "f32": 49, "f16": 50, "stored": 51}
 ENDS = ["none", "count", "token", "stop", "context", "callback", "json"]
 
 Floats = numpy.typing.NDArray[numpy.float32]
+LOGPROB = numpy.dtype([("token", numpy.uint32), ("logprob", numpy.float32)])  # LLMLogprob
 
 
 def _options(given: Mapping[str, Any]) -> c.Options:
@@ -210,6 +211,41 @@ class Model:
         out = numpy.empty((len(ids), int(self.info["channels"])), numpy.float32)
         self._score("llm_hidden_states", ids, out)
         return out
+
+    def inspect(
+        self,
+        ids: Sequence[int],
+        top: int = 10,
+        lens: int = 0,
+        heads_off: Sequence[tuple[int, int]] = (),
+        mlps_off: Sequence[int] = (),
+    ) -> dict[str, Any]:
+        """What happens inside while the model reads n tokens. Arrays by their names in LLMInspection: `logits`
+        [n, vocabulary], `logprobs` [n − 1], `top` [n, top] of ("token", "logprob"), the same for each layer in `lens`
+        [layers, n, lens], and `attention` [layers, heads, n, n], whose rows add up to 1. Heads (layer, head), and the
+        MLPs of layers, can be off."""
+        info, n = self.info, len(ids)
+        layers, heads, vocabulary = (int(info[name]) for name in ("layers", "heads", "vocabulary"))
+        arrays: dict[str, Any] = {
+            "logits": numpy.zeros((n, vocabulary), numpy.float32),
+            "logprobs": numpy.zeros(max(n - 1, 0), numpy.float32),
+            "top": numpy.zeros((n, top), LOGPROB),
+            "lens": numpy.zeros((layers, n, lens), LOGPROB),
+            "attention": numpy.zeros((layers, heads, n, n), numpy.float32),
+        }
+        inspection = c.Inspection(
+            size=ctypes.sizeof(c.Inspection),
+            top_count=top,
+            lens_count=lens,
+            token_count=n,
+            heads_off=(c.Head * len(heads_off))(*(c.Head(*head) for head in heads_off)),
+            heads_off_count=len(heads_off),
+            mlps_off=(ctypes.c_uint32 * len(mlps_off))(*mlps_off),
+            mlps_off_count=len(mlps_off),
+            **{name: array.ctypes.data for name, array in arrays.items() if array.size},
+        )
+        c.call("llm_inspect", self.handle, ctypes.byref(_tokens(ids)), ctypes.byref(inspection))
+        return arrays
 
     def _score(self, function: str, ids: Sequence[int], out: Floats) -> None:
         pointer = out.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
