@@ -110,8 +110,9 @@ def test_facts_and_kernels(server, paths):
     assert (facts["layers"], facts["heads"], facts["vocabulary"], facts["chat"]) == (3, 3, 307, False)
     plan = server.get("/inspect/kernels")[2]
     assert {"embedding", "attention"} <= {step["step"] for step in plan["steps"]}
-    for step in plan["steps"]:
-        assert step["kernel"] == "matmul" or step["kernel"].rsplit("_", 1)[0] in plan["sources"][step["file"]] or step["file"]
+    assert all(bool(step["file"]) == (step["kernel"] != "matmul") for step in plan["steps"])
+    for file in {step["file"] for step in plan["steps"]} - {""}:
+        assert "#include <metal_stdlib>" in plan["sources"][file] and "kernel void" in plan["sources"][file]
 
 
 def test_policy(server):

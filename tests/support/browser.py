@@ -13,6 +13,8 @@ import tempfile
 import time
 import zipfile
 
+from serve import ENVIRONMENT  # without the sanitizers' allocator, of which neither a browser nor pip has use
+
 AXE = "axe-playwright-python==0.1.8"  # of which only axe.min.js is taken
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
@@ -28,7 +30,7 @@ def axe_source():
     """The text of axe.min.js, from PyPI; None, aloud, where it cannot be had."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, AXE]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
         wheels = list(pathlib.Path(folder).glob("*.whl"))
         if done.returncode or not wheels:
             print(f"NO PAGE WAS CHECKED BY AXE: {done.stderr.strip()[-300:]}", file=sys.stderr)
@@ -50,7 +52,10 @@ class Browser:
     def __init__(self, width, scheme):
         self.port = free_port()
         self.process = subprocess.Popen(
-            ["chromedriver", f"--port={self.port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["chromedriver", f"--port={self.port}"],
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self.until_ready()
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
