@@ -569,6 +569,17 @@ kernel void k(device Block *x [[buffer(0)]], device float *o [[buffer(1)]], uint
     assert numpy.array_equal(found, x[:, 2, 0] + 10 * x[:, 1, 1] + 100 * INDEX + 1000 * x[:, 0, 1] + 1)
 
 
+def test_of_vectors_metals_functions_are_taken(values):
+    """Not a kernel's templates of the same name: Metal's are none, and match as well."""
+    alike = "".join(f"template <typename T> inline T {f}(T a, T b) {{ return T(100); }}\n" for f in ("max", "pow", "step", "fmod"))
+    before = alike + """template <typename T> inline float dot(T a, T b) { return 100; }
+template <typename T> inline T clamp(T a, T b, T c) { return T(100); }
+"""
+    setup = "float4 v(1, 2, 3, 4), w(5, 6, 7, 8); int3 a(1, 5, 3), b(4);"
+    expressions = ["dot(v, w)", "max(v, w).x", "max(a, b).y", "pow(w, v).y", "step(v, w).x", "fmod(w, v).z", "clamp(w, v, v).w"]
+    assert numpy.allclose(values(expressions, setup, before), [70, 5, 5, 36, 1, 1, 4])
+
+
 def test_functions_of_a_kernel_are_taken_before_ours(values):
     """Templates with the names and parameters of the library's."""
     integers = "template <typename T, typename E = typename enable_if<is_integral<T>::value>::type>"

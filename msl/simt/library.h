@@ -81,6 +81,44 @@ SIMT_MIXED_3(fma, mixed_t)
 SIMT_MIXED_3(smoothstep, mixed_t)
 #undef SIMT_MIXED_3
 
+/* Of vectors of one type ours is what a call means, not a template `T name(T, T)` of the kernel's:
+ * Metal's are no templates. */
+template <typename T> struct operand {
+    T value;
+    MSL_INLINE operator T() const {
+        return value;
+    }
+};
+#define SIMT_ALIKE_2(name)                                                                         \
+    template <typename T, int N>                                                                   \
+    MSL_INLINE auto name(vec<T, N> x, vec<T, N> y)                                                 \
+        ->decltype(name(x, operand<vec<T, N>>{y})) {                                               \
+        return name(x, operand<vec<T, N>>{y});                                                     \
+    }
+#define SIMT_ALIKE_3(name)                                                                         \
+    template <typename T, int N>                                                                   \
+    MSL_INLINE auto name(vec<T, N> x, vec<T, N> y, vec<T, N> z)                                    \
+        ->decltype(name(x, operand<vec<T, N>>{y}, operand<vec<T, N>>{z})) {                        \
+        return name(x, operand<vec<T, N>>{y}, operand<vec<T, N>>{z});                              \
+    }
+SIMT_ALIKE_2(dot)
+SIMT_ALIKE_2(min)
+SIMT_ALIKE_2(max)
+SIMT_ALIKE_2(fmin)
+SIMT_ALIKE_2(fmax)
+SIMT_ALIKE_2(fmod)
+SIMT_ALIKE_2(pow)
+SIMT_ALIKE_2(powr)
+SIMT_ALIKE_2(atan2)
+SIMT_ALIKE_2(step)
+SIMT_ALIKE_2(distance)
+SIMT_ALIKE_3(clamp)
+SIMT_ALIKE_3(mix)
+SIMT_ALIKE_3(fma)
+SIMT_ALIKE_3(smoothstep)
+#undef SIMT_ALIKE_2
+#undef SIMT_ALIKE_3
+
 /* A number before a vector: step(0.5f, v). */
 #define SIMT_NUMBER_FIRST(name)                                                                    \
     template <typename S, typename T, int N, enable_if_t<is_arithmetic_v<S>, int> = 0>             \
