@@ -569,6 +569,14 @@ kernel void k(device Block *x [[buffer(0)]], device float *o [[buffer(1)]], uint
     assert numpy.array_equal(found, x[:, 2, 0] + 10 * x[:, 1, 1] + 100 * INDEX + 1000 * x[:, 0, 1] + 1)
 
 
+def test_a_simd_width_of_the_files_own(run):
+    """SIMD_WIDTH is our macro where a file does not declare it."""
+    body = "uint l [[thread_index_in_simdgroup]], uint i [[thread_position_in_grid]]) { threadgroup float s[SIMD_WIDTH]; s[l] = SIMD_WIDTH; o[i] = s[l]; }"
+    for declaration, width in (("constant constexpr uint SIMD_WIDTH = 40;", 40), ("", 32)):
+        source = f"{declaration}\nkernel void k(device float *o [[buffer(0)]], {body}"
+        assert numpy.array_equal(run(source, "k", zeros(), threads=32)[0], numpy.full(THREADS, width))
+
+
 def test_of_vectors_metals_functions_are_taken(values):
     """Not a kernel's templates of the same name: Metal's are none, and match as well."""
     alike = "".join(f"template <typename T> inline T {f}(T a, T b) {{ return T(100); }}\n" for f in ("max", "pow", "step", "fmod"))

@@ -6,6 +6,7 @@
 #include "process.h"
 #include "reach.h"
 #include "report.h"
+#include "source.h"
 
 #include "hash.h"
 #include "messages.h"
@@ -268,6 +269,16 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     if (program->text) hide_folder(program->text, *size, program->folder);
     if (program->text) leave_out_advice(program->text);
     return program->text || report_failure("%s cannot be read", output);
+}
+
+/* A SIMD_WIDTH of the file's own, which ours makes `constant uint 32 = 32`, keeps another name. */
+static bool expand_names(Program *program, const ProgramOptions *wanted, const char *width,
+                         size_t *size) {
+    if (!expand(program, wanted, width, size)) return false;
+    if (!source_declares(program->text, strchr(width, '=') + 1)) return true;
+    free(program->text);
+    program->text = NULL;
+    return expand(program, wanted, "-DSIMD_WIDTH=own_SIMD_WIDTH", size);
 }
 
 /* No optimisation: every access of the source is made, in its own line. The address sanitizer
@@ -552,7 +563,7 @@ static bool read_kernels(Program *program, const ProgramOptions *wanted, const c
     const char *path = is_stdin || is_odd(wanted->path) ? "<stdin>" : wanted->path;
     if (!is_stdin && access(wanted->path, R_OK) != 0)
         return report_failure("%s cannot be read", wanted->path);
-    if (!make_folder(program) || !expand(program, wanted, width, &size)) return false;
+    if (!make_folder(program) || !expand_names(program, wanted, width, &size)) return false;
     if (bind_read_some(&program->file, path, program->text, size)) return true;
     report_line(stderr, "%s", program->file.error);
     return false;

@@ -1,7 +1,7 @@
 #include "source.h"
 
+#include <ctype.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,4 +35,15 @@ char *source_line(const char *path, unsigned number) {
     }
     free(line);
     return NULL;
+}
+
+bool source_declares(const char *text, const char *number) {
+    size_t length = strlen(number);
+    for (const char *at = text; (at = strstr(at, number)); at += length) {
+        const char *behind = at + length + strspn(at + length, " ");
+        if (at - text > 1 && at[-1] == ' ' && isalnum((unsigned char)at[-2]) && *behind == '=' &&
+            behind[1] != '=')
+            return true;
+    }
+    return false;
 }

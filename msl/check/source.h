@@ -2,8 +2,14 @@
 #ifndef METAL_LLM_MSL_CHECK_SOURCE_H
 #define METAL_LLM_MSL_CHECK_SOURCE_H
 
+#include <stdbool.h>
+
 /* Line `number`, counted from 1, without its end; to be freed by the caller. NULL if there is none,
  * or if the path is of no regular file. */
 char *source_line(const char *path, unsigned number);
+
+/* Does a number stand in preprocessed text where a declaration has its name, as in `uint 32 = 4`?
+ */
+bool source_declares(const char *text, const char *number);
 
 #endif
