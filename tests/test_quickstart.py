@@ -1,4 +1,4 @@
-"""make install, and examples/quickstart.c built against what it has installed."""
+"""make install, and the programs of examples/ built against what it has installed."""
 
 import os
 import re
@@ -9,6 +9,7 @@ import pytest
 
 import models
 from library import BUILD, COMMAND, ROOT
+from test_chat import path  # noqa: F401
 
 HEADER = (ROOT / "include/metal_llm.h").read_text()
 VERSION = re.search(r'^#define LLM_VERSION "(.*)"', HEADER, re.M)[1]
@@ -55,10 +56,10 @@ def pkg_config(prefix, *arguments):
 
 
 def build(prefix, program, *libraries):
-    """Compile the quick start as its first lines say."""
+    """Compile the example of this name as its first lines say."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     warnings = ["-std=c11", "-Wall", "-Wextra", "-Werror", *SANITIZER]
-    source = ROOT / "examples" / "quickstart.c"
+    source = ROOT / "examples" / f"{program.name}.c"
     run(*compiler, *warnings, source, *pkg_config(prefix, "--cflags"), *libraries, "-o", program)
 
 
@@ -85,6 +86,19 @@ def test_static(prefix, tmp_path):
     build(prefix, tmp_path / "quickstart", *pkg_config(prefix, "--static", "--libs"))
     assert "libmetal-llm" not in run("readelf", "-d", tmp_path / "quickstart")
     check(tmp_path / "quickstart", tmp_path)
+
+
+def test_chat(prefix, path, tmp_path):  # noqa: F811
+    """Six calls answer as the command does."""
+    build(prefix, tmp_path / "chat", *pkg_config(prefix, "--libs"))
+    one, more = "Where is the river?\n", "And the bear?\n"
+    command = [COMMAND, "chat", "-m", path, "--temp", "0"]
+    expected = subprocess.run(command, input=one.encode(), capture_output=True, env=ENVIRONMENT, check=True).stdout
+    talk = [tmp_path / "chat", path]
+    first = subprocess.run(talk, input=one.encode(), capture_output=True, env=ENVIRONMENT, check=True).stdout
+    both = subprocess.run(talk, input=(one + more).encode(), capture_output=True, env=ENVIRONMENT)
+    assert first.rstrip(b"\n") == expected.rstrip(b"\n") and both.stdout.startswith(first)
+    assert len(both.stdout) > len(first) or b"more than the context" in both.stderr
 
 
 @pytest.mark.parametrize("library, options", [("libmetal-llm.so", ["-D"]), ("libmetal-llm.a", ["--extern-only"])])
