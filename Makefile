@@ -51,6 +51,9 @@ KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes
     -ffp-contract=fast -fsigned-char
 # Short loops of fixed length are vectorised, not unrolled first.
 CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
+# Under the sanitizers that is so of the level that this machine runs; what it does not run is only compiled.
+own_level  := $(if $(SANITIZE),$(shell grep -qw avx512_vnni /proc/cpuinfo && echo v4 || { grep -qw avx2 /proc/cpuinfo && echo v3 || echo v2; }))
+left_plain  = $(if $(SANITIZE),$(if $(filter $(own_level) generic,$(1)),,-fno-sanitize=all))
 SIMT_FLAGS := --config msl/simt/flags -Imsl/simt -Imsl/common $(sanitize_flags)
 ifeq ($(ARCH),x86_64)
   LEVELS := v2 v3 v4
@@ -387,7 +390,7 @@ define cpu_level
 $(BUILD)/kernels/cpu_$(1)/%.o: $(BUILD)/kernels/cpu/%.cpp
 	@mkdir -p $$(@D)
 	@echo '  CXX  $$@'
-	@$$(CLANGXX) $$(KERNEL_FLAGS) $$(CPU_FLAGS) $(call level_flags,$(1)) -DMSL_PREFIX=cpu_$(1) -MMD -MP -c $$< -o $$@
+	@$$(CLANGXX) $$(KERNEL_FLAGS) $$(CPU_FLAGS) $(call level_flags,$(1)) $(call left_plain,$(1)) -DMSL_PREFIX=cpu_$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach level,$(LEVELS),$(eval $(call cpu_level,$(level))))
 

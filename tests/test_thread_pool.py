@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from conftest import SEED
-from library import ROOT
+from library import BUILD, ROOT
 
 SOURCES = [
     "tests/thread_pool_stress.c", "src/device/thread_pool.c", "src/device/usable_cores.c", "src/error.c",
@@ -17,6 +17,7 @@ SOURCES = [
 ]  # fmt: skip
 
 
+@pytest.mark.skipif(BUILD.name == "asan", reason="it has sanitizers of its own")
 @pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
 def test_every_chunk_once(tmp_path, sanitizer):
     program = tmp_path / "stress"
