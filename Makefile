@@ -112,7 +112,7 @@ help:
 	@echo 'make test-threads  pipelines side by side, under the thread sanitizer'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
 	@echo 'make test-mlx  metal-check under the tests of a package that uses MLX (its CPU build, from PyPI)'
-	@echo 'make wheel    metal-check for pip: any Linux with glibc from 2.28 on (compiled with zig), in build/wheel/dist'
+	@echo 'make wheel    metal-check for pip: any Linux with glibc from 2.28 on (compiled with zig), in build/wheel/dist; ARCH=aarch64: for ARM'
 	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
 	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
 	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
@@ -567,11 +567,12 @@ build-ios: $(APPLE)/done
 	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/ios/libmetal-llm.a tests/apple/symbols.txt
 
 # --- metal-check as a Python wheel: compiled with zig against an old glibc; libdw and libseccomp are linked into it,
-# libcjson, which Debian has only as a shared library, lies beside it ---
+# libcjson, which Debian has only as a shared library, lies beside it. ARCH=aarch64 makes one for another processor ---
 
 WHEEL     := build/wheel
 WHEEL_ZIG := $(CURDIR)/$(WHEEL)/venv/bin/python -m ziglang
-LIBRARIES := /usr/lib/$(ARCH)-linux-gnu
+native_arch := $(shell uname -m)
+LIBRARIES   := $(if $(filter $(native_arch),$(ARCH)),,$(CURDIR)/$(WHEEL)/$(ARCH)-libraries)/usr/lib/$(ARCH)-linux-gnu
 
 $(WHEEL)/done: python/requirements.lock
 	@echo "  VENV  $(WHEEL)/venv"
@@ -583,13 +584,17 @@ $(WHEEL)/done: python/requirements.lock
 	@ln -sfn /usr/include/elfutils $(WHEEL)/include/elfutils
 	@touch $@
 
-wheel: $(WHEEL)/done
-	@+$(MAKE) --no-print-directory BUILD=$(WHEEL)/build HOST_CC='$(CC)' CLANGXX='$(CLANGXX)' \
+$(WHEEL)/%-libraries/usr/lib: python/libraries.sh
+	@echo '  APT  $(WHEEL)/$*-libraries'
+	@rm -rf $(WHEEL)/$*-libraries && python/libraries.sh $* $(WHEEL)/$*-libraries && touch $@
+
+wheel: $(WHEEL)/done $(if $(filter $(native_arch),$(ARCH)),,$(WHEEL)/$(ARCH)-libraries/usr/lib)
+	@+$(MAKE) --no-print-directory BUILD=$(WHEEL)/$(ARCH) HOST_CC='$(CC)' CLANGXX='$(CLANGXX)' \
 	    CC='$(WHEEL_ZIG) cc -target $(ARCH)-linux-gnu.2.28 -isystem $(CURDIR)/$(WHEEL)/include -fno-sanitize=undefined' \
 	    LDFLAGS='-s -Wl,-rpath,\$$$$ORIGIN' \
-	    CHECK_LIBS='$(addprefix $(LIBRARIES)/,libdw.a libelf.a libseccomp.a libz.a liblzma.a libbz2.a libcjson.so.1)' $(WHEEL)/build/metal-check
+	    CHECK_LIBS='$(addprefix $(LIBRARIES)/,libdw.a libelf.a libseccomp.a libz.a liblzma.a libbz2.a libcjson.so.1)' $(WHEEL)/$(ARCH)/metal-check
 	@rm -rf python/build python/*.egg-info
-	@METAL_CHECK_BINARY=$(CURDIR)/$(WHEEL)/build/metal-check METAL_CHECK_LIBRARIES=$(LIBRARIES)/libcjson.so.1 \
+	@METAL_CHECK_BINARY=$(CURDIR)/$(WHEEL)/$(ARCH)/metal-check METAL_CHECK_LIBRARIES=$(LIBRARIES)/libcjson.so.1 \
 	    METAL_CHECK_PLATFORM=manylinux_2_28_$(ARCH) $(WHEEL)/venv/bin/python -m build --wheel --no-isolation --outdir $(WHEEL)/dist python
 	@rm -rf python/build python/*.egg-info
 	@ls $(WHEEL)/dist/*.whl

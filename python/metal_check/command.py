@@ -53,7 +53,7 @@ def environment() -> dict[str, str]:
     if not _system_clang():
         zig = _ziglang()
         if not zig:
-            message = "no clang++ (15 or later) here: install one, or pip install metal-check[compiler]"
+            message = "no clang++ (15 or later) here: install one, or pip install ziglang"
             raise CannotRun([{"message": message}])
         variables["CLANGXX"] = _OWN_CLANG
         variables["METAL_CHECK_ZIG"] = str(zig)
