@@ -3,14 +3,13 @@
  * The input is what goes over the wire; if it begins with a slash, its first line is a path and the
  * rest the body of a request that is otherwise as it should be. The server answers on its own
  * threads, and must have come to an end with it when the connection is closed. */
-#include "../../cli/serve/listen.h"
 #include "../../cli/serve/server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <netinet/in.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 int LLVMFuzzerInitialize(int *count, char ***arguments);
@@ -18,12 +17,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static Server server = {
     .options = {.host = "127.0.0.1", .parallel = 2, .queue = 2, .timeout = 10, .body_most = 1}};
-static unsigned port;
+static struct sockaddr_un address; /* a port could not be used as often */
+static socklen_t address_size = sizeof address;
 
 static void require(bool holds, const char *what) {
     if (holds) return;
     fprintf(stderr, "%s\n", what);
     abort();
+}
+
+/* The system chooses the address. */
+static int listen_anywhere(void) {
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    address.sun_family = AF_UNIX;
+    require(fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof address.sun_family) &&
+                !listen(fd, 16) && !getsockname(fd, (struct sockaddr *)&address, &address_size),
+            "no socket to listen at");
+    return fd;
 }
 
 /* From the repository's root. */
@@ -40,8 +50,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments) {
     server.llm = llm_pipeline_open("models/tales.gguf", &options, &error);
     require(server.llm, error.message);
     pthread_mutex_init(&server.clients.mutex, NULL);
-    int socket = listen_at("127.0.0.1", "0", &port, &error);
-    require(socket >= 0 && http_start(&server, socket, &error), error.message);
+    require(http_start(&server, listen_anywhere(), &error), error.message);
     return 0;
 }
 
@@ -68,12 +77,9 @@ static void send_request(int fd, const uint8_t *data, size_t size) {
 
 /* Who has sent all is taken to have left, so nothing is generated for long. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char reply[4096], first[16] = "";
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    require(!connect(fd, (struct sockaddr *)&address, sizeof address), "no connection");
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    require(!connect(fd, (struct sockaddr *)&address, address_size), "no connection");
     send_request(fd, data, size);
     shutdown(fd, SHUT_WR);
     for (ssize_t got; (got = recv(fd, reply, sizeof reply, 0)) > 0;)
