@@ -225,6 +225,7 @@ uint64_t jinja_hash(Jinja *jinja, Value value) {
         jinja_charge(jinja, value.text->size);
         return hash_bytes(value.text->bytes, value.text->size);
     case VALUE_TUPLE:
+    case VALUE_RANGE:
         return hash_list(jinja, value.list);
     default:
         jinja_fail(jinja, "%s cannot be the key of a mapping", jinja_kind_name(value));
