@@ -110,13 +110,14 @@ def test_the_action_runs_what_it_is_given(tmp_path):
     (action / "python").symlink_to(ROOT / "python")
     (action / "build").symlink_to(BUILD.resolve())
     variables = environment(tmp_path) | {
-        "ACTION": str(action), "RUNNER_TEMP": str(tmp_path / "runner"), "LAUNCHES": "launches.toml",
+        "ACTION": str(action), "RUNNER_TEMP": str(tmp_path / "runner"), "LAUNCHES": "launches.toml\nlaunches.toml\n",
         "SARIF": "out.sarif", "JUNIT": "", "PYTHONPATH": os.pathsep.join([p for p in sys.path if p.endswith("site-packages")]),
     }  # fmt: skip
     step = "\n".join(line[8:] for line in steps[1].splitlines())
     step = step.replace('PYTHONPATH="$ACTION/python"', 'PYTHONPATH="$ACTION/python:$PYTHONPATH"')
     result = subprocess.run(["bash", "-e", "-c", step], cwd=tmp_path, env=variables, capture_output=True, text=True)
     assert result.returncode == 1, result.stderr
+    assert "16 launches: 0 clean" in result.stdout
     assert re.search(r"^::error file=sums.metal,line=13,title=metal-check%3A race::", result.stdout, re.M)
     assert (tmp_path / "out.sarif").exists() and not list(tmp_path.glob("*.xml"))
     assert pathlib.Path(tmp_path / "out.sarif").stat().st_size > 100

@@ -346,7 +346,7 @@ kernel void shift(device const float2 *x, device float2 *y, constant float2 &by,
     assert library.full(x, 3.14).ok and (x == np.float32(3.14)).all()
     a = random.normal(size=(6, 2)).astype("f4")
     b = np.zeros_like(a)
-    report = library.shift(a, b, [1, -2], -3, threads=(3, 2), group_size=(3, 1))
+    report = library.shift(a, b, [1.0, -2.0], -3, threads=(3, 2), group_size=(3, 1))
     assert report.ok and np.allclose(b, a + np.array([-3, 6]), atol=1e-6)
     assert "full" in dir(library) and library.full.max_threads_per_threadgroup == 1024
     with pytest.raises(AttributeError, match="no kernel 'empty'; there are full, shift"):
@@ -355,6 +355,10 @@ kernel void shift(device const float2 *x, device float2 *y, constant float2 &by,
         library.full(np.zeros(8, "f4")[::2], 1.0)
     with pytest.raises(ValueError, match="no .*buffer.2"):
         library.full(x, 1.0, 2)
+    with pytest.raises(TypeError, match="'val' is a float, but PyTorch passes 3 as an integer"):
+        library.full(x, 3)
+    with pytest.raises(TypeError, match="'times' is a int, but PyTorch passes 0.5 as a float"):
+        library.shift(a, b, [1.0, -2.0], 0.5)
     assert not library.full(x, 1.0, threads=17).ok
 
 

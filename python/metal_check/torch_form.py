@@ -23,8 +23,8 @@ class ShaderKernel:
     """One kernel of a library: call it with its arguments in the order of their indices.
 
     Arrays are changed in place, as tensors would be. A number becomes what the parameter is, a sequence of numbers a
-    vector. threads: of the whole grid, by default one for each element of the first array; group_size: of a
-    threadgroup, by default as many as fit in one.
+    vector; an int for a float is refused, since PyTorch passes its bits. threads: of the whole grid, by default one for
+    each element of the first array; group_size: of a threadgroup, by default as many as fit in one.
     """
 
     def __init__(self, library: ShaderLibrary, json: dict[str, Any]):
@@ -64,8 +64,13 @@ class ShaderKernel:
         kind = _SCALARS.get(parameter["type"].rstrip("234"))
         if kind is None:
             raise TypeError(f"{self.name}: '{parameter['name']}' is a {parameter['type']}; give it as an array")
-        values = np.atleast_1d(np.asarray(argument)).astype(kind)
-        return np.ascontiguousarray(values)
+        values = np.atleast_1d(np.asarray(argument))
+        if (values.dtype.kind == "f") != (kind[0] == "f"):
+            passed = "a float" if values.dtype.kind == "f" else "an integer of 64 bits"
+            raise TypeError(
+                f"{self.name}: '{parameter['name']}' is a {parameter['type']}, but PyTorch passes {argument!r} as {passed}"
+            )
+        return np.ascontiguousarray(values.astype(kind))
 
 
 class ShaderLibrary:
