@@ -12,8 +12,9 @@ import pytest
 
 import dispatches
 from device import Device
-from library import METAL_STANDS_IN
+from library import BUILD, METAL_STANDS_IN
 
+ONE_IN = 8 if BUILD.name == "asan" else 1  # pipelines
 SHOWN = 3  # cases of which the difference is printed
 
 
@@ -29,9 +30,10 @@ def difference(title, recorded, now):
 
 
 def test_dispatches_are_as_recorded():
-    recorded, now = by_case(dispatches.recorded()), by_case(dispatches.record())
-    assert len(recorded) > 9000 and recorded.keys() == now.keys()
-    changed = [title for title in recorded if recorded[title] != now[title]]
+    recorded, now = by_case(dispatches.recorded()), by_case(dispatches.record(ONE_IN))
+    assert len(recorded) > 9000 and recorded.keys() >= now.keys() and len(now) >= 0.8 * len(recorded) / ONE_IN
+    assert ONE_IN > 1 or recorded.keys() == now.keys()
+    changed = [title for title in now if recorded[title] != now[title]]
     shown = [difference(title, recorded[title], now[title]) for title in changed[:SHOWN]]
     assert not changed, f"{len(changed)} of {len(recorded)} cases differ\n" + "\n\n".join(shown)
 
