@@ -94,6 +94,7 @@ bool choose_splitting(uint32_t keys) {
 }
 
 size_t choose_split_rows(const Setup *setup, uint32_t B, uint32_t heads, uint32_t kv_heads) {
+    if (!kv_heads) return 0; /* of a pipeline that was not opened as far as that */
     size_t at_once = setup->facts.simdgroups / FUSED_SPLIT_ATTENTION_MAX_SIMDGROUPS;
     size_t most = (size_t)B * heads * SPLITS_MOST, rows = at_once * (heads / kv_heads);
     return rows < most ? rows : most;
