@@ -91,8 +91,11 @@ static bool take_buffers(Inspection *inspection, LLMPipeline *llm, uint32_t T, L
     return !device_failed(llm->device, error);
 }
 
+/* What is queued behind the last attention that was read still writes to them. */
 void inspect_release(Request *request) {
     Inspection *inspection = request->inspection;
+    Device *device = request->llm->device;
+    if (inspection->weights) device_wait(device, device_submit(device));
     device_buffer_free(inspection->keys);
     device_buffer_free(inspection->values);
     device_buffer_free(inspection->weights);
