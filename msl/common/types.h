@@ -174,18 +174,18 @@ template <typename T, typename U> struct same_only {};
 template <typename T> struct same_only<T, T> {
     typedef int type;
 };
-#define MSL_SAME(U) typename same_only<U, T>::type = 0
+#define MSL_ONLY_T(U) typename same_only<U, T>::type = 0
 
 /* Of a copy clang does not check where it lies, of a reference it does. As templates these are no
  * copy constructors and no copy assignment, so that vectors are still handed on as they are and
  * structures of them copied in the line that copies them. */
 #ifdef MSL_SPACES
 #define MSL_COPY_FROM(space)                                                                       \
-    template <typename U, MSL_SAME(U)>                                                             \
+    template <typename U, MSL_ONLY_T(U)>                                                           \
     MSL_INLINE vec(const __attribute__((space)) vec<U, N> &other) {                                \
         __builtin_memcpy((void *)this, (const void *)&other, sizeof *this);                        \
     }                                                                                              \
-    template <typename U, MSL_SAME(U)>                                                             \
+    template <typename U, MSL_ONLY_T(U)>                                                           \
     MSL_INLINE vec &operator=(const __attribute__((space)) vec<U, N> &other) {                     \
         __builtin_memcpy((void *)this, (const void *)&other, sizeof *this);                        \
         return *this;                                                                              \
@@ -216,7 +216,7 @@ template <typename T, int N> struct vec : elements<T, N> {
     vec() = default;
     MSL_COPIES
     /* Templates for the same reason. */
-    template <typename U, MSL_SAME(U)>
+    template <typename U, MSL_ONLY_T(U)>
     MSL_INLINE vec(const volatile vec<U, N> &other) {
         for (int i = 0; i < N; i++) this->element[i] = other.element[i];
     }
@@ -358,7 +358,7 @@ template <typename T> struct packed_elements<T, 4> {
 /* Three elements without the fourth's padding, and the like: aligned as one element is. */
 template <typename T, int N> struct packed_vec : packed_elements<T, N> {
     packed_vec() = default;
-    template <typename U, MSL_SAME(U)>
+    template <typename U, MSL_ONLY_T(U)>
     MSL_INLINE packed_vec(const volatile packed_vec<U, N> &other) {
         for (int i = 0; i < N; i++) this->element[i] = other.element[i];
     }
