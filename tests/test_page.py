@@ -160,6 +160,8 @@ def test_page(kind, width, scheme, paths, axe):
         browser.open(server.url + "/")
         browser.until("return document.getElementById('talk-title').textContent !== '…'")
         check(browser, axe, width)
+        seen = browser.run(r"return ['\v', ' ', ' a', '\n\t', '\u200b', ''].map(visible)")
+        assert seen == ["␋", "␣", " a", "↵⇥", "U+200B", "∅"] # each token has something to click on
         browser.run("const t = document.getElementById('max_tokens'); t.value = 24; t.dispatchEvent(new Event('input'))")
         browser.type("#say", "The river was")
         browser.click("#send")

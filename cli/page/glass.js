@@ -22,7 +22,14 @@ const LEVELS = [0.01, 0.05, 0.15, 0.35, 0.6, 0.85];
 const levelOf = (p) => LEVELS.filter((bound) => p >= bound).length;
 
 // As it is to be read: what would not be seen is named.
-const visible = (text) => text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/\r/g, "␍") || "∅";
+// Control characters by their pictures, spaces by themselves as well: every token can be seen, and read aloud.
+const PICTURES = { "\n": "↵", "\t": "⇥", "\x7f": "␡" };
+const picture = (control) => PICTURES[control] ?? String.fromCodePoint(0x2400 + control.codePointAt(0));
+const named = (blank) => (blank === " " ? "␣" : `U+${blank.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`);
+const visible = (text) => {
+  const shown = text.replace(/[\0-\x1f\x7f]/g, picture);
+  return (/^[\s\p{C}]+$/u.test(shown) ? [...shown].map(named).join("") : shown) || "∅";
+};
 const quoted = (text) => `“${visible(text)}”`;
 
 // One of several is in the order of the Tab key; arrows lead to the others.
@@ -84,7 +91,7 @@ class Tokens {
         className: known ? `token p${levelOf(p)}` : "token",
         "aria-pressed": "false",
         "aria-label": `${quoted(token.text)}${known ? `, ${percent(p)}` : ""}`,
-      }, token.text.includes("\n") ? visible(token.text) : token.text || "∅");
+      }, visible(token.text));
       const look = () => this.tell(position);
       button.addEventListener("mouseenter", look);
       button.addEventListener("focus", look);
