@@ -16,8 +16,8 @@ using namespace metal;
 #include "parts/wait.h"
 
 // A number of the sums of all simdgroups.
-template <uint SIMDGROUPS, uint TILES>
-static float sum_of(threadgroup float (&sums)[SIMDGROUPS][2][TILES][64], uint simdgroups, uint r, uint tile, uint i)
+template <uint TILES>
+static float sum_of(threadgroup float (*sums)[2][TILES][64], uint simdgroups, uint r, uint tile, uint i)
 {
     float sum = 0.0f;
     for (uint s = 0; s < simdgroups; s++) sum += sums[s][r][tile][i];
