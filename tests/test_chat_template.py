@@ -43,6 +43,8 @@ def compare(source, messages, may_refuse=False, **arguments):
     assert error is None or isinstance(error, chat.TemplateError), error
     if may_refuse and error and REFUSED.search(str(error)):
         return False
+    if may_refuse and want and " object at 0x" in want:  # an iterator by its place in Python's memory
+        return False
     description = f"{source!r}\n{messages!r}\n{arguments!r}\njinja2: {want!r} {want_error!r}\nhere:   {got!r} {error!r}"
     assert (want_error is None) == (error is None), description
     assert want == got, description
