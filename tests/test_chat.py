@@ -275,7 +275,8 @@ def test_json_lines(path):
     out = succeed("chat", "-m", path, "-n", "5", "--system", "Be short.", "--json", *GREEDY, input="\n".join(lines).encode())
     first, second = map(json.loads, out.decode().splitlines())
     assert first["role"] == "assistant" and first["tokens"] == 5 and first["end"] == "length"
-    assert first["cached"] == 0 and second["cached"] == first["computed"] + 4
+    # Of the answer what its text, encoded again, has alike: bytes of half a character are not.
+    assert first["cached"] == 0 and first["computed"] <= second["cached"] <= first["computed"] + 4
     for wrong in ("Hello", "{}", '{"role": 3, "content": "a"}', "[1]"):
         assert "a line is JSON" in fail("chat", "-m", path, "--json", *GREEDY, input=wrong.encode(), code=2)
 
