@@ -123,8 +123,10 @@ static bool take_turn(Chat *chat, const char *line, LLMError *error) {
 static void talk(Chat *chat, LLMError *error) {
     fputs("Type a message, or /help. Ctrl-C stops an answer, Ctrl-D ends the chat.\n", stderr);
     line_input_begin();
+    writing_catch();
     for (bool goes_on = true; goes_on && !error_is_set(error);) {
         bool stopped;
+        writing_forget();
         char *line = line_input("> ", &stopped, error);
         if (line)
             goes_on = take_turn(chat, line, error);

@@ -9,12 +9,24 @@ static void interrupt(int signal) {
     interrupted = 1;
 }
 
-void writing_begin(Writing *writing) {
-    const struct sigaction once = {.sa_handler = interrupt, .sa_flags = SA_RESTART | SA_RESETHAND};
-    *writing = (Writing){.begun = clock_seconds()};
+static void catch_interrupts(int more_flags, struct sigaction *before) {
+    const struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART | more_flags};
+    sigaction(SIGINT, NULL, before);
+    if (before->sa_handler != SIG_IGN) sigaction(SIGINT, &action, NULL);
+}
+
+void writing_catch(void) {
+    struct sigaction before;
+    catch_interrupts(0, &before);
+}
+
+void writing_forget(void) {
     interrupted = 0;
-    sigaction(SIGINT, NULL, &writing->before);
-    if (writing->before.sa_handler != SIG_IGN) sigaction(SIGINT, &once, NULL);
+}
+
+void writing_begin(Writing *writing) {
+    *writing = (Writing){.begun = clock_seconds()};
+    catch_interrupts(SA_RESETHAND, &writing->before);
 }
 
 bool writing_token(Writing *writing) {

@@ -13,6 +13,11 @@ typedef struct Writing {
     struct sigaction before;
 } Writing;
 
+/* For a conversation: Ctrl-C between two texts does not end the program, but the next text, unless
+ * it is forgotten. */
+void writing_catch(void);
+void writing_forget(void);
+
 /* From now on the first Ctrl-C ends the text, a second one the program; where the parent has it
  * ignored, as nohup does, none. Of one text at a time. */
 void writing_begin(Writing *writing);
@@ -21,7 +26,7 @@ bool writing_token(Writing *writing);
 /* Ctrl-C is what it was. */
 void writing_end(const Writing *writing);
 
-/* Whether it was typed since writing_begin. */
+/* Whether it was typed, and not forgotten. */
 bool writing_interrupted(void);
 /* An LLMWaitCallback: whether it was not. */
 bool writing_waits(void *user);

@@ -413,10 +413,12 @@ def test_interrupted(random, tmp_path):
         terminal.type(b"\x03")
         assert "tokens/s" in terminal.read_until(b", stopped]")
         terminal.read_until(b"> ")
-        (tmp_path / "file").write_text("a long text, word by word " * 5000)
+        os.mkfifo(tmp_path / "file")
         terminal.say(f"/read {tmp_path}/file")
-        time.sleep(1)  # by now the line is read, and of the text a little
-        terminal.type(b"\x03")
+        with open(tmp_path / "file", "w") as file:  # once it is being read
+            terminal.type(b"\x03")
+            terminal.read_until(b"^C")
+            file.write("a long text, word by word " * 5000)
         assert "[0 tokens" in terminal.read_until(b", stopped]")
         terminal.read_until(b"> ")
         terminal.say("/undo")

@@ -554,7 +554,8 @@ def test_a_stream_that_waits_is_kept_open(path):
     body = {"prompt": [1] * 64, "max_tokens": 1900, "stream": True} | RAW_GREEDY
     with server.connect() as first, server.connect() as second:
         first.sendall(post_bytes("/v1/completions", body))
-        first.recv(1)
+        while b"data: " not in first.recv(65536):  # by then it has the row
+            pass
         second.sendall(post_bytes("/v1/completions", body))
         got = b""
         while got.count(b": ping\n\n") < 3:
