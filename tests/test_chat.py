@@ -327,7 +327,7 @@ class Terminal:
         os.close(slave)
         self.seen = b""
 
-    def read_until(self, end, timeout=30):
+    def read_until(self, end, timeout=100):
         """What comes up to this text."""
         until = time.monotonic() + timeout
         while end not in self.seen and time.monotonic() < until:
