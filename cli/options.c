@@ -124,6 +124,23 @@ static bool parse_uint32(const Option *option, const char *text) {
     return true;
 }
 
+/* "1,2048" */
+static bool parse_numbers(const Option *option, const char *text) {
+    OptionNumbers *numbers = option->target;
+    for (numbers->count = 0; numbers->count < OPTION_NUMBERS_MOST; text++) {
+        char *end;
+        errno = 0;
+        unsigned long long value = strtoull(text, &end, 10);
+        if (text[0] < '0' || text[0] > '9' || errno) return false;
+        if ((double)value < option->least || (double)value > option->most) return false;
+        numbers->list[numbers->count++] = (uint32_t)value;
+        if (!*end) return true;
+        if (*end != ',') return false;
+        text = end;
+    }
+    return false;
+}
+
 /* "512M": K, M, G and T are powers of 1,024. */
 static bool parse_size(const Option *option, const char *text) {
     static const char units[] = "KMGT";
@@ -202,6 +219,8 @@ static bool parse_value(const Option *option, const char *text) {
         return append_bias(option, text);
     case OPTION_UINT32:
         return parse_uint32(option, text);
+    case OPTION_NUMBERS:
+        return parse_numbers(option, text);
     case OPTION_UINT64:
         return parse_uint64(text, option->target);
     case OPTION_SIZE:
@@ -228,6 +247,10 @@ static int value_error(const Verb *verb, const Option *option, const char *text)
     if (option->type == OPTION_UINT32)
         snprintf(expected, sizeof expected, "a whole number from %.0f to %.0f", option->least,
                  option->most);
+    if (option->type == OPTION_NUMBERS)
+        snprintf(expected, sizeof expected,
+                 "whole numbers from %.0f to %.0f with commas between, at most %d", option->least,
+                 option->most, OPTION_NUMBERS_MOST);
     if (option->type == OPTION_FLOAT)
         snprintf(expected, sizeof expected, "a number from %g to %g", option->least, option->most);
     if (option->type == OPTION_SIZE)

@@ -5,15 +5,16 @@
 #include "verb.h"
 
 typedef enum OptionType {
-    OPTION_FLAG,   /* bool */
-    OPTION_TEXT,   /* const char * */
-    OPTION_TEXTS,  /* OptionTexts: may come several times */
-    OPTION_BIASES, /* OptionBiases: TOKEN=X, may come several times */
-    OPTION_UINT32, /* uint32_t, from least to most; a least of -1 stands for UINT32_MAX */
-    OPTION_UINT64, /* uint64_t, any */
-    OPTION_SIZE,   /* size_t, bytes */
-    OPTION_FLOAT,  /* float, from least to most */
-    OPTION_CHOICE, /* LLMChoice, by its name */
+    OPTION_FLAG,    /* bool */
+    OPTION_TEXT,    /* const char * */
+    OPTION_TEXTS,   /* OptionTexts: may come several times */
+    OPTION_BIASES,  /* OptionBiases: TOKEN=X, may come several times */
+    OPTION_UINT32,  /* uint32_t, from least to most; a least of -1 stands for UINT32_MAX */
+    OPTION_NUMBERS, /* OptionNumbers: N,N,…, each from least to most */
+    OPTION_UINT64,  /* uint64_t, any */
+    OPTION_SIZE,    /* size_t, bytes */
+    OPTION_FLOAT,   /* float, from least to most */
+    OPTION_CHOICE,  /* LLMChoice, by its name */
 } OptionType;
 
 enum { OPTION_TEXTS_MOST = 16 };
@@ -27,6 +28,12 @@ typedef struct OptionBiases {
     LLMLogitBias list[OPTION_BIASES_MOST];
     size_t count;
 } OptionBiases;
+
+enum { OPTION_NUMBERS_MOST = 16 };
+typedef struct OptionNumbers {
+    uint32_t list[OPTION_NUMBERS_MOST];
+    size_t count;
+} OptionNumbers;
 
 /* What the command calls a choice; a list of them ends with a NULL. */
 typedef struct ChoiceName {
@@ -65,6 +72,10 @@ static inline Option option_biases(const char *name, OptionBiases *target, const
 static inline Option option_uint32(const char *name, const char *value, uint32_t *target,
                                    uint32_t least, uint32_t most, const char *help) {
     return (Option){name, value, help, OPTION_UINT32, target, least, most, NULL};
+}
+static inline Option option_numbers(const char *name, const char *value, OptionNumbers *target,
+                                    uint32_t least, uint32_t most, const char *help) {
+    return (Option){name, value, help, OPTION_NUMBERS, target, least, most, NULL};
 }
 /* Or -1, for all that there are: UINT32_MAX. */
 static inline Option option_count(const char *name, const char *value, uint32_t *target,

@@ -1063,6 +1063,61 @@ def test_bench_table(model):
     assert "attention_scores" in result.err
 
 
+def test_bench_at_depths(model):
+    """What is read of the cache grows with the depth, and is counted."""
+    result = json.loads(bench(model, "--depth", "1,30,50", "--json").out)
+    decodes = [result["decode"], *result["deeper"]]
+    assert [decode["depth"] for decode in decodes] == [1, 30, 50]
+    weights = result["parameters"] - model.config.context * model.config.channels
+    for decode in decodes:
+        cached = 2 * 2 * 48 * (decode["depth"] + (10 + 1) / 2)
+        expected = 4 * (weights + cached) * decode["tokens_per_second"]
+        assert abs(decode["bytes_per_second"] / expected - 1) <= 1e-6
+    assert re.search(r"^decode @30 +10 .*\ndecode @50 +10 ", bench(model, "--depth", "30,50").out.decode(), re.M)
+    assert "depth of 63" in fail("bench", model.path, "--depth", "1,63")
+    for wrong in ("", "1,", ",1", "1;2", "0", "1,,2", "-1", ",".join("1" * 17)):
+        assert "--depth takes" in fail("bench", model.path, "--depth", wrong, code=USAGE)
+
+
+def test_bench_against_another_build(model):
+    peer = f"{COMMAND} bench {model.path} -p 20 -n 10 -r 1 --depth 30,1 --json"
+    result = json.loads(bench(model, "--depth", "1,30", "--json", "--against", peer).out)
+    assert result["against"] == peer
+    for measure in (result["prefill"], result["decode"], *result["deeper"]):
+        assert 0 < measure["ratio_least"] <= measure["ratio"] <= measure["ratio_most"]
+        assert measure["peer_tokens_per_second"] > 0
+    assert "no decoding of 10 tokens at a depth of 2" in fail("bench", model.path, "-p", 20, "-n", 10, "--depth", 2, "--against", peer, code=USAGE)
+
+
+def test_bench_against_llama_bench(model, tmp_path):
+    """Its JSON; what it decodes at a depth of 0 is compared with ours after a prompt of one token."""
+    tests = [
+        {"n_prompt": prompt, "n_gen": decoded, "n_depth": depth, "avg_ts": rate}
+        for prompt, decoded, depth, rate in [(20, 0, 30, 1), (20, 10, 0, 1), (20, 0, 0, 2e9), (0, 10, 0, 4e9), (0, 10, 30, 8e9)]
+    ]
+    (tmp_path / "tests.json").write_text(json.dumps(tests))
+    peer = f"cat '{tmp_path}/tests.json'"
+    result = json.loads(bench(model, "--depth", "1,30", "--json", "--against", peer).out)
+    for measure, rate in [(result["prefill"], 2e9), (result["decode"], 4e9), (result["deeper"][0], 8e9)]:
+        assert measure["peer_tokens_per_second"] == rate
+        assert abs(measure["ratio"] * rate / measure["tokens_per_second"] - 1) <= 1e-9
+    assert re.search(r"^decode @30 +10 +[\d.]+ +8000000000 +0\.00   0\.00 to 0\.00$", bench(model, "--depth", 30, "--against", peer).out.decode(), re.M)
+
+
+@pytest.mark.parametrize("peer, message", [
+    ("echo rubbish", "prints no JSON"),
+    ("true", "prints no JSON"),
+    ("echo 5", "prints no JSON"),
+    ("echo '[3, {}]'", "measured no prefill of 20 tokens"),
+    ("echo '{\"prefill\": 7}'", "measured no prefill of 20 tokens"),
+    ("exit 3", "ended with exit code 3"),
+    ("kill $$", "could not be run to its end"),
+    ("yes", "--against 'yes'"),
+])  # fmt: skip
+def test_bench_against_rubbish(model, peer, message):
+    assert message in fail("bench", model.path, "-p", 20, "-n", 10, "--against", peer, code=USAGE)
+
+
 def test_bench_fits_the_context(model):
     result = run("bench", model.path, "-r", 1, "--json")
     lengths = [json.loads(result.out)[name]["tokens"] for name in ("prefill", "decode")]
