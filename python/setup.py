@@ -6,6 +6,7 @@ blanks, METAL_CHECK_PLATFORM the platform it is for.
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -19,6 +20,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 WITH_SOURCES = HERE / "sources"  # in an sdist
 ROOT = WITH_SOURCES if WITH_SOURCES.exists() else HERE.parent
 SOURCES = ["Makefile", "setup.sh", "LICENSE", "include", "kernels", "msl", "src"]
+
+
+def version() -> str:
+    """That of metal-llm, which this is part of."""
+    header = (ROOT / "include/metal_llm.h").read_text()
+    return re.search(r'^#define LLM_VERSION "(.+)"', header, re.MULTILINE)[1]
 
 
 def built_command() -> pathlib.Path:
@@ -73,4 +80,7 @@ class WheelForSystem(bdist_wheel):
         return "py3", "none", platform
 
 
-setup(cmdclass={"sdist": SourcesOfCommand, "build_py": BuildWithCommand, "bdist_wheel": WheelForSystem})
+setup(
+    version=version(),
+    cmdclass={"sdist": SourcesOfCommand, "build_py": BuildWithCommand, "bdist_wheel": WheelForSystem},
+)

@@ -87,11 +87,6 @@ def test_every_page_begins_with_a_command():
         assert BLOCK.findall(page.read_text())[0][0] in ("console", "sh"), page
 
 
-def test_the_package_has_one_version():
-    version = re.search(r'LLM_VERSION "(.*)"', (ROOT / "include/metal_llm.h").read_text())[1]
-    assert f'VERSION = "{version}"' in (ROOT / "python/metal_check/version.py").read_text()
-
-
 def test_shows_is_strict():
     assert shows("a\n…\nz… 3\n", "a\nb\nc\nzebra 3\n") and shows("a\n", "a\n")
     assert not shows("a\n", "a\nb\n") and not shows("a.b\n", "axb\n") and not shows("", "a\n")
