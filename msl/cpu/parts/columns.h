@@ -33,4 +33,3 @@ static void store(float *out, FloatColumns total, uint count, bool add) {
     for (uint n = 0; n < count; n++)
         out[n] = add ? out[n] + each[n] : each[n];
 }
-

@@ -7,4 +7,3 @@ kernel void clear(device T *x [[buffer(0)]], uint i [[thread_position_in_grid]])
 {
     x[i] = T(0);
 }
-
