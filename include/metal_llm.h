@@ -435,6 +435,8 @@ typedef struct LLMPlanStep {
     const char *file;   /* of kernels/, or "" */
     const char *why;    /* in a sentence */
     uint64_t calls;     /* in one pass, all layers together */
+    double bytes;       /* that they read and write at least */
+    double seconds;     /* that they took; 0: nothing was run */
 } LLMPlanStep;
 typedef struct LLMPlan {
     size_t size;
@@ -442,6 +444,9 @@ typedef struct LLMPlan {
     size_t count;
     const char *why; /* of the whole pass */
     uint64_t tokens; /* of a row in one pass: long prompts take several */
+    uint32_t *order; /* [calls] which step each call belongs to, one call after the other */
+    double *seconds; /* [calls] that each took; 0: nothing was run */
+    size_t calls;
 } LLMPlan;
 /* The kernels of a pass over `tokens` new tokens of each of options.batch rows, and of the sampling
  * behind it: on the device that `options` choose, or if `machine` is not NULL on the one that
@@ -449,6 +454,13 @@ typedef struct LLMPlan {
  * llm_plan_free. Returns NULL and sets `error` on failure. */
 LLMPlan *llm_explain(const char *path, const LLMOptions *options, const char *machine,
                      uint32_t tokens, LLMError *error);
+/* The kernels of the step that follows `tokens`, and what each of them takes on the pipeline's
+ * device. The text is read, then its last token decoded again and again, kernel by kernel: of five
+ * times the quickest counts. Apart from each other kernels take longer than in a step of
+ * llm_generate, so their sum is more than it takes. Others who use the pipeline wait for a piece of
+ * the text or a step at a time. The caller releases the plan with llm_plan_free. Returns NULL and
+ * sets `error` on failure; LLM_ERROR_ARGUMENT if there are no tokens. */
+LLMPlan *llm_measure(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
 /* The names of the machines that llm_explain knows, NULL behind the last. */
 const char *const *llm_machines(void);
 static inline const LLMPlanStep *llm_plan_step(const LLMPlan *plan, size_t index) {

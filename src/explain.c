@@ -1,52 +1,11 @@
 /* explain.c — which kernels a pass would run, and why: the pass itself, on a device that runs
  * nothing. */
 #include "model/pipeline.h"
+#include "model/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct Collection {
-    LLMPlan *plan;
-    size_t capacity;
-    LLMError *error;
-} Collection;
-
-static bool is_same(const LLMPlanStep *step, const DryCommand *command) {
-    return !strcmp(step->step, command->step) && !strcmp(step->kernel, command->kernel) &&
-           !strcmp(step->shape, command->shape) && !strcmp(step->why, command->why);
-}
-
-static LLMPlanStep *add_step(Collection *collection) {
-    LLMPlan *plan = collection->plan;
-    if (plan->count == collection->capacity) {
-        size_t capacity = collection->capacity ? 2 * collection->capacity : 32;
-        LLMPlanStep *steps = realloc(plan->steps, capacity * sizeof *steps);
-        if (!steps) return error_memory(collection->error, capacity * sizeof *steps);
-        plan->steps = steps;
-        collection->capacity = capacity;
-    }
-    return &plan->steps[plan->count++];
-}
-
-/* The layers do the same: what has been seen is only counted. */
-static void collect(void *context, const DryCommand *command) {
-    Collection *collection = context;
-    for (size_t i = 0; i < collection->plan->count; i++)
-        if (is_same(&collection->plan->steps[i], command)) {
-            collection->plan->steps[i].calls++;
-            return;
-        }
-    LLMPlanStep *step = add_step(collection);
-    if (!step) return;
-    *step = (LLMPlanStep){.size = sizeof *step,
-                          .step = command->step,
-                          .kernel = command->kernel,
-                          .file = command->file,
-                          .why = command->why,
-                          .calls = 1};
-    snprintf(step->shape, sizeof step->shape, "%s", command->shape);
-}
 
 static bool unknown_machine(const char *machine, LLMError *error) {
     char names[128] = "";
@@ -90,7 +49,7 @@ static bool reserve(LLMPipeline *llm, uint32_t tokens, LLMError *error) {
 static void run_pass(LLMPipeline *llm, uint32_t tokens, Collection *collection) {
     Run *run = &llm->run;
     uint32_t pieces = divide_up(tokens, run->sizes.tokens), B = run->sizes.batch;
-    collection->plan->count = 0; /* what opening the model has run */
+    plan_restart(collection); /* what opening the model has run */
     run->visible = tokens;
     pipeline_forward(llm, run->buffers.prompt, B, divide_up(tokens, pieces), WANTED_NEXT);
     sample(run, &(LLMGeneration){0}, 0, B);
@@ -103,7 +62,7 @@ static void run_pass(LLMPipeline *llm, uint32_t tokens, Collection *collection) 
 static bool explain(Collection *collection, const char *path, const LLMOptions *given,
                     const char *machine, uint32_t tokens, LLMError *error) {
     LLMOptions options;
-    DryRun dry = {.trace = collect, .context = collection};
+    DryRun dry = {.trace = plan_collect, .context = collection};
     if (!pipeline_options(&options, given, error) ||
         !find_facts(machine, &options, &dry.facts, error))
         return false;
@@ -124,19 +83,12 @@ LLMPlan *llm_explain(const char *path, const LLMOptions *options, const char *ma
     LLMError ignored = {0};
     if (!error) error = &ignored;
     if (error_is_set(error)) return NULL;
-    LLMPlan *plan = calloc(1, sizeof *plan);
-    if (!plan) return error_memory(error, sizeof *plan);
-    plan->size = sizeof *plan;
+    LLMPlan *plan = plan_new(error);
+    if (!plan) return NULL;
     if (explain(&(Collection){.plan = plan, .error = error}, path, options, machine, tokens, error))
         return plan;
     llm_plan_free(plan);
     return NULL;
-}
-
-void llm_plan_free(LLMPlan *plan) {
-    if (!plan) return;
-    free(plan->steps);
-    free(plan);
 }
 
 const char *const *llm_machines(void) {

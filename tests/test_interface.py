@@ -92,6 +92,7 @@ def calls(model, path):
         "llm_timings": (c_size_t, [handle, byref(timings)]),
         "llm_timings_reset": (None, [handle]),
         "llm_explain": (c_void_p, [c_char_p(path), byref(options), c_char_p(b"h200"), c_uint32(5), byref(error)]),
+        "llm_measure": (c_void_p, [handle, byref(tokens), byref(error)]),
         "llm_plan_free": (None, [None]),
         "llm_machines": (c_void_p, []),
         "llm_version": (c_char_p, []),
@@ -152,7 +153,7 @@ def test_null(model, checkpoint, name, failed):
             assert not error.status
         if name.startswith("llm_pipeline_open"):
             model.library.llm_pipeline_close(c_void_p(result))
-        if name == "llm_explain":
+        if name in ("llm_explain", "llm_measure"):
             model.library.llm_plan_free(c_void_p(result))
     assert len(model.generate([1, 2], 3, ignore_end=True)) == 3  # as good as before
 
@@ -438,8 +439,8 @@ ENDS_WITH(LLMOptions, chat_template);
 ENDS_WITH(LLMGeneration, on_wait);
 ENDS_WITH(LLMInspection, mlps_off_count);
 ENDS_WITH(LLMInfo, layer_weights);
-ENDS_WITH(LLMPlanStep, calls);
-ENDS_WITH(LLMPlan, tokens);
+ENDS_WITH(LLMPlanStep, seconds);
+ENDS_WITH(LLMPlan, calls);
 ENDS_WITH(LLMTiming, bytes);
 _Static_assert(!offsetof(LLMOptions, size) && !offsetof(LLMGeneration, size), "size first");
 _Static_assert(!offsetof(LLMInspection, size) && !offsetof(LLMInfo, size) && !offsetof(LLMTiming, size), "size first");

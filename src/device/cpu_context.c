@@ -290,7 +290,7 @@ static void execute_measured(CPUDevice *device, CommandList *list) {
 static void cpu_execute(Device *base, CommandList *list) {
     CPUDevice *device = (CPUDevice *)base;
     if (!plan_chunks(device, list)) return;
-    if (base->profile) {
+    if (device_measures(base)) {
         execute_measured(device, list);
         return;
     }

@@ -397,7 +397,7 @@ static bool launch(CUDADevice *device, const Command *command) {
                              .stream = device->stream,
                              .attributes = &overlap,
                              .attribute_count =
-                                 !device->base.profile && device->architecture >= 90};
+                                 !device_measures(&device->base) && device->architecture >= 90};
     return check(device,
                  device->cuda->cuLaunchKernelEx(&config, loaded->function, parameters, NULL),
                  kernel->name);
@@ -474,7 +474,7 @@ static void cuda_execute(Device *base, CommandList *list) {
     CUDADevice *device = (CUDADevice *)base;
     enter(device);
     for (size_t i = 0; i < list->count && !base->error.status; i++) {
-        if (base->profile)
+        if (device_measures(base))
             run_measured(device, &list->commands[i]);
         else
             run(device, &list->commands[i]);

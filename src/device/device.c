@@ -427,27 +427,18 @@ void device_read_after(Device *device, uint64_t submission, DeviceBuffer *buffer
 
 /* --- measuring --- */
 
-static double argument_bytes(const Command *command) {
-    if (!command->kernel) {
-        const DeviceMatmul *m = &command->matmul;
-        double size = m->type == MATMUL_F16 ? 2 : 4;
-        return size * ((double)m->M * m->K + (double)m->N * m->K) + 4.0 * m->M * m->N;
-    }
-    double bytes = 0;
-    for (uint32_t i = 0; i < command->argument_count; i++) {
-        const DeviceArgument *argument = &command->arguments[i];
-        if (!argument->buffer) continue;
-        size_t rest = argument->buffer->size - argument->offset;
-        bytes += (double)(argument->bytes ? argument->bytes : rest);
-    }
-    return bytes;
-}
-
 void device_record_time(Device *device, const Command *command, double seconds) {
+    if (device->trace) {
+        char shape[64];
+        TracedCommand traced = traced_command(command, shape, "");
+        traced.seconds = seconds;
+        device->trace(device->trace_context, &traced);
+        return;
+    }
     LLMTiming *timing = &device->timings[command->timing];
     timing->calls++;
     timing->seconds += seconds;
-    timing->bytes += argument_bytes(command);
+    timing->bytes += command_bytes(command);
 }
 
 size_t device_timings(Device *device, const LLMTiming **timings) {
@@ -459,4 +450,10 @@ void device_timings_reset(Device *device) {
     for (size_t i = 0; i < device->timing_count; i++)
         device->timings[i] =
             (LLMTiming){.size = sizeof(LLMTiming), .kernel = device->timings[i].kernel};
+}
+
+void device_trace(Device *device, DeviceTrace trace, void *context) {
+    finish_queued(device);
+    device->trace = trace;
+    device->trace_context = context;
 }

@@ -23,19 +23,22 @@ typedef struct DeviceFacts {
     bool lacks_matrices; /* a GPU without matrix units: kernels of simdgroup_matrix do not run */
 } DeviceFacts;
 
-/* One kernel or matrix product that would be run. */
-typedef struct DryCommand {
+/* One kernel or matrix product that has been run, or that would be. */
+typedef struct TracedCommand {
     const char *step, *why;    /* of device_note */
     const char *kernel, *file; /* "matmul" and "" for the vendor's matrix library */
     const char *shape;         /* its values of type uint: "B=1 K=768 N=2304" */
-    const char *line;          /* kernel, grid, bytes of the buffers and the values */
-} DryCommand;
+    const char *line;          /* kernel, grid, bytes of the buffers and the values; "" if it ran */
+    double bytes;              /* read and written at least */
+    double seconds;            /* 0: it did not run */
+} TracedCommand;
+typedef void (*DeviceTrace)(void *context, const TracedCommand *command);
 
 /* Instead of a device: what one of these facts would be given to do, kernel by kernel, is told, and
  * nothing is run. What is read from its buffers is 0. */
 typedef struct DryRun {
     DeviceFacts facts;
-    void (*trace)(void *context, const DryCommand *command);
+    DeviceTrace trace;
     void *context;
 } DryRun;
 
@@ -186,5 +189,10 @@ void device_read_after(Device *device, uint64_t submission, DeviceBuffer *buffer
 /* With options.profile: timings per kernel since the last reset, in order of first use. */
 size_t device_timings(Device *device, const LLMTiming **timings);
 void device_timings_reset(Device *device);
+
+/* Each command that is queued from now on runs by itself, is measured and told, in order; it does
+ * not count for the timings. NULL: no more. What is queued so far is waited for. Steps that are
+ * replayed are not told. */
+void device_trace(Device *device, DeviceTrace trace, void *context);
 
 #endif

@@ -53,7 +53,7 @@ typedef struct DeviceTarget {
     /* Compile a kernel; NULL where that is done with the program. */
     bool (*prepare)(Device *device, const Kernel *kernel);
     bool (*prepare_all)(Device *device); /* NULL: one after the other, by prepare */
-    /* Start the commands in order. With profiling, report each to device_record_time. */
+    /* Start the commands in order. If device_measures, report each to device_record_time. */
     void (*execute)(Device *device, CommandList *list);
     /* NULL: a replay executes the step's list. */
     void (*replay)(Device *device, DeviceStep *step);
@@ -72,6 +72,8 @@ struct Device {
     char details[256]; /* see device_details */
     LLMError error;
     bool profile;
+    DeviceTrace trace; /* NULL: nobody is told */
+    void *trace_context;
     DeviceFacts facts;      /* set by open */
     uint64_t memory;        /* bytes, set by open; 0: not known */
     const char *step, *why; /* see device_note */
@@ -90,7 +92,16 @@ uint64_t device_host_memory(void);
 /* Record the device's first error. Always returns false. */
 bool device_fail(Device *device, LLMStatus status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Profiling: one command took this long. */
+/* Whether commands are run and measured one by one. */
+static inline bool device_measures(const Device *device) {
+    return device->profile || device->trace;
+}
+/* One command took this long. */
 void device_record_time(Device *device, const Command *command, double seconds);
+
+/* That a command reads and writes at least. */
+double command_bytes(const Command *command);
+/* As it is told; `shape` and `line` are the caller's. */
+TracedCommand traced_command(const Command *command, char shape[64], const char *line);
 
 #endif

@@ -107,22 +107,9 @@ static void print_matmul(char *text, size_t room, const DeviceMatmul *m) {
              m->weight.offset, m->out.offset);
 }
 
-/* Its sizes, by the names of its parameters. */
-static void print_shape(char *text, size_t room, const Command *command) {
-    const DeviceMatmul *m = &command->matmul;
-    int length = 0;
-    if (!command->kernel) snprintf(text, room, "M=%u K=%u N=%u", m->M, m->K, m->N);
-    for (uint32_t i = 0; i < command->argument_count && length < (int)room; i++) {
-        const KernelParameter *parameter = &command->kernel->parameters[i];
-        if (parameter->kind == PARAMETER_CONSTANT && !strcmp(parameter->type, "uint"))
-            length += snprintf(text + length, room - (size_t)length, "%s%s=%u", length ? " " : "",
-                               parameter->name, command->arguments[i].value.u32);
-    }
-}
-
 static void dry_execute(Device *base, CommandList *list) {
     const DryRun *run = ((DryDevice *)base)->run;
-    char shape[64] = "";
+    char shape[64];
     char line[1024]; /* 24 arguments of at most 42 digits do not come near */
     for (size_t i = 0; i < list->count; i++) {
         const Command *command = &list->commands[i];
@@ -130,14 +117,8 @@ static void dry_execute(Device *base, CommandList *list) {
             print_kernel(line, sizeof line, command);
         else
             print_matmul(line, sizeof line, &command->matmul);
-        print_shape(shape, sizeof shape, command);
-        const Kernel *kernel = command->kernel;
-        run->trace(run->context, &(DryCommand){.step = command->step ? command->step : "",
-                                               .why = command->why ? command->why : "",
-                                               .kernel = kernel ? kernel->name : "matmul",
-                                               .file = kernel ? kernel->file : "",
-                                               .shape = shape,
-                                               .line = line});
+        TracedCommand traced = traced_command(command, shape, line);
+        run->trace(run->context, &traced);
     }
 }
 

@@ -397,7 +397,7 @@ static void metal_execute(Device *base, CommandList *list) {
     MetalDevice *device = (MetalDevice *)base;
     id pool = metal_pool_open();
     for (size_t i = 0; i < list->count && !base->error.status; i++) {
-        if (base->profile)
+        if (device_measures(base))
             run_measured(device, &list->commands[i]);
         else
             encode(device, &list->commands[i]);

@@ -205,7 +205,7 @@ static void execute(Device *device, CommandList *list) {
             run_kernel((SimtDevice *)device, command);
         else
             run_matmul(device, &command->matmul);
-        if (device->profile) device_record_time(device, command, now() - start);
+        if (device_measures(device)) device_record_time(device, command, now() - start);
     }
 }
 

@@ -296,11 +296,18 @@ static bool others_decode(const Engine *engine) {
     return false;
 }
 
-/* Of a text that is to be continued, scored or looked into. */
+/* Of a text that is to be continued, scored, looked into or measured. */
 static bool take_piece(Request *request, LLMError *error) {
     if (request->inspection) return inspect_some(request, error);
+    if (request->measurement) return measure_some(request, error);
     return prefill_piece(&request->prefill, error) &&
            (request->generation || score_piece(request, request->prefill.last, error));
+}
+
+static bool has_all_pieces(const Request *request) {
+    if (request->inspection) return inspect_done(request);
+    if (request->measurement) return measure_done(request);
+    return prefill_done(&request->prefill);
 }
 
 bool decode_prompt(Engine *engine) {
@@ -310,14 +317,12 @@ bool decode_prompt(Engine *engine) {
     decode_drain(engine);
     engine_unlock(engine);
     bool generates = request->generation;
-    bool going = take_piece(request, &error);
-    bool done =
-        going && (request->inspection ? inspect_done(request) : prefill_done(&request->prefill));
+    bool going = take_piece(request, &error), done = going && has_all_pieces(request);
     if (done && generates) sample_first(engine, request);
     engine_lock(engine);
     if (done && generates) begin_decoding(engine, request);
     if (!going || (done && !generates)) request_end(request, &error);
-    if (!done && others_decode(engine)) rows_write_state(engine);
+    if (!(done && generates) && others_decode(engine)) rows_write_state(engine);
     return true;
 }
 

@@ -10,6 +10,7 @@
 
 #include "grammar/matcher.h"
 #include "inspect.h"
+#include "measure.h"
 #include "prefill.h"
 #include "row_text.h"
 
@@ -47,6 +48,7 @@ struct Request {
     const Grammar *grammar;          /* of what is generated; NULL: any text */
     const TokenTrie *trie;           /* its vocabulary's, with a grammar */
     Inspection *inspection;          /* it is looked into, and not scored; NULL: it is not */
+    Measurement *measurement;        /* nor this, if a step of it is measured */
     bool keeps;                      /* what was computed stays for those that begin alike */
     /* What came of it, for the client after engine_finish. */
     size_t computed, cached; /* tokens of the prompts */

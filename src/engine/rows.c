@@ -111,7 +111,7 @@ static void enter(Engine *engine, Request *request) {
                                  .first = request->first,
                                  .rows = request->rows,
                                  .more = request->generation ? more : 0,
-                                 .all = !request->generation,
+                                 .all = !request->generation && !request->measurement,
                                  .most = request->inspection ? INSPECT_TOKENS : 0};
     take_beginning(engine, request);
     write_texts(engine, request);

@@ -29,9 +29,10 @@ RECORD = ROOT / "tests/data/dispatches.xz"
 
 
 class Command(ctypes.Structure):
-    """DryCommand of src/device/device.h."""
+    """TracedCommand of src/device/device.h."""
 
     _fields_ = [(name, ctypes.c_char_p) for name in ("step", "why", "kernel", "file", "shape", "line")]
+    _fields_ += [(name, ctypes.c_double) for name in ("bytes", "seconds")]
 
 
 TRACE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(Command))

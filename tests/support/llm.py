@@ -161,7 +161,7 @@ class PlanStep(ctypes.Structure):
 
     _fields_ = [("size", ctypes.c_size_t), ("step", ctypes.c_char_p), ("shape", ctypes.c_char * 64)]
     _fields_ += [(name, ctypes.c_char_p) for name in ("kernel", "file", "why")]
-    _fields_ += [("calls", ctypes.c_uint64)]
+    _fields_ += [("calls", ctypes.c_uint64), ("bytes", ctypes.c_double), ("seconds", ctypes.c_double)]
 
 
 class Plan(ctypes.Structure):
@@ -169,6 +169,8 @@ class Plan(ctypes.Structure):
 
     _fields_ = [("size", ctypes.c_size_t), ("steps", ctypes.POINTER(PlanStep)), ("count", ctypes.c_size_t)]
     _fields_ += [("why", ctypes.c_char_p), ("tokens", ctypes.c_uint64)]
+    _fields_ += [("order", ctypes.POINTER(ctypes.c_uint32)), ("seconds", ctypes.POINTER(ctypes.c_double))]
+    _fields_ += [("calls", ctypes.c_size_t)]
 
 
 class SessionInfo(ctypes.Structure):
@@ -206,6 +208,8 @@ def prototypes(library):
         "llm_logits": (None, pointer, tokens, floats, error),
         "llm_losses": (None, pointer, tokens, floats, error),
         "llm_inspect": (None, pointer, tokens, ctypes.POINTER(Inspection), error),
+        "llm_measure": (ctypes.POINTER(Plan), pointer, tokens, error),
+        "llm_plan_free": (None, ctypes.POINTER(Plan)),
         "llm_hidden_states": (None, pointer, tokens, floats, error),
         "llm_session_open": (pointer, pointer, error),
         "llm_session_close": (None, pointer),
@@ -389,6 +393,20 @@ class LLM:
         """nats[len(ids) − 1] of every token but the first."""
         out = numpy.full(max(len(ids) - 1, 0), numpy.nan, numpy.float32)
         return self._scored(self.library.llm_losses, ids, out)
+
+    def measure(self, ids):
+        """The steps of llm_measure as dictionaries, and its calls as (step, seconds)."""
+        tokens = self._tokens(ids)
+        try:
+            plan = checked(self.library.llm_measure, self.handle, ctypes.byref(tokens))
+        finally:
+            self.library.llm_tokens_free(ctypes.byref(tokens))
+        names = [name for name, _ in PlanStep._fields_[1:]]
+        steps = [{name: getattr(step, name) for name in names} for step in plan.contents.steps[: plan.contents.count]]
+        count = plan.contents.calls
+        calls = list(zip(plan.contents.order[:count], plan.contents.seconds[:count]))
+        self.library.llm_plan_free(plan)
+        return steps, calls
 
     def inspect(
         self, ids, first=0, top=0, lens=0, token=2**32 - 1, token_count=1, head=None, heads_off=(), mlps_off=()
