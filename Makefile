@@ -89,7 +89,7 @@ ifeq ($(METAL_ONLY),)
       $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
 endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
-command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(BUILD)/page_texts.o
+command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(BUILD)/page_texts.o $(BUILD)/doc_texts.o
 
 .PHONY: help wheel test-mlx run-mlx setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall format check-format clean always
 .DELETE_ON_ERROR:
@@ -433,6 +433,11 @@ $(BUILD)/simt_headers.c: $(addprefix msl/simt/,metal_stdlib simt.h textures.h te
 $(BUILD)/page_texts.c: $(wildcard cli/page/*) $(BUILD)/bind
 	@echo '  BIND $@'
 	@$(BUILD)/bind texts page_text $(filter-out %/bind,$^) > $@
+
+# The pages about kernels, which `serve` shows beside them.
+$(BUILD)/doc_texts.c: $(wildcard docs/kernels/*.md) $(BUILD)/bind
+	@echo '  BIND $@'
+	@$(BUILD)/bind texts doc_text $(filter-out %/bind,$^) > $@
 
 # msl/cuda/ replaces the atomics of msl/common/.
 $(BUILD)/cuda_headers.c: $(wildcard msl/cuda/*.h) msl/cuda/metal_stdlib $(filter-out %/atomic.h %/swizzles.h %/traits.h,$(wildcard msl/common/*.h)) $(BUILD)/bind

@@ -13,7 +13,7 @@ import models
 from browser import Browser, axe_source, missing
 from library import ROOT
 from llm import LLM
-from serve import Server
+from serve import Server, post_bytes, wait_until
 from test_inspect import GPT2, TEXT, TOKENIZER
 
 TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
@@ -108,11 +108,85 @@ def test_token_ids(server, paths):
 def test_facts_and_kernels(server, paths):
     facts = server.get("/inspect")[2]
     assert (facts["layers"], facts["heads"], facts["vocabulary"], facts["chat"]) == (3, 3, 307, False)
-    plan = server.get("/inspect/kernels")[2]
-    assert {"embedding", "attention"} <= {step["step"] for step in plan["steps"]}
-    assert all(bool(step["file"]) == (step["kernel"] != "matmul") for step in plan["steps"])
-    for file in {step["file"] for step in plan["steps"]} - {""}:
-        assert "#include <metal_stdlib>" in plan["sources"][file] and "kernel void" in plan["sources"][file]
+
+
+def test_kernels(server, paths):
+    """A step as llm_measure has it, with each kernel's source and what the docs say of it."""
+    with LLM(paths[0], device="cpu") as model:
+        ids = model.encode(TEXT)
+        expected, calls = model.measure(ids)
+    names = ("step", "shape", "kernel", "file", "why")
+    told = lambda steps: [(*(step[name] for name in names), step["calls"], step["bytes"]) for step in steps]
+    plan = server.post("/inspect/kernels", {"prompt": TEXT})
+    texts = [{name: value.decode() if isinstance(value, bytes) else value for name, value in step.items()} for step in expected]
+    assert told(plan["steps"]) == told(texts) and plan["tokens"] == len(ids)
+    assert [call["step"] for call in plan["calls"]] == [step for step, _ in calls]
+    assert all(call["seconds"] > 0 for call in plan["calls"])
+    total = sum(call["seconds"] for call in plan["calls"])
+    assert sum(step["seconds"] for step in plan["steps"]) == pytest.approx(total)
+    files = {step["file"] for step in plan["steps"]} - {""}
+    assert set(plan["sources"]) == set(plan["pages"]) == files
+    for file in files:
+        assert plan["sources"][file] == (ROOT / "kernels" / file).read_text()
+        assert plan["pages"][file].startswith("## ") and f"(../../kernels/{file})" in plan["pages"][file].splitlines()[0]
+    one = server.get("/inspect/kernels")[2]  # behind a token, where none is given
+    assert one["tokens"] == 1 and one["sources"] == plan["sources"]
+
+
+@pytest.mark.parametrize("body, message", [
+    ({}, "there is no prompt"),
+    ({"prompt": [1] * 201}, "201 tokens, more than the context of 200"),
+    ({"prompt": [307]}, "ids, which are below 307"),
+    ({"prompt": "a", "top": 3}, "top"),
+    ({"messages": [{"role": "user", "content": "a"}]}, "template"),
+], ids=str)  # fmt: skip
+def test_kernels_refuse(server, body, message):
+    assert message in server.refuse("/inspect/kernels", body)["message"]
+
+
+def test_every_parameter_is_described(server):
+    """/inspect and /inspect/kernels take what openapi.json says."""
+    schemas = server.get("/openapi.json")[2]["components"]["schemas"]
+    for path, name in (("/inspect", "Inspect"), ("/inspect/kernels", "InspectKernels")):
+        source = (ROOT / "cli/serve" / f"{path[1:].replace('/', '_')}.c").read_text()
+        lists = re.findall(r"static const char \*const \w+\[\] = \{(.*?)NULL", source, re.S)
+        assert set(schemas[name]["properties"]) == set(re.findall(r'"(\w+)"', "".join(lists)))
+        assert "not_a_field" in server.refuse(path, {"prompt": "a", "not_a_field": 1})["message"]
+
+
+def test_the_key(paths, tmp_path):
+    """Nothing is seen without it, but for the page, which asks for it."""
+    file = tmp_path / "key"
+    file.write_text("a key of some length")
+    server = Server(paths[0], "--api-key", file)
+    for method, path, body in [
+        ("GET", "/inspect", None), ("POST", "/inspect", {"prompt": "a"}),
+        ("GET", "/inspect/kernels", None), ("POST", "/inspect/kernels", {"prompt": "a"}),
+    ]:  # fmt: skip
+        for given in (None, "Bearer a key of some", "a key of some length"):
+            status, headers, reply = server.request(method, path, body, {"Authorization": given})
+            assert (status, headers["WWW-Authenticate"], set(reply)) == (401, "Bearer", {"error"})
+        assert server.request(method, path, body, {"Authorization": "Bearer a key of some length"})[0] == 200
+    assert server.get("/")[0] == 200
+    assert server.stop()[0] == 0
+
+
+def test_sizes(paths):
+    """Bodies are limited as others' are, and who looks inside is one of those that there can be too many of."""
+    server = Server(paths[0], "--body-limit", 1, "--parallel", 1, "--queue", 0, "--device", "simt")
+    for path in ("/inspect", "/inspect/kernels"):
+        with server.connect() as connection:  # it is told before it sends
+            connection.sendall(post_bytes(path, {"prompt": "a" * (1 << 20)})[:1000])
+            assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+    with server.connect() as stream:
+        stream.sendall(post_bytes("/v1/completions", {"prompt": "a", "max_tokens": 190, "ignore_eos": True, "stream": True}))
+        wait_until(lambda: server.metrics()["requests_generating"] == 1)
+        for method, path in (("POST", "/inspect"), ("POST", "/inspect/kernels"), ("GET", "/inspect/kernels")):
+            body = {"prompt": "a"} if method == "POST" else None
+            assert server.request(method, path, body)[0] == 429
+    wait_until(lambda: server.metrics()["requests_generating"] == 0)
+    assert server.post("/inspect", {"prompt": "a"})["tokens"]
+    assert server.stop()[0] == 0
 
 
 def test_policy(server):

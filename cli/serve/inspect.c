@@ -1,9 +1,8 @@
 /* inspect.c — GET and POST /inspect: what happens inside the model while it reads a text. */
 #include "../inspect.h"
 #include "chat_model.h"
-#include "messages.h"
+#include "inspect_text.h"
 #include "server.h"
-#include "tokens.h"
 
 #include <stdlib.h>
 
@@ -12,56 +11,6 @@ enum {
     SWITCHES_MOST = 1024,
     NUMBERS_MOST = 4 << 20, /* of the reply: weights, and pairs of a token and its logprob */
 };
-
-/* --- the text --- */
-
-static bool read_ids(const Fields *fields, const cJSON *list, uint32_t V, LLMTokens *tokens) {
-    LLMError error = {0};
-    const cJSON *item;
-    cJSON_ArrayForEach(item, list) {
-        double id = cJSON_IsNumber(item) ? item->valuedouble : -1;
-        if (!(id >= 0 && id < V) || id != (uint32_t)id)
-            return problem_set(fields->problem, 400, "invalid_value", "prompt",
-                               "prompt is a text, or a list of ids, which are below %u", V);
-        if (!tokens_append(tokens, (uint32_t)id, &error)) break;
-    }
-    return problem_of_error(fields->problem, &error, "prompt");
-}
-
-static bool encode_messages(LLMPipeline *llm, const Fields *fields, LLMTokens *tokens) {
-    ChatText text = {0};
-    LLMError error = {0};
-    bool done = messages_render(llm, fields, NULL, &text) &&
-                chat_model_encode(llm, &text, 0, tokens, &error);
-    chat_text_free(&text);
-    return problem_of_error(fields->problem, &error, "messages") && done;
-}
-
-static bool check_tokens(const Fields *fields, const LLMInfo *info, const LLMTokens *tokens) {
-    if (tokens->count == 0)
-        return problem_set(fields->problem, 400, "missing_required_parameter", "prompt",
-                           "there is no prompt, or it is empty");
-    return tokens->count <= info->context ||
-           problem_set(fields->problem, 400, "context_length_exceeded", "prompt",
-                       "the prompt has %zu tokens, more than the context of %u", tokens->count,
-                       info->context);
-}
-
-/* "prompt", a text or ids, or the "messages" of a chat. */
-static bool read_text(LLMPipeline *llm, const Fields *fields, LLMTokens *tokens) {
-    const LLMInfo *info = llm_info(llm);
-    const cJSON *prompt = field_find(fields, "prompt");
-    LLMError error = {0};
-    bool done = true;
-    if (field_find(fields, "messages"))
-        done = encode_messages(llm, fields, tokens);
-    else if (cJSON_IsArray(prompt))
-        done = read_ids(fields, prompt, info->vocabulary, tokens);
-    else if (cJSON_IsString(prompt))
-        *tokens = llm_encode(llm, prompt->valuestring, 0, &error);
-    return done && problem_of_error(fields->problem, &error, "prompt") &&
-           !fields->problem->status && check_tokens(fields, info, tokens);
-}
 
 /* --- what is wanted --- */
 
@@ -199,8 +148,8 @@ void answer_inspect(Exchange *exchange) {
         problem_memory(&exchange->problem);
     else
         asked->top = 10;
-    if (asked && read_text(seen.llm, &fields, &seen.tokens) && read_asked(&fields, &seen, asked) &&
-        look(&fields, &seen, asked))
+    if (asked && inspect_text_read(seen.llm, &fields, &seen.tokens) &&
+        read_asked(&fields, &seen, asked) && look(&fields, &seen, asked))
         send_seen(exchange, &seen);
     seen_free(&seen);
     free(asked);

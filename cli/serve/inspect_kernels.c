@@ -1,17 +1,54 @@
-/* inspect_kernels.c — GET /inspect/kernels: a token's way through the kernels, and their sources.
- */
-#include "device/kernel.h"
+/* inspect_kernels.c — GET and POST /inspect/kernels: a token's way through the kernels, what each
+ * of them takes, their sources and their pages. */
+#include "../kernel_text.h"
+#include "inspect_text.h"
 #include "server.h"
+#include "tokens.h"
 
-#include <string.h>
+#include <stdlib.h>
 
-static const char *source_of(const char *file) {
-    for (size_t i = 0; *file && i < kernel_source_count; i++)
-        if (!strcmp(kernel_sources[i].file, file)) return kernel_sources[i].text;
-    return NULL;
+/* --- the text --- */
+
+/* Where none is given: a text of one token. */
+static bool begin_text(LLMPipeline *llm, LLMTokens *tokens, LLMError *error) {
+    const LLMInfo *info = llm_info(llm);
+    uint32_t first = info->begin_of_text < info->vocabulary ? info->begin_of_text : 0;
+    return tokens_append(tokens, first, error);
 }
 
-static void add_step(cJSON *steps, cJSON *sources, const LLMPlanStep *step) {
+static bool read_text(Exchange *exchange, LLMTokens *tokens) {
+    static const char *const known[] = {"model", "prompt", "messages", "chat_template_kwargs",
+                                        NULL};
+    static const char *const none[] = {NULL};
+    LLMPipeline *llm = exchange->server->llm;
+    Fields fields = {&exchange->body, &exchange->problem};
+    LLMError error = {0};
+    if (!exchange->body.json) {
+        begin_text(llm, tokens, &error);
+        return problem_of_error(&exchange->problem, &error, NULL);
+    }
+    fields_known(&fields, known, none);
+    return inspect_text_read(llm, &fields, tokens);
+}
+
+/* --- the reply --- */
+
+/* A file's text or page, once. */
+static void add_text(cJSON *texts, const char *file, char *text) {
+    if (text) cJSON_AddStringToObject(texts, file, text);
+    free(text);
+}
+
+static void add_texts(Exchange *exchange, cJSON *sources, cJSON *pages, const char *file) {
+    const char *folder = exchange->server->pipeline.kernels;
+    LLMError error = {0};
+    if (!*file || cJSON_GetObjectItemCaseSensitive(sources, file)) return;
+    add_text(sources, file, kernel_text(folder, file, &error));
+    add_text(pages, file, kernel_page(file, &error));
+    problem_of_error(&exchange->problem, &error, NULL);
+}
+
+static cJSON *step_json(const LLMPlanStep *step) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "step", step->step);
     cJSON_AddStringToObject(json, "shape", step->shape);
@@ -19,31 +56,46 @@ static void add_step(cJSON *steps, cJSON *sources, const LLMPlanStep *step) {
     cJSON_AddStringToObject(json, "file", step->file);
     cJSON_AddStringToObject(json, "why", step->why);
     cJSON_AddNumberToObject(json, "calls", (double)step->calls);
-    cJSON_AddItemToArray(steps, json);
-    const char *source = source_of(step->file);
-    if (source && !cJSON_GetObjectItemCaseSensitive(sources, step->file))
-        cJSON_AddStringToObject(sources, step->file, source);
+    cJSON_AddNumberToObject(json, "bytes", step->bytes);
+    cJSON_AddNumberToObject(json, "seconds", step->seconds);
+    return json;
+}
+
+static cJSON *call_json(const LLMPlan *plan, size_t call) {
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "step", plan->order[call]);
+    cJSON_AddNumberToObject(json, "seconds", plan->seconds[call]);
+    return json;
+}
+
+static void send_plan(Exchange *exchange, const LLMPlan *plan, size_t tokens) {
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "tokens", (double)tokens);
+    cJSON_AddStringToObject(json, "why", plan->why);
+    cJSON *steps = cJSON_AddArrayToObject(json, "steps");
+    cJSON *calls = cJSON_AddArrayToObject(json, "calls");
+    cJSON *sources = cJSON_AddObjectToObject(json, "sources");
+    cJSON *pages = cJSON_AddObjectToObject(json, "pages");
+    for (size_t i = 0; i < plan->count; i++) {
+        cJSON_AddItemToArray(steps, step_json(llm_plan_step(plan, i)));
+        add_texts(exchange, sources, pages, llm_plan_step(plan, i)->file);
+    }
+    for (size_t i = 0; i < plan->calls; i++)
+        cJSON_AddItemToArray(calls, call_json(plan, i));
+    if (!exchange->problem.status) {
+        reply_json(exchange, 200, json);
+        return;
+    }
+    cJSON_Delete(json);
 }
 
 void answer_inspect_kernels(Exchange *exchange) {
-    const Server *server = exchange->server;
+    LLMTokens tokens = {0};
     LLMError error = {0};
-    if (!server->path) {
-        problem_set(&exchange->problem, 400, "unsupported_by_model", NULL,
-                    "a model of random weights has no file that says which kernels it takes");
-        return;
-    }
-    LLMOptions alone = server->pipeline;
-    alone.sessions = 1;
-    LLMPlan *plan = llm_explain(server->path, &alone, NULL, 1, &error);
-    if (problem_of_error(&exchange->problem, &error, NULL)) {
-        cJSON *json = cJSON_CreateObject(), *steps, *sources;
-        cJSON_AddStringToObject(json, "why", plan->why);
-        steps = cJSON_AddArrayToObject(json, "steps");
-        sources = cJSON_AddObjectToObject(json, "sources");
-        for (size_t i = 0; i < plan->count; i++)
-            add_step(steps, sources, llm_plan_step(plan, i));
-        reply_json(exchange, 200, json);
-    }
+    LLMPlan *plan =
+        read_text(exchange, &tokens) ? llm_measure(exchange->server->llm, &tokens, &error) : NULL;
+    if (problem_of_error(&exchange->problem, &error, NULL) && plan)
+        send_plan(exchange, plan, tokens.count);
     llm_plan_free(plan);
+    llm_tokens_free(&tokens);
 }

@@ -59,8 +59,6 @@ static void *load(void *user) {
         kill(getpid(), SIGTERM); /* there is nothing to wait for */
         return NULL;
     }
-    const char *path = service->shape ? NULL : model_path(service->path, &service->error);
-    server->path = path ? strdup(path) : NULL;
     server->opened = time(NULL);
     server->llm = llm;
     print_address(service);
@@ -163,7 +161,6 @@ static int serve(Service *service) {
     pthread_mutex_destroy(&server->clients.mutex);
     free(server->api_key);
     free(server->model);
-    free(server->path);
     return exit_status(&error);
 }
 

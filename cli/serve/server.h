@@ -29,7 +29,6 @@ typedef struct Server {
     char *api_key;              /* NULL: none is wanted */
     char *model;                /* its name in replies; set before `llm` is */
     time_t opened;              /* likewise */
-    char *path;                 /* of its file, likewise; NULL: it has none */
     LLMOptions pipeline;        /* that it is opened with */
     _Atomic(LLMPipeline *) llm; /* NULL while it is loaded */
     atomic_bool stopping;       /* nothing new is taken */
