@@ -14,7 +14,7 @@ typedef struct Asked {
     const char *path, *head;
     uint32_t token;
     OptionTexts heads_off, mlps_off;
-    bool lens, no_special;
+    bool lens, kernels, no_special;
     LLMHead head_list[OPTION_TEXTS_MOST];
     uint32_t mlp_list[OPTION_TEXTS_MOST];
 } Asked;
@@ -51,6 +51,8 @@ static int read_options(Asked *asked, const Verb *verb, Seen *seen) {
     const char *path = asked->path;
     if (path && !ends_with(path, ".npz") && !ends_with(path, ".html"))
         return usage_error(verb, "-o %s: the name of the file has to end in .npz or .html", path);
+    if (path && asked->kernels)
+        return usage_error(verb, "--kernels are printed: leave out -o, or --kernels");
     if (asked->head && !read_head(asked->head, &seen->in.head))
         return usage_error(verb, "--head %s: a layer and a head are wanted, as 3.5", asked->head);
     for (size_t i = 0; i < asked->heads_off.count; i++)
@@ -124,6 +126,12 @@ static void encode(Seen *seen, const Bytes *text, bool no_special, LLMError *err
                   context);
 }
 
+static void measure(Seen *seen, LLMError *error) {
+    LLMPlan *plan = llm_measure(seen->llm, &seen->tokens, error);
+    if (plan) print_kernels(plan, seen->tokens.count);
+    llm_plan_free(plan);
+}
+
 static int inspect(Seen *seen, const Arguments *arguments, const Asked *asked, const char *argument,
                    const LLMOptions *pipeline, LLMError *error) {
     bool is_given = argument && strcmp(argument, "-");
@@ -135,6 +143,7 @@ static int inspect(Seen *seen, const Arguments *arguments, const Asked *asked, c
     if (!error_is_set(error)) look(seen, error);
     if (error_is_set(error)) return exit_status(error);
     if (!asked->path) print_seen(seen);
+    if (asked->kernels) measure(seen, error);
     if (asked->path && ends_with(asked->path, ".npz")) write_npz(seen, asked->path, error);
     if (asked->path && ends_with(asked->path, ".html")) write_html(seen, asked->path, error);
     return exit_status(error);
@@ -149,6 +158,7 @@ int verb_inspect(Arguments *arguments) {
                       "the token whose attention is wanted, counted from 0"),
         option_text("head", "L.H", &asked.head, "one head whole: layer and head, from 0"),
         option_flag("lens", &asked.lens, "what each layer would say, token by token"),
+        option_flag("kernels", &asked.kernels, "what the kernels of the next token take here"),
         option_texts("head-off", "L.H", &asked.heads_off,
                      "switch a head off; may be given several times"),
         option_texts("mlp-off", "L", &asked.mlps_off,

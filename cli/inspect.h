@@ -21,6 +21,8 @@ void seen_free(Seen *seen);
 
 /* A heat map for people, on standard output. */
 void print_seen(const Seen *seen);
+/* What the kernels of the step behind a text of so many tokens take, on standard output. */
+void print_kernels(const LLMPlan *plan, size_t tokens);
 /* Arrays for numpy.load. */
 void write_npz(const Seen *seen, const char *path, LLMError *error);
 /* What of it there is; the caller frees it. NULL and `error` if memory is out. */

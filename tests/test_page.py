@@ -10,6 +10,7 @@ import numpy
 import pytest
 
 import models
+import vocabularies
 from browser import Browser, axe_source, missing
 from library import ROOT
 from llm import LLM
@@ -82,6 +83,18 @@ def test_inspect(server, paths):
 ], ids=str)  # fmt: skip
 def test_inspect_refuses(server, body, message):
     assert message in server.refuse("/inspect", body)["message"]
+
+
+def test_messages(paths):
+    """As the model's template writes them; the page is a chat then."""
+    server = Server(paths[1])
+    messages = [{"role": "user", "content": "The river"}]
+    with LLM(paths[1], device="cpu") as model:
+        ids = model.encode("user: The river\nassistant:")
+    assert [token["id"] for token in server.post("/inspect", {"messages": messages})["tokens"]] == ids
+    assert server.post("/inspect/kernels", {"messages": messages})["tokens"] == len(ids)
+    assert server.get("/inspect")[2]["chat"] is True
+    assert server.stop()[0] == 0
 
 
 def test_inspect_is_limited():
@@ -219,49 +232,118 @@ def check(browser, axe, width):
     if axe:
         found = browser.run(axe + "; const done = arguments[0]; axe.run().then(({ violations }) => done(violations));", wait=True)
         assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in found] == []
-    assert browser.run("return document.documentElement.scrollWidth") <= width
+    assert browser.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth"), width
 
 
-def written(browser):
-    return browser.run("return !document.getElementById('send').disabled && document.querySelectorAll('.turn .token').length")
+STORY, CHAT = "story", "chat"  # the bundled model, and SmolLM2
+SAID = {STORY: "Once upon a time there was a little cat", CHAT: "What is the capital of France?"}
+IDLE = "!document.getElementById('send').disabled"
+TOKENS = "document.querySelectorAll('.turn .token')"
 
 
-@pytest.mark.parametrize("kind, width, scheme", [("chat", 1440, "light"), ("plain", 360, "dark")])
-def test_page(kind, width, scheme, paths, axe):
-    """Write, look at a token, force another, and go through the tabs; no error, no request elsewhere."""
-    server = Server(paths[kind == "chat"])
+def model_of(kind):
+    return ROOT / "models/tales.gguf" if kind == STORY else vocabularies.smollm2()[0]
+
+
+def until_written(browser, more="true"):
+    browser.until(f"return {IDLE} && {TOKENS}.length > 2 && {more}")
+
+
+def enter_key(browser, key):
+    browser.until("return document.getElementById('key').open")
+    browser.type("#key-text", key)
+    browser.click("#key .button")
+
+
+def set_slider(browser, name, value):
+    browser.run(f"const s = document.getElementById('{name}'); s.value = {value}; s.dispatchEvent(new Event('input'))")
+
+
+def write_and_force(browser, said):
+    """Write, look at a token, and put another in its place."""
+    set_slider(browser, "max_tokens", 10)
+    set_slider(browser, "temperature", 0)
+    browser.type("#say", said)
+    browser.click("#send")
+    until_written(browser)
+    browser.focus(".turn .token:nth-of-type(2)")
+    browser.click(".turn .token:nth-of-type(3)")
+    browser.until("return document.querySelectorAll('#panel .bar').length >= 10")
+    begins = f"[...{TOKENS}].slice(0, 3).map((token) => token.textContent).join('')"
+    before = browser.run(f"return {begins}")
+    browser.click("#panel button.bar")
+    until_written(browser, f"{begins} !== {json.dumps(before)}")
+
+
+def look_at_attention(browser):
+    browser.click(".heads tr:nth-child(2) .head")
+    browser.until("return document.querySelector('.large h3').textContent.startsWith('Layer 1, head 0: what')")
+
+
+def look_at_layers(browser):
+    set = "const s = document.querySelector('.scrub input'); s.value = 0; s.dispatchEvent(new Event('input'));"
+    assert browser.run(f"{set} return document.querySelector('.scrub output').textContent").startswith("0 of ")
+
+
+def switch_off(browser):
+    browser.click(".switches tbody tr:nth-child(2) .switch")
+    browser.until("return document.querySelectorAll('.compare tbody tr').length >= 7")
+    assert browser.run("return document.activeElement.getAttribute('aria-label')") == "head 0 of layer 1 off"
+
+
+def read_a_kernel(browser):
+    """Bars for each, its source and its page; the parts of a layer are told apart."""
+    titles = "return [...document.querySelectorAll('.loop h3, .loop h4')].map((title) => title.firstChild.textContent)"
+    assert browser.run(titles)[1:] == ["Attention", "MLP"]
+    rows = browser.run("return document.querySelectorAll('.step').length")
+    for kind, unit in (("seconds", r"[\d.]+ [mµn]?s"), ("bytes", r"[\d.]+ [GMk]?B")):
+        texts = browser.run(f"return [...document.querySelectorAll('.step .meter.{kind}')].map((meter) => meter.textContent)")
+        assert len(texts) == rows and all(re.fullmatch(unit, text) for text in texts), texts
+    browser.click(".step")
+    shown = browser.run("return document.querySelector('.detail pre').textContent")
+    assert shown == (ROOT / "kernels/embedding.metal").read_text()
+    assert "embedding_forward" in browser.run("return document.querySelector('.detail .markdown h4').textContent")
+
+
+TABS = {
+    "Attention": (".head canvas", look_at_attention), "Layers": (".layers .bar", look_at_layers),
+    "Switch off": (".switch", switch_off), "Kernels": (".step", read_a_kernel),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind, width, scheme", [
+    (STORY, 1440, "light"), (STORY, 360, "dark"), (CHAT, 1440, "dark"), (CHAT, 360, "light"),
+])  # fmt: skip
+def test_page(kind, width, scheme, axe, tmp_path):
+    """A story is continued, or a question answered, and every tab looked at: no error, no request elsewhere."""
+    key = tmp_path / "key"
+    key.write_text("a key of some length")
+    server = Server(model_of(kind), "--context", 256, *(["--api-key", key] if width == 360 else []))
     with Browser(width, scheme) as browser:
         browser.open(server.url + "/")
+        if width == 360:
+            enter_key(browser, "a key of some length")
         browser.until("return document.getElementById('talk-title').textContent !== '…'")
         check(browser, axe, width)
         seen = browser.run(r"return ['\v', ' ', ' a', '\n\t', '\u200b', ''].map(visible)")
-        assert seen == ["␋", "␣", " a", "↵⇥", "U+200B", "∅"] # each token has something to click on
-        browser.run("const t = document.getElementById('max_tokens'); t.value = 24; t.dispatchEvent(new Event('input'))")
-        browser.type("#say", "The river was")
-        browser.click("#send")
-        browser.until("return !document.getElementById('send').disabled && document.querySelectorAll('.turn .token').length > 2")
-        before = written(browser)
+        assert seen == ["␋", "␣", " a", "↵⇥", "U+200B", "∅"]  # each token has something to click on
+        write_and_force(browser, SAID[kind])
         check(browser, axe, width)
-        browser.focus(".turn .token:nth-of-type(2)")
-        browser.click(".turn .token:nth-of-type(3)")
-        browser.until("return document.querySelectorAll('#panel .bar').length >= 10")
-        text = "return [...document.querySelectorAll('.turn .token')].slice(0, 3).map((token) => token.textContent).join('')"
-        old = browser.run(text)
-        browser.click("#panel button.bar")
-        browser.until(f"{text.replace('return', 'return !document.getElementById(`send`).disabled && (')}) !== {json.dumps(old)}")
-        browser.until("return !document.getElementById('send').disabled && document.querySelectorAll('.turn .token').length > 2")
-        for tab, wanted in ((1, ".head canvas"), (2, ".layers .bar"), (3, "#mlp"), (4, ".step")):
-            browser.click(f"#tab-{tab}")
+        for place, (name, (wanted, look)) in enumerate(TABS.items(), 1):
+            browser.click(f"#tab-{place}")
             browser.until(f"return document.querySelector({json.dumps(wanted)})")
-            if tab == 1:
-                browser.click(".heads tr:nth-child(2) .head")
-                browser.click(".chips .button")
-            if tab == 3:
-                browser.until("return document.querySelectorAll('.both .bar').length === 20")
-            if tab == 4:
-                browser.click(".step")
+            assert browser.run("return document.querySelector('[role=tab][aria-selected=true]').textContent") == name
+            look(browser)
             check(browser, axe, width)
-        assert before and browser.errors() == []
+        if kind == STORY:  # the text goes on, and is there again when the page is loaded anew
+            count = browser.run(f"return {TOKENS}.length")
+            browser.click("#send")
+            until_written(browser, f"{TOKENS}.length > {count}")
+            browser.open(server.url + "/")
+            browser.until("return document.querySelectorAll('#kept option').length > 1")
+            browser.run("const k = document.getElementById('kept'); k.selectedIndex = 1; k.dispatchEvent(new Event('change'))")
+            until_written(browser)
+        assert [line for line in browser.errors() if "401" not in line] == []
         assert {url for url in browser.requests() if not url.startswith((server.url, "data:"))} == set()
     code, err = server.stop()
     assert code == 0, err

@@ -52,7 +52,7 @@ const rove = (container, selector, columns = () => 1) => {
 
 const bar = (token, { own = false, onChoose = null, p = probability(token) } = {}) => {
   const item = make(onChoose ? "button" : "div", { className: own ? "bar own" : "bar" },
-    make("span", {}, quoted(token.text)), make("span", {}, percent(p)));
+    make("span", {}, quoted(token.text)), make("span", {}, p === 0 && probability(token) > 0 ? `${percent(probability(token))}, cut off by sampling` : percent(p)));
   if (onChoose) {
     item.type = "button";
     item.addEventListener("click", onChoose);
@@ -119,7 +119,7 @@ class Tokens {
   tell(position) {
     const token = this.data.tokens[position], likeliest = ((position && this.data.top[position - 1]) || []).slice(0, 10);
     if (!token) return;
-    const heading = make("h3", {}, token.logprob === null ? `${quoted(token.text)} begins the text` : `In the place of ${quoted(token.text)}`);
+    const heading = make("h3", {}, token.logprob === null ? `${quoted(token.text)} was given, not predicted` : `What could stand here instead of ${quoted(token.text)}`);
     const list = make("ol", { className: "bars", "aria-label": "the likeliest tokens" });
     const force = (other) => (this.onForce && other.id !== token.id ? () => this.onForce(position, other) : null);
     const others = likeliest.some((other) => other.id === token.id) || token.logprob === null ? likeliest : [...likeliest, token];
@@ -130,8 +130,9 @@ class Tokens {
   }
 }
 
-const legend = () => make("span", { className: "legend" }, "surprising",
-  ...[0, 1, 2, 3, 4, 5, 6].map((level) => make("i", { className: `p${level}` })), "expected");
+const legend = () => make("span", { className: "legend" }, "how likely: < 1 %",
+  ...[0, 1, 2, 3, 4, 5, 6].map((level) => make("i", { className: `p${level}` })), "> 85 %");
+const heatLegend = () => make("span", { className: "legend" }, "0 %", make("i", { className: "ramp" }), "100 % of its attention");
 
 // --- attention: all heads small, one of them large over the text ---
 
@@ -144,7 +145,10 @@ class Attention {
     this.title = make("h3");
     this.text = make("div", { className: "tokens" });
     this.most = make("p", { className: "quiet" });
-    this.element = make("div", {}, this.grid, make("div", { className: "large" }, this.title, this.text, this.most));
+    this.about = make("p", { className: "quiet" });
+    this.element = make("div", { className: "attention" },
+      make("div", { className: "large" }, make("div", { className: "heading" }, this.title, heatLegend()), this.text, this.most),
+      make("div", { className: "map" }, make("h3", {}, "All heads"), this.about, this.grid));
     this.settle = rove(this.grid, ".head", () => this.data.heads);
   }
 
@@ -152,13 +156,32 @@ class Attention {
     const first = !this.data || this.data.layers !== data.layers || this.data.heads !== data.heads;
     this.data = data;
     if (first) this.build();
+    if (first) [this.layer, this.head] = this.sharpest(position);
     this.select(position);
   }
 
+  // The head that looks most firmly at one token, other than the first, its own and the one before: many do that.
+  sharpest(position) {
+    let best = [0, 0], most = 0;
+    this.data.attention.weights.forEach((heads, l) => heads.forEach((rows, h) => {
+      const row = rows[position - this.data.attention.token] || [], weight = Math.max(0, ...row.slice(1, Math.max(1, position - 1)));
+      if (weight > most) [best, most] = [[l, h], weight];
+    }));
+    return best;
+  }
+
+  // As wide as there is room for. All tokens' rows make a square; a single one a strip.
+  size() {
+    const { layers, heads } = this.data, isStrip = this.rows(0, 0).length === 1;
+    const wide = Math.max(14, Math.min(104, Math.floor(Math.min(560, innerWidth - 150) / heads) - 5));
+    if (!isStrip) return [Math.max(26, Math.min(64, wide)), Math.max(26, Math.min(64, wide))];
+    return [wide, Math.max(14, Math.min(34, Math.floor(420 / layers) - 5))];
+  }
+
   build() {
-    const { layers, heads } = this.data;
+    const { layers, heads } = this.data, [width, height] = this.size();
     const columns = [...Array(heads).keys()], rows = [...Array(layers).keys()];
-    const head = make("tr", {}, make("td"), ...columns.map((h) => make("th", { scope: "col" }, String(h))));
+    const head = make("tr", {}, make("td", { className: "corner" }, "head"), ...columns.map((h) => make("th", { scope: "col" }, String(h))));
     const body = rows.map((l) => make("tr", {}, make("th", { scope: "row" }, `layer ${l}`), ...columns.map((h) => {
       const canvas = make("canvas");
       const button = make("button", { type: "button", className: "head", "aria-pressed": "false", "aria-label": `head ${h} of layer ${l}` }, canvas);
@@ -166,7 +189,9 @@ class Attention {
       return make("td", {}, button);
     })));
     this.grid.replaceChildren(make("table", { "aria-label": "attention of all heads" }, make("thead", {}, head), make("tbody", {}, ...body)));
-    this.grid.style.setProperty("--cell", `${Math.max(26, Math.floor(Math.min(64, 560 / heads, 560 / layers)))}px`);
+    this.grid.style.setProperty("--wide", `${width}px`);
+    this.grid.style.setProperty("--high", `${height}px`);
+    this.about.replaceChildren(`A row for each of ${layers} layers, a column for each of ${heads} heads. Each box is the text from left to right${this.rows(0, 0).length > 1 ? ", and from top to bottom the token that looks back" : ""}. Choose one to see it in the text.`);
     this.buttons = [...this.grid.querySelectorAll(".head")];
     this.layer = Math.min(this.layer, layers - 1);
     this.head = Math.min(this.head, heads - 1);
@@ -189,9 +214,12 @@ class Attention {
     this.choose(this.layer, this.head, true);
   }
 
-  // Each token's row as a line of pixels; of one token, its row alone.
-  draw(canvas, rows) {
-    const columns = rows[0].length, height = rows.length === 1 ? 1 : rows.length;
+  // Each token's row as a line of pixels; of one token, its row alone. Where there are more tokens than pixels, one
+  // shows the strongest of its own.
+  draw(canvas, all) {
+    const room = Math.round(this.size()[0] * devicePixelRatio), share = Math.ceil(all[0].length / room);
+    const pooled = (row) => (share > 1 ? [...Array(Math.ceil(row.length / share)).keys()].map((i) => Math.max(...row.slice(i * share, (i + 1) * share))) : row);
+    const rows = all.map(pooled), columns = rows[0].length, height = rows.length;
     canvas.width = columns;
     canvas.height = height;
     const context = canvas.getContext("2d"), image = context.createImageData(columns, height);
@@ -209,7 +237,7 @@ class Attention {
     this.head = head;
     this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === layer * this.data.heads + head)));
     const { tokens, attention } = this.data, row = this.rows(layer, head)[this.position - attention.token];
-    this.title.replaceChildren(`Head ${head} of layer ${layer}: where ${quoted(tokens[this.position].text)} takes from`);
+    this.title.replaceChildren(`Layer ${layer}, head ${head}: what ${quoted(tokens[this.position].text)} attends to`);
     this.text.replaceChildren(...tokens.flatMap((token, s) => {
       const weight = row[s] || 0, className = s === this.position ? "token here" : "token";
       const span = make("span", { className, title: percent(weight) }, visible(token.text));
@@ -217,7 +245,7 @@ class Attention {
       return token.text.includes("\n") ? [span, make("br")] : [span];
     }));
     const order = row.map((weight, s) => [weight, s]).filter(([weight]) => weight >= 0.005).sort((a, b) => b[0] - a[0]).slice(0, 6);
-    this.most.replaceChildren(order.map(([weight, s]) => `${quoted(tokens[s].text)} ${percent(weight)}`).join(" · "));
+    this.most.replaceChildren("Most of all: ", order.map(([weight, s]) => `${quoted(tokens[s].text)} ${percent(weight)}`).join(" · "));
     if (!quiet) this.onHead(layer, head);
   }
 }
@@ -229,11 +257,11 @@ class Lens {
     this.onSelect = onSelect;
     this.slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "layer" });
     this.shown = make("output");
-    this.text = make("div", { className: "tokens", role: "group", "aria-label": "Each token, and below it what the layer would say next" });
+    this.text = make("div", { className: "tokens", role: "group", "aria-label": "Each token, and below it what the layer would predict next" });
     this.title = make("h3");
     this.list = make("ol", { className: "layers" });
     this.element = make("div", { className: "split" },
-      make("div", {}, make("div", { className: "scrub" }, make("span", { className: "quiet" }, "layer"), this.slider, this.shown), this.text),
+      make("div", {}, make("div", { className: "scrub" }, make("span", { className: "quiet" }, "after layer"), this.slider, this.shown), this.text),
       make("div", { className: "side" }, this.title, this.list));
     this.slider.addEventListener("input", () => this.scrub(Number(this.slider.value)));
     this.settle = rove(this.text, ".token");
@@ -276,7 +304,7 @@ class Lens {
     const { tokens, lens, layers } = this.data;
     this.selected = position;
     [...this.text.querySelectorAll(".token")].forEach((button, i) => button.setAttribute("aria-pressed", String(this.from + i === position)));
-    this.title.replaceChildren(`Behind ${quoted(tokens[position].text)}, layer by layer`);
+    this.title.replaceChildren(`After ${quoted(tokens[position].text)}, layer by layer`);
     this.list.replaceChildren(...[...Array(layers).keys()].reverse().map((layer) => {
       const item = bar(lens[layer][position][0], { onChoose: () => this.scrub(layer) });
       item.dataset.layer = layer;

@@ -61,7 +61,8 @@ class Browser:
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         options = {"args": [*arguments, f"--window-size={max(width, 500)},900"], "binary": shutil.which("chromium")}
         logs = {"goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
-        capabilities = {"browserName": "chrome", "goog:chromeOptions": options, **logs}
+        timeouts = {"timeouts": {"script": 120_000}}  # milliseconds: axe looks at everything
+        capabilities = {"browserName": "chrome", "goog:chromeOptions": options, **logs, **timeouts}
         self.session = ""
         value = self.call("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
         self.session = f"/session/{value['sessionId']}"
