@@ -400,6 +400,8 @@ typedef struct LLMInspection {
     size_t heads_off_count;
     const uint32_t *mlps_off; /* [mlps_off_count] layers whose MLP adds nothing to the stream */
     size_t mlps_off_count;
+    LLMWaitCallback on_wait; /* NULL: none; if it returns false, that is LLM_ERROR_BUSY */
+    void *user;              /* handed to it */
 } LLMInspection;
 
 /* Read `tokens` and fill the arrays of `inspection`. Others who use the pipeline wait for one piece

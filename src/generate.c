@@ -197,6 +197,8 @@ static void generate(Generation *generation, size_t count, bool keeps, GenerateU
                          .rows = generation->rows,
                          .count = count,
                          .generation = generation->options,
+                         .on_wait = generation->options->on_wait,
+                         .user = generation->options->user,
                          .grammar = generation->grammar,
                          .trie = generation->trie,
                          .keeps = keeps};

@@ -61,11 +61,18 @@ static void inspect(LLMPipeline *llm, const LLMTokens *tokens, const LLMInspecti
                     LLMError *error) {
     Arrival none;
     Inspection inspection;
-    Request request = {.llm = llm, .texts = tokens, .rows = 1, .inspection = &inspection};
+    Request request = {.llm = llm,
+                       .texts = tokens,
+                       .rows = 1,
+                       .inspection = &inspection,
+                       .on_wait = wanted->on_wait,
+                       .user = wanted->user};
     if (inspection_begin(&inspection, llm, wanted, (uint32_t)tokens->count, error) &&
         engine_submit(&request, error)) {
         engine_next(&request, &none, error);
         engine_finish(&request, error);
+        if (request.unwanted)
+            error_set(error, LLM_ERROR_BUSY, "the inspection was given up: on_wait has said so");
     }
     inspection_free(&inspection);
 }

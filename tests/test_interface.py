@@ -437,7 +437,7 @@ LAYOUT = r"""
     _Static_assert(offsetof(type, field) + sizeof(((type *)0)->field) == sizeof(type), "padding behind " #field)
 ENDS_WITH(LLMOptions, chat_template);
 ENDS_WITH(LLMGeneration, on_wait);
-ENDS_WITH(LLMInspection, mlps_off_count);
+ENDS_WITH(LLMInspection, user);
 ENDS_WITH(LLMInfo, layer_weights);
 ENDS_WITH(LLMPlanStep, seconds);
 ENDS_WITH(LLMPlan, calls);

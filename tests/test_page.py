@@ -202,6 +202,21 @@ def test_sizes(paths):
     assert server.stop()[0] == 0
 
 
+def test_hang_ups():
+    """Who leaves is noticed, and what he asked for not computed to its end."""
+    server = Server(ROOT / "models/tales.gguf")
+    connections = [server.connect() for _ in range(3)]
+    for connection in connections:
+        connection.sendall(post_bytes("/inspect", {"prompt": [1] * 1000, "lens": 20}))
+    wait_until(lambda: server.metrics()["requests_generating"] == 3)
+    for connection in connections:
+        connection.close()
+    wait_until(lambda: server.metrics()["requests_generating"] == 0)
+    assert server.metrics()["hang_ups_total"] == 3
+    assert server.post("/inspect", {"prompt": "a"})["tokens"]
+    assert server.stop()[0] == 0
+
+
 def test_policy(server):
     """The page's own script and style run, named by their hashes, and nothing else."""
     status, headers, page = server.get("/")

@@ -110,6 +110,15 @@ static void *array(const Fields *fields, size_t count, size_t size, size_t *numb
     return memory;
 }
 
+/* A client that has gone is noticed. */
+static bool keep_waiting(void *user) {
+    Exchange *exchange = user;
+    if (exchange->server->ending) return false;
+    if (!exchange->client || !client_is_gone(exchange->client->socket)) return true;
+    atomic_fetch_add(&exchange->server->metrics.hang_ups, 1);
+    return false;
+}
+
 static bool look(const Fields *fields, Seen *seen, const Asked *asked) {
     LLMInspection *in = &seen->in;
     const LLMInfo *info = llm_info(seen->llm);
@@ -143,6 +152,8 @@ static void send_seen(Exchange *exchange, const Seen *seen) {
 void answer_inspect(Exchange *exchange) {
     Fields fields = {&exchange->body, &exchange->problem};
     Seen seen = {.llm = exchange->server->llm, .in = LLM_INSPECTION};
+    seen.in.on_wait = keep_waiting;
+    seen.in.user = exchange;
     Asked *asked = calloc(1, sizeof *asked);
     if (!asked)
         problem_memory(&exchange->problem);

@@ -191,8 +191,7 @@ enum { PATIENCE = 100 }; /* milliseconds between two calls of on_wait */
 /* Until something may have changed. The mutex is released while the client is asked. */
 static void wait_for_change(Request *request) {
     Engine *engine = request->llm->engine;
-    const LLMGeneration *options = request->generation;
-    if (!options || !options->on_wait) {
+    if (!request->on_wait) {
         pthread_cond_wait(&request->changed, &engine->mutex);
         return;
     }
@@ -203,7 +202,7 @@ static void wait_for_change(Request *request) {
     until.tv_nsec %= 1000000000;
     if (!pthread_cond_timedwait(&request->changed, &engine->mutex, &until)) return;
     engine_unlock(engine);
-    bool wanted = options->on_wait(options->user);
+    bool wanted = request->on_wait(request->user);
     engine_lock(engine);
     request->unwanted = !wanted;
 }

@@ -44,6 +44,8 @@ struct Request {
     uint32_t rows;
     size_t count;                    /* tokens wanted of each */
     const LLMGeneration *generation; /* NULL: the one text is scored */
+    LLMWaitCallback on_wait;         /* NULL: none */
+    void *user;                      /* handed to it */
     float *logits, *nats, *states;   /* its arrays, each may be NULL */
     const Grammar *grammar;          /* of what is generated; NULL: any text */
     const TokenTrie *trie;           /* its vocabulary's, with a grammar */

@@ -123,6 +123,8 @@ class Inspection(ctypes.Structure):
         ("heads_off_count", ctypes.c_size_t),
         ("mlps_off", ctypes.POINTER(ctypes.c_uint32)),
         ("mlps_off_count", ctypes.c_size_t),
+        ("on_wait", WAIT_CALLBACK),
+        ("user", ctypes.c_void_p),
     ]
 
 
@@ -409,8 +411,9 @@ class LLM:
         return steps, calls
 
     def inspect(
-        self, ids, first=0, top=0, lens=0, token=2**32 - 1, token_count=1, head=None, heads_off=(), mlps_off=()
-    ):
+        self, ids, first=0, top=0, lens=0, token=2**32 - 1, token_count=1, head=None, heads_off=(), mlps_off=(),
+        on_wait=None,
+    ):  # fmt: skip
         """All that llm_inspect has to show, as arrays by their names in LLMInspection."""
         info, n, m = self.info, len(ids), max(len(ids) - first, 0)
         arrays = {
@@ -434,6 +437,7 @@ class LLM:
             heads_off_count=len(heads_off),
             mlps_off=(ctypes.c_uint32 * len(mlps_off))(*mlps_off),
             mlps_off_count=len(mlps_off),
+            on_wait=WAIT_CALLBACK((lambda _: on_wait()) if on_wait else 0),
             **{name: array.ctypes.data for name, array in arrays.items() if array.size},
         )
         tokens = self._tokens(ids)
