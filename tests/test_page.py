@@ -317,7 +317,7 @@ def read_a_kernel(browser):
     browser.click(".step")
     shown = browser.run("return document.querySelector('.detail pre').textContent")
     assert shown == (ROOT / "kernels/embedding.metal").read_text()
-    assert "embedding_forward" in browser.run("return document.querySelector('.detail .markdown h4').textContent")
+    assert "embedding_forward" in browser.run("return document.querySelector('.detail .markdown h3').textContent")
 
 
 TABS = {

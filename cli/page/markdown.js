@@ -27,7 +27,7 @@ const listing = (text) => make("pre", { tabIndex: 0, role: "group", "aria-label"
 
 // Each kind of block: what its first line looks like, what the lines look like that belong to it, and what it becomes.
 const BLOCKS = [
-  [/^#+ /, null, ([line]) => make("h4", {}, ...inline(line.replace(/^#+ /, "")))],
+  [/^#+ /, null, ([line]) => make("h3", {}, ...inline(line.replace(/^#+ /, "")))],
   [/^ {4}/, /^( {4}|$)/, (lines) => listing(lines.map((line) => line.slice(4)).join("\n").trimEnd())],
   [/^\|/, /^\|/, table],
   [/^[-*] /, /^([-*] | {2})/, (lines) => make("ul", {}, ...lines.join("\n").split(/\n(?=[-*] )/).map((item) => make("li", {}, ...inline(item.slice(2)))))],

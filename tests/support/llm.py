@@ -211,7 +211,7 @@ def prototypes(library):
         "llm_losses": (None, pointer, tokens, floats, error),
         "llm_inspect": (None, pointer, tokens, ctypes.POINTER(Inspection), error),
         "llm_measure": (ctypes.POINTER(Plan), pointer, tokens, error),
-        "llm_plan_free": (None, ctypes.POINTER(Plan)),
+        "llm_plan_free": (None, pointer),
         "llm_hidden_states": (None, pointer, tokens, floats, error),
         "llm_session_open": (pointer, pointer, error),
         "llm_session_close": (None, pointer),
