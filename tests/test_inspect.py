@@ -47,7 +47,7 @@ def write(folder, config, random):
             settings = {"scale_attn_by_inverse_layer_idx": True}
             path = models.write_huggingface(folder / "model", config, tensors, settings=settings)
         return path, lambda ids, inside=None: reference.logits(config, tensors, ids, inside)
-    tensors = families.random_model(config, random, std=0.2)
+    tensors = families.random_model(config, random, std=0.15)  # of more, floats are not within CLOSE
     window = lambda writer: config.family == "mistral" and writer.add_sliding_window(config.window)
     path = families.write_gguf(folder / "model.gguf", config, tensors, keys=window)
     return path, lambda ids, inside=None: families.logits(config, tensors, ids, inside=inside)
@@ -356,3 +356,22 @@ def test_terminal(with_words):
 def test_verb_refuses(arguments, status, message, with_words):
     result, out, messages = inspect("-m", with_words, *arguments)
     assert result == status and message in messages and out == ""
+
+
+def test_kernels(with_words):
+    """A line for each step as llm_measure has it, and one for all; only in a terminal."""
+    status, out, messages = inspect("-m", with_words, TEXT, "--kernels", "--integer-products", "off", "--cache", "f32")
+    assert status == 0, messages
+    table = out.split("\n\n")[-1].splitlines()
+    with LLM(with_words, device="cpu") as model:
+        ids = model.encode(TEXT)
+        steps, _ = model.measure(ids)
+    assert table[0].startswith(f"the kernels of the next token, after {len(ids)}: ")
+    rows = [re.fullmatch(r"(.*?) +(\d+) +([\d.]+) [ ▏▎▍▌▋▊▉█]{16} +([\d.]+ \w+) [ ▏▎▍▌▋▊▉█]{16} +([\d.]+)  (\w*)", row) for row in table[2:]]
+    assert [(row[1], int(row[2]), row[6]) for row in rows[:-1]] == [
+        (step["step"].decode(), step["calls"], step["kernel"].decode()) for step in steps
+    ]
+    assert rows[-1][1] == "all" and int(rows[-1][2]) == sum(step["calls"] for step in steps)
+    assert sum(float(row[3]) for row in rows[:-1]) == pytest.approx(float(rows[-1][3]), rel=0.05)
+    status, _, messages = inspect("-m", with_words, TEXT, "--kernels", "-o", "seen.npz")
+    assert status == 2 and "--kernels are printed: leave out -o, or --kernels" in messages

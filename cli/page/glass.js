@@ -52,7 +52,7 @@ const rove = (container, selector, columns = () => 1) => {
 
 const bar = (token, { own = false, onChoose = null, p = probability(token) } = {}) => {
   const item = make(onChoose ? "button" : "div", { className: own ? "bar own" : "bar" },
-    make("span", {}, quoted(token.text)), make("span", {}, p === 0 && probability(token) > 0 ? `${percent(probability(token))}, cut off by sampling` : percent(p)));
+    make("span", {}, quoted(token.text)), make("span", {}, p === 0 && probability(token) > 0 ? `cut off (${percent(probability(token))})` : percent(p)));
   if (onChoose) {
     item.type = "button";
     item.addEventListener("click", onChoose);
@@ -241,7 +241,7 @@ class Attention {
     this.text.replaceChildren(...tokens.flatMap((token, s) => {
       const weight = row[s] || 0, className = s === this.position ? "token here" : "token";
       const span = make("span", { className, title: percent(weight) }, visible(token.text));
-      span.style.backgroundColor = `rgba(var(--heat), ${(0.45 * Math.sqrt(weight)).toFixed(3)})`;
+      span.style.backgroundColor = `rgba(var(--heat), calc(var(--strength) * ${Math.sqrt(weight).toFixed(3)}))`;
       return token.text.includes("\n") ? [span, make("br")] : [span];
     }));
     const order = row.map((weight, s) => [weight, s]).filter(([weight]) => weight >= 0.005).sort((a, b) => b[0] - a[0]).slice(0, 6);

@@ -29,8 +29,8 @@ const MEANING = {
 };
 
 const scaled = (value, unit, prefixes) => {
-  const at = prefixes.findIndex(([factor]) => value >= factor), [factor, prefix] = prefixes[at < 0 ? prefixes.length - 1 : at];
-  return `${Number((value / factor).toPrecision(3))} ${prefix}${unit}`;
+  const at = prefixes.findIndex(([factor]) => value >= 0.9995 * factor), [factor, prefix] = prefixes[at < 0 ? prefixes.length - 1 : at];
+  return `${(value / factor).toPrecision(3)} ${prefix}${unit}`;
 };
 const duration = (seconds) => scaled(seconds, "s", [[1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"]]);
 const amount = (bytes, unit = "B") => scaled(bytes, unit, [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""]]);
@@ -53,12 +53,23 @@ const rowOf = (calls, steps) => ({
   bytes: calls.reduce((sum, { step }) => sum + steps[step].bytes / steps[step].calls, 0),
 });
 
+// What runs side by side in the list and is of one step, such as Q, K and V, is one row.
+const rowsOf = (slots, steps) => {
+  const name = (calls) => steps[calls[0].step].step, merged = [];
+  for (const calls of slots) {
+    const last = merged.at(-1);
+    if (last && name(last) === name(calls)) last.push(...calls);
+    else merged.push([...calls]);
+  }
+  return merged.map((calls) => rowOf(calls, steps));
+};
+
 // The pass in parts: what comes before the layers, a layer, and what comes behind them.
 const partsOf = ({ steps, calls }, layers) => {
-  const found = findLayers(calls.map(({ step }) => steps[step].step), layers), each = (some) => some.map((call) => rowOf([call], steps));
+  const found = findLayers(calls.map(({ step }) => steps[step].step), layers), each = (some) => rowsOf(some.map((call) => [call]), steps);
   if (!found) return [{ rows: each(calls) }];
   const { start, length } = found, end = start + length * layers;
-  const layer = [...Array(length).keys()].map((i) => rowOf([...Array(layers).keys()].map((l) => calls[start + l * length + i]), steps));
+  const layer = rowsOf([...Array(length).keys()].map((i) => [...Array(layers).keys()].map((l) => calls[start + l * length + i])), steps);
   const split = layer.findLastIndex((row) => row.steps[0].step === "projection") + 1;
   const blocks = split ? [["Attention", layer.slice(0, split)], ["MLP", layer.slice(split)]] : [["", layer]];
   return [{ rows: each(calls.slice(0, start)) }, ...blocks.map(([title, rows]) => ({ title, rows, layers })), { rows: each(calls.slice(end)) }];

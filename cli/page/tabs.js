@@ -21,7 +21,7 @@ const showLikely = async () => {
   return [lead("For every place in the text the model gives each token that it knows a probability. These are the ten likeliest for the chosen place. Pick another one, and the model continues from there."),
     likely.side,
     more("A token is a piece of text, often a word together with the space before it. The model reads and writes nothing else.",
-      "One of the tokens is picked at random, by these probabilities, as the settings under “Sampling” leave them. A low temperature makes the likely tokens likelier, at 0 the likeliest is always taken.")];
+      "One of the tokens is picked at random, by these probabilities, as the settings under “Sampling” leave them. A low temperature makes the likely tokens likelier, at 0 the likeliest is always taken; top-k, top-p and min-p cut the unlikely ones off.")];
 };
 
 const showAttention = async () => {
@@ -103,7 +103,7 @@ const comparison = (before, after) => {
     element.style.setProperty("--share", p);
     return make("td", {}, element);
   };
-  const head = make("tr", {}, make("th", { scope: "col" }, "token"), make("th", { scope: "col" }, make("span", { className: "key" }, "whole model")), make("th", { scope: "col" }, make("span", { className: "key bytes" }, "parts off")));
+  const head = make("tr", {}, make("th", { scope: "col" }, "token"), make("th", { scope: "col" }, make("span", { className: "key" }, "all on")), make("th", { scope: "col" }, make("span", { className: "key bytes" }, "parts off")));
   return make("table", { className: "compare" }, make("thead", {}, head), make("tbody", {}, ...tokens.map((token) =>
     make("tr", {}, make("th", { scope: "row" }, quoted(token.text)), cell(before, token, "seconds"), cell(after, token, "bytes")))));
 };
