@@ -101,7 +101,10 @@ def last_line(done):
     [
         ["tests/test_device.py", "-k", "not command and not asked_for and not openblas"],
         ["tests/test_kernels.py", "-k", "test_softmax or test_bias_gelu"],
-        ["tests/test_generate.py", "tests/test_model.py", "-k", "packed_weights or rows_are_independent or nan_in_the_middle"],
+        [
+            *[f"tests/test_{name}.py" for name in ("generate", "model", "measure")],
+            *["-k", "packed_weights or rows_are_independent or nan_in_the_middle or as_explained"],
+        ],
         ["tests/test_dispatches.py", "tests/test_explain.py", "-k", "as_their_devices_say or profile_names"],
     ],
     ids=["device", "kernels", "models", "choices"],

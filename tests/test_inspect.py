@@ -367,7 +367,9 @@ def test_kernels(with_words):
         ids = model.encode(TEXT)
         steps, _ = model.measure(ids)
     assert table[0].startswith(f"the kernels of the next token, after {len(ids)}: ")
-    rows = [re.fullmatch(r"(.*?) +(\d+) +([\d.]+) [ ▏▎▍▌▋▊▉█]{16} +([\d.]+ \w+) [ ▏▎▍▌▋▊▉█]{16} +([\d.]+)  (\w*)", row) for row in table[2:]]
+    bar = "[ ▏▎▍▌▋▊▉█]{16}"
+    line = rf"(.*?) +(\d+) +([\d.]+) {bar} +([\d.]+ \w+) {bar} +([\d.]+)  (\w*)"
+    rows = [re.fullmatch(line, row) for row in table[2:]]
     assert [(row[1], int(row[2]), row[6]) for row in rows[:-1]] == [
         (step["step"].decode(), step["calls"], step["kernel"].decode()) for step in steps
     ]
