@@ -38,7 +38,7 @@ VERBS = {
     "perplexity": ["perplexity", "-m", "{model}", "{text}"],
     "explain": ["explain", "{model}", "-p", "20"],
     "logits": ["logits", "-m", "{model}", "--tokens", "1 2 3", "-o", "{folder}/out"],
-    "inspect": ["inspect", "-m", "{model}", "the cat", "--lens"],
+    "inspect": ["inspect", "-m", "{model}", "the cat", "--lens", "--kernels"],
     "convert": ["convert", "{model}", "{folder}/out", "--type", "q8_0"],
     "detokenize": ["detokenize", "-m", "{model}"],
     "bench": ["bench", "{model}", "-p", "5", "-n", "2", "-r", "1", "--json", "--device", "simt"],
@@ -101,8 +101,10 @@ def says_memory(line):
 
 
 def figures_left_out(out):
-    """What `bench` measures differs each time."""
-    return re.sub(rb'("(?:tokens_per_second|slowest|fastest|\w+_per_\w+)":\t)[^,\n]+', rb"\1#", out)
+    """What `bench` and `inspect` measure differs each time."""
+    out = re.sub(rb'("(?:tokens_per_second|slowest|fastest|\w+_per_\w+)":\t)[^,\n]+', rb"\1#", out)
+    told, begins, table = out.partition(b"\nthe kernels of the next token")
+    return told + begins + b"\n".join(line.rsplit(b" ", 1)[-1] for line in table.splitlines())
 
 
 def files_in(folder):
