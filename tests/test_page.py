@@ -2,6 +2,7 @@
 which is left out aloud where there is no chromium, or nothing to check what it shows with."""
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -22,12 +23,14 @@ TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{%
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    """A model without a chat template, and one with."""
+    """A model without a chat template, one with, and one that reads long texts."""
     folder, random = tmp_path_factory.mktemp("pages"), numpy.random.default_rng(7)
     tensors = models.random_gpt2(GPT2, random)
     tensors["wpe.weight"] *= 10
     write = lambda name, **options: models.write_gguf(folder / name, GPT2, tensors, tokenizer=TOKENIZER, **options)
-    return write("plain.gguf"), write("chat.gguf", keys=lambda writer: writer.add_chat_template(TEMPLATE))
+    plain, chat = write("plain.gguf"), write("chat.gguf", keys=lambda writer: writer.add_chat_template(TEMPLATE))
+    config = dataclasses.replace(GPT2, context=4000)
+    return plain, chat, models.write_gguf(folder / "long.gguf", config, models.random_gpt2(config, random), tokenizer=TOKENIZER)
 
 
 @pytest.fixture(scope="module")
@@ -186,13 +189,13 @@ def test_the_key(paths, tmp_path):
 
 def test_sizes(paths):
     """Bodies are limited as others' are, and who looks inside is one of those that there can be too many of."""
-    server = Server(paths[0], "--body-limit", 1, "--parallel", 1, "--queue", 0, "--device", "simt")
+    server = Server(paths[2], "--body-limit", 1, "--parallel", 1, "--queue", 0, "--device", "simt")
     for path in ("/inspect", "/inspect/kernels"):
         with server.connect() as connection:  # it is told before it sends
             connection.sendall(post_bytes(path, {"prompt": "a" * (1 << 20)})[:1000])
             assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
     with server.connect() as stream:
-        stream.sendall(post_bytes("/v1/completions", {"prompt": "a", "max_tokens": 190, "ignore_eos": True, "stream": True}))
+        stream.sendall(post_bytes("/v1/completions", {"prompt": "a", "max_tokens": 3000, "ignore_eos": True, "stream": True}))
         wait_until(lambda: server.metrics()["requests_generating"] == 1)
         for method, path in (("POST", "/inspect"), ("POST", "/inspect/kernels"), ("GET", "/inspect/kernels")):
             body = {"prompt": "a"} if method == "POST" else None
@@ -202,12 +205,12 @@ def test_sizes(paths):
     assert server.stop()[0] == 0
 
 
-def test_hang_ups():
-    """Who leaves is noticed, and what he asked for not computed to its end."""
-    server = Server(ROOT / "models/tales.gguf")
+def test_hang_ups(paths):
+    """Who leaves is noticed, and what was asked for not computed to its end."""
+    server = Server(paths[2], "--device", "simt")
     connections = [server.connect() for _ in range(3)]
     for connection in connections:
-        connection.sendall(post_bytes("/inspect", {"prompt": [1] * 1000, "lens": 20}))
+        connection.sendall(post_bytes("/inspect", {"prompt": [1] * 4000, "lens": 5}))
     wait_until(lambda: server.metrics()["requests_generating"] == 3)
     for connection in connections:
         connection.close()

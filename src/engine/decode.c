@@ -265,11 +265,17 @@ void decode_drain(Engine *engine) {
 
 /* --- prompts --- */
 
-/* The one that came first. */
+static bool looks_inside(const Request *request) {
+    return request->inspection || request->measurement;
+}
+
+/* The one that came first; who looks inside comes behind all others. */
 static Request *next_prompt(const Engine *engine) {
     Request *found = NULL;
     for (Request *request = engine->active; request; request = request->next)
-        if (request->stage == STAGE_PROMPT && !request->over) found = request;
+        if (request->stage == STAGE_PROMPT && !request->over &&
+            (!found || looks_inside(found) || !looks_inside(request)))
+            found = request;
     return found;
 }
 
