@@ -173,8 +173,8 @@ def test_every_parameter_is_described(server):
 def test_the_key(paths, tmp_path):
     """Nothing is seen without it, but for the page, which asks for it."""
     file = tmp_path / "key"
-    file.write_text("a key of some length")
-    server = Server(paths[0], "--api-key", file)
+    file.write_text("a key of some length")  # without a newline: what is behind it in memory is not of the key
+    server = Server(paths[0], "--api-key", file, environment={"MALLOC_PERTURB_": "165"})
     for method, path, body in [
         ("GET", "/inspect", None), ("POST", "/inspect", {"prompt": "a"}),
         ("GET", "/inspect/kernels", None), ("POST", "/inspect/kernels", {"prompt": "a"}),

@@ -138,12 +138,16 @@ static void run_daemon(Service *service, int socket, LLMError *error) {
 /* The first line of a file, or of the environment. */
 static char *read_key(const char *path, LLMError *error) {
     const char *given = getenv("METAL_LLM_API_KEY");
-    if (!path) return given && *given ? strdup(given) : NULL;
-    Bytes bytes = read_bytes(path, error);
-    size_t size = bytes.data ? strcspn(bytes.data, "\r\n") : 0;
+    if (!path && !(given && *given)) return NULL;
+    Bytes bytes = path ? read_bytes(path, error) : copy_bytes(given, error);
+    size_t size = 0;
+    while (size < bytes.size && !strchr("\r\n", bytes.data[size]))
+        size++;
     if (!error_is_set(error) && !size)
-        error_set(error, LLM_ERROR_ARGUMENT, "%s has no API key in its first line", path);
+        error_set(error, LLM_ERROR_ARGUMENT, "%s has no API key in its first line",
+                  path ? path : "METAL_LLM_API_KEY");
     char *key = size ? strndup(bytes.data, size) : NULL;
+    if (size && !key) error_memory(error, size + 1);
     free(bytes.data);
     return key;
 }
