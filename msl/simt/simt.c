@@ -17,7 +17,9 @@ __thread Simt *simt_running;
 void simt_report(Simt *simt, const char *format, ...) {
     if (simt->failed) return;
     simt->failed = true;
-    int used = snprintf(simt->error, simt->error_size, "%s: ", simt->launch->kernel);
+    int used = 0; /* a checker says of which kernel its findings are */
+    if (!simt->launch->watcher)
+        used = snprintf(simt->error, simt->error_size, "%s: ", simt->launch->kernel);
     if (used < 0 || (size_t)used >= simt->error_size) return;
     va_list arguments;
     va_start(arguments, format);
