@@ -384,6 +384,26 @@ kernel void k(volatile device Block *blocks [[buffer(0)]], volatile device float
     assert numpy.allclose(out[:, 1], numpy.column_stack([rgb, numpy.ones(THREADS)]), rtol=1e-5, atol=1e-5)
 
 
+def test_vectors_are_counted_up_and_down(run, random):
+    source = """kernel void k(device int4 *x [[buffer(0)]], device float *o [[buffer(1)]], uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {
+    threadgroup uint2 shared[32];
+    shared[t] = 3; shared[t]++; ++shared[t].x;
+    device int4 &mine = x[i];
+    x[i]++; --x[i]; mine--; x[i].zw++; x[i].y--;
+    int3 a = 5, b = a++ + ++a; uchar2 c = 255; c++;
+    o[i] = shared[t].x * 1000 + shared[t].y * 100 + b.x + a.y + c.x; }"""
+    x = random.integers(-9, 9, (THREADS, 4)).astype(numpy.int32)
+    counted, out = run(source, "k", x, zeros())
+    assert numpy.array_equal(counted, x + [-1, -2, 0, 0])
+    assert numpy.array_equal(out, numpy.full(THREADS, 5419))
+
+
+def test_matrices_times_numbers_of_any_type(values):
+    expressions = ["(2 * m)[0][0]", "(m * 3u)[1][1]", "(0.5h * m)[0][1]", "(h * 2.0f)[1][0]", "(2 * m * v).y"]
+    setup = "float2x2 m(float2(1, 2), float2(3, 4)); half2x2 h(half2(1, 2), half2(3, 4)); float2 v(1, 2);"
+    assert list(values(expressions, setup)) == [2, 12, 1, 6, 20]
+
+
 def test_swizzles_of_swizzles_are_assigned(run, random):
     source = """struct Row { float4 v; };
 kernel void k(device Row *rows [[buffer(0)]], device float4 *o [[buffer(1)]], uint i [[thread_position_in_grid]]) {

@@ -62,13 +62,13 @@ MSL_INLINE matrix<T, C, R> operator*(const matrix<T, K, R> &a, const matrix<T, C
     return result;
 }
 template <typename T, int C, int R>
-MSL_INLINE matrix<T, C, R> operator*(const matrix<T, C, R> &m, T factor) {
+MSL_INLINE matrix<T, C, R> operator*(const matrix<T, C, R> &m, same<T> factor) {
     matrix<T, C, R> result;
     for (int c = 0; c < C; c++) result[c] = m[c] * factor;
     return result;
 }
 template <typename T, int C, int R>
-MSL_INLINE matrix<T, C, R> operator*(T factor, const matrix<T, C, R> &m) {
+MSL_INLINE matrix<T, C, R> operator*(same<T> factor, const matrix<T, C, R> &m) {
     return m * factor;
 }
 template <typename T, int C, int R>

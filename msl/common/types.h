@@ -328,6 +328,19 @@ private:
     MSL_UNARY(~, T)
     MSL_UNARY(!, bool)
 #undef MSL_UNARY
+
+#define MSL_STEP(op)                                                                               \
+    friend MSL_INLINE vec &operator op##op(vec &a) {                                               \
+        return a = a op vec(T(1));                                                                 \
+    }                                                                                              \
+    friend MSL_INLINE vec operator op##op(vec &a, int) {                                           \
+        vec before = a;                                                                            \
+        a = a op vec(T(1));                                                                        \
+        return before;                                                                             \
+    }
+    MSL_STEP(+)
+    MSL_STEP(-)
+#undef MSL_STEP
 };
 
 template <typename T, int N> struct packed_elements {
