@@ -384,6 +384,49 @@ kernel void k(volatile device Block *blocks [[buffer(0)]], volatile device float
     assert numpy.allclose(out[:, 1], numpy.column_stack([rgb, numpy.ones(THREADS)]), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["struct", "struct Tile", "union Tile"])
+def test_threadgroup_structures_without_a_type_of_their_own(kind, run):
+    """All threads of a threadgroup have the same one."""
+    source = f"""struct Pair {{ float a, b; }};
+kernel void k(device float *o [[buffer(0)]], uint t [[thread_index_in_threadgroup]], uint i [[thread_position_in_grid]]) {{
+    threadgroup {kind} {{
+        atomic_uint count; float x[32];
+    }} shared, other[2];
+    threadgroup struct Pair pair;
+    if (t == 0) {{ atomic_store_explicit(&shared.count, 0u, memory_order_relaxed); pair = Pair{{1.5, 2.0}}; }}
+    other[1].x[t] = t;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    atomic_fetch_add_explicit(&shared.count, 1u, memory_order_relaxed);
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    o[i] = atomic_load_explicit(&shared.count, memory_order_relaxed) + 100 * other[1].x[31 - t] + pair.a * pair.b; }}"""
+    assert numpy.array_equal(run(source, "k", zeros())[0], 35 + 100 * (31 - INDEX % 32))
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    ["float threadgroup shared[32];", "array<float, 32>\n threadgroup shared;", "float one; threadgroup decltype(one + 1) shared[32];"],
+)
+def test_threadgroup_variables_in_every_spelling(declaration, run):
+    source = f"""kernel void k(device float *o [[buffer(0)]], uint t [[thread_index_in_threadgroup]], uint i [[thread_position_in_grid]]) {{
+    {declaration}
+    shared[t] = t;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    float threadgroup *last = &shared[31];
+    o[i] = *(last - t); }}"""
+    assert numpy.array_equal(run(source, "k", zeros())[0], 31 - INDEX % 32)
+
+
+def test_threadgroup_variables_of_lambdas(run):
+    source = """template <typename F> float call(F f) { return f(); }
+kernel void k(device float *o [[buffer(0)]], uint t [[thread_index_in_threadgroup]], uint i [[thread_position_in_grid]]) {
+    o[i] = call([&]() {
+        threadgroup float shared[32];
+        shared[t] = (t + 1) * 2;
+        threadgroup_barrier(mem_flags::mem_threadgroup);
+        return shared[31 - t]; }); }"""
+    assert numpy.array_equal(run(source, "k", zeros())[0], 2 * (32 - INDEX % 32))
+
+
 def test_vectors_are_counted_up_and_down(run, random):
     source = """kernel void k(device int4 *x [[buffer(0)]], device float *o [[buffer(1)]], uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {
     threadgroup uint2 shared[32];

@@ -59,19 +59,24 @@ static void note_waiting(Reader *reader) {
         file->templates[file->template_count - 1].kernel.waits = true;
 }
 
+enum { DEEPEST_BODY = 64 };
+
 /* Up to the ';' or '}' that ends a declaration, which stays the current token. With `reads` the
  * variables in it are noted; the offset of its first brace goes to `body`. */
 static bool read_rest(Reader *reader, bool reads, size_t *body) {
     int braces = 0, parentheses = 0;
+    int around[DEEPEST_BODY]; /* the parentheses that a brace is in, as of a call with a lambda */
     *body = 0;
     for (; reader->token.text; reader_next(reader)) {
         const Token *token = &reader->token;
-        if (reads && braces > 0 && parentheses == 0 && token_is(token, "threadgroup") &&
-            !read_variables(reader))
+        bool is_statement =
+            braces > 0 && braces <= DEEPEST_BODY && parentheses == around[braces - 1];
+        if (reads && is_statement && token_is(token, "threadgroup") && !read_variables(reader))
             return false;
         if (reads && braces > 0 && token_is(token, "wait_for_previous_kernel"))
             note_waiting(reader);
         if (!*body && token_is(token, "{") && !parentheses) *body = reader_offset(reader, token);
+        if (token_is(token, "{") && braces < DEEPEST_BODY) around[braces] = parentheses;
         braces += token_is(token, "{") - token_is(token, "}");
         parentheses += token_is(token, "(") - token_is(token, ")");
         if (braces < 0 || parentheses < 0) break;

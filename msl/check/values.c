@@ -1,6 +1,7 @@
 #include "values.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,18 @@ static bool read_element(const char *name, Member *member) {
     return false;
 }
 
+/* "matrix<float, 4, 3>" → 4 columns of 3 */
+static bool read_matrix(const Type *type, Member *member, size_t *columns) {
+    char element[TYPE_NAME];
+    size_t rows;
+    if (sscanf(type->name, "matrix<%[a-z], %zu, %zu>", element, columns, &rows) != 3 ||
+        !read_element(element, member))
+        return false;
+    member->lanes = rows;
+    member->stride = type->size / *columns;
+    return true;
+}
+
 /* What a type holds, at this offset, as elements. */
 static bool describe(const Type *type, size_t offset, Member *member) {
     Type inside = *type;
@@ -47,8 +60,11 @@ static bool describe(const Type *type, size_t offset, Member *member) {
         vectors *= array.count;
     }
     *member = (Member){.offset = offset, .stride = inside.size};
-    if (inside.kind != TYPE_VALUE || !read_element(inside.name, member)) return false;
-    member->count = vectors * member->lanes;
+    size_t columns = 1;
+    if (!read_matrix(&inside, member, &columns) &&
+        (inside.kind != TYPE_VALUE || !read_element(inside.name, member)))
+        return false;
+    member->count = vectors * columns * member->lanes;
     return true;
 }
 
