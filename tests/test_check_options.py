@@ -67,6 +67,25 @@ def test_an_element_of_a_member(tmp_path):
     assert numpy.count_nonzero(out) == 4
 
 
+def test_matrices_by_name(tmp_path):
+    """Column by column; those of three are as far apart as those of four."""
+    path = write(tmp_path, HEAD + """
+struct Args { float4x4 view; half3x3 turns[2]; float2x3 last; };
+kernel void show(constant Args &args [[buffer(0)]], device float *out [[buffer(1)]]) {
+    for (uint i = 0; i < 16; i++) out[i] = args.view[i / 4][i % 4];
+    for (uint i = 0; i < 18; i++) out[16 + i] = args.turns[i / 9][i / 3 % 3][i % 3];
+    for (uint i = 0; i < 6; i++) out[34 + i] = args.last[i / 3][i % 3];
+}
+""")
+    numbers = numpy.arange(1, 41)
+    parts = [",".join(map(str, part)) for part in numpy.split(numbers, [16, 34])]
+    checker.run(
+        path, "--kernel", "show", "--grid", 1, "--threads", 1, "--bytes", f"0=last={parts[2]},view={parts[0]},turns={parts[1]}",
+        "--buffer", "1=empty:f32:40", "-o", f"1={tmp_path}/out.npy",
+    )  # fmt: skip
+    assert (numpy.load(tmp_path / "out.npy") == numbers).all()
+
+
 @pytest.mark.parametrize("values, message", [
     ("ne0=1", "a Args has no member 'ne0'"),
     ("ne00=x", "'x' is no i32"),

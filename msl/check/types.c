@@ -13,17 +13,19 @@ void type_metal_name(const char *type, char *name, size_t size) {
         {"unsigned int", "uint"}, {"unsigned long", "ulong"}, {"signed char", "char"},
     };
     char element[TYPE_NAME];
-    int count = 0;
+    int count = 0, rows = 0;
     bool packed = false;
     if (!strncmp(type, "const ", 6)) type += 6;
     if (!strncmp(type, "metal::", 7)) type += 7;
     if (sscanf(type, "vec<%63[^,], %d>", element, &count) != 2 &&
+        sscanf(type, "matrix<%63[^,], %d, %d>", element, &count, &rows) != 3 &&
         !(packed = sscanf(type, "packed_vec<%63[^,], %d>", element, &count) == 2))
         snprintf(element, sizeof element, "%s", type);
     const char *shown = element;
     for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
         if (!strcmp(element, elements[i][0])) shown = elements[i][1];
-    snprintf(name, size, count ? "%s%s%d" : "%s%s", packed ? "packed_" : "", shown, count);
+    const char *format = rows ? "%s%s%dx%d" : count ? "%s%s%d" : "%s%s";
+    snprintf(name, size, format, packed ? "packed_" : "", shown, count, rows);
 }
 
 /* --- debug information --- */
@@ -116,7 +118,7 @@ static void read_class(Type *type, Dwarf_Die *die) {
     else if (!strcmp(type->name, "sampler"))
         type->kind = TYPE_SAMPLER;
     else if (!read_array_class(type, die) && !begins(type->name, "vec<") &&
-             !begins(type->name, "packed_vec<"))
+             !begins(type->name, "packed_vec<") && !begins(type->name, "matrix<"))
         type->kind = TYPE_STRUCT;
     if (type->kind == TYPE_VALUE) {
         char name[TYPE_NAME];

@@ -39,14 +39,15 @@ static bool read_element(const char *name, Member *member) {
     return false;
 }
 
-/* "matrix<float, 4, 3>" → 4 columns of 3 */
+/* "float4x3" → 4 columns of 3 floats */
 static bool read_matrix(const Type *type, Member *member, size_t *columns) {
+    size_t length = strlen(type->name);
+    if (length < 4 || type->name[length - 2] != 'x') return false;
     char element[TYPE_NAME];
-    size_t rows;
-    if (sscanf(type->name, "matrix<%[a-z], %zu, %zu>", element, columns, &rows) != 3 ||
-        !read_element(element, member))
-        return false;
-    member->lanes = rows;
+    snprintf(element, sizeof element, "%.*s", (int)length - 3, type->name);
+    if (!read_element(element, member)) return false;
+    *columns = (size_t)(type->name[length - 3] - '0');
+    member->lanes = (size_t)(type->name[length - 1] - '0');
     member->stride = type->size / *columns;
     return true;
 }
