@@ -52,7 +52,7 @@ KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes
 # Short loops of fixed length are vectorised, not unrolled first.
 CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
 # Under the sanitizers that is so of the level that this machine runs; what it does not run is only compiled.
-own_level  := $(if $(SANITIZE),$(shell grep -qw avx512_vnni /proc/cpuinfo && echo v4 || { grep -qw avx2 /proc/cpuinfo && echo v3 || echo v2; }))
+own_level  := $(if $(SANITIZE),$(shell grep -qw avx512_vnni /proc/cpuinfo && echo v4 v4_vnni || { grep -qw avx2 /proc/cpuinfo && echo v3 || echo v2; }))
 left_plain  = $(if $(SANITIZE),$(if $(filter $(own_level) generic,$(1)),,-fno-sanitize=all))
 SIMT_FLAGS := --config msl/simt/flags -Imsl/simt -Imsl/common $(sanitize_flags)
 ifeq ($(ARCH),x86_64)
@@ -61,9 +61,12 @@ ifeq ($(ARCH),x86_64)
   lanes_v2 := 4
   lanes_v3 := 8
   lanes_v4 := 16
-  # AVX-512 with its dot products of bytes, which all but its first processors have.
-  vnni_v4 := -mavx512vnni
-  level_flags = -march=x86-64-$(1) $(vnni_$(1)) -mprefer-vector-width=512 -mllvm -force-vector-width=$(lanes_$(1))
+  # With dot products of bytes, for which the integer kernels are compiled once more.
+  BYTE_LEVELS := v3_vnni v4_vnni
+  with_v3_vnni := -mavxvnni
+  with_v4_vnni := -mavx512vnni
+  base_level  = $(firstword $(subst _, ,$(1)))
+  level_flags = -march=x86-64-$(base_level) $(with_$(1)) -mprefer-vector-width=512 -mllvm -force-vector-width=$(lanes_$(base_level))
 else
   LEVELS := generic
   level_flags =
@@ -76,6 +79,7 @@ CPPFLAGS   += $(if $(METAL_ONLY),-DMETAL_LLM_METAL_ONLY)
 KERNELS := $(sort $(wildcard kernels/*.metal)) $(sort $(wildcard kernels/*/*.metal))
 HEADERS := $(sort $(wildcard kernels/*/*.h))
 names   := $(KERNELS:kernels/%.metal=%)
+byte_names := $(filter fast/integer_%,$(names))
 BIND    := $(filter-out msl/bind/main.c,$(wildcard msl/bind/*.c))
 METAL   := $(addprefix src/device/metal_,context.c compile.c facts.c matrix.c objc.c)
 OTHERS  := $(wildcard src/device/cuda_*.c src/device/cpu_*.c src/device/simt_*.c) src/cache_folder.c
@@ -86,7 +90,8 @@ COMMAND_SOURCES := $(wildcard cli/*.c cli/serve/*.c)
 objects := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/kernel_table.o
 ifeq ($(METAL_ONLY),)
   objects += $(BUILD)/cuda_headers.o $(BUILD)/cuda_parts.o \
-      $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o))
+      $(foreach t,$(LEVELS:%=cpu_%) simt,$(BUILD)/$(t)_entries.o $(names:%=$(BUILD)/kernels/$(t)/%.o)) \
+      $(foreach t,$(BYTE_LEVELS:%=cpu_%),$(BUILD)/$(t)_entries.o $(byte_names:%=$(BUILD)/kernels/$(t)/%.o))
 endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(BUILD)/page_texts.o $(BUILD)/doc_texts.o
@@ -392,7 +397,12 @@ $(BUILD)/kernels/cpu_$(1)/%.o: $(BUILD)/kernels/cpu/%.cpp
 	@echo '  CXX  $$@'
 	@$$(CLANGXX) $$(KERNEL_FLAGS) $$(CPU_FLAGS) $(call level_flags,$(1)) $(call left_plain,$(1)) -DMSL_PREFIX=cpu_$(1) -MMD -MP -c $$< -o $$@
 endef
-$(foreach level,$(LEVELS),$(eval $(call cpu_level,$(level))))
+$(foreach level,$(LEVELS) $(BYTE_LEVELS),$(eval $(call cpu_level,$(level))))
+
+# All but the integer kernels are those of the level without dot products of bytes.
+$(BUILD)/cpu_%_vnni_entries.c: $(BUILD)/cpu_%_entries.c
+	@echo '  BIND $@'
+	@sed 's/cpu_$*_\(integer_\|entries\)/cpu_$*_vnni_\1/' $< > $@
 
 $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/simt/%.cpp
 	@mkdir -p $(@D)

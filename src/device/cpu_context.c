@@ -6,7 +6,7 @@
  */
 #include "device_target.h"
 #include "thread_pool.h"
-#include "cpu.h"
+#include "cpu_level.h"
 #include "cpu_matmul.h"
 
 #include <stdio.h>
@@ -38,34 +38,6 @@ typedef struct CPUBuffer {
 
 /* --- open --- */
 
-typedef struct CPULevel {
-    const char *name;
-    cpu_entry *const *entries;
-    bool byte_products; /* see DeviceFacts */
-} CPULevel;
-
-#if defined(__x86_64__)
-extern cpu_entry *const cpu_v2_entries[], *const cpu_v3_entries[], *const cpu_v4_entries[];
-static bool choose_level(CPULevel *level) {
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512vnni"))
-        *level = (CPULevel){"AVX-512", cpu_v4_entries, true};
-    else if (__builtin_cpu_supports("x86-64-v3"))
-        *level = (CPULevel){"AVX2", cpu_v3_entries, false};
-    else if (__builtin_cpu_supports("x86-64-v2"))
-        *level = (CPULevel){"SSE4.2", cpu_v2_entries, false};
-    else
-        return false;
-    return true;
-}
-#else
-extern cpu_entry *const cpu_generic_entries[];
-static bool choose_level(CPULevel *level) {
-    *level = (CPULevel){"NEON", cpu_generic_entries, false};
-    return true;
-}
-#endif
-
 static void describe(CPUDevice *device, const char *level) {
     uint32_t threads = thread_pool_threads(device->pool), wanted = thread_pool_wanted(device->pool);
     char fewer[64] = "";
@@ -91,10 +63,7 @@ static void cpu_close(Device *base) {
 
 static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
     CPULevel level;
-    if (!choose_level(&level)) {
-        error_set(error, LLM_ERROR_DEVICE, "this CPU lacks SSE4.2, which the kernels need");
-        return NULL;
-    }
+    if (!cpu_level_choose(&level, error)) return NULL;
     CPUDevice *device = calloc(1, sizeof *device);
     if (!device) return error_memory(error, sizeof *device);
     device->pool = thread_pool_new(options->threads, error);

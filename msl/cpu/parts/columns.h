@@ -11,6 +11,13 @@ static IntColumns add_products(IntColumns sum, const uint *word, const char *x) 
     Int16 four = Int16(load<int>(x));
     sum.lo = __builtin_ia32_vpdpbusd512(sum.lo, words.lo, four);
     sum.hi = __builtin_ia32_vpdpbusd512(sum.hi, words.hi, four);
+#elif defined(__AVXVNNI__)
+    typedef int Int8 MSL_LANES(8);
+    Int8 four = Int8(load<int>(x));
+    sum.lo.lo = __builtin_ia32_vpdpbusd256(sum.lo.lo, words.lo.lo, four);
+    sum.lo.hi = __builtin_ia32_vpdpbusd256(sum.lo.hi, words.lo.hi, four);
+    sum.hi.lo = __builtin_ia32_vpdpbusd256(sum.hi.lo, words.hi.lo, four);
+    sum.hi.hi = __builtin_ia32_vpdpbusd256(sum.hi.hi, words.hi.hi, four);
 #else
     for (uint i = 0; i < 4; i++)
         sum += (words >> int(8 * i) & 255) * int(x[i]);

@@ -13,7 +13,7 @@ typedef uchar Uchar8 MSL_LANES(8);
 
 /* sum[i] + a[4i] · b[4i] + … + a[4i+3] · b[4i+3], a up to 128 */
 static Int8 add_products(Int8 sum, Uchar32 a, Char32 b) {
-#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
     return __builtin_ia32_vpdpbusd256(sum, (Int8)a, (Int8)b);
 #elif defined(__AVX2__)
     return sum + Int8(__builtin_ia32_pmaddwd256(__builtin_ia32_pmaddubsw256(a, b), Short16(1)));
