@@ -634,20 +634,34 @@ pc_files  := metal-llm.pc metal-llm-shared.pc
 fill_pc    = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@AS_NEEDED@|$(as_needed)|' \
     -e 's|@RPATH@|$(rpath)|' -e 's|@LIBS@|$(filter-out -lcjson -lpcre2-8 -lutf8proc,$(LDLIBS))|'
 
-install: build
-	install -d $(addprefix $(root)/,bin include lib/pkgconfig share/metal-llm)
+# What the command writes of itself, and where it is looked for.
+manual      := share/man/man1/metal-llm.1
+completions := share/bash-completion/completions/metal-llm share/zsh/site-functions/_metal-llm share/fish/vendor_completions.d/metal-llm.fish
+of_command  := $(manual) $(completions)
+
+$(BUILD)/$(manual): $(BUILD)/metal-llm
+	@mkdir -p $(@D)
+	@$< help --man > $@
+
+$(addprefix $(BUILD)/,$(completions)): $(BUILD)/metal-llm
+	@mkdir -p $(@D)
+	@$< completion $(patsubst %-completion,%,$(word 2,$(subst /, ,$(@:$(BUILD)/%=%)))) > $@
+
+install: build $(addprefix $(BUILD)/,$(of_command))
+	install -d $(addprefix $(root)/,bin include lib/pkgconfig share/metal-llm $(dir $(of_command)))
 	install -m 755 $(BUILD)/metal-llm $(metal_check) $(root)/bin
 	install -m 644 include/metal_llm.h $(root)/include
 	install -m 644 $(BUILD)/libmetal-llm.a $(root)/lib
 	install -m 755 $(BUILD)/$(SHARED) $(root)/lib/$(SONAME)
 	ln -sf $(SONAME) $(root)/lib/$(SHARED)
+	$(foreach file,$(of_command),install -m 644 $(BUILD)/$(file) $(root)/$(file);)
 	$(foreach pc,$(pc_files),$(fill_pc) $(pc).in > $(root)/lib/pkgconfig/$(pc);)
 	$(foreach model,$(wildcard models/tales.gguf),install -m 644 $(model) $(root)/share/metal-llm)
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true # where there is one, and we may
 
 uninstall:
 	rm -f $(addprefix $(root)/,bin/metal-llm bin/metal-check include/metal_llm.h lib/libmetal-llm.a lib/$(SONAME) lib/$(SHARED) \
-	    $(addprefix lib/pkgconfig/,$(pc_files)) share/metal-llm/tales.gguf)
+	    $(addprefix lib/pkgconfig/,$(pc_files)) share/metal-llm/tales.gguf $(of_command))
 	-rmdir $(root)/share/metal-llm
 
 clean:
@@ -666,4 +680,4 @@ c-objects: $(c_objects)
 
 $(objects) $(command_objects) $(check_objects) $(strict_objects) $(stand_in_objects): Makefile | $(BUILD)/kernel_constants.h
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

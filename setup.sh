@@ -60,7 +60,7 @@ setup_apt() {
         $root apt-get update -qq
     fi
     wanted="gcc make libc6-dev libcjson-dev libpcre2-dev libutf8proc-dev libopenblas-pthread-dev libmicrohttpd-dev libdw-dev libseccomp-dev pkg-config"
-    [ "$1" = build ] || wanted="$wanted python3 python3-venv gobjc"
+    [ "$1" = build ] || wanted="$wanted python3 python3-venv gobjc zsh fish groff-base"
     [ "$1" != torch ] || wanted="$wanted python3-torch"
     missing=$(missing_packages $wanted)
     clang=$(installed_clang)

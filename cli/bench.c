@@ -78,10 +78,8 @@ int verb_bench(Arguments *arguments) {
         option_text("against", "COMMAND", &bench.against,
                     "run in turn: prints llama-bench's JSON, or ours"),
         option_uint32("batch", "B", &pipeline.batch, 1, 1024, "texts side by side"),
-        option_text("shape", "NAME", &shape,
-                    "a model without a file: smollm2, qwen3-0.6b, llama-1b, llama-8b, llama-70b"),
-        option_text("type", "T", &type,
-                    "of its random weights: f16, q8_0, q4_K_M … (default: f16)"),
+        option_shape(&shape),
+        option_shape_type(&type),
         option_flag("json", &json, "print the results as JSON"),
         option_flag("profile", &pipeline.profile, "time every kernel"),
     };

@@ -131,7 +131,8 @@ static void convert(const ModelFile *model, const char *path, const Target *targ
 int verb_convert(Arguments *arguments) {
     const char *name = "q8_0";
     const Option options[] = {
-        option_text("type", "T", &name, TARGETS "; q8_0 by default"),
+        option_with_words(option_text("type", "T", &name, TARGETS " (default: q8_0)"),
+                          "f32 f16 bf16 q8_0 q6_K q5_K q4_K q4_K_M q4_0"),
     };
     int status;
     if (!options_parse(arguments, options, COUNT(options), NULL, &status)) return status;

@@ -47,15 +47,15 @@ static void print_plan(const char *title, const LLMPlan *plan, uint32_t tokens, 
 }
 
 /* What --facts takes. */
-static const char *facts_help(char help[128]) {
-    size_t used = (size_t)snprintf(help, 128, "not this machine:");
+static const char *join_machines(char text[128], const char *begin, const char *between) {
+    size_t used = (size_t)snprintf(text, 128, "%s", begin);
     for (const char *const *name = llm_machines(); *name && used < 128; name++)
-        used += (size_t)snprintf(help + used, 128 - used, "%s %s", used > 17 ? "," : "", *name);
-    return help;
+        used += (size_t)snprintf(text + used, 128 - used, "%s%s", *name, name[1] ? between : "");
+    return text;
 }
 
 int verb_explain(Arguments *arguments) {
-    char help[128];
+    char help[128], names[128];
     const char *machine = NULL;
     uint32_t tokens = 64;
     LLMOptions pipeline = LLM_OPTIONS;
@@ -63,7 +63,9 @@ int verb_explain(Arguments *arguments) {
     const Option options[] = {
         option_uint32("p", "N", &tokens, 1, 1 << 24, "tokens of the prompt"),
         option_uint32("batch", "B", &pipeline.batch, 1, 1024, "texts side by side"),
-        option_text("facts", "MACHINE", &machine, facts_help(help)),
+        option_with_words(option_text("facts", "MACHINE", &machine,
+                                      join_machines(help, "not this machine: ", ", ")),
+                          join_machines(names, "", " ")),
     };
     int status;
     if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;

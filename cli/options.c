@@ -1,5 +1,6 @@
 #include "options.h"
 #include "device/thread_pool.h"
+#include "help.h"
 #include "suggest.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MOST = 48, LONG_BASE = 256 };
+enum { LONG_BASE = 256 };
 
 Option option_device(LLMChoice *target) {
     static const ChoiceName devices[] = {
@@ -23,21 +24,34 @@ Option option_kernels(const char **target) {
                        "a folder of .metal files to run instead of those built in (cuda, metal)");
 }
 
-/* A verb and all its options. */
-typedef struct Table {
-    const Verb *verb;
-    Option options[OPTIONS_MOST];
-    size_t count;
-} Table;
+Option option_chat_template(const char **target) {
+    return option_with_words(
+        option_text("chat-template", "T", target,
+                    "chatml, llama3, gemma, or a file of Jinja (default: the model's own)"),
+        "chatml llama3 gemma FILE");
+}
 
-static Table make_table(Arguments *arguments, const Option *options, size_t count,
-                        LLMOptions *pipeline) {
-    Table table = {.verb = arguments->verb};
+Option option_shape(const char **target) {
+    return option_with_words(option_text("shape", "NAME", target,
+                                         "random weights, no file: smollm2, qwen3-0.6b, "
+                                         "llama-1b, llama-8b, llama-70b"),
+                             "smollm2 qwen3-0.6b llama-1b llama-8b llama-70b");
+}
+
+Option option_shape_type(const char **target) {
+    return option_with_words(
+        option_text("type", "T", target, "of random weights: f16, q8_0, q4_K_M … (default: f16)"),
+        "f32 f16 bf16 q8_0 q6_K q5_K q5_1 q5_0 q4_K_M q4_K q4_0");
+}
+
+static OptionTable make_table(Arguments *arguments, const Option *options, size_t count,
+                              LLMOptions *pipeline) {
+    OptionTable table = {.verb = arguments->verb};
     if (arguments->verb->takes_model)
         table.options[table.count++] = option_text(
             "m", "MODEL", &arguments->model, "a file, a folder, or a name in the models folder");
     if (count) memcpy(table.options + table.count, options, count * sizeof *options);
-    table.count += count;
+    table.own = table.count += count;
     if (!pipeline) return table;
     static const ChoiceName attentions[] = {{"flash", LLM_FLASH},
                                             {"naive", LLM_NAIVE},
@@ -71,39 +85,6 @@ static Table make_table(Arguments *arguments, const Option *options, size_t coun
     memcpy(table.options + table.count, shared, sizeof shared);
     table.count += COUNT(shared);
     return table;
-}
-
-static bool is_letter(const Option *option) {
-    return option->name[1] == 0;
-}
-
-static const char *dashes(const Option *option) {
-    return is_letter(option) ? "-" : "--";
-}
-
-/* --- help --- */
-
-static void print_default(const Option *option) {
-    if (option->type == OPTION_UINT32 && *(uint32_t *)option->target)
-        printf(" (default %u)", *(uint32_t *)option->target);
-    if (option->type == OPTION_FLOAT && *(float *)option->target != 0)
-        printf(" (default %g)", *(float *)option->target);
-}
-
-static void print_help(const Table *table) {
-    const Verb *verb = table->verb;
-    printf("usage: metal-llm %s%s%s%s\n\n%s\n\n", verb->name, *verb->synopsis ? " " : "",
-           verb->synopsis, table->count ? " [options]" : "", verb->help);
-    for (size_t i = 0; i < table->count; i++) {
-        const Option *option = &table->options[i];
-        char name[32];
-        snprintf(name, sizeof name, "%s%s %s", dashes(option), option->name,
-                 option->value ? option->value : "");
-        printf("  %-16s %s", name, option->help);
-        print_default(option);
-        putchar('\n');
-    }
-    printf("  %-16s %s\n", "-h, --help", "print this");
 }
 
 /* --- values --- */
@@ -263,8 +244,8 @@ static int value_error(const Verb *verb, const Option *option, const char *text)
                  "a token's number, = and a number from -10000 to 10000 or -inf, at most %d times",
                  OPTION_BIASES_MOST);
     if (option->type == OPTION_CHOICE) list_choices(option->choices, expected, sizeof expected);
-    return usage_error(verb, "%s%s takes %s, not '%s'", dashes(option), option->name, expected,
-                       text);
+    return usage_error(verb, "%s%s takes %s, not '%s'", option_dashes(option), option->name,
+                       expected, text);
 }
 
 /* --- getopt_long's view of the table --- */
@@ -274,14 +255,14 @@ typedef struct Getopt {
     struct option longs[OPTIONS_MOST + 2];
 } Getopt;
 
-static Getopt getopt_tables(const Table *table) {
+static Getopt getopt_tables(const OptionTable *table) {
     Getopt tables = {.letters = ":h", .longs = {{"help", no_argument, NULL, 'h'}}};
     char *letter = tables.letters + 2;
     struct option *next = tables.longs + 1;
     for (size_t i = 0; i < table->count; i++) {
         const Option *option = &table->options[i];
         int value = option->value ? required_argument : no_argument;
-        if (is_letter(option)) {
+        if (option_is_letter(option)) {
             *letter++ = option->name[0];
             if (value) *letter++ = ':';
         } else {
@@ -291,15 +272,15 @@ static Getopt getopt_tables(const Table *table) {
     return tables;
 }
 
-static const Option *find(const Table *table, int code) {
+static const Option *find(const OptionTable *table, int code) {
     if (code >= LONG_BASE) return &table->options[code - LONG_BASE];
     for (size_t i = 0; i < table->count; i++)
-        if (is_letter(&table->options[i]) && table->options[i].name[0] == code)
+        if (option_is_letter(&table->options[i]) && table->options[i].name[0] == code)
             return &table->options[i];
     return NULL;
 }
 
-static int unknown_option(const Table *table, const char *text) {
+static int unknown_option(const OptionTable *table, const char *text) {
     const char *names[OPTIONS_MOST + 1] = {"help"};
     for (size_t i = 0; i < table->count; i++)
         names[i + 1] = table->options[i].name;
@@ -309,7 +290,7 @@ static int unknown_option(const Table *table, const char *text) {
 }
 
 /* What getopt_long answers with '?': an unknown option, or a flag that was given a value. */
-static int refuse(const Table *table, const char *text) {
+static int refuse(const OptionTable *table, const char *text) {
     const Option *option = find(table, optopt);
     if (optopt == 0) return unknown_option(table, text);
     if (!option && optopt != 'h') return usage_error(table->verb, "unknown option '-%c'", optopt);
@@ -317,25 +298,30 @@ static int refuse(const Table *table, const char *text) {
 }
 
 /* Take in one option as getopt_long returns it; `text` is the argument that it has just read. */
-static int accept_option(const Table *table, int code, const char *text) {
+static int accept_option(const OptionTable *table, int code, const char *text) {
     if (code == '?') return refuse(table, text);
     const Option *option = find(table, code == ':' ? optopt : code);
     if (code == ':')
-        return usage_error(table->verb, "%s%s needs a value", dashes(option), option->name);
+        return usage_error(table->verb, "%s%s needs a value", option_dashes(option), option->name);
     if (!parse_value(option, optarg)) return value_error(table->verb, option, optarg);
     return EXIT_SUCCESS;
 }
 
 bool options_parse(Arguments *arguments, const Option *options, size_t count, LLMOptions *pipeline,
                    int *status) {
-    const Table table = make_table(arguments, options, count, pipeline);
+    const OptionTable table = make_table(arguments, options, count, pipeline);
+    if (arguments->show) {
+        arguments->show(&table);
+        *status = EXIT_SUCCESS;
+        return false;
+    }
     const Getopt tables = getopt_tables(&table);
     int code;
     opterr = 0;
     while ((code = getopt_long(arguments->count, arguments->values, tables.letters, tables.longs,
                                NULL)) != -1) {
         if (code == 'h') {
-            print_help(&table);
+            help_print_verb(&table);
             *status = EXIT_SUCCESS;
             return false;
         }

@@ -10,6 +10,7 @@
 enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 typedef struct Verb Verb;
+typedef struct OptionTable OptionTable;
 
 /* What follows the verb, NULL at its end; after options_parse, those of it that are neither options
  * nor the model. */
@@ -18,20 +19,30 @@ typedef struct Arguments {
     int count;
     char **values;
     const char *model; /* as it was named, by -m or as the first argument; NULL: the default */
+    /* Where it is set, options_parse hands it the verb's options, and the verb is done: for help.
+     */
+    void (*show)(const OptionTable *table);
 } Arguments;
 
 struct Verb {
     const char *name;
     const char *synopsis;             /* its arguments, "[-m MODEL] FILE" */
     const char *summary;              /* half a line */
-    const char *help;                 /* a paragraph, for --help */
+    const char *help;                 /* paragraphs, for --help */
     bool takes_model;                 /* -m MODEL, or MODEL as the first argument */
     int most;                         /* other arguments that are not options */
     int (*run)(Arguments *arguments); /* returns the exit code */
 };
 
+extern const Verb verbs[];
+extern const size_t verb_count;
+const Verb *verb_find(const char *name); /* NULL: there is none */
+/* Hand the options of a verb to `show`. */
+void verb_show(const Verb *verb, void (*show)(const OptionTable *table));
+
 int verb_bench(Arguments *arguments);
 int verb_chat(Arguments *arguments);
+int verb_completion(Arguments *arguments);
 int verb_convert(Arguments *arguments);
 int verb_detokenize(Arguments *arguments);
 int verb_explain(Arguments *arguments);

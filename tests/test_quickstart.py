@@ -133,6 +133,15 @@ def test_wrong_use(prefix, tmp_path):
         assert words in done.stderr.decode() and done.stderr.count(b"\n") == 1
 
 
+# What the command writes of itself.
+OF_THE_COMMAND = {
+    "share/man/man1/metal-llm.1": ["help", "--man"],
+    "share/bash-completion/completions/metal-llm": ["completion", "bash"],
+    "share/zsh/site-functions/_metal-llm": ["completion", "zsh"],
+    "share/fish/vendor_completions.d/metal-llm.fish": ["completion", "fish"],
+}
+
+
 def test_install_and_uninstall(tmp_path):
     make("install", "/opt/llm", tmp_path)
     installed = files(tmp_path / "opt" / "llm")
@@ -146,7 +155,11 @@ def test_install_and_uninstall(tmp_path):
         f"lib/libmetal-llm.so.{SERIES}",
         "lib/pkgconfig/metal-llm-shared.pc",
         "lib/pkgconfig/metal-llm.pc",
+        *OF_THE_COMMAND,
     }
+    for path, words in OF_THE_COMMAND.items():
+        written = subprocess.run([COMMAND, *words], capture_output=True, check=True, env=ENVIRONMENT).stdout
+        assert written and (tmp_path / "opt/llm" / path).read_bytes() == written
     description = (tmp_path / "opt/llm/lib/pkgconfig/metal-llm.pc").read_text()
     assert "prefix=/opt/llm\n" in description and str(tmp_path) not in description
     assert "-rpath,${libdir}" in (tmp_path / "opt/llm/lib/pkgconfig/metal-llm-shared.pc").read_text()

@@ -1,0 +1,42 @@
+/* topics.c — what several verbs have in common. */
+#include "help.h"
+
+const Topic topics[] = {
+    {"models",
+     "what MODEL can be",
+     "-m MODEL names a model anywhere; where a verb takes a model, it may also be the first\n"
+     "argument. Without one, the model that comes with the program is used: it tells stories.",
+     {{"FILE.gguf", "a GGUF file: weights, settings and tokenizer in one"},
+      {"FOLDER", "a folder as Hugging Face has it: config.json, *.safetensors, tokenizer.json"},
+      {"FILE.bin", "a checkpoint of llm.c"},
+      {"NAME", "NAME.gguf or the folder NAME in the models folder, where `get` puts models"}}},
+    {"devices",
+     "where a model runs",
+     "Without --device it is the best that is present. All of them run the same kernels.",
+     {{"metal", "the GPU of a Mac"},
+      {"cuda", "an NVIDIA GPU; the kernels are compiled for it when they are first needed"},
+      {"cpu", "any CPU, with all its cores (see --threads)"},
+      {"simt", "an emulator of a GPU's threads, for tests; slow, used only if it is asked for"}}},
+    {"environment",
+     "variables that are read",
+     "Variables of the environment that change what the command does.",
+     {{"METAL_LLM_API_KEY", "the key that clients of `serve` must give"},
+      {"XDG_DATA_HOME", "where metal-llm/models is, the models folder (default: ~/.local/share)"},
+      {"XDG_CACHE_HOME", "where metal-llm is, the cache of compiled kernels (default: ~/.cache)"},
+      {"CUDA_HOME", "the CUDA toolkit, if the system does not find it (default: /usr/local/cuda)"},
+      {"NO_COLOR", "not empty: no colours on a terminal"}}},
+    {"files",
+     "files and folders that are used",
+     "Nothing else is written but what an option names.",
+     {{"~/.local/share/metal-llm/models", "models that -m knows by name; `get` writes here"},
+      {"~/.cache/metal-llm", "kernels compiled for NVIDIA GPUs; can be removed at any time"},
+      {"PREFIX/share/metal-llm/tales.gguf", "the model that comes with the program"}}},
+    {"exit-codes",
+     "how a command ended",
+     "The exit code says how a command ended.",
+     {{"0", "success"},
+      {"1", "failure: the message on standard error says why"},
+      {"2", "wrong usage: an unknown option, a value out of range"},
+      {"130", "interrupted by Ctrl-C"}}},
+};
+const size_t topic_count = COUNT(topics);
