@@ -124,6 +124,9 @@ def test_token_ids(server, paths):
 def test_facts_and_kernels(server, paths):
     facts = server.get("/inspect")[2]
     assert (facts["layers"], facts["heads"], facts["vocabulary"], facts["chat"]) == (3, 3, 307, False)
+    for file, kernel in (("attention.metal", "attention_scores"), ("softmax.metal", "softmax_inplace")):
+        assert facts["sources"][file] == (ROOT / "kernels" / file).read_text()
+        assert f"kernel void {kernel}(" in facts["sources"][file] and kernel in facts["pages"][file]
 
 
 def test_kernels(server, paths):
@@ -277,25 +280,43 @@ def set_slider(browser, name, value):
     browser.run(f"const s = document.getElementById('{name}'); s.value = {value}; s.dispatchEvent(new Event('input'))")
 
 
-def write_and_force(browser, said):
-    """Write, look at a token, and put another in its place."""
+def write_and_force(browser, said, axe, width):
+    """Write, look at a token, and put another in its place: on the card beside it, or in the panel."""
+    force_from = "#panel" if width == 360 else "#peek"
+    unseen = "return document.getElementById('peek').hidden"
+    seen = "return !document.getElementById('peek').hidden && document.querySelectorAll('#peek .bar').length >= 10"
     set_slider(browser, "max_tokens", 10)
     set_slider(browser, "temperature", 0)
     browser.type("#say", said)
     browser.click("#send")
     until_written(browser)
+    browser.hover(".turn .token:nth-of-type(2)")
+    browser.until(seen)
+    check(browser, axe, width)
+    browser.hover("h1")
+    browser.until(unseen)
     browser.focus(".turn .token:nth-of-type(2)")
+    browser.until(seen)
+    browser.run("document.activeElement.blur()")
+    browser.until(unseen)
     browser.click(".turn .token:nth-of-type(3)")
     browser.until("return document.querySelectorAll('#panel .bar').length >= 10")
     begins = f"[...{TOKENS}].slice(0, 3).map((token) => token.textContent).join('')"
     before = browser.run(f"return {begins}")
-    browser.click("#panel button.bar")
+    if force_from == "#peek":
+        browser.hover("h1")
+        browser.hover(".turn .token:nth-of-type(3)")
+        browser.until(seen)
+    browser.click(f"{force_from} button.bar")
     until_written(browser, f"{begins} !== {json.dumps(before)}")
 
 
 def look_at_attention(browser):
     browser.click(".heads tr:nth-child(2) .head")
     browser.until("return document.querySelector('.large h3').textContent.startsWith('Layer 1, head 0: what')")
+    browser.run("document.querySelectorAll('.computed details').forEach((details) => details.open = true)")
+    shown = browser.run("return [...document.querySelectorAll('.computed > details > pre')].map((source) => source.textContent)")
+    assert shown == [(ROOT / "kernels" / name).read_text() for name in ("attention.metal", "softmax.metal")]
 
 
 def look_at_layers(browser):
@@ -345,7 +366,7 @@ def test_page(kind, width, scheme, axe, tmp_path):
         check(browser, axe, width)
         seen = browser.run(r"return ['\v', ' ', ' a', '\n\t', '\u200b', ''].map(visible)")
         assert seen == ["␋", "␣", " a", "↵⇥", "U+200B", "∅"]  # each token has something to click on
-        write_and_force(browser, SAID[kind])
+        write_and_force(browser, SAID[kind], axe, width)
         check(browser, axe, width)
         for place, (name, (wanted, look)) in enumerate(TABS.items(), 1):
             browser.click(f"#tab-{place}")

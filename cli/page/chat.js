@@ -72,12 +72,14 @@ const showKept = () => {
     ...mine.map(({ id, turns }) => make("option", { value: id, selected: id === talk.id }, turns[0].content.slice(0, 40))));
 };
 
+const isWide = () => matchMedia("(min-width: 64rem)").matches;
+
 // A turn of the model: `prompt` and `ids` are tokens, `seen` what /inspect says of both.
 const first = (turn) => (facts.chat ? turn.prompt.length : 0);
 const all = (turn) => [...turn.prompt, ...turn.ids];
 
 const SUGGESTIONS = {
-  chat: ["What is the capital of France?", "Tell me a joke about a robot.", "Why is the sky blue?"],
+  chat: ["Why is the sky blue?", "How do I make a cup of tea?", "Write a short story about a fox."],
   text: ["Once upon a time there was a little fox who", "The old clock in the hall", "It had rained all week, and"],
 };
 
@@ -110,7 +112,9 @@ const lookAt = async (turn) => {
   const ids = all(turn), from = Math.max(0, first(turn) - 1);
   turn.seen = await askJson("/inspect", { prompt: ids, first: from, top: 20 });
   turn.tokens = new Tokens({
-    onSelect: (position) => choose(turn, position),
+    onSelect: (position) => { choose(turn, position); if (tab === 0 && isWide()) peek.hide(); },
+    onLook: (position, button) => peek.show(turn, position, button),
+    onLeave: () => peek.leave(),
     shares: (likeliest, token) => drawnShares(likeliest, token, drawing, facts.vocabulary),
   });
   turn.tokens.show(turn.seen, ids.length - 1, first(turn));

@@ -11,9 +11,9 @@ const make = (tag, properties = {}, ...children) => {
 };
 
 const percent = (p) => {
-  if (p === 0) return "0 %";
-  if (p < 0.0001) return "< 0.01 %";
-  return p >= 0.9995 ? "100 %" : `${p >= 0.1 ? (100 * p).toFixed(1) : (100 * p).toPrecision(2)} %`;
+  if (p === 0) return "0\xa0%";
+  if (p < 0.0001) return "<\xa00.01\xa0%";
+  return p >= 0.9995 ? "100\xa0%" : `${p >= 0.1 ? (100 * p).toFixed(1) : (100 * p).toPrecision(2)}\xa0%`;
 };
 const probability = (token) => Math.exp(token.logprob);
 
@@ -67,15 +67,18 @@ const plainShares = (likeliest, token) => ({ likeliest: likeliest.map(probabilit
 
 class Tokens {
   // `onSelect(position)`; `onForce(position, token)` makes the likeliest buttons; `shares(likeliest, token)`: the
-  // probabilities of the likeliest and of the token, as samplers leave them.
-  constructor({ onSelect = () => {}, onForce = null, shares = plainShares } = {}) {
+  // probabilities of the likeliest and of the token, as samplers leave them. `onLook(position, button)`: the pointer
+  // or the focus is on a token; `onLeave()`: it is on none.
+  constructor({ onSelect = () => {}, onForce = null, shares = plainShares, onLook = (position) => this.tell(position), onLeave = () => this.tell(this.selected) } = {}) {
     this.onSelect = onSelect;
+    this.onLook = onLook;
     this.onForce = onForce;
     this.shares = shares;
     this.text = make("div", { className: "tokens", role: "group", "aria-label": "The text, token by token" });
     this.side = make("div", { className: "side" });
     this.element = make("div", { className: "split" }, this.text, this.side);
     this.settle = rove(this.text, ".token");
+    this.text.addEventListener("mouseleave", onLeave);
   }
 
   // From position `from` on: what is before it is not shown.
@@ -92,14 +95,13 @@ class Tokens {
         "aria-pressed": "false",
         "aria-label": `${quoted(token.text)}${known ? `, ${percent(p)}` : ""}`,
       }, visible(token.text));
-      const look = () => this.tell(position);
+      const look = () => this.onLook(position, button);
       button.addEventListener("mouseenter", look);
       button.addEventListener("focus", look);
       button.addEventListener("click", () => this.select(position));
       this.text.append(button);
       if (token.text.includes("\n")) this.text.append(make("br"));
     });
-    this.text.addEventListener("mouseleave", () => this.tell(this.selected));
     this.settle();
     this.mark(selected);
   }

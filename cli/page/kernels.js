@@ -81,6 +81,13 @@ const meter = (value, most, text, kind) => {
   return element;
 };
 
+// The source of each file as it runs, and what the documentation has about it.
+const readings = ({ sources, pages }, files, open) => files.flatMap((file) => {
+  const reading = (title, content) => make("details", { open }, make("summary", {}, title), content);
+  const source = make("pre", { tabIndex: 0, role: "group", "aria-label": file }, sources[file]);
+  return [reading(`Source: kernels/${file}`, source), pages[file] ? reading("Documentation", markdown(pages[file])) : ""];
+});
+
 class Kernels {
   // `onAgain()`: measure once more.
   constructor({ onAgain }) {
@@ -140,15 +147,12 @@ class Kernels {
     return item;
   }
 
-  // Why these kernels, their source as it runs, and what the documentation has about them.
+  // Why these kernels, and what there is to be read about them.
   detail(row) {
-    const { sources, pages } = this.plan, files = [...new Set(row.steps.map(({ file }) => file))].filter(Boolean);
+    const files = [...new Set(row.steps.map(({ file }) => file))].filter(Boolean);
     const facts = row.steps.map(({ why, shape }) => make("p", { className: "quiet" }, `Why this kernel: ${why}. `, make("code", {}, shape.replace(" window=4294967295", ""))));
     const rate = make("p", { className: "quiet" }, `${amount(row.bytes)} in ${duration(row.seconds)}: ${amount(row.bytes / row.seconds, "B/s")}, ${percent(row.seconds / this.seconds)} of the step.`);
-    const open = (title, content) => make("details", { open: true }, make("summary", {}, title), content);
-    const source = (file) => make("pre", { tabIndex: 0, role: "group", "aria-label": file }, sources[file]);
-    return make("div", { className: "detail" }, rate, ...facts,
-      ...files.flatMap((file) => [open(`Source: kernels/${file}`, source(file)), pages[file] ? open("Documentation", markdown(pages[file])) : ""]),
+    return make("div", { className: "detail" }, rate, ...facts, ...readings(this.plan, files, true),
       ...(files.length ? [] : [make("p", { className: "quiet" }, "This product is made by the vendor's matrix library.")]));
   }
 }

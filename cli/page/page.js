@@ -64,7 +64,7 @@ const open = async () => {
   $("say").placeholder = facts.chat ? "Write a message. Enter sends it, Shift+Enter starts a new line." : "Write the beginning of a text. Once the model has continued it, add more, or let it go on.";
   $("send").textContent = facts.chat ? "Send" : "Continue";
   $("legend").append(legend());
-  $("sampling").open = matchMedia("(min-width: 64rem)").matches;
+  $("sampling").open = isWide();
   begin();
 };
 open().catch(fail);

@@ -5,6 +5,7 @@ const likely = new Tokens({
   shares: (likeliest, token) => drawnShares(likeliest, token, drawing, facts.vocabulary),
   onForce: (position, token) => force(chosen.turn, position, token).catch(fail),
 });
+const peek = new Peek($("peek"), (...forced) => force(...forced).catch(fail));
 const attention = new Attention({ onHead: () => showSwitches() });
 const lens = new Lens({ onSelect: (position) => choose(chosen.turn, position) });
 const kernels = new Kernels({ onAgain: () => showTab() });
@@ -31,10 +32,12 @@ const showAttention = async () => {
   showSwitches();
   return [lead("When the model reads the chosen token, each of its attention heads looks back at the text and takes in information from some of the tokens. The stronger a token's colour, the more comes from it."),
     attention.element, switches,
+    make("div", { className: "computed" }, make("h3", {}, "How it is computed"),
+      make("p", { className: "quiet" }, "By two kernels, attention_scores and softmax_inplace: what you see comes from them, as they stand here."),
+      ...readings(facts, Object.keys(facts.sources), false)),
     more("A head compares the token's query with the key of every token up to it, and turns the scores into weights that add up to 100 %. Different heads look for different things: the word before, the subject of the sentence, an earlier place where the same word stood.",
       "Many heads look mostly at the very first token. That is how a head says that it has nothing to add here.",
-      ...(facts.chat ? ["The model reads more than the chat shows: its template puts markers around every message, and often instructions before the first."] : []),
-      "What is shown comes from the kernels attention_scores and softmax_inplace, the ones that the documentation begins with.")];
+      ...(facts.chat ? ["The model reads more than the chat shows: its template puts markers around every message, and often instructions before the first."] : []))];
 };
 
 const showLens = async () => {

@@ -1,8 +1,8 @@
 /* inspect.c — GET and POST /inspect: what happens inside the model while it reads a text. */
 #include "../inspect.h"
 #include "chat_model.h"
+#include "inspect_kernels.h"
 #include "inspect_text.h"
-#include "server.h"
 
 #include <stdlib.h>
 
@@ -184,5 +184,11 @@ void answer_inspect_facts(Exchange *exchange) {
     cJSON_AddNumberToObject(json, "vocabulary", info->vocabulary);
     cJSON_AddNumberToObject(json, "context", info->context);
     cJSON_AddNumberToObject(json, "parameters", (double)info->parameters);
-    reply_json(exchange, 200, json);
+    inspect_add_file(exchange, json, "attention.metal"); /* what weights of attention come from */
+    inspect_add_file(exchange, json, "softmax.metal");
+    if (!exchange->problem.status) {
+        reply_json(exchange, 200, json);
+        return;
+    }
+    cJSON_Delete(json);
 }

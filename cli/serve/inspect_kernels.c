@@ -1,8 +1,9 @@
 /* inspect_kernels.c — GET and POST /inspect/kernels: a token's way through the kernels, what each
  * of them takes, their sources and their pages. */
+#include "inspect_kernels.h"
+
 #include "../kernel_text.h"
 #include "inspect_text.h"
-#include "server.h"
 #include "tokens.h"
 
 #include <stdlib.h>
@@ -33,17 +34,21 @@ static bool read_text(Exchange *exchange, LLMTokens *tokens) {
 
 /* --- the reply --- */
 
-/* A file's text or page, once. */
+static cJSON *object_in(cJSON *json, const char *name) {
+    cJSON *found = cJSON_GetObjectItemCaseSensitive(json, name);
+    return found ? found : cJSON_AddObjectToObject(json, name);
+}
+
 static void add_text(cJSON *texts, const char *file, char *text) {
     if (text) cJSON_AddStringToObject(texts, file, text);
     free(text);
 }
 
-static void add_texts(Exchange *exchange, cJSON *sources, cJSON *pages, const char *file) {
-    const char *folder = exchange->server->pipeline.kernels;
+void inspect_add_file(Exchange *exchange, cJSON *reply, const char *file) {
+    cJSON *sources = object_in(reply, "sources"), *pages = object_in(reply, "pages");
     LLMError error = {0};
     if (!*file || cJSON_GetObjectItemCaseSensitive(sources, file)) return;
-    add_text(sources, file, kernel_text(folder, file, &error));
+    add_text(sources, file, kernel_text(exchange->server->pipeline.kernels, file, &error));
     add_text(pages, file, kernel_page(file, &error));
     problem_of_error(&exchange->problem, &error, NULL);
 }
@@ -74,11 +79,9 @@ static void send_plan(Exchange *exchange, const LLMPlan *plan, size_t tokens) {
     cJSON_AddStringToObject(json, "why", plan->why);
     cJSON *steps = cJSON_AddArrayToObject(json, "steps");
     cJSON *calls = cJSON_AddArrayToObject(json, "calls");
-    cJSON *sources = cJSON_AddObjectToObject(json, "sources");
-    cJSON *pages = cJSON_AddObjectToObject(json, "pages");
     for (size_t i = 0; i < plan->count; i++) {
         cJSON_AddItemToArray(steps, step_json(llm_plan_step(plan, i)));
-        add_texts(exchange, sources, pages, llm_plan_step(plan, i)->file);
+        inspect_add_file(exchange, json, llm_plan_step(plan, i)->file);
     }
     for (size_t i = 0; i < plan->calls; i++)
         cJSON_AddItemToArray(calls, call_json(plan, i));

@@ -120,6 +120,11 @@ class Browser:
     def click(self, selector):
         self.call("POST", f"/element/{self.element(selector)}/click")
 
+    def hover(self, selector):
+        """Point at the middle of an element."""
+        move = {"type": "pointerMove", "duration": 0, "origin": {ELEMENT: self.element(selector)}, "x": 0, "y": 0}
+        self.call("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [move]}]})
+
     def type(self, selector, text):
         self.call("POST", f"/element/{self.element(selector)}/value", {"text": text})
 
