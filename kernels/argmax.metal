@@ -5,6 +5,7 @@
 // sentinel NO_TOKEN, which the host reports as an error.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/sampling.h"
 
 #ifndef SIMD_WIDTH
 #define SIMD_WIDTH 32
@@ -14,9 +15,10 @@ constant constexpr uint NO_TOKEN = 0xFFFFFFFFu; // host: the sentinel
 constant constexpr uint AHEAD = SIMD_WIDTH == 1 ? 1 : 25;
 
 kernel void argmax_sample(
-    device const float *logits [[buffer(0)]], // [B,V]
-    device uint *ids [[buffer(1)]],           // [B]
-    constant uint &V [[buffer(2)]],
+    device const float *logits [[buffer(0)]],         // [B,V]
+    device const RowSampling *sampling [[buffer(1)]], // [B]
+    device uint *ids [[buffer(2)]],                   // [B]
+    constant uint &V [[buffer(3)]],
     uint b [[threadgroup_position_in_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint threads [[threads_per_threadgroup]],
@@ -27,6 +29,7 @@ kernel void argmax_sample(
     threadgroup float maxima[32];
     threadgroup uint nans[32];
     threadgroup uint indices[32];
+    if (sampling[b].method != LIKELIEST) return;
     device const float *row = logits + ulong(b) * V;
 
     float largest = -INFINITY;

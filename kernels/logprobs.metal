@@ -2,14 +2,14 @@
 //
 //   ln p[v] = logits[v] − max − ln Σ_v exp(logits[v] − max)
 //
-// of the chosen token, then of the N likeliest, the likeliest first, of two alike the one of the lower index. The logits
-// are the model's own, before bias, penalties and temperature. One threadgroup per row of logits[B,V]; the result of a
-// position lies in slot `position % SLOTS` of its row, until the host has collected it.
+// of the chosen token, then of the likeliest, the likeliest first, of two alike the one of the lower index, until as many
+// are told as the row wants. The logits are the model's own, before bias, penalties and temperature. One threadgroup per
+// row of logits[B,V]; the result of a position lies in slot `position % SLOTS` of its row, until the host has collected it.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/sampling.h"
 #include "parts/sum.h"
 
-constant constexpr uint SLOTS = 8; // host: steps that may be on their way
 constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;
 
 struct Best {
@@ -43,14 +43,14 @@ static Best threadgroup_best(
 }
 
 kernel void top_logprobs(
-    device const float *logits [[buffer(0)]], // [B,V]
-    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass
-    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass
-    device const uint *ids [[buffer(3)]],     // [B] chosen
-    device uint *tokens [[buffer(4)]],        // [B, SLOTS, 1 + N]
-    device float *logprobs [[buffer(5)]],     // [B, SLOTS, 1 + N]
-    constant uint &V [[buffer(6)]],
-    constant uint &N [[buffer(7)]], // 0 … V
+    device const float *logits [[buffer(0)]],         // [B,V]
+    device const RowSampling *sampling [[buffer(1)]], // [B]
+    device const uint *lengths [[buffer(2)]],         // [B] tokens in the KV cache before this pass
+    device const uint *counts [[buffer(3)]],          // [B] tokens of this pass
+    device const uint *ids [[buffer(4)]],             // [B] chosen
+    device uint *tokens [[buffer(5)]],                // [B, SLOTS, TOLD_MOST]
+    device float *logprobs [[buffer(6)]],             // the same
+    constant uint &V [[buffer(7)]],
     uint b [[threadgroup_position_in_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint threads [[threads_per_threadgroup]],
@@ -60,12 +60,14 @@ kernel void top_logprobs(
 {
     threadgroup float partial[32], best_logits[32];
     threadgroup uint indices[32];
+    uint told = sampling[b].told;
+    if (told == 0) return;
     device const float *row = logits + ulong(b) * V;
-    ulong slot = (ulong(b) * SLOTS + (lengths[b] + counts[b]) % SLOTS) * (1 + N);
+    ulong slot = (ulong(b) * SLOTS + (lengths[b] + counts[b]) % SLOTS) * TOLD_MOST;
 
     Best last = {INFINITY, 0}; // the one before, behind which the next comes
     float largest = 0.0f, log_sum = 0.0f;
-    for (uint n = 0; n < max(N, 1u); n++) {
+    for (uint n = 0; n < max(told - 1, 1u); n++) {
         Best best = {-INFINITY, NO_TOKEN};
         for (uint v = thread_index; v < V; v += threads) {
             Best other = {row[v], v};
@@ -78,7 +80,7 @@ kernel void top_logprobs(
             for (uint v = thread_index; v < V; v += threads) sum += exp(row[v] - largest);
             log_sum = log(threadgroup_sum(sum, partial, lane, simdgroup, simdgroups));
         }
-        if (thread_index == 0 && n < N) {
+        if (thread_index == 0 && 1 + n < told) {
             tokens[slot + 1 + n] = last.index;
             logprobs[slot + 1 + n] = last.logit - largest - log_sum;
         }

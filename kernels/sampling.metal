@@ -5,25 +5,22 @@
 //   id   = the first kept v whose running sum exceeds u · Σ p, u uniform in [0, 1)
 //
 // in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of logits[B,V]. u
-// is Philox4x32-10 (Salmon et al. 2011) of (seed + row, position of the new token): one seed gives one text. A NaN or +∞
-// gives NO_TOKEN, which the host reports.
+// is Philox4x32-10 (Salmon et al. 2011) of (the row's seed, position of the new token): one seed gives one text. A NaN
+// or +∞ gives NO_TOKEN, which the host reports.
 #include <metal_stdlib>
 using namespace metal;
 #include "parts/draw.h"
 #include "parts/random.h"
+#include "parts/sampling.h"
 
 kernel void top_k_top_p_sample(
-    device const float *logits [[buffer(0)]], // [B,V]
-    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass
-    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass
-    device float *scratch [[buffer(3)]],      // [B,V] for p
-    device uint *ids [[buffer(4)]],           // [B]
-    constant uint &V [[buffer(5)]],
-    constant float &temperature [[buffer(6)]], // > 0
-    constant uint &top_k [[buffer(7)]],        // 1 … V
-    constant float &top_p [[buffer(8)]],       // 0 < top_p ≤ 1
-    constant float &min_p [[buffer(9)]],       // 0 ≤ min_p ≤ 1, of the largest p, which is 1
-    constant ulong &seed [[buffer(10)]],
+    device const float *logits [[buffer(0)]],         // [B,V]
+    device const RowSampling *sampling [[buffer(1)]], // [B]
+    device const uint *lengths [[buffer(2)]],         // [B] tokens in the KV cache before this pass
+    device const uint *counts [[buffer(3)]],          // [B] tokens of this pass
+    device float *scratch [[buffer(4)]],              // [B,V] for p
+    device uint *ids [[buffer(5)]],                   // [B]
+    constant uint &V [[buffer(6)]],
     uint b [[threadgroup_position_in_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint threads [[threads_per_threadgroup]],
@@ -32,6 +29,9 @@ kernel void top_k_top_p_sample(
     uint simdgroups [[simdgroups_per_threadgroup]])
 {
     threadgroup float partial[32];
+    device const RowSampling &wanted = sampling[b];
+    if (wanted.method != DRAWN) return;
+    float temperature = wanted.temperature, top_p = wanted.top_p;
     Team team = {partial, lane, simdgroup, simdgroups};
     device const float *row = logits + ulong(b) * V;
     device float *p = scratch + ulong(b) * V;
@@ -45,11 +45,11 @@ kernel void top_k_top_p_sample(
     largest = threadgroup_max(largest, team);
     for (uint i = 0; i < mine.count; i++) own.weight[i * threads] = exp((row[mine.begin + i] - largest) / temperature);
 
-    uint cut = top_k < V ? find_cut(own, float(top_k), true, team) : 0;
+    uint cut = wanted.top_k < V ? find_cut(own, float(wanted.top_k), true, team) : 0;
     if (top_p < 1.0f) cut = max(cut, find_cut(own, top_p * kept_by(own, cut, false, team), false, team));
-    cut = max(cut, as_type<uint>(min_p));
+    cut = max(cut, as_type<uint>(wanted.min_p));
     threadgroup_barrier(mem_flags::mem_device); // p: the writes above → the reads of other threads below
-    float u = uniform_random(seed + b, lengths[b] + counts[b]);
+    float u = uniform_random(wanted.seed, lengths[b] + counts[b]);
     uint id;
     if (draw(p, V, cut, u, thread_index, threads, team, id)) ids[b] = id;
 }

@@ -4,6 +4,7 @@
 // a prompt, one token while decoding, or none when it is full or unused.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/sampling.h"
 
 // Only the last new token of each row predicts: out[b,c] = x[b, counts[b] − 1, c]. Grid (C, B).
 kernel void last_token_rows(
@@ -22,14 +23,15 @@ kernel void last_token_rows(
 }
 
 // After sampling: the new tokens are in the cache now, and the sampled one comes next. It is also
-// written to history[b, lengths[b]], where the host collects it. One thread per row, grid B.
+// written to history[b, lengths[b]], and where the host collects it. One thread per row, grid B.
 kernel void advance_step(
     device const uint *ids [[buffer(0)]], // [B] sampled
     device uint *lengths [[buffer(1)]],   // [B]
     device uint *counts [[buffer(2)]],    // [B]
     device uint *history [[buffer(3)]],   // [B, capacity + 1]
-    constant uint &B [[buffer(4)]],
-    constant uint &capacity [[buffer(5)]],
+    device uint *drawn [[buffer(4)]],     // [B, SLOTS]
+    constant uint &B [[buffer(5)]],
+    constant uint &capacity [[buffer(6)]],
     uint b [[thread_position_in_grid]])
 {
     if (b >= B || counts[b] == 0) return;
@@ -37,4 +39,5 @@ kernel void advance_step(
     lengths[b] = length;
     counts[b] = length < capacity ? 1 : 0;
     history[ulong(b) * (capacity + 1) + length] = ids[b];
+    drawn[b * SLOTS + length % SLOTS] = ids[b];
 }

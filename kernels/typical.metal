@@ -10,6 +10,7 @@
 #include <metal_stdlib>
 using namespace metal;
 #include "parts/cut.h"
+#include "parts/sampling.h"
 
 // How far the surprise of a token is from the mean, as an integer of the same order.
 static uint distance(float logit, float largest, float temperature, float mean)
@@ -18,12 +19,10 @@ static uint distance(float logit, float largest, float temperature, float mean)
 }
 
 kernel void keep_typical(
-    device float *logits [[buffer(0)]],  // [B,V]
-    device float *scratch [[buffer(1)]], // [B,V] for p
-    constant uint &V [[buffer(2)]],
-    constant float &temperature [[buffer(3)]], // > 0
-    constant uint &top_k [[buffer(4)]],        // 1 … V
-    constant float &typical [[buffer(5)]],     // 0 < typical < 1
+    device float *logits [[buffer(0)]],               // [B,V]
+    device const RowSampling *sampling [[buffer(1)]], // [B]
+    device float *scratch [[buffer(2)]],              // [B,V] for p
+    constant uint &V [[buffer(3)]],
     uint b [[threadgroup_position_in_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint threads [[threads_per_threadgroup]],
@@ -32,6 +31,9 @@ kernel void keep_typical(
     uint simdgroups [[simdgroups_per_threadgroup]])
 {
     threadgroup float partial[32];
+    device const RowSampling &wanted = sampling[b];
+    if (wanted.typical == 0.0f) return;
+    float temperature = wanted.temperature;
     Team team = {partial, lane, simdgroup, simdgroups};
     // Each thread owns every threads-th token, and reads only what it wrote itself.
     device float *row = logits + ulong(b) * V + thread_index;
@@ -42,7 +44,7 @@ kernel void keep_typical(
     for (uint i = 0; i < count; i++) largest = max(largest, row[i * threads]);
     largest = threadgroup_max(largest, team);
     for (uint i = 0; i < count; i++) own.weight[i * threads] = exp((row[i * threads] - largest) / temperature);
-    uint cut = top_k < V ? find_cut(own, float(top_k), true, team) : 0;
+    uint cut = wanted.top_k < V ? find_cut(own, float(wanted.top_k), true, team) : 0;
 
     for (uint i = 0; i < count; i++) {
         float weight = own.weight[i * threads];
@@ -64,7 +66,7 @@ kernel void keep_typical(
             nearer += far < (farthest | bit) ? own.weight[i * threads] : 0.0f;
         }
         nearer = threadgroup_sum(nearer, team);
-        if (nearer < typical * sum) farthest |= bit;
+        if (nearer < wanted.typical * sum) farthest |= bit;
     }
     for (uint i = 0; i < count; i++) {
         bool is_near = distance(row[i * threads], largest, temperature, mean) <= farthest;

@@ -52,7 +52,8 @@ static void run_pass(LLMPipeline *llm, uint32_t tokens, Collection *collection) 
     plan_restart(collection); /* what opening the model has run */
     run->visible = tokens;
     pipeline_forward(llm, run->buffers.prompt, B, divide_up(tokens, pieces), WANTED_NEXT);
-    sample(run, &(LLMGeneration){0}, 0, B);
+    RowSampling greedy = sampling_of(run, &(LLMGeneration){0});
+    sample_alike(run, &greedy);
     advance_rows(run);
     device_wait(llm->device, device_submit(llm->device));
     collection->plan->tokens = run->pass.T;

@@ -9,10 +9,11 @@ enum { gelu_forward_count = 3 };
 
 static const KernelParameter argmax_sample_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
-    {"ids", "uint", PARAMETER_WRITE, 1, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 2, 4},
+    {"sampling", "RowSampling", PARAMETER_READ, 1, 0},
+    {"ids", "uint", PARAMETER_WRITE, 2, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 3, 4},
 };
-enum { argmax_sample_count = 3 };
+enum { argmax_sample_count = 4 };
 
 static const KernelParameter attention_scores_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
@@ -703,22 +704,23 @@ enum { linear_q8_0_count = 8 };
 
 static const KernelParameter add_logit_bias_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
-    {"bias", "float", PARAMETER_READ, 1, 4},
-    {"out", "float", PARAMETER_WRITE, 2, 4},
-    {"B", "uint", PARAMETER_CONSTANT, 3, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"sampling", "RowSampling", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"out", "float", PARAMETER_WRITE, 3, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 5, 4},
 };
-enum { add_logit_bias_count = 5 };
+enum { add_logit_bias_count = 6 };
 
 static const KernelParameter top_logprobs_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
-    {"lengths", "uint", PARAMETER_READ, 1, 4},
-    {"counts", "uint", PARAMETER_READ, 2, 4},
-    {"ids", "uint", PARAMETER_READ, 3, 4},
-    {"tokens", "uint", PARAMETER_WRITE, 4, 4},
-    {"logprobs", "float", PARAMETER_WRITE, 5, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"N", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"sampling", "RowSampling", PARAMETER_READ, 1, 0},
+    {"lengths", "uint", PARAMETER_READ, 2, 4},
+    {"counts", "uint", PARAMETER_READ, 3, 4},
+    {"ids", "uint", PARAMETER_READ, 4, 4},
+    {"tokens", "uint", PARAMETER_WRITE, 5, 4},
+    {"logprobs", "float", PARAMETER_WRITE, 6, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 7, 4},
 };
 enum { top_logprobs_count = 8 };
 
@@ -765,18 +767,15 @@ enum { copy_page_count = 4 };
 
 static const KernelParameter penalise_repeats_parameters[] = {
     {"history", "uint", PARAMETER_READ, 0, 4},
-    {"lengths", "uint", PARAMETER_READ, 1, 4},
-    {"counts", "uint", PARAMETER_READ, 2, 4},
-    {"logits", "float", PARAMETER_WRITE, 3, 4},
-    {"B", "uint", PARAMETER_CONSTANT, 4, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
-    {"window", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"repetition", "float", PARAMETER_CONSTANT, 8, 4},
-    {"presence", "float", PARAMETER_CONSTANT, 9, 4},
-    {"frequency", "float", PARAMETER_CONSTANT, 10, 4},
+    {"sampling", "RowSampling", PARAMETER_READ, 1, 0},
+    {"lengths", "uint", PARAMETER_READ, 2, 4},
+    {"counts", "uint", PARAMETER_READ, 3, 4},
+    {"logits", "float", PARAMETER_WRITE, 4, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 6, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 7, 4},
 };
-enum { penalise_repeats_count = 11 };
+enum { penalise_repeats_count = 8 };
 
 static const KernelParameter residual_layernorm_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -878,18 +877,14 @@ enum { rope_halves_count = 11 };
 
 static const KernelParameter top_k_top_p_sample_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
-    {"lengths", "uint", PARAMETER_READ, 1, 4},
-    {"counts", "uint", PARAMETER_READ, 2, 4},
-    {"scratch", "float", PARAMETER_WRITE, 3, 4},
-    {"ids", "uint", PARAMETER_WRITE, 4, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 5, 4},
-    {"temperature", "float", PARAMETER_CONSTANT, 6, 4},
-    {"top_k", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"top_p", "float", PARAMETER_CONSTANT, 8, 4},
-    {"min_p", "float", PARAMETER_CONSTANT, 9, 4},
-    {"seed", "ulong", PARAMETER_CONSTANT, 10, 8},
+    {"sampling", "RowSampling", PARAMETER_READ, 1, 0},
+    {"lengths", "uint", PARAMETER_READ, 2, 4},
+    {"counts", "uint", PARAMETER_READ, 3, 4},
+    {"scratch", "float", PARAMETER_WRITE, 4, 4},
+    {"ids", "uint", PARAMETER_WRITE, 5, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 6, 4},
 };
-enum { top_k_top_p_sample_count = 11 };
+enum { top_k_top_p_sample_count = 7 };
 
 static const KernelParameter sandwich_rmsnorm_parameters[] = {
     {"x", "float", PARAMETER_READ, 0, 4},
@@ -936,28 +931,28 @@ static const KernelParameter advance_step_parameters[] = {
     {"lengths", "uint", PARAMETER_WRITE, 1, 4},
     {"counts", "uint", PARAMETER_WRITE, 2, 4},
     {"history", "uint", PARAMETER_WRITE, 3, 4},
-    {"B", "uint", PARAMETER_CONSTANT, 4, 4},
-    {"capacity", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"drawn", "uint", PARAMETER_WRITE, 4, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 6, 4},
 };
-enum { advance_step_count = 6 };
+enum { advance_step_count = 7 };
 
 static const KernelParameter mask_tokens_parameters[] = {
-    {"allowed", "uint", PARAMETER_READ, 0, 4},
-    {"logits", "float", PARAMETER_WRITE, 1, 4},
-    {"B", "uint", PARAMETER_CONSTANT, 2, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"sampling", "RowSampling", PARAMETER_READ, 0, 0},
+    {"allowed", "uint", PARAMETER_READ, 1, 4},
+    {"logits", "float", PARAMETER_WRITE, 2, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 4, 4},
 };
-enum { mask_tokens_count = 4 };
+enum { mask_tokens_count = 5 };
 
 static const KernelParameter keep_typical_parameters[] = {
     {"logits", "float", PARAMETER_WRITE, 0, 4},
-    {"scratch", "float", PARAMETER_WRITE, 1, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 2, 4},
-    {"temperature", "float", PARAMETER_CONSTANT, 3, 4},
-    {"top_k", "uint", PARAMETER_CONSTANT, 4, 4},
-    {"typical", "float", PARAMETER_CONSTANT, 5, 4},
+    {"sampling", "RowSampling", PARAMETER_READ, 1, 0},
+    {"scratch", "float", PARAMETER_WRITE, 2, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 3, 4},
 };
-enum { keep_typical_count = 6 };
+enum { keep_typical_count = 4 };
 
 static const KernelParameter flash_attention_prompt_hs64_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
@@ -2209,21 +2204,22 @@ enum { split_attention_hs256_pair_f16_count = 13 };
 
 static const KernelParameter group_maxima_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
-    {"largest", "float", PARAMETER_WRITE, 1, 4},
-    {"sums", "float", PARAMETER_WRITE, 2, 4},
-    {"B", "uint", PARAMETER_CONSTANT, 3, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 4, 4},
-    {"temperature", "float", PARAMETER_CONSTANT, 5, 4},
+    {"sampling", "RowSampling", PARAMETER_READ, 1, 0},
+    {"largest", "float", PARAMETER_WRITE, 2, 4},
+    {"sums", "float", PARAMETER_WRITE, 3, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 5, 4},
 };
 enum { group_maxima_count = 6 };
 
 static const KernelParameter group_argmax_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
-    {"largest", "float", PARAMETER_READ, 1, 4},
-    {"ids", "uint", PARAMETER_WRITE, 2, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"sampling", "RowSampling", PARAMETER_READ, 1, 0},
+    {"largest", "float", PARAMETER_READ, 2, 4},
+    {"ids", "uint", PARAMETER_WRITE, 3, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 4, 4},
 };
-enum { group_argmax_count = 4 };
+enum { group_argmax_count = 5 };
 
 static const KernelParameter integer_linear_iq4_nl_parameters[] = {
     {"x", "char", PARAMETER_READ, 0, 1},
@@ -2592,24 +2588,20 @@ enum { quantise_activations_count = 6 };
 
 static const KernelParameter shortlist_sample_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
-    {"largest", "float", PARAMETER_READ, 1, 4},
-    {"sums", "float", PARAMETER_READ, 2, 4},
-    {"lengths", "uint", PARAMETER_READ, 3, 4},
-    {"counts", "uint", PARAMETER_READ, 4, 4},
-    {"scratch", "float", PARAMETER_WRITE, 5, 4},
-    {"ids", "uint", PARAMETER_WRITE, 6, 4},
-    {"V", "uint", PARAMETER_CONSTANT, 7, 4},
-    {"temperature", "float", PARAMETER_CONSTANT, 8, 4},
-    {"top_k", "uint", PARAMETER_CONSTANT, 9, 4},
-    {"top_p", "float", PARAMETER_CONSTANT, 10, 4},
-    {"min_p", "float", PARAMETER_CONSTANT, 11, 4},
-    {"seed", "ulong", PARAMETER_CONSTANT, 12, 8},
+    {"sampling", "RowSampling", PARAMETER_READ, 1, 0},
+    {"largest", "float", PARAMETER_READ, 2, 4},
+    {"sums", "float", PARAMETER_READ, 3, 4},
+    {"lengths", "uint", PARAMETER_READ, 4, 4},
+    {"counts", "uint", PARAMETER_READ, 5, 4},
+    {"scratch", "float", PARAMETER_WRITE, 6, 4},
+    {"ids", "uint", PARAMETER_WRITE, 7, 4},
+    {"V", "uint", PARAMETER_CONSTANT, 8, 4},
 };
-enum { shortlist_sample_count = 13 };
+enum { shortlist_sample_count = 9 };
 
 const Kernel kernel_table[] = {
     {"gelu_forward", "activation.metal", 10, gelu_forward_count, gelu_forward_parameters},
-    {"argmax_sample", "argmax.metal", 16, argmax_sample_count, argmax_sample_parameters},
+    {"argmax_sample", "argmax.metal", 17, argmax_sample_count, argmax_sample_parameters},
     {"attention_scores_f32", "attention.metal", 17, attention_scores_f32_count, attention_scores_f32_parameters},
     {"attention_scores_f16", "attention.metal", 17, attention_scores_f16_count, attention_scores_f16_parameters},
     {"attention_mix_f32", "attention.metal", 54, attention_mix_f32_count, attention_mix_f32_parameters},
@@ -2669,13 +2661,13 @@ const Kernel kernel_table[] = {
     {"linear_q5_K", "linear_blocks.metal", 60, linear_q5_K_count, linear_q5_K_parameters},
     {"linear_q6_K", "linear_blocks.metal", 60, linear_q6_K_count, linear_q6_K_parameters},
     {"linear_q8_0", "linear_blocks.metal", 60, linear_q8_0_count, linear_q8_0_parameters},
-    {"add_logit_bias", "logit_bias.metal", 8, add_logit_bias_count, add_logit_bias_parameters},
+    {"add_logit_bias", "logit_bias.metal", 9, add_logit_bias_count, add_logit_bias_parameters},
     {"top_logprobs", "logprobs.metal", 45, top_logprobs_count, top_logprobs_parameters},
     {"gather_pages_f32", "pages.metal", 16, gather_pages_f32_count, gather_pages_f32_parameters},
     {"gather_pages_f16", "pages.metal", 16, gather_pages_f16_count, gather_pages_f16_parameters},
     {"copy_pages", "pages.metal", 40, copy_pages_count, copy_pages_parameters},
     {"copy_page", "pages.metal", 51, copy_page_count, copy_page_parameters},
-    {"penalise_repeats", "penalties.metal", 12, penalise_repeats_count, penalise_repeats_parameters},
+    {"penalise_repeats", "penalties.metal", 13, penalise_repeats_count, penalise_repeats_parameters},
     {"residual_layernorm", "residual.metal", 15, residual_layernorm_count, residual_layernorm_parameters},
     {"residual_layernorm_f16", "residual.metal", 15, residual_layernorm_f16_count, residual_layernorm_f16_parameters},
     {"rmsnorm_forward", "rmsnorm.metal", 15, rmsnorm_forward_count, rmsnorm_forward_parameters},
@@ -2684,14 +2676,14 @@ const Kernel kernel_table[] = {
     {"residual_rmsnorm_f16", "rmsnorm.metal", 40, residual_rmsnorm_f16_count, residual_rmsnorm_f16_parameters},
     {"rope_adjacent", "rope.metal", 31, rope_adjacent_count, rope_adjacent_parameters},
     {"rope_halves", "rope.metal", 31, rope_halves_count, rope_halves_parameters},
-    {"top_k_top_p_sample", "sampling.metal", 15, top_k_top_p_sample_count, top_k_top_p_sample_parameters},
+    {"top_k_top_p_sample", "sampling.metal", 16, top_k_top_p_sample_count, top_k_top_p_sample_parameters},
     {"sandwich_rmsnorm", "sandwich_norm.metal", 14, sandwich_rmsnorm_count, sandwich_rmsnorm_parameters},
     {"sandwich_rmsnorm_f16", "sandwich_norm.metal", 14, sandwich_rmsnorm_f16_count, sandwich_rmsnorm_f16_parameters},
     {"softmax_inplace", "softmax.metal", 10, softmax_inplace_count, softmax_inplace_parameters},
-    {"last_token_rows", "step.metal", 9, last_token_rows_count, last_token_rows_parameters},
-    {"advance_step", "step.metal", 26, advance_step_count, advance_step_parameters},
-    {"mask_tokens", "token_mask.metal", 7, mask_tokens_count, mask_tokens_parameters},
-    {"keep_typical", "typical.metal", 20, keep_typical_count, keep_typical_parameters},
+    {"last_token_rows", "step.metal", 10, last_token_rows_count, last_token_rows_parameters},
+    {"advance_step", "step.metal", 27, advance_step_count, advance_step_parameters},
+    {"mask_tokens", "token_mask.metal", 8, mask_tokens_count, mask_tokens_parameters},
+    {"keep_typical", "typical.metal", 21, keep_typical_count, keep_typical_parameters},
     {"flash_attention_prompt_hs64_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f32_count, flash_attention_prompt_hs64_f32_parameters},
     {"flash_attention_prompt_hs64_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f16_count, flash_attention_prompt_hs64_f16_parameters},
     {"flash_attention_prompt_hs128_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs128_f32_count, flash_attention_prompt_hs128_f32_parameters},
@@ -2775,8 +2767,8 @@ const Kernel kernel_table[] = {
     {"split_attention_hs256_f16", "fast/fused_split_attention.metal", 19, split_attention_hs256_f16_count, split_attention_hs256_f16_parameters},
     {"split_attention_hs256_pair_f32", "fast/fused_split_attention.metal", 19, split_attention_hs256_pair_f32_count, split_attention_hs256_pair_f32_parameters},
     {"split_attention_hs256_pair_f16", "fast/fused_split_attention.metal", 19, split_attention_hs256_pair_f16_count, split_attention_hs256_pair_f16_parameters},
-    {"group_maxima", "fast/group_maxima.metal", 14, group_maxima_count, group_maxima_parameters},
-    {"group_argmax", "fast/group_maxima.metal", 56, group_argmax_count, group_argmax_parameters},
+    {"group_maxima", "fast/group_maxima.metal", 15, group_maxima_count, group_maxima_parameters},
+    {"group_argmax", "fast/group_maxima.metal", 60, group_argmax_count, group_argmax_parameters},
     {"integer_linear_iq4_nl", "fast/integer_linear.metal", 37, integer_linear_iq4_nl_count, integer_linear_iq4_nl_parameters},
     {"integer_linear_q2_K", "fast/integer_linear.metal", 37, integer_linear_q2_K_count, integer_linear_q2_K_parameters},
     {"integer_linear_q3_K", "fast/integer_linear.metal", 37, integer_linear_q3_K_count, integer_linear_q3_K_parameters},
@@ -2803,7 +2795,7 @@ const Kernel kernel_table[] = {
     {"linear_tile_f16", "fast/linear_tile.metal", 40, linear_tile_f16_count, linear_tile_f16_parameters},
     {"linear_tile_bf16", "fast/linear_tile.metal", 40, linear_tile_bf16_count, linear_tile_bf16_parameters},
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
-    {"shortlist_sample", "fast/shortlist.metal", 23, shortlist_sample_count, shortlist_sample_parameters},
+    {"shortlist_sample", "fast/shortlist.metal", 24, shortlist_sample_count, shortlist_sample_parameters},
 };
 const size_t kernel_count = 196;
 
@@ -2839,6 +2831,7 @@ const KernelSource kernel_sources[] = {
     "// sentinel NO_TOKEN, which the host reports as an error.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/sampling.h\"\n"
     "\n"
     "#ifndef SIMD_WIDTH\n"
     "#define SIMD_WIDTH 32\n"
@@ -2848,9 +2841,10 @@ const KernelSource kernel_sources[] = {
     "constant constexpr uint AHEAD = SIMD_WIDTH == 1 ? 1 : 25;\n"
     "\n"
     "kernel void argmax_sample(\n"
-    "    device const float *logits [[buffer(0)]], // [B,V]\n"
-    "    device uint *ids [[buffer(1)]],           // [B]\n"
-    "    constant uint &V [[buffer(2)]],\n"
+    "    device const float *logits [[buffer(0)]],         // [B,V]\n"
+    "    device const RowSampling *sampling [[buffer(1)]], // [B]\n"
+    "    device uint *ids [[buffer(2)]],                   // [B]\n"
+    "    constant uint &V [[buffer(3)]],\n"
     "    uint b [[threadgroup_position_in_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint threads [[threads_per_threadgroup]],\n"
@@ -2861,6 +2855,7 @@ const KernelSource kernel_sources[] = {
     "    threadgroup float maxima[32];\n"
     "    threadgroup uint nans[32];\n"
     "    threadgroup uint indices[32];\n"
+    "    if (sampling[b].method != LIKELIEST) return;\n"
     "    device const float *row = logits + ulong(b) * V;\n"
     "\n"
     "    float largest = -INFINITY;\n"
@@ -3653,38 +3648,41 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"linear_q6_K\")]] kernel decltype(linear_blocks<block_q6_K>) linear_blocks<block_q6_K>;\n"
     "template [[host_name(\"linear_q8_0\")]] kernel decltype(linear_blocks<block_q8_0>) linear_blocks<block_q8_0>;\n"},
     {"logit_bias.metal",
-    "// logit_bias.metal — make tokens likelier or less likely: out[b,v] = logits[b,v] + bias[v]; −∞ forbids a token\n"
+    "// logit_bias.metal — make tokens likelier or less likely: out[b,v] = logits[b,v] + bias[b,v]; −∞ forbids a token\n"
     "//\n"
     "// Out of place: what changes the logits from here on changes a copy, and the model's own stay for logprobs.metal.\n"
     "// Grid (V, B).\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/sampling.h\"\n"
     "\n"
     "kernel void add_logit_bias(\n"
-    "    device const float *logits [[buffer(0)]], // [B,V]\n"
-    "    device const float *bias [[buffer(1)]],   // [V]\n"
-    "    device float *out [[buffer(2)]],          // [B,V]\n"
-    "    constant uint &B [[buffer(3)]],\n"
-    "    constant uint &V [[buffer(4)]],\n"
+    "    device const float *logits [[buffer(0)]],         // [B,V]\n"
+    "    device const RowSampling *sampling [[buffer(1)]], // [B]\n"
+    "    device const float *bias [[buffer(2)]],           // [B,V] of the rows that have one\n"
+    "    device float *out [[buffer(3)]],                  // [B,V]\n"
+    "    constant uint &B [[buffer(4)]],\n"
+    "    constant uint &V [[buffer(5)]],\n"
     "    uint2 id [[thread_position_in_grid]])\n"
     "{\n"
     "    uint v = id.x, b = id.y;\n"
     "    if (v >= V || b >= B) return;\n"
-    "    out[ulong(b) * V + v] = logits[ulong(b) * V + v] + bias[v];\n"
+    "    ulong at = ulong(b) * V + v;\n"
+    "    out[at] = sampling[b].flags & BIASED ? logits[at] + bias[at] : logits[at];\n"
     "}\n"},
     {"logprobs.metal",
     "// logprobs.metal — how likely the token that was taken is, and which would have been the likeliest\n"
     "//\n"
     "//   ln p[v] = logits[v] − max − ln Σ_v exp(logits[v] − max)\n"
     "//\n"
-    "// of the chosen token, then of the N likeliest, the likeliest first, of two alike the one of the lower index. The logits\n"
-    "// are the model's own, before bias, penalties and temperature. One threadgroup per row of logits[B,V]; the result of a\n"
-    "// position lies in slot `position % SLOTS` of its row, until the host has collected it.\n"
+    "// of the chosen token, then of the likeliest, the likeliest first, of two alike the one of the lower index, until as many\n"
+    "// are told as the row wants. The logits are the model's own, before bias, penalties and temperature. One threadgroup per\n"
+    "// row of logits[B,V]; the result of a position lies in slot `position % SLOTS` of its row, until the host has collected it.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/sampling.h\"\n"
     "#include \"parts/sum.h\"\n"
     "\n"
-    "constant constexpr uint SLOTS = 8; // host: steps that may be on their way\n"
     "constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;\n"
     "\n"
     "struct Best {\n"
@@ -3718,14 +3716,14 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "kernel void top_logprobs(\n"
-    "    device const float *logits [[buffer(0)]], // [B,V]\n"
-    "    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass\n"
-    "    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass\n"
-    "    device const uint *ids [[buffer(3)]],     // [B] chosen\n"
-    "    device uint *tokens [[buffer(4)]],        // [B, SLOTS, 1 + N]\n"
-    "    device float *logprobs [[buffer(5)]],     // [B, SLOTS, 1 + N]\n"
-    "    constant uint &V [[buffer(6)]],\n"
-    "    constant uint &N [[buffer(7)]], // 0 … V\n"
+    "    device const float *logits [[buffer(0)]],         // [B,V]\n"
+    "    device const RowSampling *sampling [[buffer(1)]], // [B]\n"
+    "    device const uint *lengths [[buffer(2)]],         // [B] tokens in the KV cache before this pass\n"
+    "    device const uint *counts [[buffer(3)]],          // [B] tokens of this pass\n"
+    "    device const uint *ids [[buffer(4)]],             // [B] chosen\n"
+    "    device uint *tokens [[buffer(5)]],                // [B, SLOTS, TOLD_MOST]\n"
+    "    device float *logprobs [[buffer(6)]],             // the same\n"
+    "    constant uint &V [[buffer(7)]],\n"
     "    uint b [[threadgroup_position_in_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint threads [[threads_per_threadgroup]],\n"
@@ -3735,12 +3733,14 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    threadgroup float partial[32], best_logits[32];\n"
     "    threadgroup uint indices[32];\n"
+    "    uint told = sampling[b].told;\n"
+    "    if (told == 0) return;\n"
     "    device const float *row = logits + ulong(b) * V;\n"
-    "    ulong slot = (ulong(b) * SLOTS + (lengths[b] + counts[b]) % SLOTS) * (1 + N);\n"
+    "    ulong slot = (ulong(b) * SLOTS + (lengths[b] + counts[b]) % SLOTS) * TOLD_MOST;\n"
     "\n"
     "    Best last = {INFINITY, 0}; // the one before, behind which the next comes\n"
     "    float largest = 0.0f, log_sum = 0.0f;\n"
-    "    for (uint n = 0; n < max(N, 1u); n++) {\n"
+    "    for (uint n = 0; n < max(told - 1, 1u); n++) {\n"
     "        Best best = {-INFINITY, NO_TOKEN};\n"
     "        for (uint v = thread_index; v < V; v += threads) {\n"
     "            Best other = {row[v], v};\n"
@@ -3753,7 +3753,7 @@ const KernelSource kernel_sources[] = {
     "            for (uint v = thread_index; v < V; v += threads) sum += exp(row[v] - largest);\n"
     "            log_sum = log(threadgroup_sum(sum, partial, lane, simdgroup, simdgroups));\n"
     "        }\n"
-    "        if (thread_index == 0 && n < N) {\n"
+    "        if (thread_index == 0 && 1 + n < told) {\n"
     "            tokens[slot + 1 + n] = last.index;\n"
     "            logprobs[slot + 1 + n] = last.logit - largest - log_sum;\n"
     "        }\n"
@@ -3829,28 +3829,27 @@ const KernelSource kernel_sources[] = {
     "//   logits[v] is divided by `repetition` if it is positive, else multiplied by it   (Keskar et al. 2019)\n"
     "//   logits[v] −= presence + n · frequency\n"
     "//\n"
-    "// as llama.cpp does. One thread per place in the window, grid (window, B): the thread of a token's last occurrence counts\n"
-    "// the others and changes its logit, so no two threads change the same.\n"
+    "// as llama.cpp does. One thread per place in a window, grid (the longest, B): the thread of a token's last occurrence\n"
+    "// counts the others and changes its logit, so no two threads change the same.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/sampling.h\"\n"
     "\n"
     "kernel void penalise_repeats(\n"
-    "    device const uint *history [[buffer(0)]], // [B, capacity + 1] the tokens of each row, at their positions\n"
-    "    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass\n"
-    "    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass\n"
-    "    device float *logits [[buffer(3)]],       // [B,V]\n"
-    "    constant uint &B [[buffer(4)]],\n"
-    "    constant uint &V [[buffer(5)]],\n"
-    "    constant uint &capacity [[buffer(6)]],\n"
-    "    constant uint &window [[buffer(7)]],\n"
-    "    constant float &repetition [[buffer(8)]], // > 0\n"
-    "    constant float &presence [[buffer(9)]],\n"
-    "    constant float &frequency [[buffer(10)]],\n"
+    "    device const uint *history [[buffer(0)]],         // [B, capacity + 1] the tokens of each row, at their positions\n"
+    "    device const RowSampling *sampling [[buffer(1)]], // [B]\n"
+    "    device const uint *lengths [[buffer(2)]],         // [B] tokens in the KV cache before this pass\n"
+    "    device const uint *counts [[buffer(3)]],          // [B] tokens of this pass\n"
+    "    device float *logits [[buffer(4)]],               // [B,V]\n"
+    "    constant uint &B [[buffer(5)]],\n"
+    "    constant uint &V [[buffer(6)]],\n"
+    "    constant uint &capacity [[buffer(7)]],\n"
     "    uint2 id [[thread_position_in_grid]])\n"
     "{\n"
     "    uint b = id.y;\n"
     "    if (b >= B) return;\n"
-    "    uint length = lengths[b] + counts[b], seen = min(length, window);\n"
+    "    device const RowSampling &wanted = sampling[b];\n"
+    "    uint length = lengths[b] + counts[b], seen = min(length, wanted.window);\n"
     "    if (id.x >= seen) return;\n"
     "    device const uint *last = history + ulong(b) * (capacity + 1) + (length - seen); // the window\n"
     "    uint place = id.x, token = last[place], n = 0, later = 0;\n"
@@ -3860,8 +3859,8 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "    if (later || token >= V) return; // not below V: the sentinel of a failed sample\n"
     "    device float *logit = logits + ulong(b) * V + token;\n"
-    "    float value = *logit > 0.0f ? *logit / repetition : *logit * repetition;\n"
-    "    *logit = value - (presence + float(n) * frequency);\n"
+    "    float value = *logit > 0.0f ? *logit / wanted.repetition : *logit * wanted.repetition;\n"
+    "    *logit = value - (wanted.presence + float(n) * wanted.frequency);\n"
     "}\n"},
     {"residual.metal",
     "// residual.metal — fused residual add + layernorm\n"
@@ -4072,25 +4071,22 @@ const KernelSource kernel_sources[] = {
     "//   id   = the first kept v whose running sum exceeds u · Σ p, u uniform in [0, 1)\n"
     "//\n"
     "// in that order, as Hugging Face's generate does; ties at a cut are all kept. One threadgroup per row of logits[B,V]. u\n"
-    "// is Philox4x32-10 (Salmon et al. 2011) of (seed + row, position of the new token): one seed gives one text. A NaN or +∞\n"
-    "// gives NO_TOKEN, which the host reports.\n"
+    "// is Philox4x32-10 (Salmon et al. 2011) of (the row's seed, position of the new token): one seed gives one text. A NaN\n"
+    "// or +∞ gives NO_TOKEN, which the host reports.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "#include \"parts/draw.h\"\n"
     "#include \"parts/random.h\"\n"
+    "#include \"parts/sampling.h\"\n"
     "\n"
     "kernel void top_k_top_p_sample(\n"
-    "    device const float *logits [[buffer(0)]], // [B,V]\n"
-    "    device const uint *lengths [[buffer(1)]], // [B] tokens in the KV cache before this pass\n"
-    "    device const uint *counts [[buffer(2)]],  // [B] tokens of this pass\n"
-    "    device float *scratch [[buffer(3)]],      // [B,V] for p\n"
-    "    device uint *ids [[buffer(4)]],           // [B]\n"
-    "    constant uint &V [[buffer(5)]],\n"
-    "    constant float &temperature [[buffer(6)]], // > 0\n"
-    "    constant uint &top_k [[buffer(7)]],        // 1 … V\n"
-    "    constant float &top_p [[buffer(8)]],       // 0 < top_p ≤ 1\n"
-    "    constant float &min_p [[buffer(9)]],       // 0 ≤ min_p ≤ 1, of the largest p, which is 1\n"
-    "    constant ulong &seed [[buffer(10)]],\n"
+    "    device const float *logits [[buffer(0)]],         // [B,V]\n"
+    "    device const RowSampling *sampling [[buffer(1)]], // [B]\n"
+    "    device const uint *lengths [[buffer(2)]],         // [B] tokens in the KV cache before this pass\n"
+    "    device const uint *counts [[buffer(3)]],          // [B] tokens of this pass\n"
+    "    device float *scratch [[buffer(4)]],              // [B,V] for p\n"
+    "    device uint *ids [[buffer(5)]],                   // [B]\n"
+    "    constant uint &V [[buffer(6)]],\n"
     "    uint b [[threadgroup_position_in_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint threads [[threads_per_threadgroup]],\n"
@@ -4099,6 +4095,9 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
     "    threadgroup float partial[32];\n"
+    "    device const RowSampling &wanted = sampling[b];\n"
+    "    if (wanted.method != DRAWN) return;\n"
+    "    float temperature = wanted.temperature, top_p = wanted.top_p;\n"
     "    Team team = {partial, lane, simdgroup, simdgroups};\n"
     "    device const float *row = logits + ulong(b) * V;\n"
     "    device float *p = scratch + ulong(b) * V;\n"
@@ -4112,11 +4111,11 @@ const KernelSource kernel_sources[] = {
     "    largest = threadgroup_max(largest, team);\n"
     "    for (uint i = 0; i < mine.count; i++) own.weight[i * threads] = exp((row[mine.begin + i] - largest) / temperature);\n"
     "\n"
-    "    uint cut = top_k < V ? find_cut(own, float(top_k), true, team) : 0;\n"
+    "    uint cut = wanted.top_k < V ? find_cut(own, float(wanted.top_k), true, team) : 0;\n"
     "    if (top_p < 1.0f) cut = max(cut, find_cut(own, top_p * kept_by(own, cut, false, team), false, team));\n"
-    "    cut = max(cut, as_type<uint>(min_p));\n"
+    "    cut = max(cut, as_type<uint>(wanted.min_p));\n"
     "    threadgroup_barrier(mem_flags::mem_device); // p: the writes above → the reads of other threads below\n"
-    "    float u = uniform_random(seed + b, lengths[b] + counts[b]);\n"
+    "    float u = uniform_random(wanted.seed, lengths[b] + counts[b]);\n"
     "    uint id;\n"
     "    if (draw(p, V, cut, u, thread_index, threads, team, id)) ids[b] = id;\n"
     "}\n"},
@@ -4225,6 +4224,7 @@ const KernelSource kernel_sources[] = {
     "// a prompt, one token while decoding, or none when it is full or unused.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/sampling.h\"\n"
     "\n"
     "// Only the last new token of each row predicts: out[b,c] = x[b, counts[b] − 1, c]. Grid (C, B).\n"
     "kernel void last_token_rows(\n"
@@ -4243,14 +4243,15 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "// After sampling: the new tokens are in the cache now, and the sampled one comes next. It is also\n"
-    "// written to history[b, lengths[b]], where the host collects it. One thread per row, grid B.\n"
+    "// written to history[b, lengths[b]], and where the host collects it. One thread per row, grid B.\n"
     "kernel void advance_step(\n"
     "    device const uint *ids [[buffer(0)]], // [B] sampled\n"
     "    device uint *lengths [[buffer(1)]],   // [B]\n"
     "    device uint *counts [[buffer(2)]],    // [B]\n"
     "    device uint *history [[buffer(3)]],   // [B, capacity + 1]\n"
-    "    constant uint &B [[buffer(4)]],\n"
-    "    constant uint &capacity [[buffer(5)]],\n"
+    "    device uint *drawn [[buffer(4)]],     // [B, SLOTS]\n"
+    "    constant uint &B [[buffer(5)]],\n"
+    "    constant uint &capacity [[buffer(6)]],\n"
     "    uint b [[thread_position_in_grid]])\n"
     "{\n"
     "    if (b >= B || counts[b] == 0) return;\n"
@@ -4258,6 +4259,7 @@ const KernelSource kernel_sources[] = {
     "    lengths[b] = length;\n"
     "    counts[b] = length < capacity ? 1 : 0;\n"
     "    history[ulong(b) * (capacity + 1) + length] = ids[b];\n"
+    "    drawn[b * SLOTS + length % SLOTS] = ids[b];\n"
     "}\n"},
     {"token_mask.metal",
     "// token_mask.metal — leave over the tokens that may come next: the logits of all others become −∞\n"
@@ -4265,16 +4267,18 @@ const KernelSource kernel_sources[] = {
     "// Which these are is the host's to say, a bit for each token: bit v % 32 of word v / 32. Grid (V, B).\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/sampling.h\"\n"
     "\n"
     "kernel void mask_tokens(\n"
-    "    device const uint *allowed [[buffer(0)]], // [B, ⌈V / 32⌉]\n"
-    "    device float *logits [[buffer(1)]],       // [B,V]\n"
-    "    constant uint &B [[buffer(2)]],\n"
-    "    constant uint &V [[buffer(3)]],\n"
+    "    device const RowSampling *sampling [[buffer(0)]], // [B]\n"
+    "    device const uint *allowed [[buffer(1)]],         // [B, ⌈V / 32⌉] of the rows that have a mask\n"
+    "    device float *logits [[buffer(2)]],               // [B,V]\n"
+    "    constant uint &B [[buffer(3)]],\n"
+    "    constant uint &V [[buffer(4)]],\n"
     "    uint2 id [[thread_position_in_grid]])\n"
     "{\n"
     "    uint v = id.x, b = id.y;\n"
-    "    if (v >= V || b >= B) return;\n"
+    "    if (v >= V || b >= B || !(sampling[b].flags & MASKED)) return;\n"
     "    uint words = (V + 31) / 32;\n"
     "    if (!(allowed[ulong(b) * words + v / 32] >> (v % 32) & 1)) logits[ulong(b) * V + v] = -INFINITY;\n"
     "}\n"},
@@ -4291,6 +4295,7 @@ const KernelSource kernel_sources[] = {
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "#include \"parts/cut.h\"\n"
+    "#include \"parts/sampling.h\"\n"
     "\n"
     "// How far the surprise of a token is from the mean, as an integer of the same order.\n"
     "static uint distance(float logit, float largest, float temperature, float mean)\n"
@@ -4299,12 +4304,10 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "kernel void keep_typical(\n"
-    "    device float *logits [[buffer(0)]],  // [B,V]\n"
-    "    device float *scratch [[buffer(1)]], // [B,V] for p\n"
-    "    constant uint &V [[buffer(2)]],\n"
-    "    constant float &temperature [[buffer(3)]], // > 0\n"
-    "    constant uint &top_k [[buffer(4)]],        // 1 … V\n"
-    "    constant float &typical [[buffer(5)]],     // 0 < typical < 1\n"
+    "    device float *logits [[buffer(0)]],               // [B,V]\n"
+    "    device const RowSampling *sampling [[buffer(1)]], // [B]\n"
+    "    device float *scratch [[buffer(2)]],              // [B,V] for p\n"
+    "    constant uint &V [[buffer(3)]],\n"
     "    uint b [[threadgroup_position_in_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint threads [[threads_per_threadgroup]],\n"
@@ -4313,6 +4316,9 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
     "    threadgroup float partial[32];\n"
+    "    device const RowSampling &wanted = sampling[b];\n"
+    "    if (wanted.typical == 0.0f) return;\n"
+    "    float temperature = wanted.temperature;\n"
     "    Team team = {partial, lane, simdgroup, simdgroups};\n"
     "    // Each thread owns every threads-th token, and reads only what it wrote itself.\n"
     "    device float *row = logits + ulong(b) * V + thread_index;\n"
@@ -4323,7 +4329,7 @@ const KernelSource kernel_sources[] = {
     "    for (uint i = 0; i < count; i++) largest = max(largest, row[i * threads]);\n"
     "    largest = threadgroup_max(largest, team);\n"
     "    for (uint i = 0; i < count; i++) own.weight[i * threads] = exp((row[i * threads] - largest) / temperature);\n"
-    "    uint cut = top_k < V ? find_cut(own, float(top_k), true, team) : 0;\n"
+    "    uint cut = wanted.top_k < V ? find_cut(own, float(wanted.top_k), true, team) : 0;\n"
     "\n"
     "    for (uint i = 0; i < count; i++) {\n"
     "        float weight = own.weight[i * threads];\n"
@@ -4345,7 +4351,7 @@ const KernelSource kernel_sources[] = {
     "            nearer += far < (farthest | bit) ? own.weight[i * threads] : 0.0f;\n"
     "        }\n"
     "        nearer = threadgroup_sum(nearer, team);\n"
-    "        if (nearer < typical * sum) farthest |= bit;\n"
+    "        if (nearer < wanted.typical * sum) farthest |= bit;\n"
     "    }\n"
     "    for (uint i = 0; i < count; i++) {\n"
     "        bool is_near = distance(row[i * threads], largest, temperature, mean) <= farthest;\n"
@@ -5925,17 +5931,18 @@ const KernelSource kernel_sources[] = {
     "// left for one threadgroup per row is 256 groups, and the tokens of the one that has the largest.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/sampling.h\"\n"
     "#include \"parts/vocabulary.h\"\n"
     "\n"
     "constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;\n"
     "\n"
     "kernel void group_maxima(\n"
-    "    device const float *logits [[buffer(0)]], // [B,V]\n"
-    "    device float *largest [[buffer(1)]],      // [B,GROUPS]\n"
-    "    device float *sums [[buffer(2)]],         // [B,GROUPS] 0 where all are −∞\n"
-    "    constant uint &B [[buffer(3)]],\n"
-    "    constant uint &V [[buffer(4)]],\n"
-    "    constant float &temperature [[buffer(5)]], // > 0\n"
+    "    device const float *logits [[buffer(0)]],         // [B,V]\n"
+    "    device const RowSampling *sampling [[buffer(1)]], // [B]\n"
+    "    device float *largest [[buffer(2)]],              // [B,GROUPS]\n"
+    "    device float *sums [[buffer(3)]],                 // [B,GROUPS] 0 where all are −∞\n"
+    "    constant uint &B [[buffer(4)]],\n"
+    "    constant uint &V [[buffer(5)]],\n"
     "    uint threadgroup_index [[threadgroup_position_in_grid]],\n"
     "    uint lane [[thread_index_in_simdgroup]],\n"
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
@@ -5945,6 +5952,9 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    uint n = threadgroup_index * simdgroups + simdgroup, b = n / GROUPS, first = n % GROUPS * BLOCK;\n"
     "    if (b >= B) return;\n"
+    "    uint method = sampling[b].method;\n"
+    "    if (method != LIKELIEST_OF_GROUPS && method != SHORTLISTED) return;\n"
+    "    float temperature = sampling[b].temperature;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "    device const float *row = logits + ulong(b) * V;\n"
     "    float logit[AHEAD], most = -INFINITY, sum = 0.0f;\n"
@@ -5972,10 +5982,11 @@ const KernelSource kernel_sources[] = {
     "\n"
     "// A row with a NaN gives NO_TOKEN.\n"
     "kernel void group_argmax(\n"
-    "    device const float *logits [[buffer(0)]],  // [B,V]\n"
-    "    device const float *largest [[buffer(1)]], // [B,GROUPS]\n"
-    "    device uint *ids [[buffer(2)]],            // [B]\n"
-    "    constant uint &V [[buffer(3)]],\n"
+    "    device const float *logits [[buffer(0)]],         // [B,V]\n"
+    "    device const RowSampling *sampling [[buffer(1)]], // [B]\n"
+    "    device const float *largest [[buffer(2)]],        // [B,GROUPS]\n"
+    "    device uint *ids [[buffer(3)]],                   // [B]\n"
+    "    constant uint &V [[buffer(4)]],\n"
     "    uint b [[threadgroup_position_in_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint threads [[threads_per_threadgroup]],\n"
@@ -5985,6 +5996,7 @@ const KernelSource kernel_sources[] = {
     "    uint simd_width [[threads_per_simdgroup]])\n"
     "{\n"
     "    threadgroup uint indices[32];\n"
+    "    if (sampling[b].method != LIKELIEST_OF_GROUPS) return;\n"
     "    device const float *row = logits + ulong(b) * V;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
     "\n"
@@ -6377,6 +6389,7 @@ const KernelSource kernel_sources[] = {
     "#include \"parts/draw.h\"\n"
     "#include \"parts/vocabulary.h\"\n"
     "#include \"parts/random.h\"\n"
+    "#include \"parts/sampling.h\"\n"
     "\n"
     "constant constexpr uint MOST = 1024, FEW = 256; // of a shortlist; of one that needs no search for its cuts\n"
     "\n"
@@ -6388,19 +6401,15 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "kernel void shortlist_sample(\n"
-    "    device const float *logits [[buffer(0)]],  // [B,V]\n"
-    "    device const float *largest [[buffer(1)]], // [B,GROUPS]\n"
-    "    device const float *sums [[buffer(2)]],    // [B,GROUPS]\n"
-    "    device const uint *lengths [[buffer(3)]],  // [B] tokens in the KV cache before this pass\n"
-    "    device const uint *counts [[buffer(4)]],   // [B] tokens of this pass\n"
-    "    device float *scratch [[buffer(5)]],       // [B,V] for p\n"
-    "    device uint *ids [[buffer(6)]],            // [B]\n"
-    "    constant uint &V [[buffer(7)]],\n"
-    "    constant float &temperature [[buffer(8)]], // > 0\n"
-    "    constant uint &top_k [[buffer(9)]],        // 1 … V\n"
-    "    constant float &top_p [[buffer(10)]],      // 0 < top_p ≤ 1\n"
-    "    constant float &min_p [[buffer(11)]],      // 0 ≤ min_p ≤ 1, of the largest p, which is 1\n"
-    "    constant ulong &seed [[buffer(12)]],\n"
+    "    device const float *logits [[buffer(0)]],         // [B,V]\n"
+    "    device const RowSampling *sampling [[buffer(1)]], // [B]\n"
+    "    device const float *largest [[buffer(2)]],        // [B,GROUPS]\n"
+    "    device const float *sums [[buffer(3)]],           // [B,GROUPS]\n"
+    "    device const uint *lengths [[buffer(4)]],         // [B] tokens in the KV cache before this pass\n"
+    "    device const uint *counts [[buffer(5)]],          // [B] tokens of this pass\n"
+    "    device float *scratch [[buffer(6)]],              // [B,V] for p\n"
+    "    device uint *ids [[buffer(7)]],                   // [B]\n"
+    "    constant uint &V [[buffer(8)]],\n"
     "    uint b [[threadgroup_position_in_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
     "    uint threads [[threads_per_threadgroup]],\n"
@@ -6412,6 +6421,9 @@ const KernelSource kernel_sources[] = {
     "    threadgroup float partial[32], group_p[GROUPS];\n"
     "    threadgroup uint found[MOST], listed[MOST];\n"
     "    threadgroup atomic_uint count;\n"
+    "    device const RowSampling &wanted = sampling[b];\n"
+    "    if (wanted.method != SHORTLISTED) return;\n"
+    "    float temperature = wanted.temperature, top_k = float(wanted.top_k), top_p = wanted.top_p;\n"
     "    Team team = {partial, lane, simdgroup, simdgroups};\n"
     "    device const float *row = logits + ulong(b) * V;\n"
     "    device float *p = scratch + ulong(b) * V;\n"
@@ -6426,11 +6438,11 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "    if (thread_index == 0) atomic_store_explicit(&count, 0u, memory_order_relaxed);\n"
     "    mass = threadgroup_sum(mass, team); // its barriers, too: group_p, count: the writes above → the reads below\n"
-    "    bool by_count = top_k < V;\n"
+    "    bool by_count = wanted.top_k < V;\n"
     "    uint least = 0;\n"
     "    if (by_count || top_p < 1.0f)\n"
-    "        least = find_cut_of_few(group_p, GROUPS, by_count ? float(top_k) : top_p * mass, by_count, thread_index, threads, team);\n"
-    "    least = max(least, as_type<uint>(min_p));\n"
+    "        least = find_cut_of_few(group_p, GROUPS, by_count ? top_k : top_p * mass, by_count, thread_index, threads, team);\n"
+    "    least = max(least, as_type<uint>(wanted.min_p));\n"
     "\n"
     "    // The shortlist, in any order, then by token. A NaN is larger than every cut: it stays visible.\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial\n"
@@ -6466,13 +6478,13 @@ const KernelSource kernel_sources[] = {
     "        own.weight[i * threads] = exp((row[v] - most) / temperature);\n"
     "    }\n"
     "    threadgroup_barrier(mem_flags::mem_device); // p: the writes above → the reads of other threads below\n"
-    "    uint cut = by_count ? cut_of(p, N, float(top_k), true, thread_index, threads, team) : 0;\n"
+    "    uint cut = by_count ? cut_of(p, N, top_k, true, thread_index, threads, team) : 0;\n"
     "    if (top_p < 1.0f) {\n"
-    "        float wanted = top_p * (by_count ? kept_by(own, cut, false, team) : mass);\n"
-    "        cut = max(cut, cut_of(p, N, wanted, false, thread_index, threads, team));\n"
+    "        float enough = top_p * (by_count ? kept_by(own, cut, false, team) : mass);\n"
+    "        cut = max(cut, cut_of(p, N, enough, false, thread_index, threads, team));\n"
     "    }\n"
-    "    cut = max(cut, as_type<uint>(min_p));\n"
-    "    float u = uniform_random(seed + b, lengths[b] + counts[b]);\n"
+    "    cut = max(cut, as_type<uint>(wanted.min_p));\n"
+    "    float u = uniform_random(wanted.seed, lengths[b] + counts[b]);\n"
     "    uint i;\n"
     "    if (draw(p, N, cut, u, thread_index, threads, team, i)) ids[b] = is_short && i != NO_TOKEN ? listed[i] : i;\n"
     "}\n"},
@@ -7543,6 +7555,30 @@ const KernelSource kernel_sources[] = {
     "        for (uint j = 0; j < 4; j++) running.sum[i][j] = simd_shuffle_xor(running.sum[i][j], distance);\n"
     "    return running;\n"
     "}\n"},
+    {"parts/sampling.h",
+    "// sampling.h — how the next token of a row is drawn: each row of a batch says so for itself\n"
+    "#pragma once\n"
+    "\n"
+    "// Methods: of the whole row, or by the maxima of groups of tokens. Nothing is drawn for a row that is IDLE.\n"
+    "constant constexpr uint IDLE = 0, LIKELIEST = 1, LIKELIEST_OF_GROUPS = 2, DRAWN = 3, SHORTLISTED = 4; // host: methods\n"
+    "constant constexpr uint BIASED = 1, MASKED = 2; // host: flags\n"
+    "constant constexpr uint TOLD_MOST = 21;         // host: logprobs, the chosen token's and those of the likeliest\n"
+    "constant constexpr uint SLOTS = 8;              // host: steps that may be on their way, each with a place for its result\n"
+    "\n"
+    "// The host's is in src/ops/row_sampling.h.\n"
+    "struct RowSampling {\n"
+    "    ulong seed;\n"
+    "    uint method, flags;\n"
+    "    float temperature; // > 0\n"
+    "    uint top_k;        // 1 … V\n"
+    "    float top_p;       // 0 < top_p ≤ 1\n"
+    "    float min_p;       // 0 ≤ min_p ≤ 1, of the largest p, which is 1\n"
+    "    float typical;     // < 1; 0: all are kept\n"
+    "    uint window;       // tokens that the penalties look back; 0: there are none\n"
+    "    float repetition;  // > 0\n"
+    "    float presence, frequency;\n"
+    "    uint told;         // logprobs; 0: none\n"
+    "};\n"},
     {"parts/side_by_side.h",
     "// side_by_side.h — matrices whose products lie side by side in a row of what comes out\n"
     "#pragma once\n"
@@ -7804,4 +7840,4 @@ const KernelSource kernel_sources[] = {
     "    return float(row[k / 16].d) * row[k / 16].scale[k % 16 / 8][k % 8];\n"
     "}\n"},
 };
-const size_t kernel_source_count = 83;
+const size_t kernel_source_count = 84;

@@ -1492,9 +1492,11 @@ def test_attention_with_large_scores(attention, device, random):
 def argmax(device, kernel, logits, thread_count=0):
     B, V = logits.shape
     largest = [reference.group_maxima(logits, 1, SHARED["VOCABULARY_GROUPS"])[0].astype(numpy.float32)]
+    by_groups = kernel == "group_argmax"
+    method = launches.METHODS["LIKELIEST_OF_GROUPS" if by_groups else "LIKELIEST"]
     return device.run(
-        kernel, threadgroups(B), logits, *(largest if kernel == "group_argmax" else []), Out(B, numpy.uint32), V,
-        threads=thread_count,
+        kernel, threadgroups(B), logits, launches.row_sampling(B, V, method=method).data, *(largest if by_groups else []),
+        Out(B, numpy.uint32), V, threads=thread_count,
     )  # fmt: skip
 
 
@@ -1574,14 +1576,15 @@ def test_advance_step(thread_count, device):
     capacity, B = 10, 5
     history = numpy.arange(B * (capacity + 1), dtype=numpy.uint32).reshape(B, capacity + 1) + 900
     arguments = uints(70, 71, 72, NO_TOKEN, 74), uints(0, 3, 9, 4, 6), uints(3, 1, 1, 0, 4)
-    lengths, counts, new_history = device.run(
+    lengths, counts, new_history, drawn = device.run(
         "advance_step", threads(B + 3), arguments[0], InOut(arguments[1]), InOut(arguments[2]),
-        InOut(history), B, capacity, threads=thread_count,
+        InOut(history), Out((B, 8), numpy.uint32), B, capacity, threads=thread_count,
     )  # fmt: skip
     assert lengths.tolist() == [3, 4, 10, 4, 10]
     assert counts.tolist() == [1, 1, 0, 0, 0]
     for b, position, id in [(0, 3, 70), (1, 4, 71), (2, 10, 72), (4, 10, 74)]:
         history[b, position] = id
+        assert drawn[b, position % 8] == id and numpy.sum(drawn[b] == NO_TOKEN) == 7
     assert numpy.array_equal(new_history, history)
 
 

@@ -3,6 +3,7 @@
 import numpy
 import pytest
 
+import launches
 import reference
 from device import InOut, Out, simdgroups, threadgroups
 from device import threads as thread_grid
@@ -10,6 +11,7 @@ from toolchain import constants
 
 NO_TOKEN = constants()["ARGMAX_NO_TOKEN"]
 GROUPS = constants()["VOCABULARY_GROUPS"]
+BIASED, MASKED = (constants()[f"SAMPLING_{name}"] for name in ("BIASED", "MASKED"))
 LARGEST_U = [(8, 8456504), (9, 10455336)]  # (position, seed) that give u = 1 − 2⁻²⁴
 
 
@@ -70,9 +72,10 @@ def distribution(logits, temperature=1.0, top_k=None, top_p=1.0, min_p=0.0, typi
 def keep_typical(device, logits, typical, temperature=1.0, top_k=None, threads=0):
     """The logits with −∞ where a token is not kept."""
     B, V = logits.shape
+    sampling = launches.row_sampling(B, V, temperature=temperature, top_k=top_k or V, typical=typical)
     return device.run(
-        "keep_typical", threadgroups(B), InOut(logits.astype(numpy.float32)), Out((B, V)), V, float(temperature),
-        top_k or V, float(typical), threads=threads,
+        "keep_typical", threadgroups(B), InOut(logits.astype(numpy.float32)), sampling.data, Out((B, V)), V,
+        threads=threads,
     )[0]  # fmt: skip
 
 
@@ -85,18 +88,18 @@ def draw(
     if typical < 1:
         logits = keep_typical(device, logits, typical, temperature, top_k, threads)
     logits = logits.astype(numpy.float32)
+    sampling = launches.row_sampling(
+        B, V, method=launches.METHODS["SHORTLISTED" if shortlist else "DRAWN"], temperature=temperature,
+        seed=numpy.uint64(seed) + numpy.arange(B, dtype=numpy.uint64), top_k=top_k or V, top_p=top_p, min_p=min_p,
+    ).data  # fmt: skip
     counts = positions // 2  # a position is what was in the cache and what this pass added
-    rest = [
-        (positions - counts).astype(numpy.uint32), counts.astype(numpy.uint32), Out((B, V)), Out(B, numpy.uint32), V,
-        float(temperature), top_k or V, float(top_p), float(min_p), numpy.uint64(seed),
-    ]  # fmt: skip
+    rest = [(positions - counts).astype(numpy.uint32), counts.astype(numpy.uint32), Out((B, V)), Out(B, numpy.uint32), V]
     if not shortlist:
-        return device.run("top_k_top_p_sample", threadgroups(B), logits, *rest, threads=threads)[1]
+        return device.run("top_k_top_p_sample", threadgroups(B), logits, sampling, *rest, threads=threads)[1]
     groups = device.run(
-        "group_maxima", simdgroups(B * GROUPS), logits, Out((B, GROUPS)), Out((B, GROUPS)), B, V, float(temperature),
-        threads=threads,
-    )  # fmt: skip
-    return device.run("shortlist_sample", threadgroups(B), logits, *groups, *rest, threads=threads)[1]
+        "group_maxima", simdgroups(B * GROUPS), logits, sampling, Out((B, GROUPS)), Out((B, GROUPS)), B, V, threads=threads
+    )
+    return device.run("shortlist_sample", threadgroups(B), logits, sampling, *groups, *rest, threads=threads)[1]
 
 
 def check_quantiles(ids, logits, u, **options):
@@ -381,8 +384,9 @@ def test_group_maxima(V, threads, device, random):
     logits, temperature = random.normal(0, 3, (3, V)).astype(numpy.float32), float(random.uniform(0.3, 3))
     logits[1, : 32 * random.integers(1, 4)] = -numpy.inf
     logits[2, random.integers(V)] = numpy.nan
+    sampling = launches.row_sampling(3, V, method=launches.METHODS["SHORTLISTED"], temperature=temperature).data
     groups = device.run(
-        "group_maxima", simdgroups(3 * GROUPS), logits, Out((3, GROUPS)), Out((3, GROUPS)), 3, V, temperature,
+        "group_maxima", simdgroups(3 * GROUPS), logits, sampling, Out((3, GROUPS)), Out((3, GROUPS)), 3, V,
         threads=threads,
     )  # fmt: skip
     largest, sums = reference.group_maxima(logits, temperature, GROUPS)
@@ -509,9 +513,11 @@ def test_penalties(window, threads, device, random):
     logits = random.normal(0, 3, (len(texts), V)).astype(numpy.float32)
     counts = numpy.array([length // 3 for length in lengths], numpy.uint32)
     values = [float(random.uniform(0.5, 2)), float(random.uniform(-2, 2)), float(random.uniform(-2, 2))]
+    fields = dict(zip(["window", "repetition", "presence", "frequency"], [window, *values]))
+    sampling = launches.row_sampling(len(texts), V, **fields).data
     result = device.run(
-        "penalise_repeats", thread_grid(window, len(texts)), history, numpy.array(lengths, numpy.uint32) - counts, counts,
-        InOut(logits), len(texts), V, capacity, window, *values, threads=threads,
+        "penalise_repeats", thread_grid(window, len(texts)), history, sampling, numpy.array(lengths, numpy.uint32) - counts,
+        counts, InOut(logits), len(texts), V, capacity, threads=threads,
     )  # fmt: skip
     expected = penalised(logits, texts, window, *values)
     assert numpy.abs(result - expected).max() <= 1e-5 * (1 + numpy.abs(expected).max())
@@ -524,18 +530,19 @@ def test_penalties_keep_what_is_no_number(device):
     history = numpy.array([[0, 1, 2, NO_TOKEN, 2, 9]], numpy.uint32)
     logits = numpy.array([[numpy.nan, -numpy.inf, 1, 1]], numpy.float32)
     one = numpy.ones(1, numpy.uint32)
-    result = device.run(
-        "penalise_repeats", thread_grid(9, 1), history, 4 * one, one, InOut(logits), 1, 4, 5, 9, 2.0, 0.25, 0.5
-    )
+    sampling = launches.row_sampling(1, 4, window=9, repetition=2, presence=0.25, frequency=0.5).data
+    result = device.run("penalise_repeats", thread_grid(9, 1), history, sampling, 4 * one, one, InOut(logits), 1, 4, 5)
     assert numpy.isnan(result[0, 0]) and result[0, 1:].tolist() == [-numpy.inf, 0.5 - 0.25 - 1, 1]
 
 
 @pytest.mark.parametrize("V", [1, 33, 1000])
 def test_bias(V, device, random):
-    logits, bias = random.normal(0, 3, (3, V)), random.normal(0, 3, V)
-    bias[random.integers(V)] = -numpy.inf
-    logits, bias = logits.astype(numpy.float32), bias.astype(numpy.float32)
-    result = device.run("add_logit_bias", thread_grid(V, 3), logits, bias, Out((3, V)), 3, V)
+    logits, bias = random.normal(0, 3, (2, 3, V)).astype(numpy.float32)
+    bias[:, random.integers(V)] = -numpy.inf
+    bias[1] = numpy.nan  # nobody looks at it
+    sampling = launches.row_sampling(3, V, flags=[BIASED, 3 - BIASED, 3]).data
+    result = device.run("add_logit_bias", thread_grid(V, 3), logits, sampling, bias, Out((3, V)), 3, V)
+    bias[1] = 0
     assert numpy.array_equal(result, logits + bias)
 
 
@@ -544,16 +551,17 @@ def test_mask(V, device, random):
     logits = random.normal(0, 3, (3, V)).astype(numpy.float32)
     logits[0, random.integers(V)] = numpy.nan
     allowed = random.integers(0, 2**32, (3, (V + 31) // 32), dtype=numpy.uint32)
-    result = device.run("mask_tokens", thread_grid(V, 3), allowed, InOut(logits), 3, V)
+    sampling = launches.row_sampling(3, V, flags=[MASKED, 3 - MASKED, 3]).data
+    result = device.run("mask_tokens", thread_grid(V, 3), sampling, allowed, InOut(logits), 3, V)
     for b in range(3):
         for v in range(V):
-            expected = logits[b, v] if int(allowed[b, v // 32]) >> v % 32 & 1 else -numpy.inf
+            expected = logits[b, v] if b == 1 or int(allowed[b, v // 32]) >> v % 32 & 1 else -numpy.inf
             assert numpy.array_equal(result[b, v], expected, equal_nan=True)
 
 
 # --- logprobs ---
 
-SLOTS = constants()["LOGPROBS_SLOTS"]
+SLOTS, TOLD_MOST = (constants()[f"SAMPLING_{name}"] for name in ("SLOTS", "TOLD_MOST"))
 
 
 @pytest.mark.parametrize("threads", [0, 1, 31, 33, 256, 1024])
@@ -564,11 +572,14 @@ def test_logprobs(V, N, threads, device, random):
     logits[1, random.permutation(V)[: V // 2]] = -numpy.inf
     lengths, counts = random.integers(0, 100, 4).astype(numpy.uint32), random.integers(0, 9, 4).astype(numpy.uint32)
     ids = random.integers(0, V, 4).astype(numpy.uint32)
-    shape = (4, SLOTS, 1 + N)
+    shape, told = (4, SLOTS, TOLD_MOST), 1 + N
+    sampling = launches.row_sampling(4, V, told=told).data
     tokens, logprobs = device.run(
-        "top_logprobs", threadgroups(4), logits, lengths, counts, ids, Out(shape, numpy.uint32), Out(shape), V, N,
+        "top_logprobs", threadgroups(4), logits, sampling, lengths, counts, ids, Out(shape, numpy.uint32), Out(shape), V,
         threads=threads,
     )  # fmt: skip
+    assert numpy.all(tokens[:, :, told:] == 2**32 - 1) and numpy.isnan(logprobs[:, :, told:]).all()
+    tokens, logprobs = tokens[:, :, :told], logprobs[:, :, :told]
     for b, row in enumerate(logits.astype(numpy.float64)):
         slot = (lengths[b] + counts[b]) % SLOTS
         expected = row - row.max() - numpy.log(numpy.exp(row - row.max()).sum())

@@ -7,17 +7,18 @@
 // left for one threadgroup per row is 256 groups, and the tokens of the one that has the largest.
 #include <metal_stdlib>
 using namespace metal;
+#include "parts/sampling.h"
 #include "parts/vocabulary.h"
 
 constant constexpr uint NO_TOKEN = 0xFFFFFFFFu;
 
 kernel void group_maxima(
-    device const float *logits [[buffer(0)]], // [B,V]
-    device float *largest [[buffer(1)]],      // [B,GROUPS]
-    device float *sums [[buffer(2)]],         // [B,GROUPS] 0 where all are −∞
-    constant uint &B [[buffer(3)]],
-    constant uint &V [[buffer(4)]],
-    constant float &temperature [[buffer(5)]], // > 0
+    device const float *logits [[buffer(0)]],         // [B,V]
+    device const RowSampling *sampling [[buffer(1)]], // [B]
+    device float *largest [[buffer(2)]],              // [B,GROUPS]
+    device float *sums [[buffer(3)]],                 // [B,GROUPS] 0 where all are −∞
+    constant uint &B [[buffer(4)]],
+    constant uint &V [[buffer(5)]],
     uint threadgroup_index [[threadgroup_position_in_grid]],
     uint lane [[thread_index_in_simdgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]],
@@ -27,6 +28,9 @@ kernel void group_maxima(
 {
     uint n = threadgroup_index * simdgroups + simdgroup, b = n / GROUPS, first = n % GROUPS * BLOCK;
     if (b >= B) return;
+    uint method = sampling[b].method;
+    if (method != LIKELIEST_OF_GROUPS && method != SHORTLISTED) return;
+    float temperature = sampling[b].temperature;
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
     device const float *row = logits + ulong(b) * V;
     float logit[AHEAD], most = -INFINITY, sum = 0.0f;
@@ -54,10 +58,11 @@ kernel void group_maxima(
 
 // A row with a NaN gives NO_TOKEN.
 kernel void group_argmax(
-    device const float *logits [[buffer(0)]],  // [B,V]
-    device const float *largest [[buffer(1)]], // [B,GROUPS]
-    device uint *ids [[buffer(2)]],            // [B]
-    constant uint &V [[buffer(3)]],
+    device const float *logits [[buffer(0)]],         // [B,V]
+    device const RowSampling *sampling [[buffer(1)]], // [B]
+    device const float *largest [[buffer(2)]],        // [B,GROUPS]
+    device uint *ids [[buffer(3)]],                   // [B]
+    constant uint &V [[buffer(4)]],
     uint b [[threadgroup_position_in_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint threads [[threads_per_threadgroup]],
@@ -67,6 +72,7 @@ kernel void group_argmax(
     uint simd_width [[threads_per_simdgroup]])
 {
     threadgroup uint indices[32];
+    if (sampling[b].method != LIKELIEST_OF_GROUPS) return;
     device const float *row = logits + ulong(b) * V;
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
 

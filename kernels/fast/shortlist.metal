@@ -10,6 +10,7 @@ using namespace metal;
 #include "parts/draw.h"
 #include "parts/vocabulary.h"
 #include "parts/random.h"
+#include "parts/sampling.h"
 
 constant constexpr uint MOST = 1024, FEW = 256; // of a shortlist; of one that needs no search for its cuts
 
@@ -21,19 +22,15 @@ static uint cut_of(device float *weight, uint N, float wanted, bool counts, uint
 }
 
 kernel void shortlist_sample(
-    device const float *logits [[buffer(0)]],  // [B,V]
-    device const float *largest [[buffer(1)]], // [B,GROUPS]
-    device const float *sums [[buffer(2)]],    // [B,GROUPS]
-    device const uint *lengths [[buffer(3)]],  // [B] tokens in the KV cache before this pass
-    device const uint *counts [[buffer(4)]],   // [B] tokens of this pass
-    device float *scratch [[buffer(5)]],       // [B,V] for p
-    device uint *ids [[buffer(6)]],            // [B]
-    constant uint &V [[buffer(7)]],
-    constant float &temperature [[buffer(8)]], // > 0
-    constant uint &top_k [[buffer(9)]],        // 1 … V
-    constant float &top_p [[buffer(10)]],      // 0 < top_p ≤ 1
-    constant float &min_p [[buffer(11)]],      // 0 ≤ min_p ≤ 1, of the largest p, which is 1
-    constant ulong &seed [[buffer(12)]],
+    device const float *logits [[buffer(0)]],         // [B,V]
+    device const RowSampling *sampling [[buffer(1)]], // [B]
+    device const float *largest [[buffer(2)]],        // [B,GROUPS]
+    device const float *sums [[buffer(3)]],           // [B,GROUPS]
+    device const uint *lengths [[buffer(4)]],         // [B] tokens in the KV cache before this pass
+    device const uint *counts [[buffer(5)]],          // [B] tokens of this pass
+    device float *scratch [[buffer(6)]],              // [B,V] for p
+    device uint *ids [[buffer(7)]],                   // [B]
+    constant uint &V [[buffer(8)]],
     uint b [[threadgroup_position_in_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
     uint threads [[threads_per_threadgroup]],
@@ -45,6 +42,9 @@ kernel void shortlist_sample(
     threadgroup float partial[32], group_p[GROUPS];
     threadgroup uint found[MOST], listed[MOST];
     threadgroup atomic_uint count;
+    device const RowSampling &wanted = sampling[b];
+    if (wanted.method != SHORTLISTED) return;
+    float temperature = wanted.temperature, top_k = float(wanted.top_k), top_p = wanted.top_p;
     Team team = {partial, lane, simdgroup, simdgroups};
     device const float *row = logits + ulong(b) * V;
     device float *p = scratch + ulong(b) * V;
@@ -59,11 +59,11 @@ kernel void shortlist_sample(
     }
     if (thread_index == 0) atomic_store_explicit(&count, 0u, memory_order_relaxed);
     mass = threadgroup_sum(mass, team); // its barriers, too: group_p, count: the writes above → the reads below
-    bool by_count = top_k < V;
+    bool by_count = wanted.top_k < V;
     uint least = 0;
     if (by_count || top_p < 1.0f)
-        least = find_cut_of_few(group_p, GROUPS, by_count ? float(top_k) : top_p * mass, by_count, thread_index, threads, team);
-    least = max(least, as_type<uint>(min_p));
+        least = find_cut_of_few(group_p, GROUPS, by_count ? top_k : top_p * mass, by_count, thread_index, threads, team);
+    least = max(least, as_type<uint>(wanted.min_p));
 
     // The shortlist, in any order, then by token. A NaN is larger than every cut: it stays visible.
     uint lanes = min(simd_width, threads - simdgroup * simd_width); // the last one may be partial
@@ -99,13 +99,13 @@ kernel void shortlist_sample(
         own.weight[i * threads] = exp((row[v] - most) / temperature);
     }
     threadgroup_barrier(mem_flags::mem_device); // p: the writes above → the reads of other threads below
-    uint cut = by_count ? cut_of(p, N, float(top_k), true, thread_index, threads, team) : 0;
+    uint cut = by_count ? cut_of(p, N, top_k, true, thread_index, threads, team) : 0;
     if (top_p < 1.0f) {
-        float wanted = top_p * (by_count ? kept_by(own, cut, false, team) : mass);
-        cut = max(cut, cut_of(p, N, wanted, false, thread_index, threads, team));
+        float enough = top_p * (by_count ? kept_by(own, cut, false, team) : mass);
+        cut = max(cut, cut_of(p, N, enough, false, thread_index, threads, team));
     }
-    cut = max(cut, as_type<uint>(min_p));
-    float u = uniform_random(seed + b, lengths[b] + counts[b]);
+    cut = max(cut, as_type<uint>(wanted.min_p));
+    float u = uniform_random(wanted.seed, lengths[b] + counts[b]);
     uint i;
     if (draw(p, N, cut, u, thread_index, threads, team, i)) ids[b] = is_short && i != NO_TOKEN ? listed[i] : i;
 }

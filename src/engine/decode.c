@@ -54,20 +54,26 @@ static void freeze(Engine *engine) {
 
 /* --- a step --- */
 
-/* From the last tokens' ids to logits. */
-static void forward(Engine *engine) {
+/* Up to the last that is decoded. */
+static uint32_t decoded_rows(const Engine *engine) {
     uint32_t rows = 0;
     for (Request *request = engine->active; request; request = request->next)
         if (request->stage == STAGE_DECODING && request->first + request->rows > rows)
             rows = request->first + request->rows;
-    pipeline_decode(engine->llm, rows);
+    return rows;
+}
+
+/* From the last tokens' ids to logits. */
+static void forward(Engine *engine) {
+    pipeline_decode(engine->llm, decoded_rows(engine));
 }
 
 /* From logits to the next ids, and to the state of the next step. */
 static void draw(Engine *engine) {
+    Samplers samplers = {0};
     for (Request *request = engine->active; request; request = request->next)
-        if (request->stage == STAGE_DECODING)
-            sample(&engine->llm->run, request->generation, request->first, request->rows);
+        if (request->stage == STAGE_DECODING) samplers_add(&samplers, &request->sampling);
+    sample(&engine->llm->run, &samplers);
     advance_rows(&engine->llm->run);
 }
 
@@ -164,32 +170,33 @@ static void queue_step(Engine *engine) {
 
 /* --- what a step has made --- */
 
-static void read_logprobs(Request *request, uint32_t b, size_t position, uint64_t submission,
-                          WaitingToken *token) {
-    LLMPipeline *llm = request->llm;
-    size_t count = 1 + logprobs_told(request->generation, llm->info.vocabulary);
-    size_t first = request->first * LOGPROBS_SLOTS * (size_t)(1 + LLM_LOGPROBS_MOST);
-    size_t slot = first + ((size_t)b * LOGPROBS_SLOTS + position % LOGPROBS_SLOTS) * count;
-    uint32_t tokens[1 + LLM_LOGPROBS_MOST];
-    float logprobs[1 + LLM_LOGPROBS_MOST];
-    device_read_after(llm->device, submission, llm->run.buffers.logprob_tokens,
-                      slot * sizeof *tokens, tokens, count * sizeof *tokens);
-    device_read_after(llm->device, submission, llm->run.buffers.logprobs, slot * sizeof *logprobs,
-                      logprobs, count * sizeof *logprobs);
-    for (size_t i = 0; i < count; i++)
-        token->logprobs[i] = (LLMLogprob){tokens[i], logprobs[i]};
+static void read(Engine *engine, uint64_t submission, DeviceBuffer *buffer, void *data,
+                 size_t numbers) {
+    size_t bytes = decoded_rows(engine) * SAMPLING_SLOTS * numbers * sizeof(uint32_t);
+    device_read_after(engine->llm->device, submission, buffer, 0, data, bytes);
+}
+
+/* Of all rows at once: each has its places for the steps that are on their way. */
+static void read_results(Engine *engine, uint64_t submission) {
+    const Buffers *buffers = &engine->llm->run.buffers;
+    bool tells = false;
+    for (const Request *request = engine->active; request; request = request->next)
+        tells = tells || request->sampling.told;
+    read(engine, submission, buffers->drawn, engine->drawn, 1);
+    if (!tells) return;
+    read(engine, submission, buffers->logprob_tokens, engine->logprob_tokens, SAMPLING_TOLD_MOST);
+    read(engine, submission, buffers->logprobs, engine->logprobs, SAMPLING_TOLD_MOST);
 }
 
 /* What the step `collected` (0 is the prompt's sample) has made of a row. */
-static void read_token(Request *request, uint32_t b, uint64_t submission, WaitingToken *token) {
-    LLMPipeline *llm = request->llm;
+static WaitingToken token_of(const Engine *engine, const Request *request, uint32_t b) {
     size_t position = request->row[b].prompt + request->collected;
-    size_t place = (request->first + b) * (llm->run.sizes.capacity + (size_t)1) + position;
-    *token = (WaitingToken){.id = ARGMAX_NO_TOKEN};
-    if (position > llm->run.sizes.capacity) return; /* the row has ended */
-    device_read_after(llm->device, submission, llm->run.buffers.history, place * sizeof token->id,
-                      &token->id, sizeof token->id);
-    if (request->generation->on_logprobs) read_logprobs(request, b, position, submission, token);
+    size_t slot = (request->first + b) * (size_t)SAMPLING_SLOTS + position % SAMPLING_SLOTS;
+    WaitingToken token = {.id = engine->drawn[slot]};
+    for (size_t i = 0; i < request->sampling.told; i++)
+        token.logprobs[i] = (LLMLogprob){engine->logprob_tokens[slot * SAMPLING_TOLD_MOST + i],
+                                         engine->logprobs[slot * SAMPLING_TOLD_MOST + i]};
+    return token;
 }
 
 static bool arrive(Request *request, uint32_t b, const WaitingToken *token, bool whole,
@@ -226,11 +233,12 @@ static bool accept(Request *request, uint32_t b, const WaitingToken *token, LLME
     return true;
 }
 
-static void accept_step(Request *request, const WaitingToken *tokens) {
+static void accept_step(const Engine *engine, Request *request) {
     LLMError error = {0};
     bool ended = true;
     for (uint32_t b = 0; b < request->rows && !error_is_set(&error); b++) {
-        accept(request, b, &tokens[b], &error);
+        WaitingToken token = token_of(engine, request, b);
+        accept(request, b, &token, &error);
         ended = ended && request->row[b].ended;
     }
     request->collected++;
@@ -249,13 +257,11 @@ static void collect(Engine *engine) {
     const Flight *flight = &engine->flights[engine->landed++ % FLIGHTS_MOST];
     engine_unlock(engine);
     device_wait(device, flight->submission);
-    for (Request *request = engine->active; request; request = request->next)
-        for (uint32_t b = 0; took_part(request, flight) && b < request->rows; b++)
-            read_token(request, b, flight->submission, &engine->tokens[request->first + b]);
+    read_results(engine, flight->submission);
     engine_lock(engine);
     if (device_failed(device, NULL)) return;
     for (Request *request = engine->active; request; request = request->next)
-        if (took_part(request, flight)) accept_step(request, &engine->tokens[request->first]);
+        if (took_part(request, flight)) accept_step(engine, request);
 }
 
 void decode_drain(Engine *engine) {
@@ -283,7 +289,7 @@ static Request *next_prompt(const Engine *engine) {
 static void sample_first(Engine *engine, Request *request) {
     Run *run = &engine->llm->run;
     write_mask(engine, request);
-    sample(run, request->generation, request->first, request->rows);
+    sample_alike(run, &request->sampling);
     advance_rows(run);
     launch(engine, request);
 }

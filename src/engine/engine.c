@@ -58,7 +58,7 @@ static void *run_engine(void *argument) {
 static void free_parts(Engine *engine, bool is_ours) {
     free(engine->owner);
     free(engine->lengths);
-    free(engine->tokens);
+    free(engine->drawn);
     if (is_ours) {
         pthread_cond_destroy(&engine->work);
         pthread_mutex_destroy(&engine->mutex);
@@ -78,21 +78,24 @@ static bool start_thread(Engine *engine, LLMError *error) {
 }
 
 static Engine *engine_new(LLMPipeline *llm, LLMError *error) {
-    size_t rows = llm->run.sizes.batch;
+    size_t rows = llm->run.sizes.batch, slots = rows * SAMPLING_SLOTS;
     Engine *engine = calloc(1, sizeof *engine);
     if (!engine) return error_memory(error, sizeof *engine);
     *engine = (Engine){.llm = llm,
                        .owner = calloc(rows, sizeof *engine->owner),
                        .lengths = calloc(3 * rows, sizeof *engine->lengths),
-                       .tokens = calloc(rows, sizeof *engine->tokens)};
+                       .drawn = calloc(slots * (1 + 2 * SAMPLING_TOLD_MOST), sizeof(uint32_t))};
     pthread_mutex_init(&engine->mutex, NULL);
     pthread_cond_init(&engine->work, NULL);
-    bool whole = engine->owner && engine->lengths && engine->tokens;
-    if (!whole) error_memory(error, rows * sizeof *engine->tokens);
+    bool whole = engine->owner && engine->lengths && engine->drawn;
+    if (!whole) error_memory(error, slots * 2 * SAMPLING_TOLD_MOST * sizeof(uint32_t));
     if (whole) {
         const Buffers *buffers = &llm->run.buffers;
         engine->counts = engine->lengths + rows;
         engine->ends = engine->counts + rows;
+        engine->logprob_tokens = engine->drawn + slots;
+        engine->logprobs = (float *)(engine->logprob_tokens + slots * SAMPLING_TOLD_MOST);
+        write_sampling(&llm->run, 0, (uint32_t)rows, NULL);
         device_write(buffers->ids, 0, engine->counts, rows * sizeof(uint32_t));
         rows_write_state(engine);
     }

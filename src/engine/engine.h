@@ -68,6 +68,7 @@ struct Request {
     pthread_cond_t changed;
     struct Request *next;
     /* The engine thread's alone. */
+    RowSampling sampling;
     Prefill prefill;
     size_t scored;      /* positions */
     float *bias;        /* [V], NULL: none */

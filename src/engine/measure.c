@@ -14,7 +14,7 @@ static void run_step(Request *request) {
     run->first = request->first;
     run->visible = (uint32_t)text->count;
     pipeline_forward(request->llm, run->buffers.prompt, 1, 1, WANTED_NEXT);
-    sample(run, &(LLMGeneration){0}, request->first, 1);
+    sample_alike(run, &request->sampling);
     advance_rows(run);
 }
 

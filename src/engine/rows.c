@@ -27,17 +27,19 @@ void rows_write_state(Engine *engine) {
     device_write(buffers->counts, 0, engine->counts, bytes);
 }
 
-/* Where the samplers look back, see penalise_repeats; and their bias. */
+/* What the samplers are to know: where they look back, see penalise_repeats; what is asked for. */
 static void write_texts(Engine *engine, const Request *request) {
-    const Run *run = &engine->llm->run;
+    Run *run = &engine->llm->run;
     size_t history = (run->sizes.capacity + (size_t)1) * sizeof(uint32_t);
     size_t vocabulary = run->sizes.vocabulary * sizeof(float);
-    for (uint32_t b = 0; b < request->rows; b++)
+    for (uint32_t b = 0; b < request->rows; b++) {
         device_write(run->buffers.history, (request->first + b) * history, request->text[b].ids,
                      request->text[b].count * sizeof(uint32_t));
-    if (request->bias)
-        device_write(run->buffers.logit_bias, request->first * vocabulary, request->bias,
-                     vocabulary);
+        if (request->bias)
+            device_write(run->buffers.logit_bias, (request->first + b) * vocabulary, request->bias,
+                         vocabulary);
+    }
+    write_sampling(run, request->first, request->rows, &request->sampling);
 }
 
 /* --- coming --- */
@@ -99,6 +101,13 @@ static void take_beginning(Engine *engine, Request *request) {
     request->cached = (size_t)known * request->rows;
 }
 
+/* A step that is measured takes the likeliest token. */
+static RowSampling sampling_wanted(const Request *request) {
+    const Run *run = &request->llm->run;
+    if (request->generation) return sampling_of(run, request->generation);
+    return request->measurement ? sampling_of(run, &(LLMGeneration){0}) : (RowSampling){0};
+}
+
 static void enter(Engine *engine, Request *request) {
     LLMError error = {0};
     size_t more = request->count && request->count <= ROOM ? request->count - 1 : ROOM;
@@ -114,6 +123,7 @@ static void enter(Engine *engine, Request *request) {
                                  .all = !request->generation && !request->measurement,
                                  .most = request->inspection ? INSPECT_TOKENS : 0};
     take_beginning(engine, request);
+    request->sampling = sampling_wanted(request);
     write_texts(engine, request);
     if (!prefill_begin(&request->prefill, &error)) request_end(request, &error);
 }
@@ -153,6 +163,7 @@ static void give_back_row(Engine *engine, Request *request, uint32_t b) {
         beginnings_keep(cache, row, request->text[b].ids,
                         (uint32_t)(kept < computed ? kept : computed));
     kv_cache_release(cache, row);
+    write_sampling(&request->llm->run, row, 1, NULL);
     engine->owner[row] = NULL;
     engine->lengths[row] = engine->counts[row] = 0;
 }
@@ -166,6 +177,7 @@ static bool move_down(Engine *engine, Request *request) {
     rows_write_state(engine);
     kv_cache_fork(cache, from, to, engine->lengths[from]);
     kv_cache_release(cache, from);
+    write_sampling(&engine->llm->run, from, 1, NULL);
     engine->owner[to] = request;
     engine->owner[from] = NULL;
     engine->lengths[to] = engine->lengths[from];

@@ -12,7 +12,7 @@ typedef struct Flight {
     Request *only; /* NULL: all */
 } Flight;
 
-enum { FLIGHTS_MOST = LOGPROBS_SLOTS };
+enum { FLIGHTS_MOST = SAMPLING_SLOTS };
 
 struct Engine {
     LLMPipeline *llm;
@@ -25,7 +25,8 @@ struct Engine {
     Request **owner;   /* [batch] of each row, NULL: it is free */
     uint32_t *lengths; /* [batch] when the KV cache last got room, and the next two as well */
     uint32_t *counts, *ends;
-    WaitingToken *tokens; /* [batch] of the step that is looked at */
+    uint32_t *drawn, *logprob_tokens; /* the device's, when a step was last looked at: buffers.h */
+    float *logprobs;
     Flight flights[FLIGHTS_MOST];
     size_t launched, landed; /* flights so far */
     DeviceStep *step;        /* recorded, of all rows that are decoded; NULL: it is not */

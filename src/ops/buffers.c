@@ -9,7 +9,7 @@ typedef struct Slot {
     size_t bytes; /* 0: not needed */
 } Slot;
 
-enum { SLOTS_MOST = 42 };
+enum { SLOTS_MOST = 44 };
 
 static size_t floats(size_t rows, size_t columns) {
     return rows * columns * sizeof(float);
@@ -57,13 +57,15 @@ static size_t list_slots(Buffers *buffers, const Setup *setup, const Sizes *size
         {&buffers->last_mixed, floats(B, attended)},
         {&buffers->logits, floats(larger(B, LOGITS_PER_PASS), V)},
         {&buffers->changed, floats(B, V)},
+        {&buffers->sampling, B * sizeof(RowSampling)},
         {&buffers->logit_bias, floats(B, V)},
         {&buffers->allowed, floats(B, V / 32 + 1)},
         {&buffers->p, floats(B, V)},
         {&buffers->group_largest, floats(B, VOCABULARY_GROUPS)},
         {&buffers->group_sums, floats(B, VOCABULARY_GROUPS)},
-        {&buffers->logprob_tokens, floats(B * LOGPROBS_SLOTS, 1 + LLM_LOGPROBS_MOST)},
-        {&buffers->logprobs, floats(B * LOGPROBS_SLOTS, 1 + LLM_LOGPROBS_MOST)},
+        {&buffers->drawn, floats(B, SAMPLING_SLOTS)},
+        {&buffers->logprob_tokens, floats(B * SAMPLING_SLOTS, SAMPLING_TOLD_MOST)},
+        {&buffers->logprobs, floats(B * SAMPLING_SLOTS, SAMPLING_TOLD_MOST)},
         {&buffers->targets, floats(LOGITS_PER_PASS, 1)},
         {&buffers->nats, floats(LOGITS_PER_PASS, 1)},
         {&buffers->zeros, floats(larger(larger(inner, larger(C, qkv)), V), 1)},

@@ -43,12 +43,14 @@ typedef struct Buffers {
     DeviceBuffer *last_x, *last_mixed; /* [B,C] and [B,nh·hs] of each row's last token */
     DeviceBuffer *logits;              /* [max(B, LOGITS_PER_PASS), V] */
     DeviceBuffer *changed;             /* [B,V] logits after bias, penalties and typical */
-    DeviceBuffer *logit_bias;          /* [B,V] at the first row of those that share it */
+    DeviceBuffer *sampling;            /* [B] see row_sampling.h */
+    DeviceBuffer *logit_bias;          /* [B,V] */
     DeviceBuffer *allowed;             /* [B, ⌈V / 32⌉] bits of the tokens that may come next */
     DeviceBuffer *p;                   /* [B,V] the samplers' scratch */
     DeviceBuffer *group_largest;       /* [B, VOCABULARY_GROUPS] */
     DeviceBuffer *group_sums;          /* the same */
-    DeviceBuffer *logprob_tokens;      /* [B, LOGPROBS_SLOTS, 1 + N], N at most LLM_LOGPROBS_MOST */
+    DeviceBuffer *drawn;               /* [B, SAMPLING_SLOTS] the last ids, by their positions */
+    DeviceBuffer *logprob_tokens;      /* [B, SAMPLING_SLOTS, SAMPLING_TOLD_MOST] */
     DeviceBuffer *logprobs;            /* the same of floats */
     DeviceBuffer *targets, *nats;      /* [LOGITS_PER_PASS] */
     DeviceBuffer *zeros;               /* a bias that adds nothing */

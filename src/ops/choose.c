@@ -390,12 +390,12 @@ Choice choose_typical(uint32_t B) {
                     "only tokens about as surprising as is to be expected were asked for"};
 }
 
-Drawing choose_drawing(const Setup *setup, const Samplers *samplers, uint32_t V) {
-    bool cuts = samplers->top_k < V ? samplers->top_k <= VOCABULARY_GROUPS / 2
-                                    : samplers->top_p < 1.0f || samplers->min_p > 0.0f;
+uint32_t choose_method(const Setup *setup, const RowSampling *sampling, bool random, uint32_t V) {
+    bool cuts = sampling->top_k < V ? sampling->top_k <= VOCABULARY_GROUPS / 2
+                                    : sampling->top_p < 1.0f || sampling->min_p > 0.0f;
     bool large = V >= GROUPS_LEAST;
-    if (!samplers->random) return large && is_gpu(setup) ? LIKELIEST_OF_GROUPS : LIKELIEST;
-    return large && cuts ? DRAWN_FROM_SHORTLIST : DRAWN;
+    if (random) return large && cuts ? SAMPLING_SHORTLISTED : SAMPLING_DRAWN;
+    return large && is_gpu(setup) ? SAMPLING_LIKELIEST_OF_GROUPS : SAMPLING_LIKELIEST;
 }
 
 Choice choose_group_maxima(uint32_t B) {
@@ -403,19 +403,21 @@ Choice choose_group_maxima(uint32_t B) {
                     "one threadgroup would read a large vocabulary slowly"};
 }
 
-Choice choose_sampling(uint32_t B, Drawing drawing) {
+Choice choose_sampling(uint32_t B, uint32_t method) {
     static const struct {
         const char *kernel, *why;
     } kernels[] = {
-        [LIKELIEST] = {"argmax_sample", "the likeliest token is taken"},
-        [LIKELIEST_OF_GROUPS] = {"group_argmax", "the likeliest token of the best group is taken"},
-        [DRAWN] = {"top_k_top_p_sample", "a temperature was asked for"},
-        [DRAWN_FROM_SHORTLIST] = {"shortlist_sample",
+        [SAMPLING_LIKELIEST] = {"argmax_sample", "the likeliest token is taken"},
+        [SAMPLING_LIKELIEST_OF_GROUPS] = {"group_argmax",
+                                          "the likeliest token of the best group is taken"},
+        [SAMPLING_DRAWN] = {"top_k_top_p_sample", "a temperature was asked for"},
+        [SAMPLING_SHORTLISTED] = {"shortlist_sample",
                                   "of a large vocabulary only what may be drawn is looked at"},
     };
     DeviceGrid grid = grid_threadgroups(B, 1, 1);
-    if (draws_by_groups(drawing)) grid.threads = GROUPS_THREADS;
-    return (Choice){kernels[drawing].kernel, grid, kernels[drawing].why};
+    if (method == SAMPLING_LIKELIEST_OF_GROUPS || method == SAMPLING_SHORTLISTED)
+        grid.threads = GROUPS_THREADS;
+    return (Choice){kernels[method].kernel, grid, kernels[method].why};
 }
 
 Choice choose_logprobs(uint32_t B) {

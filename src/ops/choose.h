@@ -7,6 +7,7 @@
 #define METAL_LLM_CHOOSE_H
 
 #include "product.h"
+#include "row_sampling.h"
 
 /* Numbers of activations, and of the KV cache. */
 typedef enum ElementType { ELEMENT_F32, ELEMENT_F16 } ElementType;
@@ -143,28 +144,16 @@ Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *we
 Choice choose_activation(const Setup *setup, const Pass *pass, Activation activation, uint32_t rows,
                          uint32_t columns, bool adds_bias);
 
-/* What a generation's fields ask for: each is left out where it would change nothing. */
-typedef struct Samplers {
-    bool biases, masks, penalises, random, typical;
-    uint32_t top_k;                              /* V: all */
-    float temperature, top_p, min_p, repetition; /* 1, 1, 0 and 1 change nothing */
-} Samplers;
-
-/* How a token comes of its logits: from the whole row, or by the maxima of groups of tokens. */
-typedef enum Drawing { LIKELIEST, LIKELIEST_OF_GROUPS, DRAWN, DRAWN_FROM_SHORTLIST } Drawing;
-static inline bool draws_by_groups(Drawing drawing) {
-    return drawing == LIKELIEST_OF_GROUPS || drawing == DRAWN_FROM_SHORTLIST;
-}
-
-/* Each row's last of T tokens; a row's samplers; the state of the next step; losses. */
+/* Each row's last of T tokens; samplers; the state of the next step; losses. */
 Choice choose_last_tokens(uint32_t words, uint32_t B);
 Choice choose_bias(uint32_t V, uint32_t B, bool biases);
 Choice choose_mask(uint32_t V, uint32_t B);
 Choice choose_penalties(uint32_t window, uint32_t B);
 Choice choose_typical(uint32_t B);
-Drawing choose_drawing(const Setup *setup, const Samplers *samplers, uint32_t V);
+/* How a row's token comes of its logits, at random or not: SAMPLING_LIKELIEST … */
+uint32_t choose_method(const Setup *setup, const RowSampling *sampling, bool random, uint32_t V);
 Choice choose_group_maxima(uint32_t B);
-Choice choose_sampling(uint32_t B, Drawing drawing);
+Choice choose_sampling(uint32_t B, uint32_t method);
 Choice choose_logprobs(uint32_t B);
 Choice choose_step(uint32_t B);
 Choice choose_losses(uint32_t rows);

@@ -80,11 +80,16 @@ void read_normed(const Run *run, uint32_t count, float *states);
 void logits(Run *run, const Product *output, uint32_t first, uint32_t count);
 /* From logits [count,V] and the ids that follow, `targets`, to `nats`. */
 void losses(Run *run, uint32_t count);
-/* From the pass's logits to the next ids of `count` rows from `first` on, which share what
- * `generation` says. Of that, fields of 0 are left out; its bias is in buffers.logit_bias at the
- * row `first`, and history has the texts so far. */
-void sample(Run *run, const LLMGeneration *generation, uint32_t first, uint32_t count);
-/* Then to the state of the next step, of all the pass's rows. */
+/* What the first row of a generation asks for; of `generation` fields of 0 are left out. */
+RowSampling sampling_of(const Run *run, const LLMGeneration *generation);
+/* To the device, for `count` rows whose seeds follow one another; NULL: nothing is drawn there. */
+void write_sampling(Run *run, uint32_t first, uint32_t count, const RowSampling *sampling);
+/* From the pass's logits to the next ids: `samplers` has what all its rows ask for. History has the
+ * texts so far, logit_bias and allowed what is true of rows that are BIASED and MASKED. */
+void sample(Run *run, const Samplers *samplers);
+/* The same where all rows are drawn alike. */
+void sample_alike(Run *run, const RowSampling *sampling);
+/* Then to the state of the next step. */
 void advance_rows(Run *run);
 
 /* Tokens that top_logprobs tells of besides the chosen one. */

@@ -24,8 +24,16 @@ from toolchain import KERNELS, constants, kernels_of
 
 NO_TOKEN = constants()["ARGMAX_NO_TOKEN"]
 PAGE = constants()["PAGES_PAGE"]
-SLOTS = constants()["LOGPROBS_SLOTS"]
+SLOTS = constants()["SAMPLING_SLOTS"]
+TOLD_MOST = constants()["SAMPLING_TOLD_MOST"]
 GROUPS = constants()["VOCABULARY_GROUPS"]
+METHODS = {name: constants()[f"SAMPLING_{name}"] for name in ("LIKELIEST", "LIKELIEST_OF_GROUPS", "DRAWN", "SHORTLISTED")}
+# RowSampling of kernels/parts/sampling.h.
+ROW_SAMPLING = numpy.dtype(
+    [("seed", "u8"), ("method", "u4"), ("flags", "u4"), ("temperature", "f4"), ("top_k", "u4"), ("top_p", "f4")]
+    + [("min_p", "f4"), ("typical", "f4"), ("window", "u4"), ("repetition", "f4"), ("presence", "f4")]
+    + [("frequency", "f4"), ("told", "u4")]
+)
 LANES = 32
 THREADS = [1, 1, 2, 31, 32, 32, 33, 48, 64, 65, 96, 130, 256]  # of a threadgroup
 WHOLE = [count for count in THREADS if count >= LANES]  # with at least one whole simdgroup
@@ -45,6 +53,14 @@ class Meaning:
 
     data: numpy.ndarray
     exact: numpy.ndarray
+
+
+def row_sampling(B, V, **fields):
+    """How B rows are drawn: numbers, or one of each row; rows without a method are idle."""
+    rows = numpy.zeros(B, ROW_SAMPLING)
+    for name, value in ({"temperature": 1, "top_k": V, "top_p": 1, "repetition": 1} | fields).items():
+        rows[name] = value
+    return Meaning(rows.view(numpy.uint32).reshape(B, -1), rows)
 
 
 @dataclasses.dataclass
@@ -144,6 +160,11 @@ class Plain:
         values = self.below(V, *shape)
         values[self.random.uniform(size=shape) < 0.1] = NO_TOKEN
         return values
+
+    def methods(self, B, *names):
+        """The kernel's own, most of the time."""
+        own = self.random.choice([METHODS[name] for name in names], B)
+        return numpy.where(self.random.uniform(size=B) < 0.8, own, self.below(1 + max(METHODS.values()), B))
 
     def quantised(self, *shape):
         """Activations of 8 bits."""
@@ -246,7 +267,8 @@ def bias_gelu(draw, type):
 @kernel
 def argmax_sample(draw):
     B, V = draw.size(4), draw.size(400)
-    return threadgroups(B), {"logits": draw.logits(B, V), "ids": Empty((B,), numpy.uint32), "V": V}
+    sampling = row_sampling(B, V, method=draw.methods(B, "LIKELIEST"))
+    return threadgroups(B), {"logits": draw.logits(B, V), "sampling": sampling, "ids": Empty((B,), numpy.uint32), "V": V}
 
 
 @kernel
@@ -259,11 +281,14 @@ def cross_entropy_forward(draw):
 def top_k_top_p_sample(draw):
     B, V = draw.size(3), draw.size(200)
     return threadgroups(B), {
-        "logits": draw.logits(B, V), "lengths": draw.below(100, B), "counts": draw.below(9, B),
-        "scratch": Empty((B, V)), "ids": Empty((B,), numpy.uint32), "V": V,
-        "temperature": float(draw.random.uniform(0.1, 2)), "top_k": int(draw.random.integers(1, V + 1)),
-        "top_p": float(draw.random.choice([0.3, 0.9, 1.0])), "min_p": float(draw.random.choice([0.0, 0.1, 1.0])),
-        "seed": numpy.uint64(draw.random.integers(2**63)),
+        "logits": draw.logits(B, V),
+        "sampling": row_sampling(
+            B, V, method=draw.methods(B, "DRAWN"), seed=draw.random.integers(2**63, size=B),
+            temperature=draw.random.uniform(0.1, 2, B), top_k=draw.random.integers(1, V + 1, B),
+            top_p=draw.random.choice([0.3, 0.9, 1.0], B), min_p=draw.random.choice([0.0, 0.1, 1.0], B),
+        ),
+        "lengths": draw.below(100, B), "counts": draw.below(9, B), "scratch": Empty((B, V)),
+        "ids": Empty((B,), numpy.uint32), "V": V,
     }  # fmt: skip
 
 
@@ -271,8 +296,11 @@ def top_k_top_p_sample(draw):
 def group_maxima(draw):
     B, V = draw.size(3), draw.size(9000)
     return simdgroups(B * GROUPS), {
-        "logits": draw.logits(B, V), "largest": Empty((B, GROUPS)), "sums": Empty((B, GROUPS)),
-        "B": B, "V": V, "temperature": float(draw.random.uniform(0.1, 2)),
+        "logits": draw.logits(B, V),
+        "sampling": row_sampling(
+            B, V, method=draw.methods(B, "LIKELIEST_OF_GROUPS", "SHORTLISTED"), temperature=draw.random.uniform(0.1, 2, B)
+        ),
+        "largest": Empty((B, GROUPS)), "sums": Empty((B, GROUPS)), "B": B, "V": V,
     }  # fmt: skip
 
 
@@ -281,7 +309,8 @@ def group_argmax(draw):
     B, V = draw.size(4), draw.size(9000)
     logits = draw.logits(B, V)
     return threadgroups(B), {
-        "logits": logits, "largest": reference.group_maxima(logits, 1, GROUPS)[0].astype(numpy.float32),
+        "logits": logits, "sampling": row_sampling(B, V, method=draw.methods(B, "LIKELIEST_OF_GROUPS")),
+        "largest": reference.group_maxima(logits, 1, GROUPS)[0].astype(numpy.float32),
         "ids": Empty((B,), numpy.uint32), "V": V,
     }  # fmt: skip
 
@@ -295,10 +324,14 @@ def shortlist_sample(draw):
     cuts = [(1, 1.0, 0.0), (min(V, 40), 0.9, 0.0), (min(V, 300), 1.0, 0.0), (V, 0.3, 0.0), (V, 0.9, 0.1), (V, 1.0, 1e-3)]
     top_k, top_p, min_p = cuts[draw.random.integers(len(cuts))]
     return threadgroups(B), {
-        "logits": logits, "largest": largest.astype(numpy.float32), "sums": sums.astype(numpy.float32),
+        "logits": logits,
+        "sampling": row_sampling(
+            B, V, method=draw.methods(B, "SHORTLISTED"), seed=draw.random.integers(2**63, size=B),
+            temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p,
+        ),
+        "largest": largest.astype(numpy.float32), "sums": sums.astype(numpy.float32),
         "lengths": draw.below(100, B), "counts": draw.below(9, B), "scratch": Empty((B, V)),
-        "ids": Empty((B,), numpy.uint32), "V": V, "temperature": temperature, "top_k": top_k, "top_p": top_p,
-        "min_p": min_p, "seed": numpy.uint64(draw.random.integers(2**63)),
+        "ids": Empty((B,), numpy.uint32), "V": V,
     }  # fmt: skip
 
 
@@ -306,7 +339,8 @@ def shortlist_sample(draw):
 def add_logit_bias(draw):
     B, V = draw.size(4), draw.size(300)
     return threads(V, B), {
-        "logits": draw.logits(B, V), "bias": draw.normal(V), "out": Empty((B, V)), "B": B, "V": V,
+        "logits": draw.logits(B, V), "sampling": row_sampling(B, V, flags=draw.below(4, B)), "bias": draw.normal(B, V),
+        "out": Empty((B, V)), "B": B, "V": V,
     }  # fmt: skip
 
 
@@ -314,7 +348,8 @@ def add_logit_bias(draw):
 def mask_tokens(draw):
     B, V = draw.size(4), draw.size(300)
     allowed = draw.random.integers(0, 2**32, (B, (V + 31) // 32), dtype=numpy.uint32)
-    return threads(V, B), {"allowed": allowed, "logits": draw.logits(B, V), "B": B, "V": V}
+    sampling = row_sampling(B, V, flags=draw.below(4, B))
+    return threads(V, B), {"sampling": sampling, "allowed": allowed, "logits": draw.logits(B, V), "B": B, "V": V}
 
 
 @kernel
@@ -322,20 +357,24 @@ def penalise_repeats(draw):
     B, V, capacity = draw.size(4), draw.size(60), draw.size(100)
     window, fill = draw.size(100), 1 + capacity // 2  # full, too
     return threads(window, B), {
-        "history": draw.ids(V, B, capacity + 1), "lengths": draw.below(fill, B), "counts": draw.below(fill, B),
-        "logits": draw.logits(B, V), "B": B, "V": V, "capacity": capacity, "window": window,
-        "repetition": float(draw.random.uniform(0.5, 2)), "presence": float(draw.random.uniform(-1, 1)),
-        "frequency": float(draw.random.uniform(-1, 1)),
+        "history": draw.ids(V, B, capacity + 1),
+        "sampling": row_sampling(
+            B, V, window=draw.random.integers(0, window + 1, B), repetition=draw.random.uniform(0.5, 2, B),
+            presence=draw.random.uniform(-1, 1, B), frequency=draw.random.uniform(-1, 1, B),
+        ),
+        "lengths": draw.below(fill, B), "counts": draw.below(fill, B), "logits": draw.logits(B, V), "B": B, "V": V,
+        "capacity": capacity,
     }  # fmt: skip
 
 
 @kernel
 def top_logprobs(draw):
     B, V = draw.size(3), draw.size(300)
-    N = int(draw.random.integers(0, min(V, 20) + 1))
+    shape = (B, SLOTS, TOLD_MOST)
     return threadgroups(B), {
-        "logits": draw.logits(B, V), "lengths": draw.below(100, B), "counts": draw.below(9, B), "ids": draw.ids(V, B),
-        "tokens": Empty((B, SLOTS, 1 + N), numpy.uint32), "logprobs": Empty((B, SLOTS, 1 + N)), "V": V, "N": N,
+        "logits": draw.logits(B, V), "sampling": row_sampling(B, V, told=draw.random.integers(0, min(V, 20) + 2, B)),
+        "lengths": draw.below(100, B), "counts": draw.below(9, B), "ids": draw.ids(V, B),
+        "tokens": Empty(shape, numpy.uint32), "logprobs": Empty(shape), "V": V,
     }  # fmt: skip
 
 
@@ -343,9 +382,12 @@ def top_logprobs(draw):
 def keep_typical(draw):
     B, V = draw.size(3), draw.size(200)
     return threadgroups(B), {
-        "logits": draw.logits(B, V), "scratch": Empty((B, V)), "V": V,
-        "temperature": float(draw.random.uniform(0.1, 2)), "top_k": int(draw.random.integers(1, V + 1)),
-        "typical": float(draw.random.uniform(0.05, 0.95)),
+        "logits": draw.logits(B, V),
+        "sampling": row_sampling(
+            B, V, temperature=draw.random.uniform(0.1, 2, B), top_k=draw.random.integers(1, V + 1, B),
+            typical=draw.random.choice([0, 1], B) * draw.random.uniform(0.05, 0.95, B),
+        ),
+        "scratch": Empty((B, V)), "V": V,
     }  # fmt: skip
 
 
@@ -855,7 +897,8 @@ def advance_step(draw):
     counts = numpy.minimum(draw.below(4, B), capacity - lengths).astype(numpy.uint32)
     return threads(B), {
         "ids": draw.ids(99, B), "lengths": lengths, "counts": counts,
-        "history": draw.below(99, B, capacity + 1), "B": B, "capacity": capacity,
+        "history": draw.below(99, B, capacity + 1), "drawn": Empty((B, SLOTS), numpy.uint32), "B": B,
+        "capacity": capacity,
     }  # fmt: skip
 
 
