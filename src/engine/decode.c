@@ -124,12 +124,9 @@ static void launch(Engine *engine, Request *only) {
     engine->flights[engine->launched++ % FLIGHTS_MOST] = flight;
 }
 
-static void write_mask(Engine *engine, Request *request) {
+static void write_mask(Request *request) {
     LLMError error = {0};
-    if (!request->grammar || mask_write(request, &error)) return;
-    engine_lock(engine);
-    request_end(request, &error);
-    engine_unlock(engine);
+    if (request->grammar && !mask_write(request, &error)) request_end(request, &error);
 }
 
 /* While the device is at the logits, see what the tokens before them are, and what may follow. */
@@ -139,7 +136,7 @@ static void make_masks(Engine *engine) {
     decode_drain(engine);
     engine_unlock(engine);
     for (Request *request = engine->active; request; request = request->next)
-        if (request->stage == STAGE_DECODING) write_mask(engine, request);
+        if (request->stage == STAGE_DECODING) write_mask(request);
 }
 
 static void replay(Engine *engine, DeviceStep *step, void (*queue)(Engine *engine)) {
@@ -236,15 +233,18 @@ static bool accept(Request *request, uint32_t b, const WaitingToken *token, LLME
 static void accept_step(const Engine *engine, Request *request) {
     LLMError error = {0};
     bool ended = true;
+    pthread_mutex_lock(&request->mutex);
     for (uint32_t b = 0; b < request->rows && !error_is_set(&error); b++) {
         WaitingToken token = token_of(engine, request, b);
         accept(request, b, &token, &error);
         ended = ended && request->row[b].ended;
     }
     request->collected++;
+    pthread_mutex_unlock(&request->mutex);
     if (ended || request->collected == request->count || error_is_set(&error))
         request_end(request, &error);
-    pthread_cond_signal(&request->changed);
+    else
+        pthread_cond_signal(&request->changed);
 }
 
 static bool took_part(const Request *request, const Flight *flight) {
@@ -288,7 +288,7 @@ static Request *next_prompt(const Engine *engine) {
 /* The first tokens of all its rows. */
 static void sample_first(Engine *engine, Request *request) {
     Run *run = &engine->llm->run;
-    write_mask(engine, request);
+    write_mask(request);
     sample_alike(run, &request->sampling);
     advance_rows(run);
     launch(engine, request);
@@ -341,14 +341,16 @@ bool decode_prompt(Engine *engine) {
 /* --- steps --- */
 
 /* How far ahead of a client that has not yet looked: it may say that it wants no more. */
-static bool is_near(const Request *request, uint32_t ahead) {
+static bool is_near(Request *request, uint32_t ahead) {
+    pthread_mutex_lock(&request->mutex);
     bool waits = request->dealt < request->arrived;
     size_t seen = waits ? request->arrivals[request->dealt].step : request->collected;
+    pthread_mutex_unlock(&request->mutex);
     return request->queued <= seen + ahead + 1;
 }
 
 static bool wants_step(const Engine *engine, uint32_t ahead) {
-    for (const Request *request = engine->active; request; request = request->next)
+    for (Request *request = engine->active; request; request = request->next)
         if (steps(request) && is_near(request, ahead)) return true;
     return false;
 }

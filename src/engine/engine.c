@@ -14,8 +14,10 @@
 /* --- the thread --- */
 
 void request_end(Request *request, const LLMError *error) {
+    pthread_mutex_lock(&request->mutex);
     if (!request->over && error && error_is_set(error)) request->error = *error;
     request->over = true;
+    pthread_mutex_unlock(&request->mutex);
     pthread_cond_signal(&request->changed);
 }
 
@@ -47,8 +49,11 @@ static bool do_some_work(Engine *engine) {
 static void *run_engine(void *argument) {
     Engine *engine = argument;
     engine_lock(engine);
-    while (!engine->stop)
-        if (!do_some_work(engine)) pthread_cond_wait(&engine->work, &engine->mutex);
+    while (!engine->stop) {
+        bool worked = do_some_work(engine);
+        if (!worked && engine->idle) pthread_cond_wait(&engine->work, &engine->mutex);
+        engine->idle = !worked; /* those who have seen otherwise have changed nothing since */
+    }
     engine_unlock(engine);
     return NULL;
 }
@@ -114,12 +119,14 @@ static Engine *engine_of(LLMPipeline *llm, LLMError *error) {
     return engine;
 }
 
-void engine_wake(LLMPipeline *llm) {
-    Engine *engine = llm->engine;
-    if (!engine || llm->owner != getpid()) return;
+static void wake(Engine *engine) {
     engine_lock(engine);
     pthread_cond_signal(&engine->work);
     engine_unlock(engine);
+}
+
+void engine_wake(LLMPipeline *llm) {
+    if (llm->engine && llm->owner == getpid()) wake(llm->engine);
 }
 
 void engine_free(LLMPipeline *llm) {
@@ -178,6 +185,7 @@ bool engine_submit(Request *request, LLMError *error) {
         free_request(request);
         return false;
     }
+    pthread_mutex_init(&request->mutex, NULL);
     pthread_cond_init(&request->changed, NULL);
     engine_lock(engine);
     Request **end = &engine->waiting;
@@ -193,9 +201,8 @@ enum { PATIENCE = 100 }; /* milliseconds between two calls of on_wait */
 
 /* Until something may have changed. The mutex is released while the client is asked. */
 static void wait_for_change(Request *request) {
-    Engine *engine = request->llm->engine;
     if (!request->on_wait) {
-        pthread_cond_wait(&request->changed, &engine->mutex);
+        pthread_cond_wait(&request->changed, &request->mutex);
         return;
     }
     struct timespec until;
@@ -203,35 +210,39 @@ static void wait_for_change(Request *request) {
     until.tv_nsec += PATIENCE * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    if (!pthread_cond_timedwait(&request->changed, &engine->mutex, &until)) return;
-    engine_unlock(engine);
+    if (!pthread_cond_timedwait(&request->changed, &request->mutex, &until)) return;
+    pthread_mutex_unlock(&request->mutex);
     bool wanted = request->on_wait(request->user);
-    engine_lock(engine);
+    pthread_mutex_lock(&request->mutex);
     request->unwanted = !wanted;
 }
 
-bool engine_next(Request *request, Arrival *arrival, LLMError *error) {
+/* The token that was handed out has been dealt with: the engine may have waited for that. */
+static void deal(Request *request) {
     Engine *engine = request->llm->engine;
-    engine_lock(engine);
+    pthread_mutex_lock(&request->mutex);
     request->dealt = request->handed;
     if (request->dealt == request->arrived) /* an empty list begins anew */
         request->dealt = request->handed = request->arrived = 0;
-    pthread_cond_signal(&engine->work);
+    pthread_mutex_unlock(&request->mutex);
+    if (engine->idle) wake(engine);
+}
+
+bool engine_next(Request *request, Arrival *arrival, LLMError *error) {
+    deal(request);
+    pthread_mutex_lock(&request->mutex);
     while (request->handed == request->arrived && !request->over && !request->unwanted)
         wait_for_change(request);
     bool has = request->handed < request->arrived;
     if (has) *arrival = request->arrivals[request->handed++];
     if (!has && error_is_set(&request->error))
         error_set(error, request->error.status, "%s", request->error.message);
-    engine_unlock(engine);
+    pthread_mutex_unlock(&request->mutex);
     return has;
 }
 
 void engine_end_row(Request *request, uint32_t row) {
-    Engine *engine = request->llm->engine;
-    engine_lock(engine);
     request->row[row].ended = true;
-    engine_unlock(engine);
 }
 
 bool engine_finish(Request *request, LLMError *error) {
@@ -239,12 +250,15 @@ bool engine_finish(Request *request, LLMError *error) {
     engine_lock(engine);
     request->leaving = true;
     pthread_cond_signal(&engine->work);
-    while (request->stage != STAGE_GONE)
-        pthread_cond_wait(&request->changed, &engine->mutex);
     engine_unlock(engine);
+    pthread_mutex_lock(&request->mutex);
+    while (!request->gone)
+        pthread_cond_wait(&request->changed, &request->mutex);
+    pthread_mutex_unlock(&request->mutex);
     bool failed = error_is_set(&request->error);
     if (failed) error_set(error, request->error.status, "%s", request->error.message);
     pthread_cond_destroy(&request->changed);
+    pthread_mutex_destroy(&request->mutex);
     free_request(request);
     return !failed;
 }

@@ -20,7 +20,6 @@ typedef enum Stage {
     STAGE_WAITING,  /* for rows, or for memory */
     STAGE_PROMPT,   /* pieces of it are still to come */
     STAGE_DECODING, /* a token of each row with each step */
-    STAGE_GONE,
 } Stage;
 
 /* A token of a row. */
@@ -32,9 +31,9 @@ typedef struct Arrival {
 } Arrival;
 
 typedef struct RequestRow {
-    size_t prompt; /* tokens */
-    size_t kept;   /* by its client in the end: set before engine_finish */
-    bool ended;    /* nothing more is wanted of it */
+    size_t prompt;     /* tokens */
+    size_t kept;       /* by its client in the end: set before engine_finish */
+    atomic_bool ended; /* nothing more is wanted of it */
 } RequestRow;
 
 struct Request {
@@ -55,19 +54,23 @@ struct Request {
     /* What came of it, for the client after engine_finish. */
     size_t computed, cached; /* tokens of the prompts */
     bool unwanted;           /* its on_wait has said so */
-    /* The engine's, under its mutex. */
-    Stage stage;
-    bool over;    /* nothing arrives any more */
-    bool leaving; /* the client has all it wants */
+    /* Between the two, under a mutex of their own: so many clients as there may be do not wait for
+     * each other. */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool over; /* nothing arrives any more */
+    bool gone; /* its rows are another's */
     LLMError error;
-    RequestRow *row;               /* [rows] */
-    LLMTokens *text;               /* [rows] prompts, and what has arrived */
     Arrival *arrivals;             /* [arrived] */
     size_t arrived, handed, dealt; /* so many the client has got, and is done with */
     size_t arrival_capacity;
-    pthread_cond_t changed;
+    /* The engine's, under its mutex. */
+    bool leaving; /* the client has all it wants */
     struct Request *next;
-    /* The engine thread's alone. */
+    /* The engine thread's alone, but for `ended`. */
+    Stage stage;
+    RequestRow *row; /* [rows] */
+    LLMTokens *text; /* [rows] prompts, and what has arrived */
     RowSampling sampling;
     Prefill prefill;
     size_t scored;      /* positions */

@@ -215,7 +215,9 @@ bool rows_retire(Engine *engine) {
         if (engine->active) rows_write_state(engine);
     }
     request->computed = request->prefill.computed;
-    request->stage = STAGE_GONE;
+    pthread_mutex_lock(&request->mutex);
+    request->gone = true;
     pthread_cond_signal(&request->changed);
+    pthread_mutex_unlock(&request->mutex); /* its client frees it */
     return true;
 }

@@ -20,6 +20,7 @@ struct Engine {
     pthread_mutex_t mutex; /* released while the device works */
     pthread_cond_t work;
     bool stop;
+    atomic_bool idle;  /* it has found nothing to do */
     Request *waiting;  /* in the order in which they came */
     Request *active;   /* those that have rows */
     Request **owner;   /* [batch] of each row, NULL: it is free */
