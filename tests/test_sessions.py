@@ -207,7 +207,7 @@ def test_many_threads(rows, device_name, checkpoint, random):
 def test_unlike_requests_side_by_side(checkpoint, random):
     """Each has its own samplers, seeds, stops and logprobs, as if it were alone: batches and scores among them."""
     path, _ = checkpoint
-    prompts = [random_prompt(random, 20 + 7 * i, CONFIG) for i in range(6)]
+    prompts = [random_prompt(random, 20 + 7 * i, CONFIG) for i in range(7)]
     asked = [
         dict(),
         dict(temperature=1.5, seed=3),
@@ -215,12 +215,13 @@ def test_unlike_requests_side_by_side(checkpoint, random):
         dict(repetition_penalty=1.3, presence_penalty=0.4),
         dict(logit_bias=[(5, 3.0), (6, -numpy.inf)], temperature=1.0, seed=9),
         dict(temperature=2.0, seed=1, min_p=0.01),
+        dict(json_schema=b"{}", temperature=1.0, seed=5),
     ]
 
     def everything(model, i):
-        if i == 6:
-            return model.generate_batch([prompts[0], prompts[1]], 25, ignore_end=True, temperature=1.2, seed=7)
         if i == 7:
+            return model.generate_batch([prompts[0], prompts[1]], 25, ignore_end=True, temperature=1.2, seed=7, logit_bias=[(9, 2.0)])
+        if i == 8:
             return model.losses(prompts[5])
         told = []
         session = model.session(prompts[i])
@@ -230,17 +231,17 @@ def test_unlike_requests_side_by_side(checkpoint, random):
         return added, told
 
     with LLM(path, device="cpu", batch=2) as model:
-        expected = [everything(model, i) for i in range(8)]
+        expected = [everything(model, i) for i in range(9)]
     results = {}
-    with LLM(path, device="cpu", sessions=6) as model:
-        side_by_side(8, lambda i: results.update({i: everything(model, i)}))
-    for i in range(6):
+    with LLM(path, device="cpu", sessions=7) as model:
+        side_by_side(9, lambda i: results.update({i: everything(model, i)}))
+    for i in range(7):
         assert results[i][0] == expected[i][0], asked[i]
         for told, pairs in zip(results[i][1], expected[i][1]):
             assert [token for token, _ in told] == [token for token, _ in pairs]
             assert numpy.allclose([p for _, p in told], [p for _, p in pairs], atol=1e-4)
-    assert results[6] == expected[6]
-    assert numpy.allclose(results[7], expected[7], atol=1e-4)
+    assert results[7] == expected[7]
+    assert numpy.allclose(results[8], expected[8], atol=1e-4)
 
 
 def test_cache_memory(checkpoint, random):
