@@ -402,18 +402,82 @@ kernel void k(device float *o [[buffer(0)]], uint t [[thread_index_in_threadgrou
     assert numpy.array_equal(run(source, "k", zeros())[0], 35 + 100 * (31 - INDEX % 32))
 
 
-@pytest.mark.parametrize(
-    "declaration",
-    ["float threadgroup shared[32];", "array<float, 32>\n threadgroup shared;", "float one; threadgroup decltype(one + 1) shared[32];"],
-)
-def test_threadgroup_variables_in_every_spelling(declaration, run):
-    source = f"""kernel void k(device float *o [[buffer(0)]], uint t [[thread_index_in_threadgroup]], uint i [[thread_position_in_grid]]) {{
-    {declaration}
-    shared[t] = t;
+SPELLINGS = [
+    "float threadgroup NAME[32];", "array<float, 32>\n threadgroup NAME;", "float one; threadgroup decltype(one + 1) NAME[32];",
+    "threadgroup float (NAME)[32];", "float threadgroup (NAME)[32];", "threadgroup array<float, 32> (NAME);",
+    "static threadgroup float NAME[32];", "threadgroup static float NAME[32];", "static float threadgroup NAME[32];",
+    "alignas(16) threadgroup float NAME[32];", "threadgroup alignas(16) float NAME[32];", "volatile threadgroup float NAME[32];",
+    "[[maybe_unused]] threadgroup float NAME[32];", "threadgroup [[maybe_unused]] float NAME[32];",
+    "threadgroup float NAME [[maybe_unused]] [32];", "threadgroup float NAME[32] __attribute__((aligned(16)));",
+    "threadgroup __attribute__((aligned(16))) float NAME[32];", "threadgroup float some, (NAME)[32];",
+    "threadgroup float *some, *NAME; threadgroup float room[32]; NAME = room;",
+    "threadgroup float room[32]; threadgroup float (&NAME)[32] = *(threadgroup float (*)[32])room;",
+    "using Tile = threadgroup float *; threadgroup float room[32]; Tile NAME = room;",
+    "threadgroup struct { float x[32]; float at(int i) threadgroup const { return x[i]; } } room; threadgroup float *NAME = room.x;",
+    "begin: float threadgroup NAME[32];",
+]  # fmt: skip
+
+
+def test_threadgroup_variables_in_every_spelling(run):
+    blocks = "".join(f"""
+    {{
+        {spelling.replace("NAME", "shared")}
+        shared[t] = t;
+        threadgroup_barrier(mem_flags::mem_threadgroup);
+        float threadgroup *last = &shared[31];
+        o[i * {len(SPELLINGS)} + {n}] = *(last - t);
+    }}""" for n, spelling in enumerate(SPELLINGS))  # fmt: skip
+    source = f"""kernel void k(device float *o [[buffer(0)]], uint t [[thread_index_in_threadgroup]], uint i [[thread_position_in_grid]]) {{{blocks}
+}}"""
+    out = run(source, "k", zeros(count=THREADS * len(SPELLINGS)))[0].reshape(THREADS, -1)
+    for spelling, values in zip(SPELLINGS, out.T):
+        assert numpy.array_equal(values, 31 - INDEX % 32), spelling
+
+
+@pytest.mark.parametrize("place, declaration, message", [
+    ("inside", "threadgroup float ((x)[32]);", "expected a variable as in 'threadgroup float tile[32];'"),
+    ("inside", "threadgroup float *p, x[32];", "expected a variable as in 'threadgroup float tile[32];'"),
+    ("inside", "using Tile = threadgroup float[32]; Tile x;", "'threadgroup' must stand where a variable does, not in a type's name"),
+    ("before", "typedef threadgroup float Tile[32];", "'threadgroup' must stand where a variable does, not in a type's name"),
+    ("before", "threadgroup float x[32];", "a threadgroup variable must be in a function"),
+])  # fmt: skip
+def test_other_threadgroup_variables_are_refused(place, declaration, message, tmp_path):
+    """Each thread would have its own."""
+    path = tmp_path / "kernel.metal"
+    before, inside = (declaration, "") if place == "before" else ("", declaration)
+    path.write_text(f"{HEADER}{before}\nkernel void k(device float *o [[buffer(0)]]) {{ {inside}\n o[0] = 1; }}\n")
+    line = 3 if place == "before" else 4
+    process = subprocess.run([METAL_CHECK, path, "--list"], capture_output=True, text=True)
+    assert f"{path}:{line}: {message}\n" in process.stdout + process.stderr
+
+
+def test_kernel_parameters_of_arrays(run, random):
+    source = """kernel void k(device float (&o)[64] [[buffer(0)]], constant float (&c)[2] [[buffer(1)]], device const float (*rows)[2] [[buffer(2)]], threadgroup float (&x)[32] [[threadgroup(0)]],
+    uint t [[thread_index_in_threadgroup]], uint i [[thread_position_in_grid]]) {
+    x[t] = t * c[1];
     threadgroup_barrier(mem_flags::mem_threadgroup);
-    float threadgroup *last = &shared[31];
-    o[i] = *(last - t); }}"""
-    assert numpy.array_equal(run(source, "k", zeros())[0], 31 - INDEX % 32)
+    o[i] = x[31 - t] + sizeof(x) + c[0] + rows[t][1]; }"""
+    c, rows = numpy.array([0.5, 2], numpy.float32), random.standard_normal((32, 2)).astype(numpy.float32)
+    out = run(source, "k", zeros(), c, rows, options=["--threadgroup-memory", "0=128"])[0]
+    assert numpy.allclose(out, 2 * (31 - INDEX % 32) + 128.5 + numpy.tile(rows[:, 1], 2))
+
+
+def test_arrays_are_named_as_in_metal(tmp_path):
+    """What an index is out of: neither clang's address spaces nor a name of ours."""
+    path = tmp_path / "kernel.metal"
+    path.write_text(HEADER + """typedef half4 Row;
+kernel void k(device float *o [[buffer(0)]], constant uint &n [[buffer(1)]]) {
+    threadgroup float x[4][8]; threadgroup Row rows[3]; const int three[3] = {1, 2, 3};
+    o[0] = x[n][0];
+    o[1] = rows[n].x;
+    o[2] = three[n];
+}
+""")
+    options = ["--kernel", "k", "--grid", 1, "--threads", 1, "--buffer", "0=empty:f32:3", "--bytes", "1=u32:9"]
+    details = [finding["message"] for finding in checker.run(path, *options)["findings"]]
+    for name in ["float[4][8]", "half4[3]", "int[3]"]:
+        assert any(detail.endswith(f"index 9 of an array of type {name}") for detail in details), name
+    assert not any("_type" in detail or "__" in detail for detail in details)
 
 
 def test_threadgroup_variables_of_lambdas(run):

@@ -59,6 +59,14 @@ static void note_waiting(Reader *reader) {
         file->templates[file->template_count - 1].kernel.waits = true;
 }
 
+/* Does a statement begin behind this token, of which the ':' of a label is one, but not that of ::?
+ */
+static bool ends_statement(const Reader *reader) {
+    const Token *token = &reader->token;
+    if (token_is(token, ":")) return token->text[-1] != ':' && *reader->at != ':';
+    return token_is(token, ";") || token_is(token, "{") || token_is(token, "}");
+}
+
 enum { DEEPEST_BODY = 64 };
 
 /* Up to the ';' or '}' that ends a declaration, which stays the current token. With `reads` the
@@ -67,12 +75,16 @@ static bool read_rest(Reader *reader, bool reads, size_t *body) {
     int braces = 0, parentheses = 0;
     int around[DEEPEST_BODY]; /* the parentheses that a brace is in, as of a call with a lambda */
     *body = 0;
-    for (; reader->token.text; reader_next(reader)) {
+    Reader statement = *reader;
+    for (bool begins = false; reader->token.text; reader_next(reader)) {
         const Token *token = &reader->token;
-        bool is_statement =
-            braces > 0 && braces <= DEEPEST_BODY && parentheses == around[braces - 1];
-        if (reads && is_statement && token_is(token, "threadgroup") && !read_variables(reader))
+        if (begins) statement = *reader;
+        bool is_inside = braces > 0 && braces <= DEEPEST_BODY;
+        bool is_statement = parentheses == (is_inside ? around[braces - 1] : 0);
+        if (reads && is_statement && token_is(token, "threadgroup") &&
+            !(is_inside ? read_variables : refuse_variables)(reader, &statement))
             return false;
+        begins = ends_statement(reader);
         if (reads && braces > 0 && token_is(token, "wait_for_previous_kernel"))
             note_waiting(reader);
         if (!*body && token_is(token, "{") && !parentheses) *body = reader_offset(reader, token);

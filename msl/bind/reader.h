@@ -108,9 +108,11 @@ bool read_enum(Reader *reader);
 /* The value of an expression up to a ',' or ')' or ';' or '}' that is not in parentheses. False if
  * it is not known, or not from 0 to UINT32_MAX. */
 bool read_number(Reader *reader, unsigned *value);
-/* `threadgroup type name[n]…, name…;` in a function, of which `threadgroup` is the current token.
- */
-bool read_variables(Reader *reader);
+/* `threadgroup type name[n]…, name…;` in a function, of which `threadgroup` is the current token;
+ * `statement` is where it begins. */
+bool read_variables(Reader *reader, const Reader *statement);
+/* The same outside of functions, where none may be. */
+bool refuse_variables(Reader *reader, const Reader *statement);
 /* All member functions of all classes: words as in `float get() const device`, which C++ does not
  * know there, go, and functions that differ in them alone become one. */
 bool read_members(Reader *reader);

@@ -266,6 +266,19 @@ static bool skip_extent(Reader *reader, Declarator *d) {
     return reader_expect(reader, "]");
 }
 
+/* `(&name)` or `(*name)`, of arrays whose extents follow. */
+static bool read_name_of_array(Reader *reader, Declarator *d, Token *name) {
+    Reader start = *reader;
+    reader_next(reader);
+    d->is_reference = token_is(&reader->token, "&");
+    bool is_known = d->is_reference || token_is(&reader->token, "*");
+    reader_next(reader);
+    *name = reader->token;
+    reader_next(reader);
+    if (is_known && token_is_word(name) && reader_expect(reader, ")")) return true;
+    return reader_refuse(&start, start.token.line, "expected 'type (&name)[n]'");
+}
+
 static bool is_attribute(const Reader *reader) {
     return token_is(&reader->token, "[") && reader->at < reader->end && *reader->at == '[';
 }
@@ -293,6 +306,12 @@ static bool read_parameter(Reader *reader, BoundParameter *parameter) {
         if (skip_qualifier(reader)) continue;
         if (is_outside && token_is(&token, "[")) {
             if (!skip_extent(reader, &d)) return false;
+            continue;
+        }
+        if (is_outside && token_is(&token, "(") && last.text && !token_is(&last, "decltype")) {
+            if (!reader_append(reader, &parameter->type, &last) ||
+                !read_name_of_array(reader, &d, &last))
+                return false;
             continue;
         }
         depth_count(&depth, &token);

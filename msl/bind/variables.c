@@ -1,6 +1,7 @@
 /* variables.c — threadgroup variables in the bodies of functions. */
 #include "reader.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static bool add_variable(Reader *reader, const BoundVariable *variable) {
@@ -51,39 +52,63 @@ static bool begins_class(const Token *token) {
     return token_is(token, "struct") || token_is(token, "class") || token_is(token, "union");
 }
 
-/* The type, and in `last` the name behind it. False for pointers, references and what else is no
+/* `static`, alignas(…), __attribute__((…)) and [[…]], which say nothing here. */
+static bool skip_decoration(Reader *reader) {
+    if (token_is(&reader->token, "[") && *reader->at == '[') {
+        reader_skip_to_bracket(reader);
+        reader_next(reader);
+        reader_next(reader);
+        return true;
+    }
+    bool has_arguments =
+        token_is(&reader->token, "alignas") || token_is(&reader->token, "__attribute__");
+    if (!has_arguments && !token_is(&reader->token, "static")) return false;
+    reader_next(reader);
+    if (has_arguments) reader_skip_parentheses(reader);
+    return true;
+}
+
+/* `((name))` */
+static bool read_name(Reader *reader, Token *name) {
+    int depth = 0;
+    for (; token_is(&reader->token, "("); reader_next(reader))
+        depth++;
+    *name = reader->token;
+    if (!token_is_word(name)) return false;
+    for (reader_next(reader); depth && token_is(&reader->token, ")"); reader_next(reader))
+        depth--;
+    return !depth;
+}
+
+/* The type, and in `name` what stands behind it. False for pointers, references and what else is no
  * variable. */
-static bool read_type(Reader *reader, BoundVariable *variable, Token *last) {
+static bool read_type(Reader *reader, BoundVariable *variable, Token *name) {
     Depth depth = {0};
     bool is_class = false;
-    *last = (Token){0};
-    while (reader->token.text &&
-           (depth.angle || depth.parenthesis || is_class || !ends_name(&reader->token))) {
+    Token last = *name = (Token){0};
+    while (reader->token.text) {
         bool is_outside = !depth.angle && !depth.parenthesis;
+        if (is_outside && skip_decoration(reader)) continue;
+        if (is_outside && !is_class && ends_name(&reader->token)) break;
+        if (last.text && !reader_append(reader, &variable->type, &last)) return false;
         if (is_class && token_is(&reader->token, "{")) {
-            if (!reader_append(reader, &variable->type, last) || !read_body(reader, variable))
-                return false;
-            *last = (Token){0};
+            if (!read_body(reader, variable)) return false;
+            last = (Token){0};
             is_class = false;
             continue;
         }
-        is_class = begins_class(&reader->token) || (is_class && begins_class(last));
-        if (is_outside && token_is(&reader->token, "alignas")) {
-            reader_next(reader);
-            reader_skip_parentheses(reader);
-            continue;
-        }
-        bool is_of_type = token_is(last, "decltype") || token_is(last, "typeof");
-        if (is_outside && !is_of_type &&
-            (token_is(&reader->token, "*") || token_is(&reader->token, "&") ||
-             token_is(&reader->token, "(")))
+        is_class = begins_class(&reader->token) || (is_class && begins_class(&last));
+        bool is_of_type = token_is(&last, "decltype") || token_is(&last, "typeof");
+        if (is_outside && token_is(&reader->token, "(") && !is_of_type)
+            return *variable->type && read_name(reader, name);
+        if (is_outside && (token_is(&reader->token, "*") || token_is(&reader->token, "&")))
             return false;
         depth_count(&depth, &reader->token);
-        if (last->text && !reader_append(reader, &variable->type, last)) return false;
-        *last = reader->token;
+        last = reader->token;
         reader_next(reader);
     }
-    return last->text && *variable->type;
+    *name = last;
+    return token_is_word(name) && *variable->type;
 }
 
 /* `struct Tile { … } a, b;`: b does not define it again. */
@@ -96,46 +121,121 @@ static const char *type_of_next(Reader *reader, const char *type) {
     return begins_class(&last) ? type : reader_keep(reader, type, (size_t)(body - type));
 }
 
-/* `float threadgroup x[32]`: the type in front of the space, which is the current token. */
-static bool read_type_before(const Reader *reader, BoundVariable *variable) {
-    const char *begin = reader->token.text, *text = reader->file->text;
-    while (begin > text && !strchr(";{}()", begin[-1]) && !(begin[-1] == '\n' && *begin == '#'))
-        begin--;
-    Reader word = *reader;
-    word.at = begin;
-    for (reader_next(&word); word.token.text < reader->token.text; reader_next(&word)) {
-        if (!*variable->type) variable->begin = reader_offset(&word, &word.token);
+/* `float threadgroup x[32]`: the type is what the statement has in front of the space. */
+static bool read_type_before(Reader word, const Token *space, BoundVariable *variable) {
+    while (word.token.text < space->text) {
+        if (skip_decoration(&word)) continue;
         if (!reader_append(&word, &variable->type, &word.token)) return false;
+        reader_next(&word);
     }
     return *variable->type;
 }
 
-bool read_variables(Reader *reader) {
-    int line = reader->token.line;
-    BoundVariable variable = {
-        .begin = reader_offset(reader, &reader->token), .line = line, .type = "", .name = ""};
-    Reader start = *reader;
-    Token last;
+/* Where `static const threadgroup float x` begins, if that is what the statement is. */
+static size_t begin_of(Reader word, const Token *space) {
+    size_t begin = reader_offset(&word, &word.token);
+    while (word.token.text < space->text) {
+        bool is_const = token_is(&word.token, "const") || token_is(&word.token, "volatile");
+        if (is_const) reader_next(&word);
+        if (!is_const && !skip_decoration(&word)) return reader_offset(&word, space);
+    }
+    return begin;
+}
+
+static bool is_alias(const Reader *statement) {
+    return token_is(&statement->token, "using") || token_is(&statement->token, "typedef");
+}
+
+/* The first name; the current token is `threadgroup`. */
+static bool read_first(Reader *reader, const Reader *statement, BoundVariable *variable,
+                       Token *name) {
+    Token space = reader->token;
+    if (is_alias(statement)) return false;
     reader_next(reader);
-    bool is_variable = read_type(reader, &variable, &last) && token_is_word(&last);
-    if (!is_variable && token_is_word(&last) && ends_name(&reader->token) && !*variable.type)
-        is_variable = read_type_before(&start, &variable);
+    Reader behind = *reader;
+    variable->begin = begin_of(*statement, &space);
+    if (read_type(reader, variable, name)) return true;
+    *reader = behind;
+    variable->type = "";
+    variable->begin = reader_offset(statement, &statement->token);
+    return read_name(reader, name) && ends_name(&reader->token) &&
+           read_type_before(*statement, &space, variable);
+}
+
+/* `Loader<float, threadgroup float>` */
+static bool is_argument(const Reader *reader) {
+    const char *before = reader->token.text;
+    while (isspace((unsigned char)before[-1]))
+        before--;
+    return strchr("<,>", before[-1]);
+}
+
+/* `void get() threadgroup const {` */
+static bool is_qualifier(Reader reader) {
+    do
+        reader_next(&reader);
+    while (token_is(&reader.token, "const") || token_is(&reader.token, "volatile"));
+    return !token_is_word(&reader.token);
+}
+
+/* `threadgroup float *p = …, *q`, of which each thread has its own. */
+static bool are_pointers(Reader reader) {
+    bool are = false, in_value = false;
+    Depth depth = {0};
+    for (reader_next(&reader); reader.token.text && depth.angle >= 0; reader_next(&reader)) {
+        const Token *token = &reader.token;
+        bool is_outside = !depth.angle && !depth.parenthesis;
+        if (is_outside && (token_is(token, ";") || token_is(token, "}"))) break;
+        if (is_outside && !in_value && token_is(token, "{")) break;
+        if (is_outside && token_is(token, ",")) {
+            if (!are) break;
+            are = in_value = false;
+        }
+        in_value |= is_outside && token_is(token, "=");
+        are |= !in_value && !depth.angle && (token_is(token, "*") || token_is(token, "&"));
+        depth.parenthesis += token_is(token, "{") - token_is(token, "}");
+        depth_count(&depth, token);
+        if (in_value) depth.angle = 0;
+    }
+    return are;
+}
+
+/* Else each thread would have its own. */
+static bool refuse_others(Reader *reader, const Reader *statement, const char *what) {
+    if (is_argument(reader) || are_pointers(*reader)) return true;
+    if (is_alias(statement))
+        return reader_refuse(
+            reader, reader->token.line,
+            "'threadgroup' must stand where a variable does, not in a type's name");
+    return is_qualifier(*reader) || reader_refuse(reader, reader->token.line, "%s", what);
+}
+
+bool refuse_variables(Reader *reader, const Reader *statement) {
+    return refuse_others(reader, statement, "a threadgroup variable must be in a function");
+}
+
+bool read_variables(Reader *reader, const Reader *statement) {
+    int line = reader->token.line;
+    BoundVariable variable = {.line = line, .type = "", .name = ""};
+    Reader start = *reader;
+    Token name;
+    bool is_variable = read_first(reader, statement, &variable, &name);
+    if (reader->file->error[0]) return false;
     if (!is_variable) {
         *reader = start;
-        return !reader->file->error[0];
+        return refuse_others(reader, statement,
+                             "expected a variable as in 'threadgroup float tile[32];'");
     }
     for (;;) {
         variable.name = "";
-        if (!reader_append(reader, &variable.name, &last) || !read_dimensions(reader, &variable) ||
+        if (!reader_append(reader, &variable.name, &name) || !read_dimensions(reader, &variable) ||
             !add_variable(reader, &variable))
             return false;
         if (token_is(&reader->token, ";")) return true;
         variable.begin = variable.end;
         variable.type = type_of_next(reader, variable.type);
         reader_next(reader);
-        last = reader->token;
-        if (!token_is_word(&last))
+        if (!read_name(reader, &name))
             return reader_refuse(reader, line, "expected a threadgroup variable's name");
-        reader_next(reader);
     }
 }

@@ -1,4 +1,4 @@
-// expect: constant address space|outside a kernel
+// expect: must be in a function
 #include <metal_stdlib>
 using namespace metal;
 
