@@ -251,7 +251,7 @@ FAULTS = {
     "barrier_in_loop": "is reached by 63 of the 64 threads of threadgroup (0,0,0): 1 have returned",
     "part_of_simdgroup_barrier": "simdgroup_barrier in line 34 is reached by",
     "behind_the_end": "wrote behind the end of 'values' (128 bytes of threadgroup memory)",
-    "too_much_memory": "32800 bytes of threadgroup memory in 2 variables; at most 32768",
+    "too_much_memory": "32800 bytes of threadgroup memory; a threadgroup has at most 32768",
     "no_memory": "[[threadgroup(2)]] was given no memory",
     "too_much_stack": "needs more than 131072 bytes of stack",
 }

@@ -239,15 +239,23 @@ static const char *without_qualifiers(const char *type) {
     return type;
 }
 
-/* As clang quotes it, without the space that it is in. */
+/* As clang quotes it, "'x_type' (aka '__local vec<float, 4>[8]')": without the space that it is in
+ * and the binder's own name, "float4[8]". */
 static void name_type(const char *type, char *name, size_t size) {
-    static const char base[] = "elements<"; /* of vec<…> */
+    static const char also[] = "(aka ", base[] = "elements<"; /* of vec<…> */
     char own[TYPE_NAME];
+    const char *alias = strstr(type, also);
+    if (alias) type = alias + sizeof also - 1;
     type = without_qualifiers(type + (*type == '\''));
     bool is_base = !strncmp(type, base, sizeof base - 1);
     if (is_base) type += sizeof base - 1;
     snprintf(own, sizeof own, "%s%.*s", is_base ? "vec<" : "", (int)strcspn(type, "'"), type);
-    type_metal_name(own, name, size);
+    const char *closing = strrchr(own, '>'), *extents = strchr(closing ? closing : own, '[');
+    char element[TYPE_NAME], metal[TYPE_NAME];
+    int length = extents ? (int)(extents - own) : (int)strlen(own);
+    snprintf(element, sizeof element, "%.*s", length, own);
+    type_metal_name(element, metal, sizeof metal);
+    snprintf(name, size, "%s%s", metal, own + length);
 }
 
 void watch_shift(const char *type, long long count, const void *caller) {
@@ -275,9 +283,11 @@ void watch_index(const char *file, unsigned line, long long index, const char *a
     SimtPlace place = {NULL, file, line};
     if (!simt_thread) return;
     Finding *finding = finding_at(checker, FINDING_OUT_OF_BOUNDS, simt_thread, place);
-    if (finding)
-        snprintf(finding->detail, sizeof finding->detail, "index %lld of an array of type %s",
-                 index, array);
+    if (!finding) return;
+    char name[TYPE_NAME];
+    name_type(array, name, sizeof name);
+    snprintf(finding->detail, sizeof finding->detail, "index %lld of an array of type %s", index,
+             name);
 }
 
 void watch_alignment(const char *type, unsigned alignment, const void *address,

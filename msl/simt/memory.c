@@ -60,9 +60,11 @@ static void *add_region(Simt *simt, const SimtVariable *variable, unsigned index
     unsigned char *memory = NULL;
     if (simt->region_count < REGIONS && total <= SIMT_THREADGROUP_BYTES)
         memory = place_region(simt, variable, index, size);
+    if (!memory && simt->region_count == REGIONS)
+        simt_report(simt, "more than %d variables in threadgroup memory", REGIONS);
     if (!memory) {
-        simt_report(simt, "%zu bytes of threadgroup memory in %u variables; at most %d bytes in %d",
-                    total, simt->region_count + 1, SIMT_THREADGROUP_BYTES, REGIONS);
+        simt_report(simt, "%zu bytes of threadgroup memory; a threadgroup has at most %d", total,
+                    SIMT_THREADGROUP_BYTES);
         return NULL;
     }
     Region *region = &simt->regions[simt->region_count++];
