@@ -37,36 +37,23 @@ static size_t messages(const Chat *chat) {
     return llm_session_info(chat->session)->messages;
 }
 
-/* What the user said last, and what was answered to it. */
-static bool forget_oldest(Chat *chat, LLMError *error) {
-    if (messages(chat) < chat->told + 3) return false;
-    llm_session_forget(chat->session, chat->told, 2, error);
-    return true;
-}
-
 static void generate(Chat *chat, LLMError *error) {
     writing_begin(&chat->writing);
     llm_session_generate(chat->session, chat->wanted, &chat->generation, error);
     writing_end(&chat->writing);
 }
 
-/* With --shift a conversation that has no room any more goes on without its beginning. After a
- * failure it is as if the last message had not been said. */
+/* After a failure it is as if the last message had not been said. */
 static bool answer(Chat *chat, LLMError *error) {
-    for (;;) {
-        LLMError problem = {0};
-        generate(chat, &problem);
-        bool full = problem.status == LLM_ERROR_CONTEXT;
-        if (full && chat->shifts && forget_oldest(chat, error)) continue;
-        if (full)
-            error_set(error, LLM_ERROR_CONTEXT,
-                      "the conversation does not fit the context: %s; /reset begins anew, --shift "
-                      "goes on without its beginning, --context N makes room",
-                      problem.message);
-        else if (problem.status)
-            error_set(error, problem.status, "%s", problem.message);
-        break;
-    }
+    LLMError problem = {0};
+    generate(chat, &problem);
+    if (problem.status == LLM_ERROR_CONTEXT)
+        error_set(error, LLM_ERROR_CONTEXT,
+                  "the conversation does not fit the context: %s; /reset begins anew, --shift "
+                  "goes on without its beginning, --context N makes room",
+                  problem.message);
+    else if (problem.status)
+        error_set(error, problem.status, "%s", problem.message);
     const Writing *writing = &chat->writing;
     chat->all_generated += writing->tokens;
     if (writing->tokens) chat->all_seconds += writing->last - writing->begun;
@@ -92,8 +79,8 @@ static void print_status(const Chat *chat) {
     fprintf(stderr, "%zu token%s", tokens, plural(tokens));
     if (tokens > 1 && seconds > 0)
         fprintf(stderr, ", %s tokens/s", number_text((double)(tokens - 1) / seconds).text);
-    fprintf(stderr, ", context %zu of %u%s]", info->tokens, llm_info(chat->llm)->context,
-            end_text(chat));
+    fprintf(stderr, ", context %zu of %u%s]", info->tokens - info->left_out,
+            llm_info(chat->llm)->context, end_text(chat));
     fputs(chat->colours ? "\033[0m\n" : "\n", stderr);
 }
 
@@ -258,14 +245,15 @@ int verb_chat(Arguments *arguments) {
     generation->ends = &chat.end;
     generation->user = &chat;
     LLMOptions pipeline = LLM_OPTIONS;
-    bool json = false;
+    bool json = false, shifts = false;
     Option options[5 + SAMPLING_OPTIONS] = {
         option_uint32("n", "N", &chat.wanted, 1, UINT32_MAX,
                       "most tokens of an answer (default: what the context holds)"),
         option_text("system", "TEXT", &chat.system, "what the model is told before all else"),
         option_chat_template(&pipeline.chat_template),
-        option_flag("shift", &chat.shifts,
-                    "where the context is full, go on without the oldest messages"),
+        option_flag("shift", &shifts,
+                    "where the context is full, go on without the oldest messages, or in the "
+                    "middle of an answer without the middle of the text"),
         option_flag("json", &json,
                     "read a JSON text or message from each line, and write answers so"),
     };
@@ -274,6 +262,7 @@ int verb_chat(Arguments *arguments) {
     if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
     LLMError error = {0};
     sampling_end(&sampling, &error);
+    if (shifts) generation->shift = SIZE_MAX;
     chat.colours = may_colour();
     const char *path = arguments->model;
     if (!path && !error_is_set(&error)) path = model_for_chat(pipeline.chat_template, &error);

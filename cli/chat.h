@@ -13,7 +13,6 @@ typedef struct Chat {
     char *owned_system; /* the same, where /system has set it */
     size_t told;        /* messages before the first that was said: 0, or the system's */
     uint32_t wanted;    /* tokens of an answer, at most */
-    bool shifts;        /* a full context lets go of its oldest messages */
     bool colours;       /* of standard error */
     TextStream stream;
     char *kept; /* [kept_size] the answer as text, for --json */

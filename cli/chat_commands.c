@@ -158,7 +158,8 @@ static bool stats(Chat *chat, const char *argument, LLMError *error) {
     (void)argument, (void)error;
     const LLMSessionInfo *info = llm_session_info(chat->session);
     fprintf(stderr, "messages  %zu\n", info->messages);
-    fprintf(stderr, "context   %zu of %u tokens\n", info->tokens, llm_info(chat->llm)->context);
+    fprintf(stderr, "context   %zu of %u tokens\n", info->tokens - info->left_out,
+            llm_info(chat->llm)->context);
     fprintf(stderr, "answers   %zu tokens in %s\n", chat->all_generated,
             duration_text(chat->all_seconds).text);
     fprintf(stderr, "last      %zu tokens were there already, %zu were computed\n", info->cached,

@@ -86,6 +86,13 @@ static void print_rate(const char *name, size_t tokens, double seconds) {
     fputc('\n', stderr);
 }
 
+static void print_shift(const Running *run) {
+    size_t count = run->tokens.count, context = llm_info(run->llm)->context;
+    if (count > context)
+        fprintf(stderr, "shifted  %zu tokens, of which the context has the first and the last\n",
+                count);
+}
+
 static void print_statistics(const Running *run) {
     const Writing *writing = &run->writing;
     size_t tokens = writing->tokens;
@@ -95,6 +102,7 @@ static void print_statistics(const Running *run) {
         fprintf(stderr, "first    token %s after the start, %zu generated\n",
                 duration_text(writing->first - run->opened).text, tokens);
     }
+    print_shift(run);
     if (run->generation.temperature > 0)
         fprintf(stderr, "seed     %llu\n", (unsigned long long)run->generation.seed);
     fputs("ended    ", stderr);
@@ -122,21 +130,24 @@ int verb_run(Arguments *arguments) {
     generation->ends = &run.end;
     generation->user = &run;
     LLMOptions pipeline = LLM_OPTIONS;
-    bool no_special = false;
+    bool no_special = false, shifts = false;
     uint32_t told = 0;
-    Option options[4 + SAMPLING_OPTIONS] = {
+    Option options[5 + SAMPLING_OPTIONS] = {
         option_uint32("n", "N", &run.wanted, 1, UINT32_MAX, "most tokens to generate"),
         option_uint32("logprobs", "N", &told, 1, LLM_LOGPROBS_MOST,
                       "print ln p of each token, and of the N likeliest in its place"),
         option_no_special(&no_special),
+        option_flag("shift", &shifts,
+                    "where the context is full, go on without the middle of the text"),
         option_flag("profile", &pipeline.profile, "time every kernel"),
     };
-    sampling_options(&sampling, options + 4);
+    sampling_options(&sampling, options + 5);
     int status;
     if (!options_parse(arguments, options, COUNT(options), &pipeline, &status)) return status;
     LLMError error = {0};
     sampling_end(&sampling, &error);
     generation->logprobs = told;
+    if (shifts) generation->shift = SIZE_MAX;
     if (told) generation->on_logprobs = keep_logprobs;
 
     const char *prompt = text_argument(arguments, &error);

@@ -220,7 +220,7 @@ typedef enum LLMEnd {
     LLM_END_COUNT,    /* as many tokens as were wanted */
     LLM_END_TOKEN,    /* a token that ends the text */
     LLM_END_STOP,     /* a stop text */
-    LLM_END_CONTEXT,  /* the context is full */
+    LLM_END_CONTEXT,  /* the context is full, and not to be shifted */
     LLM_END_CALLBACK, /* a callback said so */
     LLM_END_JSON,     /* the JSON of json_schema is whole */
 } LLMEnd;
@@ -274,6 +274,12 @@ typedef struct LLMGeneration {
                                         `ends` says that it was cut. {"type": "object"} allows any
                                         object. NULL: none */
     LLMWaitCallback on_wait;         /* NULL: none */
+    size_t shift; /* 0: a text ends where the context is full. Else it goes on without its middle,
+                     which the model does not see any more: so many of its first tokens stay, at
+                     most a quarter of the context, which SIZE_MAX asks for, and of the others the
+                     last. Half a context is left out at a time, and what stays is computed anew.
+                     Prompts may be longer than the context, too. Row r draws then from a seed
+                     that depends on how far the longest row is */
 } LLMGeneration;
 
 /* Continue `tokens` by up to `count` tokens, appended to it; stops early after a token that ends
@@ -331,7 +337,9 @@ void llm_session_add_message(LLMSession *session, const char *role, const char *
                              LLMError *error);
 
 /* Continue the text by up to `count` tokens, as llm_generate does. SIZE_MAX: as many as the context
- * holds. In a session of messages what is written becomes a message of the role "assistant". */
+ * holds. In a session of messages what is written becomes a message of the role "assistant"; where
+ * they fill the context, with LLMGeneration.shift the oldest are forgotten, but for those before
+ * the first of the role "user", until a quarter of it is free. */
 size_t llm_session_generate(LLMSession *session, size_t count, const LLMGeneration *generation,
                             LLMError *error);
 
@@ -360,6 +368,7 @@ typedef struct LLMSessionInfo {
     /* Of the last llm_session_generate: */
     size_t cached;   /* tokens before the first new one that were there already */
     size_t computed; /* and those that were not */
+    size_t left_out; /* tokens of the middle that the context was shifted over */
 } LLMSessionInfo;
 /* Owned by the session, and valid until it changes. */
 const LLMSessionInfo *llm_session_info(const LLMSession *session);

@@ -65,6 +65,24 @@ void conversation_forget(Conversation *conversation, size_t first, size_t count)
         cJSON_DeleteItemFromArray(conversation->messages, (int)first);
 }
 
+/* From `first` on; else their number. */
+static size_t find_user(const Conversation *conversation, size_t first) {
+    size_t count = conversation_count(conversation);
+    for (size_t i = first; i < count; i++) {
+        const cJSON *message = cJSON_GetArrayItem(conversation->messages, (int)i);
+        const cJSON *role = cJSON_GetObjectItemCaseSensitive(message, "role");
+        if (!strcmp(cJSON_GetStringValue(role), "user")) return i;
+    }
+    return count;
+}
+
+bool conversation_forget_oldest(Conversation *conversation) {
+    size_t first = find_user(conversation, 0), next = find_user(conversation, first + 1);
+    if (next >= conversation_count(conversation)) return false;
+    conversation_forget(conversation, first, next - first);
+    return true;
+}
+
 /* --- tokens --- */
 
 static bool render(const Conversation *conversation, ChatText *text, LLMError *error) {

@@ -21,6 +21,9 @@ bool conversation_add(Conversation *conversation, const char *role, const char *
                       LLMError *error);
 /* Take `count` messages from `first` on out of it, as far as there are so many. */
 void conversation_forget(Conversation *conversation, size_t first, size_t count);
+/* Take out the first message of a user, and what follows it up to the next. False if there is no
+ * next. */
+bool conversation_forget_oldest(Conversation *conversation);
 
 /* All messages as tokens, up to where the answer begins. What `tokens` has of them stays where the
  * text goes on from it, so that an answer stays as it was drawn. */

@@ -6,6 +6,7 @@
 #include "generation.h"
 #include "json_output.h"
 #include "row_text.h"
+#include "shift.h"
 #include "sized.h"
 #include "tokens.h"
 #include "utf8.h"
@@ -13,8 +14,11 @@
 #include <stdlib.h>
 
 typedef struct Row {
-    RowText text; /* what is not handed out yet */
-    LLMEnd end;   /* LLM_END_NONE: it goes on */
+    RowText text;    /* what is not handed out yet */
+    LLMTokens all;   /* the prompt and what has been drawn, also what waits */
+    size_t prompt;   /* tokens of it */
+    size_t left_out; /* of the middle of `all`, by the request that is going on */
+    LLMEnd end;      /* LLM_END_NONE: it goes on */
 } Row;
 
 /* One generation, on the side of the thread that asked for it. */
@@ -22,13 +26,15 @@ typedef struct Generation {
     LLMPipeline *llm;
     LLMTokens *tokens; /* [rows] */
     uint32_t rows;
+    size_t count; /* tokens wanted of each row */
     const LLMGeneration *options;
     LLMError *error;
     Row *row;         /* [rows] */
     Grammar *grammar; /* of their texts; NULL: any */
     const TokenTrie *trie;
-    size_t appended;     /* all rows together */
-    uint32_t unfinished; /* rows */
+    size_t appended;       /* all rows together */
+    uint32_t unfinished;   /* rows */
+    LLMGeneration drawing; /* the options, with a seed of the request's own */
     Request request;
 } Generation;
 
@@ -114,10 +120,18 @@ static void end_row(Generation *generation, uint32_t row, LLMEnd end) {
     finish_row(generation, row, end);
 }
 
+/* The context has no room for another token, nor will have. */
+static bool is_full(const Generation *generation, uint32_t row) {
+    size_t count = generation->row[row].all.count;
+    uint32_t context = generation->llm->run.sizes.capacity;
+    return count >= context && !(generation->options->shift && shift_left_out(count, context));
+}
+
 /* What is settled of the row's text goes out; then see whether the row goes on, whose JSON may be
  * `whole`. */
 static void settle_row(Generation *generation, uint32_t row, bool whole) {
     const LLMGeneration *options = generation->options;
+    const LLMTokens *all = &generation->row[row].all;
     RowText *text = &generation->row[row].text;
     bool stopped;
     size_t settled = row_text_settled(text, options->stops, options->stop_count, &stopped);
@@ -126,9 +140,10 @@ static void settle_row(Generation *generation, uint32_t row, bool whole) {
         finish_row(generation, row, wanted ? LLM_END_STOP : LLM_END_CALLBACK);
     else if (whole)
         end_row(generation, row, LLM_END_JSON);
-    else if (generation->tokens[row].count + text->token_count >=
-             generation->llm->run.sizes.capacity)
+    else if (is_full(generation, row))
         end_row(generation, row, LLM_END_CONTEXT);
+    else if (all->count - generation->row[row].prompt >= generation->count)
+        end_row(generation, row, LLM_END_COUNT);
 }
 
 /* One row's token of a step: take it in, hand it out, and see whether the row goes on. */
@@ -145,7 +160,9 @@ static bool accept_token(Generation *generation, uint32_t row, const WaitingToke
     }
     size_t size;
     const char *bytes = llm_token_bytes(llm, token->id, &size);
-    if (!row_text_add(text, token, bytes, size, generation->error)) return false;
+    if (!tokens_append(&generation->row[row].all, token->id, generation->error) ||
+        !row_text_add(text, token, bytes, size, generation->error))
+        return false;
     settle_row(generation, row, whole);
     return !error_is_set(generation->error);
 }
@@ -161,7 +178,19 @@ static void accept_tokens(Generation *generation) {
     }
 }
 
-/* Rows that have all the tokens that are wanted; after an error only what they still had. */
+/* Tokens of the row that has most of them to come; 0: nothing does. */
+static size_t still_wanted(const Generation *generation) {
+    size_t most = 0;
+    if (error_is_set(generation->error) || generation->request.unwanted) return 0;
+    for (uint32_t b = 0; b < generation->rows; b++) {
+        const Row *row = &generation->row[b];
+        size_t wanted = row->end ? 0 : generation->count - (row->all.count - row->prompt);
+        if (wanted > most) most = wanted;
+    }
+    return most;
+}
+
+/* Rows that have come to no end of their own; after an error only what they still had. */
 static void end_rows(Generation *generation) {
     bool failed = error_is_set(generation->error);
     LLMEnd end = generation->request.unwanted ? LLM_END_CALLBACK : LLM_END_COUNT;
@@ -185,34 +214,102 @@ bool generate_check(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows,
     if (!check_apart(tokens, rows, error)) return false;
     for (uint32_t b = 0; b < rows; b++)
         if (!begin_if_empty(llm, &tokens[b], error) ||
-            !generate_check_tokens(llm, &tokens[b], error))
+            !(options->shift ? pipeline_check_ids(llm, &tokens[b], error)
+                             : generate_check_tokens(llm, &tokens[b], error)))
             return false;
     return true;
 }
 
-static void generate(Generation *generation, size_t count, bool keeps, GenerateUsage *usage) {
+static bool begin_rows(Generation *generation) {
+    for (uint32_t b = 0; b < generation->rows; b++) {
+        const LLMTokens *prompt = &generation->tokens[b];
+        Row *row = &generation->row[b];
+        if (!shift_append(&row->all, prompt, 0, 0, generation->error)) return false;
+        row->prompt = prompt->count;
+        if (is_full(generation, b)) finish_row(generation, b, LLM_END_CONTEXT);
+    }
+    return true;
+}
+
+/* What the engine sees of a row's text: of one that has ended, a token. */
+static bool see_row(Generation *generation, uint32_t b, LLMTokens *seen) {
+    Row *row = &generation->row[b];
+    size_t wanted = generation->options->shift;
+    uint32_t context = generation->llm->run.sizes.capacity;
+    if (row->end) return tokens_append(seen, row->all.ids[0], generation->error);
+    row->left_out = wanted ? shift_left_out(row->all.count, context) : 0;
+    size_t kept = row->left_out ? shift_kept(wanted, context) : 0;
+    return shift_append(seen, &row->all, kept, row->left_out, generation->error);
+}
+
+/* A position in the context may come again: it is not to draw the same number then. */
+static uint64_t seed_of(const Generation *generation) {
+    size_t most = 0;
+    for (uint32_t b = 0; b < generation->rows; b++)
+        if (generation->row[b].left_out > most) most = generation->row[b].left_out;
+    return generation->options->seed + most * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/* Texts that begin as `seen`, and JSON that was begun as `written`, both [rows] and empty. */
+static bool submit(Generation *generation, size_t wanted, bool keeps, LLMTokens *seen,
+                   LLMTokens *written) {
+    for (uint32_t b = 0; b < generation->rows; b++) {
+        const Row *row = &generation->row[b];
+        if (!see_row(generation, b, &seen[b])) return false;
+        written[b] =
+            (LLMTokens){.ids = row->all.ids + row->prompt, .count = row->all.count - row->prompt};
+    }
+    generation->drawing = *generation->options;
+    generation->drawing.seed = seed_of(generation);
+    generation->request = (Request){.llm = generation->llm,
+                                    .texts = seen,
+                                    .rows = generation->rows,
+                                    .count = wanted,
+                                    .generation = &generation->drawing,
+                                    .on_wait = generation->options->on_wait,
+                                    .user = generation->options->user,
+                                    .grammar = generation->grammar,
+                                    .trie = generation->trie,
+                                    .written = written,
+                                    .keeps = keeps};
+    if (!engine_submit(&generation->request, generation->error)) return false;
+    for (uint32_t b = 0; b < generation->rows; b++)
+        if (generation->row[b].end) engine_end_row(&generation->request, b);
+    return true;
+}
+
+static bool begin_request(Generation *generation, size_t wanted, bool keeps) {
+    LLMTokens *lists = calloc(2 * (size_t)generation->rows, sizeof *lists);
+    if (!lists) return error_memory(generation->error, 2 * generation->rows * sizeof *lists);
+    bool done = submit(generation, wanted, keeps, lists, lists + generation->rows);
+    for (uint32_t b = 0; b < generation->rows; b++)
+        llm_tokens_free(&lists[b]);
+    free(lists);
+    return done;
+}
+
+static void finish_request(Generation *generation, GenerateUsage *usage) {
     Request *request = &generation->request;
-    *request = (Request){.llm = generation->llm,
-                         .texts = generation->tokens,
-                         .rows = generation->rows,
-                         .count = count,
-                         .generation = generation->options,
-                         .on_wait = generation->options->on_wait,
-                         .user = generation->options->user,
-                         .grammar = generation->grammar,
-                         .trie = generation->trie,
-                         .keeps = keeps};
     for (uint32_t b = 0; b < generation->rows; b++)
-        if (generation->tokens[b].count >= generation->llm->run.sizes.capacity)
-            finish_row(generation, b, LLM_END_CONTEXT);
-    bool submitted = generation->unfinished && count && engine_submit(request, generation->error);
-    if (submitted) accept_tokens(generation);
-    end_rows(generation);
-    if (!submitted) return;
-    for (uint32_t b = 0; b < generation->rows; b++)
-        request->row[b].kept = generation->tokens[b].count;
+        request->row[b].kept = generation->tokens[b].count - generation->row[b].left_out;
     engine_finish(request, generation->error);
-    *usage = (GenerateUsage){.computed = request->computed, .cached = request->cached};
+    usage->computed += request->computed;
+    usage->cached += request->cached;
+    usage->left_out = generation->row->left_out;
+}
+
+/* One request, or where the context is shifted, one after the other. */
+static void generate(Generation *generation, bool keeps, GenerateUsage *usage) {
+    size_t wanted;
+    if (!begin_rows(generation)) return;
+    do {
+        wanted = still_wanted(generation);
+        bool submitted = wanted && begin_request(generation, wanted, keeps);
+        if (submitted) accept_tokens(generation);
+        wanted = still_wanted(generation);
+        if (!wanted) end_rows(generation);
+        if (submitted) finish_request(generation, usage);
+    } while (wanted);
 }
 
 /* What the texts have to be. */
@@ -230,6 +327,7 @@ size_t generate_rows(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t 
     Generation generation = {.llm = llm,
                              .tokens = tokens,
                              .rows = rows,
+                             .count = count,
                              .options = options,
                              .error = error,
                              .row = calloc(rows, sizeof(Row)),
@@ -238,10 +336,11 @@ size_t generate_rows(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t 
     if (!generation.row)
         error_memory(error, rows * sizeof(Row));
     else if (take_schema(&generation))
-        generate(&generation, count, keeps, usage);
+        generate(&generation, keeps, usage);
     for (uint32_t b = 0; generation.row && b < rows; b++) {
         if (options->ends) options->ends[b] = generation.row[b].end;
         row_text_free(&generation.row[b].text);
+        llm_tokens_free(&generation.row[b].all);
     }
     free(generation.row);
     grammar_free(generation.grammar);

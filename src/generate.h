@@ -4,9 +4,10 @@
 
 #include "model/pipeline.h"
 
-/* Tokens of the prompts: computed for this, and taken from what was computed before. */
+/* Tokens of the prompts: computed for this, and taken from what was computed before; and those of
+ * the first row that are left out in the end. */
 typedef struct GenerateUsage {
-    size_t computed, cached;
+    size_t computed, cached, left_out;
 } GenerateUsage;
 
 /* The caller's options, or the defaults for NULL. */

@@ -208,12 +208,25 @@ static size_t continue_text(LLMSession *session, size_t count, const LLMGenerati
             generate_rows(session->llm, &session->tokens, 1, count, options, true, &usage, error);
     session->info.computed = usage.computed;
     session->info.cached = usage.cached;
+    session->info.left_out = usage.left_out;
     return appended;
+}
+
+/* The messages; if they fill the context and it `shifts`, only so many that a quarter is free. */
+static bool encode(LLMSession *session, bool shifts, LLMError *error) {
+    Conversation *conversation = session->conversation;
+    LLMTokens *tokens = &session->tokens;
+    size_t context = session->llm->run.sizes.capacity;
+    if (!conversation_encode(conversation, tokens, error)) return false;
+    if (!shifts || tokens->count < context) return true;
+    while (tokens->count > context - context / 4 && conversation_forget_oldest(conversation))
+        if (!conversation_encode(conversation, tokens, error)) return false;
+    return true;
 }
 
 static size_t answer(LLMSession *session, size_t count, const LLMGeneration *asked,
                      LLMError *error) {
-    if (!conversation_encode(session->conversation, &session->tokens, error)) return 0;
+    if (!encode(session, asked->shift, error)) return 0;
     Answer answer = {.session = session, .asked = asked, .error = error};
     LLMGeneration options = *asked;
     options.user = &answer;

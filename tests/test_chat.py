@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import termios
@@ -287,7 +288,29 @@ def test_the_context_is_full(path):
     result = run("chat", *options, input=lines)
     assert result.code == 1 and "does not fit the context" in result.err
     answers = succeed("chat", *options, "--shift", input=lines).splitlines()
-    assert len(answers) == 6
+    assert [json.loads(answer)["tokens"] for answer in answers] == [20] * 6
+
+
+def test_an_answer_longer_than_the_context(path):
+    """And the one behind it: of the messages those that were answered go first, and never what the model is told."""
+    options = ["chat", "-m", path, "--context", "60", *GREEDY]
+    lines = "\n".join(json.dumps("Where?") for _ in range(3)).encode()
+    cut = json.loads(succeed(*options, "--json", input=lines.splitlines()[0]))
+    assert cut["end"] == "context"
+    answers = succeed(*options, "--json", "-n", 150, "--shift", input=lines).splitlines()
+    assert [(json.loads(line)["tokens"], json.loads(line)["end"]) for line in answers] == [(150, "length")] * 3
+    assert json.loads(answers[0])["content"].startswith(cut["content"].rstrip("\ufffd"))
+    result = run(*options, "-n", 150, "--shift", input=b"Where?")
+    assert result.code == 0 and re.search(r"\[150 tokens, .*context (3\d|4\d|5\d|60) of 60", result.err)
+    with LLM(path, device="cpu", context=60) as model:
+        session = model.session()
+        session.say("Be short.", role="system")
+        for _ in range(3):
+            session.say("Where?")
+            session.answer(150, ignore_end=True, shift=2**64 - 1)
+            assert session.info.messages == 3 and session.info.left_out > 0
+            assert session.ids[: len(turn(model, "system", "Be short."))] == turn(model, "system", "Be short.")
+        session.close()
 
 
 def test_which_model(path, random, tmp_path):

@@ -436,7 +436,7 @@ LAYOUT = r"""
 #define ENDS_WITH(type, field) \
     _Static_assert(offsetof(type, field) + sizeof(((type *)0)->field) == sizeof(type), "padding behind " #field)
 ENDS_WITH(LLMOptions, chat_template);
-ENDS_WITH(LLMGeneration, on_wait);
+ENDS_WITH(LLMGeneration, shift);
 ENDS_WITH(LLMInspection, user);
 ENDS_WITH(LLMInfo, layer_weights);
 ENDS_WITH(LLMPlanStep, seconds);

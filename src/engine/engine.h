@@ -48,6 +48,7 @@ struct Request {
     float *logits, *nats, *states;   /* its arrays, each may be NULL */
     const Grammar *grammar;          /* of what is generated; NULL: any text */
     const TokenTrie *trie;           /* its vocabulary's, with a grammar */
+    const LLMTokens *written;        /* [rows] what each has of its text by that already */
     Inspection *inspection;          /* it is looked into, and not scored; NULL: it is not */
     Measurement *measurement;        /* nor this, if a step of it is measured */
     bool keeps;                      /* what was computed stays for those that begin alike */

@@ -4,6 +4,21 @@
 #include <math.h>
 #include <stdlib.h>
 
+static bool accept(Request *request, uint32_t b, uint32_t token, LLMError *error) {
+    size_t size;
+    const char *bytes = llm_token_bytes(request->llm, token, &size);
+    return matcher_accept(request->matchers[b], bytes, size, error);
+}
+
+static bool begin_row(Request *request, uint32_t b, LLMError *error) {
+    const LLMTokens *written = &request->written[b];
+    request->matchers[b] = matcher_new(request->grammar, request->trie, error);
+    bool fine = request->matchers[b];
+    for (size_t i = 0; fine && i < written->count; i++)
+        fine = accept(request, b, written->ids[i], error);
+    return fine;
+}
+
 bool mask_begin(Request *request, LLMError *error) {
     if (!request->grammar) return true;
     request->matchers = calloc(request->rows, sizeof(Matcher *));
@@ -11,8 +26,7 @@ bool mask_begin(Request *request, LLMError *error) {
     if (!request->matchers || !request->allowed)
         return error_memory(error, request->trie->words * sizeof *request->allowed);
     for (uint32_t b = 0; b < request->rows; b++)
-        if (!(request->matchers[b] = matcher_new(request->grammar, request->trie, error)))
-            return false;
+        if (!begin_row(request, b, error)) return false;
     return true;
 }
 
@@ -65,9 +79,7 @@ bool mask_write(Request *request, LLMError *error) {
 bool mask_accept(Request *request, uint32_t b, uint32_t token, bool *whole, LLMError *error) {
     *whole = false;
     if (!request->grammar) return true;
-    size_t size;
-    const char *bytes = llm_token_bytes(request->llm, token, &size);
-    if (!matcher_accept(request->matchers[b], bytes, size, error)) return false;
+    if (!accept(request, b, token, error)) return false;
     *whole = matcher_must_end(request->matchers[b]);
     return true;
 }

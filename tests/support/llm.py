@@ -95,6 +95,7 @@ class Generation(ctypes.Structure):
         ("logprobs", ctypes.c_size_t),
         ("json_schema", ctypes.c_char_p),
         ("on_wait", WAIT_CALLBACK),
+        ("shift", ctypes.c_size_t),
     ]
 
 
@@ -180,6 +181,7 @@ class SessionInfo(ctypes.Structure):
 
     _fields_ = [("size", ctypes.c_size_t), ("ids", ctypes.POINTER(ctypes.c_uint32)), ("tokens", ctypes.c_size_t)]
     _fields_ += [("messages", ctypes.c_size_t), ("cached", ctypes.c_size_t), ("computed", ctypes.c_size_t)]
+    _fields_ += [("left_out", ctypes.c_size_t)]
 
 
 class Failure(Exception):

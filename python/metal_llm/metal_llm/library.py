@@ -113,6 +113,7 @@ class Generation(ctypes.Structure):
         ("logprobs", ctypes.c_size_t),
         ("json_schema", ctypes.c_char_p),
         ("on_wait", WaitCallback),
+        ("shift", ctypes.c_size_t),
     ]
 
 
