@@ -40,7 +40,7 @@ bool text_stream_write(TextStream *stream, const char *bytes, size_t size) {
     if (error_is_set(stream->error)) return false;
     if (size == 0) return true;
     if (!append(stream, bytes, size)) return false;
-    return write_first(stream, utf8_whole(stream->waiting, stream->count));
+    return stream->held || write_first(stream, utf8_whole(stream->waiting, stream->count));
 }
 
 void text_stream_end(TextStream *stream, const char *tail) {

@@ -1,7 +1,8 @@
 /* text_stream.h — text that comes token by token, to standard output.
  *
  * A token may end in the middle of a UTF-8 character: such bytes wait for the rest of it.
- * Everything else is written at once. On a terminal, control characters but newline and tab become
+ * Everything else is written at once, unless it is held until the end. On a terminal, control
+ * characters but newline and tab become
  * '?'.
  */
 #ifndef METAL_LLM_TEXT_STREAM_H
@@ -12,6 +13,7 @@
 typedef struct TextStream {
     LLMError *error;  /* a failed write is recorded here */
     bool is_terminal; /* standard output is */
+    bool held;        /* all of it waits for the end */
     char *waiting;
     size_t count, capacity;
 } TextStream;

@@ -434,6 +434,19 @@ def test_seed_repeats_the_text(model):
     assert len({statistics(run(*arguments).err)["seed"] for _ in range(3)}) == 3
 
 
+def test_answers(model):
+    """To one prompt, an empty line between two: each is what its seed gives alone, so many at a time or all."""
+    arguments = ["run", model.path, "The", "-n", 20, "--temp", 1.5, "--ignore-eos", "--device", "cpu", "--cache", "f32"]
+    alone = [generate(*arguments[1:], "--seed", 7 + i) for i in range(3)]
+    assert len(set(alone)) == 3
+    for sessions in ([], ["--sessions", 1], ["--sessions", 2], ["--sessions", 1000]):
+        result = run(*arguments, "--seed", 7, "--answers", 3, *sessions, "--logprobs", 1)
+        assert result.out == b"\n\n".join(alone) + b"\n", sessions
+        assert "60 generated" in result.err and "answer 3: logprobs" in result.err
+        assert result.err.count("after 20 tokens") == 3
+    assert "--answers takes a whole number from 1 to 1024, not '0'" in fail(*arguments, "--answers", 0, code=USAGE)
+
+
 def test_largest_seed(model):
     result = run("run", model.path, "The", "-n", 2, "--seed", 2**64 - 1)
     assert statistics(result.err)["seed"] == str(2**64 - 1)

@@ -49,7 +49,7 @@ def path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(path):
-    server = Server(path, "--parallel", PARALLEL, "--queue", QUEUE, "--body-limit", 1, "--timeout", 2)
+    server = Server(path, "--sessions", PARALLEL, "--queue", QUEUE, "--body-limit", 1, "--timeout", 2)
     yield server
     code, err = server.stop()
     assert code == 0, err

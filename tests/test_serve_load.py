@@ -53,7 +53,7 @@ def resident(process):
 
 
 def test_good_and_bad_clients(path, load):
-    server = Server(path, "--chat-template", "chatml", "--parallel", 8, "--queue", 64, "--timeout", 3)
+    server = Server(path, "--chat-template", "chatml", "--sessions", 8, "--queue", 64, "--timeout", 3)
     run_load(load, server, SECONDS / 3, SEED)  # memory grows to what so many clients need
     before = resident(server.process)
     done = run_load(load, server, SECONDS, SEED + 1)

@@ -193,8 +193,9 @@ int verb_serve(Arguments *arguments) {
         option_texts("cors", "ORIGIN", &server->origins,
                      "let web pages of this origin use the server, * all; may be given several "
                      "times"),
-        option_uint32("parallel", "N", &server->parallel, 1, 1024,
+        option_uint32("sessions", "N", &server->parallel, 1, 1024,
                       "texts that are generated at the same time"),
+        option_uint32("parallel", "N", &server->parallel, 1, 1024, "the same, as others call it"),
         option_uint32("queue", "N", &server->queue, 0, 100000,
                       "requests that may wait; 429 beyond them"),
         option_uint32("timeout", "S", &server->timeout, 2, 3600,
