@@ -399,10 +399,10 @@ $(BUILD)/kernels/cpu_$(1)/%.o: $(BUILD)/kernels/cpu/%.cpp
 endef
 $(foreach level,$(LEVELS) $(BYTE_LEVELS),$(eval $(call cpu_level,$(level))))
 
-# All but the integer kernels are those of the level without dot products of bytes.
+# All but the kernels of fast/integer_*.metal, which begin with the file's name, are those of the level without dot products of bytes.
 $(BUILD)/cpu_%_vnni_entries.c: $(BUILD)/cpu_%_entries.c
 	@echo '  BIND $@'
-	@sed 's/cpu_$*_\(integer_\|entries\)/cpu_$*_vnni_\1/' $< > $@
+	@sed $(foreach name,entries $(byte_names:fast/%=%),-e 's/cpu_$*_$(name)/cpu_$*_vnni_$(name)/') $< > $@
 
 $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/simt/%.cpp
 	@mkdir -p $(@D)

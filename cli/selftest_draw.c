@@ -1,6 +1,7 @@
 #include "selftest_draw.h"
 
 #include "checkpoint/values.h"
+#include "ops/choose.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,24 @@ static bool fill_weights(const Tensor *weights, uint64_t seed, Drawn *drawn) {
     return true;
 }
 
+/* As block_planes.metal does it. */
+static bool fill_planes(const Tensor *weights, uint64_t seed, Drawn *drawn) {
+    Planes planes = choose_planes(weights->type);
+    uint16_t *blocks = malloc(drawn->bytes), *to = (uint16_t *)(void *)drawn->data;
+    if (!blocks || !fill_weights(weights, seed, drawn)) {
+        free(blocks);
+        return false;
+    }
+    memcpy(blocks, drawn->data, drawn->bytes);
+    size_t halves = drawn->bytes / sizeof *to;
+    for (size_t i = 0; i < halves; i++)
+        if (i % planes.size != planes.scale) *to++ = blocks[i];
+    for (size_t i = planes.scale; i < halves; i += planes.size)
+        *to++ = blocks[i];
+    free(blocks);
+    return true;
+}
+
 /* Activations are symmetric: −128 is none. */
 static void fill_activations(uint64_t seed, Drawn *drawn) {
     fill_bytes(seed, drawn);
@@ -75,7 +94,8 @@ static void fill_sums(const Drawn *bytes, size_t neighbours, int32_t factor, Dra
 }
 
 static size_t bytes_of(const LaunchArgument *argument) {
-    if (argument->fill == FILL_WEIGHTS) return tensor_bytes(&argument->weights);
+    if (argument->fill == FILL_WEIGHTS || argument->fill == FILL_PLANES)
+        return tensor_bytes(&argument->weights);
     return argument->count * number_size(argument->number);
 }
 
@@ -86,6 +106,8 @@ static bool fill(const LaunchArgument *argument, uint64_t seed, const Drawn *byt
                             argument->count);
     case FILL_WEIGHTS:
         return fill_weights(&argument->weights, seed, drawn);
+    case FILL_PLANES:
+        return fill_planes(&argument->weights, seed, drawn);
     case FILL_BYTES:
         fill_activations(seed, drawn);
         return true;

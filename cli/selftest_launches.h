@@ -18,6 +18,7 @@ typedef enum Fill {
     FILL_EMPTY,         /* NaN: memory that nothing wrote */
     FILL_NORMAL,        /* floats or halves of mean 0.5 and deviation 1 */
     FILL_WEIGHTS,       /* a matrix of a TensorType */
+    FILL_PLANES,        /* the same with the scales of its blocks behind all blocks */
     FILL_BYTES,         /* activations of 8 bits, −127 … 127 */
     FILL_OFFSETS,       /* −8 · the sums of four neighbours of the bytes that stand before */
     FILL_BLOCK_OFFSETS, /* −128 · the sums of 32 of them */
@@ -70,6 +71,10 @@ extern const size_t selftest_text_count;
 #define WEIGHTS(kind, height, width)                                                               \
     {                                                                                              \
         .fill = FILL_WEIGHTS, .weights = {.type = kind, .rows = height, .columns = width }         \
+    }
+#define PLANES(kind, height, width)                                                                \
+    {                                                                                              \
+        .fill = FILL_PLANES, .weights = {.type = kind, .rows = height, .columns = width }          \
     }
 #define BYTES(size)                                                                                \
     { .fill = FILL_BYTES, .number = NUMBER_I8, .count = size }

@@ -94,8 +94,9 @@ typedef struct LLMOptions {
                                    perplexity 0.05 % higher; logits of the same tokens may
                                    differ a little with how many are computed side by side, since
                                    the last digit of a sum may turn such a rounding over. LLM_OFF:
-                                   activations stay float, as on
-                                   every other device. LLM_AUTO: on for a CPU */
+                                   activations stay float. LLM_AUTO: on for a CPU, and on an NVIDIA
+                                   GPU to decode a row from large matrices, whose blocks stay in
+                                   memory beside halves then */
     uint32_t threads; /* CPU threads, at most 4096; 0: one per core that the process may use,
                          within a container's quota. Where the system gives fewer, these
                          have to do, and LLMInfo.device says so. The last digits of results

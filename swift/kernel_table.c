@@ -954,6 +954,15 @@ static const KernelParameter keep_typical_parameters[] = {
 };
 enum { keep_typical_count = 4 };
 
+static const KernelParameter block_planes_parameters[] = {
+    {"in", "char2", PARAMETER_READ, 0, 0},
+    {"out", "char2", PARAMETER_WRITE, 1, 0},
+    {"count", "uint", PARAMETER_CONSTANT, 2, 4},
+    {"size", "uint", PARAMETER_CONSTANT, 3, 4},
+    {"scale", "uint", PARAMETER_CONSTANT, 4, 4},
+};
+enum { block_planes_count = 5 };
+
 static const KernelParameter flash_attention_prompt_hs64_f32_parameters[] = {
     {"q", "float", PARAMETER_READ, 0, 4},
     {"keys", "KV", PARAMETER_READ, 1, 0},
@@ -1439,6 +1448,190 @@ static const KernelParameter decode_attention_hs256_halves_f16_parameters[] = {
     {"scale", "float", PARAMETER_CONSTANT, 10, 4},
 };
 enum { decode_attention_hs256_halves_f16_count = 11 };
+
+static const KernelParameter integer_read_q4_K_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight_a", "uint4", PARAMETER_READ, 3, 0},
+    {"weight_b", "uint4", PARAMETER_READ, 4, 0},
+    {"weight_c", "uint4", PARAMETER_READ, 5, 0},
+    {"bias_a", "float", PARAMETER_READ, 6, 4},
+    {"bias_b", "float", PARAMETER_READ, 7, 4},
+    {"bias_c", "float", PARAMETER_READ, 8, 4},
+    {"out", "float", PARAMETER_WRITE, 9, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"centred", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 15, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 16, 4},
+};
+enum { integer_read_q4_K_count = 17 };
+
+static const KernelParameter integer_read_q5_K_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight_a", "uint4", PARAMETER_READ, 3, 0},
+    {"weight_b", "uint4", PARAMETER_READ, 4, 0},
+    {"weight_c", "uint4", PARAMETER_READ, 5, 0},
+    {"bias_a", "float", PARAMETER_READ, 6, 4},
+    {"bias_b", "float", PARAMETER_READ, 7, 4},
+    {"bias_c", "float", PARAMETER_READ, 8, 4},
+    {"out", "float", PARAMETER_WRITE, 9, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"centred", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 15, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 16, 4},
+};
+enum { integer_read_q5_K_count = 17 };
+
+static const KernelParameter integer_read_q6_K_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight_a", "uint4", PARAMETER_READ, 3, 0},
+    {"weight_b", "uint4", PARAMETER_READ, 4, 0},
+    {"weight_c", "uint4", PARAMETER_READ, 5, 0},
+    {"bias_a", "float", PARAMETER_READ, 6, 4},
+    {"bias_b", "float", PARAMETER_READ, 7, 4},
+    {"bias_c", "float", PARAMETER_READ, 8, 4},
+    {"out", "float", PARAMETER_WRITE, 9, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"centred", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 15, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 16, 4},
+};
+enum { integer_read_q6_K_count = 17 };
+
+static const KernelParameter integer_read_q8_0_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"norm_bias", "float4", PARAMETER_READ, 2, 0},
+    {"weight_a", "uint4", PARAMETER_READ, 3, 0},
+    {"weight_b", "uint4", PARAMETER_READ, 4, 0},
+    {"weight_c", "uint4", PARAMETER_READ, 5, 0},
+    {"bias_a", "float", PARAMETER_READ, 6, 4},
+    {"bias_b", "float", PARAMETER_READ, 7, 4},
+    {"bias_c", "float", PARAMETER_READ, 8, 4},
+    {"out", "float", PARAMETER_WRITE, 9, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"centred", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 15, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 16, 4},
+};
+enum { integer_read_q8_0_count = 17 };
+
+static const KernelParameter integer_gated_q4_K_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"gate", "uint4", PARAMETER_READ, 2, 0},
+    {"up", "uint4", PARAMETER_READ, 3, 0},
+    {"gate_bias", "float", PARAMETER_READ, 4, 4},
+    {"up_bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { integer_gated_q4_K_count = 11 };
+
+static const KernelParameter integer_gated_q5_K_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"gate", "uint4", PARAMETER_READ, 2, 0},
+    {"up", "uint4", PARAMETER_READ, 3, 0},
+    {"gate_bias", "float", PARAMETER_READ, 4, 4},
+    {"up_bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { integer_gated_q5_K_count = 11 };
+
+static const KernelParameter integer_gated_q6_K_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"gate", "uint4", PARAMETER_READ, 2, 0},
+    {"up", "uint4", PARAMETER_READ, 3, 0},
+    {"gate_bias", "float", PARAMETER_READ, 4, 4},
+    {"up_bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { integer_gated_q6_K_count = 11 };
+
+static const KernelParameter integer_gated_q8_0_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"gate", "uint4", PARAMETER_READ, 2, 0},
+    {"up", "uint4", PARAMETER_READ, 3, 0},
+    {"gate_bias", "float", PARAMETER_READ, 4, 4},
+    {"up_bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 10, 4},
+};
+enum { integer_gated_q8_0_count = 11 };
+
+static const KernelParameter integer_write_q4_K_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"weight", "uint4", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"stream", "float", PARAMETER_WRITE, 3, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 5, 4},
+};
+enum { integer_write_q4_K_count = 6 };
+
+static const KernelParameter integer_write_q5_K_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"weight", "uint4", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"stream", "float", PARAMETER_WRITE, 3, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 5, 4},
+};
+enum { integer_write_q5_K_count = 6 };
+
+static const KernelParameter integer_write_q6_K_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"weight", "uint4", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"stream", "float", PARAMETER_WRITE, 3, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 5, 4},
+};
+enum { integer_write_q6_K_count = 6 };
+
+static const KernelParameter integer_write_q8_0_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"weight", "uint4", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"stream", "float", PARAMETER_WRITE, 3, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 5, 4},
+};
+enum { integer_write_q8_0_count = 6 };
 
 static const KernelParameter linear_batch_8_parameters[] = {
     {"x", "half", PARAMETER_READ, 0, 2},
@@ -2684,6 +2877,7 @@ const Kernel kernel_table[] = {
     {"advance_step", "step.metal", 27, advance_step_count, advance_step_parameters},
     {"mask_tokens", "token_mask.metal", 8, mask_tokens_count, mask_tokens_parameters},
     {"keep_typical", "typical.metal", 21, keep_typical_count, keep_typical_parameters},
+    {"block_planes", "fast/block_planes.metal", 12, block_planes_count, block_planes_parameters},
     {"flash_attention_prompt_hs64_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f32_count, flash_attention_prompt_hs64_f32_parameters},
     {"flash_attention_prompt_hs64_f16", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs64_f16_count, flash_attention_prompt_hs64_f16_parameters},
     {"flash_attention_prompt_hs128_f32", "fast/flash_attention_prompt.metal", 102, flash_attention_prompt_hs128_f32_count, flash_attention_prompt_hs128_f32_parameters},
@@ -2716,6 +2910,18 @@ const Kernel kernel_table[] = {
     {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 18, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
     {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 18, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
     {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 18, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
+    {"integer_read_q4_K", "fast/fused_integer_linear.metal", 24, integer_read_q4_K_count, integer_read_q4_K_parameters},
+    {"integer_read_q5_K", "fast/fused_integer_linear.metal", 24, integer_read_q5_K_count, integer_read_q5_K_parameters},
+    {"integer_read_q6_K", "fast/fused_integer_linear.metal", 24, integer_read_q6_K_count, integer_read_q6_K_parameters},
+    {"integer_read_q8_0", "fast/fused_integer_linear.metal", 24, integer_read_q8_0_count, integer_read_q8_0_parameters},
+    {"integer_gated_q4_K", "fast/fused_integer_linear.metal", 85, integer_gated_q4_K_count, integer_gated_q4_K_parameters},
+    {"integer_gated_q5_K", "fast/fused_integer_linear.metal", 85, integer_gated_q5_K_count, integer_gated_q5_K_parameters},
+    {"integer_gated_q6_K", "fast/fused_integer_linear.metal", 85, integer_gated_q6_K_count, integer_gated_q6_K_parameters},
+    {"integer_gated_q8_0", "fast/fused_integer_linear.metal", 85, integer_gated_q8_0_count, integer_gated_q8_0_parameters},
+    {"integer_write_q4_K", "fast/fused_integer_linear.metal", 139, integer_write_q4_K_count, integer_write_q4_K_parameters},
+    {"integer_write_q5_K", "fast/fused_integer_linear.metal", 139, integer_write_q5_K_count, integer_write_q5_K_parameters},
+    {"integer_write_q6_K", "fast/fused_integer_linear.metal", 139, integer_write_q6_K_count, integer_write_q6_K_parameters},
+    {"integer_write_q8_0", "fast/fused_integer_linear.metal", 139, integer_write_q8_0_count, integer_write_q8_0_parameters},
     {"linear_batch_8", "fast/fused_linear_batch.metal", 20, linear_batch_8_count, linear_batch_8_parameters},
     {"linear_batch_16", "fast/fused_linear_batch.metal", 20, linear_batch_16_count, linear_batch_16_parameters},
     {"linear_batch_32", "fast/fused_linear_batch.metal", 20, linear_batch_32_count, linear_batch_32_parameters},
@@ -2797,7 +3003,7 @@ const Kernel kernel_table[] = {
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
     {"shortlist_sample", "fast/shortlist.metal", 24, shortlist_sample_count, shortlist_sample_parameters},
 };
-const size_t kernel_count = 196;
+const size_t kernel_count = 209;
 
 #include "device/kernel.h"
 
@@ -4358,6 +4564,32 @@ const KernelSource kernel_sources[] = {
     "        row[i * threads] = own.weight[i * threads] > 0.0f && is_near ? row[i * threads] : -INFINITY;\n"
     "    }\n"
     "}\n"},
+    {"fast/block_planes.metal",
+    "// block_planes.metal — blocks with their scales apart, so that a lane reads 16 bytes of weights at once\n"
+    "//\n"
+    "//   in    scale values │ scale values │ …      or the scale behind the values\n"
+    "//   out   values values … │ scale scale …\n"
+    "//\n"
+    "// A block of q8_0 is 34 bytes and one of q6_K 210, so that hardly any begins where vectors do. Without the scale they\n"
+    "// are 32 and 208, and behind all of them there is one plane of scales: as many bytes as before, each of them the same.\n"
+    "// `size` halves, of 2 bytes, are a block, and half number `scale` is its scale. Grid: as many threads as `count`.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "\n"
+    "kernel void block_planes(\n"
+    "    device const char2 *in [[buffer(0)]], // [count]\n"
+    "    device char2 *out [[buffer(1)]],      // [count]\n"
+    "    constant uint &count [[buffer(2)]],    // size times the number of blocks\n"
+    "    constant uint &size [[buffer(3)]],\n"
+    "    constant uint &scale [[buffer(4)]], // 0 or size − 1\n"
+    "    uint i [[thread_position_in_grid]])\n"
+    "{\n"
+    "    if (i >= count) return;\n"
+    "    uint block = i / size, at = i % size, values = size - 1;\n"
+    "    ulong plane = ulong(count / size) * values;\n"
+    "    if (at == scale) out[plane + block] = in[i];\n"
+    "    else out[ulong(block) * values + at - (at > scale ? 1 : 0)] = in[i];\n"
+    "}\n"},
     {"fast/flash_attention_prompt.metal",
     "// flash_attention_prompt.metal — flash_attention.metal for the many queries of a prompt, heads of HS channels\n"
     "//\n"
@@ -5016,6 +5248,204 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"decode_attention_hs256_f16\")]] kernel decltype(decode_attention<64, half4, float4>) decode_attention<64, half4, float4>;\n"
     "template [[host_name(\"decode_attention_hs256_halves_f32\")]] kernel decltype(decode_attention<64, float4, half4>) decode_attention<64, float4, half4>;\n"
     "template [[host_name(\"decode_attention_hs256_halves_f16\")]] kernel decltype(decode_attention<64, half4, half4>) decode_attention<64, half4, half4>;\n"},
+    {"fast/fused_integer_linear.metal",
+    "// fused_integer_linear.metal — norm, rounding to 16 bits, block formats × vector, and what becomes of it, for decoding\n"
+    "//\n"
+    "//   y[n] = Σ_k round(norm(x))[k] · weight[n,k] + bias[n]\n"
+    "//   integer_read    out[n] = f(y[n])                               f = gelu, or nothing\n"
+    "//   integer_gated   out[n] = f(y of gate[n]) · y of up[n]          f = silu or gelu\n"
+    "//   integer_write   stream[n] += y[n]                              x is not normalised\n"
+    "//\n"
+    "// One token, weights that stay blocks: a GPU reads half or a quarter of the bytes of halves, and would lose by making\n"
+    "// floats of them, so it multiplies bytes: x has two for a value. Each threadgroup normalises and rounds x for itself;\n"
+    "// then its whole simdgroups, of which there must be one, take ROWS rows at a time. A lane has several pieces of them on\n"
+    "// their way, the first before x is there, and asks for the next one where one has been multiplied, also of the rows\n"
+    "// that come next. K is a multiple of 32 and of a block's weights, and at most MAX_INPUTS. The grid has as many\n"
+    "// simdgroups as the device runs at once, or as there are rows to take if that is less.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "#include \"parts/gelu.h\"\n"
+    "#include \"parts/integer_rows.h\"\n"
+    "#include \"parts/normal_row.h\"\n"
+    "#include \"parts/wait.h\"\n"
+    "\n"
+    "constant constexpr uint READ_ROWS = 2, WRITE_ROWS = 1; // host: of weights, at a time\n"
+    "\n"
+    "template <typename Piece, uint ROWS>\n"
+    "kernel void integer_read(\n"
+    "    device const float4 *x [[buffer(0)]],           // [K/4]\n"
+    "    device const float4 *norm_weight [[buffer(1)]], // [K/4]\n"
+    "    device const float4 *norm_bias [[buffer(2)]],   // [K/4], of layernorm\n"
+    "    device const uint4 *weight_a [[buffer(3)]],     // [A,K] in pieces\n"
+    "    device const uint4 *weight_b [[buffer(4)]],     // [B,K]\n"
+    "    device const uint4 *weight_c [[buffer(5)]],     // [C,K]\n"
+    "    device const float *bias_a [[buffer(6)]],       // [A]\n"
+    "    device const float *bias_b [[buffer(7)]],       // [B]\n"
+    "    device const float *bias_c [[buffer(8)]],       // [C]\n"
+    "    device float *out [[buffer(9)]],                // [A+B+C]\n"
+    "    constant uint &K [[buffer(10)]],\n"
+    "    constant uint &A [[buffer(11)]],\n"
+    "    constant uint &B [[buffer(12)]],\n"
+    "    constant uint &C [[buffer(13)]],\n"
+    "    constant uint &centred [[buffer(14)]], // 1: layernorm, 0: RMSNorm\n"
+    "    constant uint &gelu [[buffer(15)]],    // 1: f = gelu\n"
+    "    constant float &epsilon [[buffer(16)]],\n"
+    "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup uint4 high[MAX_INPUTS / 16], low[MAX_INPUTS / 16];\n"
+    "    threadgroup float2 scales[MAX_INPUTS / 32];\n"
+    "    threadgroup float partial[3][32];\n"
+    "    constexpr uint AHEAD = Ahead<Piece, ROWS>::COUNT;\n"
+    "    uint whole = threads / SIMD_WIDTH, N = A + B + C, step = groups * whole * ROWS, pieces = K / Piece::WEIGHTS;\n"
+    "    uint n = simdgroup < whole ? (group * whole + simdgroup) * ROWS : N;\n"
+    "    Matrices all = {weight_a, weight_b, weight_c, bias_a, bias_b, bias_c, A, B, C, K};\n"
+    "    Row row[ROWS], next[ROWS];\n"
+    "    Piece piece[ROWS][AHEAD];\n"
+    "    Line line[TURNS][EACH];\n"
+    "    float bias[ROWS];\n"
+    "    Normal norm = {norm_weight, norm_bias, 0.0f, 1.0f, centred != 0};\n"
+    "    rows_at<Piece>(row, all, n);\n"
+    "    read_first(piece, row, pieces, lane); // weights, norms and biases never change: they need not wait\n"
+    "    read_lines(line, norm, simdgroup * BLOCKS, whole * BLOCKS, K / 32, lane);\n"
+    "    for (uint r = 0; r < ROWS; r++) bias[r] = bias_at(all, n + r);\n"
+    "    wait_for_previous_kernel();\n"
+    "    RoundedRow rounded = {high, low, scales};\n"
+    "    float factor = norm_and_round(x, norm, line, epsilon, rounded, K, whole, partial,\n"
+    "                                  {lane, simdgroup, simdgroups}, thread_index, threads);\n"
+    "    for (; n < N; n += step) {\n"
+    "        float sum[ROWS], next_bias[ROWS];\n"
+    "        for (uint r = 0; r < ROWS; r++) next_bias[r] = bias_at(all, n + step + r);\n"
+    "        rows_at<Piece>(next, all, n + step);\n"
+    "        multiply(piece, row, next, n + step < N, rounded, pieces, lane, sum);\n"
+    "        for (uint r = 0; r < ROWS; r++) {\n"
+    "            float y = sum[r] * factor + bias[r];\n"
+    "            if (lane == 0 && n + r < N) out[n + r] = gelu ? gelu_of(y) : y;\n"
+    "            row[r] = next[r];\n"
+    "            bias[r] = next_bias[r];\n"
+    "        }\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template <typename Piece, uint ROWS>\n"
+    "kernel void integer_gated(\n"
+    "    device const float4 *x [[buffer(0)]],           // [K/4]\n"
+    "    device const float4 *norm_weight [[buffer(1)]], // [K/4], of RMSNorm\n"
+    "    device const uint4 *gate [[buffer(2)]],         // [N,K] in pieces\n"
+    "    device const uint4 *up [[buffer(3)]],           // [N,K]\n"
+    "    device const float *gate_bias [[buffer(4)]],    // [N]\n"
+    "    device const float *up_bias [[buffer(5)]],      // [N]\n"
+    "    device float *out [[buffer(6)]],                // [N]\n"
+    "    constant uint &K [[buffer(7)]],\n"
+    "    constant uint &N [[buffer(8)]],\n"
+    "    constant uint &gelu [[buffer(9)]], // 1: f = gelu\n"
+    "    constant float &epsilon [[buffer(10)]],\n"
+    "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup uint4 high[MAX_INPUTS / 16], low[MAX_INPUTS / 16];\n"
+    "    threadgroup float2 scales[MAX_INPUTS / 32];\n"
+    "    threadgroup float partial[3][32];\n"
+    "    uint whole = threads / SIMD_WIDTH, step = groups * whole, pieces = K / Piece::WEIGHTS;\n"
+    "    uint n = simdgroup < whole ? group * whole + simdgroup : N;\n"
+    "    constexpr uint AHEAD = Ahead<Piece, ROWS>::COUNT;\n"
+    "    Row row[ROWS] = {row_of<Piece>(gate, n, N, K), row_of<Piece>(up, n, N, K)};\n"
+    "    Piece piece[ROWS][AHEAD];\n"
+    "    Line line[TURNS][EACH];\n"
+    "    Normal norm = {norm_weight, norm_weight, 0.0f, 1.0f, false};\n"
+    "    uint at = min(n, N - 1);\n"
+    "    float bias[ROWS] = {gate_bias[at], up_bias[at]};\n"
+    "    read_first(piece, row, pieces, lane); // weights, norms and biases never change: they need not wait\n"
+    "    read_lines(line, norm, simdgroup * BLOCKS, whole * BLOCKS, K / 32, lane);\n"
+    "    wait_for_previous_kernel();\n"
+    "    RoundedRow rounded = {high, low, scales};\n"
+    "    float factor = norm_and_round(x, norm, line, epsilon, rounded, K, whole, partial,\n"
+    "                                  {lane, simdgroup, simdgroups}, thread_index, threads);\n"
+    "    for (; n < N; n += step) {\n"
+    "        at = min(n + step, N - 1);\n"
+    "        float sum[ROWS], next_bias[ROWS] = {gate_bias[at], up_bias[at]};\n"
+    "        Row next[ROWS] = {row_of<Piece>(gate, n + step, N, K), row_of<Piece>(up, n + step, N, K)};\n"
+    "        multiply(piece, row, next, n + step < N, rounded, pieces, lane, sum);\n"
+    "        float open = sum[0] * factor + bias[0], y = sum[1] * factor + bias[1];\n"
+    "        open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));\n"
+    "        if (lane == 0) out[n] = open * y;\n"
+    "        for (uint r = 0; r < ROWS; r++) {\n"
+    "            row[r] = next[r];\n"
+    "            bias[r] = next_bias[r];\n"
+    "        }\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template <typename Piece, uint ROWS>\n"
+    "kernel void integer_write(\n"
+    "    device const float4 *x [[buffer(0)]],     // [K/4]\n"
+    "    device const uint4 *weight [[buffer(1)]], // [N,K] in pieces\n"
+    "    device const float *bias [[buffer(2)]],   // [N]\n"
+    "    device float *stream [[buffer(3)]],       // [N]\n"
+    "    constant uint &K [[buffer(4)]],\n"
+    "    constant uint &N [[buffer(5)]],\n"
+    "    uint group [[threadgroup_position_in_grid]],\n"
+    "    uint groups [[threadgroups_per_grid]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint simdgroups [[simdgroups_per_threadgroup]],\n"
+    "    uint threads [[threads_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup uint4 high[MAX_INPUTS / 16], low[MAX_INPUTS / 16];\n"
+    "    threadgroup float2 scales[MAX_INPUTS / 32];\n"
+    "    constexpr uint AHEAD = Ahead<Piece, ROWS>::COUNT;\n"
+    "    uint whole = threads / SIMD_WIDTH, step = groups * whole * ROWS, pieces = K / Piece::WEIGHTS;\n"
+    "    uint n = simdgroup < whole ? (group * whole + simdgroup) * ROWS : N;\n"
+    "    Matrices all = {weight, weight, weight, bias, bias, bias, N, 0, 0, K};\n"
+    "    Row row[ROWS], next[ROWS];\n"
+    "    Piece piece[ROWS][AHEAD];\n"
+    "    Line none[TURNS][EACH];\n"
+    "    float before[ROWS]; // bias, and what is added to\n"
+    "    rows_at<Piece>(row, all, n);\n"
+    "    read_first(piece, row, pieces, lane); // weights and biases never change: they need not wait\n"
+    "    for (uint r = 0; r < ROWS; r++) before[r] = bias_at(all, n + r);\n"
+    "    wait_for_previous_kernel();\n"
+    "    for (uint r = 0; r < ROWS; r++)\n"
+    "        if (lane == 0 && n + r < N) before[r] += stream[n + r];\n"
+    "    RoundedRow rounded = {high, low, scales};\n"
+    "    round_row(x, NoNorm(), none, rounded, K / 32, whole, {lane, simdgroup, simdgroups});\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // rounded: the writes above → the reads below\n"
+    "    for (; n < N; n += step) {\n"
+    "        float sum[ROWS], following[ROWS] = {};\n"
+    "        for (uint r = 0; r < ROWS; r++)\n"
+    "            if (lane == 0 && n + step + r < N) following[r] = bias_at(all, n + step + r) + stream[n + step + r];\n"
+    "        rows_at<Piece>(next, all, n + step);\n"
+    "        multiply(piece, row, next, n + step < N, rounded, pieces, lane, sum);\n"
+    "        for (uint r = 0; r < ROWS; r++) {\n"
+    "            if (lane == 0 && n + r < N) stream[n + r] = before[r] + sum[r];\n"
+    "            row[r] = next[r];\n"
+    "            before[r] = following[r];\n"
+    "        }\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"integer_read_q4_K\")]] kernel decltype(integer_read<piece_q4_K, READ_ROWS>) integer_read<piece_q4_K, READ_ROWS>;\n"
+    "template [[host_name(\"integer_read_q5_K\")]] kernel decltype(integer_read<piece_q5_K, READ_ROWS>) integer_read<piece_q5_K, READ_ROWS>;\n"
+    "template [[host_name(\"integer_read_q6_K\")]] kernel decltype(integer_read<piece_q6_K, READ_ROWS>) integer_read<piece_q6_K, READ_ROWS>;\n"
+    "template [[host_name(\"integer_read_q8_0\")]] kernel decltype(integer_read<piece_q8_0, READ_ROWS>) integer_read<piece_q8_0, READ_ROWS>;\n"
+    "template [[host_name(\"integer_gated_q4_K\")]] kernel decltype(integer_gated<piece_q4_K, 2>) integer_gated<piece_q4_K, 2>;\n"
+    "template [[host_name(\"integer_gated_q5_K\")]] kernel decltype(integer_gated<piece_q5_K, 2>) integer_gated<piece_q5_K, 2>;\n"
+    "template [[host_name(\"integer_gated_q6_K\")]] kernel decltype(integer_gated<piece_q6_K, 2>) integer_gated<piece_q6_K, 2>;\n"
+    "template [[host_name(\"integer_gated_q8_0\")]] kernel decltype(integer_gated<piece_q8_0, 2>) integer_gated<piece_q8_0, 2>;\n"
+    "template [[host_name(\"integer_write_q4_K\")]] kernel decltype(integer_write<piece_q4_K, WRITE_ROWS>) integer_write<piece_q4_K, WRITE_ROWS>;\n"
+    "template [[host_name(\"integer_write_q5_K\")]] kernel decltype(integer_write<piece_q5_K, WRITE_ROWS>) integer_write<piece_q5_K, WRITE_ROWS>;\n"
+    "template [[host_name(\"integer_write_q6_K\")]] kernel decltype(integer_write<piece_q6_K, WRITE_ROWS>) integer_write<piece_q6_K, WRITE_ROWS>;\n"
+    "template [[host_name(\"integer_write_q8_0\")]] kernel decltype(integer_write<piece_q8_0, WRITE_ROWS>) integer_write<piece_q8_0, WRITE_ROWS>;\n"},
     {"fast/fused_linear_batch.metal",
     "// fused_linear_batch.metal — weights × the vectors of a batch by the matrix units, and what follows, for decoding\n"
     "//\n"
@@ -7200,6 +7630,17 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "    return float2(m, l);\n"
     "}\n"},
+    {"parts/dot4.h",
+    "// dot4.h — sum + Σ_i a[i] · b[i] of four bytes each, with a sign, that lie in a word\n"
+    "//\n"
+    "// A primitive: this is its plain definition, which says what is meant. A target with an instruction for it brings its\n"
+    "// own, see docs/kernels/targets.md.\n"
+    "#pragma once\n"
+    "static int dot4(int sum, uint a, uint b)\n"
+    "{\n"
+    "    for (uint i = 0; i < 32; i += 8) sum += (int(a << (24 - i)) >> 24) * (int(b << (24 - i)) >> 24);\n"
+    "    return sum;\n"
+    "}\n"},
     {"parts/draw.h",
     "// draw.h — which of a row's weights a random number falls on: the first whose running sum exceeds u · Σ\n"
     "//\n"
@@ -7265,6 +7706,78 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    float inner = 0.7978845608f * (x + 0.044715f * x * x * x);\n"
     "    return 0.5f * x * (1.0f + precise::tanh(inner));\n"
+    "}\n"},
+    {"parts/integer_rows.h",
+    "// integer_rows.h — ROWS rows of blocks at a time, times a row of 16 bits: what a simdgroup has on its way, and their sums\n"
+    "#pragma once\n"
+    "#include \"parts/pieces_k.h\"\n"
+    "\n"
+    "// Of all pieces that a lane has on their way, those of each row.\n"
+    "template <typename Piece, uint ROWS> struct Ahead {\n"
+    "    static constant constexpr uint COUNT = 2 * Piece::AHEAD / ROWS;\n"
+    "};\n"
+    "\n"
+    "// Row n of [N,K].\n"
+    "template <typename Piece>\n"
+    "static Row row_of(device const uint4 *matrix, uint n, uint N, uint K)\n"
+    "{\n"
+    "    uint blocks = K / (Piece::WEIGHTS * Piece::PIECES);\n"
+    "    ulong before = ulong(min(n, N - 1)) * blocks;\n"
+    "    return {matrix + before * Piece::VECTORS, (device const half *)(matrix + ulong(N) * blocks * Piece::VECTORS) + before};\n"
+    "}\n"
+    "\n"
+    "// A lane's first pieces of some rows.\n"
+    "template <typename Piece, uint ROWS, uint COUNT>\n"
+    "static void read_first(thread Piece (&piece)[ROWS][COUNT], thread const Row (&row)[ROWS], uint pieces, uint lane)\n"
+    "{\n"
+    "    for (uint i = 0; i < COUNT; i++)\n"
+    "        for (uint r = 0; r < ROWS; r++)\n"
+    "            if (i * SIMD_WIDTH + lane < pieces) read_piece(piece[r][i], row[r], i * SIMD_WIDTH + lane);\n"
+    "}\n"
+    "\n"
+    "// Rows · x. `piece` has a lane's first pieces of them and gets those of the next rows, if there are some.\n"
+    "template <typename Piece, uint ROWS, uint COUNT>\n"
+    "static void multiply(thread Piece (&piece)[ROWS][COUNT], thread const Row (&row)[ROWS], thread const Row (&next)[ROWS],\n"
+    "                     bool has_next, RoundedRow x, uint pieces, uint lane, thread float (&sum)[ROWS])\n"
+    "{\n"
+    "    constexpr uint PART = COUNT * SIMD_WIDTH;\n"
+    "    for (uint r = 0; r < ROWS; r++) sum[r] = 0.0f;\n"
+    "    for (uint first = 0; first < pieces; first += PART) {\n"
+    "        bool is_last = first + PART >= pieces;\n"
+    "        for (uint i = 0; i < COUNT; i++) {\n"
+    "            uint k = first + i * SIMD_WIDTH + lane, ahead = is_last ? i * SIMD_WIDTH + lane : k + PART;\n"
+    "            bool reads = ahead < pieces && (!is_last || has_next);\n"
+    "            for (uint r = 0; r < ROWS; r++) {\n"
+    "                if (k < pieces) sum[r] += product(piece[r][i], k, x);\n"
+    "                if (reads) read_piece(piece[r][i], is_last ? next[r] : row[r], ahead);\n"
+    "            }\n"
+    "        }\n"
+    "    }\n"
+    "    for (uint r = 0; r < ROWS; r++) sum[r] = simd_sum(sum[r]);\n"
+    "}\n"
+    "\n"
+    "// Three matrices [rows,K] that follow each other, and their biases.\n"
+    "struct Matrices {\n"
+    "    device const uint4 *a, *b, *c;\n"
+    "    device const float *bias_a, *bias_b, *bias_c;\n"
+    "    uint A, B, C, K;\n"
+    "};\n"
+    "\n"
+    "// Of these, rows n and those behind it.\n"
+    "template <typename Piece, uint ROWS>\n"
+    "static void rows_at(thread Row (&row)[ROWS], Matrices of, uint n)\n"
+    "{\n"
+    "    for (uint r = 0; r < ROWS; r++) {\n"
+    "        uint m = min(n + r, of.A + of.B + of.C - 1);\n"
+    "        if (m < of.A) row[r] = row_of<Piece>(of.a, m, of.A, of.K);\n"
+    "        else if (m < of.A + of.B) row[r] = row_of<Piece>(of.b, m - of.A, of.B, of.K);\n"
+    "        else row[r] = row_of<Piece>(of.c, m - of.A - of.B, of.C, of.K);\n"
+    "    }\n"
+    "}\n"
+    "static float bias_at(Matrices of, uint n)\n"
+    "{\n"
+    "    n = min(n, of.A + of.B + of.C - 1);\n"
+    "    return n < of.A ? of.bias_a[n] : n < of.A + of.B ? of.bias_b[n - of.A] : of.bias_c[n - of.A - of.B];\n"
     "}\n"},
     {"parts/kept.h",
     "// kept.h — numbers that become those of a cache, or of what is stored\n"
@@ -7443,6 +7956,63 @@ const KernelSource kernel_sources[] = {
     "            }\n"
     "    }\n"
     "}\n"},
+    {"parts/normal.h",
+    "// normal.h — a norm of four neighbours, of which its statistics are known, or none\n"
+    "#pragma once\n"
+    "\n"
+    "// (x − mean) · factor · weight + bias, or x where there is no weight.\n"
+    "struct Normal {\n"
+    "    device const float4 *weight, *bias; // [K/4]\n"
+    "    float mean, factor;\n"
+    "    bool is_centred; // else there is no bias\n"
+    "};\n"
+    "struct NoNorm {};\n"
+    "\n"
+    "// What four neighbours are multiplied by, and what is added to them.\n"
+    "struct Line {\n"
+    "    float4 weight, bias;\n"
+    "};\n"
+    "static Line line_of(Normal norm, uint i)\n"
+    "{\n"
+    "    return {norm.weight[i], norm.is_centred ? norm.bias[i] : float4(0.0f)};\n"
+    "}\n"
+    "static Line line_of(NoNorm, uint) { return {float4(1.0f), float4(0.0f)}; }\n"
+    "static float4 normal(Normal norm, thread const Line &line, float4 x)\n"
+    "{\n"
+    "    return norm.is_centred ? (x - norm.mean) * norm.factor * line.weight + line.bias : x * line.weight;\n"
+    "}\n"
+    "static float4 normal(NoNorm, thread const Line &, float4 x) { return x; }\n"
+    "\n"
+    "static float sum_of(float4 four) { return (four.x + four.y) + (four.z + four.w); }\n"},
+    {"parts/normal_row.h",
+    "// normal_row.h — a row that is normalised before it is rounded: layernorm's statistics, or RMSNorm's factor\n"
+    "#pragma once\n"
+    "#include \"parts/rounded_row.h\"\n"
+    "#include \"parts/sums.h\"\n"
+    "\n"
+    "// A sum over the threadgroup by way of one of its 32 numbers' places: one barrier.\n"
+    "static float sum_of_all(float value, threadgroup float (*partial)[32], Place place)\n"
+    "{\n"
+    "    float sum[1] = {value};\n"
+    "    threadgroup_sums(sum, partial, place.lane, place.simdgroup, place.simdgroups);\n"
+    "    return sum[0];\n"
+    "}\n"
+    "\n"
+    "// The same, and a barrier: what the row is to be multiplied by is returned, RMSNorm's factor. `partial` are three.\n"
+    "static float norm_and_round(device const float4 *x, Normal norm, thread Line (&line)[TURNS][EACH], float epsilon,\n"
+    "                            RoundedRow to, uint K, uint whole, threadgroup float (*partial)[32], Place place,\n"
+    "                            uint thread_index, uint threads)\n"
+    "{\n"
+    "    if (norm.is_centred) {\n"
+    "        float sum = 0.0f, squares = 0.0f;\n"
+    "        for (uint k = thread_index; k < K / 4; k += threads) sum += sum_of(x[k]);\n"
+    "        norm.mean = sum_of_all(sum, partial, place) / float(K);\n"
+    "        for (uint k = thread_index; k < K / 4; k += threads) squares += dot(x[k] - norm.mean, x[k] - norm.mean);\n"
+    "        norm.factor = 1.0f / sqrt(sum_of_all(squares, partial + 1, place) / float(K) + epsilon);\n"
+    "    }\n"
+    "    float squares = sum_of_all(round_row(x, norm, line, to, K / 32, whole, place), partial + 2, place);\n"
+    "    return norm.is_centred ? 1.0f : 1.0f / sqrt(squares / float(K) + epsilon);\n"
+    "}\n"},
     {"parts/pages.h",
     "// pages.h — where keys and values lie, see pages.metal\n"
     "#pragma once\n"
@@ -7465,6 +8035,153 @@ const KernelSource kernel_sources[] = {
     "template <uint SIZE> static ulong token_start(device const uint *pages, ulong stride, uint s)\n"
     "{\n"
     "    return pages[s / PAGE] * stride + s % PAGE * SIZE;\n"
+    "}\n"},
+    {"parts/pieces.h",
+    "// pieces.h — weights of block formats in pieces that a lane reads by whole vectors, times a row of 16 bits\n"
+    "//\n"
+    "// A piece is some neighbours of a row with all that belongs to them. q4_K and q5_K are read as they are stored: their\n"
+    "// blocks are whole vectors of 16 bytes. Of q8_0 and q6_K, whose blocks are not, block_planes.metal has put the scale of\n"
+    "// each block behind all blocks: a plane of blocks without it, then one of scales. A row's pieces follow each other.\n"
+    "//   WEIGHTS  of a piece,   PIECES  of a block,   VECTORS  that a block is,\n"
+    "//   AHEAD    pieces of each of two rows that a lane has on their way at once.\n"
+    "#pragma once\n"
+    "#include \"parts/rounded_row.h\"\n"
+    "\n"
+    "// Where a row begins: its blocks, and their scales, if these have a plane.\n"
+    "struct Row {\n"
+    "    device const uint4 *vectors;\n"
+    "    device const half *scales;\n"
+    "};\n"
+    "\n"
+    "// Σ of 16 bytes of each, and of 16 bytes times vector i of x.\n"
+    "static int dot16(uint4 a, uint4 b)\n"
+    "{\n"
+    "    return dot4(dot4(dot4(dot4(0, a.x, b.x), a.y, b.y), a.z, b.z), a.w, b.w);\n"
+    "}\n"
+    "static int dot16(uint4 weights, RoundedRow x, uint i)\n"
+    "{\n"
+    "    return 256 * dot16(weights, x.high[i]) + dot16(weights, x.low[i]);\n"
+    "}\n"
+    "\n"
+    "// --- q8_0: half a block ---\n"
+    "\n"
+    "struct piece_q8_0 {\n"
+    "    static constant constexpr uint WEIGHTS = 16, PIECES = 2, VECTORS = 2, AHEAD = 4;\n"
+    "    uint4 values;\n"
+    "    half scale;\n"
+    "};\n"
+    "\n"
+    "// Piece i of a row.\n"
+    "static void read_piece(thread piece_q8_0 &piece, Row row, uint i)\n"
+    "{\n"
+    "    piece.values = row.vectors[i];\n"
+    "    piece.scale = row.scales[i / 2];\n"
+    "}\n"
+    "\n"
+    "// Piece i of a row, times x.\n"
+    "static float product(thread const piece_q8_0 &piece, uint i, RoundedRow x)\n"
+    "{\n"
+    "    return float(dot16(piece.values, x, i)) * (float(piece.scale) * x.scales[i / 2].x);\n"
+    "}\n"},
+    {"parts/pieces_k.h",
+    "// pieces_k.h — pieces.h for formats of 256 weights: an eighth of them has a scale, of q6_K each half of it\n"
+    "#pragma once\n"
+    "#include \"parts/pieces.h\"\n"
+    "\n"
+    "// --- q4_K, q5_K: 16 bytes of nibbles, half of two neighbouring eighths ---\n"
+    "\n"
+    "struct piece_q4_K {\n"
+    "    static constant constexpr uint WEIGHTS = 32, PIECES = 8, VECTORS = 9, AHEAD = 2;\n"
+    "    uint4 head; // d and d_least, scales\n"
+    "    uint4 nibbles;\n"
+    "};\n"
+    "\n"
+    "static void read_piece(thread piece_q4_K &piece, Row row, uint i)\n"
+    "{\n"
+    "    device const uint4 *block = row.vectors + i / 8 * 9;\n"
+    "    piece.head = block[0];\n"
+    "    piece.nibbles = block[1 + i % 8];\n"
+    "}\n"
+    "\n"
+    "struct piece_q5_K {\n"
+    "    static constant constexpr uint WEIGHTS = 32, PIECES = 8, VECTORS = 11, AHEAD = 2;\n"
+    "    uint4 head;\n"
+    "    uint4 nibbles;\n"
+    "    uint4 fifth;\n"
+    "};\n"
+    "\n"
+    "static void read_piece(thread piece_q5_K &piece, Row row, uint i)\n"
+    "{\n"
+    "    device const uint4 *block = row.vectors + i / 8 * 11;\n"
+    "    piece.head = block[0];\n"
+    "    piece.fifth = block[1 + i % 2];\n"
+    "    piece.nibbles = block[3 + i % 8];\n"
+    "}\n"
+    "\n"
+    "// Two eighths, of which `low` and `high` are half: their scales and least values lie in two bytes side by side, see\n"
+    "// formats/scales_k.h. Each half takes the least value of one of them.\n"
+    "static float eighths(uint4 head, uint4 low, uint4 high, uint i, RoundedRow x)\n"
+    "{\n"
+    "    uint pair = i % 8 / 2, half_of = i % 2, shift = pair % 2 * 16;\n"
+    "    uint first = head.y >> shift, second = head.z >> shift, last = head.w >> shift;\n"
+    "    uint scales = pair < 2 ? first & 0x3f3f : (last & 0x0f0f) | (first >> 2 & 0x3030);\n"
+    "    uint leasts = pair < 2 ? second & 0x3f3f : (last >> 4 & 0x0f0f) | (second >> 2 & 0x3030);\n"
+    "    uint at = i / 8 * 16 + pair * 4 + half_of, eighth = i / 8 * 8 + 2 * pair;\n"
+    "    float2 d = float2(as_type<half2>(head.x)), x_low = x.scales[eighth], x_high = x.scales[eighth + 1];\n"
+    "    float sum = x_low.x * float(int(scales & 255) * dot16(low, x, at)) +\n"
+    "                x_high.x * float(int(scales >> 8) * dot16(high, x, at + 2));\n"
+    "    return d.x * sum - d.y * (half_of ? float(leasts >> 8) * x_high.y : float(leasts & 255) * x_low.y);\n"
+    "}\n"
+    "\n"
+    "static float product(thread const piece_q4_K &piece, uint i, RoundedRow x)\n"
+    "{\n"
+    "    return eighths(piece.head, piece.nibbles & 0x0f0f0f0f, piece.nibbles >> 4 & 0x0f0f0f0f, i, x);\n"
+    "}\n"
+    "static float product(thread const piece_q5_K &piece, uint i, RoundedRow x)\n"
+    "{\n"
+    "    uint4 fifth = piece.fifth >> i % 8 / 2 * 2;\n"
+    "    uint4 low = (piece.nibbles & 0x0f0f0f0f) | (fifth & 0x01010101) << 4;\n"
+    "    uint4 high = (piece.nibbles >> 4 & 0x0f0f0f0f) | (fifth >> 1 & 0x01010101) << 4;\n"
+    "    return eighths(piece.head, low, high, i, x);\n"
+    "}\n"
+    "\n"
+    "// --- q6_K: 16 neighbours of each quarter of a part ---\n"
+    "\n"
+    "struct piece_q6_K {\n"
+    "    static constant constexpr uint WEIGHTS = 64, PIECES = 4, VECTORS = 13, AHEAD = 1;\n"
+    "    uint4 first, second; // low bits of the quarters 0 and 2, and of 1 and 3\n"
+    "    uint4 upper;         // two bits of each\n"
+    "    uint2 scales;        // of the part\n"
+    "    half d;\n"
+    "};\n"
+    "\n"
+    "static void read_piece(thread piece_q6_K &piece, Row row, uint i)\n"
+    "{\n"
+    "    device const uint4 *block = row.vectors + i / 4 * 13;\n"
+    "    uint part = i % 4 / 2, half_of = i % 2;\n"
+    "    piece.first = block[4 * part + half_of];\n"
+    "    piece.second = block[4 * part + 2 + half_of];\n"
+    "    piece.upper = block[8 + 2 * part + half_of];\n"
+    "    piece.scales = ((device const uint2 *)(block + 12))[part];\n"
+    "    piece.d = row.scales[i / 4];\n"
+    "}\n"
+    "\n"
+    "// 16 values of 6 bits, less 32, and their scale, a byte with a sign at the bottom.\n"
+    "static int scaled(uint4 low, uint4 upper, uint scale, RoundedRow x, uint i)\n"
+    "{\n"
+    "    uint4 values = ((low & 0x0f0f0f0f) | (upper & 0x03030303) << 4) + 0x60606060u ^ 0x80808080u;\n"
+    "    return (int(scale << 24) >> 24) * dot16(values, x, i);\n"
+    "}\n"
+    "\n"
+    "static float product(thread const piece_q6_K &piece, uint i, RoundedRow x)\n"
+    "{\n"
+    "    uint block = i / 2 * 4, at = i / 2 * 8 + i % 2, shift = i % 2 * 8; // block of 32, 16 values, scale of x's part\n"
+    "    uint2 scales = piece.scales >> shift;\n"
+    "    float sum = x.scales[block].x * float(scaled(piece.first, piece.upper, scales.x, x, at)) +\n"
+    "                x.scales[block + 1].x * float(scaled(piece.second, piece.upper >> 2, scales.x >> 16, x, at + 2)) +\n"
+    "                x.scales[block + 2].x * float(scaled(piece.first >> 4, piece.upper >> 4, scales.y, x, at + 4)) +\n"
+    "                x.scales[block + 3].x * float(scaled(piece.second >> 4, piece.upper >> 6, scales.y >> 16, x, at + 6));\n"
+    "    return float(piece.d) * sum;\n"
     "}\n"},
     {"parts/products.h",
     "// products.h — weights times values of x, which are integers of 8 bits: up to 256 neighbours of a row at a time\n"
@@ -7525,6 +8242,105 @@ const KernelSource kernel_sources[] = {
     "        k1 += 0xBB67AE85u;\n"
     "    }\n"
     "    return float(x0 >> 8) * 0x1p-24f;\n"
+    "}\n"},
+    {"parts/rounded_row.h",
+    "// rounded_row.h — a row of activations, normalised and rounded to 16 bits by each threadgroup for itself\n"
+    "//\n"
+    "//   scale = max |x| / (127 · 256),  value = round(x / scale) = 256 · high + low    for each 32 neighbours\n"
+    "//\n"
+    "// Both are bytes with a sign, so that values are multiplied by bytes twice; rounding to one byte alone changes what a\n"
+    "// model says. Only whole simdgroups do it. Of 32 lanes eight share a block of 32, four values each; the only lane of a\n"
+    "// CPU has all.\n"
+    "#pragma once\n"
+    "#include \"parts/dot4.h\"\n"
+    "#include \"parts/normal.h\"\n"
+    "#include \"parts/simd_width.h\"\n"
+    "\n"
+    "// A thread among the others.\n"
+    "struct Place {\n"
+    "    uint lane, simdgroup, simdgroups;\n"
+    "};\n"
+    "\n"
+    "constant constexpr uint TEAM = SIMD_WIDTH < 8 ? 1 : 8; // lanes that share a block\n"
+    "constant constexpr uint EACH = 8 / TEAM;               // vectors of four that each of them has\n"
+    "constant constexpr uint BLOCKS = SIMD_WIDTH / TEAM;    // that a simdgroup has at a time\n"
+    "constant constexpr uint TURNS = 2;                     // of these, read before the first is looked at\n"
+    "\n"
+    "constant constexpr uint MAX_INPUTS = 14336; // host: of a row\n"
+    "\n"
+    "struct RoundedRow {\n"
+    "    threadgroup uint4 *high, *low; // [MAX_INPUTS/16], bytes of 16 values to a vector\n"
+    "    threadgroup float2 *scales;    // [MAX_INPUTS/32]: scale, scale · Σ value\n"
+    "};\n"
+    "\n"
+    "// The four bytes of a word.\n"
+    "static uint packed(int4 four)\n"
+    "{\n"
+    "    return (uint(four.x) & 255) | (uint(four.y) & 255) << 8 | (uint(four.z) & 255) << 16 | uint(four.w) << 24;\n"
+    "}\n"
+    "\n"
+    "// Block `block` of a row, of which a lane has `value`.\n"
+    "static void round_block(thread const float4 *value, RoundedRow to, uint block, uint blocks, uint lane)\n"
+    "{\n"
+    "    float largest = 0.0f, zero = 0.0f; // 0 · ∞ is NaN\n"
+    "    for (uint j = 0; j < EACH; j++) {\n"
+    "        float4 size = fabs(value[j]);\n"
+    "        largest = max(max(largest, max(size.x, size.y)), max(size.z, size.w));\n"
+    "        zero += sum_of(0.0f * value[j]);\n"
+    "    }\n"
+    "    for (uint i = 1; i < TEAM; i *= 2) {\n"
+    "        largest = max(largest, simd_shuffle_xor(largest, ushort(i)));\n"
+    "        zero += simd_shuffle_xor(zero, ushort(i));\n"
+    "    }\n"
+    "    bool is_usual = zero == 0.0f && largest > 1e-30f;\n"
+    "    float inverse = is_usual ? 127.0f * 256.0f / largest : 0.0f;\n"
+    "    int sum = 0;\n"
+    "    for (uint j = 0; j < EACH; j++) {\n"
+    "        int4 whole = is_usual ? int4(rint(value[j] * inverse)) : int4(0), high = (whole + 128) >> 8;\n"
+    "        uint at = block * 8 + lane % TEAM * EACH + j;\n"
+    "        if (block < blocks) ((threadgroup uint *)to.high)[at] = packed(high);\n"
+    "        if (block < blocks) ((threadgroup uint *)to.low)[at] = packed(whole - high * 256);\n"
+    "        sum += (whole.x + whole.y) + (whole.z + whole.w);\n"
+    "    }\n"
+    "    for (uint i = 1; i < TEAM; i *= 2) sum += simd_shuffle_xor(sum, ushort(i));\n"
+    "    float scale = largest / (127.0f * 256.0f) + zero;\n"
+    "    if (block < blocks && lane % TEAM == 0) to.scales[block] = float2(scale, scale * float(sum));\n"
+    "}\n"
+    "\n"
+    "// What a lane's next blocks from `first` on are normalised with. The first of them may be read before x is there.\n"
+    "template <typename Norm>\n"
+    "static void read_lines(thread Line (&line)[TURNS][EACH], Norm norm, uint first, uint step, uint blocks, uint lane)\n"
+    "{\n"
+    "    for (uint t = 0; t < TURNS; t++)\n"
+    "        for (uint j = 0; j < EACH; j++)\n"
+    "            line[t][j] = line_of(norm, min(first + t * step + lane / TEAM, blocks - 1) * 8 + lane % TEAM * EACH + j);\n"
+    "}\n"
+    "\n"
+    "// All blocks, by `whole` simdgroups; `line` has what the first ones need. Returned is a thread's part of Σ x².\n"
+    "template <typename Norm>\n"
+    "static float round_row(device const float4 *x, Norm norm, thread Line (&line)[TURNS][EACH], RoundedRow to, uint blocks,\n"
+    "                       uint whole, Place place)\n"
+    "{\n"
+    "    float squares = 0.0f;\n"
+    "    uint begin = place.simdgroup * BLOCKS, step = whole * BLOCKS, at = place.lane % TEAM * EACH;\n"
+    "    for (uint first = begin; first < blocks && place.simdgroup < whole; first += TURNS * step) {\n"
+    "        float4 value[TURNS][EACH];\n"
+    "        if (first != begin) read_lines(line, norm, first, step, blocks, place.lane);\n"
+    "        for (uint t = 0; t < TURNS; t++)\n"
+    "            for (uint j = 0; j < EACH; j++) {\n"
+    "                uint block = first + t * step + place.lane / TEAM;\n"
+    "                value[t][j] = block < blocks ? x[block * 8 + at + j] : float4(0.0f);\n"
+    "            }\n"
+    "        for (uint t = 0; t < TURNS && first + t * step < blocks; t++) {\n"
+    "            uint block = first + t * step + place.lane / TEAM;\n"
+    "            for (uint j = 0; j < EACH; j++) {\n"
+    "                squares += dot(value[t][j], value[t][j]);\n"
+    "                value[t][j] = normal(norm, line[t][j], value[t][j]);\n"
+    "            }\n"
+    "            round_block(value[t], to, block, blocks, place.lane);\n"
+    "        }\n"
+    "    }\n"
+    "    return squares;\n"
     "}\n"},
     {"parts/running_softmax.h",
     "// running_softmax.h — the softmax of one query, by lanes that have seen different keys\n"
@@ -7840,4 +8656,4 @@ const KernelSource kernel_sources[] = {
     "    return float(row[k / 16].d) * row[k / 16].scale[k % 16 / 8][k % 8];\n"
     "}\n"},
 };
-const size_t kernel_source_count = 84;
+const size_t kernel_source_count = 93;

@@ -105,9 +105,10 @@ def last_line(done):
             *[f"tests/test_{name}.py" for name in ("generate", "model", "measure")],
             *["-k", "packed_weights or rows_are_independent or nan_in_the_middle or as_explained"],
         ],
+        ["tests/test_quantised.py", "-k", "decod and blocks"],
         ["tests/test_dispatches.py", "tests/test_explain.py", "-k", "as_their_devices_say or profile_names"],
     ],
-    ids=["device", "kernels", "models", "choices"],
+    ids=["device", "kernels", "models", "blocks", "choices"],
 )
 def test_what_every_device_does(tests, stand_in, tmp_path):
     """The same tests, in a process that finds the stand-in."""
@@ -173,6 +174,19 @@ def test_text_in_other_ways(options, settings, cuda):
     assert done.stdout == expected.stdout
     if "--profile" in options:
         assert re.search(r"^split_heads_f32 +\d+ ", done.stderr, re.M)
+
+
+def test_blocks_beside_halves(run, tmp_path):
+    """They are decoded from unless both would take most of the memory."""
+    config = Config(layers=1, heads=16, channels=1024, inner=32, context=64, vocabulary=300)
+    tensors = models.random_gpt2(config, numpy.random.default_rng(5))
+    tokenizer = models.small_tokenizer(config.vocabulary)
+    path = models.write_gguf(tmp_path / "model.gguf", config, tensors, type="Q8_0", tokenizer=tokenizer)
+    for mebibytes, both in [(16, False), (32, True)]:  # of 13.8 million bytes
+        options = ["-n", 2, "--temp", 0, "--device", "cuda", "--profile"]
+        done = run("run", "-m", path, PROMPT, *options, MEBIBYTES=mebibytes)
+        assert done.returncode == 0, done.stderr
+        assert ("integer_read_q8_0" in done.stderr) == both
 
 
 # --- what fails ---

@@ -82,6 +82,14 @@ TABLE = [
     # blocks become halves where that is faster
     ("h200", "Q8_0", 1, {}, "QKV", "norm_linear_f16"),
     ("h200", "Q8_0", 1, {"weights": "stored"}, "QKV", "linear_q8_0"),
+    # and are decoded from where it is asked for, one row at a time
+    ("h200", "Q8_0", 1, {"integer_products": "on"}, "QKV", "integer_read_q8_0"),
+    ("h200", "Q8_0", 1, {"integer_products": "on"}, "projection", "integer_write_q8_0"),
+    ("h200", "Q8_0", 1, {"integer_products": "on", "weights": "f16"}, "QKV", "norm_linear_f16"),
+    ("h200", "Q8_0", 1, {"integer_products": "on", "fusion": "off"}, "QKV", "linear_f16"),
+    ("h200", "Q8_0", 64, {"integer_products": "on"}, "QKV", "matmul"),
+    ("h200", "Q4_0", 1, {"integer_products": "on"}, "QKV", "norm_linear_f16"),
+    ("m1", "Q8_0", 1, {"integer_products": "on"}, "QKV", "integer_linear_q8_0"),
     # fused decoding
     ("h200", "F32", 1, {}, "projection", "linear_residual_f32"),
     ("h200", "F32", 1, {"fusion": "off"}, "projection", "linear_f32"),
@@ -237,6 +245,24 @@ def test_long_contexts(config, machine, rows, tokens, kernels, tmp_path):
     recorder.run("", path, machine, {"cache": "f16"}, rows, [("", lambda model: model.generate_batch(prompts, 2))])
     used = {line.split()[0] for line in recorder.lines}
     assert {name for name in used if name.startswith(("decode_attention", "split_attention", "merge_splits"))} == kernels
+
+
+LARGE = families.Config(heads=16, kv_heads=8, head_size=64, channels=1024, inner=1024, context=70)
+
+
+def test_large_blocks_are_decoded_from(tmp_path):
+    """Q, K and V of two types are two products."""
+    tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in families.shapes(LARGE).items()}
+    types = {"blk.0.attn_v.weight": "Q8_0"}
+    path = families.write_gguf(tmp_path / "model.gguf", LARGE, tensors, type="Q6_K", types=types)
+    steps = lambda *case, **options: [line[:1] + line[2:3] for line in explain(path, "h200", *case, **options)]
+    decoding = steps(1)
+    assert {("QKV", "integer_read_q6_K"), ("QKV", "integer_read_q8_0"), ("gate, up", "integer_gated_q6_K")} <= {*decoding}
+    assert {("down", "integer_write_q6_K"), ("logits", "integer_read_q6_K")} <= {*decoding}
+    halves = {("QKV", "rmsnorm_linear_f16"), ("down", "linear_residual_f16")}
+    assert halves <= {*steps(1, integer_products="off")} and halves <= {*steps(1, weights="f16")}
+    assert ("QKV", "linear_batch_parts_8") in steps(1, 2)
+    assert ("QKV", "matmul") in steps(64)
 
 
 def test_shapes_of_models(model):

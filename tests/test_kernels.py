@@ -692,6 +692,118 @@ def test_linear_residual(thread_count, kernel, device, random):
         check_rows(out, stream + x.astype(numpy.float64) @ exact.T + bias)
 
 
+# --- decoding from blocks ---
+
+IN_PIECES = ["Q4_K", "Q5_K", "Q6_K", "Q8_0"]
+each_in_pieces = pytest.mark.parametrize("format", IN_PIECES)
+each_whole_count = pytest.mark.parametrize("thread_count", [n for n in THREADS if n == 0 or n >= 32])
+
+
+def in_pieces(random, format, rows, columns):
+    """Weights as they are read in pieces, and what they stand for."""
+    data, exact = packed(random, format, rows, columns)
+    return launches.planes(launches.Meaning(data, exact), name_of("", format)[1:]).data, exact.astype(numpy.float64)
+
+
+def two_byte_row(random, K):
+    """Values of two bytes times a power of two for each 32, which rounding leaves as they are."""
+    values = random.integers(-10000, 127 * 256 + 1, (K // 32, 32))
+    values[:, random.integers(32)] = 127 * 256
+    return (values * 2.0 ** random.integers(-12, -7, (K // 32, 1))).reshape(K).astype(numpy.float32)
+
+
+def check_terms(out, x, weight, bias=0.0, function=lambda y: y):
+    """A row of sums, whose terms may cancel out."""
+    y = x @ weight.T + bias
+    check_rows(out[None], function(y)[None], to_the_terms((numpy.abs(x) @ numpy.abs(weight).T)[None], function(y)[None]))
+
+
+@covers("block_planes")
+@each_thread_count
+def test_block_planes(thread_count, device, random):
+    for size, scale, blocks in [(17, 0, 1), (17, 0, 99), (105, 104, 33), (2, 1, 7)]:
+        data = random.integers(0, 2**16, (blocks, size)).astype(numpy.uint16)
+        arguments = [data, Out(data.size, numpy.uint16), data.size, size, scale]
+        out = device.run("block_planes", threads(data.size + 3), *arguments, threads=thread_count)
+        assert numpy.array_equal(out.view(numpy.uint8), reference.planes(data, scale))
+
+
+@covers_formats("integer_read", IN_PIECES)
+@each_in_pieces
+@each_whole_count
+def test_integer_read(thread_count, format, device, random):
+    sizes = [(32, (1, 0, 0), 0), (96, (7, 2, 0), 1), (1024, (2, 1, 3), 0), (1600, (3, 2, 2), 0), (2112, (5, 0, 0), 0)]
+    for K, N, gelu in sizes:
+        K = whole_blocks(K, format)
+        norm = 2.0 ** random.integers(-2, 3, K).astype(numpy.float32)
+        x = two_byte_row(random, K) / norm
+        parts = [in_pieces(random, format, max(n, 1), K) for n in N]
+        biases = [normal(random, max(n, 1)) for n in N]
+        values = [x, norm, norm, *(data for data, _ in parts), *biases, Out(sum(N)), K, *N, 0, gelu, 1e-5]
+        out = device.run(name_of("integer_read", format), threadgroups(2), *values, threads=thread_count)
+        weight = numpy.concatenate([exact[:n] for (_, exact), n in zip(parts, N)])
+        bias = numpy.concatenate([bias[:n] for bias, n in zip(biases, N)])
+        normed = families.rmsnorm(x.astype(numpy.float64), norm, float(numpy.float32(1e-5)))
+        check_terms(out, normed, weight, bias, reference.gelu if gelu else lambda y: y)
+
+
+@each_in_pieces
+def test_integer_read_behind_layernorm(format, device, random):
+    """Rounding to 16 bits is what is apart."""
+    for K, N in [(64, 9), (1600, 40)]:
+        K = whole_blocks(K, format)
+        x, norm, shift, bias = normal(random, K, mean=7), normal(random, K), normal(random, K), normal(random, N)
+        weight, exact = in_pieces(random, format, N, K)
+        arguments = [x, norm, shift, weight, weight, weight, bias, bias, bias, Out(N), K, N, 0, 0, 1, 0, 1e-5]
+        out = device.run(name_of("integer_read", format), threadgroups(2), *arguments)
+        normed = reference.layernorm(x[None].astype(numpy.float64), norm, shift, 1e-5)[0]
+        expected = normed @ exact.T + bias
+        size = numpy.abs(normed) @ numpy.abs(exact).T
+        assert numpy.abs(out - expected).max() <= 3e-5 * size.max()
+
+
+@covers_formats("integer_gated", IN_PIECES)
+@each_in_pieces
+@each_whole_count
+def test_integer_gated(thread_count, format, device, random):
+    for K, N, gelu in [(32, 1, 0), (96, 7, 1), (1024, 2, 0), (2112, 33, 1)]:
+        K = whole_blocks(K, format)
+        norm = 2.0 ** random.integers(-2, 3, K).astype(numpy.float32)
+        x = two_byte_row(random, K) / norm
+        (gate, exact_gate), (up, exact_up) = (in_pieces(random, format, N, K) for _ in range(2))
+        gate_bias, up_bias = (normal(random, N, mean=20 * K**0.5) for _ in range(2))  # so that nothing cancels
+        arguments = [x, norm, gate, up, gate_bias, up_bias, Out(N), K, N, gelu, 1e-5]
+        out = device.run(name_of("integer_gated", format), threadgroups(3), *arguments, threads=thread_count)
+        normed = families.rmsnorm(x.astype(numpy.float64), norm, float(numpy.float32(1e-5)))
+        open = normed @ exact_gate.T + gate_bias
+        open = reference.gelu(open) if gelu else families.silu(open)
+        check_rows(out[None], (open * (normed @ exact_up.T + up_bias))[None])
+
+
+@covers_formats("integer_write", IN_PIECES)
+@each_in_pieces
+@each_whole_count
+def test_integer_write(thread_count, format, device, random):
+    for K, N in [(32, 1), (768, 5), (1024, 7), (3072, 2), (8192, 3), (14336, 2)]:
+        K = whole_blocks(K, format)
+        x, bias, stream = two_byte_row(random, K), normal(random, N), normal(random, N, std=9)
+        weight, exact = in_pieces(random, format, N, K)
+        kernel, arguments = name_of("integer_write", format), [x, weight, bias, InOut(stream), K, N]
+        out = device.run(kernel, threadgroups(2), *arguments, threads=thread_count)
+        check_terms(out, x.astype(numpy.float64), exact, bias + stream.astype(numpy.float64))
+
+
+@each_in_pieces
+def test_what_is_no_number_stays_visible(format, device, random):
+    K = whole_blocks(64, format)
+    for value in (numpy.nan, numpy.inf):
+        x, (weight, _) = normal(random, K), in_pieces(random, format, 3, K)
+        x[random.integers(K)] = value
+        zeros = numpy.zeros(3, numpy.float32)
+        out = device.run(name_of("integer_write", format), threadgroups(1), x, weight, zeros, InOut(zeros), K, 3)
+        assert numpy.isnan(out).all()
+
+
 BATCH_ROWS = SHARED["BATCH_PRODUCTS_ROWS"]
 each_batch_tokens = pytest.mark.parametrize("tokens", [8, 16, 32])  # of a threadgroup
 each_batch_shape = pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 the gguf package's quantisers make of the same tensors. (The kernels: test_kernels.py.)"""
 
 import ctypes
+import dataclasses
 import os
 import struct
 import subprocess
@@ -10,6 +11,7 @@ import gguf
 import numpy
 import pytest
 
+import families
 import k_quants
 import models
 import reference
@@ -106,6 +108,79 @@ def test_integer_products(type, device_name, random, tmp_path):
                 error = reference.logit_error(model.logits(ids), reference.logits(CONFIG, exact, ids))
             rounded = type != "F16" and (choice == "on" or device_name == "cpu")
             assert (2e-3 <= error <= 6e-2) if rounded else error <= TOLERANCE
+
+
+def decoded_logprobs(model, ids):
+    """ln p of each token but the first, behind those before it, by steps of one token."""
+    logprobs, session = [], model.session(ids[:1])
+    for id in ids[1:]:
+        session.generate(1, logit_bias=[(id, 1e4)], on_logprobs=lambda row, pairs: logprobs.append(pairs[0][1]))
+    assert session.ids == ids
+    session.close()
+    return numpy.array(logprobs)
+
+
+def check_decoding(path, expected, ids, pieces, tolerance):
+    """Of blocks that decoding reads the bytes are `pieces`; no token's ln p is off by more than `tolerance`."""
+    bytes = {}
+    for choice in ("off", "on"):
+        with LLM(path, device="cuda", weights=None, integer_products=choice, cache="f32") as model:
+            bytes[choice] = model.info.weight_bytes
+            logprobs = decoded_logprobs(model, ids)
+    assert bytes["on"] - bytes["off"] == pieces
+    expected = expected - numpy.logaddexp.reduce(expected, axis=1, keepdims=True)
+    assert numpy.abs(logprobs - expected[numpy.arange(len(ids) - 1), ids[1:]]).max() <= tolerance
+
+
+def block_bytes(arrays, stored):
+    """Of matrices by GGUF name that are stored in these types."""
+    return sum(models.quantise(arrays[name], type).nbytes for name, type in stored.items())
+
+
+@pytest.mark.parametrize("type", ["Q4_K", "Q5_K", "Q6_K", "Q8_0"])
+def test_decoding_from_blocks(type, device_name, random, tmp_path):
+    """A GPU that keeps both multiplies one token by blocks, and several by halves. With an embedding of halves, which
+    stay as they are, all that rounds is x, to 16 bits."""
+    if device_name != "cuda":
+        pytest.skip("keeps blocks alone")
+    config, types = dataclasses.replace(CONFIG, tied=False), {"token_embd.weight": "F16"}
+    tensors = models.random_gpt2(config, random, std=0.1)
+    path = models.write_gguf(tmp_path / "model.gguf", config, tensors, type=type, types=types)
+    exact = models.gguf_rounded(tensors, type, types)
+    matrices = [a for name, a in tensors.items() if a.ndim == 2 and "wpe" not in name and "wte" not in name]
+    ids = random_ids(random, config, 9)
+    logits = reference.logits(config, exact, ids)
+    check_decoding(path, logits, ids, sum(models.quantise(a, type).nbytes for a in matrices), 2e-3)
+    with LLM(path, device="cuda", weights=None, integer_products="on") as model:
+        assert reference.logit_error(model.logits(ids), logits) <= 5e-3
+
+
+FAMILIES = {
+    # v is a product of its own; a format without these kernels beside it leaves all three to halves
+    "q, k and v": ("llama", {"blk.0.attn_v.weight": "Q8_0", "blk.1.attn_k.weight": "Q5_0"}, ["blk.1.attn_q.", "blk.1.attn_k.", "blk.1.attn_v."]),
+    "gate and up": ("qwen2", {"blk.0.ffn_up.weight": "Q8_0"}, ["blk.0.ffn_gate", "blk.0.ffn_up"]),
+    "added behind a norm": ("gemma3", {}, ["attn_output", "ffn_down"]),
+    "untied": ("llama", {"output.weight": "Q8_0"}, ["token_embd"]),
+}
+
+
+@pytest.mark.parametrize("case", FAMILIES)
+def test_families_decoded_from_blocks(case, device_name, random, tmp_path):
+    """With what is read as halves all the same; of those matrices no blocks are kept."""
+    if device_name != "cuda":
+        pytest.skip("keeps blocks alone")
+    family, types, from_halves = FAMILIES[case]
+    sizes = {"heads": 4, "kv_heads": 2, "head_size": 64, "channels": 256, "inner": 512, "context": 20}
+    config = families.Config(family=family, tied=case != "untied", **sizes)
+    tensors = families.random_model(config, random, std=0.1)
+    path = families.write_gguf(tmp_path / "model.gguf", config, tensors, type="Q6_K", types=types)
+    names = {name: families.gguf_name(config, name) for name, array in tensors.items() if array.ndim == 2}
+    stored = {name: types.get(name, "Q6_K") for name in names.values()}
+    arrays = {names[name]: tensors[name] for name in names}
+    ids = random_ids(random, config, 9)
+    expected = families.logits(config, families.gguf_rounded(config, tensors, "Q6_K", types), ids)
+    from_blocks = {n: t for n, t in stored.items() if not any(part in n for part in from_halves)}
+    check_decoding(path, expected, ids, block_bytes(arrays, from_blocks), 1e-2)
 
 
 @pytest.mark.parametrize("type", BLOCK_TYPES)

@@ -154,6 +154,10 @@ uint64_t device_host_memory(void) {
     return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
 }
 
+uint64_t device_memory(const Device *device) {
+    return device->memory;
+}
+
 bool device_has_room(Device *device, size_t bytes) {
     const double gib = 1 << 30;
     return !device->memory || bytes <= device->memory ||

@@ -73,6 +73,8 @@ bool device_failed(const Device *device, LLMError *error);
 
 /* --- memory: no buffer overlaps another; contents start undefined --- */
 
+/* The device's own memory in bytes; 0: not known. */
+uint64_t device_memory(const Device *device);
 /* Whether weights of so many bytes fit into the device's memory, were it empty; else it fails. */
 bool device_has_room(Device *device, size_t bytes);
 DeviceBuffer *device_buffer_new(Device *device, size_t bytes);

@@ -186,15 +186,17 @@ static bool open_parts(LLMPipeline *llm, const LLMOptions *given, const DryRun *
     llm->device = run->device = pipeline_open_device(options, dry, error);
     if (!llm->device) return false;
     const DeviceFacts *facts = device_facts(llm->device);
-    bool halves = choose_halves(facts, options);
-    if (!weights_load(&llm->weights, llm->model, llm->device, halves, error)) return false;
-    llm->halved = halves && type_can_halve(model_file_type(llm->model));
+    Keeping keeping = choose_keeping(facts, options);
+    if (!weights_load(&llm->weights, llm->model, llm->device, keeping, error)) return false;
+    llm->halved = keeping != KEEP_STORED && type_can_halve(model_file_type(llm->model));
     ModelFacts model = model_facts(llm);
     run->sizes = sizes_of(llm, options);
     run->span = run->sizes.capacity;
     if (!check_batch(&run->sizes, error) ||
-        !choose_setup(&run->setup, facts, &model, options, error) ||
-        !buffers_allocate(&run->buffers, llm->device, &run->setup, &run->sizes, error))
+        !choose_setup(&run->setup, facts, &model, options, error))
+        return false;
+    weights_drop_unread(&llm->weights, run->setup.fused, llm->model->architecture->gated);
+    if (!buffers_allocate(&run->buffers, llm->device, &run->setup, &run->sizes, error))
         return false;
     KvShape shape = cache_shape(llm, options->cache_memory);
     if (!kv_cache_open(&run->cache, llm->device, &shape, error)) return false;

@@ -16,7 +16,8 @@ typedef struct Loader {
     Device *device;
     ThreadPool *pool; /* started when the first tensor needs converting */
     bool gguf;        /* the file's naming */
-    bool halves;      /* wanted of block formats and bf16 */
+    Keeping keeping;  /* of block formats and bf16 */
+    uint32_t channels;
     NormKind norm;
     float epsilon;         /* of all norms */
     const Tensor *factors; /* of rope, or NULL */
@@ -82,10 +83,10 @@ static void *keep(Loader *loader, size_t bytes) {
     return data;
 }
 
-/* Room to keep one more buffer, so that taking it in cannot fail. */
-static bool reserve_buffer(Loader *loader) {
+/* Room to keep two more buffers, so that taking them in cannot fail. */
+static bool reserve_buffers(Loader *loader) {
     Weights *weights = loader->weights;
-    size_t bytes = (weights->buffer_count + 1) * sizeof *weights->buffers;
+    size_t bytes = (weights->buffer_count + 2) * sizeof *weights->buffers;
     DeviceBuffer **buffers = realloc(weights->buffers, bytes);
     if (!buffers) return error_memory(loader->error, bytes);
     weights->buffers = buffers;
@@ -141,6 +142,20 @@ static bool fits_halves(Loader *loader, const Tensor *tensor, bool *fits) {
     return searched;
 }
 
+/* Blocks as the kernels that multiply bytes read them: as they are, or with the scales apart. */
+static DeviceBuffer *to_pieces(Device *device, const Matrix *matrix) {
+    Planes planes = choose_planes(matrix->type);
+    if (planes.size == 0) return matrix->buffer;
+    size_t bytes = matrix->rows * tensor_row_bytes(matrix->type, matrix->columns);
+    uint32_t count = (uint32_t)(bytes / 2);
+    DeviceBuffer *pieces = device_buffer_new(device, bytes);
+    Choice choice = choose_taking_apart(count);
+    dispatch(device, choice.kernel, choice.grid, arg_part(matrix->buffer, 0, bytes),
+             arg_part(pieces, 0, bytes), arg_u32(count), arg_u32(planes.size),
+             arg_u32(planes.scale));
+    return pieces;
+}
+
 /* Blocks or bf16 to halves, on the device and by its kernels, a slice at a time. */
 static bool to_halves(Loader *loader, Matrix *matrix) {
     Device *device = loader->device;
@@ -154,24 +169,27 @@ static bool to_halves(Loader *loader, Matrix *matrix) {
         dispatch(device, "convert_f16", grid_threads(count, 1, 1), arg_buffer(floats, 0),
                  arg_part(halves, first * row_halves, rows * row_halves), arg_u32(count));
     }
+    bool keeps = choose_pieces(loader->keeping, matrix->type, loader->channels, matrix->rows,
+                               matrix->columns);
+    DeviceBuffer *pieces = keeps ? to_pieces(device, matrix) : NULL;
     device_wait(device, device_submit(device));
     device_buffer_free(floats);
-    device_buffer_free(matrix->buffer);
-    *matrix = (Matrix){halves, TENSOR_F16, matrix->rows, matrix->columns};
+    if (pieces != matrix->buffer) device_buffer_free(matrix->buffer);
+    *matrix = (Matrix){halves, TENSOR_F16, matrix->rows, matrix->columns, pieces, matrix->type};
     return !device_failed(device, loader->error);
 }
 
 /* A matrix with a value that no half holds stays as it is. */
 static bool to_halves_if_wanted(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     bool fits;
-    if (!loader->halves || !type_can_halve(matrix->type)) return true;
+    if (loader->keeping == KEEP_STORED || !type_can_halve(matrix->type)) return true;
     if (!tensor->data) return to_halves(loader, matrix);
     if (!fits_halves(loader, tensor, &fits)) return false;
     return !fits || to_halves(loader, matrix);
 }
 
 static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
-    *matrix = (Matrix){NULL, tensor->type, tensor->rows, tensor->columns};
+    *matrix = (Matrix){.type = tensor->type, .rows = tensor->rows, .columns = tensor->columns};
     if (!tensor->data)
         matrix->buffer =
             random_weights_matrix(&loader->random, loader->device, tensor, loader->error);
@@ -185,6 +203,7 @@ static bool load_matrix(Loader *loader, Matrix *matrix, const Tensor *tensor) {
     if (matrix->buffer && !to_halves_if_wanted(loader, matrix, tensor)) return false;
     loader->weights->parameters += tensor_count(tensor);
     if (matrix->buffer) loader->weights->bytes += device_buffer_size(matrix->buffer);
+    if (matrix->pieces) loader->weights->bytes += device_buffer_size(matrix->pieces);
     return matrix->buffer != NULL;
 }
 
@@ -258,12 +277,13 @@ static bool load_tensor(Loader *loader, const ModelTensor *tensor) {
     }
     Place place = place_of(loader, tensor);
     bool less_one = !loader->gguf && tensor->row->flags & TENSOR_LESS_ONE;
-    if (!reserve_buffer(loader)) return false;
+    if (!reserve_buffers(loader)) return false;
     bool loaded = place.matrix ? load_matrix(loader, place.matrix, &tensor->tensor)
                   : tensor->tensor.data
                       ? load_floats(loader, place.floats, &tensor->tensor, less_one ? 1 : 0)
                       : make_floats(loader, place.floats, tensor);
     weights->buffers[weights->buffer_count++] = place.matrix ? place.matrix->buffer : *place.floats;
+    if (place.matrix) weights->buffers[weights->buffer_count++] = place.matrix->pieces;
     return loaded;
 }
 
@@ -296,7 +316,7 @@ static bool read_factors(const Loader *loader, float *factors) {
 static bool load_rope(Loader *loader, Rope *rope, const float *frequencies) {
     Weights *weights = loader->weights;
     size_t bytes = rope->dims / 2 * sizeof *frequencies;
-    if (!reserve_buffer(loader)) return false;
+    if (!reserve_buffers(loader)) return false;
     rope->frequencies = device_buffer_new(loader->device, bytes);
     weights->buffers[weights->buffer_count++] = rope->frequencies;
     if (rope->frequencies) device_write(rope->frequencies, 0, frequencies, bytes);
@@ -339,6 +359,18 @@ static bool note_packed(const Matrix *matrix, void *largest) {
     return true;
 }
 
+/* Beside their blocks, halves are to leave a quarter of the memory to the KV cache and others. */
+static Keeping keeping_that_fits(const Device *device, const ModelFile *file, Keeping keeping) {
+    size_t memory = device_memory(device), bytes = 0;
+    for (size_t i = 0; i < file->tensor_count; i++) {
+        const Tensor *tensor = &file->tensors[i].tensor;
+        bytes +=
+            tensor_bytes(tensor) + (type_can_halve(tensor->type) ? 2 * tensor_count(tensor) : 0);
+    }
+    bool fits = memory == 0 || bytes <= memory / 4 * 3;
+    return keeping == KEEP_LARGE && !fits ? KEEP_HALVES : keeping;
+}
+
 /* Of weights that are made; those of a file are used where they lie, if they can be. */
 static bool has_room(Device *device, const ModelFile *file) {
     size_t bytes = 0;
@@ -347,7 +379,7 @@ static bool has_room(Device *device, const ModelFile *file) {
     return device_has_room(device, bytes);
 }
 
-bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool halves,
+bool weights_load(Weights *weights, const ModelFile *file, Device *device, Keeping keeping,
                   LLMError *error) {
     const ModelConfig *config = &file->config;
     *weights = (Weights){.layers = config->layers};
@@ -356,7 +388,8 @@ bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool 
     Loader loader = {.weights = weights,
                      .device = device,
                      .gguf = file->checkpoint->naming == GGUF_NAMES,
-                     .halves = halves,
+                     .keeping = keeping_that_fits(device, file, keeping),
+                     .channels = config->channels,
                      .norm = file->architecture->norm,
                      .epsilon = config->epsilon,
                      .error = error};
@@ -408,12 +441,50 @@ bool weights_parts_match(const Weights *weights) {
     return true;
 }
 
+static void drop_pieces(Weights *weights, Matrix *matrix) {
+    if (!matrix->pieces) return;
+    for (size_t i = 0; i < weights->buffer_count; i++)
+        if (weights->buffers[i] == matrix->pieces) weights->buffers[i] = NULL;
+    weights->bytes -= device_buffer_size(matrix->pieces);
+    device_buffer_free(matrix->pieces);
+    matrix->pieces = NULL;
+}
+
+static void drop_unless(bool read, Weights *weights, Product *product) {
+    for (uint32_t p = 0; !read && p < product->parts; p++)
+        drop_pieces(weights, &product->part[p]);
+}
+
+void weights_drop_unread(Weights *weights, bool fused, bool gated) {
+    Matrix *tokens = &weights->token_embedding, *output = &weights->output.part[0];
+    for (uint32_t l = 0; l < weights->layers; l++) {
+        LayerWeights *layer = &weights->layer[l];
+        drop_unless(fused && product_in_pieces(&layer->qkv, false), weights, &layer->qkv);
+        drop_unless(fused && !layer->attention_after.weight, weights, &layer->projection);
+        drop_unless(fused && product_in_pieces(&layer->up, gated), weights, &layer->up);
+        drop_unless(fused && !layer->mlp_after.weight, weights, &layer->down);
+    }
+    drop_unless(fused, weights, &weights->output);
+    if (tokens->buffer == output->buffer)
+        tokens->pieces = output->pieces;
+    else
+        drop_pieces(weights, tokens);
+}
+
+/* The halves of a matrix that is read as blocks. */
+static bool add_unread(const Matrix *matrix, void *bytes) {
+    if (matrix->pieces) *(size_t *)bytes += device_buffer_size(matrix->buffer);
+    return true;
+}
+
 size_t weights_step_bytes(const Weights *weights) {
-    size_t bytes = weights->bytes;
-    if (weights->position_embedding) bytes -= device_buffer_size(weights->position_embedding);
-    if (weights->token_embedding.buffer != weights->output.part[0].buffer)
-        bytes -= device_buffer_size(weights->token_embedding.buffer);
-    return bytes;
+    const Matrix *tokens = &weights->token_embedding, *output = &weights->output.part[0];
+    size_t unread = 0;
+    each_matrix(weights, add_unread, &unread);
+    add_unread(output, &unread);
+    if (weights->position_embedding) unread += device_buffer_size(weights->position_embedding);
+    if (tokens->buffer != output->buffer) unread += device_buffer_size(tokens->buffer);
+    return weights->bytes - unread;
 }
 
 static bool add_count(const Matrix *matrix, void *count) {

@@ -40,12 +40,15 @@ struct Weights {
 
 /* Walk the table of the file's architecture and put every tensor in its place; those without data
  * are filled at random.
- * Matrices stay as the file has them, unless blocks and bf16 are wanted as halves. Tensors that fit
- * are used in place, so the file must stay open; those stored transposed or misaligned are copied
- * once, by all cores; blocks and bf16 become halves on the device, if wanted. False and `error` on
- * failure, after which weights_free is still due. */
-bool weights_load(Weights *weights, const ModelFile *file, Device *device, bool halves,
+ * Matrices stay as the file has them, unless blocks and bf16 are wanted as halves, and blocks
+ * beside them in pieces. Tensors that fit are used in place, so the file must stay open; those
+ * stored transposed or misaligned are copied once, by all cores; blocks and bf16 become halves on
+ * the device. False and `error` on failure, after which weights_free is still due. */
+bool weights_load(Weights *weights, const ModelFile *file, Device *device, Keeping keeping,
                   LLMError *error);
+/* Free the blocks beside halves that no pass reads: those of a model whose decoding is not `fused`,
+ * of a table, of a product that another part lacks, or that is normalised before it is added. */
+void weights_drop_unread(Weights *weights, bool fused, bool gated);
 void weights_free(Weights *weights);
 /* Of layer l, scaled by the root of its heads' size, or of what the model has in its place. */
 Attention weights_attention(const Weights *weights, const ModelConfig *config, uint32_t l);

@@ -89,10 +89,6 @@ bool matrix_batches(const Matrix *matrix) {
     return matrix->rows >= BATCH_PRODUCTS_ROWS && matrix->columns % BATCH_PRODUCTS_PART == 0;
 }
 
-bool choose_halves(const DeviceFacts *facts, const LLMOptions *options) {
-    return options->weights ? options->weights == LLM_F16 : facts->prefers_halves;
-}
-
 /* Asked for in vain it is an error; else it is used where it pays and suits. */
 static bool choose_fusion(Setup *setup, const ModelFacts *model, LLMChoice fusion,
                           LLMError *error) {

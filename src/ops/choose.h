@@ -58,8 +58,23 @@ static inline bool is_gpu(const Setup *setup) {
     return setup->facts.simd_width > 1;
 }
 
-/* Whether blocks become halves when the weights are loaded. */
-bool choose_halves(const DeviceFacts *facts, const LLMOptions *options);
+/* What blocks become when the weights are loaded. */
+typedef enum Keeping {
+    KEEP_STORED, /* nothing else */
+    KEEP_HALVES, /* halves */
+    KEEP_BOTH,   /* halves, for the matrix units; and blocks, for decoding one row */
+    KEEP_LARGE,  /* both where that is faster, else halves */
+} Keeping;
+Keeping choose_keeping(const DeviceFacts *facts, const LLMOptions *options);
+/* Whether the blocks of a matrix are kept, in a model of C channels. */
+bool choose_pieces(Keeping keeping, TensorType type, uint32_t C, uint32_t rows, uint32_t columns);
+/* Which half of a block is moved behind all blocks first, and how many halves are a block;
+ * `size` 0: they stay as they are stored. */
+typedef struct Planes {
+    uint32_t size, scale;
+} Planes;
+Planes choose_planes(TensorType type);
+Choice choose_taking_apart(uint32_t halves);
 /* False and `error` if the options ask for what does not suit the model. */
 bool choose_setup(Setup *setup, const DeviceFacts *facts, const ModelFacts *model,
                   const LLMOptions *options, LLMError *error);
@@ -137,6 +152,15 @@ FusedRead choose_fused_read(const Setup *setup, const Pass *pass, const Matrix *
 /* The same with RMSNorm: all parts of a product in one kernel, and a gated activation. */
 FusedRead choose_rms_read(const Setup *setup, const Pass *pass, const Product *product,
                           Activation activation);
+/* Whether a product has all that it takes to be read as blocks: each part in pieces, and gate and
+ * up of one type. */
+bool product_in_pieces(const Product *product, bool gated);
+/* Whether it is read so, by the next two: norm, rounding to 16 bits, and those of its parts from
+ * `first` on that are of one type, up to three; product + bias + the stream. */
+bool choose_blocks(const Pass *pass, const Product *product, Activation activation);
+Choice choose_block_read(const Setup *setup, const Matrix *first, uint32_t rows,
+                         Activation activation);
+Choice choose_block_write(const Setup *setup, const Matrix *weight);
 /* product + bias + the stream. */
 Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *weight);
 

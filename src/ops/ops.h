@@ -116,6 +116,11 @@ static inline DeviceArgument matrix_argument(const Matrix *matrix) {
                     matrix->rows * tensor_row_bytes(matrix->type, matrix->columns));
 }
 
+static inline DeviceArgument pieces_argument(const Matrix *matrix) {
+    return arg_part(matrix->pieces, 0,
+                    matrix->rows * tensor_row_bytes(matrix->pieces_type, matrix->columns));
+}
+
 static inline DeviceArgument value_argument(Value value) {
     size_t size = element_size(value.type), columns = value.columns;
     return arg_part(value.buffer, value.first * columns * size, value.rows * columns * size);

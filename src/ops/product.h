@@ -10,6 +10,8 @@ typedef struct Matrix {
     DeviceBuffer *buffer;
     TensorType type;
     uint32_t rows, columns;
+    DeviceBuffer *pieces;   /* the same as parts/pieces.h has it, in blocks; NULL: not kept */
+    TensorType pieces_type; /* of these blocks */
 } Matrix;
 
 typedef enum NormKind { NORM_LAYER, NORM_RMS } NormKind;

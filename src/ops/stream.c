@@ -8,6 +8,12 @@ static DeviceBuffer *bias_or_zeros(const Run *run, const Product *product) {
     return product->bias[0] ? product->bias[0] : run->buffers.zeros;
 }
 
+/* The bias of a part. */
+static DeviceArgument bias_of(const Run *run, const Product *product, uint32_t part) {
+    DeviceBuffer *bias = product->bias[part] ? product->bias[part] : run->buffers.zeros;
+    return FLOATS(bias, product->part[part].rows);
+}
+
 /* What a value lacks in the columns of a part. */
 static DeviceArgument owed_bias(const Run *run, Value value, uint32_t part, uint32_t columns) {
     return FLOATS(value.bias[part] ? value.bias[part] : run->buffers.zeros, columns);
@@ -167,6 +173,52 @@ static void multiply_batch(Run *run, Value normed, const Product *product, Activ
                    value_argument(out), T, K, p.rows[0]);
 }
 
+/* norm → rounding → parts of a product from `first` on that are blocks of one type → bias, and
+ * GELU. Returns the first part that is not among them. */
+static uint32_t read_blocks_of_a_type(Run *run, const Norm *norm, const Product *product,
+                                      uint32_t first, Activation activation, Value out) {
+    const Matrix *one = &product->part[first];
+    DeviceArgument weight[PRODUCT_PARTS], bias[PRODUCT_PARTS], rows[PRODUCT_PARTS];
+    uint32_t end = first, N = 0;
+    for (uint32_t p = 0; p < PRODUCT_PARTS; p++) {
+        const Matrix *part = &product->part[end];
+        bool is_there = end < product->parts && part->pieces_type == one->pieces_type;
+        weight[p] = is_there ? pieces_argument(part) : arg_part(one->pieces, 0, 16);
+        bias[p] = is_there ? bias_of(run, product, end) : FLOATS(run->buffers.zeros, 1);
+        rows[p] = arg_u32(is_there ? part->rows : 0);
+        if (is_there) N += part->rows, end++;
+    }
+    Value x = run->stream.x;
+    bool centred = norm->kind == NORM_LAYER;
+    Choice choice = choose_block_read(&run->setup, one, N, activation);
+    run_choice(run, product->name, choice, value_argument(x), FLOATS(norm->weight, x.columns),
+               FLOATS(centred ? norm->bias : norm->weight, x.columns), weight[0], weight[1],
+               weight[2], bias[0], bias[1], bias[2], arg_part(out.buffer, out.first * 4, N * 4),
+               arg_u32(x.columns), rows[0], rows[1], rows[2], arg_u32(centred),
+               arg_u32(activation == ACTIVATION_GELU), arg_f32(norm->epsilon));
+    return end;
+}
+
+/* The same of all parts, or of gate and up with what opens the gate. */
+static void read_blocks(Run *run, const Norm *norm, const Product *product, Activation activation,
+                        Value out) {
+    const Matrix *gate = &product->part[0], *up = &product->part[1];
+    Value x = run->stream.x;
+    if (is_gated(activation)) {
+        run_choice(run, product->name, choose_block_read(&run->setup, gate, gate->rows, activation),
+                   value_argument(x), FLOATS(norm->weight, x.columns), pieces_argument(gate),
+                   pieces_argument(up), bias_of(run, product, 0), bias_of(run, product, 1),
+                   value_argument(out), arg_u32(x.columns), arg_u32(gate->rows),
+                   arg_u32(activation == ACTIVATION_GELU_GATED), arg_f32(norm->epsilon));
+        return;
+    }
+    for (uint32_t p = 0; p < product->parts;) {
+        uint32_t end = read_blocks_of_a_type(run, norm, product, p, activation, out);
+        for (; p < end; p++)
+            out.first += product->part[p].rows;
+    }
+}
+
 /* The same as read_stream, to a place that the caller chooses. */
 static Value read_to(Run *run, const Norm *norm, const Product *product, Activation activation,
                      DeviceBuffer *out) {
@@ -177,6 +229,11 @@ static Value read_to(Run *run, const Norm *norm, const Product *product, Activat
                     .type = activates ? run->pass.type : ELEMENT_F32,
                     .rows = run->stream.x.rows,
                     .columns = activates ? product->part[0].rows : product_columns(product)};
+    if (choose_blocks(&run->pass, product, activation)) {
+        if (run->stream.owed.buffer) settle_stream(run, norm);
+        read_blocks(run, norm, product, activation, result);
+        return result;
+    }
     if (norm->kind == NORM_LAYER) {
         read_fused(run, norm, product, activates, result);
         return result;
@@ -220,6 +277,12 @@ void write_stream(Run *run, Value value, const Product *product, const Norm *aft
     }
     const Matrix *weight = &product->part[0];
     DeviceBuffer *bias = bias_or_zeros(run, product);
+    if (choose_blocks(&run->pass, product, ACTIVATION_NONE)) {
+        run_choice(run, product->name, choose_block_write(&run->setup, weight),
+                   value_argument(value), pieces_argument(weight), FLOATS(bias, weight->rows),
+                   value_argument(run->stream.x), arg_u32(weight->columns), arg_u32(weight->rows));
+        return;
+    }
     value = as_input(run, value);
     Choice choice = choose_fused_write(&run->setup, &run->pass, weight);
     run_choice(run, product->name, choice, value_argument(value), matrix_argument(weight),

@@ -70,6 +70,7 @@ class Packed:
     format: str
     rows: int
     columns: int
+    in_planes: bool = False
 
 
 @dataclasses.dataclass
@@ -230,6 +231,9 @@ class Outline(Plain):
 TOLERANCE = 1e-5
 HALF_TOLERANCE = 1.1e-3  # the other's numbers may be rounded to halves, too: one place apart
 TOLERANCES = {"flash_attention_tiles": 6e-3, "norm_linear_batch": 1.1e-3}  # products of halves
+# Rounded to 16 bits.
+TOLERANCES |= {name: 3e-4 for name in ("integer_read", "integer_gated", "integer_write")}
+SPLIT = {"q8_0": 0, "q6_K": 104}  # formats that block_planes takes apart: where the scale is, in halves
 # How far a value that is rounded the other way moves what quantise_activations writes besides scales.
 ROUNDED = {numpy.dtype(numpy.int8): 1, numpy.dtype(numpy.int32): 128}
 
@@ -622,6 +626,68 @@ def integer_linear(draw, format):
     offsets = {"x_offset": reference.offsets(x), "x_block_offset": reference.block_offsets(x)}
     values = {"x": x, **offsets, "x_scale": scale, **values}
     return simdgroups(values["N"]), side_by_side(draw, values)
+
+
+def planes(values, format):
+    """Weights as block_planes leaves them, in whole vectors."""
+    if isinstance(values, Packed):
+        return dataclasses.replace(values, in_planes=format in SPLIT)
+    data = values.data if isinstance(values, Meaning) else values
+    data = data.view(numpy.uint8).reshape(-1, block_bytes(format))
+    data = reference.planes(data, SPLIT[format]) if format in SPLIT else data.reshape(-1)
+    data = numpy.concatenate([data, numpy.zeros(-len(data) % 16, numpy.uint8)]).view(numpy.uint32)
+    return Meaning(data, values.exact) if isinstance(values, Meaning) else data
+
+
+def block_bytes(format):
+    return gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[format.upper()]][1]
+
+
+@kernel
+def block_planes(draw):
+    size, blocks = draw.size(120, 2), draw.size(20)
+    count = size * blocks
+    return threads(count), {
+        "in_": draw.quantised(blocks, 2 * size), "out": Empty((2 * count,), numpy.int8), "count": count,
+        "size": size, "scale": int(draw.random.choice([0, size - 1])),
+    }  # fmt: skip
+
+
+def rounded(draw, format):
+    """A row of activations, some of whose values may be no numbers."""
+    K = max(block(format), 32) * draw.size(max(2, 700 // block(format)))
+    return draw.activations(K), K
+
+
+@kernel
+def integer_read(draw, format):
+    """The second and the third product may have no rows."""
+    sizes = [draw.size(9, draw.few), *(int(draw.random.integers(0, 7)) for _ in range(2))]
+    x, K = rounded(draw, format)
+    values = {"x": x, "norm_weight": draw.normal(K), "norm_bias": draw.normal(K)}
+    values |= {f"weight_{part}": planes(draw.weights(format, max(n, 1), K), format) for part, n in zip("abc", sizes)}
+    values |= {f"bias_{part}": draw.normal(max(n, 1)) for part, n in zip("abc", sizes)}
+    values |= {"out": Empty((sum(sizes),)), "K": K, **dict(zip("ABC", sizes))}
+    flags = {name: int(draw.random.integers(2)) for name in ("centred", "gelu")}
+    return threadgroups(draw.size(3), counts=WHOLE), values | flags | {"epsilon": 1e-5}
+
+
+@kernel
+def integer_gated(draw, format):
+    (x, K), N = rounded(draw, format), draw.size(20, draw.few)
+    values = {"x": x, "norm_weight": draw.normal(K)}
+    values |= {name: planes(draw.weights(format, N, K), format) for name in ("gate", "up")}
+    values |= {"gate_bias": draw.normal(N), "up_bias": draw.normal(N), "out": Empty((N,)), "K": K, "N": N}
+    return threadgroups(draw.size(3), counts=WHOLE), values | {"gelu": int(draw.random.integers(2)), "epsilon": 1e-5}
+
+
+@kernel
+def integer_write(draw, format):
+    (x, K), N = rounded(draw, format), draw.size(20, draw.few)
+    return threadgroups(draw.size(3), counts=WHOLE), {
+        "x": x, "weight": planes(draw.weights(format, N, K), format), "bias": draw.normal(N), "stream": draw.normal(N),
+        "K": K, "N": N,
+    }  # fmt: skip
 
 
 @kernel

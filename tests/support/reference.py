@@ -112,6 +112,12 @@ def block_offsets(values):
     return -128 * values.reshape(len(values), -1, 32).sum(2, numpy.int32)
 
 
+def planes(blocks, scale):
+    """Bytes of blocks [blocks, bytes], but for halves number `scale` of each, and behind all of them these."""
+    halves = blocks.view(numpy.uint16)
+    return numpy.concatenate([numpy.delete(halves, scale, 1).reshape(-1), halves[:, scale]]).view(numpy.uint8)
+
+
 def group_maxima(logits, temperature, groups, block=32):
     """What kernels/fast/shortlist.metal knows of each group of tokens, blocks of which are dealt out in turn: the
     largest logit, and the sum of the probabilities, as parts of its likeliest token's."""

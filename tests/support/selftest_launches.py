@@ -47,7 +47,8 @@ def argument(kernel, value, before):
     """One argument in the macros of selftest_launches.h."""
     value = value.data if isinstance(value, Meaning) else value
     if isinstance(value, Packed):
-        return f"WEIGHTS(TENSOR_{value.format.upper()}, {value.rows}, {value.columns})"
+        kind = "PLANES" if value.in_planes else "WEIGHTS"
+        return f"{kind}(TENSOR_{value.format.upper()}, {value.rows}, {value.columns})"
     if isinstance(value, Empty):
         size = int(numpy.prod(value.shape))
         return f"EMPTY({number(value.dtype)}, {size}, {launches.tolerance(kernel, value.dtype):g}f)"

@@ -120,8 +120,8 @@ void stand_in_need_context(const char *function) {
 
 int cuMemGetInfo_v2(size_t *unused, size_t *total) {
     CALL_IN_CONTEXT();
-    *unused = (size_t)1 << 30;
-    *total = (size_t)2 << 30;
+    *total = (size_t)stand_in_setting("CUDA_STAND_IN_MEBIBYTES", 2048) << 20;
+    *unused = *total / 2;
     return 0;
 }
 

@@ -8,6 +8,7 @@
  * CUDA_STAND_IN_FAIL=cuMemAlloc_v2:3:2    the third call of this function returns 2
  * CUDA_STAND_IN_CALLS=FILE                at the end: "cuMemAlloc_v2 17" and so on, a line each
  * CUDA_STAND_IN_GPUS, _ARCHITECTURE, _MOST_THREADS    of the machine: 1, 90, 1024
+ * CUDA_STAND_IN_MULTIPROCESSORS, _MEBIBYTES           of its GPU: 4, 2048
  */
 #ifndef CUDA_STAND_IN_H
 #define CUDA_STAND_IN_H
