@@ -108,6 +108,7 @@ static void look(Seen *seen, LLMError *error) {
 
 void seen_free(Seen *seen) {
     free(seen->in.logprobs);
+    free(seen->in.log_sums);
     free(seen->in.top);
     free(seen->in.attention);
     free(seen->in.lens);

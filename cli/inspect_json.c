@@ -80,6 +80,17 @@ static void write_likeliest(FILE *out, const Seen *seen, const LLMLogprob *list,
     putc(']', out);
 }
 
+static void write_log_sums(FILE *out, const Seen *seen) {
+    for (size_t i = 0; i < seen->tokens.count; i++) {
+        begin_item(out, i);
+        if (i < seen->in.first)
+            fputs("null", out);
+        else
+            fprintf(out, "%.6g", (double)seen->in.log_sums[i - seen->in.first]);
+    }
+    putc(']', out);
+}
+
 static void write_lens(FILE *out, const Seen *seen) {
     size_t layer = (seen->tokens.count - seen->in.first) * seen->in.lens_count;
     for (size_t l = 0; l < llm_info(seen->llm)->layers; l++) {
@@ -151,6 +162,10 @@ static void write_all(FILE *out, const Seen *seen) {
     write_tokens(out, seen);
     fputs(",\"top\":", out);
     write_likeliest(out, seen, in->top, in->top_count);
+    if (in->log_sums) {
+        fputs(",\"log_sums\":", out);
+        write_log_sums(out, seen);
+    }
     if (in->lens) {
         fputs(",\"lens\":", out);
         write_lens(out, seen);

@@ -393,6 +393,7 @@ typedef struct LLMInspection {
     uint32_t first;        /* what comes next is wanted behind each position from here on */
     float *logits;         /* [m, V] */
     float *logprobs;       /* [m − 1] ln p of the text's own next token, by all before it */
+    float *log_sums;       /* [m] ln Σ exp of the logits: with it a logprob is a logit again */
     LLMLogprob *top;       /* [m, top_count] the likeliest tokens, the likeliest first */
     size_t top_count;      /* at most V */
     LLMLogprob *lens;      /* [L, m, lens_count] the same if the model ended behind each layer: the

@@ -106,6 +106,7 @@ def test_all_of_it(case, device_name, random, tmp_path):
     assert numpy.array_equal(seen["lens"][-1], seen["top"][:, :3])
     own = numpy.take_along_axis(log_softmax(expected), numpy.append(ids[1:], 0)[:, None], -1)[first:-1, 0]
     assert numpy.allclose(seen["logprobs"], own, rtol=1e-4, atol=1e-4)
+    assert numpy.allclose(seen["log_sums"], numpy.log(numpy.exp(expected).sum(-1))[first:], rtol=1e-4, atol=1e-4)
 
 
 @each_case

@@ -17,6 +17,7 @@ from library import ROOT
 from llm import LLM
 from serve import Server, post_bytes, wait_until
 from test_inspect import GPT2, TEXT, TOKENIZER
+from test_sampling import distribution
 
 TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 
@@ -311,6 +312,32 @@ def write_and_force(browser, said, axe, width):
     until_written(browser, f"{begins} !== {json.dumps(before)}")
 
 
+def check_samplers(browser, random):
+    """The page computes what the samplers leave, as numpy does, where it knows all tokens."""
+    V, ids = 12, list(range(12))
+    for _ in range(30):
+        logits, before = random.normal(0, 3, V), random.integers(0, V, 9).tolist()
+        log_sum = float(numpy.log(numpy.exp(logits).sum()))
+        drawing = dict(
+            temperature=random.uniform(0.3, 2), top_k=int(random.integers(0, V + 2)), typical_p=random.choice([1, 0.8]),
+            top_p=random.uniform(0.5, 1), min_p=random.uniform(0, 0.2), repetition_penalty=random.choice([1, 1.7]),
+            presence_penalty=random.choice([0, 0.9]), frequency_penalty=random.choice([0, -0.6]),
+        )  # fmt: skip
+        tokens = sorted(({"id": i, "logprob": logits[i] - log_sum} for i in ids), key=lambda token: -token["logprob"])
+        own = tokens[random.integers(0, V)]
+        call = ", ".join(json.dumps(argument) for argument in (tokens, own, drawing, V, before, log_sum))
+        shares = browser.run(f"return drawnShares({call})")
+        n = numpy.bincount(before, minlength=V)
+        changed = numpy.where(logits > 0, logits / drawing["repetition_penalty"], logits * drawing["repetition_penalty"])
+        changed = changed - drawing["presence_penalty"] - n * drawing["frequency_penalty"]
+        expected = distribution(
+            numpy.where(n, changed, logits), drawing["temperature"], min(drawing["top_k"], V) or None, drawing["top_p"],
+            drawing["min_p"], drawing["typical_p"],
+        )  # fmt: skip
+        assert shares["likeliest"] == pytest.approx([expected[token["id"]] for token in tokens], abs=1e-9)
+        assert shares["token"] == pytest.approx(expected[own["id"]], abs=1e-9)
+
+
 def look_at_attention(browser):
     browser.click(".heads tr:nth-child(2) .head")
     browser.until("return document.querySelector('.large h3').textContent.startsWith('Layer 1, head 0: what')")
@@ -353,7 +380,7 @@ TABS = {
 @pytest.mark.parametrize("kind, width, scheme", [
     (STORY, 1440, "light"), (STORY, 360, "dark"), (CHAT, 1440, "dark"), (CHAT, 360, "light"),
 ])  # fmt: skip
-def test_page(kind, width, scheme, axe, tmp_path):
+def test_page(kind, width, scheme, axe, random, tmp_path):
     """A story is continued, or a question answered, and every tab looked at: no error, no request elsewhere."""
     key = tmp_path / "key"
     key.write_text("a key of some length")
@@ -374,6 +401,7 @@ def test_page(kind, width, scheme, axe, tmp_path):
             assert browser.run("return document.querySelector('[role=tab][aria-selected=true]').textContent") == name
             look(browser)
             check(browser, axe, width)
+        check_samplers(browser, random)
         if kind == STORY:  # the text goes on, and is there again when the page is loaded anew
             count = browser.run(f"return {TOKENS}.length")
             browser.click("#send")

@@ -72,6 +72,12 @@ const showKept = () => {
     ...mine.map(({ id, turns }) => make("option", { value: id, selected: id === talk.id }, turns[0].content.slice(0, 40))));
 };
 
+// What the samplers leave of the likeliest tokens in a place of a turn, and of the one that stands there.
+const sharesOf = (turn) => (likeliest, token, position) => {
+  const before = turn.seen.tokens.slice(0, position).map(({ id }) => id);
+  return drawnShares(likeliest, token, drawing, facts.vocabulary, before, turn.seen.log_sums[position - 1]);
+};
+
 const isWide = () => matchMedia("(min-width: 64rem)").matches;
 
 // A turn of the model: `prompt` and `ids` are tokens, `seen` what /inspect says of both.
@@ -115,7 +121,7 @@ const lookAt = async (turn) => {
     onSelect: (position) => { choose(turn, position); if (tab === 0 && isWide()) peek.hide(); },
     onLook: (position, button) => peek.show(turn, position, button),
     onLeave: () => peek.leave(),
-    shares: (likeliest, token) => drawnShares(likeliest, token, drawing, facts.vocabulary),
+    shares: sharesOf(turn),
   });
   turn.tokens.show(turn.seen, ids.length - 1, first(turn));
   turn.body.className = "";

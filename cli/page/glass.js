@@ -66,7 +66,7 @@ const bar = (token, { own = false, onChoose = null, p = probability(token) } = {
 const plainShares = (likeliest, token) => ({ likeliest: likeliest.map(probability), token: probability(token) });
 
 class Tokens {
-  // `onSelect(position)`; `onForce(position, token)` makes the likeliest buttons; `shares(likeliest, token)`: the
+  // `onSelect(position)`; `onForce(position, token)` makes the likeliest buttons; `shares(likeliest, token, position)`: the
   // probabilities of the likeliest and of the token, as samplers leave them. `onLook(position, button)`: the pointer
   // or the focus is on a token; `onLeave()`: it is on none.
   constructor({ onSelect = () => {}, onForce = null, shares = plainShares, onLook = (position) => this.tell(position), onLeave = () => this.tell(this.selected) } = {}) {
@@ -88,7 +88,7 @@ class Tokens {
     this.text.replaceChildren();
     data.tokens.slice(from).forEach((token, i) => {
       const position = from + i, known = token.logprob !== null;
-      const p = known ? this.shares(data.top[position - 1] || [], token).token : 1;
+      const p = known ? this.shares(data.top[position - 1] || [], token, position).token : 1;
       const button = make("button", {
         type: "button",
         className: known ? `token p${levelOf(p)}` : "token",
@@ -125,7 +125,7 @@ class Tokens {
     const list = make("ol", { className: "bars", "aria-label": "the likeliest tokens" });
     const force = (other) => (this.onForce && other.id !== token.id ? () => this.onForce(position, other) : null);
     const others = likeliest.some((other) => other.id === token.id) || token.logprob === null ? likeliest : [...likeliest, token];
-    const shares = this.shares(this.data.top[position - 1] || [], token);
+    const shares = this.shares(this.data.top[position - 1] || [], token, position);
     const ps = [...shares.likeliest.slice(0, likeliest.length), shares.token];
     others.forEach((other, i) => list.append(make("li", {}, bar(other, { own: other.id === token.id, onChoose: force(other), p: ps[i] }))));
     this.side.replaceChildren(heading, list);

@@ -13,7 +13,7 @@ const begin = (kept) => {
 
 const recolour = () => talk.turns.forEach((turn) => turn.tokens && turn.tokens.show(turn.seen, turn.tokens.selected, turn.tokens.from));
 
-SLIDERS.forEach(({ name, label, least, most, step, value }) => {
+SLIDERS.forEach(({ name, label, least, most, step, value, more }) => {
   const input = make("input", { type: "range", id: name, min: least, max: most, step, value }), out = make("output", { htmlFor: name }, String(value));
   input.addEventListener("input", () => {
     drawing[name] = Number(input.value);
@@ -21,7 +21,7 @@ SLIDERS.forEach(({ name, label, least, most, step, value }) => {
     recolour();
     if (tab === 0) showTab();
   });
-  $("sliders").append(make("div", { className: "slider" }, make("label", { htmlFor: name }, label), out, input));
+  $(more ? "more-sliders" : "sliders").append(make("div", { className: "slider" }, make("label", { htmlFor: name }, label), out, input));
 });
 
 TABS.forEach(([name], i) => {

@@ -8,7 +8,7 @@ class Peek {
   constructor(card, onForce) {
     this.card = card;
     this.likely = new Tokens({
-      shares: (likeliest, token) => drawnShares(likeliest, token, drawing, facts.vocabulary),
+      shares: (...place) => sharesOf(this.turn)(...place),
       onForce: (position, token) => { this.hide(); onForce(this.turn, position, token); },
     });
     card.append(this.likely.side);

@@ -2,7 +2,7 @@
 
 const off = { heads: [], mlps: [] };
 const likely = new Tokens({
-  shares: (likeliest, token) => drawnShares(likeliest, token, drawing, facts.vocabulary),
+  shares: (...place) => sharesOf(chosen.turn)(...place),
   onForce: (position, token) => force(chosen.turn, position, token).catch(fail),
 });
 const peek = new Peek($("peek"), (...forced) => force(...forced).catch(fail));

@@ -130,6 +130,7 @@ static bool look(const Fields *fields, Seen *seen, const Asked *asked) {
     if (info->vocabulary < in->top_count) in->top_count = info->vocabulary;
     if (info->vocabulary < in->lens_count) in->lens_count = info->vocabulary;
     in->logprobs = array(fields, m, sizeof *in->logprobs, &numbers);
+    in->log_sums = array(fields, m, sizeof *in->log_sums, &numbers);
     in->top = array(fields, m * in->top_count, sizeof *in->top, &numbers);
     if (asked->lens)
         in->lens = array(fields, info->layers * m * in->lens_count, sizeof *in->lens, &numbers);

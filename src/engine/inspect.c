@@ -10,7 +10,7 @@
 /* --- memory --- */
 
 static bool predicts(const LLMInspection *wanted) {
-    return wanted->logits || wanted->logprobs || wanted->top || wanted->lens;
+    return wanted->logits || wanted->logprobs || wanted->log_sums || wanted->top || wanted->lens;
 }
 
 static void throw_switches(Inspection *inspection, uint32_t nh) {
@@ -153,6 +153,7 @@ static bool tell(Request *request, uint32_t layer, uint32_t position, LLMError *
                   wanted->lens_count);
     if (layer + 1 < inspection->taps.layers) return true;
     if (wanted->logits) memcpy(wanted->logits + row * V, logits, V * sizeof *logits);
+    if (wanted->log_sums) wanted->log_sums[row] = (float)log_sum;
     if (wanted->logprobs && position + 1 < n)
         wanted->logprobs[row] = (float)(logits[request->text->ids[position + 1]] - log_sum);
     if (wanted->top)

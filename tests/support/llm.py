@@ -111,7 +111,7 @@ class Inspection(ctypes.Structure):
     _fields_ = [
         ("size", ctypes.c_size_t),
         ("first", ctypes.c_uint32),
-        *[(name, ctypes.c_void_p) for name in ("logits", "logprobs", "top")],
+        *[(name, ctypes.c_void_p) for name in ("logits", "logprobs", "log_sums", "top")],
         ("top_count", ctypes.c_size_t),
         ("lens", ctypes.c_void_p),
         ("lens_count", ctypes.c_size_t),
@@ -421,6 +421,7 @@ class LLM:
         arrays = {
             "logits": numpy.full((m, info.vocabulary), numpy.nan, numpy.float32),
             "logprobs": numpy.full(max(m - 1, 0), numpy.nan, numpy.float32),
+            "log_sums": numpy.full(m, numpy.nan, numpy.float32),
             "top": numpy.zeros((m, top), LOGPROB),
             "lens": numpy.zeros((info.layers, m, lens), LOGPROB),
             "attention": numpy.full((info.layers, info.heads, token_count, n), numpy.nan, numpy.float32),

@@ -129,7 +129,7 @@ class Inspection(ctypes.Structure):
     _fields_ = [
         ("size", ctypes.c_size_t),
         ("first", ctypes.c_uint32),
-        *[(name, ctypes.c_void_p) for name in ("logits", "logprobs", "top")],
+        *[(name, ctypes.c_void_p) for name in ("logits", "logprobs", "log_sums", "top")],
         ("top_count", ctypes.c_size_t),
         ("lens", ctypes.c_void_p),
         ("lens_count", ctypes.c_size_t),

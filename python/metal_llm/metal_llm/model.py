@@ -221,14 +221,15 @@ class Model:
         mlps_off: Sequence[int] = (),
     ) -> dict[str, Any]:
         """What happens inside while the model reads n tokens. Arrays by their names in LLMInspection: `logits`
-        [n, vocabulary], `logprobs` [n − 1], `top` [n, top] of ("token", "logprob"), the same for each layer in `lens`
-        [layers, n, lens], and `attention` [layers, heads, n, n], whose rows add up to 1. Heads (layer, head), and the
-        MLPs of layers, can be off."""
+        [n, vocabulary], `logprobs` [n − 1], `log_sums` [n], `top` [n, top] of ("token", "logprob"), the same for each
+        layer in `lens` [layers, n, lens], and `attention` [layers, heads, n, n], whose rows add up to 1. Heads
+        (layer, head), and the MLPs of layers, can be off."""
         info, n = self.info, len(ids)
         layers, heads, vocabulary = (int(info[name]) for name in ("layers", "heads", "vocabulary"))
         arrays: dict[str, Any] = {
             "logits": numpy.zeros((n, vocabulary), numpy.float32),
             "logprobs": numpy.zeros(max(n - 1, 0), numpy.float32),
+            "log_sums": numpy.zeros(n, numpy.float32),
             "top": numpy.zeros((n, top), LOGPROB),
             "lens": numpy.zeros((layers, n, lens), LOGPROB),
             "attention": numpy.zeros((layers, heads, n, n), numpy.float32),
