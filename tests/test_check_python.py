@@ -362,6 +362,51 @@ kernel void shift(device const float2 *x, device float2 *y, constant float2 &by,
     assert not library.full(x, 1.0, threads=17).ok
 
 
+def test_arg_casts():
+    """Numbers are the bits that PyTorch passes: what a parameter would read wrongly is refused, with the cast."""
+    library = metal_check.compile_shader(
+        HEAD
+        + """
+kernel void all(device float *out, constant half &h, constant int3 &i, constant uchar &c,
+                constant short &s, constant long2 &l) {
+    out[0] = h; out[1] = i.x; out[2] = i.y; out[3] = i.z; out[4] = c; out[5] = s; out[6] = l.y;
+}
+""",
+        seeds=1,
+    )
+    out = np.zeros(7, "f4")
+    call = lambda *numbers, **casts: library.all(out, *numbers, threads=1, **casts)
+    numbers, casts = [0.1, [1, -2, 3], 258, -70000, [1, 2**40]], {1: "fp16", 2: "int32"}
+    assert call(*numbers, arg_casts=casts).ok
+    # of an integer that is too long its low bytes are read
+    assert out.tolist() == [np.float32(np.float16(0.1)), 1, -2, 3, 2, -4464, 2**40]
+    assert call(*numbers, arg_casts=casts | {3: "uint8", 4: "int16"}).ok and out[4:6].tolist() == [2, -4464]
+    for index, words in [
+        (1, "'h' is a half, but PyTorch passes 0.1 as a float: arg_casts={1: \"fp16\"}"),
+        (2, "'i' is a int3, but PyTorch passes [1, -2, 3] as an integer of 64 bits: arg_casts={2: \"int32\"}"),
+    ]:
+        with pytest.raises(TypeError, match=re.escape(words)):
+            call(*numbers, arg_casts={i: cast for i, cast in casts.items() if i != index})
+    with pytest.raises(TypeError, match="'s' is a short, but PyTorch passes -70000 as uint8"):
+        call(*numbers, arg_casts=casts | {4: "uint8"})
+    with pytest.raises(TypeError, match="'l' is a long2, but PyTorch passes .* as int32"):
+        call(*numbers, arg_casts=casts | {5: "int32"})
+    with pytest.raises(ValueError, match="'fp8' is none of fp16, bf16, int32, int16, int8, uint8"):
+        call(*numbers, arg_casts="fp8")
+    for wrong in ([], "text", [out, out], None):
+        with pytest.raises(TypeError, match="'h' is a half; give it as an array"):
+            call(wrong, *numbers[1:], arg_casts=casts)
+
+
+def test_arg_casts_of_bfloat16():
+    pytest.importorskip("ml_dtypes")
+    library = metal_check.compile_shader(HEAD + "kernel void f(device float *out, constant bfloat &b) { out[0] = b; }")
+    out = np.zeros(1, "f4")
+    assert library.f(out, 1.01, arg_casts="bf16").ok and out[0] == 1.0078125
+    with pytest.raises(TypeError, match='passes 1.01 as a float: arg_casts={1: "bf16"}'):
+        library.f(out, 1.01)
+
+
 # --- fuzz ---
 
 

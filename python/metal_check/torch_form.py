@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import command, source as sources
+from . import arrays, command, source as sources
 from .findings import Report
 from .launch import Size, check
 
 _MOST_THREADS = 1024
 _SCALARS = {
-    "float": "f4", "half": "f2", "int": "i4", "uint": "u4", "short": "i2", "ushort": "u2", "char": "i1", "uchar": "u1",
-    "bool": "u1", "long": "i8", "ulong": "u8", "size_t": "u8", "int64_t": "i8", "uint64_t": "u8", "int32_t": "i4",
-    "uint32_t": "u4", "int16_t": "i2", "uint16_t": "u2", "int8_t": "i1", "uint8_t": "u1",
+    "float": "f4", "half": "f2", "bfloat": "bfloat16", "int": "i4", "uint": "u4", "short": "i2", "ushort": "u2",
+    "char": "i1", "uchar": "u1", "bool": "u1", "long": "i8", "ulong": "u8", "size_t": "u8", "int64_t": "i8",
+    "uint64_t": "u8", "int32_t": "i4", "uint32_t": "u4", "int16_t": "i2", "uint16_t": "u2", "int8_t": "i1",
+    "uint8_t": "u1",
 }  # fmt: skip
+_CASTS = {"fp16": "f2", "bf16": "bfloat16", "int32": "i4", "int16": "i2", "int8": "i1", "uint8": "u1"}
+_CAST_FOR = {kind: name for name, kind in _CASTS.items()} | {"u4": "int32", "u2": "int16"}
 
 
 class ShaderKernel:
     """One kernel of a library: call it with its arguments in the order of their indices.
 
-    Arrays are changed in place, as tensors would be. A number becomes what the parameter is, a sequence of numbers a
-    vector; an int for a float is refused, since PyTorch passes its bits. threads: of the whole grid, by default one for
-    each element of the first array; group_size: of a threadgroup, by default as many as fit in one.
+    Arrays are changed in place, as tensors would be. Of numbers, and sequences of numbers for vectors, PyTorch passes
+    the bits: of floats 32, of ints 64, or as arg_casts has it ("fp16", "bf16", "int32", "int16", "int8", "uint8", for all
+    or by index); what the parameter would read wrongly is refused. threads: of the whole grid, by default one for each
+    element of the first array; group_size: of a threadgroup, by default as many as fit in one.
     """
 
     def __init__(self, library: ShaderLibrary, json: dict[str, Any]):
@@ -33,14 +37,21 @@ class ShaderKernel:
         self.max_threads_per_threadgroup = _MOST_THREADS
         self.thread_execution_width = 32
 
-    def __call__(self, *arguments: Any, threads: Size | None = None, group_size: Size | None = None) -> Report:
+    def __call__(
+        self,
+        *arguments: Any,
+        threads: Size | None = None,
+        group_size: Size | None = None,
+        arg_casts: str | Mapping[int, str] | None = None,
+    ) -> Report:
+        casts = arg_casts if isinstance(arg_casts, Mapping) else dict.fromkeys(range(len(arguments)), arg_casts)
         bound: dict[int | str, Any] = {
-            index: self._content(index, argument) for index, argument in enumerate(arguments)
+            index: self._content(index, argument, casts.get(index)) for index, argument in enumerate(arguments)
         }
-        arrays = [argument for argument in arguments if isinstance(argument, np.ndarray)]
-        if threads is None and not arrays:
+        given = [argument for argument in arguments if isinstance(argument, np.ndarray)]
+        if threads is None and not given:
             raise ValueError(f"{self.name}: threads=… is needed where no argument is an array")
-        grid: Size = threads if threads is not None else arrays[0].size
+        grid: Size = threads if threads is not None else given[0].size
         first = grid if isinstance(grid, (int, np.integer)) else grid[0]
         report = check(
             self._library.path, self.name, grid, group_size if group_size is not None else min(_MOST_THREADS, int(first)),
@@ -53,7 +64,7 @@ class ShaderKernel:
             report.raise_findings()
         return report
 
-    def _content(self, index: int, argument: Any) -> Any:
+    def _content(self, index: int, argument: Any, cast: str | None) -> Any:
         parameter = self._parameters.get(index)
         if parameter is None:
             raise ValueError(f"{self.name} has no [[buffer({index})]]")
@@ -62,15 +73,37 @@ class ShaderKernel:
         if isinstance(argument, np.ndarray):
             return argument
         kind = _SCALARS.get(parameter["type"].rstrip("234"))
-        if kind is None:
+        if kind is None or not _are_numbers(argument):
             raise TypeError(f"{self.name}: '{parameter['name']}' is a {parameter['type']}; give it as an array")
-        values = np.atleast_1d(np.asarray(argument))
-        if (values.dtype.kind == "f") != (kind[0] == "f"):
-            passed = "a float" if values.dtype.kind == "f" else "an integer of 64 bits"
+        wanted, passed = arrays.dtype_of(kind), _passed(argument, cast)
+        if not _reads(wanted, passed, isinstance(argument, Sequence)):
+            words = {"float32": "a float", "int64": "an integer of 64 bits"}.get(passed.name, passed.name)
+            hint = f': arg_casts={{{index}: "{_CAST_FOR[kind]}"}}' if kind in _CAST_FOR else ""
             raise TypeError(
-                f"{self.name}: '{parameter['name']}' is a {parameter['type']}, but PyTorch passes {argument!r} as {passed}"
+                f"{self.name}: '{parameter['name']}' is a {parameter['type']}, but PyTorch passes {argument!r} as {words}{hint}"
             )
-        return np.ascontiguousarray(values.astype(kind))
+        return np.atleast_1d(np.asarray(argument)).astype(passed).astype(wanted)
+
+
+def _are_numbers(argument: Any) -> bool:
+    items = argument if isinstance(argument, Sequence) and len(argument) else [argument]
+    return all(isinstance(item, (int, float, np.number, np.bool_)) for item in items)
+
+
+def _passed(argument: Any, cast: str | None) -> np.dtype[Any]:
+    """The type of the bits that PyTorch passes."""
+    if cast is None:
+        return np.dtype("f4" if np.asarray(argument).dtype.kind == "f" else "i8")
+    if cast not in _CASTS:
+        raise ValueError(f"arg_casts: {cast!r} is none of {', '.join(_CASTS)}")
+    return arrays.dtype_of(_CASTS[cast])
+
+
+def _reads(wanted: np.dtype[Any], passed: np.dtype[Any], several: bool) -> bool:
+    """Whether a parameter reads what is passed: of a single integer its low bytes are enough."""
+    if wanted.kind not in "iu" or passed.kind not in "iu":
+        return wanted == passed
+    return wanted.itemsize == passed.itemsize or (not several and wanted.itemsize < passed.itemsize)
 
 
 class ShaderLibrary:
