@@ -222,6 +222,7 @@ def test_named_origin():
         ("a\n{% nosuch %}", 'line 2: the tag "nosuch" is not supported'),
         ("a\n\n{{ x|nosuch }}", 'line 3: the filter "nosuch" is not supported'),
         ("{{ x is nosuch }}", 'line 1: the test "nosuch" is not supported'),
+        ("{% if true %}\n{{ 1|nosuch }}{% endif %}", 'line 2: "nosuch" is not supported'),
         ("{% if x %}\n\n", 'line 3: expected elif|line 2: expected elif|line 1: expected elif'),
         ("\n{{ x.y.z }}", "line 2: 'x' is undefined"),
         ("{{ 'a'.encode() }}", 'the method "encode" is not supported'),

@@ -95,6 +95,7 @@ static void check_safe(Jinja *jinja, const Builtin *builtin, Value subject) {
 Value jinja_call_builtin(Jinja *jinja, const Builtin *builtin, Value subject,
                          const Arguments *arguments) {
     jinja_charge(jinja, 0);
+    if (!builtin->call) jinja_fail(jinja, "\"%s\" is not supported", builtin->name);
     check_safe(jinja, builtin, subject);
     if (!builtin->parameters) return builtin->call(jinja, subject, arguments);
     Value values[MAX_PARAMETERS] = {0};

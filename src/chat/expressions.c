@@ -168,12 +168,22 @@ static Node *parse_arguments(Parser *parser) {
     return list.first;
 }
 
+/* One that is not there, which is only wrong if it is called. */
+static const Builtin *unknown_builtin(Parser *parser, Text name) {
+    char *copy = jinja_allocate(parser->jinja, name.size + 1);
+    Builtin *builtin = jinja_allocate(parser->jinja, sizeof *builtin);
+    memcpy(copy, name.bytes, name.size);
+    builtin->name = copy;
+    return builtin;
+}
+
 static const Builtin *expect_builtin(Parser *parser, const Builtin *(*find)(Text),
                                      const char *kind) {
     unsigned line = parser->token->line;
     Text name = parser_expect_name(parser);
     const Builtin *builtin = find(name);
     parser->jinja->line = line;
+    if (!builtin && parser->guarded) return unknown_builtin(parser, name);
     if (!builtin)
         jinja_fail(parser->jinja, "the %s \"%.*s\" is not supported", kind, TEXT_ARGUMENTS(name));
     return builtin;

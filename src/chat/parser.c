@@ -70,17 +70,20 @@ static void expect_block_end(Parser *parser) {
 }
 
 /* The statements up to one of the tags `ends`, whose name is taken. */
-static Node *parse_block(Parser *parser, const char *const *ends) {
+static Node *parse_block(Parser *parser, const char *const *ends, bool guarded) {
+    bool outer = parser->guarded;
     parser_take(parser, ":");
     expect_block_end(parser);
     parser_nest(parser);
+    parser->guarded = guarded;
     Node *body = parse_body(parser, ends);
+    parser->guarded = outer;
     parser_unnest(parser);
     return body;
 }
 
 static Node *parse_block_to(Parser *parser, const char *end) {
-    Node *body = parse_block(parser, (const char *const[]){end, NULL});
+    Node *body = parse_block(parser, (const char *const[]){end, NULL}, false);
     parser_expect(parser, end);
     return body;
 }
@@ -94,20 +97,26 @@ static Node *parse_closed_block(Parser *parser, const char *end) {
     return body;
 }
 
+static Node *parse_condition(Parser *parser) {
+    bool outer = parser->guarded;
+    parser->guarded = true;
+    Node *condition = parse_tuple(parser, false, false, NULL);
+    parser->guarded = outer;
+    return condition;
+}
+
 static Node *parse_if(Parser *parser) {
     static const char *const ends[] = {"elif", "else", "endif", NULL};
     Node *node = parser_node(parser, NODE_IF);
     NodeList branches = {.end = &node->first};
     do {
         Node *branch = parser_node(parser, NODE_BRANCH);
-        branch->first = parse_tuple(parser, false, false, NULL);
-        branch->second = parse_block(parser, ends);
+        branch->first = parse_condition(parser);
+        branch->second = parse_block(parser, ends, true);
         parser_add(&branches, branch);
     } while (parser_take(parser, "elif"));
-    if (parser_take(parser, "else"))
-        node->second = parse_block_to(parser, "endif");
-    else
-        parser_expect(parser, "endif");
+    if (parser_take(parser, "else")) node->second = parse_block(parser, ends + 2, true);
+    parser_expect(parser, "endif");
     return node;
 }
 
@@ -121,7 +130,7 @@ static Node *parse_for(Parser *parser) {
     if (parser_at(parser, "recursive"))
         jinja_fail(parser->jinja, "recursive loops are not supported");
     parser->loops++;
-    node->fourth = parse_block(parser, ends);
+    node->fourth = parse_block(parser, ends, false);
     parser->loops--;
     if (parser_take(parser, "else"))
         node->otherwise = parse_block_to(parser, "endfor");

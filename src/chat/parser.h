@@ -84,6 +84,7 @@ typedef struct Parser {
     const struct Token *token;
     unsigned nesting, loops;
     MacroScope *macros; /* that are being parsed, the innermost first */
+    bool guarded;       /* directly in an if: names that are not known may not be reached */
 } Parser;
 
 /* A list that nodes are added to at its end. */
