@@ -103,6 +103,9 @@ def test_tokens(server, model):
     assert server.post("/detokenize", {"tokens": plain["tokens"]})["prompt"] == text
     assert server.get("/tokenizer_info")[2]["vocab_size"] == 300
     assert server.refuse("/detokenize", {"tokens": [300]})["param"] == "tokens"
+    assert server.refuse("/detokenize", {"tokens": [30], "text": "a"})["param"] == "text"
+    for path, body in [("/detokenize", {"tokens": [30]}), ("/tokenize", {"prompt": "a"})]:
+        assert server.refuse(path, body | {"model": {}})["param"] == "model"
 
 
 def test_apply_template(server):
@@ -454,8 +457,11 @@ def test_deep_json(server):
 
 def test_routes_and_types(server):
     assert server.get("/v1/nonesuch")[0] == 404
-    assert server.get("/v1/completions")[0] == 405
-    assert server.request("POST", "/health", {})[0] == 405
+    for method, path, allowed in [
+        ("GET", "/v1/completions", "POST"), ("POST", "/health", "GET, HEAD"), ("TRACE", "/inspect", "GET, HEAD, POST"),
+    ]:  # fmt: skip
+        status, headers, _ = server.request(method, path)
+        assert (status, headers["Allow"]) == (405, allowed)
     assert server.get("/../etc/passwd")[0] == server.get("/%2e%2e/etc/passwd")[0] == 404
     for kind in (None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx"):
         assert server.request("POST", "/tokenize", {"prompt": "a"}, {"Content-Type": kind})[0] == 415

@@ -214,9 +214,7 @@ static void read_sampling(Job *job, const Fields *fields) {
 }
 
 bool job_ask(Job *job, const Fields *fields) {
-    const char *model;
     fields_known(fields, sampling, job->chat ? of_chats : of_completions);
-    field_text(fields, "model", &model); /* there is one, whatever it is called */
     job->n = 1;
     job->most = job->chat ? UINT32_MAX : 16; /* OpenAI's */
     field_uint32(fields, "n", 1, JOB_ANSWERS_MOST, &job->n);

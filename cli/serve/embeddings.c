@@ -17,10 +17,9 @@ typedef struct Embedding {
 static void ask(Embedding *embedding, const Fields *fields) {
     static const char *const known[] = {"model", "input", "encoding_format", "user", NULL};
     static const char *const also[] = {"dimensions", "pooling", NULL};
-    const char *model, *format = "float", *pooling = "mean";
+    const char *format = "float", *pooling = "mean";
     uint32_t C = llm_info(embedding->job->llm)->channels, wanted = C;
     fields_known(fields, known, also);
-    field_text(fields, "model", &model);
     field_text(fields, "encoding_format", &format);
     field_text(fields, "pooling", &pooling);
     field_uint32(fields, "dimensions", C, C, &wanted);

@@ -79,6 +79,8 @@ static bool is_among(const char *name, const char *const *list) {
 
 void fields_known(const Fields *fields, const char *const *known, const char *const *also) {
     const cJSON *item;
+    const char *model;
+    field_text(fields, "model", &model);
     cJSON_ArrayForEach(item, fields->body->json) {
         if (cJSON_IsNull(item) || is_among(item->string, known) || is_among(item->string, also))
             continue;

@@ -22,7 +22,8 @@ void field_text(const Fields *fields, const char *name, const char **target);
 /* A whole number of at most 64 bits, which may be negative. */
 void field_seed(const Fields *fields, uint64_t *target);
 
-/* Refuse by name what is in neither list; each ends with a NULL. */
+/* Refuse by name what is in neither list; each ends with a NULL. A model is a text, whichever:
+ * there is one. */
 void fields_known(const Fields *fields, const char *const *known, const char *const *also);
 
 #endif

@@ -14,9 +14,9 @@ enum {
 
 /* --- the beginning of a request --- */
 
-static bool check_route(Exchange *exchange, const char *method, const char *path, bool exists) {
+static bool check_route(Exchange *exchange, const char *method, const char *path) {
     if (exchange->route || !strcmp(method, "OPTIONS")) return true;
-    if (exists)
+    if (exchange->methods)
         return problem_set(&exchange->problem, 405, "method_not_allowed", NULL,
                            "%s does not take %s", path, method);
     return problem_set(&exchange->problem, 404, "not_found", NULL, "there is no %s", path);
@@ -42,10 +42,9 @@ static bool check_state(Exchange *exchange) {
 
 /* False if its body is not even read. */
 static bool begin(Exchange *exchange, const char *method, const char *path) {
-    bool exists, whole = check_size(exchange);
-    exchange->route = route_find(method, path, &exists);
-    if (guard_check(exchange, method) && check_route(exchange, method, path, exists))
-        check_state(exchange);
+    bool whole = check_size(exchange);
+    exchange->route = route_find(method, path, &exchange->methods);
+    if (guard_check(exchange, method) && check_route(exchange, method, path)) check_state(exchange);
     return whole;
 }
 

@@ -36,6 +36,12 @@ void reply_json(Exchange *exchange, unsigned status, cJSON *json) {
     cJSON_free(text);
 }
 
+static const char *const method_names[] = {
+    [METHOD_GET] = "GET, HEAD",
+    [METHOD_POST] = "POST",
+    [METHOD_GET | METHOD_POST] = "GET, HEAD, POST",
+};
+
 void reply_problem(Exchange *exchange) {
     const Problem *problem = &exchange->problem;
     unsigned status = problem->status;
@@ -46,6 +52,8 @@ void reply_problem(Exchange *exchange) {
     cJSON_free(text);
     cJSON_Delete(json);
     if (!exchange->response) return;
+    if (status == 405)
+        MHD_add_response_header(exchange->response, "Allow", method_names[exchange->methods]);
     if (status == 401) MHD_add_response_header(exchange->response, "WWW-Authenticate", "Bearer");
     if (status == 429 || status == 503)
         MHD_add_response_header(exchange->response, "Retry-After", "1");

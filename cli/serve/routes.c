@@ -28,12 +28,13 @@ static bool same_method(const char *asked, const char *method) {
     return !strcmp(asked, method) || (!strcmp(asked, "HEAD") && !strcmp(method, "GET"));
 }
 
-const Route *route_find(const char *method, const char *path, bool *exists) {
-    *exists = false;
+const Route *route_find(const char *method, const char *path, unsigned *methods) {
+    *methods = 0;
+    const Route *found = NULL;
     for (const Route *route = routes; route->path; route++) {
         if (strcmp(route->path, path)) continue;
-        *exists = true;
-        if (same_method(method, route->method)) return route;
+        *methods |= strcmp(route->method, "GET") ? METHOD_POST : METHOD_GET;
+        if (same_method(method, route->method)) found = route;
     }
-    return NULL;
+    return found;
 }

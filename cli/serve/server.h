@@ -47,6 +47,8 @@ typedef enum RouteFlags {
     ROUTE_ADMITTED = 4, /* it generates, so there can be too many of them */
 } RouteFlags;
 
+typedef enum Method { METHOD_GET = 1, METHOD_POST = 2 } Method;
+
 typedef struct Route {
     const char *method, *path;
     void (*answer)(Exchange *exchange);
@@ -58,6 +60,7 @@ struct Exchange {
     struct MHD_Connection *connection;
     struct Client *client;
     const Route *route; /* NULL: there is no such */
+    unsigned methods;   /* of its path */
     char *bytes;        /* [size] of the body, and a NUL */
     size_t size, capacity;
     Body body;
@@ -71,8 +74,8 @@ struct Exchange {
 };
 
 extern const Route routes[];
-/* NULL where there is none; *exists says whether there is one of another method. */
-const Route *route_find(const char *method, const char *path, bool *exists);
+/* NULL where there is none; *methods says by which the path can be asked for, 0: by none. */
+const Route *route_find(const char *method, const char *path, unsigned *methods);
 
 /* Whether a request may be answered at all: its Host, its Origin, its key, what it says of its
  * body. Else its problem is set. */

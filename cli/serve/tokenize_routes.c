@@ -78,8 +78,10 @@ static bool read_ids(const Fields *fields, uint32_t vocabulary, LLMTokens *token
 }
 
 void answer_detokenize(Exchange *exchange) {
+    static const char *const known[] = {"model", "tokens", NULL}, *const also[] = {NULL};
     LLMPipeline *llm = exchange->server->llm;
     Fields fields = {&exchange->body, &exchange->problem};
+    fields_known(&fields, known, also);
     LLMTokens tokens = {0};
     LLMError error = {0};
     if (read_ids(&fields, llm_info(llm)->vocabulary, &tokens)) {
