@@ -96,7 +96,7 @@ endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(BUILD)/page_texts.o $(BUILD)/doc_texts.o
 
-.PHONY: help wheel test-mlx run-mlx setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall format check-format clean always
+.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall format check-format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -117,6 +117,7 @@ help:
 	@echo 'make test-threads  pipelines side by side, under the thread sanitizer'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
 	@echo 'make test-mlx  metal-check under the tests of a package that uses MLX (its CPU build, from PyPI)'
+	@echo 'make test-openapi  serve against what its /openapi.json says, by schemathesis'
 	@echo 'make wheel    metal-check for pip: any Linux with glibc from 2.28 on (compiled with zig), in build/wheel/dist; ARCH=aarch64: for ARM'
 	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
 	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
@@ -168,6 +169,7 @@ lock: $(UV)
 	@$(call lock_file,tests/apple)
 	@$(call lock_file,tests/transformers)
 	@$(call lock_file,tests/with_mlx)
+	@$(call lock_file,tests/with_schemathesis)
 	@$(call lock_file,python)
 preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
 
@@ -264,6 +266,22 @@ test-mlx:
 
 run-mlx: $(BUILD)/metal-check $(MLX)/done
 	@BUILD=$(BUILD) $(MLX)/bin/python -m pytest -q -p no:cacheprovider --noconftest -o pythonpath=tests/support tests/with_mlx 'tests/test_check_pages.py::test_what_a_page_shows_is_what_one_sees[mlx]'
+
+# What the server says that it takes and answers, and what it does.
+SCHEMATHESIS := build/venv-schemathesis
+
+$(SCHEMATHESIS)/done: tests/with_schemathesis/requirements.lock
+	@echo "  VENV  $(SCHEMATHESIS)"
+	@$(SYSTEM_PYTHON) -m venv $(SCHEMATHESIS)
+	@$(SCHEMATHESIS)/bin/python $(install_locked) $<
+	@touch $@
+
+test-openapi:
+	@./setup.sh test
+	@$(MAKE) --no-print-directory run-openapi
+
+run-openapi: build $(SCHEMATHESIS)/done
+	@BUILD=$(BUILD) $(SCHEMATHESIS)/bin/python -m pytest -q -p no:cacheprovider --noconftest -o pythonpath=tests/support tests/with_schemathesis
 
 # The C sources give no warning under clang either.
 build-clang:
