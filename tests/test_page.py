@@ -371,6 +371,26 @@ def read_a_kernel(browser):
     assert "embedding_forward" in browser.run("return document.querySelector('.detail .markdown h3').textContent")
 
 
+def go_on(browser, kind):
+    """The text goes on, or another question is answered; one token is chosen, of the last answer."""
+    count = browser.run(f"return {TOKENS}.length")
+    if kind == CHAT:
+        browser.type("#say", "And then?")
+    browser.click("#send")
+    until_written(browser, f"{TOKENS}.length > {count}")
+    chosen = browser.run("return [...document.querySelectorAll('.turn .token[aria-pressed=true]')].map((token) => token.matches('.turn:last-child *'))")
+    assert chosen == [True]
+
+
+def open_again(browser, url, turns):
+    """What was kept is there again, all of it in colours, when the page is loaded anew."""
+    browser.open(url + "/")
+    browser.until("return document.querySelectorAll('#kept option').length > 1")
+    browser.run("const k = document.getElementById('kept'); k.selectedIndex = 1; k.dispatchEvent(new Event('change'))")
+    coloured = "[...document.querySelectorAll('.turn')].filter((turn) => turn.querySelector('.token')).length"
+    browser.until(f"return {coloured} === {turns}")
+
+
 TABS = {
     "Attention": (".head canvas", look_at_attention), "Layers": (".layers .bar", look_at_layers),
     "Switch off": (".switch", switch_off), "Kernels": (".step", read_a_kernel),
@@ -402,14 +422,8 @@ def test_page(kind, width, scheme, axe, random, tmp_path):
             look(browser)
             check(browser, axe, width)
         check_samplers(browser, random)
-        if kind == STORY:  # the text goes on, and is there again when the page is loaded anew
-            count = browser.run(f"return {TOKENS}.length")
-            browser.click("#send")
-            until_written(browser, f"{TOKENS}.length > {count}")
-            browser.open(server.url + "/")
-            browser.until("return document.querySelectorAll('#kept option').length > 1")
-            browser.run("const k = document.getElementById('kept'); k.selectedIndex = 1; k.dispatchEvent(new Event('change'))")
-            until_written(browser)
+        go_on(browser, kind)
+        open_again(browser, server.url, turns=1 if kind == STORY else 2)
         assert [line for line in browser.errors() if "401" not in line] == []
         assert {url for url in browser.requests() if not url.startswith((server.url, "data:"))} == set()
     code, err = server.stop()

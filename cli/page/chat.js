@@ -96,9 +96,10 @@ const suggestions = () => make("div", { className: "suggestions" }, make("p", { 
     return button;
   }));
 
+const toTheEnd = () => ($("turns").scrollTop = $("turns").scrollHeight);
 const showTurns = () => {
   $("turns").replaceChildren(...(talk.turns.length ? talk.turns.map((turn) => turn.element || (turn.element = elementOf(turn))) : [suggestions()]));
-  $("turns").scrollTop = $("turns").scrollHeight;
+  toTheEnd();
 };
 
 const elementOf = (turn) => {
@@ -114,7 +115,7 @@ const showRaw = (turn) => {
 };
 
 // From then on its tokens are coloured, and can be chosen.
-const lookAt = async (turn) => {
+const colour = async (turn) => {
   const ids = all(turn), from = Math.max(0, first(turn) - 1);
   turn.seen = await askJson("/inspect", { prompt: ids, first: from, top: 20 });
   turn.tokens = new Tokens({
@@ -123,14 +124,29 @@ const lookAt = async (turn) => {
     onLeave: () => peek.leave(),
     shares: sharesOf(turn),
   });
-  turn.tokens.show(turn.seen, ids.length - 1, first(turn));
+  turn.tokens.show(turn.seen, -1, first(turn));
   turn.body.className = "";
   turn.body.replaceChildren(turn.tokens.element);
-  choose(turn, ids.length - 1);
+};
+
+const lookAt = async (turn) => {
+  await colour(turn);
+  toTheEnd();
+  choose(turn, all(turn).length - 1);
+};
+
+// The last answer first: it is the one that is chosen.
+const lookAtAll = async (conversation) => {
+  const [last, ...others] = conversation.turns.filter(({ role }) => role === "assistant").reverse();
+  if (last) await lookAt(last);
+  for (const turn of others) if (talk === conversation) await colour(turn);
 };
 
 const choose = (turn, position) => {
-  talk.turns.forEach((other) => other.element.classList.toggle("chosen", other === turn));
+  talk.turns.forEach((other) => {
+    other.element.classList.toggle("chosen", other === turn);
+    if (other.tokens) other.tokens.mark(other === turn ? position : -1);
+  });
   chosen = { turn, position };
   $("hint").textContent = `Chosen: ${quoted(turn.seen.tokens[position].text)}, token ${position + 1} of ${turn.seen.tokens.length}`;
   showTab();
@@ -155,7 +171,7 @@ const write = async (turn) => {
       turn.ids.push(...(choice.token_ids || []));
       turn.content += choice.text;
       turn.body.textContent = turn.content;
-      $("turns").scrollTop = $("turns").scrollHeight;
+      toTheEnd();
     }
     tell("");
   } catch (error) {

@@ -175,7 +175,7 @@ class Attention {
   // As wide as there is room for. All tokens' rows make a square; a single one a strip.
   size() {
     const { layers, heads } = this.data, isStrip = this.rows(0, 0).length === 1;
-    const wide = Math.max(14, Math.min(104, Math.floor(Math.min(560, innerWidth - 150) / heads) - 5));
+    const wide = Math.max(14, Math.min(104, Math.floor(Math.min(560, innerWidth - 150) / heads) - 8));
     if (!isStrip) return [Math.max(26, Math.min(64, wide)), Math.max(26, Math.min(64, wide))];
     return [wide, Math.max(14, Math.min(34, Math.floor(420 / layers) - 5))];
   }

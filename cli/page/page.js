@@ -7,8 +7,7 @@ const begin = (kept) => {
   showKept();
   showTab();
   $("hint").textContent = "";
-  const last = talk.turns.at(-1);
-  if (last && last.role === "assistant") lookAt(last).catch(fail);
+  lookAtAll(talk).catch(fail);
 };
 
 const recolour = () => talk.turns.forEach((turn) => turn.tokens && turn.tokens.show(turn.seen, turn.tokens.selected, turn.tokens.from));
@@ -40,7 +39,8 @@ $("composer").addEventListener("submit", (event) => {
   (facts.chat ? chat : continueText)(text).catch((error) => { busy(false); fail(error); });
 });
 $("say").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing || !facts.chat) return;
+  const sends = event.ctrlKey || event.metaKey || (facts.chat && !event.shiftKey);
+  if (event.key !== "Enter" || event.isComposing || !sends) return;
   event.preventDefault();
   $("composer").requestSubmit();
 });
@@ -61,7 +61,7 @@ const open = async () => {
   $("about").textContent = `${facts.model} · ${facts.layers} layers of ${facts.heads} heads · weights ${facts.weights} · ${facts.device}`;
   $("talk-title").textContent = facts.chat ? "Chat" : "Continue a text";
   $("say-label").textContent = facts.chat ? "Message" : "What to add to the text";
-  $("say").placeholder = facts.chat ? "Write a message. Enter sends it, Shift+Enter starts a new line." : "Write the beginning of a text. Once the model has continued it, add more, or let it go on.";
+  $("say").placeholder = facts.chat ? "Write a message. Enter sends it, Shift+Enter starts a new line." : "Write the beginning of a text; Ctrl+Enter continues it. Then add more, or let the model go on.";
   $("send").textContent = facts.chat ? "Send" : "Continue";
   $("legend").append(legend());
   $("sampling").open = isWide();
