@@ -96,7 +96,7 @@ endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(BUILD)/page_texts.o $(BUILD)/doc_texts.o
 
-.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall format check-format clean always
+.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall version dist release deb format check-format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -122,6 +122,7 @@ help:
 	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
 	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
 	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
+	@echo 'make dist     the source tarball, its checksums and bill of materials, in build/dist (release: also wheels; deb: Debian packages)'
 	@echo 'make lock     after a change of a requirements.txt of the tests: lock versions and hashes anew'
 	@echo 'make format   clang-format the C sources (check-format: say which need it);  make clean  remove $(BUILD)'
 
@@ -684,6 +685,46 @@ uninstall:
 
 clean:
 	rm -rf $(BUILD)
+
+# --- releases: packaging/README.md ---
+
+DIST       := build/dist
+REPOSITORY ?= OWNER/metal-llm
+source     := metal-llm-$(VERSION)
+tarball    := $(DIST)/$(source).tar.gz
+
+version:
+	@echo $(VERSION)
+
+# The same commit gives the same bytes.
+$(tarball): always
+	@mkdir -p $(DIST)
+	@git archive --format=tar --prefix=$(source)/ HEAD | gzip -9n > $@
+
+dist: $(tarball)
+	@$(SYSTEM_PYTHON) packaging/sbom.py $(VERSION) $< > $(DIST)/metal-llm.cdx.json
+	@sed -e 's|@REPOSITORY@|$(REPOSITORY)|g' -e 's|@VERSION@|$(VERSION)|g' \
+	    -e "s|@SHA256@|$$(sha256sum $< | cut -d' ' -f1)|" packaging/homebrew/metal-llm.rb.in > $(DIST)/metal-llm.rb
+	@cd $(DIST) && rm -f SHA256SUMS && sha256sum * > ../SHA256SUMS && mv ../SHA256SUMS .
+	@ls $(DIST)
+
+release:
+	@rm -rf $(DIST) $(WHEEL)/dist
+	@$(MAKE) --no-print-directory wheel
+	@$(MAKE) --no-print-directory wheel ARCH=aarch64
+	@mkdir -p $(DIST) && cp $(WHEEL)/dist/*.whl $(DIST)
+	@$(WHEEL)/venv/bin/python -m build --wheel --no-isolation --outdir $(DIST) python/metal_llm
+	@$(MAKE) --no-print-directory dist
+
+# The changelog that Debian wants names the version, and the commit's date.
+deb: $(tarball)
+	@rm -rf build/deb && mkdir -p build/deb && tar -xzf $< -C build/deb
+	@cp -R packaging/debian build/deb/$(source)/debian
+	@printf 'metal-llm (%s-1) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' $(VERSION) \
+	    "$$(sed -n 's/^Maintainer: //p' packaging/debian/control)" "$$(git log -1 --format=%cD)" > build/deb/$(source)/debian/changelog
+	@cp $< build/deb/metal-llm_$(VERSION).orig.tar.gz
+	cd build/deb/$(source) && dpkg-buildpackage -us -uc -b
+	@mv build/deb/*.deb $(DIST)
 
 # Not the headers that stand in for Metal's library: they are C++, laid out by hand as tables.
 formatted = $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] cli/*/*.[ch] msl/*/*.c msl/bind/*.h msl/check/*.h msl/strict/*.h \

@@ -1,10 +1,13 @@
 """What surrounds the sources: one version, files for those who contribute, what GitHub reads."""
 
 import fnmatch
+import hashlib
+import json
 import re
 import runpy
 import subprocess
 import sys
+import tarfile
 import types
 
 import pytest
@@ -12,6 +15,7 @@ import yaml
 
 from library import COMMAND, ROOT
 
+SETUP = (ROOT / "setup.sh").read_text()
 HEADER = (ROOT / "include/metal_llm.h").read_text()
 VERSION = re.search(r'^#define LLM_VERSION "(\d+\.\d+\.\d+)"$', HEADER, re.MULTILINE)[1]
 
@@ -132,3 +136,66 @@ def test_text_is_clean():
         if not data.endswith(b"\n") or data.endswith(b"\n\n") or b"\r\n" in data or re.search(rb"[ \t]\n", data):
             wrong.append(path)
     assert wrong == []
+
+
+# --- releases ---
+
+
+@pytest.fixture(scope="module")
+def dist():
+    """What `make dist` makes of the last commit."""
+    tracked()
+    subprocess.run(["make", "dist", "REPOSITORY=somebody/metal-llm"], cwd=ROOT, capture_output=True, check=True)
+    return ROOT / "build/dist"
+
+
+def test_the_tarball_is_what_is_committed(dist):
+    committed = subprocess.run(
+        ["git", "ls-tree", "-r", "--name-only", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    )
+    with tarfile.open(dist / f"metal-llm-{VERSION}.tar.gz") as archive:
+        names = {member.name for member in archive if not member.isdir()}
+    assert names == {f"metal-llm-{VERSION}/{name}" for name in committed.stdout.splitlines()}
+
+
+def test_checksums_and_formula_are_of_the_tarball(dist):
+    name = f"metal-llm-{VERSION}.tar.gz"
+    digest = hashlib.sha256((dist / name).read_bytes()).hexdigest()
+    assert f"{digest}  {name}\n" in (dist / "SHA256SUMS").read_text()
+    formula = (dist / "metal-llm.rb").read_text()
+    assert f'sha256 "{digest}"' in formula and f"somebody/metal-llm/releases/download/v{VERSION}/{name}" in formula
+    assert "@" not in formula, "something is left to be filled in"
+
+
+def test_the_bill_of_materials(dist):
+    """Every library that the programs are linked with, by the version that is installed."""
+    bill = json.loads((dist / "metal-llm.cdx.json").read_text())
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
+    assert bill["metadata"]["component"]["version"] == VERSION
+    versions = {component["name"]: component["version"] for component in bill["components"]}
+    assert {"libcjson", "libpcre2-8", "libutf8proc", "libmicrohttpd"} <= set(versions)
+    for name, version in versions.items():
+        assert subprocess.run(["pkg-config", f"--exact-version={version}", name]).returncode == 0
+    listed = {component["bom-ref"] for component in bill["components"]}
+    assert set(bill["dependencies"][0]["dependsOn"]) == listed and len(listed) == len(versions)
+
+
+def test_debian_builds_with_what_setup_installs():
+    control = (ROOT / "packaging/debian/control").read_text()
+    wanted = re.search(r"^Build-Depends: (.*?)^\S", control, re.M | re.S)[1]
+    libraries = set(re.findall(r"\blib[\w-]+-dev\b", wanted))
+    assert libraries == set(re.findall(r"\blib[\w-]+-dev\b", re.search(r'wanted="gcc.*"', SETUP)[0])) - {"libc6-dev"}
+    assert control.count("\nDepends: libopenblas0-pthread, ") == 2  # it is loaded while the program runs
+    assert f"Package: libmetal-llm{VERSION.rsplit('.', 1)[0]}\n" in control, "the SONAME has changed"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_workflows(path):
+    """Commands that are there, actions by their hash, a limit for each job, no more rights than are needed."""
+    text, makefile = path.read_text(), (ROOT / "Makefile").read_text()
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert all("timeout-minutes" in job for job in workflow["jobs"].values())
+    targets = set(re.findall(r"\bmake (?:-s )?([a-z-]+)", text))
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
+    assert all(re.fullmatch(r"\S+@[0-9a-f]{40} # v[\d.]+", used) for used in re.findall(r"uses: (.*)", text))
