@@ -40,44 +40,44 @@ kernel void flash_attention(
     uint simdgroup [[simdgroup_index_in_threadgroup]],
     uint all_simdgroups [[simdgroups_per_threadgroup]])
 {
-    threadgroup float weights[MAX_SIMDGROUPS][PAGE], sums[MAX_SIMDGROUPS][MAX_HS];
+    threadgroup float weights[MAX_SIMDGROUPS][PAGE], weighted[MAX_SIMDGROUPS][MAX_HS]; // weighted sums of V
     threadgroup float maxima[MAX_SIMDGROUPS], totals[MAX_SIMDGROUPS];
     uint t = group.x, b = group.z, nh = groups.y, end = lengths[b] + min(t + 1, counts[b]);
     uint begin = end - min(end, window), kv_head = group.y / (nh / nkv);
     uint threads = group_size.x, simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);
     device const float *query = q + ((ulong(b) * nh + group.y) * groups.x + t) * hs;
-    device const uint *row = pages + ulong(b) * ((capacity + PAGE - 1) / PAGE);
+    device const uint *table = pages + ulong(b) * ((capacity + PAGE - 1) / PAGE);
     uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial
     bool rests = simdgroup >= simdgroups;
-    for (uint d = lane; d < hs && !rests; d += lanes) sums[simdgroup][d] = 0.0f;
+    for (uint d = lane; d < hs && !rests; d += lanes) weighted[simdgroup][d] = 0.0f;
     float m = -INFINITY, l = 0.0f;
     for (uint page = begin / PAGE + simdgroup; page * PAGE < end && !rests; page += simdgroups) {
-        uint first = max(begin, page * PAGE), tile = min(PAGE - first % PAGE, end - first); // of its keys, how many
-        ulong start = ((ulong(row[page]) * nkv + kv_head) * PAGE + first % PAGE) * hs;
-        float tile_max = -INFINITY;
-        for (uint s = lane; s < tile; s += lanes) { // scores: a lane has a key
+        uint first = max(begin, page * PAGE), seen = min(PAGE - first % PAGE, end - first); // so many keys of the page
+        ulong start = ((ulong(table[page]) * nkv + kv_head) * PAGE + first % PAGE) * hs;
+        float page_max = -INFINITY;
+        for (uint s = lane; s < seen; s += lanes) { // scores: a lane has a key
             device const KV *key = keys + start + ulong(s) * hs;
             float score = 0.0f;
             for (uint d = 0; d < hs; d++) score += query[d] * float(key[d]);
             weights[simdgroup][s] = score * scale;
-            tile_max = max(tile_max, score * scale);
+            page_max = max(page_max, score * scale);
         }
-        float new_m = max(m, simd_max(tile_max)), correction = exp(m - new_m), tile_sum = 0.0f; // exp(−∞) = 0
-        for (uint s = lane; s < tile; s += lanes) { // they become weights
+        float new_m = max(m, simd_max(page_max)), correction = exp(m - new_m), page_sum = 0.0f; // exp(−∞) = 0
+        for (uint s = lane; s < seen; s += lanes) { // they become weights
             weights[simdgroup][s] = exp(weights[simdgroup][s] - new_m);
-            tile_sum += weights[simdgroup][s];
+            page_sum += weights[simdgroup][s];
         }
-        l = l * correction + simd_sum(tile_sum);
+        l = l * correction + simd_sum(page_sum);
         m = new_m;
         simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the writes above → the reads below
         for (uint c = lane; c < hs; c += DIMS * lanes) { // values: a lane has channels, DIMS of them in registers
             uint dims = min(DIMS, (hs - c + lanes - 1) / lanes);
             float sum[DIMS];
-            for (uint i = 0; i < dims; i++) sum[i] = sums[simdgroup][c + i * lanes] * correction;
+            for (uint i = 0; i < dims; i++) sum[i] = weighted[simdgroup][c + i * lanes] * correction;
             device const KV *value = values + start + c;
-            for (uint s = 0; s < tile; s++)
+            for (uint s = 0; s < seen; s++)
                 for (uint i = 0; i < dims; i++) sum[i] += weights[simdgroup][s] * float(value[ulong(s) * hs + i * lanes]);
-            for (uint i = 0; i < dims; i++) sums[simdgroup][c + i * lanes] = sum[i];
+            for (uint i = 0; i < dims; i++) weighted[simdgroup][c + i * lanes] = sum[i];
         }
         simdgroup_barrier(mem_flags::mem_threadgroup); // weights: the reads above ↔ the next page's writes
     }
@@ -85,12 +85,12 @@ kernel void flash_attention(
         maxima[simdgroup] = m;
         totals[simdgroup] = l;
     }
-    threadgroup_barrier(mem_flags::mem_threadgroup); // maxima, totals, sums: the writes → the reads below
+    threadgroup_barrier(mem_flags::mem_threadgroup); // maxima, totals, weighted: the writes → the reads below
     float largest = -INFINITY;
     for (uint i = 0; i < simdgroups; i++) largest = max(largest, maxima[i]);
     for (uint d = thread_index; d < hs; d += threads) {
         float sum = 0.0f, total = 0.0f;
-        for (uint i = 0; i < simdgroups; i++) sum += sums[i][d] * exp(maxima[i] - largest);
+        for (uint i = 0; i < simdgroups; i++) sum += weighted[i][d] * exp(maxima[i] - largest);
         for (uint i = 0; i < simdgroups; i++) total += totals[i] * exp(maxima[i] - largest);
         out[((ulong(b) * groups.x + t) * nh + group.y) * hs + d] = sum / total;
     }

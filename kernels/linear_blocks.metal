@@ -15,18 +15,18 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 
-// sum[t] += part number `part` of a row · x[t] for COUNT tokens: the pieces of lane `lane` of a team of `lanes`.
+// sum[t] += part number `part` of a row · x[t] for COUNT tokens: the pieces of one member of a team of so many.
 template <uint COUNT, uint SUMS, typename Block>
-static void add_part(device const Block *row, uint part, device const float *x, uint K, uint lane, uint lanes,
-                     thread float (&sum)[COUNT][SUMS])
+static void add_part(device const Block *row, uint part, device const float *x, uint K, uint member,
+                     uint members, thread float (&sum)[COUNT][SUMS])
 {
     device const Block *block = row + part / Block::PARTS;
     float scale = scale_of(block);
     x += part * (Block::VALUES / Block::PARTS);
-    for (uint i = lane; i < Block::PIECES; i += lanes) {
+    for (uint i = member; i < Block::PIECES; i += members) {
         auto piece = unpack(block, part % Block::PARTS, i);
         for (uint t = 0; t < COUNT; t++)
-            sum[t][i / lanes % SUMS] += scale * piece_times(piece, x + ulong(t) * K + i, Block::PIECES);
+            sum[t][i / members % SUMS] += scale * piece_times(piece, x + ulong(t) * K + i, Block::PIECES);
     }
 }
 
@@ -39,20 +39,20 @@ static void row_times_tokens(device const Block *row, device const float *x, flo
     constexpr bool IN_TEAMS = Block::PIECES < SIMD_WIDTH;
     constexpr uint SUMS = (Block::PIECES + SIMD_WIDTH - 1) / SIMD_WIDTH; // per lane and token
     float even[COUNT][SUMS] = {}, odd[COUNT][SUMS] = {};
-    uint team = IN_TEAMS ? min(lanes, Block::PIECES) : lanes, teams = IN_TEAMS ? lanes / team : 1;
-    uint parts = K / Block::VALUES * Block::PARTS, begin = IN_TEAMS ? lane / team : 0;
-    if (begin == teams) begin = parts; // the lanes left over, too few for a team, have nothing to do
-    lane = IN_TEAMS ? lane % team : lane;
+    uint members = IN_TEAMS ? min(lanes, Block::PIECES) : lanes, teams = IN_TEAMS ? lanes / members : 1;
+    uint parts = K / Block::VALUES * Block::PARTS, team = IN_TEAMS ? lane / members : 0;
+    uint member = IN_TEAMS ? lane % members : lane;
+    uint begin = team < teams ? team : parts; // the lanes left over, too few for a team, have nothing to do
     for (uint part = begin; part < parts; part += 2 * teams) {
-        add_part(row, part, x, K, lane, team, even);
+        add_part(row, part, x, K, member, members, even);
         if (part + teams >= parts) break;
-        add_part(row, part + teams, x, K, lane, team, odd);
+        add_part(row, part + teams, x, K, member, members, odd);
     }
     for (uint t = 0; t < COUNT; t++) {
         float total = 0.0f;
         for (uint i = 0; i < SUMS; i++) total += even[t][i] + odd[t][i];
         total = simd_sum(total);
-        if (begin == 0 && lane == 0) out[ulong(t) * stride] = total + bias;
+        if (lane == 0) out[ulong(t) * stride] = total + bias;
     }
 }
 
