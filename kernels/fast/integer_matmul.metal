@@ -7,9 +7,9 @@
 // where the words of all rows lie side by side, four neighbouring values to a word; then its simdgroups take TOKENS
 // rows of x at a time, and a lane has a column. Values of weights are stored + 128, because processors multiply bytes
 // without a sign by bytes with one; to make up for it, a sum starts at −128 · Σ value_x. A block of 32 has SCALES
-// scales, each with a sum of its own. How the formats' values become such words, and what of a least value is left as
-// a shift, is in parts/words.h and parts/words_k.h.
-// Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.
+// scales, each with a sum of its own: two where a format has a scale for 16 weights (q2_K, q3_K, q6_K), else one. How
+// the formats' values become such words, and what of a least value is left as a shift, is in parts/words.h and
+// parts/words_k.h. Later parts add to what the parts before them left in out. Grid ⌈N / COLUMNS⌉ threadgroups.
 #include <metal_stdlib>
 using namespace metal;
 #include "parts/columns.h"
@@ -33,8 +33,8 @@ static void unpack(device const Block *weight, uint rows, ulong apart, uint firs
     }
     for (uint k = thread_index; k < part * SCALES; k += threads)
         for (uint n = 0; n < COLUMNS; n++) {
-            scales[k][n] = n < rows ? scale_of(weight + n * apart, first * SCALES + k) : 0.0f;
-            if (is_shifted(weight)) shifts[k][n] = n < rows ? shift_of(weight + n * apart, first * SCALES + k) : 0.0f;
+            scales[k][n] = n < rows ? row_scale(weight + n * apart, first * SCALES + k) : 0.0f;
+            if (is_shifted(weight)) shifts[k][n] = n < rows ? row_shift(weight + n * apart, first * SCALES + k) : 0.0f;
         }
 }
 

@@ -1,6 +1,6 @@
 // words.h — the weights of a row as bytes without a sign, four to a word, 32 to a block, for integer_matmul.metal
 //
-//   weight 32 · block + 4i + j = scale_of(row, k) · (byte j of word_of(row, block, i) − 128) + shift_of(row, k)
+//   weight 32 · block + 4i + j = row_scale(row, k) · (byte j of word_of(row, block, i) − 128) + row_shift(row, k)
 //
 // k counts the scales of a row: one for each block, of some formats in words_k.h one for each half of it.
 // The middle level of a format is 128, so that bytes stay small where weights have no least value: their shift is 0.
@@ -51,14 +51,14 @@ static uint word_of(device const block_iq4_nl *row, uint block, uint i)
     return word;
 }
 
-template <typename Block> static float scale_of(device const Block *row, uint k) { return float(row[k].scale); }
+template <typename Block> static float row_scale(device const Block *row, uint k) { return float(row[k].scale); }
 
-template <typename Block> static float shift_of(device const Block *, uint) { return 0.0f; }
-static float shift_of(device const block_q4_1 *row, uint block)
+template <typename Block> static float row_shift(device const Block *, uint) { return 0.0f; }
+static float row_shift(device const block_q4_1 *row, uint block)
 {
     return float(row[block].least) + 8.0f * float(row[block].scale);
 }
-static float shift_of(device const block_q5_1 *row, uint block)
+static float row_shift(device const block_q5_1 *row, uint block)
 {
     return float(row[block].least) + 16.0f * float(row[block].scale);
 }
