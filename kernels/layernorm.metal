@@ -4,8 +4,8 @@
 //
 // One threadgroup per row n of x[N,C]; its threads stride over the C channels. The variance is taken
 // in a second pass, from the differences to the mean: the one-pass formula E[x²] − E[x]² loses every
-// digit when the mean is large. The differences should sum to 0; what they do sum to is the rounding error
-// of the first sum, and corrects the mean. Out is half where the next matrix product takes halves.
+// digit when the mean is large. Were the mean exact, the differences would sum to 0; what they sum to instead
+// is C times its rounding error, which is added to it. Out is half where the next matrix product takes halves.
 #include <metal_stdlib>
 using namespace metal;
 
