@@ -4,6 +4,12 @@
  * would leave one of three ports idle. Four neighbouring products and their sum are one instruction
  * where there is VNNI. Weights are levels without a sign: what they lack is added by way of
  * offset = −8 · Σ x, of which each part has its own four.
+ *
+ * Formats come in three forms, each with an add_products of its own below:
+ *   blocks of 32     levels_of a block, with a sign or with start_of, what offset makes up for; q4_1
+ *                    and q5_1 add_least_values, eight blocks' at once
+ *   eighths          q4_K, q5_K: eight blocks of 32 in one of 256, a scale and a least value each
+ *   sixteenths       q2_K, q3_K, q6_K: the same with two scales to an eighth, one for 16 weights
  */
 #include "formats/all.h"
 
