@@ -1836,6 +1836,17 @@ static const KernelParameter linear_residual_f16_parameters[] = {
 };
 enum { linear_residual_f16_count = 7 };
 
+static const KernelParameter linear_residual_eights_f16_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"weight", "Vector", PARAMETER_READ, 1, 0},
+    {"bias", "float", PARAMETER_READ, 2, 4},
+    {"stream", "float", PARAMETER_WRITE, 3, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 4, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 5, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 6, 4},
+};
+enum { linear_residual_eights_f16_count = 7 };
+
 static const KernelParameter linear_residual_pair_f32_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
     {"weight", "Vector", PARAMETER_READ, 1, 0},
@@ -2003,6 +2014,25 @@ static const KernelParameter rmsnorm_linear_f16_parameters[] = {
 };
 enum { rmsnorm_linear_f16_count = 15 };
 
+static const KernelParameter rmsnorm_linear_narrow_f16_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"weight_a", "Vector", PARAMETER_READ, 2, 0},
+    {"weight_b", "Vector", PARAMETER_READ, 3, 0},
+    {"weight_c", "Vector", PARAMETER_READ, 4, 0},
+    {"bias_a", "float", PARAMETER_READ, 5, 4},
+    {"bias_b", "float", PARAMETER_READ, 6, 4},
+    {"bias_c", "float", PARAMETER_READ, 7, 4},
+    {"out", "float", PARAMETER_WRITE, 8, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"A", "uint", PARAMETER_CONSTANT, 11, 4},
+    {"B", "uint", PARAMETER_CONSTANT, 12, 4},
+    {"C", "uint", PARAMETER_CONSTANT, 13, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 14, 4},
+};
+enum { rmsnorm_linear_narrow_f16_count = 15 };
+
 static const KernelParameter rmsnorm_linear_fours_f32_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
     {"norm_weight", "float4", PARAMETER_READ, 1, 0},
@@ -2073,6 +2103,22 @@ static const KernelParameter rmsnorm_gated_f16_parameters[] = {
 };
 enum { rmsnorm_gated_f16_count = 12 };
 
+static const KernelParameter rmsnorm_gated_narrow_f16_parameters[] = {
+    {"x", "float4", PARAMETER_READ, 0, 0},
+    {"norm_weight", "float4", PARAMETER_READ, 1, 0},
+    {"gate", "Vector", PARAMETER_READ, 2, 0},
+    {"up", "Vector", PARAMETER_READ, 3, 0},
+    {"gate_bias", "float", PARAMETER_READ, 4, 4},
+    {"up_bias", "float", PARAMETER_READ, 5, 4},
+    {"out", "float", PARAMETER_WRITE, 6, 4},
+    {"T", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"K", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"N", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"gelu", "uint", PARAMETER_CONSTANT, 10, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 11, 4},
+};
+enum { rmsnorm_gated_narrow_f16_count = 12 };
+
 static const KernelParameter rmsnorm_gated_fours_f32_parameters[] = {
     {"x", "float4", PARAMETER_READ, 0, 0},
     {"norm_weight", "float4", PARAMETER_READ, 1, 0},
@@ -2137,8 +2183,16 @@ static const KernelParameter split_attention_hs64_f32_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs64_f32_count = 13 };
+enum { split_attention_hs64_f32_count = 21 };
 
 static const KernelParameter split_attention_hs64_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2154,8 +2208,16 @@ static const KernelParameter split_attention_hs64_f16_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs64_f16_count = 13 };
+enum { split_attention_hs64_f16_count = 21 };
 
 static const KernelParameter split_attention_hs64_pair_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2171,8 +2233,16 @@ static const KernelParameter split_attention_hs64_pair_f32_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs64_pair_f32_count = 13 };
+enum { split_attention_hs64_pair_f32_count = 21 };
 
 static const KernelParameter split_attention_hs64_pair_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2188,8 +2258,16 @@ static const KernelParameter split_attention_hs64_pair_f16_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs64_pair_f16_count = 13 };
+enum { split_attention_hs64_pair_f16_count = 21 };
 
 static const KernelParameter split_attention_hs64_fours_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2205,8 +2283,16 @@ static const KernelParameter split_attention_hs64_fours_f32_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs64_fours_f32_count = 13 };
+enum { split_attention_hs64_fours_f32_count = 21 };
 
 static const KernelParameter split_attention_hs64_fours_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2222,8 +2308,16 @@ static const KernelParameter split_attention_hs64_fours_f16_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs64_fours_f16_count = 13 };
+enum { split_attention_hs64_fours_f16_count = 21 };
 
 static const KernelParameter split_attention_hs128_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2239,8 +2333,16 @@ static const KernelParameter split_attention_hs128_f32_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs128_f32_count = 13 };
+enum { split_attention_hs128_f32_count = 21 };
 
 static const KernelParameter split_attention_hs128_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2256,8 +2358,16 @@ static const KernelParameter split_attention_hs128_f16_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs128_f16_count = 13 };
+enum { split_attention_hs128_f16_count = 21 };
 
 static const KernelParameter split_attention_hs128_pair_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2273,8 +2383,16 @@ static const KernelParameter split_attention_hs128_pair_f32_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs128_pair_f32_count = 13 };
+enum { split_attention_hs128_pair_f32_count = 21 };
 
 static const KernelParameter split_attention_hs128_pair_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2290,8 +2408,16 @@ static const KernelParameter split_attention_hs128_pair_f16_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs128_pair_f16_count = 13 };
+enum { split_attention_hs128_pair_f16_count = 21 };
 
 static const KernelParameter split_attention_hs128_fours_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2307,8 +2433,16 @@ static const KernelParameter split_attention_hs128_fours_f32_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs128_fours_f32_count = 13 };
+enum { split_attention_hs128_fours_f32_count = 21 };
 
 static const KernelParameter split_attention_hs128_fours_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2324,8 +2458,16 @@ static const KernelParameter split_attention_hs128_fours_f16_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs128_fours_f16_count = 13 };
+enum { split_attention_hs128_fours_f16_count = 21 };
 
 static const KernelParameter split_attention_hs256_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2341,8 +2483,16 @@ static const KernelParameter split_attention_hs256_f32_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs256_f32_count = 13 };
+enum { split_attention_hs256_f32_count = 21 };
 
 static const KernelParameter split_attention_hs256_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2358,8 +2508,16 @@ static const KernelParameter split_attention_hs256_f16_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs256_f16_count = 13 };
+enum { split_attention_hs256_f16_count = 21 };
 
 static const KernelParameter split_attention_hs256_pair_f32_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2375,8 +2533,16 @@ static const KernelParameter split_attention_hs256_pair_f32_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs256_pair_f32_count = 13 };
+enum { split_attention_hs256_pair_f32_count = 21 };
 
 static const KernelParameter split_attention_hs256_pair_f16_parameters[] = {
     {"qkv", "float4", PARAMETER_READ, 0, 0},
@@ -2392,8 +2558,292 @@ static const KernelParameter split_attention_hs256_pair_f16_parameters[] = {
     {"capacity", "uint", PARAMETER_CONSTANT, 10, 4},
     {"window", "uint", PARAMETER_CONSTANT, 11, 4},
     {"scale", "float", PARAMETER_CONSTANT, 12, 4},
+    {"q_norm", "float", PARAMETER_READ, 13, 4},
+    {"k_norm", "float", PARAMETER_READ, 14, 4},
+    {"frequencies", "float", PARAMETER_READ, 15, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 17, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 18, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 19, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 20, 4},
 };
-enum { split_attention_hs256_pair_f16_count = 13 };
+enum { split_attention_hs256_pair_f16_count = 21 };
+
+static const KernelParameter turned_attention_hs64_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs64_f32_count = 19 };
+
+static const KernelParameter turned_attention_hs64_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs64_f16_count = 19 };
+
+static const KernelParameter turned_attention_hs64_halves_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs64_halves_f32_count = 19 };
+
+static const KernelParameter turned_attention_hs64_halves_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs64_halves_f16_count = 19 };
+
+static const KernelParameter turned_attention_hs128_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs128_f32_count = 19 };
+
+static const KernelParameter turned_attention_hs128_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs128_f16_count = 19 };
+
+static const KernelParameter turned_attention_hs128_halves_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs128_halves_f32_count = 19 };
+
+static const KernelParameter turned_attention_hs128_halves_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs128_halves_f16_count = 19 };
+
+static const KernelParameter turned_attention_hs256_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs256_f32_count = 19 };
+
+static const KernelParameter turned_attention_hs256_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs256_f16_count = 19 };
+
+static const KernelParameter turned_attention_hs256_halves_f32_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs256_halves_f32_count = 19 };
+
+static const KernelParameter turned_attention_hs256_halves_f16_parameters[] = {
+    {"qkv", "float4", PARAMETER_READ, 0, 0},
+    {"lengths", "uint", PARAMETER_READ, 1, 4},
+    {"counts", "uint", PARAMETER_READ, 2, 4},
+    {"keys", "KV4", PARAMETER_WRITE, 3, 0},
+    {"values", "KV4", PARAMETER_WRITE, 4, 0},
+    {"pages", "uint", PARAMETER_READ, 5, 4},
+    {"out", "Out4", PARAMETER_WRITE, 6, 0},
+    {"nkv", "uint", PARAMETER_CONSTANT, 7, 4},
+    {"capacity", "uint", PARAMETER_CONSTANT, 8, 4},
+    {"window", "uint", PARAMETER_CONSTANT, 9, 4},
+    {"scale", "float", PARAMETER_CONSTANT, 10, 4},
+    {"q_norm", "float", PARAMETER_READ, 11, 4},
+    {"k_norm", "float", PARAMETER_READ, 12, 4},
+    {"frequencies", "float", PARAMETER_READ, 13, 4},
+    {"norms", "uint", PARAMETER_CONSTANT, 14, 4},
+    {"epsilon", "float", PARAMETER_CONSTANT, 15, 4},
+    {"rotary", "uint", PARAMETER_CONSTANT, 16, 4},
+    {"halves", "uint", PARAMETER_CONSTANT, 17, 4},
+    {"magnitude", "float", PARAMETER_CONSTANT, 18, 4},
+};
+enum { turned_attention_hs256_halves_f16_count = 19 };
 
 static const KernelParameter group_maxima_parameters[] = {
     {"logits", "float", PARAMETER_READ, 0, 4},
@@ -2936,9 +3386,10 @@ const Kernel kernel_table[] = {
     {"linear_batch_gated_8", "fast/fused_linear_batch_parts.metal", 94, linear_batch_gated_8_count, linear_batch_gated_8_parameters},
     {"linear_batch_gated_16", "fast/fused_linear_batch_parts.metal", 94, linear_batch_gated_16_count, linear_batch_gated_16_parameters},
     {"linear_batch_gated_32", "fast/fused_linear_batch_parts.metal", 94, linear_batch_gated_32_count, linear_batch_gated_32_parameters},
-    {"linear_residual_f32", "fast/fused_linear_residual.metal", 42, linear_residual_f32_count, linear_residual_f32_parameters},
-    {"linear_residual_f16", "fast/fused_linear_residual.metal", 42, linear_residual_f16_count, linear_residual_f16_parameters},
-    {"linear_residual_pair_f32", "fast/fused_linear_residual.metal", 42, linear_residual_pair_f32_count, linear_residual_pair_f32_parameters},
+    {"linear_residual_f32", "fast/fused_linear_residual.metal", 45, linear_residual_f32_count, linear_residual_f32_parameters},
+    {"linear_residual_f16", "fast/fused_linear_residual.metal", 45, linear_residual_f16_count, linear_residual_f16_parameters},
+    {"linear_residual_eights_f16", "fast/fused_linear_residual.metal", 45, linear_residual_eights_f16_count, linear_residual_eights_f16_parameters},
+    {"linear_residual_pair_f32", "fast/fused_linear_residual.metal", 45, linear_residual_pair_f32_count, linear_residual_pair_f32_parameters},
     {"norm_linear_f32", "fast/fused_norm_linear.metal", 50, norm_linear_f32_count, norm_linear_f32_parameters},
     {"norm_linear_f16", "fast/fused_norm_linear.metal", 50, norm_linear_f16_count, norm_linear_f16_parameters},
     {"norm_linear_wide_f32", "fast/fused_norm_linear.metal", 50, norm_linear_wide_f32_count, norm_linear_wide_f32_parameters},
@@ -2947,14 +3398,16 @@ const Kernel kernel_table[] = {
     {"norm_linear_pair_wide_f32", "fast/fused_norm_linear.metal", 50, norm_linear_pair_wide_f32_count, norm_linear_pair_wide_f32_parameters},
     {"norm_linear_batch", "fast/fused_norm_linear_batch.metal", 65, norm_linear_batch_count, norm_linear_batch_parameters},
     {"norm_linear_batch_gelu", "fast/fused_norm_linear_batch.metal", 65, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
-    {"rmsnorm_linear_f32", "fast/fused_rmsnorm_linear.metal", 62, rmsnorm_linear_f32_count, rmsnorm_linear_f32_parameters},
-    {"rmsnorm_linear_f16", "fast/fused_rmsnorm_linear.metal", 62, rmsnorm_linear_f16_count, rmsnorm_linear_f16_parameters},
-    {"rmsnorm_linear_fours_f32", "fast/fused_rmsnorm_linear.metal", 62, rmsnorm_linear_fours_f32_count, rmsnorm_linear_fours_f32_parameters},
-    {"rmsnorm_linear_fours_f16", "fast/fused_rmsnorm_linear.metal", 62, rmsnorm_linear_fours_f16_count, rmsnorm_linear_fours_f16_parameters},
-    {"rmsnorm_gated_f32", "fast/fused_rmsnorm_linear.metal", 107, rmsnorm_gated_f32_count, rmsnorm_gated_f32_parameters},
-    {"rmsnorm_gated_f16", "fast/fused_rmsnorm_linear.metal", 107, rmsnorm_gated_f16_count, rmsnorm_gated_f16_parameters},
-    {"rmsnorm_gated_fours_f32", "fast/fused_rmsnorm_linear.metal", 107, rmsnorm_gated_fours_f32_count, rmsnorm_gated_fours_f32_parameters},
-    {"rmsnorm_gated_fours_f16", "fast/fused_rmsnorm_linear.metal", 107, rmsnorm_gated_fours_f16_count, rmsnorm_gated_fours_f16_parameters},
+    {"rmsnorm_linear_f32", "fast/fused_rmsnorm_linear.metal", 69, rmsnorm_linear_f32_count, rmsnorm_linear_f32_parameters},
+    {"rmsnorm_linear_f16", "fast/fused_rmsnorm_linear.metal", 69, rmsnorm_linear_f16_count, rmsnorm_linear_f16_parameters},
+    {"rmsnorm_linear_narrow_f16", "fast/fused_rmsnorm_linear.metal", 69, rmsnorm_linear_narrow_f16_count, rmsnorm_linear_narrow_f16_parameters},
+    {"rmsnorm_linear_fours_f32", "fast/fused_rmsnorm_linear.metal", 69, rmsnorm_linear_fours_f32_count, rmsnorm_linear_fours_f32_parameters},
+    {"rmsnorm_linear_fours_f16", "fast/fused_rmsnorm_linear.metal", 69, rmsnorm_linear_fours_f16_count, rmsnorm_linear_fours_f16_parameters},
+    {"rmsnorm_gated_f32", "fast/fused_rmsnorm_linear.metal", 114, rmsnorm_gated_f32_count, rmsnorm_gated_f32_parameters},
+    {"rmsnorm_gated_f16", "fast/fused_rmsnorm_linear.metal", 114, rmsnorm_gated_f16_count, rmsnorm_gated_f16_parameters},
+    {"rmsnorm_gated_narrow_f16", "fast/fused_rmsnorm_linear.metal", 114, rmsnorm_gated_narrow_f16_count, rmsnorm_gated_narrow_f16_parameters},
+    {"rmsnorm_gated_fours_f32", "fast/fused_rmsnorm_linear.metal", 114, rmsnorm_gated_fours_f32_count, rmsnorm_gated_fours_f32_parameters},
+    {"rmsnorm_gated_fours_f16", "fast/fused_rmsnorm_linear.metal", 114, rmsnorm_gated_fours_f16_count, rmsnorm_gated_fours_f16_parameters},
     {"merge_splits", "fast/fused_split_attention.metal", 101, merge_splits_count, merge_splits_parameters},
     {"merge_splits_f16", "fast/fused_split_attention.metal", 101, merge_splits_f16_count, merge_splits_f16_parameters},
     {"split_attention_hs64_f32", "fast/fused_split_attention.metal", 19, split_attention_hs64_f32_count, split_attention_hs64_f32_parameters},
@@ -2973,6 +3426,18 @@ const Kernel kernel_table[] = {
     {"split_attention_hs256_f16", "fast/fused_split_attention.metal", 19, split_attention_hs256_f16_count, split_attention_hs256_f16_parameters},
     {"split_attention_hs256_pair_f32", "fast/fused_split_attention.metal", 19, split_attention_hs256_pair_f32_count, split_attention_hs256_pair_f32_parameters},
     {"split_attention_hs256_pair_f16", "fast/fused_split_attention.metal", 19, split_attention_hs256_pair_f16_count, split_attention_hs256_pair_f16_parameters},
+    {"turned_attention_hs64_f32", "fast/fused_turned_attention.metal", 19, turned_attention_hs64_f32_count, turned_attention_hs64_f32_parameters},
+    {"turned_attention_hs64_f16", "fast/fused_turned_attention.metal", 19, turned_attention_hs64_f16_count, turned_attention_hs64_f16_parameters},
+    {"turned_attention_hs64_halves_f32", "fast/fused_turned_attention.metal", 19, turned_attention_hs64_halves_f32_count, turned_attention_hs64_halves_f32_parameters},
+    {"turned_attention_hs64_halves_f16", "fast/fused_turned_attention.metal", 19, turned_attention_hs64_halves_f16_count, turned_attention_hs64_halves_f16_parameters},
+    {"turned_attention_hs128_f32", "fast/fused_turned_attention.metal", 19, turned_attention_hs128_f32_count, turned_attention_hs128_f32_parameters},
+    {"turned_attention_hs128_f16", "fast/fused_turned_attention.metal", 19, turned_attention_hs128_f16_count, turned_attention_hs128_f16_parameters},
+    {"turned_attention_hs128_halves_f32", "fast/fused_turned_attention.metal", 19, turned_attention_hs128_halves_f32_count, turned_attention_hs128_halves_f32_parameters},
+    {"turned_attention_hs128_halves_f16", "fast/fused_turned_attention.metal", 19, turned_attention_hs128_halves_f16_count, turned_attention_hs128_halves_f16_parameters},
+    {"turned_attention_hs256_f32", "fast/fused_turned_attention.metal", 19, turned_attention_hs256_f32_count, turned_attention_hs256_f32_parameters},
+    {"turned_attention_hs256_f16", "fast/fused_turned_attention.metal", 19, turned_attention_hs256_f16_count, turned_attention_hs256_f16_parameters},
+    {"turned_attention_hs256_halves_f32", "fast/fused_turned_attention.metal", 19, turned_attention_hs256_halves_f32_count, turned_attention_hs256_halves_f32_parameters},
+    {"turned_attention_hs256_halves_f16", "fast/fused_turned_attention.metal", 19, turned_attention_hs256_halves_f16_count, turned_attention_hs256_halves_f16_parameters},
     {"group_maxima", "fast/group_maxima.metal", 15, group_maxima_count, group_maxima_parameters},
     {"group_argmax", "fast/group_maxima.metal", 60, group_argmax_count, group_argmax_parameters},
     {"integer_linear_iq4_nl", "fast/integer_linear.metal", 37, integer_linear_iq4_nl_count, integer_linear_iq4_nl_parameters},
@@ -3003,7 +3468,7 @@ const Kernel kernel_table[] = {
     {"quantise_activations", "fast/quantise.metal", 13, quantise_activations_count, quantise_activations_parameters},
     {"shortlist_sample", "fast/shortlist.metal", 24, shortlist_sample_count, shortlist_sample_parameters},
 };
-const size_t kernel_count = 209;
+const size_t kernel_count = 224;
 
 #include "device/kernel.h"
 
@@ -5196,18 +5661,17 @@ const KernelSource kernel_sources[] = {
     "        if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);\n"
     "    }\n"
     "    device const uint *row = pages_of(pages, b, capacity);\n"
-    "    Heads<KV4> heads = {query, key, value, 0, keys + start, values + start, row, stride, scale * LOG2_E};\n"
+    "    Heads<device const float4 *, KV4> heads = {query, key, value, keys + start, values + start, row, stride, scale * LOG2_E};\n"
     "    uint share = (length - begin + simdgroups - 1) / simdgroups;\n"
     "    uint first = min(length, begin + simdgroup * share), last = min(length, first + share);\n"
     "    bool is_mine = is_new && simdgroup == simdgroups - 1;\n"
     "    if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {\n"
-    "        Running<VECTORS / SHARE> running[1];\n"
-    "        run_through<VECTORS>(heads, first, last, is_mine, lane / SHARE, lane % SHARE, running);\n"
+    "        Running<VECTORS / SHARE> running = run_through<VECTORS>(heads, first, last, is_mine, lane / SHARE, lane % SHARE);\n"
     "        for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)\n"
-    "            merge(running[0], other(running[0], ushort(distance)));\n"
-    "        if (lane == 0) softmax[simdgroup] = float2(running[0].m, running[0].l);\n"
+    "            merge(running, other(running, ushort(distance)));\n"
+    "        if (lane == 0) softmax[simdgroup] = float2(running.m, running.l);\n"
     "        if (lane < SHARE)\n"
-    "            for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][lane + i * SHARE] = running[0].sum[i];\n"
+    "            for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];\n"
     "    } else if (simdgroup < simdgroups && lane == 0) {\n"
     "        softmax[simdgroup] = run_alone<VECTORS>(heads, 0, first, last, is_mine, sums[simdgroup]);\n"
     "    }\n"
@@ -5676,16 +6140,17 @@ const KernelSource kernel_sources[] = {
     "//\n"
     "// linear.metal and the addition of residual.metal in one kernel, whose layernorm is the beginning of the\n"
     "// kernel that comes next (fused_norm_linear.metal). A threadgroup takes ROWS weight rows; its threads share out\n"
-    "// the columns, in vectors of four. K is a multiple of 4. Grid ⌈N / ROWS⌉ threadgroups.\n"
+    "// the columns, in vectors of four or of eight halves (vectors.h), of which K is a multiple. Grid ⌈N / ROWS⌉ threadgroups.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
+    "#include \"parts/vectors.h\"\n"
     "#include \"parts/wait.h\"\n"
     "\n"
-    "constant constexpr uint ROWS = 2;  // host: of the weight, per threadgroup\n"
-    "constant constexpr uint AHEAD = 7; // host: vectors of each row that a thread has on their way at once\n"
+    "constant constexpr uint ROWS = 2; // host: of the weight, per threadgroup\n"
+    "constant constexpr uint FOURS_AHEAD = 7, EIGHTS_AHEAD = 4; // host: vectors of each row that a thread has on their way at once\n"
     "\n"
     "// A thread's next vectors of each row; behind the end the last one, which x has zeros for.\n"
-    "template <typename Vector>\n"
+    "template <typename Vector, uint AHEAD>\n"
     "static void read_part(thread Vector (&part)[ROWS][AHEAD], device const Vector *weight, uint n, uint N, uint vectors,\n"
     "                      uint first, uint threads)\n"
     "{\n"
@@ -5695,25 +6160,27 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "// Their products with COUNT tokens.\n"
-    "template <typename Vector, uint COUNT>\n"
+    "template <uint FOURS, typename Vector, uint AHEAD, uint COUNT>\n"
     "static void multiply_part(thread const Vector (&part)[ROWS][AHEAD], device const float4 *x, uint vectors, uint first,\n"
     "                          uint threads, uint count, thread float (&sum)[ROWS][COUNT])\n"
     "{\n"
     "    for (uint t = 0; t < COUNT; t++) {\n"
-    "        device const float4 *row = x + ulong(min(t, count - 1)) * vectors;\n"
-    "        float4 value[AHEAD];\n"
-    "        for (uint i = 0; i < AHEAD; i++) value[i] = row[min(first + i * threads, vectors - 1)];\n"
-    "        for (uint i = 0; i < AHEAD; i++) {\n"
-    "            if (first + i * threads >= vectors) value[i] = float4(0.0f);\n"
-    "            for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value[i], float4(part[r][i]));\n"
-    "        }\n"
+    "        device const float4 *row = x + ulong(min(t, count - 1)) * vectors * FOURS;\n"
+    "        float4 value[AHEAD][FOURS];\n"
+    "        for (uint i = 0; i < AHEAD; i++)\n"
+    "            for (uint j = 0; j < FOURS; j++) value[i][j] = row[min(first + i * threads, vectors - 1) * FOURS + j];\n"
+    "        for (uint i = 0; i < AHEAD; i++)\n"
+    "            for (uint j = 0; j < FOURS; j++) {\n"
+    "                if (first + i * threads >= vectors) value[i][j] = float4(0.0f);\n"
+    "                for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value[i][j], four_of(part[r][i], j));\n"
+    "            }\n"
     "    }\n"
     "}\n"
     "\n"
-    "template <typename Vector, uint COUNT>\n"
+    "template <typename Vector, uint FOURS, uint AHEAD, uint COUNT>\n"
     "kernel void linear_residual(\n"
     "    device const float4 *x [[buffer(0)]],      // [T,K/4]\n"
-    "    device const Vector *weight [[buffer(1)]], // [N,K/4]\n"
+    "    device const Vector *weight [[buffer(1)]], // [N,vectors]\n"
     "    device const float *bias [[buffer(2)]],    // [N]\n"
     "    device float *stream [[buffer(3)]],        // [T,N]\n"
     "    constant uint &T [[buffer(4)]],\n"
@@ -5727,7 +6194,7 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
     "    threadgroup float partial[ROWS][COUNT][32];\n"
-    "    uint n = group * ROWS, vectors = K / 4;\n"
+    "    uint n = group * ROWS, vectors = K / (4 * FOURS);\n"
     "    Vector part[ROWS][AHEAD];\n"
     "    // Weights never change: they are read before the kernel that makes x has ended.\n"
     "    read_part(part, weight, n, N, vectors, thread_index, threads);\n"
@@ -5744,7 +6211,7 @@ const KernelSource kernel_sources[] = {
     "            }\n"
     "        for (uint first = thread_index; first < vectors; first += AHEAD * threads) {\n"
     "            if (first != thread_index) read_part(part, weight, n, N, vectors, first, threads);\n"
-    "            multiply_part(part, x + ulong(begin) * vectors, vectors, first, threads, count, sum);\n"
+    "            multiply_part<FOURS>(part, x + ulong(begin) * (K / 4), vectors, first, threads, count, sum);\n"
     "        }\n"
     "        for (uint r = 0; r < ROWS; r++)\n"
     "            for (uint t = 0; t < COUNT; t++) {\n"
@@ -5765,9 +6232,10 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "// In pairs two tokens at a time.\n"
-    "template [[host_name(\"linear_residual_f32\")]] kernel decltype(linear_residual<float4, 1>) linear_residual<float4, 1>;\n"
-    "template [[host_name(\"linear_residual_f16\")]] kernel decltype(linear_residual<half4, 1>) linear_residual<half4, 1>;\n"
-    "template [[host_name(\"linear_residual_pair_f32\")]] kernel decltype(linear_residual<float4, 2>) linear_residual<float4, 2>;\n"},
+    "template [[host_name(\"linear_residual_f32\")]] kernel decltype(linear_residual<float4, 1, FOURS_AHEAD, 1>) linear_residual<float4, 1, FOURS_AHEAD, 1>;\n"
+    "template [[host_name(\"linear_residual_f16\")]] kernel decltype(linear_residual<half4, 1, FOURS_AHEAD, 1>) linear_residual<half4, 1, FOURS_AHEAD, 1>;\n"
+    "template [[host_name(\"linear_residual_eights_f16\")]] kernel decltype(linear_residual<uint4, 2, EIGHTS_AHEAD, 1>) linear_residual<uint4, 2, EIGHTS_AHEAD, 1>;\n"
+    "template [[host_name(\"linear_residual_pair_f32\")]] kernel decltype(linear_residual<float4, 1, FOURS_AHEAD, 2>) linear_residual<float4, 1, FOURS_AHEAD, 2>;\n"},
     {"fast/fused_norm_linear.metal",
     "// fused_norm_linear.metal — layernorm, weights × vector and, where wanted, GELU in one kernel, for decoding\n"
     "//\n"
@@ -6039,19 +6507,23 @@ const KernelSource kernel_sources[] = {
     "// Of a row RMSNorm is a factor, 1 / sqrt(Σ_k x[k]² / K + epsilon), which may as well be multiplied in behind the sum: a\n"
     "// simdgroup adds up the squares on the way, and no thread waits for another. What are three products for the model, q, k\n"
     "// and v, is one here: their rows follow each other. A simdgroup takes ROWS rows, for rmsnorm_gated one of gate and the\n"
-    "// same one of up; its lanes stride over vectors of four columns, of which the first ones of the weights are on their way\n"
-    "// before x is made. K is a multiple of 4. Grid ⌈N / ROWS⌉ simdgroups, for rmsnorm_gated N.\n"
+    "// same one of up; its lanes stride over vectors of four floats or eight halves (vectors.h), of which the first ones of the\n"
+    "// weights are on their way before x is made. K is a multiple of a vector's columns. Grid ⌈N / ROWS⌉ simdgroups, for\n"
+    "// rmsnorm_gated N.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
     "#include \"parts/gelu.h\"\n"
     "#include \"parts/side_by_side.h\"\n"
+    "#include \"parts/vectors.h\"\n"
     "#include \"parts/wait.h\"\n"
     "\n"
-    "constant constexpr uint ROWS = 2;  // host: of the weights, per simdgroup\n"
-    "constant constexpr uint AHEAD = 4; // vectors of each row that a lane has on their way at once\n"
+    "constant constexpr uint ROWS = 2; // host: of the weights, per simdgroup\n"
+    "// Vectors of each row that a lane has on their way at once; more of them leave room for fewer simdgroups.\n"
+    "constant constexpr uint FLOATS_AHEAD = 4, HALVES_AHEAD = 2;\n"
+    "constant constexpr uint NARROW_AHEAD = 3; // host: of rows so short that all lanes together have them on their way\n"
     "\n"
     "// A lane's next vectors of each row; behind the end the last one, which x has zeros for.\n"
-    "template <typename Vector>\n"
+    "template <typename Vector, uint AHEAD>\n"
     "static void read_part(thread Vector (&part)[ROWS][AHEAD], device const Vector *first_row, device const Vector *second_row,\n"
     "                      uint vectors, uint first, uint lanes)\n"
     "{\n"
@@ -6064,7 +6536,7 @@ const KernelSource kernel_sources[] = {
     "\n"
     "// norm(x) · each row, for COUNT tokens from x on, of which the last one stands for those that are not there. `part` has\n"
     "// the rows' first vectors.\n"
-    "template <typename Vector, uint COUNT>\n"
+    "template <uint FOURS, typename Vector, uint AHEAD, uint COUNT>\n"
     "static void multiply(thread Vector (&part)[ROWS][AHEAD], device const Vector *first_row, device const Vector *second_row,\n"
     "                     device const float4 *x, device const float4 *norm, float epsilon, uint vectors, uint count, uint lane,\n"
     "                     uint lanes, thread float (&sum)[ROWS][COUNT])\n"
@@ -6075,29 +6547,32 @@ const KernelSource kernel_sources[] = {
     "        if (first != lane) read_part(part, first_row, second_row, vectors, first, lanes);\n"
     "        for (uint i = 0; i < AHEAD; i++) {\n"
     "            uint k = first + i * lanes;\n"
-    "            float4 weight = norm[min(k, vectors - 1)];\n"
-    "            for (uint t = 0; t < COUNT; t++) {\n"
-    "                float4 value = x[ulong(min(t, count - 1)) * vectors + min(k, vectors - 1)];\n"
-    "                if (k >= vectors) value = float4(0.0f);\n"
-    "                squares[t] += dot(value, value);\n"
-    "                value *= weight;\n"
-    "                for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, float4(part[r][i]));\n"
+    "            for (uint j = 0; j < FOURS; j++) {\n"
+    "                uint at = min(k, vectors - 1) * FOURS + j;\n"
+    "                float4 weight = norm[at];\n"
+    "                for (uint t = 0; t < COUNT; t++) {\n"
+    "                    float4 value = x[ulong(min(t, count - 1)) * vectors * FOURS + at];\n"
+    "                    if (k >= vectors) value = float4(0.0f);\n"
+    "                    squares[t] += dot(value, value);\n"
+    "                    value *= weight;\n"
+    "                    for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, four_of(part[r][i], j));\n"
+    "                }\n"
     "            }\n"
     "        }\n"
     "    }\n"
     "    for (uint t = 0; t < COUNT; t++) {\n"
-    "        float factor = 1.0f / sqrt(simd_sum(squares[t]) / float(4 * vectors) + epsilon);\n"
+    "        float factor = 1.0f / sqrt(simd_sum(squares[t]) / float(4 * FOURS * vectors) + epsilon);\n"
     "        for (uint r = 0; r < ROWS; r++) sum[r][t] = simd_sum(sum[r][t]) * factor;\n"
     "    }\n"
     "}\n"
     "\n"
-    "template <typename Vector, uint COUNT>\n"
+    "template <typename Vector, uint FOURS, uint AHEAD, uint COUNT>\n"
     "kernel void rmsnorm_linear(\n"
     "    device const float4 *x [[buffer(0)]],           // [T,K/4]\n"
     "    device const float4 *norm_weight [[buffer(1)]], // [K/4]\n"
-    "    device const Vector *weight_a [[buffer(2)]],    // [A,K/4]\n"
-    "    device const Vector *weight_b [[buffer(3)]],    // [B,K/4]\n"
-    "    device const Vector *weight_c [[buffer(4)]],    // [C,K/4]\n"
+    "    device const Vector *weight_a [[buffer(2)]],    // [A,vectors]\n"
+    "    device const Vector *weight_b [[buffer(3)]],    // [B,vectors]\n"
+    "    device const Vector *weight_c [[buffer(4)]],    // [C,vectors]\n"
     "    device const float *bias_a [[buffer(5)]],       // [A]\n"
     "    device const float *bias_b [[buffer(6)]],       // [B]\n"
     "    device const float *bias_c [[buffer(7)]],       // [C]\n"
@@ -6115,7 +6590,7 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroups [[simdgroups_per_threadgroup]],\n"
     "    uint simd_width [[threads_per_simdgroup]])\n"
     "{\n"
-    "    uint n = (group * simdgroups + simdgroup) * ROWS, N = A + B + C, vectors = K / 4;\n"
+    "    uint n = (group * simdgroups + simdgroup) * ROWS, N = A + B + C, vectors = K / (4 * FOURS);\n"
     "    if (n >= N) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width), last = min(n + 1, N - 1);\n"
     "    device const Vector *first_row = row_of(weight_a, weight_b, weight_c, n, A, B, vectors);\n"
@@ -6128,20 +6603,20 @@ const KernelSource kernel_sources[] = {
     "    for (uint begin = 0; begin < T; begin += COUNT) {\n"
     "        float y[ROWS][COUNT];\n"
     "        uint count = min(COUNT, T - begin);\n"
-    "        multiply(part, first_row, second_row, x + ulong(begin) * vectors, norm_weight, epsilon, vectors, count, lane,\n"
-    "                 lanes, y);\n"
+    "        multiply<FOURS>(part, first_row, second_row, x + ulong(begin) * (K / 4), norm_weight, epsilon, vectors, count,\n"
+    "                        lane, lanes, y);\n"
     "        for (uint t = 0; t < count && lane == 0; t++)\n"
     "            for (uint r = 0; r < ROWS && n + r < N; r++) out[ulong(begin + t) * N + n + r] = y[r][t] + bias[r];\n"
     "        if (begin + COUNT < T) read_part(part, first_row, second_row, vectors, lane, lanes);\n"
     "    }\n"
     "}\n"
     "\n"
-    "template <typename Vector, uint COUNT>\n"
+    "template <typename Vector, uint FOURS, uint AHEAD, uint COUNT>\n"
     "kernel void rmsnorm_gated(\n"
     "    device const float4 *x [[buffer(0)]],           // [T,K/4]\n"
     "    device const float4 *norm_weight [[buffer(1)]], // [K/4]\n"
-    "    device const Vector *gate [[buffer(2)]],        // [N,K/4]\n"
-    "    device const Vector *up [[buffer(3)]],          // [N,K/4]\n"
+    "    device const Vector *gate [[buffer(2)]],        // [N,vectors]\n"
+    "    device const Vector *up [[buffer(3)]],          // [N,vectors]\n"
     "    device const float *gate_bias [[buffer(4)]],    // [N]\n"
     "    device const float *up_bias [[buffer(5)]],      // [N]\n"
     "    device float *out [[buffer(6)]],                // [T,N]\n"
@@ -6157,7 +6632,7 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroups [[simdgroups_per_threadgroup]],\n"
     "    uint simd_width [[threads_per_simdgroup]])\n"
     "{\n"
-    "    uint n = group * simdgroups + simdgroup, vectors = K / 4;\n"
+    "    uint n = group * simdgroups + simdgroup, vectors = K / (4 * FOURS);\n"
     "    if (n >= N) return;\n"
     "    uint lanes = min(simd_width, threads - simdgroup * simd_width);\n"
     "    device const Vector *gate_row = gate + ulong(n) * vectors, *up_row = up + ulong(n) * vectors;\n"
@@ -6169,7 +6644,8 @@ const KernelSource kernel_sources[] = {
     "    for (uint begin = 0; begin < T; begin += COUNT) {\n"
     "        float y[ROWS][COUNT];\n"
     "        uint count = min(COUNT, T - begin);\n"
-    "        multiply(part, gate_row, up_row, x + ulong(begin) * vectors, norm_weight, epsilon, vectors, count, lane, lanes, y);\n"
+    "        multiply<FOURS>(part, gate_row, up_row, x + ulong(begin) * (K / 4), norm_weight, epsilon, vectors, count, lane,\n"
+    "                        lanes, y);\n"
     "        for (uint t = 0; t < count && lane == 0; t++) {\n"
     "            float open = y[0][t] + bias[0];\n"
     "            open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));\n"
@@ -6180,28 +6656,30 @@ const KernelSource kernel_sources[] = {
     "}\n"
     "\n"
     "// In fours four tokens at a time.\n"
-    "template [[host_name(\"rmsnorm_linear_f32\")]] kernel decltype(rmsnorm_linear<float4, 1>) rmsnorm_linear<float4, 1>;\n"
-    "template [[host_name(\"rmsnorm_linear_f16\")]] kernel decltype(rmsnorm_linear<half4, 1>) rmsnorm_linear<half4, 1>;\n"
-    "template [[host_name(\"rmsnorm_linear_fours_f32\")]] kernel decltype(rmsnorm_linear<float4, 4>) rmsnorm_linear<float4, 4>;\n"
-    "template [[host_name(\"rmsnorm_linear_fours_f16\")]] kernel decltype(rmsnorm_linear<half4, 4>) rmsnorm_linear<half4, 4>;\n"
-    "template [[host_name(\"rmsnorm_gated_f32\")]] kernel decltype(rmsnorm_gated<float4, 1>) rmsnorm_gated<float4, 1>;\n"
-    "template [[host_name(\"rmsnorm_gated_f16\")]] kernel decltype(rmsnorm_gated<half4, 1>) rmsnorm_gated<half4, 1>;\n"
-    "template [[host_name(\"rmsnorm_gated_fours_f32\")]] kernel decltype(rmsnorm_gated<float4, 4>) rmsnorm_gated<float4, 4>;\n"
-    "template [[host_name(\"rmsnorm_gated_fours_f16\")]] kernel decltype(rmsnorm_gated<half4, 4>) rmsnorm_gated<half4, 4>;\n"},
+    "template [[host_name(\"rmsnorm_linear_f32\")]] kernel decltype(rmsnorm_linear<float4, 1, FLOATS_AHEAD, 1>) rmsnorm_linear<float4, 1, FLOATS_AHEAD, 1>;\n"
+    "template [[host_name(\"rmsnorm_linear_f16\")]] kernel decltype(rmsnorm_linear<uint4, 2, HALVES_AHEAD, 1>) rmsnorm_linear<uint4, 2, HALVES_AHEAD, 1>;\n"
+    "template [[host_name(\"rmsnorm_linear_narrow_f16\")]] kernel decltype(rmsnorm_linear<uint4, 2, NARROW_AHEAD, 1>) rmsnorm_linear<uint4, 2, NARROW_AHEAD, 1>;\n"
+    "template [[host_name(\"rmsnorm_linear_fours_f32\")]] kernel decltype(rmsnorm_linear<float4, 1, FLOATS_AHEAD, 4>) rmsnorm_linear<float4, 1, FLOATS_AHEAD, 4>;\n"
+    "template [[host_name(\"rmsnorm_linear_fours_f16\")]] kernel decltype(rmsnorm_linear<uint4, 2, HALVES_AHEAD, 4>) rmsnorm_linear<uint4, 2, HALVES_AHEAD, 4>;\n"
+    "template [[host_name(\"rmsnorm_gated_f32\")]] kernel decltype(rmsnorm_gated<float4, 1, FLOATS_AHEAD, 1>) rmsnorm_gated<float4, 1, FLOATS_AHEAD, 1>;\n"
+    "template [[host_name(\"rmsnorm_gated_f16\")]] kernel decltype(rmsnorm_gated<uint4, 2, HALVES_AHEAD, 1>) rmsnorm_gated<uint4, 2, HALVES_AHEAD, 1>;\n"
+    "template [[host_name(\"rmsnorm_gated_narrow_f16\")]] kernel decltype(rmsnorm_gated<uint4, 2, NARROW_AHEAD, 1>) rmsnorm_gated<uint4, 2, NARROW_AHEAD, 1>;\n"
+    "template [[host_name(\"rmsnorm_gated_fours_f32\")]] kernel decltype(rmsnorm_gated<float4, 1, FLOATS_AHEAD, 4>) rmsnorm_gated<float4, 1, FLOATS_AHEAD, 4>;\n"
+    "template [[host_name(\"rmsnorm_gated_fours_f16\")]] kernel decltype(rmsnorm_gated<uint4, 2, HALVES_AHEAD, 4>) rmsnorm_gated<uint4, 2, HALVES_AHEAD, 4>;\n"},
     {"fast/fused_split_attention.metal",
-    "// fused_split_attention.metal — fused_decode_attention.metal for long contexts: the keys split over threadgroups\n"
+    "// fused_split_attention.metal — fused_turned_attention.metal for long contexts: the keys split over threadgroups\n"
     "//\n"
-    "//   split_attention   keys[b,h,length] = K,  values[b,h,length] = V       as decode_attention writes them, and of each\n"
+    "//   split_attention   keys[b,h,length] = K,  values[b,h,length] = V       as turned_attention writes them, and of each\n"
     "//                     split of the keys m = max_s (Q · keys[b,h,s] · scale · log2 e),  l = Σ_s 2^(score[s] − m),\n"
     "//                     sums = Σ_s 2^(score[s] − m) · values[b,h,s]\n"
     "//   merge_splits      out[b,h] = Σ_splits 2^(m − max m) · sums / Σ_splits 2^(m − max m) · l\n"
     "//\n"
     "// A threadgroup takes one split of a row's keys for COUNT of the nh / nkv heads that share them, so that they are read\n"
     "// once for all of those, grid (nkv ⌈nh / nkv / COUNT⌉, splits, B). Its simdgroups share out the split, and teams of lanes\n"
-    "// have a key each (decode_keys.h). merge_splits has one threadgroup per head and row, grid (nh, B).\n"
+    "// have a key each (turned_keys.h). merge_splits has one threadgroup per head and row, grid (nh, B).\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "#include \"parts/decode_keys.h\"\n"
+    "#include \"parts/turned_heads.h\"\n"
     "\n"
     "constant constexpr uint MAX_SIMDGROUPS = 8; // host: of split_attention that take part\n"
     "constant constexpr uint MAX_SHARERS = 256;  // host: threads that share out the splits' sums\n"
@@ -6221,6 +6699,14 @@ const KernelSource kernel_sources[] = {
     "    constant uint &capacity [[buffer(10)]],\n"
     "    constant uint &window [[buffer(11)]],\n"
     "    constant float &scale [[buffer(12)]],\n"
+    "    device const float *q_norm [[buffer(13)]],      // [hs]\n"
+    "    device const float *k_norm [[buffer(14)]],      // [hs]\n"
+    "    device const float *frequencies [[buffer(15)]], // [rotary / 2]\n"
+    "    constant uint &norms [[buffer(16)]],            // 1: heads are normalised\n"
+    "    constant float &epsilon [[buffer(17)]],\n"
+    "    constant uint &rotary [[buffer(18)]], // channels of a head that are turned, even\n"
+    "    constant uint &halves [[buffer(19)]], // 1: pairs (p, p + rotary / 2), else (2p, 2p + 1)\n"
+    "    constant float &magnitude [[buffer(20)]],\n"
     "    uint3 group [[threadgroup_position_in_grid]],\n"
     "    uint3 groups [[threadgroups_per_grid]],\n"
     "    uint thread_index [[thread_index_in_threadgroup]],\n"
@@ -6229,7 +6715,7 @@ const KernelSource kernel_sources[] = {
     "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
     "    uint all_simdgroups [[simdgroups_per_threadgroup]])\n"
     "{\n"
-    "    threadgroup float4 sums[MAX_SIMDGROUPS][COUNT][VECTORS];\n"
+    "    threadgroup float4 sums[MAX_SIMDGROUPS][COUNT][VECTORS], fresh[COUNT + 2][VECTORS]; // queries, key, value\n"
     "    threadgroup float2 softmax[MAX_SIMDGROUPS][COUNT]; // m and l\n"
     "    uint threads = group_size.x, split = group.y, splits = groups.y, b = group.z, length = lengths[b];\n"
     "    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);\n"
@@ -6248,42 +6734,34 @@ const KernelSource kernel_sources[] = {
     "    device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS;\n"
     "    device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;\n"
     "    device const uint *row = pages_of(pages, b, capacity);\n"
-    "    Heads<KV4> heads = {token + first_head * VECTORS, key, value, count - 1, keys + start, values + start, row, stride,\n"
-    "                        scale * LOG2_E};\n"
-    "    if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {\n"
-    "        Running<VECTORS / SHARE> running[COUNT];\n"
-    "        run_through<VECTORS>(heads, first, last, is_mine, lane / SHARE, lane % SHARE, running);\n"
-    "        for (uint h = 0; h < COUNT; h++) {\n"
-    "            for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)\n"
-    "                merge(running[h], other(running[h], ushort(distance)));\n"
-    "            if (lane == 0) softmax[simdgroup][h] = float2(running[h].m, running[h].l);\n"
-    "            if (lane < SHARE)\n"
-    "                for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][h][lane + i * SHARE] = running[h].sum[i];\n"
-    "        }\n"
-    "    } else if (simdgroup < simdgroups && lane == 0) {\n"
-    "        for (uint h = 0; h < COUNT; h++)\n"
-    "            softmax[simdgroup][h] = run_alone<VECTORS>(heads, h, first, last, is_mine, sums[simdgroup][h]);\n"
-    "    }\n"
+    "    uint page = look_up(row, first, last, lane); // what needs no waiting for is read first\n"
+    "    Turning turning = {norms == 1, halves == 1, rotary / 2, frequencies, float(length), magnitude, epsilon};\n"
+    "    for (uint i = simdgroup; i < COUNT + 2; i += all_simdgroups)\n"
+    "        if (i < COUNT)\n"
+    "            turn_head<4 * VECTORS>(turning, token + (first_head + min(i, count - 1)) * VECTORS, q_norm, fresh[i], lane,\n"
+    "                                   lanes);\n"
+    "        else if (i == COUNT)\n"
+    "            turn_head<4 * VECTORS>(turning, key, k_norm, fresh[i], lane, lanes);\n"
+    "        else\n"
+    "            for (uint c = lane; c < VECTORS; c += lanes) fresh[i][c] = value[c];\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // fresh: the writes above → the reads below\n"
+    "    TurnedHeads<KV4> heads = {fresh[0], fresh[COUNT], fresh[COUNT + 1], keys + start, values + start, row, stride,\n"
+    "                              scale * LOG2_E};\n"
+    "    if (simdgroup < simdgroups)\n"
+    "        look_through<VECTORS, COUNT>(heads, first, last, is_mine, page, lane, lanes, sums[simdgroup][0], softmax[simdgroup]);\n"
     "    threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below\n"
     "    for (uint i = thread_index; i < count * VECTORS; i += threads) {\n"
     "        uint h = i / VECTORS, c = i % VECTORS;\n"
     "        ulong to = (ulong(b) * nh + first_head + h) * splits + split;\n"
-    "        float largest = softmax[0][h][0], total = 0.0f;\n"
-    "        float4 sum = float4(0.0f);\n"
-    "        for (uint j = 1; j < simdgroups; j++) largest = max(largest, softmax[j][h][0]);\n"
-    "        for (uint j = 0; j < simdgroups; j++) {\n"
-    "            float shrink = fast::exp2(softmax[j][h][0] - largest);\n"
-    "            total += softmax[j][h][1] * shrink;\n"
-    "            sum += sums[j][h][c] * shrink;\n"
-    "        }\n"
-    "        split_sums[to * VECTORS + c] = sum;\n"
-    "        if (c == 0) split_softmax[to] = float2(largest, total);\n"
+    "        float2 all;\n"
+    "        split_sums[to * VECTORS + c] = merged<COUNT, VECTORS>(sums[0][0], softmax[0], simdgroups, h, c, all);\n"
+    "        if (c == 0) split_softmax[to] = all;\n"
     "    }\n"
     "    if (has_new && length < capacity && turn == 0) {\n"
     "        ulong to = start + token_start<VECTORS>(row, stride, length);\n"
     "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
-    "            store(keys + to + c, kept(heads.keys, key[c]));\n"
-    "            store(values + to + c, kept(heads.values, value[c]));\n"
+    "            store(keys + to + c, kept(heads.keys, fresh[COUNT][c]));\n"
+    "            store(values + to + c, kept(heads.values, fresh[COUNT + 1][c]));\n"
     "        }\n"
     "    }\n"
     "}\n"
@@ -6351,6 +6829,105 @@ const KernelSource kernel_sources[] = {
     "template [[host_name(\"split_attention_hs256_f16\")]] kernel decltype(split_attention<64, 1, half4>) split_attention<64, 1, half4>;\n"
     "template [[host_name(\"split_attention_hs256_pair_f32\")]] kernel decltype(split_attention<64, 2, float4>) split_attention<64, 2, float4>;\n"
     "template [[host_name(\"split_attention_hs256_pair_f16\")]] kernel decltype(split_attention<64, 2, half4>) split_attention<64, 2, half4>;\n"},
+    {"fast/fused_turned_attention.metal",
+    "// fused_turned_attention.metal — fused_decode_attention.metal for heads that are normalised or turned before they attend\n"
+    "//\n"
+    "//   keys[b,h,length] = K,  values[b,h,length] = V       where the token's Q, K and V lie in qkv[b], Q and K still to be\n"
+    "//                                                       normalised, where heads are, and turned (turned.h)\n"
+    "//   out[b,h] = Σ_s softmax(Q · keys[b,h] · scale)[s] · values[b,h,s]      for s ≤ length = lengths[b]\n"
+    "//\n"
+    "// head_norm.metal and rope.metal, too, in one kernel, for heads of 4 VECTORS channels. One threadgroup per head and row, grid\n"
+    "// (nh, B): a simdgroup each turns the query and the key, then all of them share out the keys, the last `window` of them, and\n"
+    "// teams of lanes take one key at a time (turned_keys.h), a running softmax for each. They are merged at the end. nh / nkv\n"
+    "// neighbouring heads share keys and values, which the first of them writes. The KV cache is of type KV4, float4 or half4,\n"
+    "// what comes out of type Out4: halves where the next product takes them.\n"
+    "#include <metal_stdlib>\n"
+    "using namespace metal;\n"
+    "#include \"parts/turned_heads.h\"\n"
+    "\n"
+    "constant constexpr uint MAX_SIMDGROUPS = 16; // host: that take part\n"
+    "\n"
+    "template <uint VECTORS, typename KV4, typename Out4>\n"
+    "kernel void turned_attention(\n"
+    "    device const float4 *qkv [[buffer(0)]],   // [B,nh + 2 nkv,VECTORS]\n"
+    "    device const uint *lengths [[buffer(1)]], // [B]\n"
+    "    device const uint *counts [[buffer(2)]],  // [B] 1, or 0 for a row that is done\n"
+    "    device KV4 *keys [[buffer(3)]],           // [page,nkv,PAGE,VECTORS]\n"
+    "    device KV4 *values [[buffer(4)]],         // [page,nkv,PAGE,VECTORS]\n"
+    "    device const uint *pages [[buffer(5)]],   // [B,⌈capacity / PAGE⌉]\n"
+    "    device Out4 *out [[buffer(6)]],           // [B,nh,VECTORS]\n"
+    "    constant uint &nkv [[buffer(7)]],\n"
+    "    constant uint &capacity [[buffer(8)]],\n"
+    "    constant uint &window [[buffer(9)]],\n"
+    "    constant float &scale [[buffer(10)]],\n"
+    "    device const float *q_norm [[buffer(11)]],      // [hs]\n"
+    "    device const float *k_norm [[buffer(12)]],      // [hs]\n"
+    "    device const float *frequencies [[buffer(13)]], // [rotary / 2]\n"
+    "    constant uint &norms [[buffer(14)]],            // 1: heads are normalised\n"
+    "    constant float &epsilon [[buffer(15)]],\n"
+    "    constant uint &rotary [[buffer(16)]], // channels of a head that are turned, even\n"
+    "    constant uint &halves [[buffer(17)]], // 1: pairs (p, p + rotary / 2), else (2p, 2p + 1)\n"
+    "    constant float &magnitude [[buffer(18)]],\n"
+    "    uint2 group [[threadgroup_position_in_grid]],\n"
+    "    uint2 groups [[threadgroups_per_grid]],\n"
+    "    uint thread_index [[thread_index_in_threadgroup]],\n"
+    "    uint2 group_size [[threads_per_threadgroup]],\n"
+    "    uint lane [[thread_index_in_simdgroup]],\n"
+    "    uint simdgroup [[simdgroup_index_in_threadgroup]],\n"
+    "    uint all_simdgroups [[simdgroups_per_threadgroup]])\n"
+    "{\n"
+    "    threadgroup float4 sums[MAX_SIMDGROUPS][VECTORS], fresh[3][VECTORS]; // query, key, value\n"
+    "    threadgroup float2 softmax[MAX_SIMDGROUPS];                          // m and l\n"
+    "    uint threads = group_size.x, b = group.y, nh = groups.x, length = lengths[b];\n"
+    "    uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);\n"
+    "    bool is_new = counts[b] > 0;\n"
+    "    uint lanes = min(uint(SIMD_WIDTH), threads - simdgroup * SIMD_WIDTH); // the last one may be partial\n"
+    "    uint kv_head = group.x / (nh / nkv), seen = length + is_new, begin = seen - min(seen, window);\n"
+    "    ulong start = page_start(0, nkv, kv_head, VECTORS), stride = page_start(1, nkv, 0, VECTORS);\n"
+    "    device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS, *query = token + group.x * VECTORS;\n"
+    "    device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;\n"
+    "    device const uint *row = pages_of(pages, b, capacity);\n"
+    "    uint share = (length - begin + simdgroups - 1) / simdgroups;\n"
+    "    uint first = min(length, begin + simdgroup * share), last = min(length, first + share);\n"
+    "    uint page = look_up(row, first, last, lane); // what needs no waiting for is read first\n"
+    "    Turning turning = {norms == 1, halves == 1, rotary / 2, frequencies, float(length), magnitude, epsilon};\n"
+    "    for (uint i = simdgroup; i < 3; i += all_simdgroups)\n"
+    "        if (i < 2)\n"
+    "            turn_head<4 * VECTORS>(turning, i ? key : query, i ? k_norm : q_norm, fresh[i], lane, lanes);\n"
+    "        else\n"
+    "            for (uint c = lane; c < VECTORS; c += lanes) fresh[i][c] = value[c];\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // fresh: the writes above → the reads below\n"
+    "    TurnedHeads<KV4> heads = {fresh[0], fresh[1], fresh[2], keys + start, values + start, row, stride, scale * LOG2_E};\n"
+    "    bool is_mine = is_new && simdgroup == simdgroups - 1;\n"
+    "    if (simdgroup < simdgroups)\n"
+    "        look_through<VECTORS, 1>(heads, first, last, is_mine, page, lane, lanes, sums[simdgroup], softmax + simdgroup);\n"
+    "    threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below\n"
+    "    for (uint c = thread_index; c < VECTORS; c += threads) {\n"
+    "        float2 all;\n"
+    "        float4 sum = merged<1, VECTORS>(sums[0], softmax, simdgroups, 0, c, all);\n"
+    "        store(out + (ulong(b) * nh + group.x) * VECTORS + c, sum * (1.0f / all[1]));\n"
+    "    }\n"
+    "    if (is_new && length < capacity && group.x % (nh / nkv) == 0) {\n"
+    "        ulong to = start + token_start<VECTORS>(row, stride, length);\n"
+    "        for (uint c = thread_index; c < VECTORS; c += threads) {\n"
+    "            store(keys + to + c, kept(heads.keys, fresh[1][c]));\n"
+    "            store(values + to + c, kept(heads.values, fresh[2][c]));\n"
+    "        }\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "template [[host_name(\"turned_attention_hs64_f32\")]] kernel decltype(turned_attention<16, float4, float4>) turned_attention<16, float4, float4>;\n"
+    "template [[host_name(\"turned_attention_hs64_f16\")]] kernel decltype(turned_attention<16, half4, float4>) turned_attention<16, half4, float4>;\n"
+    "template [[host_name(\"turned_attention_hs64_halves_f32\")]] kernel decltype(turned_attention<16, float4, half4>) turned_attention<16, float4, half4>;\n"
+    "template [[host_name(\"turned_attention_hs64_halves_f16\")]] kernel decltype(turned_attention<16, half4, half4>) turned_attention<16, half4, half4>;\n"
+    "template [[host_name(\"turned_attention_hs128_f32\")]] kernel decltype(turned_attention<32, float4, float4>) turned_attention<32, float4, float4>;\n"
+    "template [[host_name(\"turned_attention_hs128_f16\")]] kernel decltype(turned_attention<32, half4, float4>) turned_attention<32, half4, float4>;\n"
+    "template [[host_name(\"turned_attention_hs128_halves_f32\")]] kernel decltype(turned_attention<32, float4, half4>) turned_attention<32, float4, half4>;\n"
+    "template [[host_name(\"turned_attention_hs128_halves_f16\")]] kernel decltype(turned_attention<32, half4, half4>) turned_attention<32, half4, half4>;\n"
+    "template [[host_name(\"turned_attention_hs256_f32\")]] kernel decltype(turned_attention<64, float4, float4>) turned_attention<64, float4, float4>;\n"
+    "template [[host_name(\"turned_attention_hs256_f16\")]] kernel decltype(turned_attention<64, half4, float4>) turned_attention<64, half4, float4>;\n"
+    "template [[host_name(\"turned_attention_hs256_halves_f32\")]] kernel decltype(turned_attention<64, float4, half4>) turned_attention<64, float4, half4>;\n"
+    "template [[host_name(\"turned_attention_hs256_halves_f16\")]] kernel decltype(turned_attention<64, half4, half4>) turned_attention<64, half4, half4>;\n"},
     {"fast/group_maxima.metal",
     "// group_maxima.metal — what the groups of a large vocabulary have, and argmax.metal by means of it\n"
     "//\n"
@@ -7529,90 +8106,31 @@ const KernelSource kernel_sources[] = {
     "    }\n"
     "    return as_type<uint>(threadgroup_max(cut, team));\n"
     "}\n"},
-    {"parts/decode_keys.h",
-    "// decode_keys.h — the new queries of a row's heads over cached keys and values, and over those that are new\n"
+    {"parts/decode_heads.h",
+    "// decode_heads.h — heads that share keys and values, where a row decodes one new token\n"
     "#pragma once\n"
     "#include \"parts/kept.h\"\n"
     "#include \"parts/pages.h\"\n"
-    "#include \"parts/running_softmax.h\"\n"
     "#include \"parts/simd_width.h\"\n"
     "\n"
-    "constant constexpr uint SHARE = 8;                                           // lanes of a team\n"
-    "constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup\n"
     "constant constexpr float LOG2_E = 1.44269504f;\n"
+    "constant constexpr uint LOOKED_UP = (SIMD_WIDTH > 1 ? SIMD_WIDTH - 1 : 1) * PAGE; // tokens whose pages the lanes look up\n"
     "\n"
-    "// Heads that share keys and values: where their queries are, the new key and value, and the cached ones.\n"
-    "template <typename KV4> struct Heads {\n"
-    "    device const float4 *query, *key, *value; // [heads,VECTORS], [VECTORS]\n"
-    "    uint last;                                // of the heads; those behind it are the last one again\n"
-    "    device const KV4 *keys, *values;          // their own of page 0\n"
-    "    device const uint *pages;                 // `stride` vectors apart\n"
+    "// Their queries, the new key and value, wherever these are, and the cached ones.\n"
+    "template <typename New, typename KV4> struct Heads {\n"
+    "    New query, key, value;           // [heads,VECTORS], [VECTORS]\n"
+    "    device const KV4 *keys, *values; // their own of page 0\n"
+    "    device const uint *pages;        // `stride` vectors apart\n"
     "    ulong stride;\n"
     "    float scale; // of scores to the base 2\n"
     "};\n"
     "\n"
-    "static float team_sum(float value)\n"
+    "// Head h over the cached keys begin … end − 1, and the new one if it `is_mine`, by one lane, where a simdgroup is not whole\n"
+    "// or has but one. Returns the softmax's m and l, to the base 2, and leaves the weighted values in `sums`.\n"
+    "template <uint VECTORS, typename New, typename KV4>\n"
+    "static float2 run_alone(Heads<New, KV4> heads, uint h, uint begin, uint end, bool is_mine, threadgroup float4 *sums)\n"
     "{\n"
-    "    for (uint distance = 1; distance < SHARE; distance *= 2) value += simd_shuffle_xor(value, ushort(distance));\n"
-    "    return value;\n"
-    "}\n"
-    "\n"
-    "// The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; of each head this\n"
-    "// lane's part of what its team has seen. What needs no waiting for is read first.\n"
-    "template <uint VECTORS, uint COUNT, typename KV4>\n"
-    "static void run_through(Heads<KV4> heads, uint begin, uint end, bool is_mine, uint team, uint lane,\n"
-    "                        thread Running<VECTORS / SHARE> (&running)[COUNT])\n"
-    "{\n"
-    "    constexpr uint PARTS = VECTORS / SHARE, KEYS = 8 / PARTS; // that a team reads at once\n"
-    "    constexpr uint LOOKED_UP = (SIMD_WIDTH > 1 ? SIMD_WIDTH - 1 : 1) * PAGE; // tokens whose pages the lanes look up\n"
-    "    float4 query[COUNT][PARTS];\n"
-    "    float new_score[COUNT];\n"
-    "    Running<PARTS> fresh; // of the new key; its score is another for each head\n"
-    "    fresh.l = 1.0f;\n"
-    "    for (uint h = 0; h < COUNT; h++) running[h].m = -FLT_MAX, running[h].l = new_score[h] = 0.0f;\n"
-    "    for (uint i = 0; i < PARTS; i++) {\n"
-    "        float4 new_key = kept(heads.keys, heads.key[lane + i * SHARE]);\n"
-    "        fresh.sum[i] = kept(heads.values, heads.value[lane + i * SHARE]);\n"
-    "        for (uint h = 0; h < COUNT; h++) {\n"
-    "            query[h][i] = heads.query[min(h, heads.last) * VECTORS + lane + i * SHARE] * heads.scale;\n"
-    "            running[h].sum[i] = float4(0.0f);\n"
-    "            new_score[h] += dot(query[h][i], new_key);\n"
-    "        }\n"
-    "    }\n"
-    "    for (uint from = begin; from < end; from += LOOKED_UP) {\n"
-    "        uint last = min(from + LOOKED_UP, end) - 1, first_page = from / PAGE;\n"
-    "        uint page = heads.pages[min(first_page + team * SHARE + lane, last / PAGE)]; // one for each lane\n"
-    "        for (uint first = from; first <= last; first += KEYS * TEAMS) { // as often for every team: they shuffle\n"
-    "            Running<PARTS> one[KEYS]; // each key alone\n"
-    "            float score[KEYS][COUNT] = {};\n"
-    "            for (uint j = 0; j < KEYS; j++) {\n"
-    "                uint s = min(first + j * TEAMS + team, last);\n"
-    "                ulong start = simd_shuffle(page, ushort(s / PAGE - first_page)) * heads.stride + s % PAGE * VECTORS + lane;\n"
-    "                one[j].l = 1.0f;\n"
-    "                for (uint i = 0; i < PARTS; i++) {\n"
-    "                    one[j].sum[i] = float4(heads.values[start + i * SHARE]);\n"
-    "                    float4 key = float4(heads.keys[start + i * SHARE]);\n"
-    "                    for (uint h = 0; h < COUNT; h++) score[j][h] += dot(query[h][i], key);\n"
-    "                }\n"
-    "            }\n"
-    "            for (uint j = 0; j < KEYS; j++)\n"
-    "                for (uint h = 0; h < COUNT; h++) {\n"
-    "                    one[j].m = team_sum(score[j][h]);\n"
-    "                    if (first + j * TEAMS + team <= last) merge(running[h], one[j]);\n"
-    "                }\n"
-    "        }\n"
-    "    }\n"
-    "    for (uint h = 0; h < COUNT; h++) {\n"
-    "        fresh.m = team_sum(new_score[h]);\n"
-    "        if (is_mine && team == 0) merge(running[h], fresh);\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "// All of it for head h by one lane, where a simdgroup is not whole or has but one. Returns m and l.\n"
-    "template <uint VECTORS, typename KV4>\n"
-    "static float2 run_alone(Heads<KV4> heads, uint h, uint begin, uint end, bool is_mine, threadgroup float4 *sums)\n"
-    "{\n"
-    "    device const float4 *query = heads.query + min(h, heads.last) * VECTORS;\n"
+    "    New query = heads.query + h * VECTORS;\n"
     "    float m = -FLT_MAX, l = 0.0f;\n"
     "    for (uint c = 0; c < VECTORS; c++) sums[c] = float4(0.0f);\n"
     "    for (uint s = begin; s < end + is_mine; s++) {\n"
@@ -7629,6 +8147,64 @@ const KernelSource kernel_sources[] = {
     "        m = largest;\n"
     "    }\n"
     "    return float2(m, l);\n"
+    "}\n"},
+    {"parts/decode_keys.h",
+    "// decode_keys.h — the new query of a head over cached keys and values, and over those that are new\n"
+    "#pragma once\n"
+    "#include \"parts/decode_heads.h\"\n"
+    "#include \"parts/running_softmax.h\"\n"
+    "\n"
+    "constant constexpr uint SHARE = 8;                                           // lanes of a team\n"
+    "constant constexpr uint TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE; // in a simdgroup\n"
+    "\n"
+    "static float team_sum(float value)\n"
+    "{\n"
+    "    for (uint distance = 1; distance < SHARE; distance *= 2) value += simd_shuffle_xor(value, ushort(distance));\n"
+    "    return value;\n"
+    "}\n"
+    "\n"
+    "// The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; this lane's part of\n"
+    "// what its team has seen. What needs no waiting for is read first.\n"
+    "template <uint VECTORS, typename New, typename KV4>\n"
+    "static Running<VECTORS / SHARE> run_through(Heads<New, KV4> heads, uint begin, uint end, bool is_mine, uint team, uint lane)\n"
+    "{\n"
+    "    constexpr uint PARTS = VECTORS / SHARE, KEYS = 8 / PARTS; // that a team reads at once\n"
+    "    float4 query[PARTS];\n"
+    "    float new_score = 0.0f;\n"
+    "    Running<PARTS> running, fresh; // of the cached keys, of the new one\n"
+    "    running.m = -FLT_MAX, running.l = 0.0f, fresh.l = 1.0f;\n"
+    "    for (uint i = 0; i < PARTS; i++) {\n"
+    "        float4 new_key = kept(heads.keys, heads.key[lane + i * SHARE]);\n"
+    "        fresh.sum[i] = kept(heads.values, heads.value[lane + i * SHARE]);\n"
+    "        query[i] = heads.query[lane + i * SHARE] * heads.scale;\n"
+    "        running.sum[i] = float4(0.0f);\n"
+    "        new_score += dot(query[i], new_key);\n"
+    "    }\n"
+    "    for (uint from = begin; from < end; from += LOOKED_UP) {\n"
+    "        uint last = min(from + LOOKED_UP, end) - 1, first_page = from / PAGE;\n"
+    "        uint page = heads.pages[min(first_page + team * SHARE + lane, last / PAGE)]; // one for each lane\n"
+    "        for (uint first = from; first <= last; first += KEYS * TEAMS) { // as often for every team: they shuffle\n"
+    "            Running<PARTS> one[KEYS]; // each key alone\n"
+    "            for (uint j = 0; j < KEYS; j++) {\n"
+    "                uint s = min(first + j * TEAMS + team, last);\n"
+    "                ulong start = simd_shuffle(page, ushort(s / PAGE - first_page)) * heads.stride + s % PAGE * VECTORS + lane;\n"
+    "                float score = 0.0f;\n"
+    "                one[j].l = 1.0f;\n"
+    "                for (uint i = 0; i < PARTS; i++) {\n"
+    "                    one[j].sum[i] = float4(heads.values[start + i * SHARE]);\n"
+    "                    score += dot(query[i], float4(heads.keys[start + i * SHARE]));\n"
+    "                }\n"
+    "                one[j].m = score;\n"
+    "            }\n"
+    "            for (uint j = 0; j < KEYS; j++) {\n"
+    "                one[j].m = team_sum(one[j].m);\n"
+    "                if (first + j * TEAMS + team <= last) merge(running, one[j]);\n"
+    "            }\n"
+    "        }\n"
+    "    }\n"
+    "    fresh.m = team_sum(new_score);\n"
+    "    if (is_mine && team == 0) merge(running, fresh);\n"
+    "    return running;\n"
     "}\n"},
     {"parts/dot4.h",
     "// dot4.h — sum + Σ_i a[i] · b[i] of four bytes each, with a sign, that lie in a word\n"
@@ -8370,6 +8946,25 @@ const KernelSource kernel_sources[] = {
     "    for (uint i = 0; i < PARTS; i++)\n"
     "        for (uint j = 0; j < 4; j++) running.sum[i][j] = simd_shuffle_xor(running.sum[i][j], distance);\n"
     "    return running;\n"
+    "}\n"
+    "\n"
+    "// What a query has seen, and the first `count` of KEYS keys.\n"
+    "template <uint KEYS, uint PARTS, typename Value4>\n"
+    "static void add_keys(thread Running<PARTS> &running, thread const float (&score)[KEYS],\n"
+    "                     thread const Value4 (&value)[KEYS][PARTS], uint count)\n"
+    "{\n"
+    "    float most = running.m;\n"
+    "    for (uint j = 0; j < KEYS; j++)\n"
+    "        if (j < count) most = max(most, score[j]);\n"
+    "    float shrink = fast::exp2(running.m - most);\n"
+    "    running.m = most;\n"
+    "    running.l *= shrink;\n"
+    "    for (uint i = 0; i < PARTS; i++) running.sum[i] *= shrink;\n"
+    "    for (uint j = 0; j < KEYS; j++) {\n"
+    "        float weight = j < count ? fast::exp2(score[j] - most) : 0.0f;\n"
+    "        running.l += weight;\n"
+    "        for (uint i = 0; i < PARTS; i++) running.sum[i] += float4(value[j][i]) * weight;\n"
+    "    }\n"
     "}\n"},
     {"parts/sampling.h",
     "// sampling.h — how the next token of a row is drawn: each row of a batch says so for itself\n"
@@ -8481,6 +9076,182 @@ const KernelSource kernel_sources[] = {
     "    threadgroup_barrier(mem_flags::mem_threadgroup); // partial: this write → the reads below\n"
     "    for (uint i = 0; i < team.simdgroup; i++) before += team.partial[i];\n"
     "    return before;\n"
+    "}\n"},
+    {"parts/turned.h",
+    "// turned.h — a new head of Q or K as attention takes it: normalised and turned, as head_norm.metal and rope.metal do it\n"
+    "#pragma once\n"
+    "\n"
+    "// What is done to heads at a position.\n"
+    "struct Turning {\n"
+    "    bool norms, halves;              // halves: pair p is channels (p, p + pairs), else (2p, 2p + 1)\n"
+    "    uint pairs;                      // that are turned\n"
+    "    device const float *frequencies; // [pairs]\n"
+    "    float position, magnitude, epsilon;\n"
+    "};\n"
+    "\n"
+    "constant constexpr ulong TURNS = 2935890503282001226ul; // 2⁶⁴ / 2π\n"
+    "\n"
+    "// (cos, sin) of an angle, see rope.metal.\n"
+    "static float2 cos_sin(float angle)\n"
+    "{\n"
+    "    uint bits = as_type<uint>(angle), m = (bits & 0x7fffff) | 0x800000, shift = 150 - (bits >> 23);\n"
+    "    uint turn = uint((m * (TURNS >> min(shift, 63u))) >> 32); // 2³² are a turn\n"
+    "    uint quarter = (turn + (1u << 29)) >> 30;\n"
+    "    float x = float(int(turn - (quarter << 30))) * 1.46291808e-9f, xx = x * x; // 2π / 2³²\n"
+    "    float c = 1 - xx * (1.0f / 2) * (1 - xx * (1.0f / 12) * (1 - xx * (1.0f / 30) * (1 - xx * (1.0f / 56))));\n"
+    "    float s = x * (1 - xx * (1.0f / 6) * (1 - xx * (1.0f / 20) * (1 - xx * (1.0f / 42) * (1 - xx * (1.0f / 72)))));\n"
+    "    float cosine = quarter & 1 ? s : c, sine = quarter & 1 ? c : s;\n"
+    "    return float2((quarter + 1) & 2 ? -cosine : cosine, quarter & 2 ? -sine : sine);\n"
+    "}\n"
+    "\n"
+    "// By one simdgroup, of which each lane takes pairs of the HS channels.\n"
+    "template <uint HS>\n"
+    "static void turn_head(Turning turning, device const float4 *head, device const float *weight, threadgroup float4 *to,\n"
+    "                      uint lane, uint lanes)\n"
+    "{\n"
+    "    device const float *x = (device const float *)head;\n"
+    "    threadgroup float *out = (threadgroup float *)to;\n"
+    "    float shrink = 1.0f, squares = 0.0f;\n"
+    "    if (turning.norms) {\n"
+    "        for (uint d = lane; d < HS; d += lanes) squares += x[d] * x[d];\n"
+    "        shrink = 1.0f / sqrt(simd_sum(squares) / float(HS) + turning.epsilon);\n"
+    "    }\n"
+    "    for (uint p = lane; p < HS / 2; p += lanes) {\n"
+    "        bool turns = p < turning.pairs, apart = turns && turning.halves;\n"
+    "        uint first = apart ? p : 2 * p, second = apart ? p + turning.pairs : 2 * p + 1;\n"
+    "        float a = x[first], b = x[second];\n"
+    "        if (turning.norms) a *= shrink * weight[first], b *= shrink * weight[second];\n"
+    "        float2 turn = turns ? cos_sin(turning.position * turning.frequencies[p]) * turning.magnitude : float2(1.0f, 0.0f);\n"
+    "        out[first] = turns ? a * turn.x - b * turn.y : a;\n"
+    "        out[second] = turns ? a * turn.y + b * turn.x : b;\n"
+    "    }\n"
+    "}\n"},
+    {"parts/turned_heads.h",
+    "// turned_heads.h — a threadgroup's heads over the keys that its simdgroups share out, and what these have seen together\n"
+    "#pragma once\n"
+    "#include \"parts/turned_keys.h\"\n"
+    "\n"
+    "// By a simdgroup, for COUNT heads: the sums [COUNT,VECTORS], and m and l [COUNT], to its place among the others'.\n"
+    "template <uint VECTORS, uint COUNT, typename KV4>\n"
+    "static void look_through(TurnedHeads<KV4> heads, uint begin, uint end, bool is_mine, uint page, uint lane, uint lanes,\n"
+    "                         threadgroup float4 *sums, threadgroup float2 *softmax)\n"
+    "{\n"
+    "    constexpr uint SHARE = VECTORS / PARTS;\n"
+    "    if (SIMD_WIDTH >= SHARE && lanes == SIMD_WIDTH) {\n"
+    "        Running<PARTS> running[COUNT];\n"
+    "        run_through<VECTORS>(heads, begin, end, is_mine, page, lane, running);\n"
+    "        for (uint h = 0; h < COUNT; h++) {\n"
+    "            if (lane == 0) softmax[h] = float2(running[h].m, running[h].l);\n"
+    "            for (uint i = 0; i < PARTS && lane < SHARE; i++) sums[h * VECTORS + lane + i * SHARE] = running[h].sum[i];\n"
+    "        }\n"
+    "    } else if (lane == 0) {\n"
+    "        for (uint h = 0; h < COUNT; h++)\n"
+    "            softmax[h] = run_alone<VECTORS>(heads, h, begin, end, is_mine, sums + h * VECTORS);\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// Vector c of head h of what the simdgroups have seen together, and m and l; sums [simdgroups,COUNT,VECTORS].\n"
+    "template <uint COUNT, uint VECTORS>\n"
+    "static float4 merged(threadgroup const float4 *sums, threadgroup const float2 *softmax, uint simdgroups, uint h, uint c,\n"
+    "                     thread float2 &all)\n"
+    "{\n"
+    "    float4 sum = float4(0.0f);\n"
+    "    all = float2(softmax[h][0], 0.0f);\n"
+    "    for (uint j = 1; j < simdgroups; j++) all[0] = max(all[0], softmax[j * COUNT + h][0]);\n"
+    "    for (uint j = 0; j < simdgroups; j++) {\n"
+    "        float shrink = fast::exp2(softmax[j * COUNT + h][0] - all[0]);\n"
+    "        all[1] += softmax[j * COUNT + h][1] * shrink;\n"
+    "        sum += sums[(j * COUNT + h) * VECTORS + c] * shrink;\n"
+    "    }\n"
+    "    return sum;\n"
+    "}\n"},
+    {"parts/turned_keys.h",
+    "// turned_keys.h — the new queries of a row's heads, as they have been turned, over cached keys and values and the new ones\n"
+    "#pragma once\n"
+    "#include \"parts/decode_heads.h\"\n"
+    "#include \"parts/running_softmax.h\"\n"
+    "#include \"parts/turned.h\"\n"
+    "\n"
+    "constant constexpr uint PARTS = 2; // vectors of a head that a lane has: VECTORS / PARTS lanes are a team, which has a key\n"
+    "\n"
+    "// Queries, key and value in threadgroup memory, as turn_head has left them there.\n"
+    "template <typename KV4> using TurnedHeads = Heads<threadgroup const float4 *, KV4>;\n"
+    "\n"
+    "template <uint VECTORS> static float team_sum(float value)\n"
+    "{\n"
+    "    for (uint distance = 1; distance < VECTORS / PARTS; distance *= 2) value += simd_shuffle_xor(value, ushort(distance));\n"
+    "    return value;\n"
+    "}\n"
+    "\n"
+    "// One of the pages of the tokens from `begin` on, another for each lane.\n"
+    "static uint look_up(device const uint *pages, uint begin, uint end, uint lane)\n"
+    "{\n"
+    "    uint last = max(min(begin + LOOKED_UP, end), 1u) - 1;\n"
+    "    return pages[min(begin / PAGE + lane, last / PAGE)];\n"
+    "}\n"
+    "\n"
+    "// The cached keys begin … end − 1, and the new one if it `is_mine`, by the teams of a whole simdgroup; of each head this\n"
+    "// lane's part of what all of them have seen. `page` is what the lane has looked up for the first of them.\n"
+    "template <uint VECTORS, uint COUNT, typename KV4>\n"
+    "static void run_through(TurnedHeads<KV4> heads, uint begin, uint end, bool is_mine, uint page, uint simd_lane,\n"
+    "                        thread Running<PARTS> (&running)[COUNT])\n"
+    "{\n"
+    "    constexpr uint SHARE = VECTORS / PARTS, TEAMS = SIMD_WIDTH < SHARE ? 1 : SIMD_WIDTH / SHARE;\n"
+    "    constexpr uint KEYS = COUNT == 2 ? 4 : 2; // that a team reads at once, as measured\n"
+    "    uint team = simd_lane / SHARE, lane = simd_lane % SHARE;\n"
+    "    float4 query[COUNT][PARTS];\n"
+    "    for (uint h = 0; h < COUNT; h++) {\n"
+    "        running[h].m = -FLT_MAX, running[h].l = 0.0f;\n"
+    "        for (uint i = 0; i < PARTS; i++) {\n"
+    "            query[h][i] = heads.query[h * VECTORS + lane + i * SHARE] * heads.scale;\n"
+    "            running[h].sum[i] = float4(0.0f);\n"
+    "        }\n"
+    "    }\n"
+    "    for (uint from = begin; from < end; from += LOOKED_UP) {\n"
+    "        uint last = min(from + LOOKED_UP, end) - 1, first_page = from / PAGE;\n"
+    "        for (uint first = from; first <= last; first += KEYS * TEAMS) { // as often for every team: they shuffle\n"
+    "            KV4 value[KEYS][PARTS];\n"
+    "            float score[COUNT][KEYS] = {};\n"
+    "            for (uint j = 0; j < KEYS; j++) {\n"
+    "                uint s = min(first + j * TEAMS + team, last);\n"
+    "                ulong start = simd_shuffle(page, ushort(s / PAGE - first_page)) * heads.stride + s % PAGE * VECTORS + lane;\n"
+    "                for (uint i = 0; i < PARTS; i++) {\n"
+    "                    value[j][i] = heads.values[start + i * SHARE];\n"
+    "                    float4 key = float4(heads.keys[start + i * SHARE]);\n"
+    "                    for (uint h = 0; h < COUNT; h++) score[h][j] += dot(query[h][i], key);\n"
+    "                }\n"
+    "            }\n"
+    "            uint left = last + 1 - first, count = left > team ? (left - team + TEAMS - 1) / TEAMS : 0;\n"
+    "            for (uint h = 0; h < COUNT; h++) {\n"
+    "                for (uint j = 0; j < KEYS; j++) score[h][j] = team_sum<VECTORS>(score[h][j]);\n"
+    "                add_keys<KEYS>(running[h], score[h], value, count);\n"
+    "            }\n"
+    "        }\n"
+    "        page = look_up(heads.pages, from + LOOKED_UP, end, simd_lane);\n"
+    "    }\n"
+    "    for (uint h = 0; h < COUNT; h++) {\n"
+    "        float score[1] = {0.0f};\n"
+    "        float4 value[1][PARTS];\n"
+    "        for (uint i = 0; i < PARTS; i++) {\n"
+    "            score[0] += dot(query[h][i], kept(heads.keys, heads.key[lane + i * SHARE]));\n"
+    "            value[0][i] = kept(heads.values, heads.value[lane + i * SHARE]);\n"
+    "        }\n"
+    "        score[0] = team_sum<VECTORS>(score[0]);\n"
+    "        add_keys<1>(running[h], score, value, is_mine && team == 0);\n"
+    "        for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)\n"
+    "            merge(running[h], other(running[h], ushort(distance)));\n"
+    "    }\n"
+    "}\n"},
+    {"parts/vectors.h",
+    "// vectors.h — weights as lanes read them: four floats, four halves, or eight halves, which are 16 bytes, too\n"
+    "#pragma once\n"
+    "\n"
+    "// Numbers 4 i … 4 i + 3 of a vector.\n"
+    "static float4 four_of(float4 vector, uint) { return vector; }\n"
+    "static float4 four_of(half4 vector, uint) { return float4(vector); }\n"
+    "static float4 four_of(uint4 vector, uint i)\n"
+    "{\n"
+    "    return float4(as_type<half4>(i == 0 ? uint2(vector.x, vector.y) : uint2(vector.z, vector.w)));\n"
     "}\n"},
     {"parts/vocabulary.h",
     "// vocabulary.h — the tokens of a large vocabulary, shared out into groups that many simdgroups look through\n"
@@ -8656,4 +9427,4 @@ const KernelSource kernel_sources[] = {
     "    return float(row[k / 16].d) * row[k / 16].scale[k % 16 / 8][k % 8];\n"
     "}\n"},
 };
-const size_t kernel_source_count = 93;
+const size_t kernel_source_count = 99;

@@ -201,7 +201,7 @@ def test_kernels_name_no_target():
         assert not re.search(words, path.read_text()), path
 
 
-MOST_LINES = 5600  # of all kernels; GPT-2 alone takes 3,000
+MOST_LINES = 5900  # of all kernels; GPT-2 alone takes 3,000
 
 
 def lines(paths):

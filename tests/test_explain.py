@@ -92,6 +92,7 @@ TABLE = [
     ("m1", "Q8_0", 1, {"integer_products": "on"}, "QKV", "integer_linear_q8_0"),
     # fused decoding
     ("h200", "F32", 1, {}, "projection", "linear_residual_f32"),
+    ("h200", "F16", 1, {}, "projection", "linear_residual_f16"),
     ("h200", "F32", 1, {"fusion": "off"}, "projection", "linear_f32"),
     ("cpu", "F32", 1, {"fusion": "on"}, "attention", "decode_attention_hs64_f32"),
     ("h200", "F16", 1, {"cache": "f16"}, "attention", "decode_attention_hs64_f16"),
@@ -146,27 +147,27 @@ FAMILIES = [
     (LLAMA, "cpu-vnni", "Q5_0", 9, {}, "QKV", "integer_matmul_q5_0"),
     (QWEN3, "cpu-vnni", "Q6_K", 9, {}, "QKV", "integer_matmul_q6_K"),
     (LLAMA, "m1", "F32", 1, {}, "QKV", "rmsnorm_linear_f32"),
-    (LLAMA, "h200", "F16", 1, {}, "QKV", "rmsnorm_linear_f16"),
-    (LLAMA, "h200", "F16", 1, {}, "gate, up", "rmsnorm_gated_f16"),
-    (LLAMA, "h200", "F16", 1, {}, "down", "linear_residual_f16"),
-    (LLAMA, "h200", "Q8_0", 1, {}, "logits", "rmsnorm_linear_f16"),
+    (LLAMA, "h200", "F16", 1, {}, "QKV", "rmsnorm_linear_narrow_f16"),
+    (LLAMA, "h200", "F16", 1, {}, "gate, up", "rmsnorm_gated_narrow_f16"),
+    (LLAMA, "h200", "F16", 1, {}, "down", "linear_residual_eights_f16"),
+    (LLAMA, "h200", "Q8_0", 1, {}, "logits", "rmsnorm_linear_narrow_f16"),
     (LLAMA, "h200", "F16", 1, {"fusion": "off"}, "gate", "silu_gated"),
     # attention
     (LLAMA, "cpu", "F32", 1, {}, "rope", "rope_adjacent"),
     (LLAMA, "cpu", "F32", 1, {}, "attention", "flash_attention_hs64_f16"),
-    (LLAMA, "h200", "F16", 1, {}, "rope", "rope_adjacent"),
-    (LLAMA, "h200", "F16", 1, {}, "attention", "decode_attention_hs64_f16"),
+    (LLAMA, "h200", "F16", 1, {"fusion": "off"}, "rope", "rope_adjacent"),
+    (LLAMA, "h200", "F16", 1, {}, "attention", "turned_attention_hs64_f16"),
     (LLAMA, "h200", "F16", 64, {"cache": "f16"}, "attention", "flash_attention_tiles_hs64_halves_f16"),
     (QWEN3, "cpu", "F32", 64, {}, "head norms", "head_norm"),
     (QWEN3, "cpu", "F32", 64, {}, "rope", "rope_halves"),
     (QWEN3, "cpu", "F32", 64, {}, "attention", "flash_attention_prompt_hs128_f16"),
-    (QWEN3, "h200", "F16", 1, {}, "attention", "decode_attention_hs128_f16"),
+    (QWEN3, "h200", "F16", 1, {}, "attention", "turned_attention_hs128_f16"),
     (QWEN3, "h200", "F16", 64, {}, "attention", "flash_attention_tiles_hs128_halves_f16"),
     (WIDE_HEADS, "h200", "F16", 64, {}, "attention", "flash_attention_tiles_hs256_halves_f16"),
     (WIDE_HEADS, "h200", "F16", 1, {"fusion": "off"}, "attention", "flash_attention_hs256_f16"),
     (GEMMA, "cpu", "F32", 1, {"attention": "plain"}, "attention", "flash_attention_f16"),
-    (GEMMA, "h200", "F16", 1, {}, "QKV", "rmsnorm_linear_f16"),
-    (GEMMA, "h200", "F16", 1, {}, "gate, up", "rmsnorm_gated_f16"),
+    (GEMMA, "h200", "F16", 1, {}, "QKV", "rmsnorm_linear_narrow_f16"),
+    (GEMMA, "h200", "F16", 1, {}, "gate, up", "rmsnorm_gated_narrow_f16"),
     # what is normalised before it is added cannot add itself
     (GEMMA, "h200", "F16", 1, {}, "down", "linear_f16"),
     (GEMMA, "h200", "F16", 1, {}, "addition, norm", "sandwich_rmsnorm"),
@@ -184,8 +185,8 @@ def test_choices_of_families(config, machine, type, tokens, options, step, kerne
 
 
 ROWS = [
-    (1, "rmsnorm_gated_f16"), (2, "linear_batch_gated_8"), (9, "linear_batch_gated_16"), (32, "linear_batch_gated_32"),
-    (33, "silu_gated_f16"),
+    (1, "rmsnorm_gated_narrow_f16"), (2, "linear_batch_gated_8"), (9, "linear_batch_gated_16"),
+    (32, "linear_batch_gated_32"), (33, "silu_gated_f16"),
 ]  # fmt: skip
 
 
@@ -207,8 +208,8 @@ def test_how_many_rows_of_many_are_fused(rows, kernel, tmp_path):
         (LLAMA, "F32", 3, {"rmsnorm_linear_fours_f32", "rmsnorm_gated_fours_f32", "linear_residual_pair_f32"}),
         (LLAMA, "F32", 9, {"residual_rmsnorm", "silu_gated"}),
         (LLAMA, "F16", 3, {"rmsnorm_forward_f16", "linear_batch_parts_8", "linear_batch_gated_8", "linear_batch_8"}),
-        (LLAMA, "F16", 17, {"linear_batch_parts_32", "linear_batch_residual_16", "decode_attention_hs64_halves_f16"}),
-        (QWEN3, "F16", 12, {"head_norm", "linear_batch_parts_16", "decode_attention_hs128_halves_f16"}),
+        (LLAMA, "F16", 17, {"linear_batch_parts_32", "linear_batch_residual_16", "turned_attention_hs64_halves_f16"}),
+        (QWEN3, "F16", 12, {"linear_batch_parts_16", "turned_attention_hs128_halves_f16"}),
         (GEMMA, "F16", 3, {"sandwich_rmsnorm_f16", "linear_batch_parts_8", "linear_batch_gated_8", "matmul"}),
     ],
 )
@@ -218,22 +219,37 @@ def test_batches_of_families(config, type, batch, kernels, tmp_path):
     assert kernels <= {line[2] for line in explain(path, "h200", 1, batch)}
 
 
+LONG_ROWS = families.Config(channels=1024, inner=776, heads=16, kv_heads=4, head_size=64, layers=1)
+
+
+def test_rows_of_many_channels(tmp_path):
+    """768 halves of a row are on their way at once; of a longer one fewer, by finer shares of the rows."""
+    tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in families.shapes(LONG_ROWS).items()}
+    path = families.write_gguf(tmp_path / "model.gguf", LONG_ROWS, tensors, type="F16")
+    recorder = dispatches.Recorder()
+    recorder.run("", path, "h200", {}, 1, [("", lambda model: model.generate([1], 2))])
+    used = {(line.split()[0], line.split(":")[0].partition("of ")[2]) for line in recorder.lines if ":" in line}
+    assert {("rmsnorm_linear_f16", "64"), ("rmsnorm_gated_f16", "64"), ("linear_residual_eights_f16", "32")} <= used
+    assert not any("narrow" in kernel for kernel, _ in used)
+
+
 LONG = dict(channels=256, inner=512, context=2000)
 LONG_LLAMA = families.Config(heads=6, kv_heads=2, head_size=64, **LONG)
 LONG_QWEN3 = families.Config(family="qwen3", heads=4, kv_heads=2, head_size=128, **LONG)
-LONG_GEMMA = families.Config(family="gemma3", heads=2, kv_heads=1, head_size=256, window=1000, layers=6, **LONG)
+LONG_GEMMA = families.Config(family="gemma3", heads=2, kv_heads=1, head_size=256, window=300, layers=6, **LONG)
 
 
 @pytest.mark.parametrize(
     "config, machine, rows, tokens, kernels",
     [
-        (LONG_LLAMA, "h200", 1, 1023, {"decode_attention_hs64_f16"}),
-        (LONG_LLAMA, "h200", 1, 1024, {"split_attention_hs64_fours_f16", "merge_splits"}),
-        (LONG_LLAMA, "h200", 16, 1024, {"split_attention_hs64_fours_f16", "merge_splits_f16"}),
-        (LONG_LLAMA, "h200", 67, 1024, set()),  # by the matrix library
-        (LONG_QWEN3, "m1", 1, 1500, {"split_attention_hs128_pair_f16", "merge_splits"}),
-        (LONG_QWEN3, "m1", 20, 1500, {"decode_attention_hs128_halves_f16"}),  # rows enough to fill it
-        (LONG_GEMMA, "h200", 1, 1500, {"decode_attention_hs256_f16", "split_attention_hs256_pair_f16", "merge_splits"}),
+        (LONG_LLAMA, "h200", 1, 1279, {"turned_attention_hs64_f16"}),
+        (LONG_LLAMA, "h200", 1, 1280, {"split_attention_hs64_fours_f16", "merge_splits"}),
+        (LONG_LLAMA, "h200", 16, 1280, {"split_attention_hs64_fours_f16", "merge_splits_f16"}),
+        (LONG_LLAMA, "h200", 67, 1280, set()),  # by the matrix library
+        (LONG_QWEN3, "m1", 1, 383, {"turned_attention_hs128_f16"}),
+        (LONG_QWEN3, "m1", 1, 384, {"split_attention_hs128_pair_f16", "merge_splits"}),
+        (LONG_QWEN3, "m1", 20, 1500, {"turned_attention_hs128_halves_f16"}),  # rows enough to fill it
+        (LONG_GEMMA, "h200", 1, 1500, {"turned_attention_hs256_f16", "split_attention_hs256_pair_f16", "merge_splits"}),
     ],
 )
 def test_long_contexts(config, machine, rows, tokens, kernels, tmp_path):
@@ -244,7 +260,7 @@ def test_long_contexts(config, machine, rows, tokens, kernels, tmp_path):
     prompts = [[0] * (tokens - 1), *[[0]] * (rows - 1)]
     recorder.run("", path, machine, {"cache": "f16"}, rows, [("", lambda model: model.generate_batch(prompts, 2))])
     used = {line.split()[0] for line in recorder.lines}
-    assert {name for name in used if name.startswith(("decode_attention", "split_attention", "merge_splits"))} == kernels
+    assert {name for name in used if name.startswith(("turned_attention", "split_attention", "merge_splits"))} == kernels
 
 
 LARGE = families.Config(heads=16, kv_heads=8, head_size=64, channels=1024, inner=1024, context=70)
@@ -259,7 +275,7 @@ def test_large_blocks_are_decoded_from(tmp_path):
     decoding = steps(1)
     assert {("QKV", "integer_read_q6_K"), ("QKV", "integer_read_q8_0"), ("gate, up", "integer_gated_q6_K")} <= {*decoding}
     assert {("down", "integer_write_q6_K"), ("logits", "integer_read_q6_K")} <= {*decoding}
-    halves = {("QKV", "rmsnorm_linear_f16"), ("down", "linear_residual_f16")}
+    halves = {("QKV", "rmsnorm_linear_f16"), ("down", "linear_residual_eights_f16")}
     assert halves <= {*steps(1, integer_products="off")} and halves <= {*steps(1, weights="f16")}
     assert ("QKV", "linear_batch_parts_8") in steps(1, 2)
     assert ("QKV", "matmul") in steps(64)

@@ -598,7 +598,7 @@ NORM_LINEAR = {  # each kernel, and the most columns that it takes
     "norm_linear_pair_f32": 1024,
     "norm_linear_pair_wide_f32": 1664,
 }
-LINEAR_RESIDUAL = ["linear_residual_f32", "linear_residual_f16", "linear_residual_pair_f32"]
+LINEAR_RESIDUAL = [f"linear_residual_{instance}" for instance in ("f32", "f16", "eights_f16", "pair_f32")]
 
 
 
@@ -626,8 +626,14 @@ def test_norm_linear(thread_count, kernel, device, random):
         check_rows(out, reference.gelu(expected) if gelu else expected)
 
 
-RMSNORM_LINEAR = [f"rmsnorm_linear_{instance}" for instance in ("f32", "f16", "fours_f32", "fours_f16")]
+RMSNORM_LINEAR = [f"rmsnorm_linear_{instance}" for instance in ("f32", "f16", "narrow_f16", "fours_f32", "fours_f16")]
 RMSNORM_GATED = [name.replace("linear", "gated") for name in RMSNORM_LINEAR]
+
+
+def in_vectors(kernel, K):
+    """Some read eight halves at once."""
+    eights = "eights" in kernel or ("rmsnorm" in kernel and "f16" in kernel)
+    return K + K % 8 if eights else K
 
 
 @covers(*RMSNORM_LINEAR)
@@ -636,6 +642,7 @@ RMSNORM_GATED = [name.replace("linear", "gated") for name in RMSNORM_LINEAR]
 def test_rmsnorm_linear(thread_count, kernel, device, random):
     sizes = [(1, 4, (1, 0, 0)), (2, 100, (7, 2, 0)), (3, 132, (2, 1, 3)), (9, 36, (5, 2, 2)), (15, 8, (3, 0, 0))]
     for T, K, N in [*sizes, (1, 8192, (3, 2, 1)), (4, 576, (9, 3, 3))]:
+        K = in_vectors(kernel, K)
         x, norm = normal(random, T, K, mean=0.5), uniform(random, K, low=0.5, high=1.5)
         parts = [wide(random, kernel, max(n, 1), K) for n in N]
         biases = [normal(random, max(n, 1), mean=20 * K**0.5) for n in N]  # so that nothing cancels
@@ -655,6 +662,7 @@ def test_rmsnorm_linear(thread_count, kernel, device, random):
 def test_rmsnorm_gated(thread_count, kernel, device, random):
     sizes = [(1, 4, 1, 0), (2, 100, 7, 0), (3, 132, 2, 1), (9, 36, 3, 0), (15, 8, 9, 1), (1, 8192, 3, 1)]
     for T, K, N, gelu in sizes:
+        K = in_vectors(kernel, K)
         x, norm = normal(random, T, K, mean=0.5), uniform(random, K, low=0.5, high=1.5)
         (gate, exact_gate), (up, exact_up) = (wide(random, kernel, N, K) for _ in range(2))
         gate_bias, up_bias = (normal(random, N, mean=20 * K**0.5) for _ in range(2))
@@ -682,6 +690,7 @@ def test_norm_linear_of_a_large_mean(device, random):
 @each_thread_count
 def test_linear_residual(thread_count, kernel, device, random):
     for T, K, N in [(1, 4, 1), (1, 768, 5), (2, 1000, 7), (3, 132, 2), (9, 36, 3), (15, 8, 9)]:
+        K = in_vectors(kernel, K)
         x, (weight, exact) = uniform(random, T, K, low=0.5, high=1.5), wide(random, kernel, N, K)
         weight, exact = numpy.abs(weight), numpy.abs(exact)
         bias, stream = uniform(random, N, low=0, high=1), uniform(random, T, N, low=0, high=9)
@@ -906,7 +915,7 @@ def test_norm_linear_batch(thread_count, T, K, N, device, random):
 @dataclasses.dataclass
 class Decoded:
     """One new token of each row; the first of several rows is done, the last fills its cache. Nobody looks behind the
-    window."""
+    window. Heads are taken as they are unless the kernel `turns` them."""
 
     random: numpy.random.Generator
     type: str
@@ -915,6 +924,7 @@ class Decoded:
     nkv: int
     capacity: int
     hs: int
+    turns: bool = True
 
     def __post_init__(self):
         random, B, nkv, capacity, hs = self.random, self.B, self.nkv, self.capacity, self.hs
@@ -928,6 +938,12 @@ class Decoded:
         self.keys = normal(random, B, nkv, capacity, hs).astype(CACHE_TYPES[self.type])
         self.values = normal(random, B, nkv, capacity, hs, mean=3).astype(CACHE_TYPES[self.type])
         self.window, self.scale = int(random.choice([1, 7, 64, ALL])), float(hs**-0.5)
+        self.norms, self.rotary = int(random.integers(2)), int(random.choice([0, hs, 2 * random.integers(1, hs // 2)]))
+        if not self.turns:
+            self.norms = self.rotary = 0
+        self.halves, self.magnitude = int(random.integers(2)), float(random.choice([1, 1.25]))
+        self.weights = normal(random, 2, hs, mean=1)
+        self.frequencies = numpy.abs(normal(random, max(1, self.rotary // 2)))
         self.first = numpy.maximum(0, self.lengths.astype(int) + self.counts - self.window)
         for b in range(B):
             self.keys[b, :, : self.first[b]] = self.values[b, :, : self.first[b]] = numpy.nan
@@ -937,33 +953,55 @@ class Decoded:
         cache = InOut(self.paged_keys), InOut(self.paged_values)
         return self.qkv, self.lengths, self.counts, *cache, self.table
 
+    def turning(self):
+        return (*self.weights, self.frequencies, self.norms, 1e-5, self.rotary, self.halves, self.magnitude)
+
+    def turned(self, part):
+        """Q or K, normalised and turned, in float64."""
+        heads = (slice(0, self.nh), slice(self.nh, self.nh + self.nkv))[part]
+        x = self.qkv[:, heads].astype(numpy.float64)
+        if self.norms:
+            x = x / numpy.sqrt((x**2).mean(-1, keepdims=True) + 1e-5) * self.weights[part]
+        frequencies = self.frequencies[: self.rotary // 2]
+        return turned(x, self.lengths, frequencies, self.magnitude, self.halves == 1)
+
     def check(self, new_keys, new_values, out, tolerance):
         """The new keys and values end in the cache, for rows that take part; nothing else changes."""
         nh, nkv = self.nh, self.nkv
+        queries, keys, new_keys = self.turned(0), self.turned(1), out_of_pages(new_keys, self.table, self.capacity)
         for b in range(self.B):
             if self.counts[b]:
-                self.keys[b, :, self.lengths[b]] = self.qkv[b, nh : nh + nkv]
+                key = new_keys[b, :, self.lengths[b]]
+                if self.turns:
+                    check_rows(key, keys[b], 6e-4 if self.type == "f16" else 2e-6)
+                else:
+                    assert numpy.array_equal(key, keys[b].astype(CACHE_TYPES[self.type]))
+                self.keys[b, :, self.lengths[b]] = key
                 self.values[b, :, self.lengths[b]] = self.qkv[b, nh + nkv :]
             seen = slice(self.first[b], self.lengths[b] + self.counts[b])
             k, v = (x[b, :, seen].astype(numpy.float64).repeat(nh // nkv, 0) for x in (self.keys, self.values))
-            query = self.qkv[b, :nh, None].astype(numpy.float64)
-            check_rows(out[b], reference.attention(query, k, v, self.scale)[:, 0], tolerance)
+            check_rows(out[b], reference.attention(queries[b, :, None], k, v, self.scale)[:, 0], tolerance)
+        new_values = out_of_pages(new_values, self.table, self.capacity)
         for new, expected in ((new_keys, self.keys), (new_values, self.values)):
-            assert numpy.array_equal(out_of_pages(new, self.table, self.capacity), expected, equal_nan=True)
+            assert numpy.array_equal(new, expected, equal_nan=True)
 
 
-@covers(*(f"decode_attention_hs{hs}_{to}{type}" for hs in SIZED for to in ("", "halves_") for type in ("f32", "f16")))
+@covers(*(
+    f"{name}_attention_hs{hs}_{to}{type}"
+    for name in ("decode", "turned") for hs in SIZED for to in ("", "halves_") for type in ("f32", "f16")
+))  # fmt: skip
 @each_cache_type
 @each_thread_count
 @pytest.mark.parametrize("halves", [False, True])
-def test_decode_attention(halves, thread_count, type, device, random):
+@pytest.mark.parametrize("name", ["decode", "turned"])
+def test_decode_attention(name, halves, thread_count, type, device, random):
     shapes = [(1, 1, 1, 1, 64), (1, 2, 2, 33, 64), (3, 6, 2, 70, 64), (2, 1, 1, 300, 64), (2, 4, 2, 50, 128)]
     for B, nh, nkv, capacity, hs in [*shapes, (1, 2, 1, 41, 256)]:
-        case = Decoded(random, type, B, nh, nkv, capacity, hs)
+        case = Decoded(random, type, B, nh, nkv, capacity, hs, turns=name == "turned")
         written = device.run(
-            f"decode_attention_hs{hs}_{'halves_' if halves else ''}{type}", threadgroups(nh, B), *case.given(),
+            f"{name}_attention_hs{hs}_{'halves_' if halves else ''}{type}", threadgroups(nh, B), *case.given(),
             Out((B, nh, hs), numpy.float16 if halves else numpy.float32), nkv, capacity, case.window, case.scale,
-            threads=thread_count,
+            *(case.turning() if case.turns else ()), threads=thread_count,
         )  # fmt: skip
         case.check(*written, HALF_TOLERANCE if halves else TOLERANCE)
 
@@ -985,7 +1023,7 @@ def test_split_attention(hs, count, thread_count, type, device, random):
         keys, values, sums, softmax = device.run(
             f"split_attention_hs{hs}_{AT_ONCE[count]}{type}", threadgroups(nkv * -(-sharing // count), splits, B),
             *case.given(), Out((B, nh, splits, hs)), Out((B, nh, splits, 2)), nh, nkv, capacity, case.window, case.scale,
-            threads=thread_count,
+            *case.turning(), threads=thread_count,
         )  # fmt: skip
         out = device.run(
             f"merge_splits{'_f16' if halves else ''}", threadgroups(nh, B), sums, softmax,
@@ -1142,7 +1180,8 @@ def kept_as_halves(x):
 
 
 @each_thread_count
-def test_what_no_half_holds_is_nan_in_the_cache(thread_count, device):
+@pytest.mark.parametrize("name", ["decode", "turned"])
+def test_what_no_half_holds_is_nan_in_the_cache(name, thread_count, device):
     """As ∞ it could give a score of −∞, which is no more than a mask."""
     hs, one, none = 64, numpy.ones(1, numpy.uint32), numpy.zeros(1, numpy.uint32)
     zeros, first_page = numpy.zeros(hs, numpy.float32), none
@@ -1154,8 +1193,8 @@ def test_what_no_half_holds_is_nan_in_the_cache(thread_count, device):
         first_page, 1, 1, 1, hs, 2, threads=thread_count,
     )  # fmt: skip
     decoded_keys, decoded_values, out = device.run(
-        "decode_attention_hs64_f16", threadgroups(1, 1), qkv, none, one, cache(), cache(), first_page, Out((1, 1, hs)),
-        1, 2, ALL, 1.0, threads=thread_count,
+        f"{name}_attention_hs64_f16", threadgroups(1, 1), qkv, none, one, cache(), cache(), first_page, Out((1, 1, hs)),
+        1, 2, ALL, 1.0, *((zeros, zeros, zeros, 0, 0.0, 0, 0, 1.0) if name == "turned" else ()), threads=thread_count,
     )  # fmt: skip
     for new, x in [(keys, 1), (decoded_keys, 1), (values, 2), (decoded_values, 2)]:
         assert numpy.array_equal(new[0, 0, 0], kept_as_halves(qkv[0, x]), equal_nan=True)

@@ -51,18 +51,17 @@ kernel void decode_attention(
         if (i % VECTORS == 0) softmax[i / VECTORS] = float2(-FLT_MAX, 0.0f);
     }
     device const uint *row = pages_of(pages, b, capacity);
-    Heads<KV4> heads = {query, key, value, 0, keys + start, values + start, row, stride, scale * LOG2_E};
+    Heads<device const float4 *, KV4> heads = {query, key, value, keys + start, values + start, row, stride, scale * LOG2_E};
     uint share = (length - begin + simdgroups - 1) / simdgroups;
     uint first = min(length, begin + simdgroup * share), last = min(length, first + share);
     bool is_mine = is_new && simdgroup == simdgroups - 1;
     if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {
-        Running<VECTORS / SHARE> running[1];
-        run_through<VECTORS>(heads, first, last, is_mine, lane / SHARE, lane % SHARE, running);
+        Running<VECTORS / SHARE> running = run_through<VECTORS>(heads, first, last, is_mine, lane / SHARE, lane % SHARE);
         for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)
-            merge(running[0], other(running[0], ushort(distance)));
-        if (lane == 0) softmax[simdgroup] = float2(running[0].m, running[0].l);
+            merge(running, other(running, ushort(distance)));
+        if (lane == 0) softmax[simdgroup] = float2(running.m, running.l);
         if (lane < SHARE)
-            for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][lane + i * SHARE] = running[0].sum[i];
+            for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][lane + i * SHARE] = running.sum[i];
     } else if (simdgroup < simdgroups && lane == 0) {
         softmax[simdgroup] = run_alone<VECTORS>(heads, 0, first, last, is_mine, sums[simdgroup]);
     }

@@ -6,19 +6,23 @@
 // Of a row RMSNorm is a factor, 1 / sqrt(Σ_k x[k]² / K + epsilon), which may as well be multiplied in behind the sum: a
 // simdgroup adds up the squares on the way, and no thread waits for another. What are three products for the model, q, k
 // and v, is one here: their rows follow each other. A simdgroup takes ROWS rows, for rmsnorm_gated one of gate and the
-// same one of up; its lanes stride over vectors of four columns, of which the first ones of the weights are on their way
-// before x is made. K is a multiple of 4. Grid ⌈N / ROWS⌉ simdgroups, for rmsnorm_gated N.
+// same one of up; its lanes stride over vectors of four floats or eight halves (vectors.h), of which the first ones of the
+// weights are on their way before x is made. K is a multiple of a vector's columns. Grid ⌈N / ROWS⌉ simdgroups, for
+// rmsnorm_gated N.
 #include <metal_stdlib>
 using namespace metal;
 #include "parts/gelu.h"
 #include "parts/side_by_side.h"
+#include "parts/vectors.h"
 #include "parts/wait.h"
 
-constant constexpr uint ROWS = 2;  // host: of the weights, per simdgroup
-constant constexpr uint AHEAD = 4; // vectors of each row that a lane has on their way at once
+constant constexpr uint ROWS = 2; // host: of the weights, per simdgroup
+// Vectors of each row that a lane has on their way at once; more of them leave room for fewer simdgroups.
+constant constexpr uint FLOATS_AHEAD = 4, HALVES_AHEAD = 2;
+constant constexpr uint NARROW_AHEAD = 3; // host: of rows so short that all lanes together have them on their way
 
 // A lane's next vectors of each row; behind the end the last one, which x has zeros for.
-template <typename Vector>
+template <typename Vector, uint AHEAD>
 static void read_part(thread Vector (&part)[ROWS][AHEAD], device const Vector *first_row, device const Vector *second_row,
                       uint vectors, uint first, uint lanes)
 {
@@ -31,7 +35,7 @@ static void read_part(thread Vector (&part)[ROWS][AHEAD], device const Vector *f
 
 // norm(x) · each row, for COUNT tokens from x on, of which the last one stands for those that are not there. `part` has
 // the rows' first vectors.
-template <typename Vector, uint COUNT>
+template <uint FOURS, typename Vector, uint AHEAD, uint COUNT>
 static void multiply(thread Vector (&part)[ROWS][AHEAD], device const Vector *first_row, device const Vector *second_row,
                      device const float4 *x, device const float4 *norm, float epsilon, uint vectors, uint count, uint lane,
                      uint lanes, thread float (&sum)[ROWS][COUNT])
@@ -42,29 +46,32 @@ static void multiply(thread Vector (&part)[ROWS][AHEAD], device const Vector *fi
         if (first != lane) read_part(part, first_row, second_row, vectors, first, lanes);
         for (uint i = 0; i < AHEAD; i++) {
             uint k = first + i * lanes;
-            float4 weight = norm[min(k, vectors - 1)];
-            for (uint t = 0; t < COUNT; t++) {
-                float4 value = x[ulong(min(t, count - 1)) * vectors + min(k, vectors - 1)];
-                if (k >= vectors) value = float4(0.0f);
-                squares[t] += dot(value, value);
-                value *= weight;
-                for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, float4(part[r][i]));
+            for (uint j = 0; j < FOURS; j++) {
+                uint at = min(k, vectors - 1) * FOURS + j;
+                float4 weight = norm[at];
+                for (uint t = 0; t < COUNT; t++) {
+                    float4 value = x[ulong(min(t, count - 1)) * vectors * FOURS + at];
+                    if (k >= vectors) value = float4(0.0f);
+                    squares[t] += dot(value, value);
+                    value *= weight;
+                    for (uint r = 0; r < ROWS; r++) sum[r][t] += dot(value, four_of(part[r][i], j));
+                }
             }
         }
     }
     for (uint t = 0; t < COUNT; t++) {
-        float factor = 1.0f / sqrt(simd_sum(squares[t]) / float(4 * vectors) + epsilon);
+        float factor = 1.0f / sqrt(simd_sum(squares[t]) / float(4 * FOURS * vectors) + epsilon);
         for (uint r = 0; r < ROWS; r++) sum[r][t] = simd_sum(sum[r][t]) * factor;
     }
 }
 
-template <typename Vector, uint COUNT>
+template <typename Vector, uint FOURS, uint AHEAD, uint COUNT>
 kernel void rmsnorm_linear(
     device const float4 *x [[buffer(0)]],           // [T,K/4]
     device const float4 *norm_weight [[buffer(1)]], // [K/4]
-    device const Vector *weight_a [[buffer(2)]],    // [A,K/4]
-    device const Vector *weight_b [[buffer(3)]],    // [B,K/4]
-    device const Vector *weight_c [[buffer(4)]],    // [C,K/4]
+    device const Vector *weight_a [[buffer(2)]],    // [A,vectors]
+    device const Vector *weight_b [[buffer(3)]],    // [B,vectors]
+    device const Vector *weight_c [[buffer(4)]],    // [C,vectors]
     device const float *bias_a [[buffer(5)]],       // [A]
     device const float *bias_b [[buffer(6)]],       // [B]
     device const float *bias_c [[buffer(7)]],       // [C]
@@ -82,7 +89,7 @@ kernel void rmsnorm_linear(
     uint simdgroups [[simdgroups_per_threadgroup]],
     uint simd_width [[threads_per_simdgroup]])
 {
-    uint n = (group * simdgroups + simdgroup) * ROWS, N = A + B + C, vectors = K / 4;
+    uint n = (group * simdgroups + simdgroup) * ROWS, N = A + B + C, vectors = K / (4 * FOURS);
     if (n >= N) return;
     uint lanes = min(simd_width, threads - simdgroup * simd_width), last = min(n + 1, N - 1);
     device const Vector *first_row = row_of(weight_a, weight_b, weight_c, n, A, B, vectors);
@@ -95,20 +102,20 @@ kernel void rmsnorm_linear(
     for (uint begin = 0; begin < T; begin += COUNT) {
         float y[ROWS][COUNT];
         uint count = min(COUNT, T - begin);
-        multiply(part, first_row, second_row, x + ulong(begin) * vectors, norm_weight, epsilon, vectors, count, lane,
-                 lanes, y);
+        multiply<FOURS>(part, first_row, second_row, x + ulong(begin) * (K / 4), norm_weight, epsilon, vectors, count,
+                        lane, lanes, y);
         for (uint t = 0; t < count && lane == 0; t++)
             for (uint r = 0; r < ROWS && n + r < N; r++) out[ulong(begin + t) * N + n + r] = y[r][t] + bias[r];
         if (begin + COUNT < T) read_part(part, first_row, second_row, vectors, lane, lanes);
     }
 }
 
-template <typename Vector, uint COUNT>
+template <typename Vector, uint FOURS, uint AHEAD, uint COUNT>
 kernel void rmsnorm_gated(
     device const float4 *x [[buffer(0)]],           // [T,K/4]
     device const float4 *norm_weight [[buffer(1)]], // [K/4]
-    device const Vector *gate [[buffer(2)]],        // [N,K/4]
-    device const Vector *up [[buffer(3)]],          // [N,K/4]
+    device const Vector *gate [[buffer(2)]],        // [N,vectors]
+    device const Vector *up [[buffer(3)]],          // [N,vectors]
     device const float *gate_bias [[buffer(4)]],    // [N]
     device const float *up_bias [[buffer(5)]],      // [N]
     device float *out [[buffer(6)]],                // [T,N]
@@ -124,7 +131,7 @@ kernel void rmsnorm_gated(
     uint simdgroups [[simdgroups_per_threadgroup]],
     uint simd_width [[threads_per_simdgroup]])
 {
-    uint n = group * simdgroups + simdgroup, vectors = K / 4;
+    uint n = group * simdgroups + simdgroup, vectors = K / (4 * FOURS);
     if (n >= N) return;
     uint lanes = min(simd_width, threads - simdgroup * simd_width);
     device const Vector *gate_row = gate + ulong(n) * vectors, *up_row = up + ulong(n) * vectors;
@@ -136,7 +143,8 @@ kernel void rmsnorm_gated(
     for (uint begin = 0; begin < T; begin += COUNT) {
         float y[ROWS][COUNT];
         uint count = min(COUNT, T - begin);
-        multiply(part, gate_row, up_row, x + ulong(begin) * vectors, norm_weight, epsilon, vectors, count, lane, lanes, y);
+        multiply<FOURS>(part, gate_row, up_row, x + ulong(begin) * (K / 4), norm_weight, epsilon, vectors, count, lane,
+                        lanes, y);
         for (uint t = 0; t < count && lane == 0; t++) {
             float open = y[0][t] + bias[0];
             open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));
@@ -147,11 +155,13 @@ kernel void rmsnorm_gated(
 }
 
 // In fours four tokens at a time.
-template [[host_name("rmsnorm_linear_f32")]] kernel decltype(rmsnorm_linear<float4, 1>) rmsnorm_linear<float4, 1>;
-template [[host_name("rmsnorm_linear_f16")]] kernel decltype(rmsnorm_linear<half4, 1>) rmsnorm_linear<half4, 1>;
-template [[host_name("rmsnorm_linear_fours_f32")]] kernel decltype(rmsnorm_linear<float4, 4>) rmsnorm_linear<float4, 4>;
-template [[host_name("rmsnorm_linear_fours_f16")]] kernel decltype(rmsnorm_linear<half4, 4>) rmsnorm_linear<half4, 4>;
-template [[host_name("rmsnorm_gated_f32")]] kernel decltype(rmsnorm_gated<float4, 1>) rmsnorm_gated<float4, 1>;
-template [[host_name("rmsnorm_gated_f16")]] kernel decltype(rmsnorm_gated<half4, 1>) rmsnorm_gated<half4, 1>;
-template [[host_name("rmsnorm_gated_fours_f32")]] kernel decltype(rmsnorm_gated<float4, 4>) rmsnorm_gated<float4, 4>;
-template [[host_name("rmsnorm_gated_fours_f16")]] kernel decltype(rmsnorm_gated<half4, 4>) rmsnorm_gated<half4, 4>;
+template [[host_name("rmsnorm_linear_f32")]] kernel decltype(rmsnorm_linear<float4, 1, FLOATS_AHEAD, 1>) rmsnorm_linear<float4, 1, FLOATS_AHEAD, 1>;
+template [[host_name("rmsnorm_linear_f16")]] kernel decltype(rmsnorm_linear<uint4, 2, HALVES_AHEAD, 1>) rmsnorm_linear<uint4, 2, HALVES_AHEAD, 1>;
+template [[host_name("rmsnorm_linear_narrow_f16")]] kernel decltype(rmsnorm_linear<uint4, 2, NARROW_AHEAD, 1>) rmsnorm_linear<uint4, 2, NARROW_AHEAD, 1>;
+template [[host_name("rmsnorm_linear_fours_f32")]] kernel decltype(rmsnorm_linear<float4, 1, FLOATS_AHEAD, 4>) rmsnorm_linear<float4, 1, FLOATS_AHEAD, 4>;
+template [[host_name("rmsnorm_linear_fours_f16")]] kernel decltype(rmsnorm_linear<uint4, 2, HALVES_AHEAD, 4>) rmsnorm_linear<uint4, 2, HALVES_AHEAD, 4>;
+template [[host_name("rmsnorm_gated_f32")]] kernel decltype(rmsnorm_gated<float4, 1, FLOATS_AHEAD, 1>) rmsnorm_gated<float4, 1, FLOATS_AHEAD, 1>;
+template [[host_name("rmsnorm_gated_f16")]] kernel decltype(rmsnorm_gated<uint4, 2, HALVES_AHEAD, 1>) rmsnorm_gated<uint4, 2, HALVES_AHEAD, 1>;
+template [[host_name("rmsnorm_gated_narrow_f16")]] kernel decltype(rmsnorm_gated<uint4, 2, NARROW_AHEAD, 1>) rmsnorm_gated<uint4, 2, NARROW_AHEAD, 1>;
+template [[host_name("rmsnorm_gated_fours_f32")]] kernel decltype(rmsnorm_gated<float4, 1, FLOATS_AHEAD, 4>) rmsnorm_gated<float4, 1, FLOATS_AHEAD, 4>;
+template [[host_name("rmsnorm_gated_fours_f16")]] kernel decltype(rmsnorm_gated<uint4, 2, HALVES_AHEAD, 4>) rmsnorm_gated<uint4, 2, HALVES_AHEAD, 4>;

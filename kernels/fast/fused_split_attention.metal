@@ -1,16 +1,16 @@
-// fused_split_attention.metal — fused_decode_attention.metal for long contexts: the keys split over threadgroups
+// fused_split_attention.metal — fused_turned_attention.metal for long contexts: the keys split over threadgroups
 //
-//   split_attention   keys[b,h,length] = K,  values[b,h,length] = V       as decode_attention writes them, and of each
+//   split_attention   keys[b,h,length] = K,  values[b,h,length] = V       as turned_attention writes them, and of each
 //                     split of the keys m = max_s (Q · keys[b,h,s] · scale · log2 e),  l = Σ_s 2^(score[s] − m),
 //                     sums = Σ_s 2^(score[s] − m) · values[b,h,s]
 //   merge_splits      out[b,h] = Σ_splits 2^(m − max m) · sums / Σ_splits 2^(m − max m) · l
 //
 // A threadgroup takes one split of a row's keys for COUNT of the nh / nkv heads that share them, so that they are read
 // once for all of those, grid (nkv ⌈nh / nkv / COUNT⌉, splits, B). Its simdgroups share out the split, and teams of lanes
-// have a key each (decode_keys.h). merge_splits has one threadgroup per head and row, grid (nh, B).
+// have a key each (turned_keys.h). merge_splits has one threadgroup per head and row, grid (nh, B).
 #include <metal_stdlib>
 using namespace metal;
-#include "parts/decode_keys.h"
+#include "parts/turned_heads.h"
 
 constant constexpr uint MAX_SIMDGROUPS = 8; // host: of split_attention that take part
 constant constexpr uint MAX_SHARERS = 256;  // host: threads that share out the splits' sums
@@ -30,6 +30,14 @@ kernel void split_attention(
     constant uint &capacity [[buffer(10)]],
     constant uint &window [[buffer(11)]],
     constant float &scale [[buffer(12)]],
+    device const float *q_norm [[buffer(13)]],      // [hs]
+    device const float *k_norm [[buffer(14)]],      // [hs]
+    device const float *frequencies [[buffer(15)]], // [rotary / 2]
+    constant uint &norms [[buffer(16)]],            // 1: heads are normalised
+    constant float &epsilon [[buffer(17)]],
+    constant uint &rotary [[buffer(18)]], // channels of a head that are turned, even
+    constant uint &halves [[buffer(19)]], // 1: pairs (p, p + rotary / 2), else (2p, 2p + 1)
+    constant float &magnitude [[buffer(20)]],
     uint3 group [[threadgroup_position_in_grid]],
     uint3 groups [[threadgroups_per_grid]],
     uint thread_index [[thread_index_in_threadgroup]],
@@ -38,7 +46,7 @@ kernel void split_attention(
     uint simdgroup [[simdgroup_index_in_threadgroup]],
     uint all_simdgroups [[simdgroups_per_threadgroup]])
 {
-    threadgroup float4 sums[MAX_SIMDGROUPS][COUNT][VECTORS];
+    threadgroup float4 sums[MAX_SIMDGROUPS][COUNT][VECTORS], fresh[COUNT + 2][VECTORS]; // queries, key, value
     threadgroup float2 softmax[MAX_SIMDGROUPS][COUNT]; // m and l
     uint threads = group_size.x, split = group.y, splits = groups.y, b = group.z, length = lengths[b];
     uint simdgroups = min(all_simdgroups, MAX_SIMDGROUPS);
@@ -57,42 +65,34 @@ kernel void split_attention(
     device const float4 *token = qkv + ulong(b) * (nh + 2 * nkv) * VECTORS;
     device const float4 *key = token + (nh + kv_head) * VECTORS, *value = key + nkv * VECTORS;
     device const uint *row = pages_of(pages, b, capacity);
-    Heads<KV4> heads = {token + first_head * VECTORS, key, value, count - 1, keys + start, values + start, row, stride,
-                        scale * LOG2_E};
-    if (simdgroup < simdgroups && SIMD_WIDTH > SHARE && lanes == SIMD_WIDTH) {
-        Running<VECTORS / SHARE> running[COUNT];
-        run_through<VECTORS>(heads, first, last, is_mine, lane / SHARE, lane % SHARE, running);
-        for (uint h = 0; h < COUNT; h++) {
-            for (uint distance = SHARE; distance < SIMD_WIDTH; distance *= 2)
-                merge(running[h], other(running[h], ushort(distance)));
-            if (lane == 0) softmax[simdgroup][h] = float2(running[h].m, running[h].l);
-            if (lane < SHARE)
-                for (uint i = 0; i < VECTORS / SHARE; i++) sums[simdgroup][h][lane + i * SHARE] = running[h].sum[i];
-        }
-    } else if (simdgroup < simdgroups && lane == 0) {
-        for (uint h = 0; h < COUNT; h++)
-            softmax[simdgroup][h] = run_alone<VECTORS>(heads, h, first, last, is_mine, sums[simdgroup][h]);
-    }
+    uint page = look_up(row, first, last, lane); // what needs no waiting for is read first
+    Turning turning = {norms == 1, halves == 1, rotary / 2, frequencies, float(length), magnitude, epsilon};
+    for (uint i = simdgroup; i < COUNT + 2; i += all_simdgroups)
+        if (i < COUNT)
+            turn_head<4 * VECTORS>(turning, token + (first_head + min(i, count - 1)) * VECTORS, q_norm, fresh[i], lane,
+                                   lanes);
+        else if (i == COUNT)
+            turn_head<4 * VECTORS>(turning, key, k_norm, fresh[i], lane, lanes);
+        else
+            for (uint c = lane; c < VECTORS; c += lanes) fresh[i][c] = value[c];
+    threadgroup_barrier(mem_flags::mem_threadgroup); // fresh: the writes above → the reads below
+    TurnedHeads<KV4> heads = {fresh[0], fresh[COUNT], fresh[COUNT + 1], keys + start, values + start, row, stride,
+                              scale * LOG2_E};
+    if (simdgroup < simdgroups)
+        look_through<VECTORS, COUNT>(heads, first, last, is_mine, page, lane, lanes, sums[simdgroup][0], softmax[simdgroup]);
     threadgroup_barrier(mem_flags::mem_threadgroup); // sums, softmax: the writes above → the reads below
     for (uint i = thread_index; i < count * VECTORS; i += threads) {
         uint h = i / VECTORS, c = i % VECTORS;
         ulong to = (ulong(b) * nh + first_head + h) * splits + split;
-        float largest = softmax[0][h][0], total = 0.0f;
-        float4 sum = float4(0.0f);
-        for (uint j = 1; j < simdgroups; j++) largest = max(largest, softmax[j][h][0]);
-        for (uint j = 0; j < simdgroups; j++) {
-            float shrink = fast::exp2(softmax[j][h][0] - largest);
-            total += softmax[j][h][1] * shrink;
-            sum += sums[j][h][c] * shrink;
-        }
-        split_sums[to * VECTORS + c] = sum;
-        if (c == 0) split_softmax[to] = float2(largest, total);
+        float2 all;
+        split_sums[to * VECTORS + c] = merged<COUNT, VECTORS>(sums[0][0], softmax[0], simdgroups, h, c, all);
+        if (c == 0) split_softmax[to] = all;
     }
     if (has_new && length < capacity && turn == 0) {
         ulong to = start + token_start<VECTORS>(row, stride, length);
         for (uint c = thread_index; c < VECTORS; c += threads) {
-            store(keys + to + c, kept(heads.keys, key[c]));
-            store(values + to + c, kept(heads.values, value[c]));
+            store(keys + to + c, kept(heads.keys, fresh[COUNT][c]));
+            store(values + to + c, kept(heads.values, fresh[COUNT + 1][c]));
         }
     }
 }

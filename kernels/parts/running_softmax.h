@@ -26,3 +26,22 @@ template <uint PARTS> static Running<PARTS> other(Running<PARTS> running, ushort
         for (uint j = 0; j < 4; j++) running.sum[i][j] = simd_shuffle_xor(running.sum[i][j], distance);
     return running;
 }
+
+// What a query has seen, and the first `count` of KEYS keys.
+template <uint KEYS, uint PARTS, typename Value4>
+static void add_keys(thread Running<PARTS> &running, thread const float (&score)[KEYS],
+                     thread const Value4 (&value)[KEYS][PARTS], uint count)
+{
+    float most = running.m;
+    for (uint j = 0; j < KEYS; j++)
+        if (j < count) most = max(most, score[j]);
+    float shrink = fast::exp2(running.m - most);
+    running.m = most;
+    running.l *= shrink;
+    for (uint i = 0; i < PARTS; i++) running.sum[i] *= shrink;
+    for (uint j = 0; j < KEYS; j++) {
+        float weight = j < count ? fast::exp2(score[j] - most) : 0.0f;
+        running.l += weight;
+        for (uint i = 0; i < PARTS; i++) running.sum[i] += float4(value[j][i]) * weight;
+    }
+}

@@ -33,7 +33,7 @@ struct Engine {
     DeviceStep *step;        /* recorded, of all rows that are decoded; NULL: it is not */
     DeviceStep *draws;       /* its end, where masks come before that; else NULL */
     bool stale;              /* it has to be recorded anew */
-    bool splits;             /* it was for so many keys that attention splits them */
+    uint32_t splits;         /* choose_splitting of the keys it was for */
     uint32_t moves;          /* of the cache before it was */
 };
 

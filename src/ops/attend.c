@@ -126,6 +126,28 @@ static void flash_attention(const Attending *a, Value out) {
                arg_f32(a->attention->scale));
 }
 
+/* What is done to new heads where attention itself does it. */
+typedef struct Turning {
+    DeviceArgument q_norm, k_norm, frequencies, norms, epsilon, rotary, halves, magnitude;
+} Turning;
+
+static Turning turning(const Attending *a) {
+    const Norm *q_norm = a->attention->q_norm, *k_norm = a->attention->k_norm;
+    const Rope *rope = a->attention->rope;
+    uint32_t dims = rope ? rope->dims : 0;
+    DeviceBuffer *zeros = a->run->buffers.zeros;
+    return (Turning){
+        .q_norm = FLOATS(q_norm ? q_norm->weight : zeros, a->hs),
+        .k_norm = FLOATS(k_norm ? k_norm->weight : zeros, a->hs),
+        .frequencies = dims ? FLOATS(rope->frequencies, dims / 2) : FLOATS(zeros, 1),
+        .norms = arg_u32(q_norm != NULL),
+        .epsilon = arg_f32(q_norm ? q_norm->epsilon : 0),
+        .rotary = arg_u32(dims),
+        .halves = arg_u32(dims && rope->order == ROPE_HALVES),
+        .magnitude = arg_f32(dims ? rope->magnitude : 1),
+    };
+}
+
 /* Of one token to a row, whose keys and values go into the cache here. */
 static void decode_attention(const Attending *a, Value qkv, Value out) {
     const Buffers *buffers = &a->run->buffers;
@@ -136,17 +158,31 @@ static void decode_attention(const Attending *a, Value qkv, Value out) {
                arg_f32(a->attention->scale));
 }
 
+/* The same of heads that are still to be normalised and turned. */
+static void turned_attention(const Attending *a, Value qkv, Value out) {
+    const Buffers *buffers = &a->run->buffers;
+    Turning t = turning(a);
+    run_choice(a->run, "attention", a->choice.flash, value_argument(qkv),
+               of_pass(a->run, buffers->lengths), of_pass(a->run, buffers->counts),
+               visible(a, a->keys), visible(a, a->values), pages(a), value_argument(out),
+               arg_u32(a->nkv), arg_u32(a->run->sizes.capacity), window(a),
+               arg_f32(a->attention->scale), t.q_norm, t.k_norm, t.frequencies, t.norms, t.epsilon,
+               t.rotary, t.halves, t.magnitude);
+}
+
 /* The same by a threadgroup for each split of the keys, and what they have found, merged. */
 static void split_attention(const Attending *a, Value qkv, Value out) {
     const Buffers *buffers = &a->run->buffers;
     size_t splits = (size_t)a->rows * a->nh * a->choice.splits;
     DeviceArgument sums = FLOATS(buffers->split_sums, splits * a->hs);
     DeviceArgument softmax = FLOATS(buffers->split_softmax, splits * 2);
+    Turning t = turning(a);
     run_choice(a->run, "attention", a->choice.flash, value_argument(qkv),
                of_pass(a->run, buffers->lengths), of_pass(a->run, buffers->counts),
                visible(a, a->keys), visible(a, a->values), pages(a), sums, softmax, arg_u32(a->nh),
                arg_u32(a->nkv), arg_u32(a->run->sizes.capacity), window(a),
-               arg_f32(a->attention->scale));
+               arg_f32(a->attention->scale), t.q_norm, t.k_norm, t.frequencies, t.norms, t.epsilon,
+               t.rotary, t.halves, t.magnitude);
     run_choice(a->run, "attention, merged", a->choice.merge, sums, softmax, value_argument(out),
                arg_u32(a->choice.splits), arg_u32(a->hs / 4));
 }
@@ -166,23 +202,31 @@ Value attend(Run *run, uint32_t layer, Value qkv, const Attention *attention) {
         .nh = attention->heads,
         .nkv = attention->kv_heads,
         .hs = attention->head_size};
-    bool naive = a.choice.method == ATTENTION_NAIVE,
-         turns = attention->rope && attention->rope->dims;
-    Value out = {.buffer = naive ? buffers->merged : buffers->mixed,
+    bool turns = attention->rope && attention->rope->dims;
+    Value out = {.buffer = a.choice.method == ATTENTION_NAIVE ? buffers->merged : buffers->mixed,
                  .type = a.choice.out,
                  .rows = a.rows,
                  .columns = a.nh * a.hs};
-    if (attention->q_norm) norm_heads(&a, qkv);
-    if (turns) turn_heads(&a, qkv);
-    bool fused = a.choice.method == ATTENTION_DECODE || a.choice.method == ATTENTION_SPLIT;
-    if (!fused) split_heads(&a, qkv, turns);
-    if (a.choice.method == ATTENTION_DECODE)
+    bool apart = a.choice.method == ATTENTION_FLASH || a.choice.method == ATTENTION_NAIVE;
+    if (apart && attention->q_norm) norm_heads(&a, qkv);
+    if (apart && turns) turn_heads(&a, qkv);
+    if (apart) split_heads(&a, qkv, turns);
+    switch (a.choice.method) {
+    case ATTENTION_DECODE:
         decode_attention(&a, qkv, out);
-    else if (a.choice.method == ATTENTION_SPLIT)
+        break;
+    case ATTENTION_TURNED:
+        turned_attention(&a, qkv, out);
+        break;
+    case ATTENTION_SPLIT:
         split_attention(&a, qkv, out);
-    else if (naive)
-        naive_attention(&a, out);
-    else
+        break;
+    case ATTENTION_FLASH:
         flash_attention(&a, out);
+        break;
+    case ATTENTION_NAIVE:
+        naive_attention(&a, out);
+        break;
+    }
     return out;
 }

@@ -20,6 +20,9 @@ enum { FUSED_TOKENS = 8 }; /* rows that the fused kernels decode at once */
  * takes more. */
 enum { BATCH_LEAST = 2, BATCH_MOST = 256, BATCH_MOST_RMS = 32 };
 enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
+enum { RESIDUAL_MOST_THREADS = 256 };
+enum { NARROW_ROW = 32 * 8 * FUSED_RMSNORM_LINEAR_NARROW_AHEAD }; /* halves on their way at once */
+enum { RMSNORM_THREADS = 64 }; /* of fused_rmsnorm_linear.metal: fine shares of its rows */
 enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
 /* Tokens of a vocabulary from which on groups of them are worth a kernel more. */
 enum { GROUPS_LEAST = 8192, GROUPS_THREADS = 512 };
@@ -31,27 +34,36 @@ enum { GROUPS_LEAST = 8192, GROUPS_THREADS = 512 };
 #define INTEGER_LINEAR(format) .integer_linear = "integer_linear_" format
 #define INTEGER_MATMUL(format) .integer_matmul = "integer_matmul_" format
 
+/* Instances of fused_rmsnorm_linear.metal: one token, four at a time, one and few columns. */
+enum { ONE, FOURS, NARROW };
+
 /* The kernels of each weight format. */
 static const struct {
     const char *linear, *tile, *embedding, *unpack, *integer_linear, *integer_matmul;
     const char *norm_linear[2][2];                    /* [wide][two tokens at a time] */
-    const char *rmsnorm_linear[2], *rmsnorm_gated[2]; /* [four tokens at a time] */
+    const char *rmsnorm_linear[3], *rmsnorm_gated[3]; /* [ONE, FOURS, NARROW] */
     const char *linear_residual[2];                   /* [two tokens at a time] */
+    const char *linear_residual_eights;               /* eight columns at once, of one token */
 } format_kernels[] = {
     [TENSOR_F32] = {.linear = "linear_f32",
                     .tile = "linear_tile_f32",
                     .embedding = "embedding_forward",
                     .norm_linear = {{"norm_linear_f32", "norm_linear_pair_f32"},
                                     {"norm_linear_wide_f32", "norm_linear_pair_wide_f32"}},
-                    .rmsnorm_linear = {"rmsnorm_linear_f32", "rmsnorm_linear_fours_f32"},
-                    .rmsnorm_gated = {"rmsnorm_gated_f32", "rmsnorm_gated_fours_f32"},
+                    .rmsnorm_linear = {"rmsnorm_linear_f32", "rmsnorm_linear_fours_f32",
+                                       "rmsnorm_linear_f32"},
+                    .rmsnorm_gated = {"rmsnorm_gated_f32", "rmsnorm_gated_fours_f32",
+                                      "rmsnorm_gated_f32"},
                     .linear_residual = {"linear_residual_f32", "linear_residual_pair_f32"}},
     [TENSOR_F16] = {PACKED_KERNELS("f16"), .tile = "linear_tile_f16",
                     .norm_linear = {{"norm_linear_f16", "norm_linear_f16"},
                                     {"norm_linear_wide_f16", "norm_linear_wide_f16"}},
-                    .rmsnorm_linear = {"rmsnorm_linear_f16", "rmsnorm_linear_fours_f16"},
-                    .rmsnorm_gated = {"rmsnorm_gated_f16", "rmsnorm_gated_fours_f16"},
-                    .linear_residual = {"linear_residual_f16", "linear_residual_f16"}},
+                    .rmsnorm_linear = {"rmsnorm_linear_f16", "rmsnorm_linear_fours_f16",
+                                       "rmsnorm_linear_narrow_f16"},
+                    .rmsnorm_gated = {"rmsnorm_gated_f16", "rmsnorm_gated_fours_f16",
+                                      "rmsnorm_gated_narrow_f16"},
+                    .linear_residual = {"linear_residual_f16", "linear_residual_f16"},
+                    .linear_residual_eights = "linear_residual_eights_f16"},
     [TENSOR_BF16] = {PACKED_KERNELS("bf16"), .tile = "linear_tile_bf16"},
     [TENSOR_Q4_0] = {PACKED_KERNELS("q4_0"), INTEGER_LINEAR("q4_0"), INTEGER_MATMUL("q4_0")},
     [TENSOR_Q4_1] = {PACKED_KERNELS("q4_1"), INTEGER_LINEAR("q4_1"), INTEGER_MATMUL("q4_1")},
@@ -82,7 +94,8 @@ bool matrix_is_half(const Matrix *matrix) {
 }
 
 bool matrix_fuses(const Matrix *matrix) {
-    return format_kernels[matrix->type].linear_residual[0] && matrix->columns % 4 == 0;
+    uint32_t vector = matrix->type == TENSOR_F16 ? 8 : 4; /* kernels/parts/vectors.h */
+    return format_kernels[matrix->type].linear_residual[0] && matrix->columns % vector == 0;
 }
 
 bool matrix_batches(const Matrix *matrix) {
@@ -119,6 +132,7 @@ bool choose_setup(Setup *setup, const DeviceFacts *facts, const ModelFacts *mode
         .batch = options->batch ? options->batch : 1,
         .flash = options->attention != LLM_NAIVE,
         .plain = options->attention == LLM_PLAIN,
+        .rms = model->rms,
         .half_products = gpu && model->halves && !facts->lacks_matrices,
         .integers = options->integer_products ? options->integer_products == LLM_ON : !gpu,
     };
@@ -327,34 +341,46 @@ FusedRead choose_rms_read(const Setup *setup, const Pass *pass, const Product *p
                           Activation activation) {
     if (pass->style == STYLE_BATCHED)
         return choose_rms_batch_read(setup, pass->B, product, activation);
-    TensorType type = product->part[0].type;
-    bool fours = pass->B > 1;
+    const Matrix *weight = &product->part[0];
+    uint32_t rows = pass->B > 1 ? FOURS : weight->columns <= NARROW_ROW ? NARROW : ONE;
+    FusedRead read;
     if (is_gated(activation))
-        return (FusedRead){
-            .product = {format_kernels[type].rmsnorm_gated[fours],
-                        grid_simdgroups(product->part[0].rows),
-                        "a simdgroup has gate and up of a channel, and the norm's factor on the "
-                        "way"}};
-    return (FusedRead){
-        .product = {format_kernels[type].rmsnorm_linear[fours],
-                    grid_simdgroups(divide_up(product_columns(product), FUSED_RMSNORM_LINEAR_ROWS)),
-                    "few rows: the norm is a factor, which each simdgroup finds on the way"}};
+        read.product = (Choice){
+            format_kernels[weight->type].rmsnorm_gated[rows], grid_simdgroups(weight->rows),
+            "a simdgroup has gate and up of a channel, and the norm's factor on the way"};
+    else
+        read.product = (Choice){
+            format_kernels[weight->type].rmsnorm_linear[rows],
+            grid_simdgroups(divide_up(product_columns(product), FUSED_RMSNORM_LINEAR_ROWS)),
+            "few rows: the norm is a factor, which each simdgroup finds on the way"};
+    read.norm_apart = false;
+    if (weight->type == TENSOR_F16 && rows == ONE) read.product.grid.threads = RMSNORM_THREADS;
+    return read;
 }
 
-/* As many threads as have a row of K on its way at once. */
-static uint32_t residual_threads(uint32_t K) {
+/* Where RMSNorm's families decode a row of halves: GPT-2 124M was not faster with it. */
+static bool reads_eights(const Setup *setup, const Pass *pass, const Matrix *weight) {
+    return setup->rms && pass->B == 1 && format_kernels[weight->type].linear_residual_eights;
+}
+
+/* As many threads as have a row on its way at once. */
+static uint32_t residual_threads(uint32_t K, bool eights) {
+    uint32_t columns =
+        eights ? 8 * FUSED_LINEAR_RESIDUAL_EIGHTS_AHEAD : 4 * FUSED_LINEAR_RESIDUAL_FOURS_AHEAD;
     uint32_t threads = 32;
-    while (threads < 256 && threads * FUSED_LINEAR_RESIDUAL_AHEAD * 4 < K)
-        threads *= 2;
+    while (threads < RESIDUAL_MOST_THREADS && threads * columns < K)
+        threads += eights ? 32 : threads;
     return threads;
 }
 
 Choice choose_fused_write(const Setup *setup, const Pass *pass, const Matrix *weight) {
     if (pass->style == STYLE_BATCHED)
         return choose_linear_batch(setup, pass->B, weight->rows, weight->columns, ADDED);
+    bool eights = reads_eights(setup, pass, weight);
     DeviceGrid grid = grid_threadgroups(divide_up(weight->rows, FUSED_LINEAR_RESIDUAL_ROWS), 1, 1);
-    return (Choice){format_kernels[weight->type].linear_residual[pass->B > 1],
-                    with_threads(grid, residual_threads(weight->columns)),
+    return (Choice){eights ? format_kernels[weight->type].linear_residual_eights
+                           : format_kernels[weight->type].linear_residual[pass->B > 1],
+                    with_threads(grid, residual_threads(weight->columns, eights)),
                     "the product adds itself to the stream"};
 }
 

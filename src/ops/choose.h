@@ -48,6 +48,7 @@ typedef struct Setup {
     uint32_t batch;      /* rows, at most */
     bool flash;          /* attention without the T×S matrix in memory */
     bool plain;          /* by flash_attention.metal, whatever the size of a head */
+    bool rms;            /* normalised by RMSNorm */
     bool half_products;  /* all matrices are halves, and matrix units take them as they are */
     bool integers;       /* block formats are multiplied as integers */
     bool fused;          /* tokens are decoded with several ideas to a kernel */
@@ -193,6 +194,7 @@ typedef struct Attention {
 
 typedef enum AttentionMethod {
     ATTENTION_DECODE, /* one kernel from q, k and v to the result, writing the cache */
+    ATTENTION_TURNED, /* the same, which normalises and turns q and k itself */
     ATTENTION_SPLIT,  /* the same in two: a split of the keys to a threadgroup, then `merge` */
     ATTENTION_FLASH,  /* split_heads, then one kernel */
     ATTENTION_NAIVE,  /* split_heads, gather_pages twice, scores, softmax, mix, merge_heads */
@@ -203,7 +205,7 @@ typedef struct AttentionChoice {
     bool takes_head_size; /* a kernel for any head size */
     ElementType out;
     uint32_t splits;
-    Choice split, flash; /* `flash` also of ATTENTION_DECODE and ATTENTION_SPLIT */
+    Choice split, flash; /* `flash` also of DECODE, TURNED and SPLIT */
     Choice gather, scores, softmax, mix, merge;
 } AttentionChoice;
 /* Whether heads of this size have kernels of their own. */
@@ -211,8 +213,8 @@ bool heads_are_sized(uint32_t head_size);
 /* Of `visible` keys at most. */
 AttentionChoice choose_attention(const Setup *setup, const Pass *pass, const Attention *attention,
                                  uint32_t capacity, uint32_t visible);
-/* Whether so many keys are another choice than fewer of them. */
-bool choose_splitting(uint32_t keys);
+/* Another number where so many keys are another choice than fewer of them. */
+uint32_t choose_splitting(uint32_t keys);
 /* Heads times splits of B rows, at most. */
 size_t choose_split_rows(const Setup *setup, uint32_t B, uint32_t heads, uint32_t kv_heads);
 /* What q and k go through before, in place. */

@@ -3,11 +3,13 @@
 
 #include "kernel_constants.h"
 
-/* The most and the fewest threads of fused_decode_attention.metal. */
+/* The most and the fewest threads of fused_decode_attention.metal and fused_turned_attention.metal.
+ */
 enum { DECODE_THREADS = 32 * FUSED_DECODE_ATTENTION_MAX_SIMDGROUPS, LEAST_DECODE_THREADS = 128 };
 enum { PROMPT_LEAST = 64 }; /* tokens from which on flash_attention_prompt.metal is faster */
-/* Keys from which on they are split over threadgroups, and into how many parts at most. */
-enum { SPLIT_KEYS = 1024, SPLITS_MOST = 64 };
+/* Keys from which on they are split over threadgroups, of heads of up to 64 channels and of others,
+ * of which a simdgroup has fewer at once; into how many parts at most. */
+enum { SPLIT_KEYS = 1280, SPLIT_KEYS_WIDE = 384, SPLITS_MOST = 64 };
 
 /* Head sizes with kernels of their own: 64, 128, 256. */
 enum { SIZES = 3, NO_SIZE = SIZES };
@@ -16,6 +18,7 @@ enum { SIZES = 3, NO_SIZE = SIZES };
     .prompt = "flash_attention_prompt_hs" #hs "_" type,                                            \
     .tiles = "flash_attention_tiles_hs" #hs "_halves_" type,                                       \
     .decode = {"decode_attention_hs" #hs "_" type, "decode_attention_hs" #hs "_halves_" type},     \
+    .turned = {"turned_attention_hs" #hs "_" type, "turned_attention_hs" #hs "_halves_" type},     \
     .split = {"split_attention_hs" #hs "_" type, "split_attention_hs" #hs "_pair_" type}
 #define FOURS(hs, type) .split_fours = "split_attention_hs" #hs "_fours_" type
 #define SIZES_OF(type)                                                                             \
@@ -30,9 +33,9 @@ static const struct {
     const char *split_heads, *gather, *scores, *mix, *flash;
     struct {
         const char *shared, *prompt, *tiles; /* several queries at once */
-        const char *decode[2];               /* [to halves] */
-        const char *split[2], *split_fours;  /* of one head, two and four at once */
-    } sized[SIZES];                          /* of heads of 64, 128 and 256 channels */
+        const char *decode[2], *turned[2];  /* [to halves], of heads as they are and to be turned */
+        const char *split[2], *split_fours; /* of one head, two and four at once */
+    } sized[SIZES];                         /* of heads of 64, 128 and 256 channels */
 } cache_kernels[] = {
     [ELEMENT_F32] = {.split_heads = "split_heads_f32",
                      .gather = "gather_pages_f32",
@@ -68,12 +71,20 @@ static uint32_t decode_threads(const Setup *setup, uint32_t groups) {
     return threads;
 }
 
-static Choice choose_decode(const Setup *setup, const Pass *pass, const Attention *attention) {
+static void choose_decode(AttentionChoice *choice, const Setup *setup, const Pass *pass,
+                          const Attention *attention) {
     uint32_t heads = attention->heads, size = size_of_heads(attention->head_size);
+    bool turns = attention->q_norm || (attention->rope && attention->rope->dims);
+    bool halves = pass->type == ELEMENT_F16;
     DeviceGrid grid = grid_threadgroups(heads, pass->B, 1);
-    return (Choice){cache_kernels[setup->cache].sized[size].decode[pass->type == ELEMENT_F16],
-                    with_threads(grid, decode_threads(setup, heads * pass->B)),
-                    "one new token to a row: it goes to the cache and attends in one kernel"};
+    choice->method = turns ? ATTENTION_TURNED : ATTENTION_DECODE;
+    choice->flash = (Choice){turns ? cache_kernels[setup->cache].sized[size].turned[halves]
+                                   : cache_kernels[setup->cache].sized[size].decode[halves],
+                             with_threads(grid, decode_threads(setup, heads * pass->B)),
+                             turns ? "one new token to a row: it is turned, goes to the cache and "
+                                     "attends in one kernel"
+                                   : "one new token to a row: it goes to the cache and attends in "
+                                     "one kernel"};
 }
 
 /* How many of the heads that share keys a threadgroup takes: 1, 2 or 4 of up to 128 channels. */
@@ -89,8 +100,8 @@ static uint32_t choose_splits(const Setup *setup, uint32_t B, uint32_t groups) {
     return splits < SPLITS_MOST ? splits : SPLITS_MOST;
 }
 
-bool choose_splitting(uint32_t keys) {
-    return keys >= SPLIT_KEYS;
+uint32_t choose_splitting(uint32_t keys) {
+    return (keys >= SPLIT_KEYS_WIDE) + (keys >= SPLIT_KEYS);
 }
 
 size_t choose_split_rows(const Setup *setup, uint32_t B, uint32_t heads, uint32_t kv_heads) {
@@ -111,10 +122,11 @@ static bool choose_split(AttentionChoice *choice, const Setup *setup, const Pass
                          const Attention *attention, uint32_t visible) {
     uint32_t window = attention->window, keys = window && window < visible ? window : visible;
     uint32_t sharing = attention->heads / attention->kv_heads;
+    uint32_t from = attention->head_size > 64 ? SPLIT_KEYS_WIDE : SPLIT_KEYS;
     uint32_t count = split_heads_at_once(attention);
     uint32_t groups = attention->kv_heads * divide_up(sharing, count);
     choice->splits = choose_splits(setup, pass->B, groups);
-    if (!choose_splitting(keys) || choice->splits < 2) return false;
+    if (keys < from || choice->splits < 2) return false;
     choice->method = ATTENTION_SPLIT;
     choice->flash = (Choice){split_kernel(setup, attention, count),
                              with_threads(grid_threadgroups(groups, choice->splits, pass->B),
@@ -183,9 +195,8 @@ AttentionChoice choose_attention(const Setup *setup, const Pass *pass, const Att
                  "keys and values go into the cache, queries head by head"};
     if (pass->style != STYLE_PLAIN && size != NO_SIZE) {
         choice.out = pass->type;
-        if (choose_split(&choice, setup, pass, attention, visible)) return choice;
-        choice.method = ATTENTION_DECODE;
-        choice.flash = choose_decode(setup, pass, attention);
+        if (!choose_split(&choice, setup, pass, attention, visible))
+            choose_decode(&choice, setup, pass, attention);
     } else if (setup->flash) {
         choice.method = ATTENTION_FLASH;
         choice.flash = choose_flash(setup, pass, attention);

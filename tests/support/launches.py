@@ -13,6 +13,7 @@ say and not a byte larger; outputs start as memory that nothing wrote.
 import dataclasses
 import inspect
 import pathlib
+import re
 
 import gguf
 import numpy
@@ -240,7 +241,8 @@ ROUNDED = {numpy.dtype(numpy.int8): 1, numpy.dtype(numpy.int32): 128}
 
 def tolerance(kernel, dtype):
     own = longest_beginning(kernel, TOLERANCES)
-    return TOLERANCES[own] if own else HALF_TOLERANCE if dtype == numpy.float16 else TOLERANCE
+    turns = re.fullmatch(r"(turned|split)_attention_\w+_f16", kernel)  # keys that a cache of halves then rounds
+    return TOLERANCES[own] if own else HALF_TOLERANCE if turns or dtype == numpy.float16 else TOLERANCE
 
 
 # --- kernels ---
@@ -520,7 +522,7 @@ def norm_linear(draw, instance):
 
 def rmsnormed(draw, names, format, N, most=9):
     """x, the norm's weight, matrices of N rows each, and what is added to their products."""
-    T, K = draw.size(most), 4 * draw.size(150)
+    T, K = draw.size(most), (8 if format == "f16" else 4) * draw.size(150)
     values = {"x": draw.normal(T, K), "norm_weight": draw.normal(K)}
     values |= {f"{name}": draw.weights(format, n, K) for name, n in zip(names, N)}
     return T, K, values
@@ -547,7 +549,7 @@ def rmsnorm_gated(draw, instance):
 
 @kernel
 def linear_residual(draw, instance):
-    values = product(draw, instance[-3:], 4 * draw.size(50))
+    values = product(draw, instance[-3:], (8 if instance.startswith("eights") else 4) * draw.size(50))
     values["out"] = draw.normal(*values["out"].shape)
     names = [name if name != "out" else "stream" for name in values]
     return threadgroups(-(-values["N"] // 2)), dict(zip(names, values.values()))
@@ -902,6 +904,17 @@ def flash_attention_tiles(draw, instance):
     return grid, values
 
 
+def turning(draw, hs):
+    """Heads normalised or not, turned whole, in part or not at all. Positions are small: see rope."""
+    rotary = int(draw.random.choice([0, hs, 2 * draw.random.integers(1, hs // 2)]))
+    frequencies = numpy.abs(draw.normal(max(1, rotary // 2))) / 8
+    return {
+        "q_norm": draw.normal(hs), "k_norm": draw.normal(hs), "frequencies": frequencies.astype(numpy.float32),
+        "norms": int(draw.random.integers(2)), "epsilon": 1e-6, "rotary": rotary,
+        "halves": int(draw.random.integers(2)), "magnitude": float(draw.random.choice([1, 1.25])),
+    }  # fmt: skip
+
+
 @kernel
 def decode_attention(draw, instance):
     """hs64_f16, hs128_halves_f32 …"""
@@ -919,6 +932,12 @@ def decode_attention(draw, instance):
 
 
 @kernel
+def turned_attention(draw, instance):
+    grid, values = decode_attention(draw, instance)
+    return grid, values | turning(draw, values["qkv"].shape[-1])
+
+
+@kernel
 def split_attention(draw, instance):
     """hs64_f16, hs128_fours_f32 …: of one head, two or four at once."""
     hs, *several, type = instance.removeprefix("hs").split("_")
@@ -929,6 +948,7 @@ def split_attention(draw, instance):
         "qkv": draw.normal(B, nh + 2 * nkv, hs), "lengths": lengths, "counts": draw.below(2, B),
         **keys_and_values(draw, type, B, nkv, capacity, hs), "split_sums": Empty((B, nh, splits, hs)),
         "split_softmax": Empty((B, nh, splits, 2)), "nh": nh, "nkv": nkv, **window_and_scale(draw, capacity, hs),
+        **turning(draw, hs),
     }  # fmt: skip
 
 
