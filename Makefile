@@ -96,7 +96,7 @@ endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(BUILD)/page_texts.o $(BUILD)/doc_texts.o
 
-.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall version dist release deb format check-format clean always
+.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi test-lm-eval run-lm-eval setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall version dist release deb format check-format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -118,6 +118,7 @@ help:
 	@echo 'make test-transformers  compare with Hugging Face transformers'
 	@echo 'make test-mlx  metal-check under the tests of a package that uses MLX (its CPU build, from PyPI)'
 	@echo 'make test-openapi  serve against what its /openapi.json says, by schemathesis'
+	@echo 'make test-lm-eval  lm-eval asks serve a small task; MODEL=FILE: another model than the bundled one'
 	@echo 'make wheel    metal-check for pip: any Linux with glibc from 2.28 on (compiled with zig), in build/wheel/dist; ARCH=aarch64: for ARM'
 	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
 	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
@@ -171,6 +172,7 @@ lock: $(UV)
 	@$(call lock_file,tests/transformers)
 	@$(call lock_file,tests/with_mlx)
 	@$(call lock_file,tests/with_schemathesis)
+	@$(call lock_file,tests/with_lm_eval)
 	@$(call lock_file,python)
 preload := $(if $(SANITIZE),LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0)
 
@@ -283,6 +285,22 @@ test-openapi:
 
 run-openapi: build $(SCHEMATHESIS)/done
 	@BUILD=$(BUILD) $(SCHEMATHESIS)/bin/python -m pytest -q -p no:cacheprovider --noconftest -o pythonpath=tests/support tests/with_schemathesis
+
+# lm-eval's own program asks the server.
+LM_EVAL := build/venv-lm-eval
+
+$(LM_EVAL)/done: tests/with_lm_eval/requirements.lock
+	@echo "  VENV  $(LM_EVAL)"
+	@$(SYSTEM_PYTHON) -m venv $(LM_EVAL)
+	@$(LM_EVAL)/bin/python $(install_locked) $<
+	@touch $@
+
+test-lm-eval:
+	@./setup.sh test
+	@$(MAKE) --no-print-directory run-lm-eval
+
+run-lm-eval: build $(BUILD)/libmetal_llm_internal.so $(LM_EVAL)/done
+	@BUILD=$(BUILD) $(if $(MODEL),MODEL=$(MODEL)) $(LM_EVAL)/bin/python -m pytest -q -p no:cacheprovider --noconftest -o pythonpath=tests/support tests/with_lm_eval
 
 # The C sources give no warning under clang either.
 build-clang:
