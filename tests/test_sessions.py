@@ -244,6 +244,54 @@ def test_unlike_requests_side_by_side(checkpoint, random):
     assert numpy.allclose(results[8], expected[8], atol=1e-4)
 
 
+OF_ALL_ROWS = ("advance_step", "copy_page")  # bytes of the state of all rows, and of the whole pool
+
+
+def random_turns(model, random, before_each):
+    """What a session says turn by turn, and the kernels that each turn took."""
+    session, log = model.session([10]), []
+    for turn in range(25):
+        action, prompt = random.integers(8), random_prompt(random, 9, CONFIG)
+        if action == 0 or len(session.ids) > 140:
+            session.reset()
+            session.add([11 + turn, *prompt])
+        elif action == 1:
+            session.rewind(1 + len(session.ids) // 2)
+        elif action < 5:
+            session.add(prompt * int(random.integers(1, 5)))
+        before_each(model)
+        options = dict(temperature=1.0, seed=5) if action % 2 else {}
+        added = session.generate(int(random.integers(1, 12)), ignore_end=True, **options)
+        timings = model.take_timings()
+        timings |= {kernel: timings[kernel][0] for kernel in OF_ALL_ROWS if kernel in timings}
+        log.append((added, session.counted, timings))
+    session.close()
+    return log
+
+
+def test_a_session_alone_is_given_what_a_text_alone_is(checkpoint, random):
+    """Its kernels, calls and bytes are the same where there is room for others, who were there a moment before."""
+    path, _ = checkpoint
+    seed = int(random.integers(2**32))
+
+    def company(model):
+        def write(i):
+            session = model.session([3 + i] * (20 + 7 * i))
+            session.generate(5 + 3 * i, ignore_end=True)
+            session.close()
+
+        side_by_side(3, write)
+        model.take_timings()
+
+    logs = []
+    for sessions, before_each in [(1, lambda model: None), (4, company)]:
+        with LLM(path, device="cpu", sessions=sessions, profile=True) as model:
+            logs.append(random_turns(model, numpy.random.default_rng(seed), before_each))
+    assert all(timings for *_, timings in logs[0])
+    for alone, among in zip(*logs):
+        assert alone == among, seed
+
+
 def test_cache_memory(checkpoint, random):
     """Texts that together need more wait for each other; one that alone does is refused, the others go on."""
     path, tensors = checkpoint

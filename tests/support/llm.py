@@ -176,6 +176,13 @@ class Plan(ctypes.Structure):
     _fields_ += [("calls", ctypes.c_size_t)]
 
 
+class Timing(ctypes.Structure):
+    """LLMTiming of include/metal_llm.h."""
+
+    _fields_ = [("size", ctypes.c_size_t), ("kernel", ctypes.c_char_p), ("calls", ctypes.c_uint64)]
+    _fields_ += [("seconds", ctypes.c_double), ("bytes", ctypes.c_double)]
+
+
 class SessionInfo(ctypes.Structure):
     """LLMSessionInfo of include/metal_llm.h."""
 
@@ -228,6 +235,8 @@ def prototypes(library):
         "llm_session_save": (None, pointer, ctypes.c_char_p, error),
         "llm_session_load": (pointer, pointer, ctypes.c_char_p, error),
         "llm_session_info": (ctypes.POINTER(SessionInfo), pointer),
+        "llm_timings": (size, pointer, ctypes.POINTER(ctypes.POINTER(Timing))),
+        "llm_timings_reset": (None, pointer),
         "llm_tokens_free": (None, tokens),
         "llm_free": (None, pointer),
         "tokens_append": (ctypes.c_bool, tokens, ctypes.c_uint32, error),
@@ -270,6 +279,7 @@ class LLM:
         sessions=0,
         cache_memory=0,
         chat_template=None,
+        profile=False,
     ):
         self.handle = None
         self.library = prototypes(load(device))
@@ -286,6 +296,7 @@ class LLM:
             no_mmap=no_mmap,
             sessions=sessions,
             cache_memory=cache_memory,
+            profile=profile,
             chat_template=chat_template and os.fsencode(chat_template),
         )
         self.handle = checked(
@@ -454,6 +465,14 @@ class LLM:
         """states[len(ids), channels] behind the last norm."""
         out = numpy.full((len(ids), self.info.channels), numpy.nan, numpy.float32)
         return self._scored(self.library.llm_hidden_states, ids, out)
+
+    def take_timings(self):
+        """Calls and bytes of each kernel since the last time; opened with `profile`."""
+        timings = ctypes.POINTER(Timing)()
+        count = self.library.llm_timings(self.handle, ctypes.byref(timings))
+        taken = {timings[i].kernel.decode(): (timings[i].calls, timings[i].bytes) for i in range(count) if timings[i].calls}
+        self.library.llm_timings_reset(self.handle)
+        return taken
 
     def session(self, ids=()):
         session = Session(self, checked(self.library.llm_session_open, self.handle))
