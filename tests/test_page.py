@@ -125,6 +125,8 @@ def test_token_ids(server, paths):
 def test_facts_and_kernels(server, paths):
     facts = server.get("/inspect")[2]
     assert (facts["layers"], facts["heads"], facts["vocabulary"], facts["chat"]) == (3, 3, 307, False)
+    with LLM(paths[0], device="cpu") as model:
+        assert facts["ends"] == [i for i in range(307) if model.library.llm_is_end(model.handle, i)]
     for file, kernel in (("attention.metal", "attention_scores"), ("softmax.metal", "softmax_inplace")):
         assert facts["sources"][file] == (ROOT / "kernels" / file).read_text()
         assert f"kernel void {kernel}(" in facts["sources"][file] and kernel in facts["pages"][file]
@@ -355,6 +357,9 @@ def switch_off(browser):
     browser.click(".switches tbody tr:nth-child(2) .switch")
     browser.until("return document.querySelectorAll('.compare tbody tr').length >= 7")
     assert browser.run("return document.activeElement.getAttribute('aria-label')") == "head 0 of layer 1 off"
+    browser.click(".result .chips .button")
+    browser.until("return [...document.querySelectorAll('.answers dd')].map((answer) => answer.textContent).join('|').match(/.+[|]/s)")
+    browser.run("work.abort()")
 
 
 def read_a_kernel(browser):

@@ -87,22 +87,38 @@ const switchTable = (again) => {
 };
 
 // Greedily, a token at a time: what the text would be without the parts that are off.
+const ANSWER = 24;
 const writeWithout = async (ids, out, signal) => {
-  for (let i = 0; i < 24 && !signal.aborted; i++) {
+  for (let i = 0; i < ANSWER && !signal.aborted; i++) {
     const seen = await askJson("/inspect", { prompt: ids, first: ids.length - 1, top: 1, heads_off: off.heads, mlps_off: off.mlps }, signal);
     const [[token]] = seen.top.slice(-1);
+    if (facts.ends.includes(token.id)) return;
     ids = [...ids, token.id];
     out.append(token.text);
   }
 };
 
+// Both answers, one below the other.
+const compareAnswers = async (ids, out, signal) => {
+  const place = (name, kind) => {
+    const text = make("dd", { className: "tokens" });
+    out.append(make("dt", { className: "quiet" }, make("span", { className: `key ${kind}` }, name)), text);
+    return text;
+  };
+  out.replaceChildren();
+  const on = place("all on", ""), without = place("parts off", "bytes");
+  const { choices: [{ text }] } = await askJson("/v1/completions", { prompt: ids, max_tokens: ANSWER, temperature: 0 }, signal);
+  on.append(text);
+  await writeWithout(ids, without, signal);
+};
+
 // The likeliest of both, and what each gives them; of what is not among the 20 only that it is less likely than those.
 const comparison = (before, after) => {
   const find = (list, { id }) => list.find((token) => token.id === id);
-  const pick = (list) => list.slice(0, 7), tokens = [...pick(before), ...pick(after).filter((token) => !find(pick(before), token))].slice(0, 10);
+  const less = (p) => (p < 0.0001 ? percent(p) : `< ${percent(p)}`), pick = (list) => list.slice(0, 7), tokens = [...pick(before), ...pick(after).filter((token) => !find(pick(before), token))].slice(0, 10);
   const cell = (list, token, kind) => {
     const found = find(list, token), p = found ? probability(found) : 0;
-    const element = make("span", { className: `meter ${kind}` }, make("span", {}, found ? percent(p) : `< ${percent(probability(list.at(-1)))}`));
+    const element = make("span", { className: `meter ${kind}` }, make("span", {}, found ? percent(p) : less(probability(list.at(-1)))));
     element.style.setProperty("--share", p);
     return make("td", {}, element);
   };
@@ -113,15 +129,15 @@ const comparison = (before, after) => {
 
 const showWithout = async () => {
   const { turn, position } = chosen, ids = all(turn).slice(0, Math.max(position, 1)), any = off.heads.length + off.mlps.length;
-  const result = make("div", { className: "result" }), text = make("p", { className: "note tokens", role: "status" });
+  const result = make("div", { className: "result" }), answers = make("dl", { className: "answers", "aria-live": "polite" });
   if (any) {
     const seen = await askJson("/inspect", { prompt: ids, first: ids.length - 1, top: 20, heads_off: off.heads, mlps_off: off.mlps });
-    const go = make("button", { type: "button", className: "button" }, "Continue with these parts off"), on = make("button", { type: "button", className: "button" }, "Switch everything on");
-    go.addEventListener("click", () => { text.replaceChildren(); work = new AbortController(); writeWithout(ids, text, work.signal).catch(fail); });
-    on.addEventListener("click", () => { off.heads.length = off.mlps.length = 0; showTab(); });
+    const go = make("button", { type: "button", className: "button" }, "Continue both ways"), on = make("button", { type: "button", className: "button" }, "Switch everything on");
+    go.addEventListener("click", () => { work = new AbortController(); compareAnswers(ids, answers, work.signal).catch(fail); });
+    on.addEventListener("click", () => { if (work) work.abort(); off.heads.length = off.mlps.length = 0; showTab(); });
     const before = turn.seen.top[ids.length - 1] || [];
     const place = turn.seen.tokens[ids.length] || turn.seen.tokens.at(-1);
-    result.append(make("h3", {}, `Predictions for the place of ${quoted(place.text)}`), before.length ? comparison(before, seen.top.at(-1)) : "", make("div", { className: "chips" }, go, on), text);
+    result.append(make("h3", {}, `Predictions for the place of ${quoted(place.text)}`), before.length ? comparison(before, seen.top.at(-1)) : "", make("div", { className: "chips" }, go, on), answers);
   } else result.append(make("p", { className: "quiet" }, "Everything is on. Switch off a head, by its number, or an MLP, and both predictions appear here side by side."));
   const again = async (label) => {
     await showTab();

@@ -169,6 +169,13 @@ void answer_inspect(Exchange *exchange) {
 
 /* --- what can be seen --- */
 
+/* Tokens that end a text. */
+static void add_ends(cJSON *json, const LLMPipeline *llm) {
+    cJSON *ends = cJSON_AddArrayToObject(json, "ends");
+    for (uint32_t token = 0; token < llm_info(llm)->vocabulary; token++)
+        if (llm_is_end(llm, token)) cJSON_AddItemToArray(ends, cJSON_CreateNumber(token));
+}
+
 void answer_inspect_facts(Exchange *exchange) {
     LLMPipeline *llm = exchange->server->llm;
     const LLMInfo *info = llm_info(llm);
@@ -185,6 +192,7 @@ void answer_inspect_facts(Exchange *exchange) {
     cJSON_AddNumberToObject(json, "vocabulary", info->vocabulary);
     cJSON_AddNumberToObject(json, "context", info->context);
     cJSON_AddNumberToObject(json, "parameters", (double)info->parameters);
+    add_ends(json, llm);
     inspect_add_file(exchange, json, "attention.metal"); /* what weights of attention come from */
     inspect_add_file(exchange, json, "softmax.metal");
     if (!exchange->problem.status) {
