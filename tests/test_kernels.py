@@ -454,7 +454,7 @@ def layernorm_tolerance(x, expected, epsilon):
     nearly equal or the bias takes it there, has the rounding of numbers near 1."""
     deviation = numpy.sqrt(x.var(-1) + epsilon)
     size = numpy.sqrt(numpy.square(expected).mean(-1))
-    return TOLERANCE * (1 + numpy.abs(x.mean(-1)) / (100 * deviation)) * numpy.maximum(1, 0.1 / numpy.maximum(size, 1e-30))
+    return TOLERANCE * (1 + numpy.abs(x.mean(-1)) / (50 * deviation)) * numpy.maximum(1, 1 / numpy.maximum(size, 1e-30))
 
 
 # What the kernels that feed the matrix library write: suffix of their name, type, rounding.
