@@ -22,6 +22,7 @@ let package = Package(
             exclude: [
                 // other devices
                 "src/device/cpu_context.c",
+                "src/device/cpu_level.c",
                 "src/device/cpu_matmul.c",
                 "src/cache_folder.c",
                 "src/device/cuda_cache.c",
