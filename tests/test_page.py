@@ -343,6 +343,8 @@ def check_samplers(browser, random):
 def look_at_attention(browser):
     browser.click(".heads tr:nth-child(2) .head")
     browser.until("return document.querySelector('.large h3').textContent.startsWith('Layer 1, head 0: what')")
+    browser.click(".large .token:nth-of-type(3)")
+    browser.until("return document.querySelectorAll('.large .token').length === 3 && document.querySelectorAll('.large .token')[2].matches('.here')")
     browser.run("document.querySelectorAll('.computed details').forEach((details) => details.open = true)")
     shown = browser.run("return [...document.querySelectorAll('.computed > details > pre')].map((source) => source.textContent)")
     assert shown == [(ROOT / "kernels" / name).read_text() for name in ("attention.metal", "softmax.metal")]

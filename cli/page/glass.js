@@ -139,19 +139,21 @@ const heatLegend = () => make("span", { className: "legend" }, "0 %", make("i", 
 // --- attention: all heads small, one of them large over the text ---
 
 class Attention {
-  // `onHead(layer, head)`: another one was chosen.
-  constructor({ onHead = () => {} } = {}) {
+  // `onHead(layer, head)`: another one was chosen; `onSelect(position)`: another token.
+  constructor({ onHead = () => {}, onSelect = () => {} } = {}) {
     this.onHead = onHead;
+    this.onSelect = onSelect;
     this.layer = this.head = 0;
     this.grid = make("div", { className: "heads" });
     this.title = make("h3");
-    this.text = make("div", { className: "tokens" });
+    this.text = make("div", { className: "tokens", role: "group", "aria-label": "The text, and how much of each token is taken in" });
     this.most = make("p", { className: "quiet" });
     this.about = make("p", { className: "quiet" });
     this.element = make("div", { className: "attention" },
       make("div", { className: "large" }, make("div", { className: "heading" }, this.title, heatLegend()), this.text, this.most),
       make("div", { className: "map" }, make("h3", {}, "All heads"), this.about, this.grid));
     this.settle = rove(this.grid, ".head", () => this.data.heads);
+    this.settleText = rove(this.text, ".token");
   }
 
   show(data, position) {
@@ -240,12 +242,16 @@ class Attention {
     this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === layer * this.data.heads + head)));
     const { tokens, attention } = this.data, row = this.rows(layer, head)[this.position - attention.token];
     this.title.replaceChildren(`Layer ${layer}, head ${head}: what ${quoted(tokens[this.position].text)} attends to`);
+    const hadFocus = this.text.contains(document.activeElement);
     this.text.replaceChildren(...tokens.flatMap((token, s) => {
       const weight = row[s] || 0, className = s === this.position ? "token here" : "token";
-      const span = make("span", { className, title: percent(weight) }, visible(token.text));
-      span.style.backgroundColor = `rgba(var(--heat), calc(var(--strength) * ${Math.sqrt(weight).toFixed(3)}))`;
-      return token.text.includes("\n") ? [span, make("br")] : [span];
+      const button = make("button", { type: "button", className, title: percent(weight) }, visible(token.text));
+      button.addEventListener("click", () => this.onSelect(s));
+      button.style.backgroundColor = `rgba(var(--heat), calc(var(--strength) * ${Math.sqrt(weight).toFixed(3)}))`;
+      return token.text.includes("\n") ? [button, make("br")] : [button];
     }));
+    this.settleText();
+    if (hadFocus) this.text.querySelector(".here").focus();
     const order = row.map((weight, s) => [weight, s]).filter(([weight]) => weight >= 0.005).sort((a, b) => b[0] - a[0]).slice(0, 6);
     this.most.replaceChildren("Most of all: ", order.map(([weight, s]) => `${quoted(tokens[s].text)} ${percent(weight)}`).join(" · "));
     if (!quiet) this.onHead(layer, head);

@@ -26,7 +26,7 @@ SLIDERS.forEach(({ name, label, least, most, step, value, more }) => {
 TABS.forEach(([name], i) => {
   const button = make("button", { type: "button", role: "tab", id: `tab-${i}`, "aria-controls": "panel" }, name);
   button.setAttribute("role", "tab");
-  button.addEventListener("click", () => { tab = i; showTab(); });
+  button.addEventListener("click", () => { tab = i; showTab().then(() => ($("panel").scrollTop = 0)); });
   $("tabs").append(button);
 });
 rove($("tabs"), "[role='tab']");

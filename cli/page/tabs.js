@@ -6,7 +6,7 @@ const likely = new Tokens({
   onForce: (position, token) => force(chosen.turn, position, token).catch(fail),
 });
 const peek = new Peek($("peek"), (...forced) => force(...forced).catch(fail));
-const attention = new Attention({ onHead: () => showSwitches() });
+const attention = new Attention({ onHead: () => showSwitches(), onSelect: (position) => choose(chosen.turn, position) });
 const lens = new Lens({ onSelect: (position) => choose(chosen.turn, position) });
 const kernels = new Kernels({ onAgain: () => showTab() });
 const switches = make("div", { className: "chips" });
@@ -30,7 +30,7 @@ const showAttention = async () => {
   seen.off = off;
   attention.show(seen, position);
   showSwitches();
-  return [lead("When the model reads the chosen token, each of its attention heads looks back at the text and takes in information from some of the tokens. The stronger a token's colour, the more comes from it."),
+  return [lead("When the model reads the chosen token, each of its attention heads looks back at the text and takes in information from some of the tokens. The stronger a token's colour, the more comes from it. Choose another token, here or on the left, to see what that one attends to."),
     attention.element, switches,
     make("div", { className: "computed" }, make("h3", {}, "How it is computed"),
       make("p", { className: "quiet" }, "By two kernels, attention_scores and softmax_inplace: what you see comes from them, as they stand here."),
@@ -135,9 +135,10 @@ const showWithout = async () => {
     const go = make("button", { type: "button", className: "button" }, "Continue both ways"), on = make("button", { type: "button", className: "button" }, "Switch everything on");
     go.addEventListener("click", () => { work = new AbortController(); compareAnswers(ids, answers, work.signal).catch(fail); });
     on.addEventListener("click", () => { if (work) work.abort(); off.heads.length = off.mlps.length = 0; showTab(); });
-    const before = turn.seen.top[ids.length - 1] || [];
+    const known = turn.seen.top[ids.length - 1];
+    const before = known && known.length ? known : (await askJson("/inspect", { prompt: ids, first: ids.length - 1, top: 20 })).top.at(-1);
     const place = turn.seen.tokens[ids.length] || turn.seen.tokens.at(-1);
-    result.append(make("h3", {}, `Predictions for the place of ${quoted(place.text)}`), before.length ? comparison(before, seen.top.at(-1)) : "", make("div", { className: "chips" }, go, on), answers);
+    result.append(make("h3", {}, `Predictions for the place of ${quoted(place.text)}`), comparison(before, seen.top.at(-1)), make("div", { className: "chips" }, go, on), answers);
   } else result.append(make("p", { className: "quiet" }, "Everything is on. Switch off a head, by its number, or an MLP, and both predictions appear here side by side."));
   const again = async (label) => {
     await showTab();
