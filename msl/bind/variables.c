@@ -167,15 +167,20 @@ static bool is_argument(const Reader *reader) {
     const char *before = reader->token.text;
     while (isspace((unsigned char)before[-1]))
         before--;
-    return strchr("<,>", before[-1]);
+    return strchr("<,", before[-1]);
 }
 
-/* `void get() threadgroup const {` */
+/* `void get() threadgroup const {`, `Tile() threadgroup : x(0) {}` */
 static bool is_qualifier(Reader reader) {
     do
         reader_next(&reader);
     while (token_is(&reader.token, "const") || token_is(&reader.token, "volatile"));
-    return !token_is_word(&reader.token);
+    return !token_is_word(&reader.token) && !token_is(&reader.token, "(") &&
+           !token_is(&reader.token, "[");
+}
+
+static bool declares(const Reader *reader, const Reader *statement) {
+    return !is_argument(reader) && (is_alias(statement) || !is_qualifier(*reader));
 }
 
 /* `threadgroup float *p = …, *q`, of which each thread has its own. */
@@ -202,19 +207,21 @@ static bool are_pointers(Reader reader) {
 
 /* Else each thread would have its own. */
 static bool refuse_others(Reader *reader, const Reader *statement, const char *what) {
-    if (is_argument(reader) || are_pointers(*reader)) return true;
+    if (are_pointers(*reader)) return true;
     if (is_alias(statement))
         return reader_refuse(
             reader, reader->token.line,
             "'threadgroup' must stand where a variable does, not in a type's name");
-    return is_qualifier(*reader) || reader_refuse(reader, reader->token.line, "%s", what);
+    return reader_refuse(reader, reader->token.line, "%s", what);
 }
 
 bool refuse_variables(Reader *reader, const Reader *statement) {
-    return refuse_others(reader, statement, "a threadgroup variable must be in a function");
+    return !declares(reader, statement) ||
+           refuse_others(reader, statement, "a threadgroup variable must be in a function");
 }
 
 bool read_variables(Reader *reader, const Reader *statement) {
+    if (!declares(reader, statement)) return true;
     int line = reader->token.line;
     BoundVariable variable = {.line = line, .type = "", .name = ""};
     Reader start = *reader;
