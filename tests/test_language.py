@@ -462,6 +462,18 @@ def test_kernel_parameters_of_arrays(run, random):
     assert numpy.allclose(out, 2 * (31 - INDEX % 32) + 128.5 + numpy.tile(rows[:, 1], 2))
 
 
+def test_bit_fields_are_set_one_by_one(run):
+    """What shares their bytes is read then, and written again."""
+    source = """struct Bits { uint a : 3; uint b : 7; uint c : 22; };
+struct Two { float x; Bits bits[2]; };
+kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+    Bits one; Two two;
+    one.a = i; one.b = i + 1; one.c = i << 4;
+    two.bits[1].b = one.b; two.x = 0.5;
+    o[i] = one.a + one.b + one.c + two.bits[1].b + two.x; }"""
+    assert numpy.array_equal(run(source, "k", zeros())[0], INDEX % 8 + 2 * (INDEX + 1) + 16 * INDEX + 0.5)
+
+
 def test_arrays_are_named_as_in_metal(tmp_path):
     """What an index is out of: neither clang's address spaces nor a name of ours."""
     path = tmp_path / "kernel.metal"

@@ -38,11 +38,27 @@ struct Dwarf *symbols_dwarf(const Symbols *symbols) {
 
 /* --- variables --- */
 
-static bool type_size(Dwarf_Die *variable, Dwarf_Word *size) {
+static bool type_of(Dwarf_Die *die, Dwarf_Die *type) {
     Dwarf_Attribute attribute;
-    Dwarf_Die type, peeled;
-    return dwarf_formref_die(dwarf_attr_integrate(variable, DW_AT_type, &attribute), &type) &&
-           dwarf_peel_type(&type, &peeled) == 0 && dwarf_aggregate_size(&peeled, size) == 0;
+    Dwarf_Die named;
+    return dwarf_formref_die(dwarf_attr_integrate(die, DW_AT_type, &attribute), &named) &&
+           dwarf_peel_type(&named, type) == 0;
+}
+
+/* Of which a member cannot be written without reading those that share its bytes. */
+static bool has_bit_fields(Dwarf_Die *type) {
+    Dwarf_Die member, inside;
+    if (dwarf_tag(type) == DW_TAG_array_type)
+        return type_of(type, &inside) && has_bit_fields(&inside);
+    if (dwarf_tag(type) != DW_TAG_structure_type && dwarf_tag(type) != DW_TAG_union_type)
+        return false;
+    if (dwarf_child(type, &member) != 0) return false;
+    do {
+        if (dwarf_tag(&member) != DW_TAG_member) continue;
+        if (dwarf_hasattr(&member, DW_AT_bit_size)) return true;
+        if (type_of(&member, &inside) && has_bit_fields(&inside)) return true;
+    } while (dwarf_siblingof(&member, &member) == 0);
+    return false;
 }
 
 /* False if it does not lie in the frame. */
@@ -61,10 +77,12 @@ static bool frame_offset(Dwarf_Die *variable, ptrdiff_t *from) {
 static void add_local(const Symbols *symbols, Function *function, Dwarf_Die *variable) {
     ptrdiff_t from;
     Dwarf_Word size;
+    Dwarf_Die type;
     const char *name = dwarf_diename(variable);
     int line = 0;
     if (!name || in_headers(symbols, dwarf_decl_file(variable)) || !frame_offset(variable, &from) ||
-        !type_size(variable, &size))
+        !type_of(variable, &type) || dwarf_aggregate_size(&type, &size) != 0 ||
+        has_bit_fields(&type))
         return;
     dwarf_decl_line(variable, &line);
     function->locals = grow(function->locals, function->count, sizeof *function->locals);
