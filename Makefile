@@ -125,7 +125,8 @@ help:
 	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
 	@echo 'make dist     the source tarball, its checksums and bill of materials, in build/dist (release: also wheels; deb: Debian packages)'
 	@echo 'make lock     after a change of a requirements.txt of the tests: lock versions and hashes anew'
-	@echo 'make format   clang-format the C sources (check-format: say which need it);  make clean  remove $(BUILD)'
+	@echo 'make format   format C, Metal and Python (check-format: say what needs it)'
+	@echo 'make clean    remove $(BUILD)'
 
 setup:
 	@./setup.sh
@@ -168,6 +169,7 @@ lock_file = $(UV) pip compile -q --universal --python-version 3.10 --generate-ha
 
 lock: $(UV)
 	@$(call lock_file,tests)
+	@$(call lock_file,tests/format)
 	@$(call lock_file,tests/apple)
 	@$(call lock_file,tests/transformers)
 	@$(call lock_file,tests/with_mlx)
@@ -744,13 +746,30 @@ deb: $(tarball)
 	cd build/deb/$(source) && dpkg-buildpackage -us -uc -b
 	@mv build/deb/*.deb $(DIST)
 
+# --- format: C and Metal by clang-format, Python by ruff, in an environment that is there in seconds ---
+
+FORMAT := build/venv-format
+
+$(FORMAT)/done: tests/format/requirements.lock
+	@echo "  VENV  $(FORMAT)"
+	@$(SYSTEM_PYTHON) -m venv $(FORMAT)
+	@$(FORMAT)/bin/python $(install_locked) $<
+	@touch $@
+
 # Not the headers that stand in for Metal's library: they are C++, laid out by hand as tables.
 formatted = $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] cli/*/*.[ch] msl/*/*.c msl/bind/*.h msl/check/*.h msl/strict/*.h \
-    include/*.h examples/*.c tests/*/*.c tests/*/*/*.c)
-format: $(VENV)/done
-	@$(VENV)/bin/clang-format -i $(formatted)
-check-format: $(VENV)/done
-	@$(VENV)/bin/clang-format --dry-run -Werror $(formatted)
+    include/*.h examples/*.c tests/*/*.c tests/*/*/*.c) $(KERNELS) $(HEADERS)
+python    = python examples packaging tests training
+
+format: $(FORMAT)/done
+	@$(FORMAT)/bin/clang-format -i $(formatted)
+	@$(FORMAT)/bin/ruff check -q --fix $(python)
+	@$(FORMAT)/bin/ruff format -q $(python)
+
+check-format: $(FORMAT)/done
+	@$(FORMAT)/bin/clang-format --dry-run -Werror $(formatted)
+	@$(FORMAT)/bin/ruff check -q $(python)
+	@$(FORMAT)/bin/ruff format -q --diff $(python)
 
 c_objects := $(sort $(filter-out $(BUILD)/kernels/%,$(objects)) $(command_objects) $(check_objects) $(strict_objects)) $(METAL:%.c=$(BUILD)/%.o)
 c-objects: $(c_objects)

@@ -157,9 +157,9 @@ def test_install_and_uninstall(tmp_path):
         "lib/pkgconfig/metal-llm.pc",
         *OF_THE_COMMAND,
     }
-    for path, words in OF_THE_COMMAND.items():
+    for file, words in OF_THE_COMMAND.items():
         written = subprocess.run([COMMAND, *words], capture_output=True, check=True, env=ENVIRONMENT).stdout
-        assert written and (tmp_path / "opt/llm" / path).read_bytes() == written
+        assert written and (tmp_path / "opt/llm" / file).read_bytes() == written
     description = (tmp_path / "opt/llm/lib/pkgconfig/metal-llm.pc").read_text()
     assert "prefix=/opt/llm\n" in description and str(tmp_path) not in description
     assert "-rpath,${libdir}" in (tmp_path / "opt/llm/lib/pkgconfig/metal-llm-shared.pc").read_text()

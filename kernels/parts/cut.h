@@ -32,7 +32,7 @@ static float kept_by(Share share, uint cut, bool counts, Team team)
         for (uint i = 0; i < WEIGHTS_AHEAD; i++)
             weight[i] = first + i < share.count ? share.weight[(first + i) * share.stride] : 0.0f;
         for (uint i = 0; i < WEIGHTS_AHEAD; i++)
-            kept += as_type<uint>(weight[i]) < cut ? 0.0f : counts ? 1.0f : weight[i];
+            kept += as_type<uint>(weight[i]) < cut ? 0.0f : (counts ? 1.0f : weight[i]);
     }
     return threadgroup_sum(kept, team);
 }
@@ -54,7 +54,7 @@ static uint find_cut_of_few(Weights weight, uint N, float wanted, bool counts, u
     float cut = 0.0f;
     for (uint i = thread_index; i < N; i += threads) {
         float kept = 0.0f;
-        for (uint j = 0; j < N; j++) kept += weight[j] < weight[i] ? 0.0f : counts ? 1.0f : weight[j];
+        for (uint j = 0; j < N; j++) kept += weight[j] < weight[i] ? 0.0f : (counts ? 1.0f : weight[j]);
         if (kept >= wanted) cut = max(cut, weight[i]);
     }
     return as_type<uint>(threadgroup_max(cut, team));

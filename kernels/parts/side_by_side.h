@@ -5,5 +5,6 @@
 template <typename Pointer>
 static Pointer row_of(Pointer a, Pointer b, Pointer c, uint n, uint A, uint B, uint size)
 {
-    return n < A ? a + ulong(n) * size : n < A + B ? b + ulong(n - A) * size : c + ulong(n - A - B) * size;
+    if (n < A) return a + ulong(n) * size;
+    return n < A + B ? b + ulong(n - A) * size : c + ulong(n - A - B) * size;
 }
