@@ -102,7 +102,7 @@ typedef struct Setting {
 } Setting;
 
 #define SETTING(name, field, whole, least, most)                                                   \
-    { name, offsetof(LLMGeneration, field), whole, least, most }
+    {name, offsetof(LLMGeneration, field), whole, least, most}
 
 static const Setting settings[] = {
     SETTING("temp", temperature, false, 0, 10000),

@@ -55,8 +55,7 @@ extern const size_t selftest_text_count;
 
 /* --- for the table --- */
 
-#define LAUNCH_GRID(...)                                                                           \
-    { __VA_ARGS__ }
+#define LAUNCH_GRID(...) {__VA_ARGS__}
 #define LAUNCH(name, size, sizes, ...)                                                             \
     {                                                                                              \
         .kernel = #name, .grid = LAUNCH_GRID sizes, .count = size,                                 \
@@ -65,9 +64,9 @@ extern const size_t selftest_text_count;
         }                                                                                          \
     }
 #define EMPTY(kind, size, error)                                                                   \
-    { .fill = FILL_EMPTY, .number = kind, .count = size, .tolerance = error }
+    {.fill = FILL_EMPTY, .number = kind, .count = size, .tolerance = error}
 #define NORMAL(kind, size, error)                                                                  \
-    { .fill = FILL_NORMAL, .number = kind, .count = size, .tolerance = error }
+    {.fill = FILL_NORMAL, .number = kind, .count = size, .tolerance = error}
 #define WEIGHTS(kind, height, width)                                                               \
     {                                                                                              \
         .fill = FILL_WEIGHTS, .weights = {.type = kind, .rows = height, .columns = width }         \
@@ -76,29 +75,17 @@ extern const size_t selftest_text_count;
     {                                                                                              \
         .fill = FILL_PLANES, .weights = {.type = kind, .rows = height, .columns = width }          \
     }
-#define BYTES(size)                                                                                \
-    { .fill = FILL_BYTES, .number = NUMBER_I8, .count = size }
-#define OFFSETS(size)                                                                              \
-    { .fill = FILL_OFFSETS, .number = NUMBER_I32, .count = size }
-#define BLOCK_OFFSETS(size)                                                                        \
-    { .fill = FILL_BLOCK_OFFSETS, .number = NUMBER_I32, .count = size }
+#define BYTES(size)         {.fill = FILL_BYTES, .number = NUMBER_I8, .count = size}
+#define OFFSETS(size)       {.fill = FILL_OFFSETS, .number = NUMBER_I32, .count = size}
+#define BLOCK_OFFSETS(size) {.fill = FILL_BLOCK_OFFSETS, .number = NUMBER_I32, .count = size}
 #define WORDS(size, ...)                                                                           \
     {                                                                                              \
         .fill = FILL_WORDS, .number = NUMBER_U32, .count = size, .words = (const uint32_t[]) {     \
             __VA_ARGS__                                                                            \
         }                                                                                          \
     }
-#define UINT(number)                                                                               \
-    {                                                                                              \
-        .value = {.value.u32 = number, .size = 4 }                                                 \
-    }
-#define FLOAT(number)                                                                              \
-    {                                                                                              \
-        .value = {.value.f32 = number, .size = 4 }                                                 \
-    }
-#define LONG(number)                                                                               \
-    {                                                                                              \
-        .value = {.value.u64 = number, .size = 8 }                                                 \
-    }
+#define UINT(number)  {.value = {.value.u32 = number, .size = 4}}
+#define FLOAT(number) {.value = {.value.f32 = number, .size = 4}}
+#define LONG(number)  {.value = {.value.u64 = number, .size = 8}}
 
 #endif

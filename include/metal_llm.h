@@ -511,12 +511,9 @@ static inline LLMInspection llm_inspection(void) {
 #define LLM_GENERATION llm_generation()
 #define LLM_INSPECTION llm_inspection()
 #else
-#define LLM_OPTIONS                                                                                \
-    { .size = sizeof(LLMOptions) }
-#define LLM_GENERATION                                                                             \
-    { .size = sizeof(LLMGeneration) }
-#define LLM_INSPECTION                                                                             \
-    { .size = sizeof(LLMInspection), .token = UINT32_MAX }
+#define LLM_OPTIONS    {.size = sizeof(LLMOptions)}
+#define LLM_GENERATION {.size = sizeof(LLMGeneration)}
+#define LLM_INSPECTION {.size = sizeof(LLMInspection), .token = UINT32_MAX}
 #endif
 
 #ifdef __cplusplus

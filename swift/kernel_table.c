@@ -3340,12 +3340,12 @@ const Kernel kernel_table[] = {
     {"flash_attention_hs128_f16", "fast/flash_attention_shared.metal", 90, flash_attention_hs128_f16_count, flash_attention_hs128_f16_parameters},
     {"flash_attention_hs256_f32", "fast/flash_attention_shared.metal", 90, flash_attention_hs256_f32_count, flash_attention_hs256_f32_parameters},
     {"flash_attention_hs256_f16", "fast/flash_attention_shared.metal", 90, flash_attention_hs256_f16_count, flash_attention_hs256_f16_parameters},
-    {"flash_attention_tiles_hs64_halves_f32", "fast/flash_attention_tiles.metal", 31, flash_attention_tiles_hs64_halves_f32_count, flash_attention_tiles_hs64_halves_f32_parameters},
-    {"flash_attention_tiles_hs64_halves_f16", "fast/flash_attention_tiles.metal", 31, flash_attention_tiles_hs64_halves_f16_count, flash_attention_tiles_hs64_halves_f16_parameters},
-    {"flash_attention_tiles_hs128_halves_f32", "fast/flash_attention_tiles.metal", 31, flash_attention_tiles_hs128_halves_f32_count, flash_attention_tiles_hs128_halves_f32_parameters},
-    {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 31, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
-    {"flash_attention_tiles_hs256_halves_f32", "fast/flash_attention_tiles.metal", 31, flash_attention_tiles_hs256_halves_f32_count, flash_attention_tiles_hs256_halves_f32_parameters},
-    {"flash_attention_tiles_hs256_halves_f16", "fast/flash_attention_tiles.metal", 31, flash_attention_tiles_hs256_halves_f16_count, flash_attention_tiles_hs256_halves_f16_parameters},
+    {"flash_attention_tiles_hs64_halves_f32", "fast/flash_attention_tiles.metal", 33, flash_attention_tiles_hs64_halves_f32_count, flash_attention_tiles_hs64_halves_f32_parameters},
+    {"flash_attention_tiles_hs64_halves_f16", "fast/flash_attention_tiles.metal", 33, flash_attention_tiles_hs64_halves_f16_count, flash_attention_tiles_hs64_halves_f16_parameters},
+    {"flash_attention_tiles_hs128_halves_f32", "fast/flash_attention_tiles.metal", 33, flash_attention_tiles_hs128_halves_f32_count, flash_attention_tiles_hs128_halves_f32_parameters},
+    {"flash_attention_tiles_hs128_halves_f16", "fast/flash_attention_tiles.metal", 33, flash_attention_tiles_hs128_halves_f16_count, flash_attention_tiles_hs128_halves_f16_parameters},
+    {"flash_attention_tiles_hs256_halves_f32", "fast/flash_attention_tiles.metal", 33, flash_attention_tiles_hs256_halves_f32_count, flash_attention_tiles_hs256_halves_f32_parameters},
+    {"flash_attention_tiles_hs256_halves_f16", "fast/flash_attention_tiles.metal", 33, flash_attention_tiles_hs256_halves_f16_count, flash_attention_tiles_hs256_halves_f16_parameters},
     {"bias_gelu", "fast/fused_bias_gelu.metal", 18, bias_gelu_count, bias_gelu_parameters},
     {"bias_gelu_f16", "fast/fused_bias_gelu.metal", 18, bias_gelu_f16_count, bias_gelu_f16_parameters},
     {"decode_attention_hs64_f32", "fast/fused_decode_attention.metal", 18, decode_attention_hs64_f32_count, decode_attention_hs64_f32_parameters},
@@ -5052,8 +5052,10 @@ const KernelSource kernel_sources[] = {
     "    if (i >= count) return;\n"
     "    uint block = i / size, at = i % size, values = size - 1;\n"
     "    ulong plane = ulong(count / size) * values;\n"
-    "    if (at == scale) out[plane + block] = in[i];\n"
-    "    else out[ulong(block) * values + at - (at > scale ? 1 : 0)] = in[i];\n"
+    "    if (at == scale)\n"
+    "        out[plane + block] = in[i];\n"
+    "    else\n"
+    "        out[ulong(block) * values + at - (at > scale ? 1 : 0)] = in[i];\n"
     "}\n"},
     {"fast/flash_attention_prompt.metal",
     "// flash_attention_prompt.metal — flash_attention.metal for the many queries of a prompt, heads of HS channels\n"
@@ -5431,8 +5433,10 @@ const KernelSource kernel_sources[] = {
     "// Blocks of 16 queries, simdgroups that share out a block's keys, and those that share out its channels; the keys of a\n"
     "// tile that a simdgroup takes at once.\n"
     "template <uint HS> struct Sizes {\n"
-    "    enum : uint { BLOCKS = (HS > 128 ? WIDE_QUERIES : QUERIES) / 16, KEY_PARTS = HS > CHANNELS ? 1 : 2 };\n"
-    "    enum : uint { CHANNEL_PARTS = HS / CHANNELS, SPAN = TileSizes<HS>::KEYS / KEY_PARTS };\n"
+    "    enum : uint { BLOCKS = (HS > 128 ? WIDE_QUERIES : QUERIES) / 16,\n"
+    "                  KEY_PARTS = HS > CHANNELS ? 1 : 2 };\n"
+    "    enum : uint { CHANNEL_PARTS = HS / CHANNELS,\n"
+    "                  SPAN = TileSizes<HS>::KEYS / KEY_PARTS };\n"
     "};\n"
     "\n"
     "template <uint HS, typename KV4>\n"
@@ -7949,7 +7953,10 @@ const KernelSource kernel_sources[] = {
     "// Of heads of HS channels: a token's vectors, what separates two tokens of a tile, so that they begin in different banks,\n"
     "// the tokens of a tile, and how many of its vectors each of 256 threads fetches early.\n"
     "template <uint HS> struct TileSizes {\n"
-    "    enum : uint { VECTORS = HS / 4, STRIDE = VECTORS + 2, KEYS = 4096 / HS, AHEAD = KEYS * VECTORS / 256 };\n"
+    "    enum : uint { VECTORS = HS / 4,\n"
+    "                  STRIDE = VECTORS + 2,\n"
+    "                  KEYS = 4096 / HS,\n"
+    "                  AHEAD = KEYS * VECTORS / 256 };\n"
     "};\n"
     "\n"
     "// Those of a row from one token to before another: its pages, `stride` vectors apart.\n"
@@ -8079,7 +8086,7 @@ const KernelSource kernel_sources[] = {
     "        for (uint i = 0; i < WEIGHTS_AHEAD; i++)\n"
     "            weight[i] = first + i < share.count ? share.weight[(first + i) * share.stride] : 0.0f;\n"
     "        for (uint i = 0; i < WEIGHTS_AHEAD; i++)\n"
-    "            kept += as_type<uint>(weight[i]) < cut ? 0.0f : counts ? 1.0f : weight[i];\n"
+    "            kept += as_type<uint>(weight[i]) < cut ? 0.0f : (counts ? 1.0f : weight[i]);\n"
     "    }\n"
     "    return threadgroup_sum(kept, team);\n"
     "}\n"
@@ -8101,7 +8108,7 @@ const KernelSource kernel_sources[] = {
     "    float cut = 0.0f;\n"
     "    for (uint i = thread_index; i < N; i += threads) {\n"
     "        float kept = 0.0f;\n"
-    "        for (uint j = 0; j < N; j++) kept += weight[j] < weight[i] ? 0.0f : counts ? 1.0f : weight[j];\n"
+    "        for (uint j = 0; j < N; j++) kept += weight[j] < weight[i] ? 0.0f : (counts ? 1.0f : weight[j]);\n"
     "        if (kept >= wanted) cut = max(cut, weight[i]);\n"
     "    }\n"
     "    return as_type<uint>(threadgroup_max(cut, team));\n"
@@ -8345,15 +8352,19 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    for (uint r = 0; r < ROWS; r++) {\n"
     "        uint m = min(n + r, of.A + of.B + of.C - 1);\n"
-    "        if (m < of.A) row[r] = row_of<Piece>(of.a, m, of.A, of.K);\n"
-    "        else if (m < of.A + of.B) row[r] = row_of<Piece>(of.b, m - of.A, of.B, of.K);\n"
-    "        else row[r] = row_of<Piece>(of.c, m - of.A - of.B, of.C, of.K);\n"
+    "        if (m < of.A)\n"
+    "            row[r] = row_of<Piece>(of.a, m, of.A, of.K);\n"
+    "        else if (m < of.A + of.B)\n"
+    "            row[r] = row_of<Piece>(of.b, m - of.A, of.B, of.K);\n"
+    "        else\n"
+    "            row[r] = row_of<Piece>(of.c, m - of.A - of.B, of.C, of.K);\n"
     "    }\n"
     "}\n"
     "static float bias_at(Matrices of, uint n)\n"
     "{\n"
     "    n = min(n, of.A + of.B + of.C - 1);\n"
-    "    return n < of.A ? of.bias_a[n] : n < of.A + of.B ? of.bias_b[n - of.A] : of.bias_c[n - of.A - of.B];\n"
+    "    return n < of.A ? of.bias_a[n] : n < of.A + of.B ? of.bias_b[n - of.A]\n"
+    "                                                     : of.bias_c[n - of.A - of.B];\n"
     "}\n"},
     {"parts/kept.h",
     "// kept.h — numbers that become those of a cache, or of what is stored\n"
@@ -8998,7 +9009,8 @@ const KernelSource kernel_sources[] = {
     "template <typename Pointer>\n"
     "static Pointer row_of(Pointer a, Pointer b, Pointer c, uint n, uint A, uint B, uint size)\n"
     "{\n"
-    "    return n < A ? a + ulong(n) * size : n < A + B ? b + ulong(n - A) * size : c + ulong(n - A - B) * size;\n"
+    "    if (n < A) return a + ulong(n) * size;\n"
+    "    return n < A + B ? b + ulong(n - A) * size : c + ulong(n - A - B) * size;\n"
     "}\n"},
     {"parts/simd_width.h",
     "// simd_width.h — the lanes of a whole simdgroup, for arrays whose length depends on them\n"

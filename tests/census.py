@@ -87,7 +87,11 @@ def automatic(kernel, found):
             yield from ("--threadgroup-memory", f"{index}={SCRATCH // len(scratch) // 16 * 16}")
         elif parameter["kind"] in ("texture", "sampler"):
             for i in range(index, index + int(extent.group(1) if extent else 1)):
-                yield from ("--texture", f"{i}={image(type)}") if parameter["kind"] == "texture" else ("--sampler", f"{i}=linear")
+                yield from (
+                    ("--texture", f"{i}={image(type)}")
+                    if parameter["kind"] == "texture"
+                    else ("--sampler", f"{i}=linear")
+                )
         else:
             yield from ("--buffer", f"{index}={elements(type)}")
             yield from members(index, type, found["structs"])
@@ -96,18 +100,23 @@ def automatic(kernel, found):
 
 
 def launch(path, kernel, found, flags):
-    """"" if the kernel was compiled and launched, else why not."""
+    """ "" if the kernel was compiled and launched, else why not."""
     if "refused" in kernel:
         return kernel["refused"]
     options = ["--grid", 32, "--threads", 32, "--seeds", 1, "--time-limit", 20]
     bound = list(automatic(kernel, found))
     for _ in range(4):  # of a template's textures only the compiler knows the texels
         result = call(path, "--kernel", kernel["name"], *options, *bound, *flags)
-        other = re.search(r"--texture (\S+?)=zeros:\S*: .* in a (?:\S+)<(\w+)>; give (?:f32|(?:u8, u16 or )?(\w+))", result.stderr)
+        other = re.search(
+            r"--texture (\S+?)=zeros:\S*: .* in a (?:\S+)<(\w+)>; give (?:f32|(?:u8, u16 or )?(\w+))", result.stderr
+        )
         texels = TEXELS.get(other.group(2), "f32") if other else ""
         if result.returncode in (0, 1) or not other:
             break
-        bound = [re.sub(rf"^{re.escape(other.group(1))}=zeros:\w+:", f"{other.group(1)}=zeros:{texels}:", word) for word in bound]
+        bound = [
+            re.sub(rf"^{re.escape(other.group(1))}=zeros:\w+:", f"{other.group(1)}=zeros:{texels}:", word)
+            for word in bound
+        ]
     return "" if result.returncode in (0, 1) else result.stderr
 
 
@@ -175,7 +184,9 @@ def main():
             if options.v:
                 for path, name, why in failed:
                     print(f"    {path}: {name}: {reason(why)}")
-                for why, count in collections.Counter(re.sub(r"^\S+: ", "", reason(run[2])) for run in failed).most_common(40):
+                for why, count in collections.Counter(
+                    re.sub(r"^\S+: ", "", reason(run[2])) for run in failed
+                ).most_common(40):
                     print(f"    {count:4} × {why}")
 
 

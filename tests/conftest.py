@@ -42,7 +42,9 @@ def pytest_report_header():
 
 
 def pytest_configure(config):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs under nohup ignores it, and so would our commands
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what runs under nohup ignores it, and so would our commands
     config.addinivalue_line("markers", "stand_in: of whole models, runs against tests/apple/stand_in/ as well")
 
 

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
 import checker
 import launches
-from library import BUILD, ROOT
+from library import ROOT
 from toolchain import KERNELS, bind, clangxx, kernel_files, kernels_of
 
 PASS = 0.95
@@ -270,9 +270,7 @@ def mutate(path, proofs, seed, shapes, one_in, pool, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--shapes", type=int, default=100, help="random shapes that a mutant must survive"
-    )
+    parser.add_argument("--shapes", type=int, default=100, help="random shapes that a mutant must survive")
     parser.add_argument("--one-in", type=int, default=1, help="of so many mutants one, by the seed")
     parser.add_argument("--verbose", action="store_true", help="print every mutant")
     parser.add_argument("files", nargs="*", help="all of kernels/ by default")
@@ -291,9 +289,7 @@ def main():
     print(f"{'':12}" + "".join(f"{verdict:>10}" for verdict in verdicts))
     for kind in ["barrier", "guard", "initialiser"]:
         print(f"{kind:12}" + "".join(f"{total[kind, verdict]:10}" for verdict in verdicts))
-    caught, survived = (
-        sum(n for (_, v), n in total.items() if v == verdict) for verdict in verdicts[:2]
-    )
+    caught, survived = (sum(n for (_, v), n in total.items() if v == verdict) for verdict in verdicts[:2])
     score = caught / max(1, caught + survived)
     print(f"{caught} of {caught + survived} mutants caught: {100 * score:.1f}%")
     sys.exit(0 if score >= PASS else 1)

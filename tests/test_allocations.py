@@ -18,7 +18,7 @@ import tokenizers
 
 import families
 import models
-from library import BUILD, COMMAND, ROOT
+from library import COMMAND, ROOT
 from models import Config
 
 pytestmark = [
@@ -168,9 +168,7 @@ LEFT_OUT = {("model.bin", verb) for verb in ("run", "tokenize", "perplexity", "i
 LEFT_OUT |= {(model, verb) for model in MODELS[1:] for verb in ("bench", "get", "inspect")}  # of which one is enough
 
 
-@pytest.mark.parametrize(
-    "model, verb", [pair for pair in itertools.product(MODELS, VERBS) if pair not in LEFT_OUT]
-)
+@pytest.mark.parametrize("model, verb", [pair for pair in itertools.product(MODELS, VERBS) if pair not in LEFT_OUT])
 def test_every_allocation_fails(model, verb, material, shim, tmp_path, random):
     case = Case(verb, model, material, shim)
     counted = tmp_path / "counted"

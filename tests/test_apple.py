@@ -93,9 +93,7 @@ class Metal:
         self.buffer = self.device("newBufferWithLength:options:", UInt(64), UInt(0))
         self.library = self.compile()
         self.function = self.library("newFunctionWithName:", self.string("gelu_forward"))
-        self.pipeline = self.device(
-            "newComputePipelineStateWithFunction:error:", self.function, None
-        )
+        self.pipeline = self.device("newComputePipelineStateWithFunction:error:", self.function, None)
         self.commands = self.queue("commandBuffer")
 
     def string(self, text):
@@ -129,9 +127,7 @@ class Metal:
         encoder("setBytes:length:atIndex:", Text(b"\x08\0\0\0" * 2000), UInt(length), UInt(index))
 
     def dispatch(self, encoder, groups=(1, 1, 1), threads=(8, 1, 1)):
-        encoder(
-            "dispatchThreadgroups:threadsPerThreadgroup:", Size(*groups), Size(*threads), result=None
-        )
+        encoder("dispatchThreadgroups:threadsPerThreadgroup:", Size(*groups), Size(*threads), result=None)
 
     def end(self, encoder):
         encoder("endEncoding", result=None)
@@ -611,9 +607,7 @@ def test_what_is_left_is_counted(stand_in):
 def test_a_program_that_leaves_something_fails():
     """Whatever it prints, its exit status says so."""
     code = "import stand_in; it = stand_in.StandIn(); it.device()('fly')"
-    run = subprocess.run(
-        ["python3", "-c", code], cwd=ROOT / "tests/support", capture_output=True, text=True
-    )
+    run = subprocess.run(["python3", "-c", code], cwd=ROOT / "tests/support", capture_output=True, text=True)
     assert run.returncode == FAILED
     assert run.stderr.splitlines()[-2:] == [
         "StandInMTLDevice does not understand 'fly'",
@@ -891,9 +885,7 @@ def test_reading_behind_a_submission(stand_in):
         x, out = (library.device_buffer_new(device.handle, 64) for _ in range(2))
         data = numpy.full(16, 100 + value, numpy.float32)
         library.device_write(x, 0, data.ctypes.data, 64)
-        arguments = (argument * 3)(
-            argument(buffer=x), argument(buffer=out), device_module._scalar(16)
-        )
+        arguments = (argument * 3)(argument(buffer=x), argument(buffer=out), device_module._scalar(16))
         library.device_dispatch(device.handle, b"gelu_forward", threads(16), arguments, 3)
         submission = ctypes.c_uint64(library.device_submit(ctypes.c_void_p(device.handle)))
         got = numpy.zeros(16, numpy.float32)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from library import ROOT
-from toolchain import BIND, KERNELS, constants, kernel_files
+from toolchain import BIND, constants, kernel_files
 
 KERNEL = """#include <metal_stdlib>
 using namespace metal;
@@ -119,7 +119,7 @@ def test_a_kernel_that_waits_itself(run, call, kind):
     if kind:
         text += 'template [[host_name("f_1")]] kernel decltype(f<1>) f<1>;'
     out = run("source", {"one/a.metal": text})[1]
-    entry = f"MSL_INSTANCE(f_1, (MSL_ANY_BUFFER(0)), {{}}, f<1>)" if kind else "MSL_ENTRY(f, (MSL_BUFFER(0, int)), {})"
+    entry = "MSL_INSTANCE(f_1, (MSL_ANY_BUFFER(0)), {}, f<1>)" if kind else "MSL_ENTRY(f, (MSL_BUFFER(0, int)), {})"
     assert entry.format("true" if call else "false") in out
 
 
@@ -154,7 +154,8 @@ def test_constants_of_included_files(run):
 
 
 @pytest.mark.parametrize(
-    "value", ["WIDTH", "1 / 0", "-1", "4294967296", "sizeof(int)", "2 * (3", "1 << 40", "1 < 2", "", "(" * 40 + "1" + ")" * 40]
+    "value",
+    ["WIDTH", "1 / 0", "-1", "4294967296", "sizeof(int)", "2 * (3", "1 << 40", "1 < 2", "", "(" * 40 + "1" + ")" * 40],
 )
 def test_what_the_host_cannot_know_is_refused(run, value):
     text = f"\nconstant constexpr uint A = 1, B = {value}; // host: both\n"

@@ -273,7 +273,9 @@ def test_standard_input_is_a_message(path, model):
 
 def test_json_lines(path):
     lines = [json.dumps("Hello"), "", json.dumps({"role": "user", "content": "And <|endoftext|>?"})]
-    out = succeed("chat", "-m", path, "-n", "5", "--system", "Be short.", "--json", *GREEDY, input="\n".join(lines).encode())
+    out = succeed(
+        "chat", "-m", path, "-n", "5", "--system", "Be short.", "--json", *GREEDY, input="\n".join(lines).encode()
+    )
     first, second = map(json.loads, out.decode().splitlines())
     assert first["role"] == "assistant" and first["tokens"] == 5 and first["end"] == "length"
     # Of the answer what its text, encoded again, has alike: bytes of half a character are not.
@@ -321,7 +323,11 @@ def test_which_model(path, random, tmp_path):
 
     def chat():
         done = subprocess.run(
-            [COMMAND, "chat", "-n", "2", *GREEDY], input=b"Hello", env=ENVIRONMENT | home, capture_output=True, timeout=60
+            [COMMAND, "chat", "-n", "2", *GREEDY],
+            input=b"Hello",
+            env=ENVIRONMENT | home,
+            capture_output=True,
+            timeout=60,
         )
         return done.returncode, done.stderr.decode().splitlines()
 

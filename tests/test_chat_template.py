@@ -25,7 +25,9 @@ VARIABLES = template_grammar.VARIABLES
 ARGUMENT, FORMAT, MEMORY = 1, 3, 4  # of LLMStatus
 
 # What jinja2 does and the interpreter refuses, in the words of the refusal.
-REFUSED = re.compile("not supported|64 bits|cannot be written as text|is not known here|cannot be compared here|steps|no real number|cannot be sliced")
+REFUSED = re.compile(
+    "not supported|64 bits|cannot be written as text|is not known here|cannot be compared here|steps|no real number|cannot be sliced"
+)
 
 
 def attempt(render):
@@ -223,7 +225,7 @@ def test_named_origin():
         ("a\n\n{{ x|nosuch }}", 'line 3: the filter "nosuch" is not supported'),
         ("{{ x is nosuch }}", 'line 1: the test "nosuch" is not supported'),
         ("{% if true %}\n{{ 1|nosuch }}{% endif %}", 'line 2: "nosuch" is not supported'),
-        ("{% if x %}\n\n", 'line 3: expected elif|line 2: expected elif|line 1: expected elif'),
+        ("{% if x %}\n\n", "line 3: expected elif|line 2: expected elif|line 1: expected elif"),
         ("\n{{ x.y.z }}", "line 2: 'x' is undefined"),
         ("{{ 'a'.encode() }}", 'the method "encode" is not supported'),
         ("{{ 1 +\n }}", "line 1: expected an expression|line 2: expected an expression"),
@@ -271,12 +273,24 @@ HOSTILE = {
     "range": ("{{ range(10000000) }}", "a range of more than 100000"),
     "repeated text": ("{{ 'abcdefgh' * 99999999999 }}", "MiB"),
     "repeated list": ("{{ [1, 2] * 99999999999 }}", "MiB|steps"),
-    "doubled text": ("{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", "MiB"),
+    "doubled text": (
+        "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+        "MiB",
+    ),
     "output": ("{% set x = 'x' * 1000000 %}{% for i in range(99) %}{{ x }}{% endfor %}", "grows beyond 32 MiB"),
     "recursion": ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "within each other"),
-    "deep list": ("{% set ns = namespace(l=[]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}", "within each other"),
-    "deep equality": ("{% set n = namespace(l=[], m=[]) %}{% for i in range(9999) %}{% set n.l = [n.l] %}{% set n.m = [n.m] %}{% endfor %}{{ n.l == n.m }}", "within each other"),
-    "wide tree": ("{% set n = namespace(l=['x']) %}{% for i in range(99) %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l }}", "MiB|steps"),
+    "deep list": (
+        "{% set ns = namespace(l=[]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
+        "within each other",
+    ),
+    "deep equality": (
+        "{% set n = namespace(l=[], m=[]) %}{% for i in range(9999) %}{% set n.l = [n.l] %}{% set n.m = [n.m] %}{% endfor %}{{ n.l == n.m }}",
+        "within each other",
+    ),
+    "wide tree": (
+        "{% set n = namespace(l=['x']) %}{% for i in range(99) %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l }}",
+        "MiB|steps",
+    ),
     "power": ("{{ 9 ** 999 }}", "64 bits"),
     "width": ("{{ 'x'.center(99999999999) }}", "MiB"),
     "format": ("{{ '%999999999d' % 1 }}", "wider"),
@@ -318,7 +332,19 @@ def test_large_conversation():
 
 def test_json_numbers_and_texts():
     template = chat.Template("{{ messages|tojson }}{{ messages|string }}")
-    value = [{"a": 1, "b": 1.0, "c": -0.0, "d": 1e22, "e": 2**63 - 1, "f": -(2**63), "g": "\u0000\ud83d\ude00\x7f\u2028", "h": True, "i": 5e-324}]
+    value = [
+        {
+            "a": 1,
+            "b": 1.0,
+            "c": -0.0,
+            "d": 1e22,
+            "e": 2**63 - 1,
+            "f": -(2**63),
+            "g": "\u0000\ud83d\ude00\x7f\u2028",
+            "h": True,
+            "i": 5e-324,
+        }
+    ]
     assert compare("{{ messages|tojson }}{{ messages|string }}", eval(repr(value).replace("\\ud83d\\ude00", "😀")))
     assert "1.0" in template.render(b'[{"a": 1.0, "a": 1.0}]')
 
@@ -339,7 +365,11 @@ def test_letters():
     version = (library_module.ROOT / "src/chat/unicode_tables.c").read_text()[:80]
     if unicodedata.unidata_version not in version:
         pytest.skip("this Python knows another version of Unicode")
-    changed = [c for c in characters if c != c.upper() or c != c.lower() or c != c.title() or c.isalpha() or not c.isprintable()]
+    changed = [
+        c
+        for c in characters
+        if c != c.upper() or c != c.lower() or c != c.title() or c.isalpha() or not c.isprintable()
+    ]
     random_module.Random(SEED).shuffle(changed)
     cased = [c for c in changed if c != c.upper() or c != c.lower() or c != c.title()]
     for part in [cased, changed[:3000]]:

@@ -47,21 +47,14 @@ def rename(line, word, other):
 def disguise(text, random):
     """The same kernel under other names and some lines further down: nothing can know it by either."""
     names = set(re.findall(r"kernel void (\w+)|(\w+) \[\[(?:buffer|threadgroup)\(", text))
-    names |= {
-        (variable,)
-        for variable in re.findall(r"^ +threadgroup \w+(?: \w+)?? (\w+)[;\[]", text, re.M)
-    }
+    names |= {(variable,) for variable in re.findall(r"^ +threadgroup \w+(?: \w+)?? (\w+)[;\[]", text, re.M)}
     for word in {word for group in names for word in group if word}:
         other = f"{word}_{random.integers(10**6)}"
-        text = re.sub(
-            r"^(?!//).*$", lambda line: rename(line.group(), word, other), text, flags=re.M
-        )
+        text = re.sub(r"^(?!//).*$", lambda line: rename(line.group(), word, other), text, flags=re.M)
         text = text.replace(f"--kernel {word} ", f"--kernel {other} ")
     head, body = text.split("#include", 1)
     lines = ["", "// a comment", "/* another", "   one */"]
-    shift = [
-        line for _ in range(random.integers(1, 9)) for line in lines[: 2 + 2 * random.integers(2)]
-    ]
+    shift = [line for _ in range(random.integers(1, 9)) for line in lines[: 2 + 2 * random.integers(2)]]
     return head + "\n".join(shift) + "\n#include" + body
 
 
@@ -82,10 +75,7 @@ def expectations(text):
 def found_in(findings):
     """{(kind, line)} of findings, both lines of a race."""
     return {
-        (finding["kind"], finding[who]["line"])
-        for finding in findings
-        for who in ("at", "other")
-        if who in finding
+        (finding["kind"], finding[who]["line"]) for finding in findings for who in ("at", "other") if who in finding
     }
 
 
@@ -209,8 +199,14 @@ def test_one_line_for_each_finding(shift):
 
 @pytest.mark.parametrize(
     "content, parameter",
-    [("0=random:f16:8", "float *"), ("0=random:i32:8", "float *"), ("1=f32:300", "uint &"), ("1=u16:3", "uint &"),
-     ("2=random:f16:16", "float4x4 *"), ("3=u32:1", "bool &")],
+    [
+        ("0=random:f16:8", "float *"),
+        ("0=random:i32:8", "float *"),
+        ("1=f32:300", "uint &"),
+        ("1=u16:3", "uint &"),
+        ("2=random:f16:16", "float4x4 *"),
+        ("3=u32:1", "bool &"),
+    ],
 )
 def test_content_suits_the_parameter(content, parameter, tmp_path):
     path = tmp_path / "kernel.metal"
@@ -452,7 +448,10 @@ def test_few_files_may_be_open(files, shift, tmp_path):
     limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     for option in [], ["--json"]:
         result = subprocess.run(
-            [METAL_CHECK, shift, *SHIFT, *option], env=os.environ | {"TMPDIR": str(tmp_path)}, preexec_fn=limit, capture_output=True
+            [METAL_CHECK, shift, *SHIFT, *option],
+            env=os.environ | {"TMPDIR": str(tmp_path)},
+            preexec_fn=limit,
+            capture_output=True,
         )
         assert result.returncode == 2 and b"metal-check" in result.stderr
         assert list(tmp_path.iterdir()) == [shift]
@@ -505,7 +504,9 @@ def test_a_signal_while_it_compiles(shift, tmp_path):
     for delay in (0.0, 0.1, 0.3):
         folder = tmp_path / f"temporary {delay}"
         folder.mkdir()
-        process = subprocess.Popen([METAL_CHECK, shift, *SHIFT], env=os.environ | {"TMPDIR": str(folder)}, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [METAL_CHECK, shift, *SHIFT], env=os.environ | {"TMPDIR": str(folder)}, stderr=subprocess.PIPE
+        )
         while not any(folder.glob("*/kernel.cpp")) and process.poll() is None:
             time.sleep(0.01)
         time.sleep(delay)
@@ -520,7 +521,9 @@ def test_a_signal_while_it_compiles(shift, tmp_path):
 def left_by(folder, line):
     """Exit code and messages of a line of bash; nothing may stay in its temporary folder."""
     folder.mkdir(exist_ok=True)
-    done = subprocess.run(["bash", "-c", line], env=os.environ | {"TMPDIR": str(folder)}, capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "-c", line], env=os.environ | {"TMPDIR": str(folder)}, capture_output=True, text=True
+    )
     assert list(folder.iterdir()) == []
     return done.returncode, done.stderr
 
@@ -577,12 +580,8 @@ def test_arrays_of_every_type(dtype, short, tmp_path, random):
     path.write_text(ELEMENTWISE.replace("T", METAL_TYPES[short]))
     x = random.integers(0, 40, (3, 5, 7)).astype(dtype)
     numpy.save(tmp_path / "x.npy", x)
-    options = (
-        f"--kernel twice --grid 105 --threads 32 --bytes 2={short}:3 --buffer 1=empty:{short}:3x5x7"
-    )
-    checker.run(
-        path, *options.split(), "--buffer", f"0={tmp_path}/x.npy", "-o", f"1={tmp_path}/out.npy"
-    )
+    options = f"--kernel twice --grid 105 --threads 32 --bytes 2={short}:3 --buffer 1=empty:{short}:3x5x7"
+    checker.run(path, *options.split(), "--buffer", f"0={tmp_path}/x.npy", "-o", f"1={tmp_path}/out.npy")
     out = numpy.load(tmp_path / "out.npy")
     assert out.dtype == dtype and numpy.array_equal(out, x + x + dtype.type(3))
 
@@ -616,14 +615,10 @@ def test_random_contents_follow_the_seed(tmp_path):
 
 
 def test_layernorm_is_right(tmp_path, random):
-    x, weight, bias = (
-        random.normal(0, 1, shape).astype(numpy.float32) for shape in [(5, 77), 77, 77]
-    )
+    x, weight, bias = (random.normal(0, 1, shape).astype(numpy.float32) for shape in [(5, 77), 77, 77])
     for i, array in enumerate((x, weight, bias)):
         numpy.save(tmp_path / f"{i}.npy", array)
-    options = (
-        "--kernel layernorm_forward --grid 480 --threads 96 --bytes 4=u32:77 --bytes 5=f32:1e-5"
-    )
+    options = "--kernel layernorm_forward --grid 480 --threads 96 --bytes 4=u32:77 --bytes 5=f32:1e-5"
     buffers = [f"{i}={tmp_path}/{i}.npy" for i in range(3)] + ["3=empty:f32:5x77"]
     checker.run(
         LAYERNORM, *options.split(), *(word for b in buffers for word in ("--buffer", b)),
@@ -639,10 +634,7 @@ def test_layernorm_is_checked_in_half_a_second():
     options = "--kernel layernorm_forward --grid 16384 --threads 256 --seeds 1 --bytes 4=u32:768 --bytes 5=f32:1e-5"
     sizes = ["random:f32:64x768", "random:f32:768", "random:f32:768", "empty:f32:64x768"]
     buffers = [word for i, size in enumerate(sizes) for word in ("--buffer", f"{i}={size}")]
-    seconds = [
-        checker.run(LAYERNORM, *options.split(), *buffers)["run_seconds"]
-        for _ in range(3)
-    ]
+    seconds = [checker.run(LAYERNORM, *options.split(), *buffers)["run_seconds"] for _ in range(3)]
     assert min(seconds) <= 0.5
 
 
@@ -694,14 +686,14 @@ def without(option):
 def test_usage_errors_are_one_line(options, message, tmp_path):
     path = tmp_path / "tiny.metal"
     path.write_text(TINY)
-    result = subprocess.run(
-        [METAL_CHECK, path, *options], capture_output=True, text=True, cwd=tmp_path
-    )
+    result = subprocess.run([METAL_CHECK, path, *options], capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 2 and result.stdout == ""
     assert message in result.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", ["it's.metal", 'two "words".metal', "new\nline.metal", "-D.metal", "back\\slash.metal", "ü%s.metal"])
+@pytest.mark.parametrize(
+    "name", ["it's.metal", 'two "words".metal', "new\nline.metal", "-D.metal", "back\\slash.metal", "ü%s.metal"]
+)
 def test_file_names(name, tmp_path):
     """Every name works, also with an include beside the file; one that begins with a dash stands behind --."""
     folder = tmp_path / "a 'folder' of \"mine\""
@@ -711,7 +703,19 @@ def test_file_names(name, tmp_path):
 #include "one.h"
 kernel void f(device float *out [[buffer(0)]], uint i [[thread_position_in_grid]]) { out[i + 1] = ONE; }
 """)
-    launch = ["--json", "--kernel", "f", "--grid", "4", "--threads", "4", "--buffer", "0=zeros:f32:4", "--cache", "a 'cache'"]
+    launch = [
+        "--json",
+        "--kernel",
+        "f",
+        "--grid",
+        "4",
+        "--threads",
+        "4",
+        "--buffer",
+        "0=zeros:f32:4",
+        "--cache",
+        "a 'cache'",
+    ]
     result = subprocess.run([METAL_CHECK, *launch, "--", name], capture_output=True, text=True, cwd=folder)
     assert result.returncode == 1, result.stderr
     assert [finding["at"]["line"] for finding in json.loads(result.stdout)["findings"]] == [3]
@@ -755,9 +759,7 @@ def test_a_file_that_is_cut_off(cut, tmp_path):
     (tmp_path / "x.npy").write_bytes(whole[: len(whole) * cut // 12])
     (tmp_path / "tiny.metal").write_text(TINY)
     with pytest.raises(checker.Failed):
-        checker.run(
-            tmp_path / "tiny.metal", *without("--buffer"), "--buffer", f"0={tmp_path}/x.npy"
-        )
+        checker.run(tmp_path / "tiny.metal", *without("--buffer"), "--buffer", f"0={tmp_path}/x.npy")
 
 
 NPY = "{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}"
@@ -831,9 +833,7 @@ def test_expressions_have_their_values():
     assert language.differences(ALL_PARTS) == []
 
 
-@pytest.mark.parametrize(
-    "part", [part for part in ALL_PARTS if part.refused], ids=lambda part: part.name
-)
+@pytest.mark.parametrize("part", [part for part in ALL_PARTS if part.refused], ids=lambda part: part.name)
 def test_the_rest_is_refused_with_its_line(part):
     assert language.refusal(part)
 
@@ -916,9 +916,7 @@ def test_strict_in_a_template(tmp_path):
         path.write_text(template)
         (tmp_path / "half.h").write_text(helper)
         options = "--strict --kernel halve_f16 --grid 1 --threads 1 --buffer 0=zeros:f16:1"
-        result = subprocess.run(
-            [METAL_CHECK, path, *options.split()], capture_output=True, text=True
-        )
+        result = subprocess.run([METAL_CHECK, path, *options.split()], capture_output=True, text=True)
         return result.returncode, re.findall(r"(\w+\.\w+:\d+):\d+: error", result.stderr)
 
     assert check(TEMPLATE, HELPER) == (0, [])
@@ -956,9 +954,7 @@ def test_the_page_shows_what_happens(tmp_path):
     def output(text):
         (tmp_path / "sum_rows.metal").write_text(text)
         command_here = command.replace("metal-check", str(METAL_CHECK.resolve()), 1)
-        return subprocess.run(
-            command_here.split(), capture_output=True, text=True, cwd=tmp_path
-        ).stdout
+        return subprocess.run(command_here.split(), capture_output=True, text=True, cwd=tmp_path).stdout
 
     digits = lambda text: re.sub(r"-?\d+\.\d+", "#", text)  # the last ones are the C library's
     assert digits(output(kernel)) == digits(printed)

@@ -11,7 +11,7 @@ import pytest
 
 import checker
 from checker import CACHE, METAL_CHECK
-from library import BUILD, ROOT
+from library import ROOT
 
 HEAD = "#include <metal_stdlib>\nusing namespace metal;\n"
 STRUCTURE = (
@@ -69,14 +69,18 @@ def test_an_element_of_a_member(tmp_path):
 
 def test_matrices_by_name(tmp_path):
     """Column by column; those of three are as far apart as those of four."""
-    path = write(tmp_path, HEAD + """
+    path = write(
+        tmp_path,
+        HEAD
+        + """
 struct Args { float4x4 view; half3x3 turns[2]; float2x3 last; };
 kernel void show(constant Args &args [[buffer(0)]], device float *out [[buffer(1)]]) {
     for (uint i = 0; i < 16; i++) out[i] = args.view[i / 4][i % 4];
     for (uint i = 0; i < 18; i++) out[16 + i] = args.turns[i / 9][i / 3 % 3][i % 3];
     for (uint i = 0; i < 6; i++) out[34 + i] = args.last[i / 3][i % 3];
 }
-""")
+""",
+    )
     numbers = numpy.arange(1, 41)
     parts = [",".join(map(str, part)) for part in numpy.split(numbers, [16, 34])]
     checker.run(

@@ -624,7 +624,16 @@ def test_reports_of_a_single_launch(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     path = write(tmp_path, SCALE, "with blanks.metal").name
     launch = ["--kernel", "scale", "--grid", "16", "--threads", "8", "--buffer", "0=range:f32:15", "--bytes", "3=i32:0"]
-    launch += ["--buffer", "1=empty:f32:15", "--bytes", "2=n=15,by=1", "--junit", "out.xml", "--sarif=out.sarif", "--github"]
+    launch += [
+        "--buffer",
+        "1=empty:f32:15",
+        "--bytes",
+        "2=n=15,by=1",
+        "--junit",
+        "out.xml",
+        "--sarif=out.sarif",
+        "--github",
+    ]
     monkeypatch.setattr(sys, "argv", ["metal-check", path, *launch])
     assert main() == 1
     shown = capsys.readouterr().out

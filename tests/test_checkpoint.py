@@ -380,9 +380,7 @@ def test_each_shape_is_checked(library, random, tmp_path, format):
     tensors = models.random_gpt2(config, random)
     for name, array in tensors.items():
         wrong = array[:-1] if random.integers(2) else array[..., :-1]
-        path = write_model(
-            tmp_path, format, config, tensors | {name: numpy.ascontiguousarray(wrong)}
-        )
+        path = write_model(tmp_path, format, config, tensors | {name: numpy.ascontiguousarray(wrong)})
         if format == "gguf" and name == "wte.weight" and wrong.shape[1] == 48:
             with opened(library, path) as checkpoint:  # a smaller vocabulary, no contradiction
                 assert checkpoint.config.vocabulary == 299
@@ -442,9 +440,7 @@ def patched(path, offset, format, value):
     ],
 )
 def test_gguf_type_refused(library, random, tmp_path, number, words):
-    path = models.write_gguf(
-        tmp_path / "model.gguf", Config(), models.random_gpt2(Config(), random)
-    )
+    path = models.write_gguf(tmp_path / "model.gguf", Config(), models.random_gpt2(Config(), random))
     patched(path, tensor_info(path.read_bytes(), "blk.0.ffn_up.weight")[2], "I", number)
     assert f"blk.0.ffn_up.weight {words}" in refusal(library, path).replace("is stored as the ", "")
 
@@ -533,9 +529,7 @@ def test_missing_files(library, random, tmp_path):
     assert "regular file" in refusal(library, tmp_path / "pipe")
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"G", b"GGU", b"GGUX" * 9, b"PK\3\4" + bytes(99), bytes(999)]
-)
+@pytest.mark.parametrize("content", [b"", b"G", b"GGU", b"GGUX" * 9, b"PK\3\4" + bytes(99), bytes(999)])
 def test_wrong_magic(library, tmp_path, content):
     path = tmp_path / "model.gguf"
     path.write_bytes(content)
@@ -566,9 +560,7 @@ def test_shard_outside_the_folder(library, random, tmp_path):
 
 def test_renamed_safetensors(library, random, tmp_path):
     """Opening another file than the named one would be a surprise."""
-    folder = models.write_huggingface(
-        tmp_path / "m", Config(), models.random_gpt2(Config(), random)
-    )
+    folder = models.write_huggingface(tmp_path / "m", Config(), models.random_gpt2(Config(), random))
     (folder / "model.safetensors").rename(folder / "mine.safetensors")
     assert "model.safetensors" in refusal(library, folder / "mine.safetensors")
 
@@ -775,9 +767,7 @@ def test_malformed_json(library, random, tmp_path, text):
     assert "not a JSON object" in refusal(library, folder)
     (folder / "config.json").write_text(config + " \n")
     weights = (folder / "model.safetensors").read_bytes()[8:]
-    (folder / "model.safetensors").write_bytes(
-        struct.pack("<Q", len(text)) + text.encode() + weights
-    )
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text.encode() + weights)
     refusal(library, folder)
 
 
@@ -856,9 +846,7 @@ def test_huggingface_end_tokens(library, random, tmp_path, config, generation, e
     """Those of config.json, then those of generation_config.json; else the tokenizer's."""
     tensors, tokenizer = models.random_gpt2(Config(), random), models.small_tokenizer(300)
     settings = {"eos_token_id": config}
-    folder = models.write_huggingface(
-        tmp_path / "model", Config(), tensors, tokenizer=tokenizer, settings=settings
-    )
+    folder = models.write_huggingface(tmp_path / "model", Config(), tensors, tokenizer=tokenizer, settings=settings)
     if generation:
         (folder / "generation_config.json").write_text(json.dumps(generation))
     with opened(library, folder) as model:
@@ -879,9 +867,7 @@ def test_gguf_end_tokens(library, random, tmp_path):
         assert ends(model) == [299, 33]
     for count in [1, 3, 5]:
         settings = {"eos_token_id": list(range(40, 40 + count))}
-        folder = models.write_huggingface(
-            tmp_path / "model", Config(), tensors, tokenizer=tokenizer, settings=settings
-        )
+        folder = models.write_huggingface(tmp_path / "model", Config(), tensors, tokenizer=tokenizer, settings=settings)
         command("convert", folder, path, "--type", "f32")
         with opened(library, path) as model:
             assert ends(model) == list(range(40, 40 + count))
@@ -1055,7 +1041,9 @@ def test_link_to_nothing_in_a_folder(random, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["gone", "circle", "gone.gguf", "circle.gguf"])
-@pytest.mark.parametrize("words", [["run", "-m", "NAME", "the"], ["info", "NAME"], ["convert", "NAME", "out.gguf"], ["run", "NAME"]])
+@pytest.mark.parametrize(
+    "words", [["run", "-m", "NAME", "the"], ["info", "NAME"], ["convert", "NAME", "out.gguf"], ["run", "NAME"]]
+)
 def test_a_link_that_leads_to_no_model(tmp_path, name, words):
     """Also by a name that could be that of a fetched model, or a text."""
     (tmp_path / "gone").symlink_to("nothing")

@@ -321,9 +321,12 @@ def listening(*arguments):
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     ours.settimeout(60)
     command = [COMMAND, *map(str, arguments)]
-    with ours, subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, env=ENVIRONMENT
-    ) as process:
+    with (
+        ours,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, env=ENVIRONMENT
+        ) as process,
+    ):
         theirs.close()
         yield process, ours
 
@@ -572,7 +575,11 @@ def test_named_folder(models_folder, tmp_path, random):
     models.write_huggingface(models_folder / "tiny", Config(), models.random_gpt2(Config(), random))
     assert b"Hugging Face" in succeed("info", "tiny")
     for name in ["", ".", "..", "tiny/.", "x" * 300]:
-        assert "there is no model" in fail("info", "-m", name, cwd=models_folder.parent) or name in (".", "..", "tiny/.")
+        assert "there is no model" in fail("info", "-m", name, cwd=models_folder.parent) or name in (
+            ".",
+            "..",
+            "tiny/.",
+        )
 
 
 def test_single_name_is_a_model(models_folder):
@@ -651,7 +658,12 @@ def test_what_is_no_model(tmp_path, verb):
     """Is named, with what to do."""
     model = tmp_path / "cache" / "hub" / "models--a--b"
     snapshot = model / "snapshots" / "0123abcd"
-    for folder in [snapshot, model / "snapshots" / "00", model / "refs", *(tmp_path / n for n in ("bert", "t5", "ggufs"))]:
+    for folder in [
+        snapshot,
+        model / "snapshots" / "00",
+        model / "refs",
+        *(tmp_path / n for n in ("bert", "t5", "ggufs")),
+    ]:
         folder.mkdir(parents=True)
     (model / "refs" / "main").write_text("0123abcd")
     for name in ["bert/vocab.txt", "t5/spiece.model", "ggufs/b.gguf", "ggufs/a.gguf"]:
@@ -794,7 +806,9 @@ def test_special_tokens_can_be_plain_text(model, tmp_path, verb):
     (tmp_path / "text").write_text(text)
     counts = []
     for options in ([], ["--no-special"]):
-        arguments = {"tokenize": [text], "run": [text, "-n", 1, "--ignore-eos"], "perplexity": [tmp_path / "text"]}[verb]
+        arguments = {"tokenize": [text], "run": [text, "-n", 1, "--ignore-eos"], "perplexity": [tmp_path / "text"]}[
+            verb
+        ]
         result = run(verb, "-m", model.path, *arguments, *options)
         number = {"tokenize": r"(.*)", "run": r"prefill +(\d+) tokens", "perplexity": r"text +(\d+) tokens"}[verb]
         found = re.search(number, result.out.decode("latin-1") + ("" if verb == "tokenize" else result.err))[1]
@@ -805,7 +819,9 @@ def test_special_tokens_can_be_plain_text(model, tmp_path, verb):
 def test_padded_vocabulary(tmp_path, random):
     """Ids without text are none."""
     config = Config(vocabulary=320)
-    folder = models.write_huggingface(tmp_path / "padded", config, models.random_gpt2(config, random), tokenizer=TOKENIZER)
+    folder = models.write_huggingface(
+        tmp_path / "padded", config, models.random_gpt2(config, random), tokenizer=TOKENIZER
+    )
     ids = " ".join(map(str, [300, *byte_tokens(b"a text"), 319])).encode()
     assert succeed("detokenize", folder, input=ids) == b"a text"
     assert "320" in fail("detokenize", folder, input=b"320", code=USAGE)
@@ -1099,14 +1115,22 @@ def test_bench_against_another_build(model):
     for measure in (result["prefill"], result["decode"], *result["deeper"]):
         assert 0 < measure["ratio_least"] <= measure["ratio"] <= measure["ratio_most"]
         assert measure["peer_tokens_per_second"] > 0
-    assert "no decoding of 10 tokens at a depth of 2" in fail("bench", model.path, "-p", 20, "-n", 10, "--depth", 2, "--against", peer, code=USAGE)
+    assert "no decoding of 10 tokens at a depth of 2" in fail(
+        "bench", model.path, "-p", 20, "-n", 10, "--depth", 2, "--against", peer, code=USAGE
+    )
 
 
 def test_bench_against_llama_bench(model, tmp_path):
     """Its JSON; what it decodes at a depth of 0 is compared with ours after a prompt of one token."""
     tests = [
         {"n_prompt": prompt, "n_gen": decoded, "n_depth": depth, "avg_ts": rate}
-        for prompt, decoded, depth, rate in [(20, 0, 30, 1), (20, 10, 0, 1), (20, 0, 0, 2e9), (0, 10, 0, 4e9), (0, 10, 30, 8e9)]
+        for prompt, decoded, depth, rate in [
+            (20, 0, 30, 1),
+            (20, 10, 0, 1),
+            (20, 0, 0, 2e9),
+            (0, 10, 0, 4e9),
+            (0, 10, 30, 8e9),
+        ]
     ]
     (tmp_path / "tests.json").write_text(json.dumps(tests))
     peer = f"cat '{tmp_path}/tests.json'"
@@ -1114,7 +1138,11 @@ def test_bench_against_llama_bench(model, tmp_path):
     for measure, rate in [(result["prefill"], 2e9), (result["decode"], 4e9), (result["deeper"][0], 8e9)]:
         assert measure["peer_tokens_per_second"] == rate
         assert abs(measure["ratio"] * rate / measure["tokens_per_second"] - 1) <= 1e-9
-    assert re.search(r"^decode @30 +10 +[\d.]+ +8000000000 +0\.00   0\.00 to 0\.00$", bench(model, "--depth", 30, "--against", peer).out.decode(), re.M)
+    assert re.search(
+        r"^decode @30 +10 +[\d.]+ +8000000000 +0\.00   0\.00 to 0\.00$",
+        bench(model, "--depth", 30, "--against", peer).out.decode(),
+        re.M,
+    )
 
 
 @pytest.mark.parametrize("peer, message", [
@@ -1201,7 +1229,10 @@ REAL = ["abc", "nan", "inf", "-inf", "-1", "", "1x", "0x1p3", "1e999", " 1", "--
         ("--presence-penalty", [*set(REAL) - {"-1"}, "101"]),
         ("--frequency-penalty", [*set(REAL) - {"-1"}, "-101"]),
         ("--repeat-last-n", [*set(WHOLE) - {"-1"}, "-2", "4294967296"]),
-        ("--logit-bias", ["", "5", "5=", "=1", "x=1", "-1=1", "5=x", "5=inf", "5=nan", "5=10001", "5 =1", "4294967296=1"]),
+        (
+            "--logit-bias",
+            ["", "5", "5=", "=1", "x=1", "-1=1", "5=x", "5=inf", "5=nan", "5=10001", "5 =1", "4294967296=1"],
+        ),
     ],
 )
 def test_wrong_numbers(option, values):
@@ -1246,7 +1277,9 @@ def test_closed_streams(model, closed, tmp_path):
             line = f"exec {COMMAND} {verb.format(model=model.path, out=out)} {end}"
             subprocess.run(["bash", "-c", line], env=ENVIRONMENT, capture_output=True, timeout=60)
         assert outputs[0].read_bytes() == outputs[1].read_bytes()
-    result = subprocess.run(["bash", "-c", f"exec {COMMAND} info {model.path} 1>&-"], env=ENVIRONMENT, capture_output=True)
+    result = subprocess.run(
+        ["bash", "-c", f"exec {COMMAND} info {model.path} 1>&-"], env=ENVIRONMENT, capture_output=True
+    )
     assert result.returncode == FAILURE and b"the output cannot be written" in result.stderr
 
 

@@ -3,7 +3,6 @@ what it is asked to launch, and a sanitizer that says what it is told, stand in 
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 

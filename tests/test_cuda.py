@@ -7,7 +7,6 @@ import ctypes
 import os
 import pathlib
 import subprocess
-import sys
 import threading
 
 import pytest
@@ -151,9 +150,7 @@ def test_no_driver():
     command = [COMMAND, "run", "Once", "--device", "cuda"]
     run = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert run.returncode != 0
-    assert run.stderr.strip().splitlines()[-1:] == [
-        "metal-llm: there is no NVIDIA driver (libcuda.so.1): install it"
-    ]
+    assert run.stderr.strip().splitlines()[-1:] == ["metal-llm: there is no NVIDIA driver (libcuda.so.1): install it"]
 
 
 def test_kernels_need_a_device_that_compiles():
@@ -202,7 +199,10 @@ def test_folder_of_the_same_kernels(path, source_text):
         (("device float *out", "device const float *out"), "is not there with the parameters"),
         (("buffer(0)", "buffer(7)"), "is not there with the parameters"),
         (("constant uint &N [[buffer(2)]],", ""), "is not there with the parameters"),
-        (("using namespace", '#include "parts/none.h"\nusing namespace'), r"activation.metal:8: .parts/none.h. is not there"),
+        (
+            ("using namespace", '#include "parts/none.h"\nusing namespace'),
+            r"activation.metal:8: .parts/none.h. is not there",
+        ),
         (("[[buffer(0)]]", "[[imageblock(0)]]"), r"activation.metal:\d+: attribute ..imageblock.. is not supported"),
     ],
     ids=str,

@@ -114,10 +114,17 @@ def test_what_every_device_does(tests, stand_in, tmp_path):
     """The same tests, in a process that finds the stand-in."""
     environment = {"LD_LIBRARY_PATH": str(stand_in), "XDG_CACHE_HOME": str(tmp_path / "cache"), "DEVICE": "cuda"}
     environment |= {"CUDA_STAND_IN_MULTIPROCESSORS": "132", "SHARE": "1"}  # an H200's; of these tests all
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}", *tests]
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=900
-    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--basetemp={tmp_path / 'pytest'}",
+        *tests,
+    ]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 3
 
@@ -125,7 +132,9 @@ def test_what_every_device_does(tests, stand_in, tmp_path):
 def test_selftest(run):
     """Every kernel is compiled, bound and launched. A file that fails where several are compiled at once has a second try."""
     several = len(os.sched_getaffinity(0)) > 1
-    done = run("selftest", "--device", "cuda", "--only", "kernels", **{"FAIL": "nvrtcCompileProgram:2:6"} if several else {})
+    done = run(
+        "selftest", "--device", "cuda", "--only", "kernels", **{"FAIL": "nvrtcCompileProgram:2:6"} if several else {}
+    )
     assert done.returncode == 0, done.stdout
     assert "PASSED: " in done.stdout and ("\ncompiled side by side in " in done.stdout) == several
 
@@ -225,7 +234,9 @@ MESSAGES = [
 ]
 
 
-@pytest.mark.parametrize("settings, message", MESSAGES, ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "")
+@pytest.mark.parametrize(
+    "settings, message", MESSAGES, ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else ""
+)
 def test_message(settings, message, cuda):
     done = cuda("--fusion", "off", **settings) if "cublas" in str(settings) else cuda(**settings)
     assert done.returncode == 1, done.stderr
@@ -324,7 +335,15 @@ def wrong(stand_in, tmp_path_factory):
     includes = [f"-I{each}" for each in (ROOT / "src", ROOT / "include", FOLDER)]
     libraries = [stand_in / "stand_in.so", BUILD / "libmetal_llm_internal.so"]
     flags = ["-Wl,--unresolved-symbols=ignore-in-shared-libs"]  # of a sanitizer that is preloaded
-    command = [*os.environ.get("CC", "cc").split(), *includes, *flags, folder / "wrong.c", *libraries, "-o", folder / "wrong"]
+    command = [
+        *os.environ.get("CC", "cc").split(),
+        *includes,
+        *flags,
+        folder / "wrong.c",
+        *libraries,
+        "-o",
+        folder / "wrong",
+    ]
     subprocess.run(list(map(str, command)), check=True)
     return folder / "wrong"
 

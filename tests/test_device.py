@@ -20,9 +20,7 @@ from library import COMMAND
 # --- matrix products ---
 
 
-@pytest.mark.parametrize(
-    "M, N, K", [(1, 1, 1), (9, 300, 64), (64, 97, 33), (33, 48, 257), (512, 31, 5)]
-)
+@pytest.mark.parametrize("M, N, K", [(1, 1, 1), (9, 300, 64), (64, 97, 33), (33, 48, 257), (512, 31, 5)])
 def test_matmul(M, N, K, device, random):
     x = random.uniform(0.5, 1.5, (M, K)).astype(numpy.float32)
     weight = random.uniform(0.5, 1.5, (N, K)).astype(numpy.float32)
@@ -188,9 +186,7 @@ def test_a_part_outside_a_buffer_is_an_error(offset, size, raw):
         raw.dispatch("gelu_forward", threads(4), (x, offset, size), (out, 0), 4)
 
 
-@pytest.mark.parametrize(
-    "offset, size", [(0, 65), (64, 1), (65, 0), (2**63, 2**63), (1, 2**64 - 1)]
-)
+@pytest.mark.parametrize("offset, size", [(0, 65), (64, 1), (65, 0), (2**63, 2**63), (1, 2**64 - 1)])
 def test_a_copy_outside_a_buffer_is_an_error(offset, size, raw):
     buffer, contents = raw.buffer(64), numpy.zeros(65, numpy.uint8)
     raw.library.device_write(buffer, offset, contents.ctypes.data, size)
@@ -216,10 +212,7 @@ def test_a_matrix_larger_than_its_buffer_is_an_error(name, raw):
     """2×2 matrices need 16 bytes; at offset 52 of 64 there are 12."""
     buffers = [raw.buffer(64) for _ in range(3)]
     offsets = [52 if n == name else 0 for n in ("x", "weight", "out")]
-    arguments = [
-        device_module._Argument(buffer=buffer, offset=offset)
-        for buffer, offset in zip(buffers, offsets)
-    ]
+    arguments = [device_module._Argument(buffer=buffer, offset=offset) for buffer, offset in zip(buffers, offsets)]
     raw.library.device_matmul(raw.handle, device_module._Matmul(*arguments, 2, 2, 2, 2, 0))
     with pytest.raises(Error, match=f"matmul: {name} .2,2. exceeds its buffer"):
         raw.device.check()
@@ -284,9 +277,7 @@ int pthread_create(pthread_t *handle, const pthread_attr_t *attributes, void *(*
 """
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux" or "LD_PRELOAD" in os.environ, reason="pthread_create is another's already"
-)
+@pytest.mark.skipif(sys.platform != "linux" or "LD_PRELOAD" in os.environ, reason="pthread_create is another's already")
 def test_fewer_threads_than_were_asked_for(tmp_path, random):
     """A system that gives three threads and no more, as a container's limit does: the engine runs in one of them, the
     kernels in it and in the other two, and the device's line says so."""

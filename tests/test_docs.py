@@ -101,9 +101,7 @@ def test_bytes_of_formats(format):
 
 # --- commands ---
 
-COMMANDS = re.findall(
-    r"^```console\n\$ (build/bind [^\n]*|build/metal-llm kernels)\n(.*?)^```", PAGE, re.M | re.S
-)
+COMMANDS = re.findall(r"^```console\n\$ (build/bind [^\n]*|build/metal-llm kernels)\n(.*?)^```", PAGE, re.M | re.S)
 
 
 @pytest.mark.parametrize("command, shown", COMMANDS, ids=[command for command, _ in COMMANDS])
@@ -134,7 +132,18 @@ def test_a_file_at_work(file, kernel, options, library):
 
 def test_a_prompt_that_is_dequantised():
     prompt = "Once upon a time there was a little girl. " * 20
-    command = [BUILD / "metal-llm", "run", prompt, "-n", "1", "--profile", "--device", "cpu", "--integer-products", "off"]
+    command = [
+        BUILD / "metal-llm",
+        "run",
+        prompt,
+        "-n",
+        "1",
+        "--profile",
+        "--device",
+        "cpu",
+        "--integer-products",
+        "off",
+    ]
     result = subprocess.run(command, capture_output=True, text=True)
     assert re.search(r"^dequantise_q8_0 +\d+ ", result.stderr, re.M), result.stderr
 
@@ -213,7 +222,9 @@ def test_how_long_kernels_are():
     kernels = ROOT / "kernels"
     assert {name: n for name, n in lines(kernels.glob("*.metal")).items() if n > 100} == {}
     assert {name: n for name, n in lines(kernels.glob("fast/*")).items() if n > 200} == {}
-    assert {name: n for name, n in lines([*kernels.glob("parts/*"), *kernels.glob("formats/*")]).items() if n > 110} == {}
+    assert {
+        name: n for name, n in lines([*kernels.glob("parts/*"), *kernels.glob("formats/*")]).items() if n > 110
+    } == {}
     assert sum(len(path.read_text().splitlines()) for path in kernels.rglob("*.*")) <= MOST_LINES
 
 

@@ -14,7 +14,9 @@ PROJECTS = dict(re.findall(r"^\| \*\*(.+?)\*\* \| (.*) \|$", PAGE, re.MULTILINE)
 def section(title):
     """The rows of a section's table as (first cell, last cell)."""
     text = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)[1]
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line.startswith("|")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line.startswith("|")
+    ]
     return [(row[0], row[-1]) for row in rows[2:]]
 
 

@@ -260,7 +260,9 @@ def test_long_contexts(config, machine, rows, tokens, kernels, tmp_path):
     prompts = [[0] * (tokens - 1), *[[0]] * (rows - 1)]
     recorder.run("", path, machine, {"cache": "f16"}, rows, [("", lambda model: model.generate_batch(prompts, 2))])
     used = {line.split()[0] for line in recorder.lines}
-    assert {name for name in used if name.startswith(("turned_attention", "split_attention", "merge_splits"))} == kernels
+    assert {
+        name for name in used if name.startswith(("turned_attention", "split_attention", "merge_splits"))
+    } == kernels
 
 
 LARGE = families.Config(heads=16, kv_heads=8, head_size=64, channels=1024, inner=1024, context=70)
@@ -273,7 +275,9 @@ def test_large_blocks_are_decoded_from(tmp_path):
     path = families.write_gguf(tmp_path / "model.gguf", LARGE, tensors, type="Q6_K", types=types)
     steps = lambda *case, **options: [line[:1] + line[2:3] for line in explain(path, "h200", *case, **options)]
     decoding = steps(1)
-    assert {("QKV", "integer_read_q6_K"), ("QKV", "integer_read_q8_0"), ("gate, up", "integer_gated_q6_K")} <= {*decoding}
+    assert {("QKV", "integer_read_q6_K"), ("QKV", "integer_read_q8_0"), ("gate, up", "integer_gated_q6_K")} <= {
+        *decoding
+    }
     assert {("down", "integer_write_q6_K"), ("logits", "integer_read_q6_K")} <= {*decoding}
     halves = {("QKV", "rmsnorm_linear_f16"), ("down", "linear_residual_eights_f16")}
     assert halves <= {*steps(1, integer_products="off")} and halves <= {*steps(1, weights="f16")}
@@ -336,7 +340,9 @@ def test_the_profile_names_the_same_kernels(device_name):
     rows = ran.stderr[ran.stderr.index("kernel ") :].splitlines()[1:-1]
     count = len(run("tokenize", "-m", path, "Once upon a time").stdout.split())
     plans = run("explain", path, "-p", count, *options).stdout
-    explained = {line.split("  ")[-3].strip() for line in re.sub(" {2,}", "  ", plans).splitlines() if line[:5].strip().isdigit()}
+    explained = {
+        line.split("  ")[-3].strip() for line in re.sub(" {2,}", "  ", plans).splitlines() if line[:5].strip().isdigit()
+    }
     assert {row.split()[0] for row in rows} == explained
 
 

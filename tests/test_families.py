@@ -160,7 +160,9 @@ def test_yarn_settings(library, random, tmp_path):
 
 def test_defaults(library, random, tmp_path):
     """An absent setting has the value that transformers' configuration class gives it."""
-    config = Config(family="qwen3", heads=32, kv_heads=32, head_size=128, layers=1, channels=8, epsilon=1e-6, tied=False)
+    config = Config(
+        family="qwen3", heads=32, kv_heads=32, head_size=128, layers=1, channels=8, epsilon=1e-6, tied=False
+    )
     tensors = families.random_model(config, random)
     folder = families.write_huggingface(tmp_path / "model", config, tensors)
     given = {"model_type": "qwen3", "hidden_size": 8, "num_hidden_layers": 1}
@@ -204,7 +206,9 @@ def test_convert(random, tmp_path, case):
         if key.startswith(f"{name}."):
             assert keys[key] == pytest.approx(value), key
     more = {key for key in keys if key.startswith(f"{name}.")} - expected_keys.keys()
-    allowed = "key_length value_length sliding_window sliding_window_pattern freq_base_swa yarn_beta_fast yarn_beta_slow"
+    allowed = (
+        "key_length value_length sliding_window sliding_window_pattern freq_base_swa yarn_beta_fast yarn_beta_slow"
+    )
     assert {key.rsplit(".", 1)[1] for key in more} <= set(allowed.split())
 
 
@@ -321,7 +325,11 @@ def test_unknown_biases_refused(library, random, tmp_path):
         ("llama", lambda w: w.add_uint32("llama.rope.dimension_count", 32), ["32"]),
         ("llama", lambda w: w.add_causal_attention(False), ["attention.causal"]),
         ("gemma3", lambda w: w.add_final_logit_softcapping(30.0), ["final_logit_softcapping"]),
-        ("gemma3", lambda w: w.add_array("gemma3.attention.sliding_window_pattern", [True]), ["sliding_window_pattern"]),
+        (
+            "gemma3",
+            lambda w: w.add_array("gemma3.attention.sliding_window_pattern", [True]),
+            ["sliding_window_pattern"],
+        ),
     ],
 )
 def test_keys_refused(library, random, tmp_path, family, keys, words):

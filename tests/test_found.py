@@ -37,9 +37,7 @@ def found(path, text, random, tmp_path):
 def test_is_found(path, random, tmp_path):
     text = path.read_text()
     marked = {number for number, line in enumerate(text.splitlines(), 1) if "// expect: race" in line}
-    findings = [
-        finding for finding in found(path, text, random, tmp_path) if finding["kind"] == "race"
-    ]
+    findings = [finding for finding in found(path, text, random, tmp_path) if finding["kind"] == "race"]
     lines = {frozenset((finding["at"]["line"], finding["other"]["line"])) for finding in findings}
     assert len(marked) == 2 and frozenset(marked) in lines
 

@@ -133,7 +133,10 @@ def test_a_key_that_no_half_holds(length, attention, fusion, device_name, random
     weight[:, [0, C]] = 0
     bias[0], bias[C], weight[3, C] = -1e-4, 1e5, 0.9e5 / (C - 1) ** 0.5  # of a query, of its key: 1e4 or 1.9e5
     path = models.write_gguf(tmp_path / "model.gguf", FUSED, tensors)
-    prompt, options = random_prompt(random, length, FUSED), {"device": device_name, "attention": attention, "fusion": fusion}
+    prompt, options = (
+        random_prompt(random, length, FUSED),
+        {"device": device_name, "attention": attention, "fusion": fusion},
+    )
     with LLM(path, **options) as model:
         assert len(model.generate(prompt, 5, ignore_end=True)) == 5
     with LLM(path, cache="f16", **options) as model:
@@ -192,9 +195,7 @@ def test_an_empty_prompt_begins_with_end_of_text(device_name, checkpoint):
         assert model.generate([], 10) == [end, *model.generate([end], 10)]
 
 
-def test_a_model_without_tokenizer_has_the_end_that_its_configuration_names(
-    device_name, random, tmp_path
-):
+def test_a_model_without_tokenizer_has_the_end_that_its_configuration_names(device_name, random, tmp_path):
     path = models.write_huggingface(
         tmp_path / "model", CONFIG, models.random_gpt2(CONFIG, random), settings={"eos_token_id": 7}
     )
@@ -652,7 +653,12 @@ def test_logprobs(count, device_name, checkpoint, random):
     with LLM(path, device=device_name, batch=2) as model:
         plain = model.generate_batch(prompts, 30, ignore_end=True, **options)
         added = model.generate_batch(
-            prompts, 30, ignore_end=True, logprobs=count, on_logprobs=lambda row, pairs: told[row].append(pairs), **options
+            prompts,
+            30,
+            ignore_end=True,
+            logprobs=count,
+            on_logprobs=lambda row, pairs: told[row].append(pairs),
+            **options,
         )
     assert added == plain
     for row, (prompt, text) in enumerate(zip(prompts, added)):

@@ -105,9 +105,7 @@ def write(library, checkpoint, path, matrices, embeddings, fill, tokenizer=None)
     words = ctypes.pointer(as_gguf(tokenizer)) if tokenizer else None
     options = Options(TYPES.index(matrices), TYPES.index(embeddings), False, words, fill, None)
     error = Error()
-    done = library.gguf_write(
-        os.fsencode(path), ctypes.byref(checkpoint), ctypes.byref(options), ctypes.byref(error)
-    )
+    done = library.gguf_write(os.fsencode(path), ctypes.byref(checkpoint), ctypes.byref(options), ctypes.byref(error))
     assert done == (error.status == 0)
     return None if done else error.message.decode()
 

@@ -80,7 +80,9 @@ def test_the_manual_page_has_everything():
 
 @pytest.mark.skipif(not shutil.which("groff"), reason="no groff")
 def test_the_manual_page_is_set_without_warnings():
-    done = subprocess.run(["groff", "-man", "-Kutf8", "-Tutf8", "-ww"], input=shown("help", "--man"), capture_output=True, text=True)
+    done = subprocess.run(
+        ["groff", "-man", "-Kutf8", "-Tutf8", "-ww"], input=shown("help", "--man"), capture_output=True, text=True
+    )
     assert done.returncode == 0 and done.stderr == ""
     plain = re.sub(r".\x08|\x1b\[\d*m", "", done.stdout)
     assert "run language models with Metal compute kernels" in plain
@@ -129,7 +131,12 @@ def place(tmp_path_factory):
 
 def variables(home):
     """For a shell that lives in this folder alone."""
-    own = {"HOME": home, "XDG_DATA_HOME": home / "data", "XDG_CONFIG_HOME": home / "config", "XDG_CACHE_HOME": home / "cache"}
+    own = {
+        "HOME": home,
+        "XDG_DATA_HOME": home / "data",
+        "XDG_CONFIG_HOME": home / "config",
+        "XDG_CACHE_HOME": home / "cache",
+    }
     path = f"{home / 'bin'}:{os.environ['PATH']}"
     return ENVIRONMENT | {name: str(value) for name, value in own.items()} | {"PATH": path, "TERM": "dumb", "PS1": "$ "}
 
@@ -141,7 +148,13 @@ class Terminal:
         self.home = home
         self.keyboard, shell = pty.openpty()
         self.process = subprocess.Popen(
-            command, stdin=shell, stdout=shell, stderr=shell, cwd=home / "here", env=variables(home), start_new_session=True
+            command,
+            stdin=shell,
+            stdout=shell,
+            stderr=shell,
+            cwd=home / "here",
+            env=variables(home),
+            start_new_session=True,
         )
         os.close(shell)
         self.type(f"{first}; echo begi''ns\r", "begins")
@@ -188,7 +201,9 @@ def test_zsh_at_a_terminal(place, way):
 def fish(place, line):
     """Candidates for a line's last word."""
     script = f"source {place}/script.fish; complete -C '{line}'"
-    done = subprocess.run(["fish", "--no-config", "-c", script], cwd=place / "here", env=variables(place), capture_output=True, text=True)
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script], cwd=place / "here", env=variables(place), capture_output=True, text=True
+    )
     assert done.returncode == 0 and done.stderr == ""
     return [candidate.split("\t")[0] for candidate in done.stdout.splitlines()]
 

@@ -8,8 +8,6 @@ import shlex
 import subprocess
 from ctypes import byref, c_char_p, c_size_t, c_uint32, c_void_p
 
-import gguf
-import numpy
 import pytest
 
 import llm
@@ -26,9 +24,7 @@ HEADER = (ROOT / "include" / "metal_llm.h").read_text()
 
 @pytest.fixture
 def checkpoint(random, tmp_path):
-    return models.write_gguf(
-        tmp_path / "model.gguf", CONFIG, models.random_gpt2(CONFIG, random), tokenizer=TOKENIZER
-    )
+    return models.write_gguf(tmp_path / "model.gguf", CONFIG, models.random_gpt2(CONFIG, random), tokenizer=TOKENIZER)
 
 
 @pytest.fixture
@@ -269,8 +265,10 @@ def test_end_tokens(model):
 
 def test_padded_vocabulary(random, tmp_path):
     """Ids that the model has and the tokenizer has not: no text, and no error."""
-    config = CONFIG._replace(vocabulary=320) if hasattr(CONFIG, "_replace") else Config(
-        layers=2, heads=2, channels=32, context=64, vocabulary=320
+    config = (
+        CONFIG._replace(vocabulary=320)
+        if hasattr(CONFIG, "_replace")
+        else Config(layers=2, heads=2, channels=32, context=64, vocabulary=320)
     )
     tensors = models.random_gpt2(config, random)
     path = models.write_huggingface(tmp_path / "padded", config, tensors, tokenizer=TOKENIZER)

@@ -42,7 +42,25 @@ def checked(function, *arguments):
 
 
 PIECES = ['{"', '": ', '":', '", "', '"]', '"}', "}}", "]]", "[]", "{}", ' "', ", ", ",", "null", "tru", "e}", "false"]
-PIECES += ["the", " and", "\\n", '\\"', "\\u00", "1", "12", "-1", "0.", "e5", "name", 'name":', "é", "日", "🙂", "\n", "a" * 40]
+PIECES += [
+    "the",
+    " and",
+    "\\n",
+    '\\"',
+    "\\u00",
+    "1",
+    "12",
+    "-1",
+    "0.",
+    "e5",
+    "name",
+    'name":',
+    "é",
+    "日",
+    "🙂",
+    "\n",
+    "a" * 40,
+]
 VOCABULARY = [bytes([byte]) for byte in range(256)] + [piece.encode() for piece in PIECES if len(piece.encode()) > 1]
 
 
@@ -50,7 +68,10 @@ class Trie:
     def __init__(self, texts):
         self.buffers = [ctypes.create_string_buffer(text, len(text)) for text in texts]  # a NUL is a byte, too
         list = (Text * len(texts))(
-            *(Text(ctypes.cast(buffer, ctypes.c_char_p), len(text), i) for i, (buffer, text) in enumerate(zip(self.buffers, texts)))
+            *(
+                Text(ctypes.cast(buffer, ctypes.c_char_p), len(text), i)
+                for i, (buffer, text) in enumerate(zip(self.buffers, texts))
+            )
         )
         self.words = (len(texts) + 31) // 32
         self.handle = ctypes.c_void_p(checked(LIBRARY.token_trie_new, list, ctypes.c_size_t(len(texts)), len(texts)))
@@ -195,7 +216,10 @@ ENDLESS = {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": 
         (b'{"title": "' + b"x" * 70000 + b'"}', "more than 65536 bytes"),
         ({"anyOf": [{"type": "null"}] * 5000}, "more than 65536 bytes"),
         ({"prefixItems": [{}] * 5000}, "more than 4096 parts"),
-        ({"anyOf": [{"minLength": n} for n in range(65)]}, '"anyOf" can have at most 64 alternatives here, and one has 65'),
+        (
+            {"anyOf": [{"minLength": n} for n in range(65)]},
+            '"anyOf" can have at most 64 alternatives here, and one has 65',
+        ),
         (NESTED, '"items" is within more than 256 other schemas'),
         (False, "is no schema"),
         (3, "is no schema"),
@@ -241,7 +265,11 @@ def test_refused(schema, reason):
     [
         ({"type": "integer", "minimum": -5, "maximum": 12}, "-5 -1 0 9 10 12", "-6 -0 00 13 1.0 1e1 - 100"),
         ({"type": "integer", "exclusiveMinimum": 99, "maximum": 1000}, "100 999 1000", "99 1001 12"),
-        ({"type": "number", "minimum": 0.5, "maximum": 1}, "0.5 0.75 1 1.0 0.999999", "0.4 0.499999 1.1 1.000001 0.5e0 2"),
+        (
+            {"type": "number", "minimum": 0.5, "maximum": 1},
+            "0.5 0.75 1 1.0 0.999999",
+            "0.4 0.499999 1.1 1.000001 0.5e0 2",
+        ),
         ({"type": "number", "maximum": -0.1}, "-0.1 -0.100 -7", "0 -0.09 1"),
         ({"type": "number"}, "0 -0 1e5 -1.5E-10 12.0", "01 .5 1. +1 1e 1e123"),
         ({"enum": [1, 12, "a", None, 1.0]}, '1 12 "a" null', '2 123 "b" nul'),
@@ -252,8 +280,16 @@ def test_refused(schema, reason):
         ({"prefixItems": [True, {"type": "null"}]}, "[] [{}] [7,null]", "[7,8] [7,null,1]"),
         ({"properties": {"a": ENDLESS_PART, "b": True}, "$defs": ENDLESS_DEFS}, '{} {"b":1}', '{"a":1} {"a":{}}'),
         ({"required": ["a"]}, '{"a":1} {"a":[],"b":{}}', '{} {"b":1} {"a":1,"a":2} {"a":1,"b":2,"b":3}'),
-        ({"properties": {"a": {"type": "null"}, "ab": True}}, '{} {"a":null} {"ab":3} {"a":null,"ab":3}', '{"b":1} {"ab":3,"a":null} {"a":1}'),
-        ({"properties": {"a": True}, "additionalProperties": {"type": "null"}}, '{"b":null} {"a":1,"b":null} {"aa":null}', '{"a":1,"b":2} {"b":null,"a":null}'),
+        (
+            {"properties": {"a": {"type": "null"}, "ab": True}},
+            '{} {"a":null} {"ab":3} {"a":null,"ab":3}',
+            '{"b":1} {"ab":3,"a":null} {"a":1}',
+        ),
+        (
+            {"properties": {"a": True}, "additionalProperties": {"type": "null"}},
+            '{"b":null} {"a":1,"b":null} {"aa":null}',
+            '{"a":1,"b":2} {"b":null,"a":null}',
+        ),
     ],
     ids=lambda value: json.dumps(value)[:40],
 )
@@ -294,7 +330,9 @@ def test_lengths(text, random):
 
 def test_items_by_several_schemas():
     """Each number is by both: the ways to read them do not become more with each."""
-    grammar = Grammar({"items": {"anyOf": [{"type": "integer"}, {"type": "number"}, {"enum": [1, 2]}, {"type": "string"}]}})
+    grammar = Grammar(
+        {"items": {"anyOf": [{"type": "integer"}, {"type": "number"}, {"enum": [1, 2]}, {"type": "string"}]}}
+    )
     text = b"[" + b"1," * 500
     assert allows(grammar, text + b'"a",1]').must_end and not allows(grammar, text + b"null")
 
@@ -372,7 +410,9 @@ def test_the_end(path):
     """Of a number the model decides, unless it can have no more digits, or there is no such token."""
     END = TOKENIZER.end_of_text
     with LLM(path, device="cpu") as model:
-        one = lambda schema, count=50, **options: model.generate([1], count, json_schema=json.dumps(schema).encode(), **options)
+        one = lambda schema, count=50, **options: model.generate(
+            [1], count, json_schema=json.dumps(schema).encode(), **options
+        )
         likely = {"logit_bias": [(END, 1000.0)]}
         assert len(model.decode(one({"type": "integer", "minimum": 1}, **likely))) == 1 and model.ends == ["token"]
         assert len(model.decode(one({"type": "integer", "minimum": 10**14}, **likely))) == 15

@@ -163,7 +163,9 @@ def check_like(actual, expected, tolerance):
     assert numpy.array_equal(actual[~finite], expected[~finite], equal_nan=True)  # −∞ of masks; not written
     error = numpy.abs(actual[finite].astype(numpy.float64) - expected[finite])
     if expected.dtype in launches.ROUNDED:  # what lies half-way may go either way
-        assert error.max(initial=0) <= launches.ROUNDED[expected.dtype] and numpy.sum(error > 0) <= 1 + 0.01 * error.size
+        assert (
+            error.max(initial=0) <= launches.ROUNDED[expected.dtype] and numpy.sum(error > 0) <= 1 + 0.01 * error.size
+        )
     elif numpy.issubdtype(expected.dtype, numpy.floating):
         assert numpy.all(error <= tolerance * numpy.abs(expected[finite]).max(initial=0) + 2e-7)
     else:
@@ -601,7 +603,6 @@ NORM_LINEAR = {  # each kernel, and the most columns that it takes
 LINEAR_RESIDUAL = [f"linear_residual_{instance}" for instance in ("f32", "f16", "eights_f16", "pair_f32")]
 
 
-
 def wide(random, kernel, rows, columns):
     """Weights as a fused kernel reads them, and what they stand for."""
     data = normal(random, rows, columns).astype(CACHE_TYPES[kernel[-3:]])
@@ -724,7 +725,9 @@ def two_byte_row(random, K):
 def check_terms(out, x, weight, bias=0.0, function=lambda y: y):
     """A row of sums, whose terms may cancel out."""
     y = x @ weight.T + bias
-    check_rows(out[None], function(y)[None], to_the_terms((numpy.abs(x) @ numpy.abs(weight).T)[None], function(y)[None]))
+    check_rows(
+        out[None], function(y)[None], to_the_terms((numpy.abs(x) @ numpy.abs(weight).T)[None], function(y)[None])
+    )
 
 
 @covers("block_planes")
@@ -854,7 +857,8 @@ def test_linear_batch(thread_count, tokens, T, K, N, device, random):
 
 @covers(*(f"linear_batch_parts_{tokens}" for tokens in (8, 16, 32)))
 @pytest.mark.parametrize(
-    "T, K, N", [(1, 32, (16, 0, 0)), (3, 96, (8, 8, 8)), (8, 768, (40, 8, 16)), (9, 416, (16, 24, 0)), (33, 64, (64, 24, 24))]
+    "T, K, N",
+    [(1, 32, (16, 0, 0)), (3, 96, (8, 8, 8)), (8, 768, (40, 8, 16)), (9, 416, (16, 24, 0)), (33, 64, (64, 24, 24))],
 )
 @each_batch_tokens
 @pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 256, 512, 544])
@@ -875,7 +879,8 @@ def test_linear_batch_parts(thread_count, tokens, T, K, N, device, random):
 
 @covers(*(f"linear_batch_gated_{tokens}" for tokens in (8, 16, 32)))
 @pytest.mark.parametrize(
-    "T, K, N, gelu", [(1, 32, 8, 0), (3, 96, 17, 1), (8, 768, 33, 0), (9, 416, 15, 1), (17, 2048, 8, 0), (33, 64, 50, 1)]
+    "T, K, N, gelu",
+    [(1, 32, 8, 0), (3, 96, 17, 1), (8, 768, 33, 0), (9, 416, 15, 1), (17, 2048, 8, 0), (33, 64, 50, 1)],
 )
 @each_batch_tokens
 @pytest.mark.parametrize("thread_count", [32, 33, 64, 96, 256, 512, 544])
@@ -1076,9 +1081,7 @@ def test_bias_gelu(thread_count, suffix, dtype, rounding, device, random):
 
 
 def test_gelu_at_the_edges(device):
-    gelu = lambda *x: device.run(
-        "gelu_forward", threads(len(x)), numpy.array(x, numpy.float32), Out(len(x)), len(x)
-    )
+    gelu = lambda *x: device.run("gelu_forward", threads(len(x)), numpy.array(x, numpy.float32), Out(len(x)), len(x))
     large = [10, 13, 50, 1e4, 1e13, 1e30, 3e38, numpy.inf]
     assert gelu(*large).tolist() == numpy.float32(large).tolist()
     assert gelu(*(-x for x in large[:-1])).tolist() == [0] * 7
@@ -1170,7 +1173,9 @@ def test_split_heads(thread_count, type, device, random):
 
 
 # On both sides of what rounds to a half, and to ∞.
-NEAR_HALVES = numpy.array([65504, 65519, 65520, 1e5, -65519, -65520, -1e38, numpy.inf, -numpy.inf, numpy.nan], "float32")
+NEAR_HALVES = numpy.array(
+    [65504, 65519, 65520, 1e5, -65519, -65520, -1e38, numpy.inf, -numpy.inf, numpy.nan], "float32"
+)
 
 
 def kept_as_halves(x):
@@ -1308,7 +1313,9 @@ class Cache:
         self.B, self.T, self.nh, self.hs, self.capacity = B, T, nh, hs, capacity
         self.q = normal(random, B, nh, T, hs)
         self.keys = normal(random, B, self.nkv, capacity, hs).astype(CACHE_TYPES[type])
-        self.values = normal(random, B, self.nkv, capacity, hs, mean=5).astype(CACHE_TYPES[type])  # none cancels another
+        self.values = normal(random, B, self.nkv, capacity, hs, mean=5).astype(
+            CACHE_TYPES[type]
+        )  # none cancels another
         random_counts = numpy.append(random.integers(1, T + 1, B - 1), T)
         self.counts = uints(*(random_counts if counts is None else counts))
         room = capacity - self.counts

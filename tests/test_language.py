@@ -61,7 +61,16 @@ INDEX = numpy.arange(THREADS, dtype=numpy.float32)
 
 def test_literals_are_floats(values):
     found = values(
-        ["a == 0.1", "(a + 1e8) - 1e8", "sizeof(1.0)", "sizeof(1.)", "sizeof(.5e-1)", "sizeof(0x1p3)", "sqrt(2.0)", "HALF_OF(3)"],
+        [
+            "a == 0.1",
+            "(a + 1e8) - 1e8",
+            "sizeof(1.0)",
+            "sizeof(1.)",
+            "sizeof(.5e-1)",
+            "sizeof(0x1p3)",
+            "sqrt(2.0)",
+            "HALF_OF(3)",
+        ],
         "float a = 0.1f;",
         "#define HALF_OF(x) ((x) / 2.0)\n",
     )
@@ -477,14 +486,17 @@ kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]])
 def test_arrays_are_named_as_in_metal(tmp_path):
     """What an index is out of: neither clang's address spaces nor a name of ours."""
     path = tmp_path / "kernel.metal"
-    path.write_text(HEADER + """typedef half4 Row;
+    path.write_text(
+        HEADER
+        + """typedef half4 Row;
 kernel void k(device float *o [[buffer(0)]], constant uint &n [[buffer(1)]]) {
     threadgroup float x[4][8]; threadgroup Row rows[3]; const int three[3] = {1, 2, 3};
     o[0] = x[n][0];
     o[1] = rows[n].x;
     o[2] = three[n];
 }
-""")
+"""
+    )
     options = ["--kernel", "k", "--grid", 1, "--threads", 1, "--buffer", "0=empty:f32:3", "--bytes", "1=u32:9"]
     details = [finding["message"] for finding in checker.run(path, *options)["findings"]]
     for name in ["float[4][8]", "half4[3]", "int[3]"]:
@@ -557,10 +569,15 @@ kernel void k(device float4 *x [[buffer(0)]], device float4 *o [[buffer(1)]], ui
     assert numpy.allclose(out, expected)
 
 
-@pytest.mark.parametrize("statement", ["(v + v).xy = float2(1);", "v.xyz[0] = 1;", "Pixel p; p.rgb = v; float4(p.rgb).bg = v.xy;"])
+@pytest.mark.parametrize(
+    "statement", ["(v + v).xy = float2(1);", "v.xyz[0] = 1;", "Pixel p; p.rgb = v; float4(p.rgb).bg = v.xy;"]
+)
 def test_assignments_that_would_be_lost_are_refused(statement, tmp_path):
     path = tmp_path / "kernel.metal"
-    path.write_text(HEADER + f"struct Pixel {{ float4 rgb; }};\nkernel void k(device float4 *o [[buffer(0)]]) {{ float4 v = o[0]; {statement} o[0] = v; }}\n")
+    path.write_text(
+        HEADER
+        + f"struct Pixel {{ float4 rgb; }};\nkernel void k(device float4 *o [[buffer(0)]]) {{ float4 v = o[0]; {statement} o[0] = v; }}\n"
+    )
     with pytest.raises(checker.Failed, match=re.escape(f"{path}:4:")):
         checker.run(path, "--kernel", "k", "--grid", 1, "--threads", 1, "--buffer", "0=ones:f32:4")
 
@@ -574,7 +591,9 @@ kernel void k(device bfloat *o [[buffer(0)]], device const bfloat *x [[buffer(1)
     bfloat4 v = bfloat4(bfloat(y[i]));
     o[i] = x[i] * bfloat(2) + v.z + root(x[i]) + 1.0bf + as_type<bfloat>(ushort(0x4000)) - numeric_limits<bfloat>::epsilon(); }"""
     y = random.standard_normal(THREADS).astype(numpy.float32)
-    bits = lambda a: (numpy.float32(a).view(numpy.uint32) + 0x7FFF + (numpy.float32(a).view(numpy.uint32) >> 16 & 1)) >> 16
+    bits = lambda a: (
+        (numpy.float32(a).view(numpy.uint32) + 0x7FFF + (numpy.float32(a).view(numpy.uint32) >> 16 & 1)) >> 16
+    )
     number = lambda b: (b.astype(numpy.uint32) << 16).view(numpy.float32)
     rounded = lambda a: number(bits(a))
     x = rounded(y[::-1])
@@ -640,7 +659,9 @@ def test_simdgroup_matrices(type, dtype, run, random):
     simdgroup_multiply_accumulate(d, x, y, d);
     simdgroup_store(d, o, 8); }}"""
     a, b = random.integers(-4, 5, (2, 8, 8))
-    as_bits = lambda m: m.astype(dtype) if dtype else (m.astype(numpy.float32).view(numpy.uint32) >> 16).astype(numpy.uint16)
+    as_bits = lambda m: (
+        m.astype(dtype) if dtype else (m.astype(numpy.float32).view(numpy.uint32) >> 16).astype(numpy.uint16)
+    )
     found = run(source, "k", numpy.zeros((8, 8), numpy.float32), as_bits(a), as_bits(b), grid=32)[0]
     assert numpy.array_equal(found, a.T @ b + 1)
 
@@ -718,12 +739,25 @@ def test_a_simd_width_of_the_files_own(run):
 
 def test_of_vectors_metals_functions_are_taken(values):
     """Not a kernel's templates of the same name: Metal's are none, and match as well."""
-    alike = "".join(f"template <typename T> inline T {f}(T a, T b) {{ return T(100); }}\n" for f in ("max", "pow", "step", "fmod"))
-    before = alike + """template <typename T> inline float dot(T a, T b) { return 100; }
+    alike = "".join(
+        f"template <typename T> inline T {f}(T a, T b) {{ return T(100); }}\n" for f in ("max", "pow", "step", "fmod")
+    )
+    before = (
+        alike
+        + """template <typename T> inline float dot(T a, T b) { return 100; }
 template <typename T> inline T clamp(T a, T b, T c) { return T(100); }
 """
+    )
     setup = "float4 v(1, 2, 3, 4), w(5, 6, 7, 8); int3 a(1, 5, 3), b(4);"
-    expressions = ["dot(v, w)", "max(v, w).x", "max(a, b).y", "pow(w, v).y", "step(v, w).x", "fmod(w, v).z", "clamp(w, v, v).w"]
+    expressions = [
+        "dot(v, w)",
+        "max(v, w).x",
+        "max(a, b).y",
+        "pow(w, v).y",
+        "step(v, w).x",
+        "fmod(w, v).z",
+        "clamp(w, v, v).w",
+    ]
     assert numpy.allclose(values(expressions, setup, before), [70, 5, 5, 36, 1, 1, 4])
 
 
@@ -783,8 +817,15 @@ template [[host_name("b")]] kernel decltype(k<int>) k<int>;
 
 def test_includes_and_standard_input(tmp_path):
     (tmp_path / "types.h").write_text("typedef float real;\n")
-    source = HEADER + "kernel void k(device real *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = SCALE * i; }\n"
-    options = [*"--kernel k --grid 4 --threads 4 --buffer 0=zeros:f32:4 -D SCALE=3".split(), "-o", f"0={tmp_path}/o.npy"]
+    source = (
+        HEADER
+        + "kernel void k(device real *o [[buffer(0)]], uint i [[thread_position_in_grid]]) { o[i] = SCALE * i; }\n"
+    )
+    options = [
+        *"--kernel k --grid 4 --threads 4 --buffer 0=zeros:f32:4 -D SCALE=3".split(),
+        "-o",
+        f"0={tmp_path}/o.npy",
+    ]
     command = [METAL_CHECK, "-", "-include", tmp_path / "types.h", *options]
     result = subprocess.run(command, input=source, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
@@ -798,7 +839,9 @@ def test_vectors_that_are_constexpr(values):
     setup = "constexpr float4 v = float4(tint * 2, 1); constexpr packed_float3 p = packed_float3(7);"
     before += "struct Sky { static constexpr constant float3 up = float3(0, 5, 0); constexpr static float2 size() { return float2(6); } float3 v; };\n"
     setup += "constexpr auto w = uint2(8, 9);"
-    found = values(["v.y", "turn[1][0]", "bytes[1].w", "p.z", "tint.b", "Sky::up.y", "Sky::size().x", "w.y"], setup, before)
+    found = values(
+        ["v.y", "turn[1][0]", "bytes[1].w", "p.z", "tint.b", "Sky::up.y", "Sky::size().x", "w.y"], setup, before
+    )
     assert list(found) == [4, 2, 5, 7, 3, 5, 6, 9]
 
 

@@ -22,7 +22,9 @@ HALF_TIE = 5e-2  # the same where activations are rounded to halves
 
 CASES = {
     "llama": Config(),
-    "llama, one key-value head, untied, biased": Config(kv_heads=1, tied=False, bias=True, heads=3, channels=54, inner=77),
+    "llama, one key-value head, untied, biased": Config(
+        kv_heads=1, tied=False, bias=True, heads=3, channels=54, inner=77
+    ),
     "llama, biased": Config(tied=False, bias=True),
     "llama, as many key-value heads": Config(kv_heads=3, heads=3, channels=42, inner=101, vocabulary=259, layers=3),
     "llama3 scaling": Config(kv_heads=4, scaling=LLAMA3, rope_base=500000.0, head_size=24),
@@ -262,9 +264,7 @@ def test_mixed_formats(device_name, random, tmp_path, family):
 
 def test_late_positions(random, tmp_path):
     """Position 10,000 and beyond. Two layers that see 8 tokens each hear nothing of what was long before."""
-    config = Config(
-        family="mistral", heads=2, kv_heads=1, channels=32, inner=32, context=12000, window=8, scaling=YARN
-    )
+    config = Config(family="mistral", heads=2, kv_heads=1, channels=32, inner=32, context=12000, window=8, scaling=YARN)
     tensors, ids = families.random_model(config, random), random_ids(random, config, 10300)
     folder = families.write_huggingface(tmp_path / "model", config, tensors)
     with LLM(folder, "cpu", context=config.context) as model:

@@ -192,9 +192,7 @@ def test_it_starts_no_threads(core):
 def test_no_openblas(model, tmp_path):
     """Said when the model is opened, not at its first long prompt; what multiplies nothing works."""
     environment = os.environ | hide("openblas", tmp_path)
-    run = lambda *arguments: subprocess.run(
-        [COMMAND, *arguments], env=environment, capture_output=True, text=True
-    )
+    run = lambda *arguments: subprocess.run([COMMAND, *arguments], env=environment, capture_output=True, text=True)
     done = run("logits", model, "--tokens", "1", "-o", tmp_path / "x", "--device", "cpu")
     assert done.returncode == 1
     assert re.fullmatch(r"metal-llm: OpenBLAS.* libopenblas0-pthread\n", done.stderr), done.stderr

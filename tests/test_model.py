@@ -155,9 +155,7 @@ SIZES = {
     "hs 80": Config(heads=1, channels=80),
     "hs 128": Config(heads=1, channels=128),
     "hs 1": Config(heads=5, channels=5),
-    "hs 17, odd everything": Config(
-        layers=3, heads=3, channels=51, inner=101, context=37, vocabulary=259
-    ),
+    "hs 17, odd everything": Config(layers=3, heads=3, channels=51, inner=101, context=37, vocabulary=259),
     "one layer": Config(layers=1),
     "inner below channels": Config(inner=33),
     "inner of 9 channels": Config(channels=32, inner=288),
@@ -199,7 +197,9 @@ def test_random_sizes(repetition, device_name, random, tmp_path):
         tied=bool(random.integers(2)),
     )
     print(config)
-    tensors = models.random_gpt2(config, random, std=0.2 if config.scale_attention else 0.1)  # no scores in the hundreds
+    tensors = models.random_gpt2(
+        config, random, std=0.2 if config.scale_attention else 0.1
+    )  # no scores in the hundreds
     path = models.write_huggingface(tmp_path / "model", config, tensors)
     ids = random_ids(random, config, random.integers(1, config.context + 1))
     attention = str(random.choice(["naive", "flash"]))
@@ -238,9 +238,7 @@ LONG = Config(layers=2, heads=2, channels=12, context=1201, vocabulary=97)
 
 
 @pytest.mark.parametrize("attention", ["naive", "flash"])
-@pytest.mark.parametrize(
-    "count", [TOKENS_PER_PASS, TOKENS_PER_PASS + 1, TOKENS_PER_PASS_GPU + 70, LONG.context]
-)
+@pytest.mark.parametrize("count", [TOKENS_PER_PASS, TOKENS_PER_PASS + 1, TOKENS_PER_PASS_GPU + 70, LONG.context])
 def test_texts_longer_than_a_pass(count, attention, device_name, random, tmp_path):
     tensors = models.random_gpt2(LONG, random)
     path = models.write_gguf(tmp_path / "model.gguf", LONG, tensors)

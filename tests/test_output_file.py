@@ -236,9 +236,7 @@ def test_the_model_itself_is_no_output(tmp_path, random):
     """By any of its names; a GGUF file in a model's folder is none of the model's."""
     tensors = models.random_gpt2(Config(), random)
     file = models.write_gguf(tmp_path / "model.gguf", Config(), tensors)
-    folder = models.write_huggingface(
-        tmp_path / "folder", Config(), tensors, tokenizer=models.small_tokenizer(300)
-    )
+    folder = models.write_huggingface(tmp_path / "folder", Config(), tensors, tokenizer=models.small_tokenizer(300))
     (tmp_path / "link.gguf").symlink_to("model.gguf")
     os.link(file, tmp_path / "hard.gguf")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -262,10 +260,7 @@ def test_conversions_to_one_file(source, tmp_path):
     for _ in range(5):
         out.unlink()
         commands = [[COMMAND, "convert", source, out, "--type", type] for type in types]
-        running = [
-            subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-            for command in commands
-        ]
+        running = [subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL) for command in commands]
         assert [process.wait(60) for process in running] == [0, 0, 0]
         assert hashlib.sha256(out.read_bytes()).hexdigest() in hashes
     assert sorted(os.listdir(tmp_path)) == ["out.gguf", "source"]

@@ -31,7 +31,11 @@ def paths(tmp_path_factory):
     write = lambda name, **options: models.write_gguf(folder / name, GPT2, tensors, tokenizer=TOKENIZER, **options)
     plain, chat = write("plain.gguf"), write("chat.gguf", keys=lambda writer: writer.add_chat_template(TEMPLATE))
     config = dataclasses.replace(GPT2, context=4000)
-    return plain, chat, models.write_gguf(folder / "long.gguf", config, models.random_gpt2(config, random), tokenizer=TOKENIZER)
+    return (
+        plain,
+        chat,
+        models.write_gguf(folder / "long.gguf", config, models.random_gpt2(config, random), tokenizer=TOKENIZER),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,10 @@ def test_inspect(server, paths):
         seen = server.post("/inspect", dict(
             prompt=prompt, first=2, top=4, lens=2, attention=True, token=3, token_count=2, head=[1, 2], **off
         ))  # fmt: skip
-        assert [token["id"] for token in seen["tokens"]] == ids and seen["off"] == {"heads": off["heads_off"], "mlps": [1]}
+        assert [token["id"] for token in seen["tokens"]] == ids and seen["off"] == {
+            "heads": off["heads_off"],
+            "mlps": [1],
+        }
         assert [token["logprob"] for token in seen["tokens"][:3]] == [None] * 3
         assert numpy.allclose([token["logprob"] for token in seen["tokens"][3:]], expected["logprobs"], rtol=1e-3)
         assert seen["top"][:2] == [[], []]
@@ -140,7 +147,10 @@ def test_kernels(server, paths):
     names = ("step", "shape", "kernel", "file", "why")
     told = lambda steps: [(*(step[name] for name in names), step["calls"], step["bytes"]) for step in steps]
     plan = server.post("/inspect/kernels", {"prompt": TEXT})
-    texts = [{name: value.decode() if isinstance(value, bytes) else value for name, value in step.items()} for step in expected]
+    texts = [
+        {name: value.decode() if isinstance(value, bytes) else value for name, value in step.items()}
+        for step in expected
+    ]
     assert told(plan["steps"]) == told(texts) and plan["tokens"] == len(ids)
     assert [call["step"] for call in plan["calls"]] == [step for step, _ in calls]
     assert all(call["seconds"] > 0 for call in plan["calls"])
@@ -150,7 +160,9 @@ def test_kernels(server, paths):
     assert set(plan["sources"]) == set(plan["pages"]) == files
     for file in files:
         assert plan["sources"][file] == (ROOT / "kernels" / file).read_text()
-        assert plan["pages"][file].startswith("## ") and f"(../../kernels/{file})" in plan["pages"][file].splitlines()[0]
+        assert (
+            plan["pages"][file].startswith("## ") and f"(../../kernels/{file})" in plan["pages"][file].splitlines()[0]
+        )
     one = server.get("/inspect/kernels")[2]  # behind a token, where none is given
     assert one["tokens"] == 1 and one["sources"] == plan["sources"]
 
@@ -201,7 +213,9 @@ def test_sizes(paths):
             connection.sendall(post_bytes(path, {"prompt": "a" * (1 << 20)})[:1000])
             assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
     with server.connect() as stream:
-        stream.sendall(post_bytes("/v1/completions", {"prompt": "a", "max_tokens": 3000, "ignore_eos": True, "stream": True}))
+        stream.sendall(
+            post_bytes("/v1/completions", {"prompt": "a", "max_tokens": 3000, "ignore_eos": True, "stream": True})
+        )
         wait_until(lambda: server.metrics()["requests_generating"] == 1)
         for method, path in (("POST", "/inspect"), ("POST", "/inspect/kernels"), ("GET", "/inspect/kernels")):
             body = {"prompt": "a"} if method == "POST" else None
@@ -232,7 +246,7 @@ def test_policy(server):
     policy = headers["Content-Security-Policy"]
     assert status == 200 and headers["Content-Type"] == "text/html; charset=utf-8"
     for tag, name in (("script", "script-src"), ("style", "style-src")):
-        text, = re.findall(rf"<{tag}>(.*?)</{tag}>".encode(), page, re.S)
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>".encode(), page, re.S)
         hash = base64.b64encode(hashlib.sha256(text).digest()).decode()
         assert f"{name} 'sha256-{hash}'" in policy
     assert policy.startswith("default-src 'none';") and b"{{" not in page.replace(b"{{ ", b"")
@@ -254,7 +268,9 @@ def axe():
 def check(browser, axe, width):
     """Nothing that assistive technology stumbles over, and nothing wider than the screen."""
     if axe:
-        found = browser.run(axe + "; const done = arguments[0]; axe.run().then(({ violations }) => done(violations));", wait=True)
+        found = browser.run(
+            axe + "; const done = arguments[0]; axe.run().then(({ violations }) => done(violations));", wait=True
+        )
         assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in found] == []
     assert browser.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth"), width
 
@@ -330,7 +346,9 @@ def check_samplers(browser, random):
         call = ", ".join(json.dumps(argument) for argument in (tokens, own, drawing, V, before, log_sum))
         shares = browser.run(f"return drawnShares({call})")
         n = numpy.bincount(before, minlength=V)
-        changed = numpy.where(logits > 0, logits / drawing["repetition_penalty"], logits * drawing["repetition_penalty"])
+        changed = numpy.where(
+            logits > 0, logits / drawing["repetition_penalty"], logits * drawing["repetition_penalty"]
+        )
         changed = changed - drawing["presence_penalty"] - n * drawing["frequency_penalty"]
         expected = distribution(
             numpy.where(n, changed, logits), drawing["temperature"], min(drawing["top_k"], V) or None, drawing["top_p"],
@@ -344,9 +362,13 @@ def look_at_attention(browser):
     browser.click(".heads tr:nth-child(2) .head")
     browser.until("return document.querySelector('.large h3').textContent.startsWith('Layer 1, head 0: what')")
     browser.click(".large .token:nth-of-type(3)")
-    browser.until("return document.querySelectorAll('.large .token').length === 3 && document.querySelectorAll('.large .token')[2].matches('.here')")
+    browser.until(
+        "return document.querySelectorAll('.large .token').length === 3 && document.querySelectorAll('.large .token')[2].matches('.here')"
+    )
     browser.run("document.querySelectorAll('.computed details').forEach((details) => details.open = true)")
-    shown = browser.run("return [...document.querySelectorAll('.computed > details > pre')].map((source) => source.textContent)")
+    shown = browser.run(
+        "return [...document.querySelectorAll('.computed > details > pre')].map((source) => source.textContent)"
+    )
     assert shown == [(ROOT / "kernels" / name).read_text() for name in ("attention.metal", "softmax.metal")]
 
 
@@ -360,7 +382,9 @@ def switch_off(browser):
     browser.until("return document.querySelectorAll('.compare tbody tr').length >= 7")
     assert browser.run("return document.activeElement.getAttribute('aria-label')") == "head 0 of layer 1 off"
     browser.click(".result .chips .button")
-    browser.until("return [...document.querySelectorAll('.answers dd')].map((answer) => answer.textContent).join('|').match(/.+[|]/s)")
+    browser.until(
+        "return [...document.querySelectorAll('.answers dd')].map((answer) => answer.textContent).join('|').match(/.+[|]/s)"
+    )
     browser.run("work.abort()")
 
 
@@ -370,7 +394,9 @@ def read_a_kernel(browser):
     assert browser.run(titles)[1:] == ["Attention", "MLP"]
     rows = browser.run("return document.querySelectorAll('.step').length")
     for kind, unit in (("seconds", r"[\d.]+ [mµn]?s"), ("bytes", r"[\d.]+ [GMk]?B")):
-        texts = browser.run(f"return [...document.querySelectorAll('.step .meter.{kind}')].map((meter) => meter.textContent)")
+        texts = browser.run(
+            f"return [...document.querySelectorAll('.step .meter.{kind}')].map((meter) => meter.textContent)"
+        )
         assert len(texts) == rows and all(re.fullmatch(unit, text) for text in texts), texts
     browser.click(".step")
     shown = browser.run("return document.querySelector('.detail pre').textContent")
@@ -385,7 +411,9 @@ def go_on(browser, kind):
         browser.type("#say", "And then?")
     browser.click("#send")
     until_written(browser, f"{TOKENS}.length > {count}")
-    chosen = browser.run("return [...document.querySelectorAll('.turn .token[aria-pressed=true]')].map((token) => token.matches('.turn:last-child *'))")
+    chosen = browser.run(
+        "return [...document.querySelectorAll('.turn .token[aria-pressed=true]')].map((token) => token.matches('.turn:last-child *'))"
+    )
     assert chosen == [True]
 
 

@@ -232,9 +232,7 @@ class Cache:
 
     def reserve(self, tokens, ends, first=0):
         array = lambda numbers: (u32 * len(numbers))(*numbers)
-        reserved = self.library.kv_cache_reserve(
-            self.cache, first, len(tokens), array(tokens), array(ends), self.error
-        )
+        reserved = self.library.kv_cache_reserve(self.cache, first, len(tokens), array(tokens), array(ends), self.error)
         assert reserved, self.error.message
 
     def buffer(self, handle, dtype, *shape):

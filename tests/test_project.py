@@ -128,7 +128,9 @@ def test_text_is_clean():
     """No tabs where there are blanks, no blanks at the end of a line, one newline at the end of a file."""
     wrong = []
     for path in tracked():
-        if path.startswith(("tests/data/", "training/logs/", "training/stories/")) or fnmatch.fnmatch(path, "tests/fuzz/*/*"):
+        if path.startswith(("tests/data/", "training/logs/", "training/stories/")) or fnmatch.fnmatch(
+            path, "tests/fuzz/*/*"
+        ):
             continue
         data = (ROOT / path).read_bytes() if (ROOT / path).is_file() else b""
         if not data or b"\0" in data or path.endswith(".jinja"):

@@ -104,7 +104,11 @@ def test_who_is_interrupted(random, tmp_path):
         "except KeyboardInterrupt: print('ends', flush=True)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT / "python/metal_llm")}
-    process = subprocess.Popen([sys.executable, "-c", program, write_long(tmp_path / "long.gguf", random)], env=environment, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, write_long(tmp_path / "long.gguf", random)],
+        env=environment,
+        stdout=subprocess.PIPE,
+    )
     assert process.stdout.readline() == b"begins\n"
     time.sleep(1)
     process.send_signal(signal.SIGINT)
@@ -144,12 +148,17 @@ def test_the_library_of_the_command(tmp_path):
     environment = os.environ | {"PATH": f"{tmp_path}/bin", "PYTHONPATH": str(ROOT / "python/metal_llm")}
     environment.pop("METAL_LLM_LIBRARY")
     program = "from metal_llm import library; print(library.library()._name)"
-    result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
     assert result.stdout == f"{tmp_path}/lib/libmetal-llm.so\n"
 
 
 def test_without_the_library(tmp_path):
-    environment = os.environ | {"METAL_LLM_LIBRARY": str(tmp_path / "none.so"), "PYTHONPATH": str(ROOT / "python/metal_llm")}
+    environment = os.environ | {
+        "METAL_LLM_LIBRARY": str(tmp_path / "none.so"),
+        "PYTHONPATH": str(ROOT / "python/metal_llm"),
+    }
     program = "import metal_llm; metal_llm.Model('x')"
     result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert "libmetal-llm is not installed" in result.stderr

@@ -157,7 +157,11 @@ def test_decoding_from_blocks(type, device_name, random, tmp_path):
 
 FAMILIES = {
     # v is a product of its own; a format without these kernels beside it leaves all three to halves
-    "q, k and v": ("llama", {"blk.0.attn_v.weight": "Q8_0", "blk.1.attn_k.weight": "Q5_0"}, ["blk.1.attn_q.", "blk.1.attn_k.", "blk.1.attn_v."]),
+    "q, k and v": (
+        "llama",
+        {"blk.0.attn_v.weight": "Q8_0", "blk.1.attn_k.weight": "Q5_0"},
+        ["blk.1.attn_q.", "blk.1.attn_k.", "blk.1.attn_v."],
+    ),
     "gate and up": ("qwen2", {"blk.0.ffn_up.weight": "Q8_0"}, ["blk.0.ffn_gate", "blk.0.ffn_up"]),
     "added behind a norm": ("gemma3", {}, ["attn_output", "ffn_down"]),
     "untied": ("llama", {"output.weight": "Q8_0"}, ["token_embd"]),
@@ -246,7 +250,9 @@ def sparse_embedding(path, rows, random, halves=False):
         file.write(row)
     stored = models.gguf_rounded(tensors, "Q4_0")
     if halves:
-        stored = {name: as_halves(array) if array.ndim == 2 and "wpe" not in name else array for name, array in stored.items()}
+        stored = {
+            name: as_halves(array) if array.ndim == 2 and "wpe" not in name else array for name, array in stored.items()
+        }
     return reference.logits(config, stored, [0])[0, 0], numpy.linalg.norm(stored["wte.weight"])
 
 
@@ -284,10 +290,7 @@ def convert(*arguments):
 
 def stored_tensors(path):
     """Type and bytes of every tensor of a GGUF file, by name."""
-    return {
-        tensor.name: (tensor.tensor_type.name, tensor.data.tobytes())
-        for tensor in gguf.GGUFReader(path).tensors
-    }
+    return {tensor.name: (tensor.tensor_type.name, tensor.data.tobytes()) for tensor in gguf.GGUFReader(path).tensors}
 
 
 def check_converted(source, tmp_path, type, tensors, embedding=None):
@@ -406,8 +409,7 @@ def test_a_converted_model_runs(type, device_name, random, tmp_path):
     path = tmp_path / "converted.gguf"
     assert convert(source, path, "--type", type.lower()).returncode == 0
     values = {
-        tensor.name: models.dequantise(tensor.data, tensor.tensor_type.name)
-        for tensor in gguf.GGUFReader(path).tensors
+        tensor.name: models.dequantise(tensor.data, tensor.tensor_type.name) for tensor in gguf.GGUFReader(path).tensors
     }
     rounded = {name: models.out_in(name, values[models.gguf_name(name)]) for name in tensors}
     check_logits(path, CONFIG, rounded, random_ids(random, CONFIG, 9), device=device_name)
@@ -501,9 +503,7 @@ def test_tokenizer(source, random, tmp_path):
         path = models.write_gguf(tmp_path / "m.gguf", CONFIG, tensors, tokenizer=tokenizer)
     else:
         settings = {"eos_token_id": tokenizer.end_of_text}
-        path = models.write_huggingface(
-            tmp_path / "m", CONFIG, tensors, tokenizer=tokenizer, settings=settings
-        )
+        path = models.write_huggingface(tmp_path / "m", CONFIG, tensors, tokenizer=tokenizer, settings=settings)
     converted = tmp_path / "converted.gguf"
     assert convert(path, converted).returncode == 0
     reader = gguf.GGUFReader(converted)
@@ -561,16 +561,22 @@ def test_weights_that_are_no_numbers(value, type, random, tmp_path):
     tensors["h.1.mlp.c_fc.weight"][5, 7] = value
     path = models.write_huggingface(tmp_path / "model", CONFIG, tensors)
     out = tmp_path / "out.gguf"
-    check_message(
-        convert(path, out, "--type", type), 1, "blk.1.ffn_up.weight, row 7", type, "damaged"
-    )
+    check_message(convert(path, out, "--type", type), 1, "blk.1.ffn_up.weight, row 7", type, "damaged")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["model"]
     assert convert(path, out, "--type", "f16").returncode == 0
     stored = numpy.frombuffer(stored_tensors(out)["blk.1.ffn_up.weight"][1], numpy.float16)
     assert numpy.array_equal(stored.reshape(-1, 256)[7, 5], numpy.float16(value), equal_nan=True)
 
 
-MOST = {"f16": 65519.9, "bf16": 3.394e38, "q8_0": 127 * 65519.9, "q4_0": 8 * 65519.9, "q6_K": 30 * 128 * 65504, "q5_K": 60 * 65504, "q4_K": 60 * 65504}
+MOST = {
+    "f16": 65519.9,
+    "bf16": 3.394e38,
+    "q8_0": 127 * 65519.9,
+    "q4_0": 8 * 65519.9,
+    "q6_K": 30 * 128 * 65504,
+    "q5_K": 60 * 65504,
+    "q4_K": 60 * 65504,
+}
 
 
 def weights_with(tensor, value, folder, random):

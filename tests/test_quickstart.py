@@ -17,9 +17,7 @@ SERIES = VERSION.rsplit(".", 1)[0]  # within which programs go on working
 SANITIZE = BUILD.name == "asan"
 SANITIZER = ["-fsanitize=address,undefined"] if SANITIZE else []
 # A make above us has its own flags; the sanitizers' runtime is preloaded into Python only.
-ENVIRONMENT = {
-    k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "ASAN_OPTIONS", "MAKEFLAGS")
-}
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "ASAN_OPTIONS", "MAKEFLAGS")}
 
 
 def run(*command, **environment):
@@ -113,7 +111,9 @@ def test_only_the_interface_is_exported(prefix, library, options):
     }
 
 
-ENDS_OR_PRINTS = "exit _exit _Exit quick_exit abort __assert_fail perror puts putchar printf vprintf __printf_chk __vprintf_chk"
+ENDS_OR_PRINTS = (
+    "exit _exit _Exit quick_exit abort __assert_fail perror puts putchar printf vprintf __printf_chk __vprintf_chk"
+)
 
 
 @pytest.mark.skipif("COVERAGE" in os.environ, reason="what counts lines prints")

@@ -93,11 +93,25 @@ def draw(
         seed=numpy.uint64(seed) + numpy.arange(B, dtype=numpy.uint64), top_k=top_k or V, top_p=top_p, min_p=min_p,
     ).data  # fmt: skip
     counts = positions // 2  # a position is what was in the cache and what this pass added
-    rest = [(positions - counts).astype(numpy.uint32), counts.astype(numpy.uint32), Out((B, V)), Out(B, numpy.uint32), V]
+    rest = [
+        (positions - counts).astype(numpy.uint32),
+        counts.astype(numpy.uint32),
+        Out((B, V)),
+        Out(B, numpy.uint32),
+        V,
+    ]
     if not shortlist:
         return device.run("top_k_top_p_sample", threadgroups(B), logits, sampling, *rest, threads=threads)[1]
     groups = device.run(
-        "group_maxima", simdgroups(B * GROUPS), logits, sampling, Out((B, GROUPS)), Out((B, GROUPS)), B, V, threads=threads
+        "group_maxima",
+        simdgroups(B * GROUPS),
+        logits,
+        sampling,
+        Out((B, GROUPS)),
+        Out((B, GROUPS)),
+        B,
+        V,
+        threads=threads,
     )
     return device.run("shortlist_sample", threadgroups(B), logits, sampling, *groups, *rest, threads=threads)[1]
 
@@ -120,9 +134,7 @@ def check_frequencies(ids, p):
     counts = numpy.bincount(ids, minlength=len(p))
     assert counts[p == 0].sum() == 0
     rare = (expected < 10) & (p > 0)
-    observed, expected = (
-        numpy.append(x[expected >= 10], x[rare].sum()) for x in (counts, expected)
-    )
+    observed, expected = (numpy.append(x[expected >= 10], x[rare].sum()) for x in (counts, expected))
     observed, expected = observed[expected > 0], expected[expected > 0]
     k, x = max(len(expected) - 1, 1), 14
     chi_square = numpy.sum((observed - expected) ** 2 / expected)
@@ -168,9 +180,7 @@ def test_the_kernel_draws_philox(seed, device, random):
 
 
 def test_rows_and_positions_draw_different_numbers(device):
-    ids = numpy.concatenate(
-        [draw(device, numpy.zeros((16, 8192)), numpy.full(16, n), seed=100 * n) for n in range(4)]
-    )
+    ids = numpy.concatenate([draw(device, numpy.zeros((16, 8192)), numpy.full(16, n), seed=100 * n) for n in range(4)])
     assert len(set(ids.tolist())) >= 60  # of 64; two or more meet by chance now and then
 
 
@@ -197,9 +207,7 @@ def test_every_draw_is_its_quantile_after_the_cuts(repetition, device, random):
     top_p = float((mass[kept] + (mass[kept - 1] if kept else 0)) / 2)
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     print(V, options)
-    ids = draw(
-        device, repeated(row, 30), positions, seed, threads=int(random.integers(1, 129)), **options
-    )
+    ids = draw(device, repeated(row, 30), positions, seed, threads=int(random.integers(1, 129)), **options)
     check_quantiles(ids, repeated(row, 30), uniform(seed, positions), **options)
 
 
@@ -304,9 +312,7 @@ def test_what_is_kept(case, device):
 def test_exactly_top_k_are_kept(threads, V, top_k, device, random):
     """Hot enough that all that are kept come up."""
     row, B = spread(random, V), 50 * top_k
-    ids = draw(
-        device, repeated(row, B), numpy.arange(B), top_k=top_k, temperature=1e4, threads=threads
-    )
+    ids = draw(device, repeated(row, B), numpy.arange(B), top_k=top_k, temperature=1e4, threads=threads)
     assert set(ids.tolist()) == set(numpy.argsort(row)[-top_k:].tolist())
 
 
@@ -335,9 +341,7 @@ def test_rows_that_are_not_numbers_give_no_token(options, threads, device, rando
 def test_minus_infinity_is_never_drawn(options, device, random):
     row = spread(random, 64)
     row[random.permutation(64)[:40]] = -numpy.inf
-    ids = draw(
-        device, repeated(row, 1500), numpy.arange(1500), temperature=100, threads=32, **options
-    )
+    ids = draw(device, repeated(row, 1500), numpy.arange(1500), temperature=100, threads=32, **options)
     allowed = set(numpy.flatnonzero(numpy.isfinite(row)).tolist())
     assert set(ids.tolist()) <= allowed
     assert len(allowed - set(ids.tolist())) <= (1 if "top_p" in options else 0)

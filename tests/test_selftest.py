@@ -147,7 +147,9 @@ def test_a_report_that_cannot_be_written(tmp_path):
 def test_a_part_that_there_is_not():
     done = subprocess.run([COMMAND, "selftest", "--only", "kernel"], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith("metal-llm selftest: there is no 'kernel'; use kernels, products or model, or the name")
+    assert done.stderr.startswith(
+        "metal-llm selftest: there is no 'kernel'; use kernels, products or model, or the name"
+    )
 
 
 @pytest.mark.parametrize("row", ["linear_q4_K", "prompt"])
@@ -173,7 +175,9 @@ def run_script(name, folder):
 
 
 def test_the_workflow_says_what_was_left_out(tmp_path):
-    (tmp_path / "test.log").write_text("NOTHING WAS TESTED ON THE GPU of this Mac: why\n...\n7 passed, 1 skipped in 2s\n")
+    (tmp_path / "test.log").write_text(
+        "NOTHING WAS TESTED ON THE GPU of this Mac: why\n...\n7 passed, 1 skipped in 2s\n"
+    )
     done = run_script("what was left out", tmp_path)
     warning = "::warning title=GPU left out::NOTHING WAS TESTED ON THE GPU of this Mac: why"
     assert done.returncode == 0 and done.stdout.splitlines() == [warning, "7 passed, 1 skipped in 2s"]
@@ -193,7 +197,9 @@ def test_the_workflow_tells_of_a_failure(broken, verdict, status, tmp_path):
     """With one kernel: a GPU that does not open, or cannot run it, is a warning; wrong results end the job. The report is kept."""
     command = tmp_path / "build" / "metal-llm"
     command.parent.mkdir()
-    command.write_text(f"#!/bin/sh\nSTAND_IN_BREAK='{broken}' exec {STAND_IN} \"$@\" --device metal --only linear_batch_8\n")
+    command.write_text(
+        f"#!/bin/sh\nSTAND_IN_BREAK='{broken}' exec {STAND_IN} \"$@\" --device metal --only linear_batch_8\n"
+    )
     command.chmod(0o755)
     done = run_script("the self-test on the GPU", tmp_path)
     assert done.returncode == status

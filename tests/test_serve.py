@@ -235,7 +235,14 @@ def test_a_replay_of_lm_eval(server, model):
         expected = -model.losses(context + choice)[start - 1 :].astype(numpy.float64).sum()
         assert abs(score - expected) <= 1e-4 * len(choice)
         assert greedy == (model.logits(context + choice)[start - 1 : -1].argmax(-1) == choice).all()
-    until = {"prompt": [rows[0][0]], "max_tokens": 20, "temperature": 0, "stop": ["\n\n", "Q:"], "seed": 1234, "model": "any"}
+    until = {
+        "prompt": [rows[0][0]],
+        "max_tokens": 20,
+        "temperature": 0,
+        "stop": ["\n\n", "Q:"],
+        "seed": 1234,
+        "model": "any",
+    }
     (answer,) = server.post("/v1/completions", until)["choices"]
     drawn = model.generate(rows[0][0], 20, stops=[b"\n\n", b"Q:"])
     assert "\n\n" not in answer["text"] and text_of(drawn).startswith(answer["text"])
@@ -605,7 +612,9 @@ def test_too_many_at_once(server):
 def test_large_requests(server):
     large = b'{"prompt": "' + b"a" * (1 << 20) + b'"}'
     with server.connect() as connection:  # it is told before it sends
-        connection.sendall(f"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(large)}\r\n\r\n".encode())
+        connection.sendall(
+            f"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(large)}\r\n\r\n".encode()
+        )
         assert connection.recv(65536).startswith(b"HTTP/1.1 413")
     with server.connect() as connection:  # nobody knows how much it will be
         head = b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -662,7 +671,12 @@ def test_many_clients(server):
 
 
 def test_rubbish(server):
-    for data in (b"\0" * 999, b"GET\r\n\r\n", b"\x16\x03\x01\x02\0", b"POST /tokenize HTTP/1.1\r\nContent-Length: -1\r\n\r\n"):
+    for data in (
+        b"\0" * 999,
+        b"GET\r\n\r\n",
+        b"\x16\x03\x01\x02\0",
+        b"POST /tokenize HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    ):
         with server.connect() as connection:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)

@@ -130,7 +130,9 @@ def test_a_replica_that_has_gone(proxy, replicas):
 def test_the_unit(tmp_path):
     text = (EXAMPLES / "metal-llm.service").read_text()
     (tmp_path / "metal-llm.service").write_text(text.replace("/usr/local/bin/metal-llm", "/bin/true"))
-    result = subprocess.run(["systemd-analyze", "verify", tmp_path / "metal-llm.service"], capture_output=True, text=True)
+    result = subprocess.run(
+        ["systemd-analyze", "verify", tmp_path / "metal-llm.service"], capture_output=True, text=True
+    )
     assert "metal-llm.service" not in result.stderr, result.stderr
 
 

@@ -25,7 +25,10 @@ TEMPLATES = ROOT / "tests/chat_templates"
 GREEDY = {"temperature": 0, "extra_body": {"ignore_eos": True}}
 PERSON = {
     "type": "object",
-    "properties": {"name": {"type": "string", "maxLength": 9}, "age": {"type": "integer", "minimum": 0, "maximum": 150}},
+    "properties": {
+        "name": {"type": "string", "maxLength": 9},
+        "age": {"type": "integer", "minimum": 0, "maximum": 150},
+    },
     "required": ["name", "age"],
     "additionalProperties": False,
 }
@@ -52,7 +55,10 @@ CHAT = {"model": "any", "messages": [{"role": "user", "content": "How warm is it
 def path(tmp_path_factory):
     random = numpy.random.default_rng(SEED)
     return families.write_gguf(
-        tmp_path_factory.mktemp("served") / "model.gguf", CONFIG, families.random_model(CONFIG, random), tokenizer=TOKENIZER
+        tmp_path_factory.mktemp("served") / "model.gguf",
+        CONFIG,
+        families.random_model(CONFIG, random),
+        tokenizer=TOKENIZER,
     )
 
 
@@ -104,7 +110,10 @@ def whole(server, **options):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_an_answer_by_a_schema(plain, seed):
-    options = {"response_format": {"type": "json_schema", "json_schema": {"name": "person", "schema": PERSON}}, "seed": seed}
+    options = {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "person", "schema": PERSON}},
+        "seed": seed,
+    }
     text, _, reason = whole(plain, **CHAT, **options)
     assert reason == "stop" and is_valid(parse(text.encode()), PERSON, PERSON)
     assert streamed(plain, **CHAT, **options) == (text, [], "stop")
@@ -200,7 +209,7 @@ def test_a_call_that_must_come(calling, seed):
     """A model of random weights calls as it should."""
     options = {"tools": TOOLS, "tool_choice": "required", "seed": seed}
     content, calls, reason = whole(calling, **CHAT, **options)
-    (name, arguments), = calls
+    ((name, arguments),) = calls
     assert (content, reason) == ("", "tool_calls") and name in ("weather", "time")
     parameters = WEATHER["function"]["parameters"]
     assert name == "time" or is_valid(parse(json.dumps(arguments).encode()), parameters, parameters)
@@ -250,7 +259,14 @@ def test_tools_that_are_refused(calling, options, parameter):
 
 
 def test_parameters_that_no_call_can_be_held_to(calling):
-    tool = {"type": "function", "function": {"name": "a", "description": "", "parameters": {"type": "object", "properties": {"x": {"type": "string", "pattern": "b"}}}}}
+    tool = {
+        "type": "function",
+        "function": {
+            "name": "a",
+            "description": "",
+            "parameters": {"type": "object", "properties": {"x": {"type": "string", "pattern": "b"}}},
+        },
+    }
     error = calling.refuse("/v1/chat/completions", CHAT | {"tools": [tool], "tool_choice": "required"})
     assert error["param"] == "tools" and "pattern" in error["message"]
     calling.post("/v1/chat/completions", CHAT | {"tools": [tool], "max_tokens": 2})
@@ -276,7 +292,11 @@ def test_embeddings(plain, path, format, pooling):
     assert reply.usage.prompt_tokens == reply.usage.total_tokens == sum(map(len, ids))
     for i, (item, rows) in enumerate(zip(reply.data, states, strict=True)):
         expected = rows[-1] if pooling == "last" else rows.mean(0)
-        got = numpy.array(item.embedding) if format == "float" else numpy.frombuffer(base64.b64decode(item.embedding, validate=True), "<f4")
+        got = (
+            numpy.array(item.embedding)
+            if format == "float"
+            else numpy.frombuffer(base64.b64decode(item.embedding, validate=True), "<f4")
+        )
         assert item.index == i and got.shape == expected.shape
         assert numpy.abs(got - expected / numpy.linalg.norm(expected)).max() <= 1e-5
 

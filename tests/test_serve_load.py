@@ -57,7 +57,9 @@ def test_good_and_bad_clients(path, load):
     run_load(load, server, SECONDS / 3, SEED)  # memory grows to what so many clients need
     before = resident(server.process)
     done = run_load(load, server, SECONDS, SEED + 1)
-    assert all(done[name] for name in ("answers", "streams", "chats", "tokens", "vanished", "stalled", "rubbish", "wrong"))
+    assert all(
+        done[name] for name in ("answers", "streams", "chats", "tokens", "vanished", "stalled", "rubbish", "wrong")
+    )
     wait_until(lambda: server.metrics()["requests_generating"] == 0)
     grown = resident(server.process) - before
     assert grown <= 32 << 20

@@ -9,7 +9,6 @@ import pytest
 
 import families
 import llm
-import models
 from llm import LLM
 from models import Config
 from test_generate import LONG, check_greedy, random_prompt, write_model
@@ -220,7 +219,9 @@ def test_unlike_requests_side_by_side(checkpoint, random):
 
     def everything(model, i):
         if i == 7:
-            return model.generate_batch([prompts[0], prompts[1]], 25, ignore_end=True, temperature=1.2, seed=7, logit_bias=[(9, 2.0)])
+            return model.generate_batch(
+                [prompts[0], prompts[1]], 25, ignore_end=True, temperature=1.2, seed=7, logit_bias=[(9, 2.0)]
+            )
         if i == 8:
             return model.losses(prompts[5])
         told = []

@@ -52,7 +52,9 @@ def test_no_room(device):
     """70 billion floats: refused before any of them is made."""
     result = bench("--shape", "llama-70b", "--type", "f32", "--device", device, timeout=20)
     assert result.returncode == 1
-    assert re.search(r"the weights take 26\d\.\d GiB, and there are \d+\.\d GiB of memory; use a smaller", result.stderr)
+    assert re.search(
+        r"the weights take 26\d\.\d GiB, and there are \d+\.\d GiB of memory; use a smaller", result.stderr
+    )
 
 
 @pytest.mark.parametrize(

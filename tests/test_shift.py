@@ -177,5 +177,7 @@ def test_no_end_but_ctrl_c(checkpoint):
     """Where a text may go on for ever, it does until its reader stops it."""
     with LLM(checkpoint[0], device="cpu") as model:
         tokens = []
-        model.generate([1], 2**64 - 1, shift=ALL, ignore_end=True, on_token=lambda _, t: tokens.append(t) or len(tokens) < 500)
+        model.generate(
+            [1], 2**64 - 1, shift=ALL, ignore_end=True, on_token=lambda _, t: tokens.append(t) or len(tokens) < 500
+        )
         assert model.ends == ["callback"] and len(tokens) == 500

@@ -91,14 +91,26 @@ def test_radix_sort(run, random):
     order = numpy.argsort(keys & 15, kind="stable")
     assert numpy.array_equal(out[2], keys[order]) and numpy.array_equal(out[3], values[order])
     more = random.integers(0, 2**32, 1000, numpy.uint32)
-    counts = run("sorting", "radix_histogram", 512, 256, {0: more, 1: zeros(32, dtype=numpy.uint32), 2: numpy.uint32([1000, 8, 2])})[1]
+    counts = run(
+        "sorting",
+        "radix_histogram",
+        512,
+        256,
+        {0: more, 1: zeros(32, dtype=numpy.uint32), 2: numpy.uint32([1000, 8, 2])},
+    )[1]
     assert numpy.array_equal(counts.reshape(16, 2).sum(1), numpy.bincount(more >> 8 & 15, minlength=16))
 
 
 def test_scans(run, random):
     """Over threadgroups that wait for those before them; and within segments."""
     x = random.integers(0, 1000, 2000, numpy.uint32)
-    arguments = {0: x, 1: 0 * x, 2: zeros(8, dtype=numpy.uint32), 3: zeros(1, dtype=numpy.uint32), 4: numpy.uint32([2000])}
+    arguments = {
+        0: x,
+        1: 0 * x,
+        2: zeros(8, dtype=numpy.uint32),
+        3: zeros(1, dtype=numpy.uint32),
+        4: numpy.uint32([2000]),
+    }
     assert numpy.array_equal(run("scan", "decoupled_look_back", 512, 128, arguments)[1], numpy.cumsum(x) - x)
     values, heads = normal(random, 128), random.integers(0, 8, 128, numpy.uint8)
     out = run("scan", "segmented_scan", 128, 128, {0: values, 1: heads, 2: 0 * values})[2]
@@ -113,13 +125,21 @@ def test_hash_table(run, random):
     """What is put in is found; what is not there is not."""
     keys = random.permutation(10000)[:300].astype(numpy.uint32)
     values = random.integers(0, 2**31, 300, numpy.uint32)
-    table = run("tables", "hash_insert", 256, 64, {0: keys[:200], 1: values[:200], 2: zeros(512, 2, dtype=numpy.uint32), 3: numpy.uint32([200])})[2]
+    table = run(
+        "tables",
+        "hash_insert",
+        256,
+        64,
+        {0: keys[:200], 1: values[:200], 2: zeros(512, 2, dtype=numpy.uint32), 3: numpy.uint32([200])},
+    )[2]
     out = run("tables", "hash_lookup", 320, 64, {0: keys, 1: table, 2: 0 * keys, 3: numpy.uint32([300])})[2]
     assert numpy.array_equal(out, numpy.where(numpy.arange(300) < 200, values, 2**32 - 1))
 
 
 def test_locks(run):
-    counts = run("tables", "spin_lock_insert", 64, 32, {0: zeros(8, dtype=numpy.int32), 1: zeros(8, dtype=numpy.uint32)})[1]
+    counts = run(
+        "tables", "spin_lock_insert", 64, 32, {0: zeros(8, dtype=numpy.int32), 1: zeros(8, dtype=numpy.uint32)}
+    )[1]
     assert (counts == 8).all()
 
 
@@ -192,7 +212,9 @@ def test_life(run, random):
 
 def test_integral_image(run, random):
     image = random.integers(0, 256, (4, 50), numpy.uint8)
-    sums = run("grids", "integral_rows", 128, 32, {"t0": image, 0: zeros(4, 50, dtype=numpy.uint32), 1: numpy.uint32([50])})[0]
+    sums = run(
+        "grids", "integral_rows", 128, 32, {"t0": image, 0: zeros(4, 50, dtype=numpy.uint32), 1: numpy.uint32([50])}
+    )[0]
     assert numpy.array_equal(sums, image.cumsum(1, dtype=numpy.uint32))
 
 
@@ -233,7 +255,18 @@ def test_particles(run, random):
 def test_morton_codes(run, random):
     points = random.random((100, 3)).astype(numpy.float32)
     cells = (points.astype(float) * 1024).astype(int)
-    codes = run("physics", "morton_codes", 128, 64, {0: points, 1: zeros(100, dtype=numpy.uint32), 2: numpy.float32([0, 0, 0, 0, 1, 1, 1, 0]), 3: numpy.uint32([100])})[1]
+    codes = run(
+        "physics",
+        "morton_codes",
+        128,
+        64,
+        {
+            0: points,
+            1: zeros(100, dtype=numpy.uint32),
+            2: numpy.float32([0, 0, 0, 0, 1, 1, 1, 0]),
+            3: numpy.uint32([100]),
+        },
+    )[1]
     spread = lambda v: sum((v >> i & 1) << 3 * i for i in range(10))
     assert numpy.array_equal(codes, spread(cells[:, 0]) << 2 | spread(cells[:, 1]) << 1 | spread(cells[:, 2]))
 
@@ -241,7 +274,13 @@ def test_morton_codes(run, random):
 def test_clusters(run, random):
     centres = normal(random, 5, 4)
     points = centres[random.integers(0, 5, 96)] + 0.01 * normal(random, 96, 4)
-    arguments = {0: points, 1: centres, 2: zeros(96, dtype=numpy.uint32), 3: zeros(5, 4), 4: zeros(5, dtype=numpy.uint32)}
+    arguments = {
+        0: points,
+        1: centres,
+        2: zeros(96, dtype=numpy.uint32),
+        3: zeros(5, 4),
+        4: zeros(5, dtype=numpy.uint32),
+    }
     out = run("physics", "kmeans_assign", 96, 32, arguments)
     labels = ((points[:, None].astype(float) - centres) ** 2).sum(-1).argmin(1)
     assert numpy.array_equal(out[2], labels) and numpy.array_equal(out[4], numpy.bincount(labels, minlength=5))
@@ -250,7 +289,13 @@ def test_clusters(run, random):
 
 def test_marching_cubes(run, random):
     field = normal(random, 9, 9, 9)
-    out = run("physics", "marching_cubes_count", "8,8,8", "4,4,4", {0: field, 1: zeros(8, 8, 8, dtype=numpy.uint32), 2: zeros(1, dtype=numpy.uint32), 3: numpy.float32([0.1])})
+    out = run(
+        "physics",
+        "marching_cubes_count",
+        "8,8,8",
+        "4,4,4",
+        {0: field, 1: zeros(8, 8, 8, dtype=numpy.uint32), 2: zeros(1, dtype=numpy.uint32), 3: numpy.float32([0.1])},
+    )
     above = (field > numpy.float32(0.1)).astype(int)
     corners = [(z, y, x) for z in (0, 1) for y in (0, 1) for x in (0, 1)]
     index = sum(above[z : z + 8, y : y + 8, x : x + 8] << i for i, (z, y, x) in enumerate(corners))

@@ -198,9 +198,14 @@ def test_pixel_coordinates_and_axes(run, random):
     words = "0=filter::linear,coord::pixel"
     out = run(RESIZE, "resize", (13, 11), textures, buffers={0: range}, options=["--sampler", words])[1]
     close(out, expected)
-    source = RESIZE.replace(", sampler s [[sampler(0)]]", "").replace("kernel void", "constexpr sampler s(filter::linear, coord::pixel);\nkernel void")
+    source = RESIZE.replace(", sampler s [[sampler(0)]]", "").replace(
+        "kernel void", "constexpr sampler s(filter::linear, coord::pixel);\nkernel void"
+    )
     close(run(source, "resize", (13, 11), textures, buffers={0: range})[1], expected)
-    source = source.replace("constexpr sampler s(filter::linear, coord::pixel);", "constexpr sampler s(s_address::repeat, t_address::mirrored_repeat, mag_filter::linear);")
+    source = source.replace(
+        "constexpr sampler s(filter::linear, coord::pixel);",
+        "constexpr sampler s(s_address::repeat, t_address::mirrored_repeat, mag_filter::linear);",
+    )
     out = run(source, "resize", (13, 11), textures, buffers={0: RANGE})[1]
     wide = numpy.concatenate([image, image[::-1]] * 3)  # mirrored in y, so that all of it repeats
     x, y = points()
@@ -220,7 +225,12 @@ kernel void k(texture2d<float> in [[texture(0)]], texture2d<float, access::write
     out = run(source, "k", (4, 4), {0: image, 1: Empty(numpy.float32, 4, 12, 4)})[1]
     x, y = numpy.meshgrid(numpy.arange(4) + 0.75, numpy.arange(4) + 0.75)
     low, high = (lambda v: numpy.clip(v - 0.5, 0, 3).astype(int)), (lambda v: numpy.clip(v + 0.5, 0, 3).astype(int))
-    gathered = [image[high(y), low(x), 1], image[high(y), high(x), 1], image[low(y), high(x), 1], image[low(y), low(x), 1]]
+    gathered = [
+        image[high(y), low(x), 1],
+        image[high(y), high(x), 1],
+        image[low(y), high(x), 1],
+        image[low(y), low(x), 1],
+    ]
     assert numpy.array_equal(out[:, :4], numpy.stack(gathered, -1))
     close(out[:, 4:8], sampled(image, [x + 1, y - 1], linear=True, pixel=True))
     assert numpy.abs(out[:, 8:] - 1 - sampled(image, [x - 1, y + 2], linear=True, pixel=True)).max() < 1 / 256
@@ -314,17 +324,28 @@ kernel void grade(texture2d<float, access::read> in [[texture(0)]], texture1d<fl
 
 def test_bayer(run, random):
     """RGGB to colours, from whole numbers of 16 bits."""
-    source = f"""
+    source = """
 kernel void demosaic(texture2d<uint, access::read> raw [[texture(0)]], texture2d<float, access::write> out [[texture(1)]],
-    constant uint &white [[buffer(0)]], ushort2 at [[thread_position_in_grid]]) {{
+    constant uint &white [[buffer(0)]], ushort2 at [[thread_position_in_grid]]) {
     ushort2 cell = ushort2(at.x & ~1, at.y & ~1);
     float r = raw.read(cell).r, g0 = raw.read(ushort2(cell.x + 1, cell.y)).r;
     float g1 = raw.read(ushort2(cell.x, cell.y + 1)).r, b = raw.read(ushort2(cell.x + 1, cell.y + 1)).r;
     out.write(float4(r, (g0 + g1) / 2, b, white) / white, at);
-}}"""
+}"""
     raw = random.integers(0, 4096, (8, 10), numpy.uint16)
     out = run(source, "demosaic", (10, 8), {0: raw, 1: Empty(numpy.uint8, 8, 10, 4)}, buffers={0: "u32:4095"})[1]
-    cells = numpy.stack([raw[::2, ::2], (raw[::2, 1::2] + raw[1::2, ::2].astype(int)) / 2, raw[1::2, 1::2], 0 * raw[::2, ::2] + 4095], -1) / 4095
+    cells = (
+        numpy.stack(
+            [
+                raw[::2, ::2],
+                (raw[::2, 1::2] + raw[1::2, ::2].astype(int)) / 2,
+                raw[1::2, 1::2],
+                0 * raw[::2, ::2] + 4095,
+            ],
+            -1,
+        )
+        / 4095
+    )
     close(out, cells.repeat(2, 0).repeat(2, 1))
 
 
@@ -390,7 +411,9 @@ kernel void last(texture2d_array<float> in [[texture(0)]], texture2d<float, acce
     out.write(in.sample(sampler(filter::linear), (float2(at) + 0.3f) / 4, 99), at);
 }"""
     image = image_of(random, 3, 6, 5, 2)
-    out = run(source, "transpose_layers", (8, 8, 4), {0: image, 1: Empty(numpy.float32, 3, 5, 6, 2)}, threads="4,4,2")[1]
+    out = run(source, "transpose_layers", (8, 8, 4), {0: image, 1: Empty(numpy.float32, 3, 5, 6, 2)}, threads="4,4,2")[
+        1
+    ]
     assert numpy.array_equal(out, image.swapaxes(1, 2))
     out = run(source, "last", (4, 4), {0: image, 1: Empty(numpy.float32, 4, 4, 2)})[1]
     x, y = numpy.meshgrid(numpy.arange(4) + 0.3, numpy.arange(4) + 0.3)
@@ -451,7 +474,11 @@ def cube_texel(cube, face, i, j):
     outside = (i not in range(n)) + (j not in range(n))
     if outside == 2:
         near, k = numpy.clip([i, j], 0, n - 1), (i, j)
-        return (cube_texel(cube, face, *near) + cube_texel(cube, face, k[0], near[1]) + cube_texel(cube, face, near[0], k[1])) / 3
+        return (
+            cube_texel(cube, face, *near)
+            + cube_texel(cube, face, k[0], near[1])
+            + cube_texel(cube, face, near[0], k[1])
+        ) / 3
     centres = numpy.array([[[on_surface(f, x, y, n) for x in range(n)] for y in range(n)] for f in range(6)])
     distance = numpy.abs(centres - on_surface(face, i, j, n)).sum(-1)
     return cube[numpy.unravel_index(distance.argmin(), distance.shape)]
@@ -495,7 +522,9 @@ kernel void look(texturecube<float> one [[texture(0)]], texturecube_array<float>
     buffers = {0: directions, 1: Empty(numpy.float32, len(directions), 12)}
     options = ["--sampler", f"0={filter},compare_func::less"]
     textures = {0: one, 1: many, 2: depth}
-    out = run(source, "look", (len(directions),), textures, buffers=buffers, options=options, threads="32")[1].reshape(-1, 3, 4)
+    out = run(source, "look", (len(directions),), textures, buffers=buffers, options=options, threads="32")[1].reshape(
+        -1, 3, 4
+    )
     linear = filter == "linear"
     wide = directions.astype(float)
     close(out[:, 0], numpy.array([cube_sampled(one, d, linear) for d in wide]))
@@ -516,7 +545,12 @@ kernel void k(texture1d_array<float, access::read> lines [[texture(0)]], texture
     out.write(float4(lines.read(at.x, at.y).r, numbers.read(at.x).r, cube.read(at, 5).r + lines.get_array_size(), depth.read(at)), at);
     out.write(float4(depth.sample(s, float2(at) / 4), depth.sample_compare(s, (float2(at) + 0.5f) / 4, 0.5f), numbers.get_width(), 0), uint2(at.x, at.y + 4));
 }}"""
-    lines, numbers, cube, depth = image_of(random, 4, 4, 1), random.integers(0, 99, 4, numpy.uint32), image_of(random, 6, 4, 4, 1), image_of(random, 4, 4)
+    lines, numbers, cube, depth = (
+        image_of(random, 4, 4, 1),
+        random.integers(0, 99, 4, numpy.uint32),
+        image_of(random, 6, 4, 4, 1),
+        image_of(random, 4, 4),
+    )
     out = run(source, "k", (4, 4), {0: lines, 1: numbers, 2: cube, 3: depth, 4: Empty(numpy.float32, 8, 4, 4)})[4]
     assert numpy.array_equal(out[:4, :, 0], lines[..., 0])
     assert (out[:4, :, 1] == numbers).all()
@@ -611,7 +645,11 @@ struct Item { device const float *x; float scale; };
 kernel void k(device const Item *items [[buffer(0)]], device float *const *outs [[buffer(1)]], uint i [[thread_position_in_grid]]) {
     outs[1][i] = items[2].x[i] * items[2].scale;
 }"""
-    source = source.replace("device float *const *outs", "constant Outs &o").replace("outs[1][i]", "o.p[i]").replace("struct Item", "struct Outs { device float *p; };\nstruct Item")
+    source = (
+        source.replace("device float *const *outs", "constant Outs &o")
+        .replace("outs[1][i]", "o.p[i]")
+        .replace("struct Item", "struct Outs { device float *p; };\nstruct Item")
+    )
     x = image_of(random, 32)
     buffers = {"0[2].x": x, "1.p": Empty(numpy.float32, 32)}
     out = run(source, "k", (32,), buffers=buffers, options=["--bytes", "0[2].scale=f32:3"], threads=32)["1.p"]
@@ -633,8 +671,12 @@ def test_bounds(run):
     textures = {0: "zeros:f32:4x4", 1: "zeros:f32:4x3"}
     findings = run(source, "k", (4, 4), textures, findings=True)
     assert kinds(findings) == [("out-of-bounds", 4), ("out-of-bounds", 5)]
-    assert re.search(r"writes texel \(3,\d\) of 'out' \[\[texture\(1\)\]\], which has 3 × 4 texels$", findings[1]["message"])
-    array = source.replace("texture2d<", "texture2d_array<").replace("at + 1)", "at, 2)").replace("(c, at)", "(c, at, 0)")
+    assert re.search(
+        r"writes texel \(3,\d\) of 'out' \[\[texture\(1\)\]\], which has 3 × 4 texels$", findings[1]["message"]
+    )
+    array = (
+        source.replace("texture2d<", "texture2d_array<").replace("at + 1)", "at, 2)").replace("(c, at)", "(c, at, 0)")
+    )
     findings = run(array, "k", (4, 4), {0: "zeros:f32:2x4x4", 1: "zeros:f32:1x4x4"}, findings=True)
     assert kinds(findings) == [("out-of-bounds", 4)]
     assert "of layer 2 of 'in' [[texture(0)]], which has 4 × 4 texels in 2 layers" in findings[0]["message"]
@@ -680,7 +722,9 @@ def test_fences(run):
     (finding,) = run(source.replace("FENCE", ""), "k", (4, 4), {0: "zeros:f32:4x4"}, findings=True)
     assert (finding["kind"], finding["at"]["line"], finding["other"]["line"]) == ("race", 6, 4)
     assert "no fence() of the texture" in finding["message"]
-    out = run(source.replace("FENCE", "image.fence();"), "k", (4, 4), {0: numpy.zeros((4, 4), numpy.float32)}, outputs=[0])[0]
+    out = run(
+        source.replace("FENCE", "image.fence();"), "k", (4, 4), {0: numpy.zeros((4, 4), numpy.float32)}, outputs=[0]
+    )[0]
     assert (out == numpy.arange(4) + 1).all()
 
 
@@ -689,10 +733,16 @@ def test_two_threads_write_a_texel(run):
     out.write(float4(at.y), uint2(at.x, 0));
 }}"""
     findings = run(source, "k", (4, 4), {0: "empty:f32:2x4"}, findings=True)
-    assert {finding["kind"]: finding["severity"] for finding in findings} == {"race": "error", "order": "error", "never-written": "warning"}
+    assert {finding["kind"]: finding["severity"] for finding in findings} == {
+        "race": "error",
+        "order": "error",
+        "never-written": "warning",
+    }
     (unwritten,) = [finding for finding in findings if finding["kind"] == "never-written"]
     assert "texels 4-7 of 'out' [[texture(0)]] (4 of 8)" in unwritten["message"]
-    source = source.replace("access::write", "access::read_write").replace("out.write", "float4 c = out.read(at); out.write")
+    source = source.replace("access::write", "access::read_write").replace(
+        "out.write", "float4 c = out.read(at); out.write"
+    )
     assert "unwritten" in {kind for kind, _ in kinds(run(source, "k", (4, 2), {0: "empty:f32:2x4"}, findings=True))}
 
 

@@ -28,9 +28,7 @@ def test_every_chunk_once(tmp_path, sanitizer):
     paths = [str(ROOT / source) for source in SOURCES]
     subprocess.run([*compiler, *flags, *folders, *paths, "-o", str(program)], check=True)
     clean = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-    result = subprocess.run(
-        [program, str(SEED)], env=clean, capture_output=True, text=True, timeout=300
-    )
+    result = subprocess.run([program, str(SEED)], env=clean, capture_output=True, text=True, timeout=300)
     assert (result.stdout, result.stderr, result.returncode) == ("ok\n", "", 0)
 
 

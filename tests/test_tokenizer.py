@@ -150,9 +150,7 @@ class Tokenizer:
         return b"".join(map(self.token, ids))
 
 
-GPT2_PATTERN = (
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-)
+GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 ISOLATED, REMOVED, MERGED_WITH_PREVIOUS, MERGED_WITH_NEXT, CONTIGUOUS = range(5)
 
 
@@ -162,12 +160,8 @@ def split(text, *steps):
     steps = steps or [(GPT2_PATTERN, False, ISOLATED, False)]
     array = (SplitStep * len(steps))(*((step[0].encode(), *step[1:]) for step in steps))
     pieces = []
-    callback_type = ctypes.CFUNCTYPE(
-        ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t
-    )
-    callback = callback_type(
-        lambda user, piece, size: pieces.append(ctypes.string_at(piece, size)) or True
-    )
+    callback_type = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+    callback = callback_type(lambda user, piece, size: pieces.append(ctypes.string_at(piece, size)) or True)
     handle = call("split_new", array, len(steps))
     call("split_text", handle, text, len(text), ctypes.cast(callback, ctypes.c_void_p), None)
     functions().split_free(handle)
@@ -386,9 +380,7 @@ def test_every_character_splits_as_the_reference():
     for start in range(0, len(assigned), 5000):
         characters = map(chr, assigned[start : start + 5000])
         text = "".join(f"a{c}1{c}#{c} {c}\n" for c in characters)
-        expected = [
-            text[begin:end].encode() for _, (begin, end) in reference.pre_tokenize_str(text)
-        ]
+        expected = [text[begin:end].encode() for _, (begin, end) in reference.pre_tokenize_str(text)]
         assert split(text.encode()) == expected
 
 
@@ -400,9 +392,7 @@ def test_random_text(random):
         assert gpt2().decode(ids) == text.encode()
 
 
-@pytest.mark.parametrize(
-    "unit", [*WORDS, "a", " ", "\n", "\t ", " a", "A1", "\u3000", "\u180e", "'"]
-)
+@pytest.mark.parametrize("unit", [*WORDS, "a", " ", "\n", "\t ", " a", "A1", "\u3000", "\u180e", "'"])
 def test_long_runs(unit):
     """One piece of 100,000 characters would take minutes if merging were quadratic."""
     for tail in ["", "x", " x"]:
@@ -552,10 +542,7 @@ def test_trained_tokenizer_json(trial, random, tmp_path):
         assert tokenizer.decode(ids) == text.encode()
 
     content = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
-    pairs = [
-        merge.split(" ") if isinstance(merge, str) else merge
-        for merge in content["model"]["merges"]
-    ]
+    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in content["model"]["merges"]]
     for merges in [pairs, [" ".join(pair) for pair in pairs]]:
         content["model"]["merges"] = merges
         same = Tokenizer.parse({"tokenizer.json": content}, count)
@@ -750,9 +737,7 @@ TEMPLATE = {
     "type": "TemplateProcessing",
     "single": [END, {"Sequence": {"id": "A", "type_id": 0}}, END, END],
     "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
-    "special_tokens": {
-        "<|endoftext|>": {"id": "<|endoftext|>", "ids": [266], "tokens": ["<|endoftext|>"]}
-    },
+    "special_tokens": {"<|endoftext|>": {"id": "<|endoftext|>", "ids": [266], "tokens": ["<|endoftext|>"]}},
 }
 HONOURED = {
     "unk_token": lambda c: c["model"].update(unk_token="<|endoftext|>"),
@@ -760,9 +745,7 @@ HONOURED = {
     "byte_fallback": lambda c: c["model"].update(byte_fallback=True),
     "dropout 0": lambda c: c["model"].update(dropout=0.0),
     "no model type": lambda c: c["model"].pop("type"),
-    "null affixes": lambda c: c["model"].update(
-        continuing_subword_prefix=None, end_of_word_suffix=None
-    ),
+    "null affixes": lambda c: c["model"].update(continuing_subword_prefix=None, end_of_word_suffix=None),
     "truncation": lambda c: c.update(
         truncation={"max_length": 2, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
     ),
@@ -778,9 +761,7 @@ HONOURED = {
             "special_tokens": {},
         }
     ),
-    "a sequence of one": lambda c: c.update(
-        pre_tokenizer={"type": "Sequence", "pretokenizers": [c["pre_tokenizer"]]}
-    ),
+    "a sequence of one": lambda c: c.update(pre_tokenizer={"type": "Sequence", "pretokenizers": [c["pre_tokenizer"]]}),
     "no use_regex": lambda c: c["pre_tokenizer"].pop("use_regex"),
     "use_regex false": lambda c: c["pre_tokenizer"].update(use_regex=False),
     "ignore_merges": lambda c: c["model"].update(ignore_merges=True),
@@ -832,9 +813,7 @@ REFUSED = {
         normalizer={"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}]}
     ),
     'decoder "WordPiece"': lambda c: c.update(decoder={"type": "WordPiece"}),
-    'post_processor "TemplateProcessing"': lambda c: c.update(
-        post_processor={**TEMPLATE, "single": [END]}
-    ),
+    'post_processor "TemplateProcessing"': lambda c: c.update(post_processor={**TEMPLATE, "single": [END]}),
     'post_processor "RobertaProcessing"': lambda c: c.update(
         post_processor={"type": "Sequence", "processors": [{"type": "RobertaProcessing"}]}
     ),
@@ -1045,9 +1024,7 @@ def test_damaged_merges(merges, message):
         Tokenizer.parse({**small_folder(), "merges.txt": merges}, 300)
 
 
-@pytest.mark.parametrize(
-    "merges", [None, {}, "t h", 5, [5], [["t"]], [["t", 5]], [["t", "h", "e"]], [[]]]
-)
+@pytest.mark.parametrize("merges", [None, {}, "t h", 5, [5], [["t"]], [["t", 5]], [["t", "h", "e"]], [[]]])
 def test_merges_of_the_wrong_type(merges):
     with pytest.raises(TokenizerError, match="merge"):
         parse_small_json(lambda content: content["model"].update(merges=merges))
@@ -1324,9 +1301,7 @@ def test_many_special_tokens_and_a_text_of_their_beginnings():
     start = time.process_time()
     tokenizer = Tokenizer.parse({"tokenizer.json": content}, 300 + len(names))
     assert tokenizer.encode("a" * 300_000) == [300 + len(names) - 1] * 100_000
-    assert tokenizer.encode("a" * 59_999 + "b") == [300 + len(names) - 1] * 3_333 + [
-        300 + len(names) - 2
-    ]
+    assert tokenizer.encode("a" * 59_999 + "b") == [300 + len(names) - 1] * 3_333 + [300 + len(names) - 2]
     assert time.process_time() - start < 30  # a second; hours, were each name tried at each place
 
 

@@ -193,7 +193,22 @@ def test_byte_fallback(spaces, random):
         assert tokenizer.encode(text) == reference.encode(text).ids, repr(text)
 
 
-LONG_TEXTS = ["a", " ", "\n", "\u0301", "\u0315\u0300\u0300", "ab", "é", "世", "\u2581", "1", "A", "'", "!", "\U0001f600"]
+LONG_TEXTS = [
+    "a",
+    " ",
+    "\n",
+    "\u0301",
+    "\u0315\u0300\u0300",
+    "ab",
+    "é",
+    "世",
+    "\u2581",
+    "1",
+    "A",
+    "'",
+    "!",
+    "\U0001f600",
+]
 
 
 @pytest.mark.parametrize("name", [*BYTE_LEVEL, "sentencepiece"])

@@ -41,9 +41,7 @@ def main():
             args.data,
             args.out / name,
         ]
-        finished = subprocess.run(
-            [*command, *common, *shlex.split(settings)], capture_output=True, text=True
-        )
+        finished = subprocess.run([*command, *common, *shlex.split(settings)], capture_output=True, text=True)
         if finished.returncode:
             print(f"{name} failed:\n{finished.stderr[-2000:]}", flush=True)
             return None

@@ -47,12 +47,7 @@ def total_nats(model, ids, context, batch=32):
         if x.shape[1] < 2 or not len(x):
             continue
         logits = model(x)[:, :-1].float()
-        nats += (
-            F.cross_entropy(logits.flatten(0, 1), x[:, 1:].flatten(), reduction="none")
-            .double()
-            .sum()
-            .item()
-        )
+        nats += F.cross_entropy(logits.flatten(0, 1), x[:, 1:].flatten(), reduction="none").double().sum().item()
         predicted += x[:, 1:].numel()
     return nats, predicted
 

@@ -29,8 +29,7 @@ CANDIDATES = [
     "Once upon a time there was a king",
     "The",
     '"Where are you going?" asked the fox.',
-    "There was once a little girl who lived with her grandmother at the edge of a great forest. "
-    "Every morning",
+    "There was once a little girl who lived with her grandmother at the edge of a great forest. Every morning",
     "One day Peter Rabbit",
     "In the middle of the night",
     "The princess opened the door, and there stood",
@@ -45,8 +44,7 @@ CANDIDATES = [
     "The giant laughed until the windows shook.",
     "I",
     "Down by the Smiling Pool",
-    "At last the prince came to a castle of glass, and before the gate of the castle there lay a "
-    "dragon, who said:",
+    "At last the prince came to a castle of glass, and before the gate of the castle there lay a dragon, who said:",
     "Mother",
     "Tommy looked at the clock and",
     "The fairy gave her a golden ring and told her",
@@ -97,9 +95,7 @@ def greedy_texts(model, tokenizer):
             )
         if len(found) == PROMPTS:
             return found
-    raise SystemExit(
-        f"only {len(found)} of the candidate prompts have a clear greedy text; add candidates"
-    )
+    raise SystemExit(f"only {len(found)} of the candidate prompts have a clear greedy text; add candidates")
 
 
 def perplexity(model, tokenizer, path, window):
@@ -136,15 +132,11 @@ def main():
     expected = {
         "model": args.model.name,
         "sha256": hashlib.sha256(args.model.read_bytes()).hexdigest(),
-        "perplexity": {
-            args.story.name: [perplexity(model, tokenizer, args.story, w) for w in (context, 128)]
-        },
+        "perplexity": {args.story.name: [perplexity(model, tokenizer, args.story, w) for w in (context, 128)]},
         "greedy": greedy_texts(model, tokenizer),
     }
     if args.valid:
-        expected["perplexity"][args.valid.name] = [
-            perplexity(model, tokenizer, args.valid, context)
-        ]
+        expected["perplexity"][args.valid.name] = [perplexity(model, tokenizer, args.valid, context)]
     if args.valid and args.float:
         before = perplexity(load_model(args.float), tokenizer, args.valid, context)
         expected["perplexity_of_float_weights"] = {args.valid.name: [before]}

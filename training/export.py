@@ -28,9 +28,7 @@ def read_tokenizer(path):
     tokens = sorted(vocabulary, key=vocabulary.get)
     merges = [m.split(" ") if isinstance(m, str) else m for m in tokenizer["model"]["merges"]]
     assert [vocabulary[token] for token in tokens] == list(range(len(tokens)))
-    assert tokens[256:-1] == ["".join(merge) for merge in merges], (
-        "an id is 256 + the rank of its merge"
-    )
+    assert tokens[256:-1] == ["".join(merge) for merge in merges], "an id is 256 + the rank of its merge"
     return tokens, merges
 
 

@@ -56,9 +56,7 @@ def write_gguf(path, config, weights, tokens, merges, quantised):
     else:
         writer.add_feed_forward_length(4 * config.channels)
         writer.add_layer_norm_eps(1e-5)
-    writer.add_file_type(
-        gguf.LlamaFileType.MOSTLY_Q8_0 if quantised else gguf.LlamaFileType.ALL_F32
-    )
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0 if quantised else gguf.LlamaFileType.ALL_F32)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
     writer.add_tokenizer_model("gpt2")
@@ -102,9 +100,7 @@ def read_gguf(path):
         config.inner = value("llama.feed_forward_length")
     tensors = {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in reader.tensors}
     model = make_model(config)
-    model.load_state_dict(
-        {name: torch.from_numpy(tensors[gguf_name(name)].copy()) for name in model.state_dict()}
-    )
+    model.load_state_dict({name: torch.from_numpy(tensors[gguf_name(name)].copy()) for name in model.state_dict()})
     return model.eval()
 
 
@@ -112,9 +108,7 @@ def read_gguf_vocabulary(path):
     """The tokens of a GGUF file in the order of their ids, the merges (pairs) in that of ranks."""
     reader = gguf.GGUFReader(path)
     tokens = reader.get_field("tokenizer.ggml.tokens").contents()
-    merges = [
-        tuple(merge.split(" ")) for merge in reader.get_field("tokenizer.ggml.merges").contents()
-    ]
+    merges = [tuple(merge.split(" ")) for merge in reader.get_field("tokenizer.ggml.merges").contents()]
     return tokens, merges
 
 

@@ -53,8 +53,7 @@ class Attention(nn.Module):
     def forward(self, x):
         B, T, C = x.shape
         q, k, v = (
-            part.view(B, T, C // HEAD_SIZE, HEAD_SIZE).transpose(1, 2)
-            for part in self.c_attn(x).split(C, dim=2)
+            part.view(B, T, C // HEAD_SIZE, HEAD_SIZE).transpose(1, 2) for part in self.c_attn(x).split(C, dim=2)
         )
         y = causal_attention(q, k, v, self.dropout if self.training else 0.0)
         return self.c_proj(y.transpose(1, 2).reshape(B, T, C))

@@ -19,9 +19,7 @@ def main():
     for named_log in named_logs:
         name, log = named_log.split("=", 1)
         records = [json.loads(line) for line in Path(log).open()]
-        axes.plot(
-            [r["tokens"] / 1e6 for r in records], [r["valid_bpb"] for r in records], label=name
-        )
+        axes.plot([r["tokens"] / 1e6 for r in records], [r["valid_bpb"] for r in records], label=name)
     axes.set(xlabel="million tokens", ylabel="validation bits per byte", ylim=(1.05, 1.45))
     axes.grid(alpha=0.3)
     axes.legend()

@@ -47,13 +47,9 @@ def parse_arguments():
     parser.add_argument("--final-lr", type=float, default=0.0, help="as a fraction of --lr")
     parser.add_argument("--warmup", type=float, default=0.03, help="as a fraction of all steps")
     parser.add_argument("--weight-decay", type=float, default=0.3)
-    parser.add_argument(
-        "--batch", type=int, default=32, help="windows of --context tokens in a step"
-    )
+    parser.add_argument("--batch", type=int, default=32, help="windows of --context tokens in a step")
     parser.add_argument("--tokens", type=float, default=420e6, help="tokens to train on in all")
-    parser.add_argument(
-        "--order", choices=("shuffled", "file"), default="shuffled", help="of documents, each epoch"
-    )
+    parser.add_argument("--order", choices=("shuffled", "file"), default="shuffled", help="of documents, each epoch")
     parser.add_argument(
         "--starts",
         type=float,
@@ -62,18 +58,12 @@ def parse_arguments():
     )
     parser.add_argument("--init", type=Path, help="checkpoint whose weights to begin with")
     parser.add_argument("--teacher", type=Path, help="checkpoint to distil from")
-    parser.add_argument(
-        "--teacher-weight", type=float, default=0.8, help="share of the teacher in the loss"
-    )
+    parser.add_argument("--teacher-weight", type=float, default=0.8, help="share of the teacher in the loss")
     parser.add_argument("--compile-mode", default="reduce-overhead", help="of torch.compile")
     parser.add_argument("--eval-every", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--minutes", type=float, default=math.inf, help="end here if --tokens take longer"
-    )
-    parser.add_argument(
-        "--piece", type=float, default=math.inf, help="minutes until this piece of the run stops"
-    )
+    parser.add_argument("--minutes", type=float, default=math.inf, help="end here if --tokens take longer")
+    parser.add_argument("--piece", type=float, default=math.inf, help="minutes until this piece of the run stops")
     parser.add_argument("--resume", action="store_true", help="go on where the last piece stopped")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser.parse_args()

@@ -19,7 +19,7 @@ static void print_metrics(FILE *file, Server *server) {
     fputs("# HELP metal_llm_replies_total Replies, by the class of their status.\n"
           "# TYPE metal_llm_replies_total counter\n",
           file);
-    for (int class = 2; class < METRICS_STATUSES; class ++)
+    for (int class = 2; class < METRICS_STATUSES; class++)
         fprintf(file, "metal_llm_replies_total{status=\"%dxx\"} %llu\n", class,
                 (unsigned long long)metrics->replies[class]);
     counter(file, "prompt_tokens_total", "Tokens of prompts.", metrics->prompt_tokens);

@@ -20,6 +20,8 @@ kernel void block_planes(
     if (i >= count) return;
     uint block = i / size, at = i % size, values = size - 1;
     ulong plane = ulong(count / size) * values;
-    if (at == scale) out[plane + block] = in[i];
-    else out[ulong(block) * values + at - (at > scale ? 1 : 0)] = in[i];
+    if (at == scale)
+        out[plane + block] = in[i];
+    else
+        out[ulong(block) * values + at - (at > scale ? 1 : 0)] = in[i];
 }

@@ -23,8 +23,10 @@ constant constexpr float LOG2_E = 1.44269504f;
 // Blocks of 16 queries, simdgroups that share out a block's keys, and those that share out its channels; the keys of a
 // tile that a simdgroup takes at once.
 template <uint HS> struct Sizes {
-    enum : uint { BLOCKS = (HS > 128 ? WIDE_QUERIES : QUERIES) / 16, KEY_PARTS = HS > CHANNELS ? 1 : 2 };
-    enum : uint { CHANNEL_PARTS = HS / CHANNELS, SPAN = TileSizes<HS>::KEYS / KEY_PARTS };
+    enum : uint { BLOCKS = (HS > 128 ? WIDE_QUERIES : QUERIES) / 16,
+                  KEY_PARTS = HS > CHANNELS ? 1 : 2 };
+    enum : uint { CHANNEL_PARTS = HS / CHANNELS,
+                  SPAN = TileSizes<HS>::KEYS / KEY_PARTS };
 };
 
 template <uint HS, typename KV4>

@@ -6,7 +6,10 @@
 // Of heads of HS channels: a token's vectors, what separates two tokens of a tile, so that they begin in different banks,
 // the tokens of a tile, and how many of its vectors each of 256 threads fetches early.
 template <uint HS> struct TileSizes {
-    enum : uint { VECTORS = HS / 4, STRIDE = VECTORS + 2, KEYS = 4096 / HS, AHEAD = KEYS * VECTORS / 256 };
+    enum : uint { VECTORS = HS / 4,
+                  STRIDE = VECTORS + 2,
+                  KEYS = 4096 / HS,
+                  AHEAD = KEYS * VECTORS / 256 };
 };
 
 // Those of a row from one token to before another: its pages, `stride` vectors apart.

@@ -59,13 +59,17 @@ static void rows_at(thread Row (&row)[ROWS], Matrices of, uint n)
 {
     for (uint r = 0; r < ROWS; r++) {
         uint m = min(n + r, of.A + of.B + of.C - 1);
-        if (m < of.A) row[r] = row_of<Piece>(of.a, m, of.A, of.K);
-        else if (m < of.A + of.B) row[r] = row_of<Piece>(of.b, m - of.A, of.B, of.K);
-        else row[r] = row_of<Piece>(of.c, m - of.A - of.B, of.C, of.K);
+        if (m < of.A)
+            row[r] = row_of<Piece>(of.a, m, of.A, of.K);
+        else if (m < of.A + of.B)
+            row[r] = row_of<Piece>(of.b, m - of.A, of.B, of.K);
+        else
+            row[r] = row_of<Piece>(of.c, m - of.A - of.B, of.C, of.K);
     }
 }
 static float bias_at(Matrices of, uint n)
 {
     n = min(n, of.A + of.B + of.C - 1);
-    return n < of.A ? of.bias_a[n] : n < of.A + of.B ? of.bias_b[n - of.A] : of.bias_c[n - of.A - of.B];
+    return n < of.A ? of.bias_a[n] : n < of.A + of.B ? of.bias_b[n - of.A]
+                                                     : of.bias_c[n - of.A - of.B];
 }

@@ -100,8 +100,8 @@ static bool is_instance_of(const BoundFile *file, const BoundInstance *instance,
 static bool write_instance(BoundFile *file, const BoundInstance *instance, FILE *out) {
     const char *name = file->kernels[instance->kernel].symbol;
     const BoundTemplate *template = file->templates, *end = template + file->template_count;
-    while (template <end && !is_instance_of(file, instance, template))
-        template ++;
+    while (template < end && !is_instance_of(file, instance, template))
+        template++;
     if (template == end) {
         Reader reader = reader_start(file, instance->begin, "", "");
         return reader_refuse(&reader, instance->begin.line, "the template of '%s' has no body",

@@ -8,9 +8,9 @@ static Node *parse_unary(Parser *, bool with_filters);
 static Node *parse_primary(Parser *);
 static Node *parse_postfix(Parser *, Node *);
 
-static Node *binary(Parser *parser, NodeKind kind, Operator operator, Node * first, Node *second) {
+static Node *binary(Parser *parser, NodeKind kind, Operator operator, Node *first, Node *second) {
     Node *node = parser_node(parser, kind);
-    node->operator= operator;
+    node->operator = operator;
     node->first = first;
     node->second = second;
     return node;
@@ -47,7 +47,7 @@ static Node *parse_product(Parser *parser) {
     static const Symbol symbols[] = {
         {"*", MULTIPLY}, {"/", DIVIDE}, {"//", FLOOR_DIVIDE}, {"%", MODULO}, {NULL, 0}};
     Node *left = parse_pow(parser);
-    for (Operator operator; (operator= take_operator(parser, symbols));)
+    for (Operator operator; (operator = take_operator(parser, symbols));)
         left = binary(parser, NODE_ARITHMETIC, operator, left, parse_pow(parser));
     return left;
 }
@@ -66,7 +66,7 @@ static Node *parse_concatenation(Parser *parser) {
 static Node *parse_sum(Parser *parser) {
     static const Symbol symbols[] = {{"+", ADD}, {"-", SUBTRACT}, {NULL, 0}};
     Node *left = parse_concatenation(parser);
-    for (Operator operator; (operator= take_operator(parser, symbols));)
+    for (Operator operator; (operator = take_operator(parser, symbols));)
         left = binary(parser, NODE_ARITHMETIC, operator, left, parse_concatenation(parser));
     return left;
 }
@@ -85,11 +85,11 @@ static Operator take_relation(Parser *parser) {
 
 static Node *parse_comparison(Parser *parser) {
     Node *first = parse_sum(parser);
-    Operator operator= take_relation(parser);
+    Operator operator = take_relation(parser);
     if (!operator) return first;
     Node *node = binary(parser, NODE_COMPARISON, 0, first, NULL);
     NodeList list = {.end = &node->second};
-    for (; operator; operator= take_relation(parser))
+    for (; operator; operator = take_relation(parser))
         parser_add(&list, binary(parser, NODE_RELATION, operator, parse_sum(parser), NULL));
     return node;
 }

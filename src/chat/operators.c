@@ -74,9 +74,9 @@ static Value integer_operation(Jinja *jinja, Operator operator, int64_t a, int64
         return jinja_integer(modulo(jinja, a, b));
     case POWER:
         if (b >= 0) return jinja_integer(power(jinja, a, b));
-        return float_operation(jinja, operator,(double) a, (double)b);
+        return float_operation(jinja, operator, (double)a, (double)b);
     default:
-        return float_operation(jinja, operator,(double) a, (double)b);
+        return float_operation(jinja, operator, (double)a, (double)b);
     }
 }
 
@@ -118,8 +118,8 @@ static Value float_operation(Jinja *jinja, Operator operator, double a, double b
         break;
     }
     check_divisor(jinja, b == 0);
-    if (operator== DIVIDE) return jinja_float(a / b);
-    return jinja_float(operator== MODULO ? float_modulo(a, b) : float_floor_divide(a, b));
+    if (operator == DIVIDE) return jinja_float(a / b);
+    return jinja_float(operator == MODULO ? float_modulo(a, b) : float_floor_divide(a, b));
 }
 
 /* --- texts and lists --- */
@@ -179,12 +179,12 @@ Value jinja_operate(Jinja *jinja, Operator operator, Value a, Value b) {
         return integer_operation(jinja, operator, jinja_as_integer(a), jinja_as_integer(b));
     if (jinja_is_number(a) && jinja_is_number(b))
         return float_operation(jinja, operator, jinja_as_float(a), jinja_as_float(b));
-    if (operator== ADD && a.kind == VALUE_TEXT && b.kind == VALUE_TEXT)
+    if (operator == ADD && a.kind == VALUE_TEXT && b.kind == VALUE_TEXT)
         return add_texts(jinja, *a.text, *b.text);
-    if (operator== ADD && is_plain_list(a) && a.kind == b.kind) return add_lists(jinja, a, b);
-    if (operator== MULTIPLY && can_repeat(a, b)) return repeat(jinja, a, jinja_as_integer(b));
-    if (operator== MULTIPLY && can_repeat(b, a)) return repeat(jinja, b, jinja_as_integer(a));
-    if (operator== MODULO && a.kind == VALUE_TEXT)
+    if (operator == ADD && is_plain_list(a) && a.kind == b.kind) return add_lists(jinja, a, b);
+    if (operator == MULTIPLY && can_repeat(a, b)) return repeat(jinja, a, jinja_as_integer(b));
+    if (operator == MULTIPLY && can_repeat(b, a)) return repeat(jinja, b, jinja_as_integer(a));
+    if (operator == MODULO && a.kind == VALUE_TEXT)
         return jinja_from_text(jinja, jinja_percent(jinja, *a.text, b));
     unsuitable(jinja, symbols[operator], a, b);
 }
@@ -233,9 +233,8 @@ bool jinja_relate(Jinja *jinja, Operator operator, Value a, Value b) {
     }
     int order = jinja_compare(jinja, a, b);
     if (is_nan(a) || is_nan(b)) return false;
-    return operator== LESS       ? order < 0 :
-           operator== LESS_EQUAL ? order <= 0
-           :
-           operator== GREATER ? order > 0
-                              : order >= 0;
+    return operator == LESS         ? order < 0
+           : operator == LESS_EQUAL ? order <= 0
+           : operator == GREATER    ? order > 0
+                                    : order >= 0;
 }

@@ -59,7 +59,7 @@ static void sort_marks(utf8proc_int32_t *marks, utf8proc_int32_t *sorted, size_t
     size_t start[257] = {0};
     for (size_t i = 0; i < count; i++)
         start[class_of(marks[i]) + 1]++;
-    for (int class = 1; class < 257; class ++)
+    for (int class = 1; class < 257; class++)
         start[class] += start[class - 1];
     for (size_t i = 0; i < count; i++)
         sorted[start[class_of(marks[i])]++] = marks[i];

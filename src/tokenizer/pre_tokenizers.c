@@ -6,8 +6,7 @@
 
 enum { MOST_NAMES = 8 };
 
-#define ISOLATED(pattern)                                                                          \
-    { pattern, false, SPLIT_ISOLATED, false }
+#define ISOLATED(pattern) {pattern, false, SPLIT_ISOLATED, false}
 
 /* llama.cpp's names of these splits, the first the one that is written; "default" stands for a
  * converter that did not know. Normalisation form C, which a GGUF file doesn't record, is Qwen's.

@@ -180,7 +180,7 @@ static bool store(const Tokenizer *tokenizer, uint32_t (*pairs)[2], unsigned *fl
 bool tokenizer_to_gguf(const Tokenizer *tokenizer, GGUFTokenizer *gguf, LLMError *error) {
     *gguf = (GGUFTokenizer){.token_count = tokenizer_vocabulary(tokenizer),
                             .merge_count = tokenizer_merge_count(tokenizer)};
-    uint32_t(*pairs)[2] = calloc((size_t)gguf->merge_count + 1, sizeof *pairs);
+    uint32_t (*pairs)[2] = calloc((size_t)gguf->merge_count + 1, sizeof *pairs);
     unsigned *flags = calloc(gguf->token_count, sizeof *flags);
     bool stored = pairs && flags;
     if (!stored) error_memory(error, gguf->merge_count * sizeof *pairs);

@@ -1,8 +1,8 @@
 """What a program or a library for Apple Silicon wants from the system, compared with what it should.
 
-    python tests/apple/symbols.py PROGRAM EXPECTED   it must want exactly the symbols of the list
-    python tests/apple/symbols.py LIBRARY EXPECTED   a static library: nothing that is not in the list
-    python tests/apple/symbols.py PROGRAM            write such a list: "library symbol" a line
+python tests/apple/symbols.py PROGRAM EXPECTED   it must want exactly the symbols of the list
+python tests/apple/symbols.py LIBRARY EXPECTED   a static library: nothing that is not in the list
+python tests/apple/symbols.py PROGRAM            write such a list: "library symbol" a line
 """
 
 import difflib
@@ -74,9 +74,7 @@ def members(data):
 def wanted_by_library(data):
     """The symbols that no member defines."""
     symbols = [symbol for member in members(data) for symbol in external_symbols(member)]
-    return {name for name, defined, _ in symbols if not defined} - {
-        name for name, defined, _ in symbols if defined
-    }
+    return {name for name, defined, _ in symbols if not defined} - {name for name, defined, _ in symbols if defined}
 
 
 def compare_program(path, found, expected):

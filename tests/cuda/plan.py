@@ -28,7 +28,7 @@ import launches
 import library as library_module
 import nvrtc
 import toolchain
-from library import BUILD, ROOT
+from library import ROOT
 
 LANES = 32
 MOST_THREADS = 512  # of any kernel, by the registers that src/device/cuda_compile.c allows
@@ -49,8 +49,7 @@ SAMPLES = {
         ),
         "race_softmax_reused_array": (
             "    if (lane == 0) shared[simdgroup] = sum;",
-            "    threadgroup_barrier(mem_flags::mem_threadgroup);\n"
-            "    if (lane == 0) shared[simdgroup] = sum;",
+            "    threadgroup_barrier(mem_flags::mem_threadgroup);\n    if (lane == 0) shared[simdgroup] = sum;",
         ),
         "race_tree_reduction": (
             "tree[t] += tree[t + half_way];",
@@ -161,9 +160,7 @@ class Plan:
         partial = threads[0] % LANES != 0
         module = f"{launch.path.stem}, partial simdgroups" if partial else launch.path.stem
         if module not in self.modules:
-            code = nvrtc.compile(
-                self.library, launch.path.name, text.encode(), self.architecture, partial
-            )
+            code = nvrtc.compile(self.library, launch.path.name, text.encode(), self.architecture, partial)
             self.modules[module] = packed(code)
         arguments = [described(i, argument) for i, argument in enumerate(launch.arguments)]
         arguments += [{"index": i, "threadgroup": size} for i, size in scratch.items()]

@@ -35,9 +35,7 @@ FAMILIES = {
 
 
 def write_gguf_seeds(folder, random):
-    small, quantised, speaking = (
-        models.random_gpt2(config, random) for config in (SMALL, QUANTISED, SPEAKING)
-    )
+    small, quantised, speaking = (models.random_gpt2(config, random) for config in (SMALL, QUANTISED, SPEAKING))
     models.write_gguf(folder / "f32", SMALL, small)
     models.write_gguf(folder / "f16", SMALL, small, "F16", version=2)
     models.write_gguf(folder / "q4_0", QUANTISED, quantised, "Q4_0")

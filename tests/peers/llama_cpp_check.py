@@ -84,9 +84,7 @@ def negative_log_likelihood(logits, ids):
 def check_tokenizer(llama, tokenizer, text):
     for sample in (text, ODD_TEXT):
         theirs = llama.tokenize(sample.encode(), add_bos=False, special=True)
-        assert theirs == tokenizer.encode(sample).ids, (
-            f"other ids than llama.cpp for {sample[:40]!r}"
-        )
+        assert theirs == tokenizer.encode(sample).ids, f"other ids than llama.cpp for {sample[:40]!r}"
     print("tokenizer: same ids")
 
 
@@ -94,9 +92,7 @@ def check_greedy(llama, model, tokenizer):
     for prompt in PROMPTS:
         ids = tokenizer.encode(prompt).ids
         ours, margin = greedy(model, ids, GREEDY_TOKENS)
-        assert llama_greedy(llama, ids, GREEDY_TOKENS) == ours, (
-            f"another greedy text after {prompt!r}"
-        )
+        assert llama_greedy(llama, ids, GREEDY_TOKENS) == ours, f"another greedy text after {prompt!r}"
         print(f"float32: same {GREEDY_TOKENS} greedy tokens after {prompt!r}, margin {margin:.4f}")
 
 
@@ -135,9 +131,7 @@ def main():
     parser.add_argument("float32", type=Path)
     parser.add_argument("quantised", type=Path)
     parser.add_argument("text", type=Path)
-    parser.add_argument(
-        "--windows", type=int, default=10**9, help="at most so many windows of TEXT"
-    )
+    parser.add_argument("--windows", type=int, default=10**9, help="at most so many windows of TEXT")
     args = parser.parse_args()
 
     text = args.text.read_text(encoding="utf-8")

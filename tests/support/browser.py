@@ -36,7 +36,7 @@ def axe_source():
             print(f"NO PAGE WAS CHECKED BY AXE: {done.stderr.strip()[-300:]}", file=sys.stderr)
             return None
         with zipfile.ZipFile(wheels[0]) as wheel:
-            name, = [name for name in wheel.namelist() if name.endswith("axe.min.js")]
+            (name,) = [name for name in wheel.namelist() if name.endswith("axe.min.js")]
             return wheel.read(name).decode()
 
 
@@ -133,7 +133,9 @@ class Browser:
 
     def errors(self):
         """What the console has of warnings and errors."""
-        return [entry["message"] for entry in self.call("POST", "/se/log", {"type": "browser"}) if entry["level"] != "INFO"]
+        return [
+            entry["message"] for entry in self.call("POST", "/se/log", {"type": "browser"}) if entry["level"] != "INFO"
+        ]
 
     def requests(self):
         """The addresses of all requests so far."""

@@ -91,7 +91,17 @@ class Template:
         if getattr(self, "pointer", None):
             LIBRARY.chat_template_free(self.pointer)
 
-    def pieces(self, messages, tools=None, documents=None, add_generation_prompt=False, now=0, bos_token=None, eos_token=None, **variables):
+    def pieces(
+        self,
+        messages,
+        tools=None,
+        documents=None,
+        add_generation_prompt=False,
+        now=0,
+        bos_token=None,
+        eos_token=None,
+        **variables,
+    ):
         """[(bytes, whether they come from the input)]"""
         optional = lambda token: None if token is None else token.encode()
         data = Input(
@@ -104,9 +114,7 @@ class Template:
             assert b"\n" not in error.message
             raise TemplateError(error)
         whole = ctypes.string_at(text.text, text.size)
-        pieces = [
-            (whole[p.start : p.start + p.size], p.from_input) for p in text.pieces[: text.piece_count]
-        ]
+        pieces = [(whole[p.start : p.start + p.size], p.from_input) for p in text.pieces[: text.piece_count]]
         LIBRARY.chat_text_free(text)
         assert b"".join(piece for piece, _ in pieces) == whole
         return pieces

@@ -11,12 +11,15 @@ TOOLS = [
             "parameters": {
                 "type": "object",
                 "properties": {
-                    "city": {"type": "string", "description": "The city's <name> & \"country\""},
+                    "city": {"type": "string", "description": 'The city\'s <name> & "country"'},
                     "days": {"type": "integer", "minimum": 1, "default": 3},
                     "unit": {"type": "string", "enum": ["C", "F"]},
                     "more": {
                         "type": "array",
-                        "items": {"type": "object", "properties": {"a": {"type": ["string", "null"]}, "b": {"type": "number"}}},
+                        "items": {
+                            "type": "object",
+                            "properties": {"a": {"type": ["string", "null"]}, "b": {"type": "number"}},
+                        },
                     },
                 },
                 "required": ["city"],
@@ -24,7 +27,10 @@ TOOLS = [
             "return": {"type": "string", "description": "words"},
         },
     },
-    {"type": "function", "function": {"name": "now", "description": "Time", "parameters": {"type": "object", "properties": {}}}},
+    {
+        "type": "function",
+        "function": {"name": "now", "description": "Time", "parameters": {"type": "object", "properties": {}}},
+    },
 ]
 DOCUMENTS = [{"doc_id": 1, "title": "Lakes", "text": "Water,\nmostly."}, {"title": "Ü", "text": ""}]
 
@@ -49,7 +55,10 @@ CALLS_AS_TEXT = {"role": "assistant", "content": "Let me see", "tool_calls": [ca
 RESULT = {"role": "tool", "content": "sunny", "name": "get_weather", "tool_call_id": "call00000"}
 RESULT_JSON = {"role": "tool", "content": '{"t": 21.5}', "name": "get_weather", "tool_call_id": "call00001"}
 RESULT_MAPPING = {"role": "ipython", "content": {"t": [1, 2.0, None, True]}}
-PICTURE = {"role": "user", "content": [{"type": "text", "text": "Look: "}, {"type": "image"}, {"type": "text", "text": "what?"}]}
+PICTURE = {
+    "role": "user",
+    "content": [{"type": "text", "text": "Look: "}, {"type": "image"}, {"type": "text", "text": "what?"}],
+}
 PARTS = {"role": "user", "content": [{"type": "text", "text": "Only "}, {"type": "text", "text": "text"}]}
 PARTS_BACK = {"role": "assistant", "content": [{"type": "text", "text": "Parts"}]}
 SYSTEM_PARTS = {"role": "system", "content": [{"type": "text", "text": "As parts"}]}

@@ -1,6 +1,6 @@
 """The kernels of tests/check/corpus/, each with the verdict that the language's rules ask for. As a program:
 
-    python corpus.py    the table of false alarms and misses, by file
+python corpus.py    the table of false alarms and misses, by file
 """
 
 import concurrent.futures
@@ -46,11 +46,7 @@ def cases(path):
 def findings(case):
     """{(kind, severity)} without notes."""
     report = checker.run(case.path, "--kernel", case.kernel, *case.options)
-    return {
-        (finding["kind"], finding["severity"])
-        for finding in report["findings"]
-        if finding["severity"] != "note"
-    }
+    return {(finding["kind"], finding["severity"]) for finding in report["findings"] if finding["severity"] != "note"}
 
 
 def judge(case):
@@ -75,7 +71,11 @@ def table():
     details = []
     for path in FILES:
         results = judge_all(list(cases(path)))
-        row = [len(results), sum(bool(alarms) for _, alarms, _ in results), sum(bool(misses) for _, _, misses in results)]
+        row = [
+            len(results),
+            sum(bool(alarms) for _, alarms, _ in results),
+            sum(bool(misses) for _, _, misses in results),
+        ]
         total = [a + b for a, b in zip(total, row)]
         print(f"| {path.stem} |", " | ".join(map(str, row)), "|")
         details += [(case, alarms, misses) for case, alarms, misses in results if alarms or misses]

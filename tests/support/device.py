@@ -166,9 +166,7 @@ class _Buffer:
 class Device:
     """A target of src/device/device.h by name. After an Error it is opened afresh, so it stays usable."""
 
-    def __init__(
-        self, name, seed=0, thread_count=0, kernels=None, profile=False, metal_device=None
-    ):
+    def __init__(self, name, seed=0, thread_count=0, kernels=None, profile=False, metal_device=None):
         self.name = name
         self.library = _load(name)
         kernels = kernels and str(kernels).encode()

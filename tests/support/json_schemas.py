@@ -290,9 +290,16 @@ def write(random, value, spaces=("", " ")):
     """Its text, with a space here and there behind a comma or a colon."""
     space = lambda: pick(random, spaces)
     if isinstance(value, dict):
-        pairs = [f"{json.dumps(name, ensure_ascii=False)}:{space()}{write(random, part, spaces)}" for name, part in value.items()]
+        pairs = [
+            f"{json.dumps(name, ensure_ascii=False)}:{space()}{write(random, part, spaces)}"
+            for name, part in value.items()
+        ]
         return "{" + "".join(f",{space()}{pair}" if i else pair for i, pair in enumerate(pairs)) + "}"
     if isinstance(value, list):
-        return "[" + "".join(f"{f',{space()}' if i else ''}{write(random, item, spaces)}" for i, item in enumerate(value)) + "]"
+        return (
+            "["
+            + "".join(f"{f',{space()}' if i else ''}{write(random, item, spaces)}" for i, item in enumerate(value))
+            + "]"
+        )
     text = json.dumps(value, ensure_ascii=False)
     return text.removesuffix(".0") if isinstance(value, float) else text

@@ -582,9 +582,7 @@ def refusal(part):
         path = pathlib.Path(name) / "refused.metal"
         path.write_text(f"#include <metal_stdlib>\nusing namespace metal;\n\n{part.refused}\n")
         try:
-            checker.run(
-                path, "--kernel", "f", "--grid", 1, "--threads", 1, "--buffer", "0=zeros:f32:1"
-            )
+            checker.run(path, "--kernel", "f", "--grid", 1, "--threads", 1, "--buffer", "0=zeros:f32:1")
         except checker.Failed as failure:
             assert f"{path}:4:" in str(failure), failure
             return str(failure)
@@ -593,9 +591,7 @@ def refusal(part):
 
 def passes(kernel):
     path = RIGHT / f"{kernel}.metal"
-    runs = [
-        line[8:].split() for line in path.read_text().splitlines() if line.startswith("// run: ")
-    ]
+    runs = [line[8:].split() for line in path.read_text().splitlines() if line.startswith("// run: ")]
     return all(not checker.run(path, *options)["findings"] for options in runs)
 
 
@@ -613,9 +609,7 @@ def works(part):
 def table():
     """docs/msl.md, by trying everything."""
     lines = ["# What works of the Metal Shading Language", ""]
-    lines += [
-        "The compute parts of Metal 3.2 that [metal-check](metal-check.md) takes. This page is made by"
-    ]
+    lines += ["The compute parts of Metal 3.2 that [metal-check](metal-check.md) takes. This page is made by"]
     lines += [
         "`tests/support/language.py`, which tries every line of it; what does not work is refused with file and line."
     ]

@@ -28,7 +28,9 @@ PAGE = constants()["PAGES_PAGE"]
 SLOTS = constants()["SAMPLING_SLOTS"]
 TOLD_MOST = constants()["SAMPLING_TOLD_MOST"]
 GROUPS = constants()["VOCABULARY_GROUPS"]
-METHODS = {name: constants()[f"SAMPLING_{name}"] for name in ("LIKELIEST", "LIKELIEST_OF_GROUPS", "DRAWN", "SHORTLISTED")}
+METHODS = {
+    name: constants()[f"SAMPLING_{name}"] for name in ("LIKELIEST", "LIKELIEST_OF_GROUPS", "DRAWN", "SHORTLISTED")
+}
 # RowSampling of kernels/parts/sampling.h.
 ROW_SAMPLING = numpy.dtype(
     [("seed", "u8"), ("method", "u4"), ("flags", "u4"), ("temperature", "f4"), ("top_k", "u4"), ("top_p", "f4")]
@@ -274,7 +276,12 @@ def bias_gelu(draw, type):
 def argmax_sample(draw):
     B, V = draw.size(4), draw.size(400)
     sampling = row_sampling(B, V, method=draw.methods(B, "LIKELIEST"))
-    return threadgroups(B), {"logits": draw.logits(B, V), "sampling": sampling, "ids": Empty((B,), numpy.uint32), "V": V}
+    return threadgroups(B), {
+        "logits": draw.logits(B, V),
+        "sampling": sampling,
+        "ids": Empty((B,), numpy.uint32),
+        "V": V,
+    }
 
 
 @kernel
@@ -327,7 +334,14 @@ def shortlist_sample(draw):
     B, V = draw.size(3), draw.size(9000, draw.random.choice([1, 2500]))
     logits, temperature = draw.logits(B, V), float(draw.random.uniform(0.3, 2))
     largest, sums = reference.group_maxima(logits, temperature, GROUPS)
-    cuts = [(1, 1.0, 0.0), (min(V, 40), 0.9, 0.0), (min(V, 300), 1.0, 0.0), (V, 0.3, 0.0), (V, 0.9, 0.1), (V, 1.0, 1e-3)]
+    cuts = [
+        (1, 1.0, 0.0),
+        (min(V, 40), 0.9, 0.0),
+        (min(V, 300), 1.0, 0.0),
+        (V, 0.3, 0.0),
+        (V, 0.9, 0.1),
+        (V, 1.0, 1e-3),
+    ]
     top_k, top_p, min_p = cuts[draw.random.integers(len(cuts))]
     return threadgroups(B), {
         "logits": logits,
@@ -746,7 +760,9 @@ def page_table(draw, B, capacity):
 def in_pages(draw, type, B, nkv, capacity, hs, *names):
     """Keys, values or both, and where their pages are."""
     pages = page_table(draw, B, capacity)
-    return {name: draw.normal(int(pages.max()) + 1, nkv, PAGE, hs).astype(TYPES[type]) for name in names} | {"pages": pages}
+    return {name: draw.normal(int(pages.max()) + 1, nkv, PAGE, hs).astype(TYPES[type]) for name in names} | {
+        "pages": pages
+    }
 
 
 def keys_and_values(draw, type, B, nkv, capacity, hs):

@@ -57,9 +57,7 @@ class Logprob(ctypes.Structure):
 
 WAIT_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p)
 
-LOGPROBS_CALLBACK = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(Logprob), ctypes.c_size_t
-)
+LOGPROBS_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(Logprob), ctypes.c_size_t)
 
 ENDS = ["none", "count", "token", "stop", "context", "callback", "json"]  # LLMEnd
 
@@ -299,9 +297,7 @@ class LLM:
             profile=profile,
             chat_template=chat_template and os.fsencode(chat_template),
         )
-        self.handle = checked(
-            self.library.pipeline_open, os.fsencode(path), ctypes.byref(options), dry
-        )
+        self.handle = checked(self.library.pipeline_open, os.fsencode(path), ctypes.byref(options), dry)
 
     def close(self):
         self.library.llm_pipeline_close(self.handle)
@@ -470,7 +466,9 @@ class LLM:
         """Calls and bytes of each kernel since the last time; opened with `profile`."""
         timings = ctypes.POINTER(Timing)()
         count = self.library.llm_timings(self.handle, ctypes.byref(timings))
-        taken = {timings[i].kernel.decode(): (timings[i].calls, timings[i].bytes) for i in range(count) if timings[i].calls}
+        taken = {
+            timings[i].kernel.decode(): (timings[i].calls, timings[i].bytes) for i in range(count) if timings[i].calls
+        }
         self.library.llm_timings_reset(self.handle)
         return taken
 

@@ -237,9 +237,7 @@ def write_safetensors(path, tensors, dtype="F32"):
     safetensors.serialize_file(specs, str(path), {"format": "pt"})
 
 
-def write_huggingface(
-    folder, config, tensors, dtype="F32", shards=1, prefix=True, tokenizer=None, settings={}
-):
+def write_huggingface(folder, config, tensors, dtype="F32", shards=1, prefix=True, tokenizer=None, settings={}):
     """A folder as save_pretrained writes it: of GPT2LMHeadModel, or without `prefix` of GPT2Model.
     `settings` replaces entries of config.json."""
     folder = pathlib.Path(folder)
@@ -316,9 +314,7 @@ def gguf_rounded(tensors, type, types={}):
     return result
 
 
-def write_gguf(
-    path, config, tensors, type="F32", types={}, tokenizer=None, version=3, keys=None, alignment=32
-):
+def write_gguf(path, config, tensors, type="F32", types={}, tokenizer=None, version=3, keys=None, alignment=32):
     """A GGUF file with the keys of llama.cpp's conversion. `types` stores some tensors in types of
     their own, by GGUF name; `keys`, a function, adds to or changes the writer's key-value pairs."""
     writer = gguf.GGUFWriter(None, "gpt2")
@@ -424,7 +420,13 @@ def write_reciter(path, script, tokenizer, start=0, context=128, poison=None):
     turns each position into the token that follows. From position `poison` on it computes NaN."""
     vocabulary = len(tokenizer.tokens)
     config = Config(
-        layers=1, heads=max(2, context // 128), channels=context, inner=64, context=context, vocabulary=vocabulary, tied=False
+        layers=1,
+        heads=max(2, context // 128),
+        channels=context,
+        inner=64,
+        context=context,
+        vocabulary=vocabulary,
+        tied=False,
     )
     tensors = {name: numpy.zeros(shape, numpy.float32) for name, shape in shapes(config).items()}
     tensors["wpe.weight"] = numpy.eye(context, dtype=numpy.float32)

@@ -28,9 +28,7 @@ def compile(library, file, text, architecture=90, partial=False):
     free = ctypes.CDLL(None).free
     free.argtypes = [ctypes.c_void_p]
     error, size = library_module.Error(), ctypes.c_size_t()
-    code = library.cuda_compile(
-        file.encode(), text, architecture, partial, ctypes.byref(size), ctypes.byref(error)
-    )
+    code = library.cuda_compile(file.encode(), text, architecture, partial, ctypes.byref(size), ctypes.byref(error))
     if not code:
         raise RuntimeError(error.message.decode())
     data = ctypes.string_at(code, size.value)

@@ -27,9 +27,7 @@ NUMPY = numpy_of_the_pages()
 def formats_of_the_pages():
     """The rows of the table of formats: name → (bytes of a block, weights of a block, its kernels)."""
     rows = re.findall(r"^\| `(\w+)` \| (\d+) bytes, (\d+) weights? \|(.*)$", TEXT, re.M)
-    return {
-        name: (int(size), int(weights), re.findall(r"`([a-z]+_\w+)`", row)) for name, size, weights, row in rows
-    }
+    return {name: (int(size), int(weights), re.findall(r"`([a-z]+_\w+)`", row)) for name, size, weights, row in rows}
 
 
 FORMATS = formats_of_the_pages()

@@ -1,7 +1,7 @@
 """What stands in for Metal on Linux (tests/apple/stand_in), and its objects in Objective-C's way, from Python.
 
-    device = Thing(stand_in.default_device())
-    buffer = device("newBufferWithLength:options:", UInt(64), UInt(0))
+device = Thing(stand_in.default_device())
+buffer = device("newBufferWithLength:options:", UInt(64), UInt(0))
 """
 
 import ctypes
@@ -72,8 +72,7 @@ class Thing:
 
     def __call__(self, selector, *arguments, result=ctypes.c_void_p):
         values = [
-            ctypes.c_void_p(argument.pointer) if isinstance(argument, Thing) else argument
-            for argument in arguments
+            ctypes.c_void_p(argument.pointer) if isinstance(argument, Thing) else argument for argument in arguments
         ]
         values = [ctypes.c_void_p() if value is None else value for value in values]
         types = [ctypes.c_void_p, ctypes.c_void_p, *map(type, values)]

@@ -76,17 +76,25 @@ class Grammar:
             [
                 lambda: f"{text()} + {text()}",
                 lambda: f"{self.expression(None, depth)} ~ {self.expression(None, depth)}",
-                lambda: f"({text()})|{self.pick('upper', 'lower', 'title', 'capitalize', 'trim', 'string', 'reverse', 'e', 'indent', 'indent(2, true)')}",
-                lambda: f"({text()}).{self.pick('upper', 'lower', 'strip', 'lstrip', 'rstrip', 'title', 'capitalize', 'swapcase')}()",
+                lambda: (
+                    f"({text()})|{self.pick('upper', 'lower', 'title', 'capitalize', 'trim', 'string', 'reverse', 'e', 'indent', 'indent(2, true)')}"
+                ),
+                lambda: (
+                    f"({text()}).{self.pick('upper', 'lower', 'strip', 'lstrip', 'rstrip', 'title', 'capitalize', 'swapcase')}()"
+                ),
                 lambda: f"({text()}).{self.pick('strip', 'lstrip', 'rstrip')}({self.pick(*TEXTS)})",
                 lambda: f"({text()})|replace({self.pick(*TEXTS)}, {text()})",
                 lambda: f"({text()}).replace({self.pick(*TEXTS)}, {text()}, {number()})",
-                lambda: f"({text()})[{self.pick('', number())}:{self.pick('', number())}{self.pick('', ':', ':2', ':-1')}]",
+                lambda: (
+                    f"({text()})[{self.pick('', number())}:{self.pick('', number())}{self.pick('', ':', ':2', ':-1')}]"
+                ),
                 lambda: f"({text()})[{number()}]",
                 lambda: f"({text()}) * {number()}",
                 lambda: f"({self.expression('list', depth)})|join({self.pick('', *TEXTS)})",
                 lambda: f"({text()}).join({self.expression('list', depth)}|map('string'))",
-                lambda: f"({self.expression(None, depth)})|tojson{self.pick('', '(indent=2)', '(ensure_ascii=true)', '(sort_keys=true)')}",
+                lambda: (
+                    f"({self.expression(None, depth)})|tojson{self.pick('', '(indent=2)', '(ensure_ascii=true)', '(sort_keys=true)')}"
+                ),
                 lambda: f"({self.expression(None, depth)})|string",
                 lambda: f"'%s-%s' % ({self.expression(None, depth)}, {self.expression(None, depth)})",
                 lambda: f"'{{}} {{}}'.format({self.expression(None, depth)}, {self.expression(None, depth)})",
@@ -105,10 +113,14 @@ class Grammar:
                 lambda: f"({number()}) {self.pick('+', '-')} ({number()})",
                 lambda: f"{self.pick('0', '1', '2', '3', '-2', '2.0')} ** {self.pick('0', '1', '2', '3', '-1', '0.5')}",
                 lambda: f"-({number()})",
-                lambda: f"({self.expression(self.pick('list', 'text', 'mapping'), depth)})|{self.pick('length', 'count')}",
+                lambda: (
+                    f"({self.expression(self.pick('list', 'text', 'mapping'), depth)})|{self.pick('length', 'count')}"
+                ),
                 lambda: f"({number()})|{self.pick('abs', 'int', 'float', 'round', 'round(1)')}",
                 lambda: f"({self.expression('text', depth)})|{self.pick('int', 'float', 'wordcount', 'int(5)')}",
-                lambda: f"({self.expression('text', depth)}).{self.pick('find', 'rfind', 'count', 'index')}({self.pick(*TEXTS)})",
+                lambda: (
+                    f"({self.expression('text', depth)}).{self.pick('find', 'rfind', 'count', 'index')}({self.pick(*TEXTS)})"
+                ),
                 lambda: f"(xs)|{self.pick('sum', 'min', 'max', 'first', 'last')}",
                 lambda: f"ps|{self.pick('sum', 'map')}(attribute='v')",
                 lambda: f"xs.{self.pick('index', 'count')}({number()})",
@@ -120,17 +132,29 @@ class Grammar:
         return self.random.choice(
             [
                 lambda: f"{any_()} {self.pick('==', '!=')} {any_()}",
-                lambda: f"{self.expression('number', depth)} {self.pick('<', '<=', '>', '>=')} {self.expression('number', depth)}",
+                lambda: (
+                    f"{self.expression('number', depth)} {self.pick('<', '<=', '>', '>=')} {self.expression('number', depth)}"
+                ),
                 lambda: f"{self.expression('text', depth)} {self.pick('<', '>=')} {self.expression('text', depth)}",
                 lambda: f"1 < {self.expression('number', depth)} <= 5",
                 lambda: f"not ({any_()})",
                 lambda: f"({any_()}) {self.pick('and', 'or')} ({any_()})",
-                lambda: f"{self.expression('text', depth)} {self.pick('in', 'not in')} {self.expression(self.pick('text', 'list', 'mapping'), depth)}",
-                lambda: f"({any_()}) is {self.pick('', 'not ')}{self.pick('defined', 'undefined', 'none', 'string', 'mapping', 'sequence', 'iterable', 'number', 'boolean', 'integer', 'float', 'true', 'false', 'callable')}",
-                lambda: f"({self.expression('number', depth)}) is {self.pick('odd', 'even', 'divisibleby 2', 'eq 3', 'gt(1)')}",
+                lambda: (
+                    f"{self.expression('text', depth)} {self.pick('in', 'not in')} {self.expression(self.pick('text', 'list', 'mapping'), depth)}"
+                ),
+                lambda: (
+                    f"({any_()}) is {self.pick('', 'not ')}{self.pick('defined', 'undefined', 'none', 'string', 'mapping', 'sequence', 'iterable', 'number', 'boolean', 'integer', 'float', 'true', 'false', 'callable')}"
+                ),
+                lambda: (
+                    f"({self.expression('number', depth)}) is {self.pick('odd', 'even', 'divisibleby 2', 'eq 3', 'gt(1)')}"
+                ),
                 lambda: f"({any_()}) is {self.pick('in', 'equalto', 'ne')} ({any_()})",
-                lambda: f"({self.expression('text', depth)}).{self.pick('startswith', 'endswith')}({self.pick(*TEXTS)})",
-                lambda: f"({self.expression('text', depth)}).{self.pick('isupper', 'islower', 'isdigit', 'isalpha', 'isalnum', 'isspace', 'istitle')}()",
+                lambda: (
+                    f"({self.expression('text', depth)}).{self.pick('startswith', 'endswith')}({self.pick(*TEXTS)})"
+                ),
+                lambda: (
+                    f"({self.expression('text', depth)}).{self.pick('isupper', 'islower', 'isdigit', 'isalpha', 'isalnum', 'isspace', 'istitle')}()"
+                ),
             ]
         )()
 
@@ -139,11 +163,21 @@ class Grammar:
         number = lambda: self.pick("0", "1", "2", "-1", "-2")
         once = self.random.choice(
             [
-                lambda: f"{list_()}|{self.pick('sort', 'sort(reverse=true)', 'unique', 'reverse', 'select', 'reject', 'batch(2)', 'slice(2)')}|list",
-                lambda: f"{list_()}|map('{self.pick('string', 'upper', 'length', 'tojson', 'first', 'int', 'trim')}')|list",
-                lambda: f"{list_()}|{self.pick('select', 'reject')}('{self.pick('string', 'number', 'odd', 'defined', 'mapping')}')|list",
-                lambda: f"{self.pick('ps', 'messages', list_())}|{self.pick('selectattr', 'rejectattr')}('{self.pick('n', 'role', 'v', 'content.x')}'{self.pick(*TESTS)})|list",
-                lambda: f"{self.pick('ps', 'messages', list_())}|map(attribute='{self.pick('n', 'role', 'v', '0')}'{self.pick('', ', default=4')})|list",
+                lambda: (
+                    f"{list_()}|{self.pick('sort', 'sort(reverse=true)', 'unique', 'reverse', 'select', 'reject', 'batch(2)', 'slice(2)')}|list"
+                ),
+                lambda: (
+                    f"{list_()}|map('{self.pick('string', 'upper', 'length', 'tojson', 'first', 'int', 'trim')}')|list"
+                ),
+                lambda: (
+                    f"{list_()}|{self.pick('select', 'reject')}('{self.pick('string', 'number', 'odd', 'defined', 'mapping')}')|list"
+                ),
+                lambda: (
+                    f"{self.pick('ps', 'messages', list_())}|{self.pick('selectattr', 'rejectattr')}('{self.pick('n', 'role', 'v', 'content.x')}'{self.pick(*TESTS)})|list"
+                ),
+                lambda: (
+                    f"{self.pick('ps', 'messages', list_())}|map(attribute='{self.pick('n', 'role', 'v', '0')}'{self.pick('', ', default=4')})|list"
+                ),
                 lambda: f"ps|sort(attribute='{self.pick('n', 'v', 'n,v')}')|list",
                 lambda: f"ps|groupby('{self.pick('n', 'v')}')",
                 lambda: f"{list_()}[{self.pick('', number())}:{self.pick('', number())}{self.pick('', ':2', ':-1')}]",
@@ -151,11 +185,17 @@ class Grammar:
                 lambda: f"{list_()} * {number()}",
                 lambda: f"[{self.expression(None, depth)}, {self.expression(None, depth)}]",
                 lambda: f"({self.expression(None, depth)}, {self.expression(None, depth)})",
-                lambda: f"({self.expression('text', depth)}).{self.pick('split', 'rsplit')}({self.pick('', *TEXTS)}{self.pick('', '')})",
-                lambda: f"({self.expression('text', depth)}).{self.pick('split', 'rsplit')}({self.pick('none', *TEXTS)}, {number()})",
+                lambda: (
+                    f"({self.expression('text', depth)}).{self.pick('split', 'rsplit')}({self.pick('', *TEXTS)}{self.pick('', '')})"
+                ),
+                lambda: (
+                    f"({self.expression('text', depth)}).{self.pick('split', 'rsplit')}({self.pick('none', *TEXTS)}, {number()})"
+                ),
                 lambda: f"({self.expression('text', depth)}).{self.pick(*SPLITS)}",
                 lambda: f"range({number()}, {self.pick('1', '4')}{self.pick('', ', 2')}){self.pick('', '|list')}",
-                lambda: f"({self.expression('mapping', depth)}){self.pick('|items', '.items()', '.keys()', '.values()', '|dictsort', '')}|list",
+                lambda: (
+                    f"({self.expression('mapping', depth)}){self.pick('|items', '.items()', '.keys()', '.values()', '|dictsort', '')}|list"
+                ),
             ]
         )
         return once()
@@ -177,11 +217,17 @@ class Grammar:
                 lambda: f"({self.expression('mapping', depth)})[{self.pick(*TEXTS)}]",
                 lambda: f"({self.expression('list', depth)})[{self.pick('0', '1', '-1', '9')}]",
                 lambda: f"({self.expression('mapping', depth)}).get({self.pick(*TEXTS)}{self.pick('', ', 5')})",
-                lambda: f"({self.expression(None, depth)})|default({self.expression(None, depth)}{self.pick('', ', true')})",
-                lambda: f"({self.expression(None, depth)} if {self.expression('boolean', depth)} else {self.expression(None, depth)})",
+                lambda: (
+                    f"({self.expression(None, depth)})|default({self.expression(None, depth)}{self.pick('', ', true')})"
+                ),
+                lambda: (
+                    f"({self.expression(None, depth)} if {self.expression('boolean', depth)} else {self.expression(None, depth)})"
+                ),
                 lambda: f"({self.expression(None, depth)} if {self.expression('boolean', depth)})",
                 lambda: f"({self.expression('list', depth)})|{self.pick('first', 'last', 'min', 'max', 'sum')}",
-                lambda: f"loop.{self.pick('index', 'index0', 'first', 'last', 'length', 'revindex', 'revindex0', 'previtem', 'nextitem', 'depth')}",
+                lambda: (
+                    f"loop.{self.pick('index', 'index0', 'first', 'last', 'length', 'revindex', 'revindex0', 'previtem', 'nextitem', 'depth')}"
+                ),
                 lambda: f"namespace(k={self.expression(None, depth)}).{self.pick('k', 'l')}",
             ]
         )()
@@ -204,9 +250,31 @@ class Grammar:
         block = self.block
         return self.random.choice(
             [
-                lambda: block(f"if {self.expression('boolean')}") + body() + self.pick("", block(f"elif {self.expression('boolean')}") + body()) + self.pick("", block("else") + body()) + block("endif"),
-                lambda: block(f"for i in {self.expression('list')}{self.pick('', ' if i', ' if i is defined and i != 1')}") + body() + self.pick("", block("else") + body()) + block("endfor"),
-                lambda: block("for m in messages") + body() + self.pick("", block("if loop.index == 2") + self.pick(block("break"), block("continue")) + block("endif") + body()) + block("endfor"),
+                lambda: (
+                    block(f"if {self.expression('boolean')}")
+                    + body()
+                    + self.pick("", block(f"elif {self.expression('boolean')}") + body())
+                    + self.pick("", block("else") + body())
+                    + block("endif")
+                ),
+                lambda: (
+                    block(f"for i in {self.expression('list')}{self.pick('', ' if i', ' if i is defined and i != 1')}")
+                    + body()
+                    + self.pick("", block("else") + body())
+                    + block("endfor")
+                ),
+                lambda: (
+                    block("for m in messages")
+                    + body()
+                    + self.pick(
+                        "",
+                        block("if loop.index == 2")
+                        + self.pick(block("break"), block("continue"))
+                        + block("endif")
+                        + body(),
+                    )
+                    + block("endfor")
+                ),
                 lambda: block(f"for i, q in ({self.expression('mapping')}).items()") + body() + block("endfor"),
                 lambda: block(f"set q = {self.expression()}") + body(),
                 lambda: block(f"set ns.k = {self.expression()}"),
@@ -214,7 +282,12 @@ class Grammar:
                 lambda: block("generation") + body() + block("endgeneration"),
                 lambda: block(f"filter {self.pick('upper', 'trim', 'indent', *FILTERS)}") + body() + block("endfilter"),
                 lambda: block(f"with q = {self.expression()}") + body() + block("endwith"),
-                lambda: block(f"macro f_(i, q={self.expression()})") + "{{ i }}" + self.pick("", "{{ q }}", "{{ caller() if caller }}") + block("endmacro"),
+                lambda: (
+                    block(f"macro f_(i, q={self.expression()})")
+                    + "{{ i }}"
+                    + self.pick("", "{{ q }}", "{{ caller() if caller }}")
+                    + block("endmacro")
+                ),
                 lambda: block(f"call f_({self.expression()})") + body() + block("endcall"),
                 lambda: "{#" + self.pick("", "-", "+") + " {{ comment }} " + self.pick("", "-", "+") + "#}",
                 lambda: block("raw") + self.pick("{{ x }}", "{% if", " \n") + block("endraw").replace("+%", "%"),

@@ -115,8 +115,7 @@ def tokenizer_json(vocabulary, merges, pre_tokenizers, specials, **changes):
         "padding": None,
         "added_tokens": specials,
         "normalizer": None,
-        "pre_tokenizer": pre_tokenizers
-        and {"type": "Sequence", "pretokenizers": pre_tokenizers},
+        "pre_tokenizer": pre_tokenizers and {"type": "Sequence", "pretokenizers": pre_tokenizers},
         "post_processor": None,
         "decoder": None,
         "model": model,
@@ -142,10 +141,7 @@ def merges_of(ranks, letters):
 
 
 def ranks_of_tiktoken(data):
-    return {
-        base64.b64decode(token): int(rank)
-        for token, rank in (line.split() for line in data.splitlines() if line)
-    }
+    return {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in data.splitlines() if line)}
 
 
 def of_ranks(ranks, letters, pattern, specials, **changes):
@@ -159,9 +155,7 @@ def llama3(letters):
     names = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|eot_id|>"]
     specials = {name: len(ranks) + i for i, name in enumerate(names)}
     frame = template(names[0], len(ranks))
-    return of_ranks(
-        ranks, letters, LLAMA3_PATTERN, specials, ignore_merges=True, post_processor=frame
-    )
+    return of_ranks(ranks, letters, LLAMA3_PATTERN, specials, ignore_merges=True, post_processor=frame)
 
 
 def qwen(letters):
@@ -180,9 +174,7 @@ def tekken(letters):
     ranks = {token: first + i for i, token in enumerate(tokens)}
     specials = {"<unk>": 0, "<s>": 1, "</s>": 2, "[INST]": 3, "[/INST]": 4}
     frame = template("<s>", 1)
-    return of_ranks(
-        ranks, letters, config["pattern"], specials, ignore_merges=True, post_processor=frame
-    )
+    return of_ranks(ranks, letters, config["pattern"], specials, ignore_merges=True, post_processor=frame)
 
 
 def smollm2_gguf():
@@ -231,9 +223,7 @@ def sentencepiece_model(name):
 
 
 def type_of(processor, id):
-    for number, test in enumerate(
-        [processor.is_unknown, processor.is_control, processor.is_unused, processor.is_byte]
-    ):
+    for number, test in enumerate([processor.is_unknown, processor.is_control, processor.is_unused, processor.is_byte]):
         if test(id):
             return [2, 3, 5, 6][number]
     return 1

@@ -65,9 +65,7 @@ def logits_of(model, ids):
 
 def greedy_text(model, prompt):
     ids = torch.tensor([prompt])
-    out = model.generate(
-        ids, attention_mask=torch.ones_like(ids), max_new_tokens=COUNT, do_sample=False
-    )
+    out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=COUNT, do_sample=False)
     return out[0, len(prompt) :].tolist()
 
 
@@ -132,9 +130,7 @@ def test_the_bare_model(device_name, random, tmp_path):
 
 def test_text_in_text_out(device_name, random, tmp_path):
     """With GPT-2's tokenizer: the same ids for a text, and the same text for what follows."""
-    tokenizer = transformers.GPT2TokenizerFast(
-        str(TOKENIZER / "vocab.json"), str(TOKENIZER / "merges.txt")
-    )
+    tokenizer = transformers.GPT2TokenizerFast(str(TOKENIZER / "vocab.json"), str(TOKENIZER / "merges.txt"))
     model = random_model({**SMALL, "vocab_size": len(tokenizer)}, random)
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)

@@ -51,7 +51,20 @@ def problems(story, names):
         if not re.match(r"[Aa] (one|once|eu)", wrong):
             yield f"{wrong!r}"
     for wrong in re.findall(r"(?i)\b(\w+) \1\b", story):
-        if wrong.lower() not in ("that", "had", "very", "so", "round", "tap", "drip", "ha", "knock", "hop", "choo", "it"):
+        if wrong.lower() not in (
+            "that",
+            "had",
+            "very",
+            "so",
+            "round",
+            "tap",
+            "drip",
+            "ha",
+            "knock",
+            "hop",
+            "choo",
+            "it",
+        ):
             yield f"{wrong!r} twice"
     marks = r" [,.!?;:]|[,;:][^\s\"\d]|[!?][A-Za-z]|,,|,\.|,\s*[.,]|\.\s+[.,]|\.{4,}|(?<!\.)\.\.(?!\.)"
     for wrong in re.findall(marks, story):

@@ -200,7 +200,9 @@ def library() -> ctypes.CDLL:
     try:
         found = ctypes.CDLL(_path())
     except OSError as error:
-        raise ImportError(f"libmetal-llm is not installed: `make install`, or set METAL_LLM_LIBRARY ({error})") from None
+        raise ImportError(
+            f"libmetal-llm is not installed: `make install`, or set METAL_LLM_LIBRARY ({error})"
+        ) from None
     for name, (result, *arguments) in _SIGNATURES.items():
         function = getattr(found, name)
         function.restype, function.argtypes = result, arguments
