@@ -72,12 +72,11 @@ static OptionTable make_table(Arguments *arguments, const Option *options, size_
                       "on or off: fused kernels for decoding (default: on for GPUs)"),
         option_choice("cache", "TYPE", &pipeline->cache, caches,
                       "f32 or f16: numbers of the KV cache (default: f32 for GPT-2, else f16)"),
-        option_choice("integer-products", "I", &pipeline->integer_products, switches,
-                      "on or off: block formats in integers (default: on for CPUs, and for large "
-                      "models on cuda)"),
         option_choice(
-            "weights", "W", &pipeline->weights, forms,
-            "stored or f16: what blocks become in memory (default: stored, on cuda f16 or both)"),
+            "integer-products", "I", &pipeline->integer_products, switches,
+            "on or off: block formats in integers (default: on for CPUs, on cuda if large)"),
+        option_choice("weights", "W", &pipeline->weights, forms,
+                      "stored or f16: blocks in memory (default: stored; on cuda f16 or both)"),
         option_size("cache-memory", "SIZE", &pipeline->cache_memory,
                     "memory of the KV cache at most, such as 512M or 4G (default: no limit)"),
         option_kernels(&pipeline->kernels),

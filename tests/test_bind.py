@@ -186,7 +186,8 @@ def test_a_kernel_that_goes_leaves_nothing(tmp_path):
     for name in ["Makefile", "msl", "src", "include", "cli"]:
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "kernels/parts").mkdir(parents=True)
-    for path in kernel_files()[:3]:
+    alone = [path for path in kernel_files() if '#include "' not in path.read_text()]
+    for path in alone[:3]:
         shutil.copy(path, tmp_path / "kernels" / path.name)
     first, second, third = sorted((tmp_path / "kernels").glob("*.metal"))
     part = tmp_path / "kernels/parts/part.h"

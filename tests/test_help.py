@@ -81,8 +81,9 @@ def test_the_manual_page_has_everything():
 @pytest.mark.skipif(not shutil.which("groff"), reason="no groff")
 def test_the_manual_page_is_set_without_warnings():
     done = subprocess.run(
-        ["groff", "-man", "-Kutf8", "-Tutf8", "-ww"], input=shown("help", "--man"), capture_output=True, text=True
-    )
+        ["groff", "-man", "-Kutf8", "-Tutf8", "-ww"],
+        input=shown("help", "--man"), env=ENVIRONMENT, capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0 and done.stderr == ""
     plain = re.sub(r".\x08|\x1b\[\d*m", "", done.stdout)
     assert "run language models with Metal compute kernels" in plain

@@ -13,7 +13,7 @@
 using namespace metal;
 #include "parts/turned_heads.h"
 
-constant constexpr uint MAX_SIMDGROUPS = 16; // host: that take part
+constant constexpr uint MAX_SIMDGROUPS = 16; // that take part
 
 template <uint VECTORS, typename KV4, typename Out4>
 kernel void turned_attention(

@@ -2,7 +2,8 @@
 #pragma once
 
 // Methods: of the whole row, or by the maxima of groups of tokens. Nothing is drawn for a row that is IDLE.
-constant constexpr uint IDLE = 0, LIKELIEST = 1, LIKELIEST_OF_GROUPS = 2, DRAWN = 3, SHORTLISTED = 4; // host: methods
+constant constexpr uint IDLE = 0;
+constant constexpr uint LIKELIEST = 1, LIKELIEST_OF_GROUPS = 2, DRAWN = 3, SHORTLISTED = 4; // host: methods
 constant constexpr uint BIASED = 1, MASKED = 2; // host: flags
 constant constexpr uint TOLD_MOST = 21;         // host: logprobs, the chosen token's and those of the likeliest
 constant constexpr uint SLOTS = 8;              // host: steps that may be on their way, each with a place for its result

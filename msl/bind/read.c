@@ -63,7 +63,10 @@ static void note_waiting(Reader *reader) {
  */
 static bool ends_statement(const Reader *reader) {
     const Token *token = &reader->token;
-    if (token_is(token, ":")) return token->text[-1] != ':' && *reader->at != ':';
+    if (token_is(token, ":")) {
+        bool first = token->text == reader->file->text, last = reader->at == reader->end;
+        return (first || token->text[-1] != ':') && (last || *reader->at != ':');
+    }
     return token_is(token, ";") || token_is(token, "{") || token_is(token, "}");
 }
 

@@ -4,12 +4,13 @@ do not. LONG=1 tries many more."""
 import json
 import os
 
-import hypothesis
 import pytest
-import schemathesis
-from schemathesis.checks import CHECKS, load_all_checks
 
-from serve import Server
+hypothesis = pytest.importorskip("hypothesis")
+schemathesis = pytest.importorskip("schemathesis")
+from schemathesis.checks import CHECKS, load_all_checks  # noqa: E402
+
+from serve import Server  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CASES = 500 if "LONG" in os.environ else 12  # of each route

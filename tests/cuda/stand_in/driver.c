@@ -36,6 +36,7 @@ struct CUfunc_st {
 
 static struct CUctx_st context;
 static _Thread_local CUcontext current;
+static _Thread_local bool refused; /* this thread was, when it asked for its context */
 
 /* --- the machine --- */
 
@@ -107,9 +108,15 @@ int cuDevicePrimaryCtxRelease_v2(int device) {
 }
 
 int cuCtxSetCurrent(CUcontext wanted) {
+    refused = true;
     CALL();
+    refused = false;
     current = wanted;
     return 0;
+}
+
+bool stand_in_context_refused(void) {
+    return refused && !current;
 }
 
 void stand_in_need_context(const char *function) {

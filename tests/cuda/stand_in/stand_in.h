@@ -41,10 +41,12 @@ CUDA_BLAS_FUNCTIONS(STAND_IN_PROTOTYPE)
 #define CALL_IN_CONTEXT()                                                                          \
     do {                                                                                           \
         CALL();                                                                                    \
+        if (stand_in_context_refused()) return 201; /* CUDA_ERROR_INVALID_CONTEXT */               \
         stand_in_need_context(__func__);                                                           \
     } while (0)
 
 int stand_in_call(const char *function);
+bool stand_in_context_refused(void);
 void stand_in_need_context(const char *function);
 /* Ends the process. */
 _Noreturn void stand_in_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
