@@ -120,8 +120,7 @@ static Value filter_reverse(Jinja *jinja, Value subject, const Arguments *argume
     List *reversed = jinja_list(jinja);
     for (size_t i = items->count; i-- > 0;)
         jinja_add(jinja, reversed, items->items[i]);
-    bool once = subject.kind != VALUE_ITERATOR && subject.kind != VALUE_UNDEFINED;
-    return jinja_from_list(once ? VALUE_ITERATOR : VALUE_LIST, reversed);
+    return jinja_from_list(subject.kind == VALUE_ITERATOR ? VALUE_LIST : VALUE_ITERATOR, reversed);
 }
 
 static List *copy_of(Jinja *jinja, const List *items) {
