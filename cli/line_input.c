@@ -2,22 +2,53 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <wchar.h>
 
 /* GNU readline's interface, as libedit has it. */
 static char *(*edit_line)(const char *prompt);
 static int (*remember)(const char *line);
 
 static volatile sig_atomic_t was_interrupted;
+static int wake[2] = {-1, -1}; /* a pipe: a read that has not begun yet is not ended by a signal */
 
 static void interrupt(int signal) {
     (void)signal;
+    int before = errno;
     was_interrupted = 1;
+    if (write(wake[1], "", 1) < 0) was_interrupted = 1; /* full: it wakes all the same */
+    errno = before;
+}
+
+/* False if Ctrl-C was typed instead. */
+static bool wait_for_input(void) {
+    struct pollfd files[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                             {.fd = wake[0], .events = POLLIN}};
+    while (!was_interrupted && poll(files, 2, -1) < 0 && errno == EINTR)
+        continue;
+    return !was_interrupted;
+}
+
+/* For libedit: the next character, of one or several bytes. */
+static int next_character(FILE *in) {
+    (void)in;
+    mbstate_t state = {0};
+    wchar_t character;
+    char byte;
+    while (wait_for_input() && read(STDIN_FILENO, &byte, 1) == 1) {
+        size_t size = mbrtowc(&character, &byte, 1, &state);
+        if (size == (size_t)-1) return '?';
+        if (size != (size_t)-2) return (int)character;
+    }
+    return EOF;
 }
 
 /* libedit drops what is no character of the locale. */
@@ -29,6 +60,11 @@ static bool has_utf8(void) {
 }
 
 void line_input_begin(void) {
+    if (pipe(wake) == 0)
+        for (int i = 0; i < 2; i++) {
+            fcntl(wake[i], F_SETFD, FD_CLOEXEC);
+            fcntl(wake[i], F_SETFL, O_NONBLOCK);
+        }
     if (!has_utf8()) return;
 #ifdef __APPLE__
     void *library = dlopen("libedit.dylib", RTLD_NOW);
@@ -39,6 +75,8 @@ void line_input_begin(void) {
     if (!library) return;
     *(void **)&edit_line = dlsym(library, "readline");
     *(void **)&remember = dlsym(library, "add_history");
+    int (**key)(FILE *) = dlsym(library, "rl_getc_function");
+    if (key) *key = next_character;
     void **name = dlsym(library, "rl_readline_name");
     if (name) *name = "metal-llm"; /* for ~/.editrc */
 }
@@ -49,6 +87,7 @@ static char *plain_line(const char *prompt) {
     size_t room = 0;
     fputs(prompt, stdout);
     fflush(stdout);
+    if (!wait_for_input()) return NULL;
     ssize_t size = getline(&line, &room, stdin);
     if (size < 0) {
         free(line);
@@ -61,7 +100,10 @@ static char *plain_line(const char *prompt) {
 /* Ctrl-C ends the line that is being typed. */
 static char *one_line(const char *prompt) {
     struct sigaction before;
+    char byte;
     was_interrupted = 0;
+    while (read(wake[0], &byte, 1) == 1)
+        continue;
     errno = 0;
     sigaction(SIGINT, &(struct sigaction){.sa_handler = interrupt}, &before);
     char *line = edit_line ? edit_line(prompt) : plain_line(prompt);

@@ -163,6 +163,13 @@ def test_what_the_host_cannot_know_is_refused(run, value):
     assert status == 1 and errors.startswith("one/a.metal:2: "), errors
 
 
+@pytest.mark.parametrize("text", [":", ": ;", "extern:", "a :", "void f() { a:"])
+def test_a_colon_at_an_edge(run, text):
+    """Nothing before or behind the file is looked at; a sanitizer tells."""
+    status, _, errors = run("table", {"one/a.metal": text})
+    assert status in (0, 1) and "Sanitizer" not in errors
+
+
 def test_two_constants_of_one_name(run, tmp_path):
     text = "constant constexpr uint ROWS = 4; // host: rows"
     run("constants", {"one/x.metal": text, "one/fast/x.metal": text})
