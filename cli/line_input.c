@@ -17,6 +17,8 @@
 static char *(*edit_line)(const char *prompt);
 static int (*remember)(const char *line);
 
+enum { CTRL_D = 4 };
+
 static volatile sig_atomic_t was_interrupted;
 static int wake[2] = {-1, -1}; /* a pipe: a read that has not begun yet is not ended by a signal */
 
@@ -46,6 +48,7 @@ static int next_character(FILE *in) {
     while (wait_for_input() && read(STDIN_FILENO, &byte, 1) == 1) {
         size_t size = mbrtowc(&character, &byte, 1, &state);
         if (size == (size_t)-1) return '?';
+        if (size == 0) return CTRL_D; /* which becomes a NUL where it was typed before the prompt */
         if (size != (size_t)-2) return (int)character;
     }
     return EOF;
