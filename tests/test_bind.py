@@ -163,11 +163,19 @@ def test_what_the_host_cannot_know_is_refused(run, value):
     assert status == 1 and errors.startswith("one/a.metal:2: "), errors
 
 
-@pytest.mark.parametrize("text", [":", ": ;", "extern:", "a :", "void f() { a:"])
-def test_a_colon_at_an_edge(run, text):
-    """Nothing before or behind the file is looked at; a sanitizer tells."""
+@pytest.mark.parametrize(
+    "text", [":", ": ;", "extern:", "a :", "void f() { a:", "threadgroup int a[4];", " threadgroup x"]
+)
+def test_the_edges_of_a_file(run, text):
+    """Nothing before or behind it is looked at; a sanitizer tells."""
     status, _, errors = run("table", {"one/a.metal": text})
     assert status in (0, 1) and "Sanitizer" not in errors
+
+
+def test_a_message_is_one_line(run):
+    """Though a name in it, of a texture that nobody can read, goes over two."""
+    _, _, errors = run("table", {"one/a.metal": '[[kernel]] void g(texture "\nof two lines") {}\n'})
+    assert errors.count("\n") <= 1
 
 
 def test_two_constants_of_one_name(run, tmp_path):

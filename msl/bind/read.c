@@ -310,15 +310,15 @@ bool bind_read_some(BoundFile *file, const char *path, const char *text, size_t 
 
 /* Only metal-check has textures and samplers. */
 static bool refuse_textures(BoundFile *file) {
+    Reader reader = {.file = file, .path = file->path, .path_length = (int)strlen(file->path)};
     for (size_t i = 0; i < file->kernel_count; i++) {
         const BoundKernel *kernel = &file->kernels[i];
         for (unsigned p = 0; p < kernel->count; p++) {
             const BoundParameter *parameter = &kernel->parameter[p];
             if (parameter->kind != BOUND_TEXTURE && parameter->kind != BOUND_SAMPLER) continue;
-            snprintf(file->error, sizeof file->error,
-                     "%s:%d: '%s': textures and samplers are for metal-check alone", file->path,
-                     kernel->line, parameter->name);
-            return false;
+            return reader_refuse(&reader, kernel->line,
+                                 "'%s': textures and samplers are for metal-check alone",
+                                 parameter->name);
         }
     }
     return true;

@@ -164,10 +164,10 @@ static bool read_first(Reader *reader, const Reader *statement, BoundVariable *v
 
 /* `Loader<float, threadgroup float>` */
 static bool is_argument(const Reader *reader) {
-    const char *before = reader->token.text;
-    while (isspace((unsigned char)before[-1]))
+    const char *begin = reader->file->text, *before = reader->token.text;
+    while (before > begin && isspace((unsigned char)before[-1]))
         before--;
-    return strchr("<,", before[-1]);
+    return before > begin && (before[-1] == '<' || before[-1] == ',');
 }
 
 /* `void get() threadgroup const {`, `Tile() threadgroup : x(0) {}` */
