@@ -164,7 +164,17 @@ def test_what_the_host_cannot_know_is_refused(run, value):
 
 
 @pytest.mark.parametrize(
-    "text", [":", ": ;", "extern:", "a :", "void f() { a:", "threadgroup int a[4];", " threadgroup x"]
+    "text",
+    [
+        ":",
+        ": ;",
+        "extern:",
+        "a :",
+        "void f() { a:",
+        "threadgroup int a[4];",
+        " threadgroup x",
+        'template [[host_name("',
+    ],
 )
 def test_the_edges_of_a_file(run, text):
     """Nothing before or behind it is looked at; a sanitizer tells."""

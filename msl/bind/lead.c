@@ -16,10 +16,13 @@ static bool is_other_stage(const Token *token) {
 /* ("a" "b"), which is one string. */
 static bool read_host_name(Reader *reader, Lead *lead) {
     lead->host_name = "";
-    for (reader_next(reader); reader->token.text && *reader->token.text == '"'; reader_next(reader))
+    for (reader_next(reader); reader->token.text && *reader->token.text == '"';
+         reader_next(reader)) {
+        size_t quotes = reader->token.length < 2 ? 1 : 2; /* the file may end behind the first */
         if (!reader_join(reader, &lead->host_name, reader->token.text + 1,
-                         reader->token.length - 2))
+                         reader->token.length - quotes))
             return false;
+    }
     if (*lead->host_name && token_is(&reader->token, ")")) return true;
     return reader_refuse(reader, reader->token.line, "expected a kernel's name in quotes");
 }

@@ -191,13 +191,14 @@ bool reader_join(Reader *reader, const char **words, const char *text, size_t le
     char *longer = malloc(used + length + 1);
     if (!longer) return reader_refuse(reader, reader->line, "out of memory");
     memcpy(longer, *words, used);
-    memcpy(longer + used, text, length);
+    if (length) memcpy(longer + used, text, length);
     *words = reader_keep(reader, longer, used + length);
     free(longer);
     return !reader->file->error[0];
 }
 
 bool reader_append(Reader *reader, const char **words, const Token *token) {
+    if (!token->text) return reader_refuse(reader, reader->line, "the file ends in the middle");
     size_t used = strlen(*words);
     bool blank = used && is_word_character((*words)[used - 1]) && is_word_character(*token->text);
     return (!blank || reader_join(reader, words, " ", 1)) &&
