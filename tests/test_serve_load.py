@@ -62,7 +62,8 @@ def test_good_and_bad_clients(path, load):
     )
     wait_until(lambda: server.metrics()["requests_generating"] == 0)
     grown = resident(server.process) - before
-    assert grown <= 32 << 20
+    quarantine = 256 << 20 if "LD_PRELOAD" in os.environ else 0  # ASan keeps what has been freed
+    assert grown <= (32 << 20) + quarantine
     metrics = server.metrics()
     assert metrics['replies_total{status="5xx"}'] == 0 and metrics["hang_ups_total"] > 0
     code, err = server.stop()
