@@ -207,7 +207,7 @@ typedef struct LLMLogprob {
 enum { LLM_LOGPROBS_MOST = 20 };
 
 /* Called before on_token with the chosen token's, and behind it with those of the likeliest, the
- * likeliest first: `count` in all. */
+ * likeliest first: `count` in all. A token that ends the text has no on_token; it is told last. */
 typedef void (*LLMLogprobsCallback)(void *user, uint32_t row, const LLMLogprob *logprobs,
                                     size_t count);
 

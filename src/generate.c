@@ -76,6 +76,13 @@ static void finish_row(Generation *generation, uint32_t row, LLMEnd end) {
     generation->unfinished--;
 }
 
+static void tell_logprobs(const Generation *generation, uint32_t row, const WaitingToken *token) {
+    const LLMGeneration *options = generation->options;
+    if (options->on_logprobs)
+        options->on_logprobs(options->user, row, token->logprobs,
+                             1 + logprobs_told(options, generation->llm->info.vocabulary));
+}
+
 /* Append a row's first token that waits, and tell of it; false if the row is to stop. */
 static bool hand_out_token(Generation *generation, uint32_t row) {
     const LLMGeneration *options = generation->options;
@@ -84,9 +91,7 @@ static bool hand_out_token(Generation *generation, uint32_t row) {
     row_text_drop_token(text);
     if (!tokens_append(&generation->tokens[row], token.id, generation->error)) return false;
     generation->appended++;
-    if (options->on_logprobs)
-        options->on_logprobs(options->user, row, token.logprobs,
-                             1 + logprobs_told(options, generation->llm->info.vocabulary));
+    tell_logprobs(generation, row, &token);
     return !options->on_token || options->on_token(options->user, row, token.id);
 }
 
@@ -156,6 +161,7 @@ static bool accept_token(Generation *generation, uint32_t row, const WaitingToke
                          "the model was closed while it was at work");
     if (llm_is_end(llm, token->id) && !generation->options->ignore_end) {
         end_row(generation, row, LLM_END_TOKEN);
+        if (generation->row[row].end == LLM_END_TOKEN) tell_logprobs(generation, row, token);
         return true;
     }
     size_t size;

@@ -675,6 +675,27 @@ def test_logprobs(count, device_name, checkpoint, random):
             assert count == 0 or numpy.sort(line)[-count] - min(logprobs[1:]) <= 1e-4
 
 
+def test_logprobs_of_the_end(device_name, checkpoint, random):
+    """They are told, and the end is none of the tokens."""
+    path, tensors = checkpoint
+    prompt, told, tokens = random_prompt(random, 7), [], []
+    with LLM(path, device=device_name) as model:
+        end = model.info.end_of_text
+        added = model.generate(
+            prompt,
+            5,
+            logit_bias=[(end, 1000)],
+            on_logprobs=lambda row, pairs: told.append(pairs),
+            on_token=lambda row, token: tokens.append(token) or True,
+        )
+        assert model.ends == ["token"]
+    (((token, logprob),),) = told
+    logits = reference.logits(CONFIG, tensors, prompt)[-1]
+    expected = logits - logits.max()
+    expected -= numpy.log(numpy.exp(expected).sum())
+    assert added == tokens == [] and token == end and abs(logprob - expected[end]) <= 1e-4
+
+
 def test_logprobs_wait_with_their_tokens(tmp_path):
     """Of tokens that may belong to a stop text, and are none of the text."""
     told = []

@@ -218,17 +218,21 @@ def test_echo_has_the_losses_of_the_prompt(client, model, count, top):
             assert choice.logprobs.tokens[i + 1] in place
 
 
-def test_a_replay_of_lm_eval(server, model):
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_replay_of_lm_eval(ends, server, model):
     """Multiple choice as its local-completions asks and reads it: contexts with their continuations as ids, one token
-    more than is wanted, and of the logprobs those of the continuation. Scores are those of llm_losses."""
+    more than is wanted, which may be one that `ends` the text, and of the logprobs those of the continuation. Scores
+    are those of llm_losses."""
     pairs = [(PROMPT, choice) for choice in (" In the wood", " It is a bear", " Ä 🐻", " A")]
     pairs += [(PROMPT * 5, pairs[0][1]), ("Where", " is the river?")]
     rows = [(model.encode(context), model.encode(choice, llm.NO_BEGIN)) for context, choice in pairs]
     rows.append((rows[0][0], model.generate(rows[0][0], 3, ignore_end=True)))
     asked = {"model": "any", "temperature": 0, "max_tokens": 1, "logprobs": 1, "seed": 1234, "echo": True}
+    asked["logit_bias"] = {str(model.info.end_of_text): 100 if ends else -100}
     reply = server.post("/v1/completions", asked | {"prompt": [context + choice for context, choice in rows]})
     for answer, (context, choice) in zip(sorted(reply["choices"], key=lambda c: c["index"]), rows, strict=True):
         start, logprobs = len(context), answer["logprobs"]
+        assert answer["finish_reason"] == ("stop" if ends else "length")
         score = sum(logprobs["token_logprobs"][start:-1])
         places = zip(logprobs["tokens"][start:-1], logprobs["top_logprobs"][start:-1], strict=True)
         greedy = all(token == max(top, key=top.get) for token, top in places)

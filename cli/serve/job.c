@@ -136,8 +136,14 @@ static bool take_token(void *user, uint32_t row, uint32_t token) {
     return is_wanted(job);
 }
 
+/* In OpenAI's forms the token that ends an answer is none of a chat's, but of a completion's. */
+static bool is_end_of_chat(const Job *job, uint32_t token) {
+    return job->chat && !job->generation.ignore_end && llm_is_end(job->llm, token);
+}
+
 static void take_logprobs(void *user, uint32_t row, const LLMLogprob *list, size_t count) {
     Job *job = user;
+    if (is_end_of_chat(job, list[0].token)) return;
     TokenLogprobs *place = answer_add_token(&job->answers[job->first + row]);
     if (!place) {
         problem_memory(&job->problem);
