@@ -144,12 +144,12 @@ VENV  := build/venv
 TESTS ?= tests
 
 # What is installed is what was locked: versions and hashes, for Linux and macOS, from Python 3.10 on.
-install_locked = -m pip install -q --disable-pip-version-check --require-hashes -r
+# Into a new environment $(1), for the recipe of a lock; $(2) are options of venv, $(3) of pip.
+install_locked = echo '  VENV  $(1)' && $(SYSTEM_PYTHON) -m venv $(2) $(1) && \
+    $(1)/bin/python -m pip install -q --disable-pip-version-check --require-hashes $(3) -r $<
 
 $(VENV)/done: tests/requirements.lock
-	@echo "  VENV  $(VENV)"
-	@$(SYSTEM_PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python $(install_locked) $<
+	@$(call install_locked,$(VENV))
 	@touch $@
 
 # Apple's own is too old for what is locked.
@@ -244,9 +244,7 @@ run-coverage:
 TRANSFORMERS := build/venv-transformers
 
 $(TRANSFORMERS)/done: tests/transformers/requirements.lock
-	@echo "  VENV  $(TRANSFORMERS)"
-	@$(SYSTEM_PYTHON) -m venv --system-site-packages $(TRANSFORMERS)
-	@$(TRANSFORMERS)/bin/python $(install_locked) $<
+	@$(call install_locked,$(TRANSFORMERS),--system-site-packages)
 	@touch $@
 
 test-transformers:
@@ -256,13 +254,14 @@ test-transformers:
 run-transformers: $(BUILD)/libmetal_llm_internal.so $(TRANSFORMERS)/done
 	@$(preload) BUILD=$(BUILD) DEVICE=$${DEVICE:-cpu} $(TRANSFORMERS)/bin/python -m pytest -q -p no:cacheprovider tests/transformers/compare.py
 
+# A suite with packages of its own, without what the others share.
+alone := -m pytest -q -p no:cacheprovider --noconftest -o pythonpath=tests/support
+
 # The pytest plug-in, on MLX's CPU build.
 MLX := build/venv-mlx
 
 $(MLX)/done: tests/with_mlx/requirements.lock
-	@echo "  VENV  $(MLX)"
-	@$(SYSTEM_PYTHON) -m venv $(MLX)
-	@$(MLX)/bin/python $(install_locked) $<
+	@$(call install_locked,$(MLX))
 	@touch $@
 
 test-mlx:
@@ -270,15 +269,13 @@ test-mlx:
 	@$(MAKE) --no-print-directory run-mlx
 
 run-mlx: $(BUILD)/metal-check $(MLX)/done
-	@BUILD=$(BUILD) $(MLX)/bin/python -m pytest -q -p no:cacheprovider --noconftest -o pythonpath=tests/support tests/with_mlx 'tests/test_check_pages.py::test_what_a_page_shows_is_what_one_sees[mlx]'
+	@BUILD=$(BUILD) $(MLX)/bin/python $(alone) tests/with_mlx 'tests/test_check_pages.py::test_what_a_page_shows_is_what_one_sees[mlx]'
 
 # What the server says that it takes and answers, and what it does.
 SCHEMATHESIS := build/venv-schemathesis
 
 $(SCHEMATHESIS)/done: tests/with_schemathesis/requirements.lock
-	@echo "  VENV  $(SCHEMATHESIS)"
-	@$(SYSTEM_PYTHON) -m venv $(SCHEMATHESIS)
-	@$(SCHEMATHESIS)/bin/python $(install_locked) $<
+	@$(call install_locked,$(SCHEMATHESIS))
 	@touch $@
 
 test-openapi:
@@ -286,15 +283,13 @@ test-openapi:
 	@$(MAKE) --no-print-directory run-openapi
 
 run-openapi: build $(SCHEMATHESIS)/done
-	@BUILD=$(BUILD) $(SCHEMATHESIS)/bin/python -m pytest -q -p no:cacheprovider --noconftest -o pythonpath=tests/support tests/with_schemathesis
+	@BUILD=$(BUILD) $(SCHEMATHESIS)/bin/python $(alone) tests/with_schemathesis
 
-# lm-eval's own program asks the server.
+# lm-eval's own program asks the server. Its lock has all that it needs, but not under the names of extras: --no-deps.
 LM_EVAL := build/venv-lm-eval
 
 $(LM_EVAL)/done: tests/with_lm_eval/requirements.lock
-	@echo "  VENV  $(LM_EVAL)"
-	@$(SYSTEM_PYTHON) -m venv $(LM_EVAL)
-	@$(LM_EVAL)/bin/python $(install_locked) $< --no-deps # which the lock has, but not with the names of extras
+	@$(call install_locked,$(LM_EVAL),,--no-deps)
 	@touch $@
 
 test-lm-eval:
@@ -302,7 +297,7 @@ test-lm-eval:
 	@$(MAKE) --no-print-directory run-lm-eval
 
 run-lm-eval: build $(BUILD)/libmetal_llm_internal.so $(LM_EVAL)/done
-	@BUILD=$(BUILD) $(if $(MODEL),MODEL=$(MODEL)) $(LM_EVAL)/bin/python -m pytest -q -p no:cacheprovider --noconftest -o pythonpath=tests/support tests/with_lm_eval
+	@BUILD=$(BUILD) $(if $(MODEL),MODEL=$(MODEL)) $(LM_EVAL)/bin/python $(alone) tests/with_lm_eval
 
 # The C sources give no warning under clang either.
 build-clang:
@@ -598,9 +593,7 @@ export ZIG_LOCAL_CACHE_DIR  := $(CURDIR)/$(APPLE)/cache
 
 # The headers of cJSON, PCRE2, utf8proc and libmicrohttpd are the same everywhere.
 $(APPLE)/done: tests/apple/requirements.lock $(shell find $(SDK) -type f)
-	@echo "  VENV  $(APPLE)/venv"
-	@$(SYSTEM_PYTHON) -m venv $(APPLE)/venv
-	@$(APPLE)/venv/bin/python $(install_locked) $<
+	@$(call install_locked,$(APPLE)/venv)
 	@cp -R $(SDK) $(APPLE)
 	@ln -sf $$(pkg-config --variable=includedir libcjson)/cjson $$(pkg-config --variable=includedir libpcre2-8)/pcre2.h \
 	    $$(pkg-config --variable=includedir libutf8proc)/utf8proc.h $$(pkg-config --variable=includedir libmicrohttpd)/microhttpd.h \
@@ -629,9 +622,7 @@ native_arch := $(shell uname -m)
 LIBRARIES   := $(if $(filter $(native_arch),$(ARCH)),,$(CURDIR)/$(WHEEL)/$(ARCH)-libraries)/usr/lib/$(ARCH)-linux-gnu
 
 $(WHEEL)/done: python/requirements.lock
-	@echo "  VENV  $(WHEEL)/venv"
-	@$(SYSTEM_PYTHON) -m venv $(WHEEL)/venv
-	@$(WHEEL)/venv/bin/python $(install_locked) $<
+	@$(call install_locked,$(WHEEL)/venv)
 	@mkdir -p $(WHEEL)/include
 	@ln -sfn $$(pkg-config --variable=includedir libcjson)/cjson $(WHEEL)/include/cjson
 	@ln -sf $(addprefix /usr/include/,dwarf.h libelf.h gelf.h seccomp.h seccomp-syscalls.h) $(WHEEL)/include
@@ -751,9 +742,7 @@ deb: $(tarball)
 FORMAT := build/venv-format
 
 $(FORMAT)/done: tests/format/requirements.lock
-	@echo "  VENV  $(FORMAT)"
-	@$(SYSTEM_PYTHON) -m venv $(FORMAT)
-	@$(FORMAT)/bin/python $(install_locked) $<
+	@$(call install_locked,$(FORMAT))
 	@touch $@
 
 # Not the headers that stand in for Metal's library: they are C++, laid out by hand as tables.

@@ -30,5 +30,5 @@ def test_lock(path):
 def test_hashes_are_insisted_on():
     makefile = (ROOT / "Makefile").read_text()
     installs = re.findall(r"pip install .*", makefile)
-    assert len(REQUIREMENTS) == makefile.count("$(install_locked)")
+    assert len(REQUIREMENTS) == makefile.count("$(call install_locked,")
     assert [line for line in installs if "--require-hashes" not in line and not line.endswith(" uv")] == []
