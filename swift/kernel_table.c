@@ -3317,8 +3317,8 @@ const Kernel kernel_table[] = {
     {"rmsnorm_forward_f16", "rmsnorm.metal", 15, rmsnorm_forward_f16_count, rmsnorm_forward_f16_parameters},
     {"residual_rmsnorm", "rmsnorm.metal", 40, residual_rmsnorm_count, residual_rmsnorm_parameters},
     {"residual_rmsnorm_f16", "rmsnorm.metal", 40, residual_rmsnorm_f16_count, residual_rmsnorm_f16_parameters},
-    {"rope_adjacent", "rope.metal", 31, rope_adjacent_count, rope_adjacent_parameters},
-    {"rope_halves", "rope.metal", 31, rope_halves_count, rope_halves_parameters},
+    {"rope_adjacent", "rope.metal", 15, rope_adjacent_count, rope_adjacent_parameters},
+    {"rope_halves", "rope.metal", 15, rope_halves_count, rope_halves_parameters},
     {"top_k_top_p_sample", "sampling.metal", 16, top_k_top_p_sample_count, top_k_top_p_sample_parameters},
     {"sandwich_rmsnorm", "sandwich_norm.metal", 14, sandwich_rmsnorm_count, sandwich_rmsnorm_parameters},
     {"sandwich_rmsnorm_f16", "sandwich_norm.metal", 14, sandwich_rmsnorm_f16_count, sandwich_rmsnorm_f16_parameters},
@@ -3360,18 +3360,18 @@ const Kernel kernel_table[] = {
     {"decode_attention_hs256_f16", "fast/fused_decode_attention.metal", 18, decode_attention_hs256_f16_count, decode_attention_hs256_f16_parameters},
     {"decode_attention_hs256_halves_f32", "fast/fused_decode_attention.metal", 18, decode_attention_hs256_halves_f32_count, decode_attention_hs256_halves_f32_parameters},
     {"decode_attention_hs256_halves_f16", "fast/fused_decode_attention.metal", 18, decode_attention_hs256_halves_f16_count, decode_attention_hs256_halves_f16_parameters},
-    {"integer_read_q4_K", "fast/fused_integer_linear.metal", 24, integer_read_q4_K_count, integer_read_q4_K_parameters},
-    {"integer_read_q5_K", "fast/fused_integer_linear.metal", 24, integer_read_q5_K_count, integer_read_q5_K_parameters},
-    {"integer_read_q6_K", "fast/fused_integer_linear.metal", 24, integer_read_q6_K_count, integer_read_q6_K_parameters},
-    {"integer_read_q8_0", "fast/fused_integer_linear.metal", 24, integer_read_q8_0_count, integer_read_q8_0_parameters},
-    {"integer_gated_q4_K", "fast/fused_integer_linear.metal", 85, integer_gated_q4_K_count, integer_gated_q4_K_parameters},
-    {"integer_gated_q5_K", "fast/fused_integer_linear.metal", 85, integer_gated_q5_K_count, integer_gated_q5_K_parameters},
-    {"integer_gated_q6_K", "fast/fused_integer_linear.metal", 85, integer_gated_q6_K_count, integer_gated_q6_K_parameters},
-    {"integer_gated_q8_0", "fast/fused_integer_linear.metal", 85, integer_gated_q8_0_count, integer_gated_q8_0_parameters},
-    {"integer_write_q4_K", "fast/fused_integer_linear.metal", 139, integer_write_q4_K_count, integer_write_q4_K_parameters},
-    {"integer_write_q5_K", "fast/fused_integer_linear.metal", 139, integer_write_q5_K_count, integer_write_q5_K_parameters},
-    {"integer_write_q6_K", "fast/fused_integer_linear.metal", 139, integer_write_q6_K_count, integer_write_q6_K_parameters},
-    {"integer_write_q8_0", "fast/fused_integer_linear.metal", 139, integer_write_q8_0_count, integer_write_q8_0_parameters},
+    {"integer_read_q4_K", "fast/fused_integer_linear.metal", 25, integer_read_q4_K_count, integer_read_q4_K_parameters},
+    {"integer_read_q5_K", "fast/fused_integer_linear.metal", 25, integer_read_q5_K_count, integer_read_q5_K_parameters},
+    {"integer_read_q6_K", "fast/fused_integer_linear.metal", 25, integer_read_q6_K_count, integer_read_q6_K_parameters},
+    {"integer_read_q8_0", "fast/fused_integer_linear.metal", 25, integer_read_q8_0_count, integer_read_q8_0_parameters},
+    {"integer_gated_q4_K", "fast/fused_integer_linear.metal", 86, integer_gated_q4_K_count, integer_gated_q4_K_parameters},
+    {"integer_gated_q5_K", "fast/fused_integer_linear.metal", 86, integer_gated_q5_K_count, integer_gated_q5_K_parameters},
+    {"integer_gated_q6_K", "fast/fused_integer_linear.metal", 86, integer_gated_q6_K_count, integer_gated_q6_K_parameters},
+    {"integer_gated_q8_0", "fast/fused_integer_linear.metal", 86, integer_gated_q8_0_count, integer_gated_q8_0_parameters},
+    {"integer_write_q4_K", "fast/fused_integer_linear.metal", 140, integer_write_q4_K_count, integer_write_q4_K_parameters},
+    {"integer_write_q5_K", "fast/fused_integer_linear.metal", 140, integer_write_q5_K_count, integer_write_q5_K_parameters},
+    {"integer_write_q6_K", "fast/fused_integer_linear.metal", 140, integer_write_q6_K_count, integer_write_q6_K_parameters},
+    {"integer_write_q8_0", "fast/fused_integer_linear.metal", 140, integer_write_q8_0_count, integer_write_q8_0_parameters},
     {"linear_batch_8", "fast/fused_linear_batch.metal", 20, linear_batch_8_count, linear_batch_8_parameters},
     {"linear_batch_16", "fast/fused_linear_batch.metal", 20, linear_batch_16_count, linear_batch_16_parameters},
     {"linear_batch_32", "fast/fused_linear_batch.metal", 20, linear_batch_32_count, linear_batch_32_parameters},
@@ -3380,12 +3380,12 @@ const Kernel kernel_table[] = {
     {"linear_batch_gelu_32", "fast/fused_linear_batch.metal", 20, linear_batch_gelu_32_count, linear_batch_gelu_32_parameters},
     {"linear_batch_residual_8", "fast/fused_linear_batch.metal", 20, linear_batch_residual_8_count, linear_batch_residual_8_parameters},
     {"linear_batch_residual_16", "fast/fused_linear_batch.metal", 20, linear_batch_residual_16_count, linear_batch_residual_16_parameters},
-    {"linear_batch_parts_8", "fast/fused_linear_batch_parts.metal", 34, linear_batch_parts_8_count, linear_batch_parts_8_parameters},
-    {"linear_batch_parts_16", "fast/fused_linear_batch_parts.metal", 34, linear_batch_parts_16_count, linear_batch_parts_16_parameters},
-    {"linear_batch_parts_32", "fast/fused_linear_batch_parts.metal", 34, linear_batch_parts_32_count, linear_batch_parts_32_parameters},
-    {"linear_batch_gated_8", "fast/fused_linear_batch_parts.metal", 94, linear_batch_gated_8_count, linear_batch_gated_8_parameters},
-    {"linear_batch_gated_16", "fast/fused_linear_batch_parts.metal", 94, linear_batch_gated_16_count, linear_batch_gated_16_parameters},
-    {"linear_batch_gated_32", "fast/fused_linear_batch_parts.metal", 94, linear_batch_gated_32_count, linear_batch_gated_32_parameters},
+    {"linear_batch_parts_8", "fast/fused_linear_batch_parts.metal", 35, linear_batch_parts_8_count, linear_batch_parts_8_parameters},
+    {"linear_batch_parts_16", "fast/fused_linear_batch_parts.metal", 35, linear_batch_parts_16_count, linear_batch_parts_16_parameters},
+    {"linear_batch_parts_32", "fast/fused_linear_batch_parts.metal", 35, linear_batch_parts_32_count, linear_batch_parts_32_parameters},
+    {"linear_batch_gated_8", "fast/fused_linear_batch_parts.metal", 95, linear_batch_gated_8_count, linear_batch_gated_8_parameters},
+    {"linear_batch_gated_16", "fast/fused_linear_batch_parts.metal", 95, linear_batch_gated_16_count, linear_batch_gated_16_parameters},
+    {"linear_batch_gated_32", "fast/fused_linear_batch_parts.metal", 95, linear_batch_gated_32_count, linear_batch_gated_32_parameters},
     {"linear_residual_f32", "fast/fused_linear_residual.metal", 45, linear_residual_f32_count, linear_residual_f32_parameters},
     {"linear_residual_f16", "fast/fused_linear_residual.metal", 45, linear_residual_f16_count, linear_residual_f16_parameters},
     {"linear_residual_eights_f16", "fast/fused_linear_residual.metal", 45, linear_residual_eights_f16_count, linear_residual_eights_f16_parameters},
@@ -3398,16 +3398,16 @@ const Kernel kernel_table[] = {
     {"norm_linear_pair_wide_f32", "fast/fused_norm_linear.metal", 50, norm_linear_pair_wide_f32_count, norm_linear_pair_wide_f32_parameters},
     {"norm_linear_batch", "fast/fused_norm_linear_batch.metal", 65, norm_linear_batch_count, norm_linear_batch_parameters},
     {"norm_linear_batch_gelu", "fast/fused_norm_linear_batch.metal", 65, norm_linear_batch_gelu_count, norm_linear_batch_gelu_parameters},
-    {"rmsnorm_linear_f32", "fast/fused_rmsnorm_linear.metal", 69, rmsnorm_linear_f32_count, rmsnorm_linear_f32_parameters},
-    {"rmsnorm_linear_f16", "fast/fused_rmsnorm_linear.metal", 69, rmsnorm_linear_f16_count, rmsnorm_linear_f16_parameters},
-    {"rmsnorm_linear_narrow_f16", "fast/fused_rmsnorm_linear.metal", 69, rmsnorm_linear_narrow_f16_count, rmsnorm_linear_narrow_f16_parameters},
-    {"rmsnorm_linear_fours_f32", "fast/fused_rmsnorm_linear.metal", 69, rmsnorm_linear_fours_f32_count, rmsnorm_linear_fours_f32_parameters},
-    {"rmsnorm_linear_fours_f16", "fast/fused_rmsnorm_linear.metal", 69, rmsnorm_linear_fours_f16_count, rmsnorm_linear_fours_f16_parameters},
-    {"rmsnorm_gated_f32", "fast/fused_rmsnorm_linear.metal", 114, rmsnorm_gated_f32_count, rmsnorm_gated_f32_parameters},
-    {"rmsnorm_gated_f16", "fast/fused_rmsnorm_linear.metal", 114, rmsnorm_gated_f16_count, rmsnorm_gated_f16_parameters},
-    {"rmsnorm_gated_narrow_f16", "fast/fused_rmsnorm_linear.metal", 114, rmsnorm_gated_narrow_f16_count, rmsnorm_gated_narrow_f16_parameters},
-    {"rmsnorm_gated_fours_f32", "fast/fused_rmsnorm_linear.metal", 114, rmsnorm_gated_fours_f32_count, rmsnorm_gated_fours_f32_parameters},
-    {"rmsnorm_gated_fours_f16", "fast/fused_rmsnorm_linear.metal", 114, rmsnorm_gated_fours_f16_count, rmsnorm_gated_fours_f16_parameters},
+    {"rmsnorm_linear_f32", "fast/fused_rmsnorm_linear.metal", 70, rmsnorm_linear_f32_count, rmsnorm_linear_f32_parameters},
+    {"rmsnorm_linear_f16", "fast/fused_rmsnorm_linear.metal", 70, rmsnorm_linear_f16_count, rmsnorm_linear_f16_parameters},
+    {"rmsnorm_linear_narrow_f16", "fast/fused_rmsnorm_linear.metal", 70, rmsnorm_linear_narrow_f16_count, rmsnorm_linear_narrow_f16_parameters},
+    {"rmsnorm_linear_fours_f32", "fast/fused_rmsnorm_linear.metal", 70, rmsnorm_linear_fours_f32_count, rmsnorm_linear_fours_f32_parameters},
+    {"rmsnorm_linear_fours_f16", "fast/fused_rmsnorm_linear.metal", 70, rmsnorm_linear_fours_f16_count, rmsnorm_linear_fours_f16_parameters},
+    {"rmsnorm_gated_f32", "fast/fused_rmsnorm_linear.metal", 115, rmsnorm_gated_f32_count, rmsnorm_gated_f32_parameters},
+    {"rmsnorm_gated_f16", "fast/fused_rmsnorm_linear.metal", 115, rmsnorm_gated_f16_count, rmsnorm_gated_f16_parameters},
+    {"rmsnorm_gated_narrow_f16", "fast/fused_rmsnorm_linear.metal", 115, rmsnorm_gated_narrow_f16_count, rmsnorm_gated_narrow_f16_parameters},
+    {"rmsnorm_gated_fours_f32", "fast/fused_rmsnorm_linear.metal", 115, rmsnorm_gated_fours_f32_count, rmsnorm_gated_fours_f32_parameters},
+    {"rmsnorm_gated_fours_f16", "fast/fused_rmsnorm_linear.metal", 115, rmsnorm_gated_fours_f16_count, rmsnorm_gated_fours_f16_parameters},
     {"merge_splits", "fast/fused_split_attention.metal", 101, merge_splits_count, merge_splits_parameters},
     {"merge_splits_f16", "fast/fused_split_attention.metal", 101, merge_splits_f16_count, merge_splits_f16_parameters},
     {"split_attention_hs64_f32", "fast/fused_split_attention.metal", 19, split_attention_hs64_f32_count, split_attention_hs64_f32_parameters},
@@ -4680,23 +4680,7 @@ const KernelSource kernel_sources[] = {
     "// turned. The frequencies, and what scaling does to them, come from the host; the magnitude is YaRN's, else 1.\n"
     "#include <metal_stdlib>\n"
     "using namespace metal;\n"
-    "\n"
-    "constant constexpr ulong TURNS = 2935890503282001226ul; // 2⁶⁴ / 2π\n"
-    "\n"
-    "// (cos, sin) of an angle from 0 to 2¹⁸, within 10⁻⁷: what libraries have that is fast is not made for large angles.\n"
-    "// An angle is m · 2⁻ˢ, and m · 2⁻ˢ / 2π are turns; in 64 bits behind the point whole turns overflow, which is what they\n"
-    "// are to do. Then two series, for at most an eighth of a turn from where the quarter begins.\n"
-    "static float2 cos_sin(float angle)\n"
-    "{\n"
-    "    uint bits = as_type<uint>(angle), m = (bits & 0x7fffff) | 0x800000, shift = 150 - (bits >> 23);\n"
-    "    uint turn = uint((m * (TURNS >> min(shift, 63u))) >> 32); // 2³² are a turn\n"
-    "    uint quarter = (turn + (1u << 29)) >> 30;\n"
-    "    float x = float(int(turn - (quarter << 30))) * 1.46291808e-9f, xx = x * x; // 2π / 2³²\n"
-    "    float c = 1 - xx * (1.0f / 2) * (1 - xx * (1.0f / 12) * (1 - xx * (1.0f / 30) * (1 - xx * (1.0f / 56))));\n"
-    "    float s = x * (1 - xx * (1.0f / 6) * (1 - xx * (1.0f / 20) * (1 - xx * (1.0f / 42) * (1 - xx * (1.0f / 72)))));\n"
-    "    float cosine = quarter & 1 ? s : c, sine = quarter & 1 ? c : s;\n"
-    "    return float2((quarter + 1) & 2 ? -cosine : cosine, quarter & 2 ? -sine : sine);\n"
-    "}\n"
+    "#include \"parts/cos_sin.h\"\n"
     "\n"
     "// A thread takes a pair, in place; grid (⌈hs / 2⌉, nh + nkv, B·T): the heads of Q, then those of K. The biases are\n"
     "// those of the matrix products which made qkv, added here to save a pass over memory; that of V is still owed.\n"
@@ -5735,6 +5719,7 @@ const KernelSource kernel_sources[] = {
     "#include \"parts/gelu.h\"\n"
     "#include \"parts/integer_rows.h\"\n"
     "#include \"parts/normal_row.h\"\n"
+    "#include \"parts/silu.h\"\n"
     "#include \"parts/wait.h\"\n"
     "\n"
     "constant constexpr uint READ_ROWS = 2, WRITE_ROWS = 1; // host: of weights, at a time\n"
@@ -5845,7 +5830,7 @@ const KernelSource kernel_sources[] = {
     "        Row next[ROWS] = {row_of<Piece>(gate, n + step, N, K), row_of<Piece>(up, n + step, N, K)};\n"
     "        multiply(piece, row, next, n + step < N, rounded, pieces, lane, sum);\n"
     "        float open = sum[0] * factor + bias[0], y = sum[1] * factor + bias[1];\n"
-    "        open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));\n"
+    "        open = gelu ? gelu_of(open) : silu_of(open);\n"
     "        if (lane == 0) out[n] = open * y;\n"
     "        for (uint r = 0; r < ROWS; r++) {\n"
     "            row[r] = next[r];\n"
@@ -6004,6 +5989,7 @@ const KernelSource kernel_sources[] = {
     "#include \"parts/batch_products.h\"\n"
     "#include \"parts/gelu.h\"\n"
     "#include \"parts/side_by_side.h\"\n"
+    "#include \"parts/silu.h\"\n"
     "#include \"parts/wait.h\"\n"
     "\n"
     "// A number of the sums of all simdgroups.\n"
@@ -6124,7 +6110,7 @@ const KernelSource kernel_sources[] = {
     "            ulong t = 8 * (tiles.first + tile) + i % 8;\n"
     "            if (t >= T || n < block * 8) continue; // the block before has these rows\n"
     "            float open = sum_of(sums, simdgroups, 0, tile, i % 64) + gate_bias[n];\n"
-    "            open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));\n"
+    "            open = gelu ? gelu_of(open) : silu_of(open);\n"
     "            out[t * N + n] = half(open * (sum_of(sums, simdgroups, 1, tile, i % 64) + up_bias[n]));\n"
     "        }\n"
     "        threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the reads above ↔ the next writes\n"
@@ -6518,6 +6504,7 @@ const KernelSource kernel_sources[] = {
     "using namespace metal;\n"
     "#include \"parts/gelu.h\"\n"
     "#include \"parts/side_by_side.h\"\n"
+    "#include \"parts/silu.h\"\n"
     "#include \"parts/vectors.h\"\n"
     "#include \"parts/wait.h\"\n"
     "\n"
@@ -6652,7 +6639,7 @@ const KernelSource kernel_sources[] = {
     "                        lanes, y);\n"
     "        for (uint t = 0; t < count && lane == 0; t++) {\n"
     "            float open = y[0][t] + bias[0];\n"
-    "            open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));\n"
+    "            open = gelu ? gelu_of(open) : silu_of(open);\n"
     "            out[ulong(begin + t) * N + n] = open * (y[1][t] + bias[1]);\n"
     "        }\n"
     "        if (begin + COUNT < T) read_part(part, gate_row, up_row, vectors, lane, lanes);\n"
@@ -8051,6 +8038,25 @@ const KernelSource kernel_sources[] = {
     "{\n"
     "    if (count > 0) *out = add ? *out + total : total;\n"
     "}\n"},
+    {"parts/cos_sin.h",
+    "// cos_sin.h — the cosine and sine of large angles\n"
+    "#pragma once\n"
+    "constant constexpr ulong TURNS = 2935890503282001226ul; // 2⁶⁴ / 2π\n"
+    "\n"
+    "// (cos, sin) of an angle from 0 to 2¹⁸, within 10⁻⁷: what libraries have that is fast is not made for large angles.\n"
+    "// An angle is m · 2⁻ˢ, and m · 2⁻ˢ / 2π are turns; in 64 bits behind the point whole turns overflow, which is what they\n"
+    "// are to do. Then two series, for at most an eighth of a turn from where the quarter begins.\n"
+    "static float2 cos_sin(float angle)\n"
+    "{\n"
+    "    uint bits = as_type<uint>(angle), m = (bits & 0x7fffff) | 0x800000, shift = 150 - (bits >> 23);\n"
+    "    uint turn = uint((m * (TURNS >> min(shift, 63u))) >> 32); // 2³² are a turn\n"
+    "    uint quarter = (turn + (1u << 29)) >> 30;\n"
+    "    float x = float(int(turn - (quarter << 30))) * 1.46291808e-9f, xx = x * x; // 2π / 2³²\n"
+    "    float c = 1 - xx * (1.0f / 2) * (1 - xx * (1.0f / 12) * (1 - xx * (1.0f / 30) * (1 - xx * (1.0f / 56))));\n"
+    "    float s = x * (1 - xx * (1.0f / 6) * (1 - xx * (1.0f / 20) * (1 - xx * (1.0f / 42) * (1 - xx * (1.0f / 72)))));\n"
+    "    float cosine = quarter & 1 ? s : c, sine = quarter & 1 ? c : s;\n"
+    "    return float2((quarter + 1) & 2 ? -cosine : cosine, quarter & 2 ? -sine : sine);\n"
+    "}\n"},
     {"parts/cut.h",
     "// cut.h — what a threadgroup keeps of a row of weights: the largest threshold for which enough is kept\n"
     "//\n"
@@ -9013,6 +9019,10 @@ const KernelSource kernel_sources[] = {
     "    if (n < A) return a + ulong(n) * size;\n"
     "    return n < A + B ? b + ulong(n - A) * size : c + ulong(n - A - B) * size;\n"
     "}\n"},
+    {"parts/silu.h",
+    "// silu.h — SiLU, as gated_activation.metal has it\n"
+    "#pragma once\n"
+    "static float silu_of(float x) { return x / (1.0f + precise::exp(-x)); }\n"},
     {"parts/simd_width.h",
     "// simd_width.h — the lanes of a whole simdgroup, for arrays whose length depends on them\n"
     "#pragma once\n"
@@ -9093,6 +9103,7 @@ const KernelSource kernel_sources[] = {
     {"parts/turned.h",
     "// turned.h — a new head of Q or K as attention takes it: normalised and turned, as head_norm.metal and rope.metal do it\n"
     "#pragma once\n"
+    "#include \"parts/cos_sin.h\"\n"
     "\n"
     "// What is done to heads at a position.\n"
     "struct Turning {\n"
@@ -9101,21 +9112,6 @@ const KernelSource kernel_sources[] = {
     "    device const float *frequencies; // [pairs]\n"
     "    float position, magnitude, epsilon;\n"
     "};\n"
-    "\n"
-    "constant constexpr ulong TURNS = 2935890503282001226ul; // 2⁶⁴ / 2π\n"
-    "\n"
-    "// (cos, sin) of an angle, see rope.metal.\n"
-    "static float2 cos_sin(float angle)\n"
-    "{\n"
-    "    uint bits = as_type<uint>(angle), m = (bits & 0x7fffff) | 0x800000, shift = 150 - (bits >> 23);\n"
-    "    uint turn = uint((m * (TURNS >> min(shift, 63u))) >> 32); // 2³² are a turn\n"
-    "    uint quarter = (turn + (1u << 29)) >> 30;\n"
-    "    float x = float(int(turn - (quarter << 30))) * 1.46291808e-9f, xx = x * x; // 2π / 2³²\n"
-    "    float c = 1 - xx * (1.0f / 2) * (1 - xx * (1.0f / 12) * (1 - xx * (1.0f / 30) * (1 - xx * (1.0f / 56))));\n"
-    "    float s = x * (1 - xx * (1.0f / 6) * (1 - xx * (1.0f / 20) * (1 - xx * (1.0f / 42) * (1 - xx * (1.0f / 72)))));\n"
-    "    float cosine = quarter & 1 ? s : c, sine = quarter & 1 ? c : s;\n"
-    "    return float2((quarter + 1) & 2 ? -cosine : cosine, quarter & 2 ? -sine : sine);\n"
-    "}\n"
     "\n"
     "// By one simdgroup, of which each lane takes pairs of the HS channels.\n"
     "template <uint HS>\n"
@@ -9440,4 +9436,4 @@ const KernelSource kernel_sources[] = {
     "    return float(row[k / 16].d) * row[k / 16].scale[k % 16 / 8][k % 8];\n"
     "}\n"},
 };
-const size_t kernel_source_count = 99;
+const size_t kernel_source_count = 101;

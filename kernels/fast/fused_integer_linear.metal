@@ -16,6 +16,7 @@ using namespace metal;
 #include "parts/gelu.h"
 #include "parts/integer_rows.h"
 #include "parts/normal_row.h"
+#include "parts/silu.h"
 #include "parts/wait.h"
 
 constant constexpr uint READ_ROWS = 2, WRITE_ROWS = 1; // host: of weights, at a time
@@ -126,7 +127,7 @@ kernel void integer_gated(
         Row next[ROWS] = {row_of<Piece>(gate, n + step, N, K), row_of<Piece>(up, n + step, N, K)};
         multiply(piece, row, next, n + step < N, rounded, pieces, lane, sum);
         float open = sum[0] * factor + bias[0], y = sum[1] * factor + bias[1];
-        open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));
+        open = gelu ? gelu_of(open) : silu_of(open);
         if (lane == 0) out[n] = open * y;
         for (uint r = 0; r < ROWS; r++) {
             row[r] = next[r];

@@ -13,6 +13,7 @@ using namespace metal;
 #include "parts/batch_products.h"
 #include "parts/gelu.h"
 #include "parts/side_by_side.h"
+#include "parts/silu.h"
 #include "parts/wait.h"
 
 // A number of the sums of all simdgroups.
@@ -133,7 +134,7 @@ kernel void linear_batch_gated(
             ulong t = 8 * (tiles.first + tile) + i % 8;
             if (t >= T || n < block * 8) continue; // the block before has these rows
             float open = sum_of(sums, simdgroups, 0, tile, i % 64) + gate_bias[n];
-            open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));
+            open = gelu ? gelu_of(open) : silu_of(open);
             out[t * N + n] = half(open * (sum_of(sums, simdgroups, 1, tile, i % 64) + up_bias[n]));
         }
         threadgroup_barrier(mem_flags::mem_threadgroup); // sums: the reads above ↔ the next writes

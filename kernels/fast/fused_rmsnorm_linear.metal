@@ -13,6 +13,7 @@
 using namespace metal;
 #include "parts/gelu.h"
 #include "parts/side_by_side.h"
+#include "parts/silu.h"
 #include "parts/vectors.h"
 #include "parts/wait.h"
 
@@ -147,7 +148,7 @@ kernel void rmsnorm_gated(
                         lanes, y);
         for (uint t = 0; t < count && lane == 0; t++) {
             float open = y[0][t] + bias[0];
-            open = gelu ? gelu_of(open) : open / (1.0f + precise::exp(-open));
+            open = gelu ? gelu_of(open) : silu_of(open);
             out[ulong(begin + t) * N + n] = open * (y[1][t] + bias[1]);
         }
         if (begin + COUNT < T) read_part(part, gate_row, up_row, vectors, lane, lanes);
