@@ -5,9 +5,11 @@
 
 #if defined(__x86_64__)
 
-extern cpu_entry *const cpu_v2_entries[],
-    *const cpu_v3_entries[], *const cpu_v3_vnni_entries[], *const cpu_v4_entries[],
-                                                               *const cpu_v4_vnni_entries[];
+extern cpu_entry *const cpu_v2_entries[];
+extern cpu_entry *const cpu_v3_entries[];
+extern cpu_entry *const cpu_v3_vnni_entries[];
+extern cpu_entry *const cpu_v4_entries[];
+extern cpu_entry *const cpu_v4_vnni_entries[];
 
 typedef struct Candidate {
     const char *cap; /* a value of LLM_CPU */

@@ -3,12 +3,7 @@
 
 #include "checkpoint/values.h"
 
-/* The bias of a product in one part. */
-static DeviceBuffer *bias_or_zeros(const Run *run, const Product *product) {
-    return product->bias[0] ? product->bias[0] : run->buffers.zeros;
-}
-
-/* The bias of a part. */
+/* The bias of a part of a product. */
 static DeviceArgument bias_of(const Run *run, const Product *product, uint32_t part) {
     DeviceBuffer *bias = product->bias[part] ? product->bias[part] : run->buffers.zeros;
     return FLOATS(bias, product->part[part].rows);
@@ -102,7 +97,7 @@ static Value activate(Run *run, Value in, Activation activation) {
 static void read_fused(Run *run, const Norm *norm, const Product *product, bool gelu, Value out) {
     const Matrix *weight = &product->part[0];
     Value x = run->stream.x;
-    DeviceArgument bias = FLOATS(bias_or_zeros(run, product), weight->rows);
+    DeviceArgument bias = bias_of(run, product, 0);
     DeviceArgument B = arg_u32(x.rows), K = arg_u32(x.columns), N = arg_u32(weight->rows);
     FusedRead read = choose_fused_read(&run->setup, &run->pass, weight, gelu);
     if (read.norm_apart) {
@@ -133,7 +128,7 @@ static Parts parts_of(const Run *run, const Product *product) {
         bool is_there = p < product->parts;
         parts.weight[p] = is_there ? matrix_argument(part) : FLOATS(part->buffer, 1);
         parts.bias[p] =
-            FLOATS(product->bias[p] ? product->bias[p] : run->buffers.zeros, part->rows);
+            is_there ? bias_of(run, product, p) : FLOATS(run->buffers.zeros, part->rows);
         parts.rows[p] = arg_u32(is_there ? part->rows : 0);
     }
     return parts;
@@ -276,18 +271,18 @@ void write_stream(Run *run, Value value, const Product *product, const Norm *aft
         return;
     }
     const Matrix *weight = &product->part[0];
-    DeviceBuffer *bias = bias_or_zeros(run, product);
+    DeviceArgument bias = bias_of(run, product, 0);
     if (choose_blocks(&run->pass, product, ACTIVATION_NONE)) {
         run_choice(run, product->name, choose_block_write(&run->setup, weight),
-                   value_argument(value), pieces_argument(weight), FLOATS(bias, weight->rows),
+                   value_argument(value), pieces_argument(weight), bias,
                    value_argument(run->stream.x), arg_u32(weight->columns), arg_u32(weight->rows));
         return;
     }
     value = as_input(run, value);
     Choice choice = choose_fused_write(&run->setup, &run->pass, weight);
-    run_choice(run, product->name, choice, value_argument(value), matrix_argument(weight),
-               FLOATS(bias, weight->rows), value_argument(run->stream.x), arg_u32(value.rows),
-               arg_u32(weight->columns), arg_u32(weight->rows));
+    run_choice(run, product->name, choice, value_argument(value), matrix_argument(weight), bias,
+               value_argument(run->stream.x), arg_u32(value.rows), arg_u32(weight->columns),
+               arg_u32(weight->rows));
 }
 
 /* --- the end of a pass --- */
