@@ -83,7 +83,7 @@ def test_options(model):
     schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 9, "minimum": 0}}, "required": ["n"]}
     assert 0 <= json.loads(model.generate([1], json_schema=schema))["n"] <= 9
     whole = model.generate([1], 40, ignore_end=True)
-    stop = next((letter for letter in whole if letter != "\ufffd"), "x")
+    stop = next((letter for letter in whole if letter not in "\0\ufffd"), "x")
     assert model.generate([1], 40, ignore_end=True, stops=[stop]) == whole.partition(stop)[0]
 
 
@@ -131,6 +131,18 @@ def test_failures(model, tmp_path):
     with pytest.raises(metal_llm.Failure) as failure:
         metal_llm.Model(tmp_path / "none.gguf")
     assert failure.value.status == metal_llm.Status.FILE
+
+
+def test_texts_that_would_end_at_a_nul(model, path):
+    for what, call in {
+        "a stop text": lambda: model.generate([1], 3, stops=["a\0b"]),
+        "json_schema": lambda: model.generate([1], 3, json_schema='{"type": "null"}\0'),
+        "the message": lambda: model.chat().say("a\0b"),
+        "the path": lambda: metal_llm.Model(f"{path}\0.bak"),
+        "chat_template": lambda: metal_llm.Model(path, chat_template="chatml\0"),
+    }.items():
+        with pytest.raises(ValueError, match=f"{what} has a NUL character: leave it out"):
+            call()
 
 
 def test_names_that_are_no_fields(model, path):

@@ -212,6 +212,13 @@ def library() -> ctypes.CDLL:
     return found
 
 
+def string(data: bytes, what: str) -> bytes:
+    """For a parameter that ends at the first NUL: refused is a text that has one."""
+    if b"\0" in data:
+        raise ValueError(f"{what} has a NUL character: leave it out")
+    return data
+
+
 def call(name: str, *arguments: Any) -> Any:
     """A function whose last parameter is an LLMError: what it reports is raised."""
     error = Error()

@@ -27,7 +27,7 @@ def _options(given: Mapping[str, Any]) -> c.Options:
     values = {name: CHOICES[value] if value in CHOICES else value for name, value in given.items() if value is not None}
     for name in ("kernels", "chat_template"):
         if name in values:
-            values[name] = os.fsencode(given[name])
+            values[name] = c.string(os.fsencode(given[name]), name)
     return c.Options(size=ctypes.sizeof(c.Options), **values)
 
 
@@ -43,9 +43,10 @@ def _generation(
     c.check_fields(c.Generation, fields)
     if json_schema is not None:
         text = json_schema if isinstance(json_schema, str) else json.dumps(json_schema)
-        fields["json_schema"] = text.encode()
+        fields["json_schema"] = c.string(text.encode(), "json_schema")
     if stops:
-        fields["stops"] = (ctypes.c_char_p * len(stops))(*(stop.encode() for stop in stops))
+        texts = (c.string(stop.encode(), "a stop text") for stop in stops)
+        fields["stops"] = (ctypes.c_char_p * len(stops))(*texts)
     if logit_bias:
         fields["logit_bias"] = (c.LogitBias * len(logit_bias))(*logit_bias.items())
     ends = (ctypes.c_int * 1)()
@@ -121,7 +122,8 @@ class Chat(_Session):
 
     def add(self, role: str, content: str) -> None:
         """A message that is not answered yet."""
-        c.call("llm_session_add_message", self.handle, role.encode(), content.encode())
+        strings = c.string(role.encode(), "the role"), c.string(content.encode(), "the message")
+        c.call("llm_session_add_message", self.handle, *strings)
 
     def say(self, content: str, count: int | None = None, **options: Any) -> str:
         """The answer to a message."""
@@ -139,7 +141,8 @@ class Model:
     handle: int | None = None
 
     def __init__(self, path: str | os.PathLike[str], **options: Any) -> None:
-        self.handle = c.call("llm_pipeline_open", os.fsencode(path), ctypes.byref(_options(options)))
+        name = c.string(os.fsencode(path), "the path")
+        self.handle = c.call("llm_pipeline_open", name, ctypes.byref(_options(options)))
 
     def close(self) -> None:
         c.library().llm_pipeline_close(self.handle)
