@@ -1,7 +1,9 @@
 #include "tools.h"
 
+#include "grammar/grammar.h"
 #include "messages.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,10 +137,19 @@ static char *marker_of(const char *opener) {
     return strndup(opener + first, end - first);
 }
 
+/* Where two texts part, or the word or mark that they both begin there: <think>, <tool_call>. */
+static size_t parting(const char *called, const char *asked) {
+    size_t at = common(called, asked);
+    if (!asked[at]) return at;
+    while (at && !isspace((unsigned char)called[at - 1]) && !strchr(">]", called[at - 1]))
+        at--;
+    return at;
+}
+
 /* `called` is the text of the probe, `asked` that of the question: what the call begins with is
  * where they part. */
 static bool read_form(Tools *tools, const char *called, const char *asked) {
-    const char *start = called + common(called, asked), *name = strstr(start, "\"" PROBE "\"");
+    const char *start = called + parting(called, asked), *name = strstr(start, "\"" PROBE "\"");
     if (!name) return false;
     const char *object = name;
     while (object > start && *object != '{')
@@ -170,15 +181,27 @@ bool tools_learn_form(Tools *tools, LLMPipeline *llm, Problem *problem) {
 
 /* --- a call that must come --- */
 
+/* In time that grows with their size: cJSON_Compare takes twice as long for each level. */
+static bool same(const cJSON *a, const cJSON *b) {
+    char *one = cJSON_PrintUnformatted(a), *other = cJSON_PrintUnformatted(b);
+    bool result = one && other && !strcmp(one, other);
+    cJSON_free(one);
+    cJSON_free(other);
+    return result;
+}
+
 /* What "$ref" points at is found from the root on, so it goes there. */
 static bool lift(cJSON *root, cJSON *schema, const char *name, Problem *problem) {
     cJSON *from = cJSON_DetachItemFromObjectCaseSensitive(schema, name), *item;
     if (!from) return true;
     cJSON *to = cJSON_GetObjectItemCaseSensitive(root, name);
     if (!to) to = cJSON_AddObjectToObject(root, name);
-    while (to && (item = from->child)) {
+    if (cJSON_GetArraySize(from) + cJSON_GetArraySize(to) > GRAMMAR_NODES_MOST)
+        problem_set(problem, 400, "unsupported_value", "tools", "more than %d %s",
+                    GRAMMAR_NODES_MOST, name);
+    while (to && !problem->status && (item = from->child)) {
         const cJSON *before = get(to, item->string);
-        if (before && !cJSON_Compare(before, item, true))
+        if (before && !same(before, item))
             problem_set(problem, 400, "unsupported_value", "tools",
                         "two functions have different %s by one name", name);
         cJSON_DetachItemViaPointer(from, item);
