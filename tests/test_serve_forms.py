@@ -65,8 +65,9 @@ def path(tmp_path_factory):
 @pytest.fixture(scope="module", params=["hermes_tools", "llama3_tools", "mistral_tools"])
 def calling(path, request):
     """A server whose template writes calls in its own way."""
-    server = Server(path, "--chat-template", TEMPLATES / f"{request.param}.jinja")
-    server.form = request.param
+    template = TEMPLATES / f"{request.param}.jinja"
+    server = Server(path, "--chat-template", template)
+    server.form, server.template = request.param, template
     yield server
     assert server.stop()[0] == 0
 
@@ -168,8 +169,12 @@ def reciter(calling, tmp_path, text, **options):
     script = byte_tokens(text.encode())
     context = -(-(prompt + len(script) + 1) // 128) * 128
     path = models.write_reciter(tmp_path / "reciter.gguf", script, TOKENIZER, start=prompt - 1, context=context)
-    template = TEMPLATES / f"{calling.form}.jinja"
-    return Server(path, "--chat-template", template), {"max_tokens": len(script), "tools": TOOLS, **options, **GREEDY}
+    return Server(path, "--chat-template", calling.template), {
+        "max_tokens": len(script),
+        "tools": TOOLS,
+        **options,
+        **GREEDY,
+    }
 
 
 @pytest.mark.parametrize("before", ["", "I will look. "])
@@ -202,6 +207,38 @@ def test_a_text_like_a_call(calling, tmp_path):
     assert whole(server, **CHAT, **options) == (text, [], "length")
     assert streamed(server, **CHAT, **options) == (text, [], "length")
     server.stop()
+
+
+def test_digits_of_arguments(calling, tmp_path):
+    """As the model has written them, and as the client sends them back: none is rounded."""
+    numbers = '{"id": [1234567890123456789, -1000000000000000, 0.5, 3], "a\\"9": "12"}'
+    text = call_text(calling.form, ("time", {})).replace("{}", numbers)
+    server, options = reciter(calling, tmp_path, text)
+    content, [(name, arguments)], reason = whole(server, **CHAT, **options)
+    assert (content, name, arguments, reason) == ("", "time", json.loads(numbers), "tool_calls")
+    assert [type(number) for number in arguments["id"]] == [int, int, float, int]
+    assert streamed(server, **CHAT, **options) == (content, [(name, arguments)], reason)
+    call = {"id": "call12345", "type": "function", "function": {"name": "time", "arguments": numbers}}
+    messages = CHAT["messages"] + [{"role": "assistant", "content": "", "tool_calls": [call]}]
+    prompt = server.post("/apply-template", {"messages": messages, "tools": TOOLS})["prompt"]
+    assert "[1234567890123456789, -1000000000000000, 0.5, 3]" in prompt
+    server.stop()
+
+
+def test_a_prompt_that_begins_to_think(path, tmp_path):
+    """Where it and a call begin alike, with <t, the mark of a call is whole all the same."""
+    template = tmp_path / "thinks.jinja"
+    source = (TEMPLATES / "hermes_tools.jinja").read_text()
+    template.write_text(source.replace("'<|im_start|>assistant\\n'", "'<|im_start|>assistant\\n<think>\\n'"))
+    thinking = Server(path, "--chat-template", template)
+    thinking.form, thinking.template = "hermes_tools", template
+    assert thinking.post("/apply-template", CHAT | {"tools": TOOLS})["prompt"].endswith("<think>\n")
+    thoughts, calls = "So it is.</think>", [("time", {})]
+    server, options = reciter(thinking, tmp_path, thoughts + call_text("hermes_tools", *calls))
+    assert whole(server, **CHAT, **options) == (thoughts, calls, "tool_calls")
+    assert streamed(server, **CHAT, **options) == (thoughts, calls, "tool_calls")
+    server.stop()
+    thinking.stop()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -270,6 +307,27 @@ def test_parameters_that_no_call_can_be_held_to(calling):
     error = calling.refuse("/v1/chat/completions", CHAT | {"tools": [tool], "tool_choice": "required"})
     assert error["param"] == "tools" and "pattern" in error["message"]
     calling.post("/v1/chat/completions", CHAT | {"tools": [tool], "max_tokens": 2})
+
+
+def defined(definitions, name="a"):
+    """A tool whose parameters have definitions."""
+    parameters = {"type": "object", "properties": {}, "$defs": definitions}
+    return {"type": "function", "function": {"name": name, "description": "", "parameters": parameters}}
+
+
+def test_definitions_of_several_tools(calling):
+    """They are compared in no more time than it takes to read them, however deep they are."""
+    deep = {"type": "integer"}
+    for _ in range(27):
+        deep = {"type": "object", "properties": {"a": deep}}
+    body = CHAT | {"tool_choice": "required", "max_tokens": 2}
+    same = body | {"tools": [defined({"x": deep}), defined({"x": deep}, "b")]}
+    status, _, reply = calling.request("POST", "/v1/chat/completions", same)
+    assert status == 200 or reply["error"]["code"] == "context_length_exceeded"  # with much white space
+    other = [defined({"x": deep}), defined({"x": {"type": "null"}}, "b")]
+    assert "different $defs" in calling.refuse("/v1/chat/completions", body | {"tools": other})["message"]
+    many = [defined({f"{name}{i}": True for i in range(3000)}, name) for name in "ab"]
+    assert "more than 4096 $defs" in calling.refuse("/v1/chat/completions", body | {"tools": many})["message"]
 
 
 def test_a_template_without_tools(plain):

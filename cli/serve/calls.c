@@ -1,4 +1,5 @@
 /* calls.c — the calls of tools in what a model has written. */
+#include "digits.h"
 #include "tools.h"
 
 #include <stdio.h>
@@ -72,8 +73,9 @@ static bool add_call(Reader *reader, const cJSON *object) {
 /* An object, or a list of such. */
 static bool read_value(Reader *reader) {
     const cJSON *item;
-    cJSON *value = cJSON_ParseWithOpts(reader->at, &reader->at, false);
-    bool done = value;
+    const char *start = reader->at;
+    cJSON *value = cJSON_ParseWithOpts(start, &reader->at, false);
+    bool done = value && digits_keep(value, start);
     if (cJSON_IsArray(value)) cJSON_ArrayForEach(item, value) {
             done = done && add_call(reader, item);
         }

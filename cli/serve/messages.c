@@ -1,5 +1,6 @@
 #include "messages.h"
 
+#include "digits.h"
 #include "job.h"
 #include "text.h"
 
@@ -57,7 +58,8 @@ static bool plain_calls(cJSON *message, Problem *problem) {
         if (!cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(function, "name")) || !given)
             return wrong(problem, "a call is of a function with a name and arguments");
         cJSON *value = cJSON_IsString(given) ? cJSON_Parse(given->valuestring) : NULL;
-        if (value && !cJSON_ReplaceItemInObjectCaseSensitive(function, "arguments", value))
+        if (value && !(digits_keep(value, given->valuestring) &&
+                       cJSON_ReplaceItemInObjectCaseSensitive(function, "arguments", value)))
             return problem_memory(problem);
     }
     return true;
