@@ -735,6 +735,16 @@ def test_the_grace_is_over(path):
     assert code == 0 and b"the server is stopping" in got and b"[DONE]" not in got
 
 
+def test_embeddings_end_with_the_grace(path):
+    """However many texts are left."""
+    server = Server(path, "--grace", 0)
+    with server.connect() as connection:
+        connection.sendall(post_bytes("/v1/embeddings", {"input": [[1] * 2048] * 1024}))
+        wait_until(lambda: server.metrics()["requests_generating"] == 1)
+        code, _ = server.stop()
+        assert code == 0 and b"the server is stopping" in read_all(connection)
+
+
 def test_prompts_are_not_logged(path):
     server = Server(path, "--log")
     server.post("/v1/completions", {"prompt": "a secret", "max_tokens": 1})
