@@ -53,7 +53,7 @@ KERNEL_FLAGS := -std=c++17 -x c++ -fPIC -g -Wall -Wextra -Wno-unknown-attributes
 CPU_FLAGS  := -O3 -mllvm -unroll-full-max-count=8 -Imsl/cpu -Imsl/common $(sanitize_flags)
 # Under the sanitizers that is so of the level that this machine runs; what it does not run is only compiled.
 own_level  := $(if $(SANITIZE),$(shell grep -qw avx512_vnni /proc/cpuinfo && echo v4 v4_vnni || { grep -qw avx2 /proc/cpuinfo && echo v3 || echo v2; }))
-left_plain  = $(if $(SANITIZE),$(if $(filter $(own_level) generic,$(1)),,-fno-sanitize=all))
+left_plain  = $(if $(SANITIZE),$(if $(filter $(own_level) neon% generic,$(1)),,-fno-sanitize=all))
 SIMT_FLAGS := --config msl/simt/flags -Imsl/simt -Imsl/common $(sanitize_flags)
 ifeq ($(ARCH),x86_64)
   LEVELS := v2 v3 v4
@@ -65,12 +65,19 @@ ifeq ($(ARCH),x86_64)
   BYTE_LEVELS := v3_vnni v4_vnni
   with_v3_vnni := -mavxvnni
   with_v4_vnni := -mavx512vnni
-  base_level  = $(firstword $(subst _, ,$(1)))
   level_flags = -march=x86-64-$(base_level) $(with_$(1)) -mprefer-vector-width=512 -mllvm -force-vector-width=$(lanes_$(base_level))
+else ifneq ($(filter aarch64 arm64,$(ARCH)),)
+  LEVELS      := neon
+  BYTE_LEVELS := neon_dotprod neon_i8mm
+  with_neon         := +nodotprod
+  with_neon_dotprod := +dotprod
+  with_neon_i8mm    := +dotprod+i8mm
+  level_flags  = $(if $(filter Darwin,$(OS)),-mcpu=apple-m1,-march=armv8-a)$(with_$(1))
 else
   LEVELS := generic
   level_flags =
 endif
+base_level = $(firstword $(subst _, ,$(1)))
 
 # On iOS the GPU is the only device: no kernels for the CPU, no code for other GPUs.
 METAL_ONLY := $(filter iOS,$(OS))
@@ -434,9 +441,12 @@ endef
 $(foreach level,$(LEVELS) $(BYTE_LEVELS),$(eval $(call cpu_level,$(level))))
 
 # All but the kernels of fast/integer_*.metal, which begin with the file's name, are those of the level without dot products of bytes.
-$(BUILD)/cpu_%_vnni_entries.c: $(BUILD)/cpu_%_entries.c
-	@echo '  BIND $@'
-	@sed $(foreach name,entries $(byte_names:fast/%=%),-e 's/cpu_$*_$(name)/cpu_$*_vnni_$(name)/') $< > $@
+define byte_level
+$(BUILD)/cpu_$(1)_entries.c: $(BUILD)/cpu_$(base_level)_entries.c
+	@echo '  BIND $$@'
+	@sed $(foreach name,entries $(byte_names:fast/%=%),-e 's/cpu_$(base_level)_$(name)/cpu_$(1)_$(name)/') $$< > $$@
+endef
+$(foreach level,$(BYTE_LEVELS),$(eval $(call byte_level,$(level))))
 
 $(BUILD)/kernels/simt/%.o: $(BUILD)/kernels/simt/%.cpp
 	@mkdir -p $(@D)

@@ -3451,17 +3451,17 @@ const Kernel kernel_table[] = {
     {"integer_linear_q5_K", "fast/integer_linear.metal", 37, integer_linear_q5_K_count, integer_linear_q5_K_parameters},
     {"integer_linear_q6_K", "fast/integer_linear.metal", 37, integer_linear_q6_K_count, integer_linear_q6_K_parameters},
     {"integer_linear_q8_0", "fast/integer_linear.metal", 37, integer_linear_q8_0_count, integer_linear_q8_0_parameters},
-    {"integer_matmul_iq4_nl", "fast/integer_matmul.metal", 91, integer_matmul_iq4_nl_count, integer_matmul_iq4_nl_parameters},
-    {"integer_matmul_q2_K", "fast/integer_matmul.metal", 91, integer_matmul_q2_K_count, integer_matmul_q2_K_parameters},
-    {"integer_matmul_q3_K", "fast/integer_matmul.metal", 91, integer_matmul_q3_K_count, integer_matmul_q3_K_parameters},
-    {"integer_matmul_q4_0", "fast/integer_matmul.metal", 91, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
-    {"integer_matmul_q4_1", "fast/integer_matmul.metal", 91, integer_matmul_q4_1_count, integer_matmul_q4_1_parameters},
-    {"integer_matmul_q4_K", "fast/integer_matmul.metal", 91, integer_matmul_q4_K_count, integer_matmul_q4_K_parameters},
-    {"integer_matmul_q5_0", "fast/integer_matmul.metal", 91, integer_matmul_q5_0_count, integer_matmul_q5_0_parameters},
-    {"integer_matmul_q5_1", "fast/integer_matmul.metal", 91, integer_matmul_q5_1_count, integer_matmul_q5_1_parameters},
-    {"integer_matmul_q5_K", "fast/integer_matmul.metal", 91, integer_matmul_q5_K_count, integer_matmul_q5_K_parameters},
-    {"integer_matmul_q6_K", "fast/integer_matmul.metal", 91, integer_matmul_q6_K_count, integer_matmul_q6_K_parameters},
-    {"integer_matmul_q8_0", "fast/integer_matmul.metal", 91, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
+    {"integer_matmul_iq4_nl", "fast/integer_matmul.metal", 89, integer_matmul_iq4_nl_count, integer_matmul_iq4_nl_parameters},
+    {"integer_matmul_q2_K", "fast/integer_matmul.metal", 89, integer_matmul_q2_K_count, integer_matmul_q2_K_parameters},
+    {"integer_matmul_q3_K", "fast/integer_matmul.metal", 89, integer_matmul_q3_K_count, integer_matmul_q3_K_parameters},
+    {"integer_matmul_q4_0", "fast/integer_matmul.metal", 89, integer_matmul_q4_0_count, integer_matmul_q4_0_parameters},
+    {"integer_matmul_q4_1", "fast/integer_matmul.metal", 89, integer_matmul_q4_1_count, integer_matmul_q4_1_parameters},
+    {"integer_matmul_q4_K", "fast/integer_matmul.metal", 89, integer_matmul_q4_K_count, integer_matmul_q4_K_parameters},
+    {"integer_matmul_q5_0", "fast/integer_matmul.metal", 89, integer_matmul_q5_0_count, integer_matmul_q5_0_parameters},
+    {"integer_matmul_q5_1", "fast/integer_matmul.metal", 89, integer_matmul_q5_1_count, integer_matmul_q5_1_parameters},
+    {"integer_matmul_q5_K", "fast/integer_matmul.metal", 89, integer_matmul_q5_K_count, integer_matmul_q5_K_parameters},
+    {"integer_matmul_q6_K", "fast/integer_matmul.metal", 89, integer_matmul_q6_K_count, integer_matmul_q6_K_parameters},
+    {"integer_matmul_q8_0", "fast/integer_matmul.metal", 89, integer_matmul_q8_0_count, integer_matmul_q8_0_parameters},
     {"linear_tile_f32", "fast/linear_tile.metal", 40, linear_tile_f32_count, linear_tile_f32_parameters},
     {"linear_tile_f16", "fast/linear_tile.metal", 40, linear_tile_f16_count, linear_tile_f16_parameters},
     {"linear_tile_bf16", "fast/linear_tile.metal", 40, linear_tile_bf16_count, linear_tile_bf16_parameters},
@@ -7167,27 +7167,25 @@ const KernelSource kernel_sources[] = {
     "                 bool is_shifted, device float *out, uint columns, ulong stride, uint lane, uint lanes)\n"
     "{\n"
     "    constexpr uint EACH = WORDS / SCALES; // words with one scale\n"
-    "    for (uint column = lane; column < SIMD_WIDTH; column += lanes) { // once, if the simdgroup is whole\n"
+    "    for (uint column = lane * AT_ONCE; column < columns; column += lanes * AT_ONCE) { // a GPU's whole simdgroup: once\n"
     "        FloatColumns total[COUNT];\n"
     "        for (uint i = 0; i < COUNT; i++) total[i] = FloatColumns(0.0f);\n"
     "        for (uint k = 0; k < part * SCALES; k++) {\n"
     "            ulong at = t * blocks + first + k / SCALES;\n"
     "            uint before = k % SCALES * EACH; // words of the block that have other scales\n"
+    "            int start[COUNT];\n"
     "            IntColumns sum[COUNT];\n"
-    "            for (uint i = 0; i < COUNT; i++) sum[i] = IntColumns(start_of<SCALES>(x, at + i * blocks, before));\n"
-    "#pragma unroll\n"
-    "            for (uint w = 0; w < EACH; w++)\n"
-    "                for (uint i = 0; i < COUNT; i++)\n"
-    "                    sum[i] = add_products(sum[i], &words[k * EACH + w][column],\n"
-    "                                          x.values + (at + i * blocks) * BLOCK + 4 * (before + w));\n"
+    "            for (uint i = 0; i < COUNT; i++) start[i] = start_of<SCALES>(x, at + i * blocks, before);\n"
+    "            products<EACH>(&words[k * EACH][column], COLUMNS, x.values + at * BLOCK + 4 * before, blocks * BLOCK, start,\n"
+    "                           sum);\n"
     "            for (uint i = 0; i < COUNT; i++)\n"
     "                total[i] += scaled(sum[i], &scales[k][column], x.scale[at + i * blocks]);\n"
     "            for (uint i = 0; i < COUNT && is_shifted; i++)\n"
-    "                total[i] += scaled(IntColumns(start_of<SCALES>(x, at + i * blocks, before)), &shifts[k][column],\n"
+    "                total[i] += scaled(IntColumns(start[i]), &shifts[k][column],\n"
     "                                   x.scale[at + i * blocks] * (-1.0f / 128.0f));\n"
     "        }\n"
-    "        uint count = columns > column ? columns - column : 0;\n"
-    "        for (uint i = 0; i < COUNT; i++) store(out + (t + i) * stride + column, total[i], count, first > 0);\n"
+    "        for (uint i = 0; i < COUNT; i++)\n"
+    "            store(out + (t + i) * stride + column, total[i], columns - column, first > 0);\n"
     "    }\n"
     "}\n"
     "\n"
@@ -8013,30 +8011,37 @@ const KernelSource kernel_sources[] = {
     "        place<HS>(float4(fetch<HS>(tile, n)), to, n);\n"
     "}\n"},
     {"parts/columns.h",
-    "// columns.h — four rows of 32 columns of weights times four values of x, in integers\n"
+    "// columns.h — words of 32 columns of weights times values of x, in integers\n"
     "//\n"
     "// A primitive: these are its plain definitions, which say what is meant. A target with wider instructions brings its\n"
     "// own, see docs/kernels/targets.md.\n"
     "#pragma once\n"
     "\n"
     "// What a lane has of 32 sums: one, if there are 32 lanes.\n"
+    "constant constexpr uint AT_ONCE = 1;\n"
     "typedef int IntColumns;\n"
     "typedef float FloatColumns;\n"
     "\n"
-    "// sum + Σ_i byte i of word · x[i]\n"
-    "static IntColumns add_products(IntColumns sum, threadgroup const uint *word, device const char *x)\n"
+    "// sum[i] = Σ_w Σ_b (byte b of word w − 128) · x[i][4w + b]: WORDS words of a column, which lie `below` each other, and as\n"
+    "// many values of COUNT rows of x, which lie `apart`. start[i] = −128 · Σ x[i], for bytes that are multiplied as they are.\n"
+    "template <uint WORDS, uint COUNT>\n"
+    "static void products(threadgroup const uint *word, uint below, device const char *x, ulong apart,\n"
+    "                     thread const int (&start)[COUNT], thread IntColumns (&sum)[COUNT])\n"
     "{\n"
-    "    for (uint i = 0; i < 4; i++) sum += int(*word >> 8 * i & 255) * int(x[i]);\n"
-    "    return sum;\n"
+    "    for (uint i = 0; i < COUNT; i++) sum[i] = start[i];\n"
+    "#pragma unroll\n"
+    "    for (uint w = 0; w < WORDS; w++)\n"
+    "        for (uint i = 0; i < COUNT; i++)\n"
+    "            for (uint b = 0; b < 4; b++) sum[i] += int(word[w * below] >> 8 * b & 255) * int(x[i * apart + 4 * w + b]);\n"
     "}\n"
     "static FloatColumns scaled(IntColumns sum, threadgroup const float *scale, float factor)\n"
     "{\n"
     "    return float(sum) * (*scale * factor);\n"
     "}\n"
-    "// The first `count` columns.\n"
-    "static void store(device float *out, FloatColumns total, uint count, bool add)\n"
+    "// The first `count` columns, of which there is one at least.\n"
+    "static void store(device float *out, FloatColumns total, uint, bool add)\n"
     "{\n"
-    "    if (count > 0) *out = add ? *out + total : total;\n"
+    "    *out = add ? *out + total : total;\n"
     "}\n"},
     {"parts/cos_sin.h",
     "// cos_sin.h — the cosine and sine of large angles\n"

@@ -63,27 +63,25 @@ static void tile(Input x, uint t, uint first, uint part, ulong blocks, threadgro
                  bool is_shifted, device float *out, uint columns, ulong stride, uint lane, uint lanes)
 {
     constexpr uint EACH = WORDS / SCALES; // words with one scale
-    for (uint column = lane; column < SIMD_WIDTH; column += lanes) { // once, if the simdgroup is whole
+    for (uint column = lane * AT_ONCE; column < columns; column += lanes * AT_ONCE) { // a GPU's whole simdgroup: once
         FloatColumns total[COUNT];
         for (uint i = 0; i < COUNT; i++) total[i] = FloatColumns(0.0f);
         for (uint k = 0; k < part * SCALES; k++) {
             ulong at = t * blocks + first + k / SCALES;
             uint before = k % SCALES * EACH; // words of the block that have other scales
+            int start[COUNT];
             IntColumns sum[COUNT];
-            for (uint i = 0; i < COUNT; i++) sum[i] = IntColumns(start_of<SCALES>(x, at + i * blocks, before));
-#pragma unroll
-            for (uint w = 0; w < EACH; w++)
-                for (uint i = 0; i < COUNT; i++)
-                    sum[i] = add_products(sum[i], &words[k * EACH + w][column],
-                                          x.values + (at + i * blocks) * BLOCK + 4 * (before + w));
+            for (uint i = 0; i < COUNT; i++) start[i] = start_of<SCALES>(x, at + i * blocks, before);
+            products<EACH>(&words[k * EACH][column], COLUMNS, x.values + at * BLOCK + 4 * before, blocks * BLOCK, start,
+                           sum);
             for (uint i = 0; i < COUNT; i++)
                 total[i] += scaled(sum[i], &scales[k][column], x.scale[at + i * blocks]);
             for (uint i = 0; i < COUNT && is_shifted; i++)
-                total[i] += scaled(IntColumns(start_of<SCALES>(x, at + i * blocks, before)), &shifts[k][column],
+                total[i] += scaled(IntColumns(start[i]), &shifts[k][column],
                                    x.scale[at + i * blocks] * (-1.0f / 128.0f));
         }
-        uint count = columns > column ? columns - column : 0;
-        for (uint i = 0; i < COUNT; i++) store(out + (t + i) * stride + column, total[i], count, first > 0);
+        for (uint i = 0; i < COUNT; i++)
+            store(out + (t + i) * stride + column, total[i], columns - column, first > 0);
     }
 }
 

@@ -14,8 +14,8 @@ typedef struct CPULevel {
 } CPULevel;
 
 /* The best that this CPU has. The environment's LLM_CPU caps it, so that each level can be tested
- * and measured on one machine: v2, v3, v3-vnni, v4-no-vnni or v4 on x86. False and `error` if the
- * CPU has too little, or the name is unknown. */
+ * and measured on one machine: v2, v3, v3-vnni, v4-no-vnni or v4 on x86, neon, neon-dotprod or
+ * neon-i8mm on ARM. False and `error` if the CPU has too little, or the name is unknown. */
 bool cpu_level_choose(CPULevel *level, LLMError *error);
 
 #endif

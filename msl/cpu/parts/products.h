@@ -17,12 +17,16 @@ typedef float Parts MSL_LANES(8);
 typedef float Parts4 MSL_LANES(4);
 typedef uchar Uchar8 MSL_LANES(8);
 
-/* sum[i] + a[4i] · b[4i] + … + a[4i+3] · b[4i+3], a up to 128 */
+/* sum[i] + a[4i] · b[4i] + … + a[4i+3] · b[4i+3], a up to 128; below it where bytes have a sign */
 static Int8 add_products(Int8 sum, Uchar32 a, Char32 b) {
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
     return __builtin_ia32_vpdpbusd256(sum, (Int8)a, (Int8)b);
 #elif defined(__AVX2__)
     return sum + Int8(__builtin_ia32_pmaddwd256(__builtin_ia32_pmaddubsw256(a, b), Short16(1)));
+#elif defined(__ARM_FEATURE_DOTPROD)
+    sum.lo = add_fours(sum.lo, (Char16)a.lo, b.lo);
+    sum.hi = add_fours(sum.hi, (Char16)a.hi, b.hi);
+    return sum;
 #else
     Short32 all = __builtin_convertvector(a, Short32) * __builtin_convertvector(b, Short32);
     typedef int Int16 MSL_LANES(16);
@@ -108,7 +112,11 @@ static Parts sums_of(Uchar32 levels, Char32 x, Int8 start) {
 
 /* The same of weights with a sign. */
 static Parts sums_of(Char32 weights, Char32 x, Int8 start) {
+#if defined(__ARM_FEATURE_DOTPROD)
+    return sums_of((Uchar32)weights, x, start);
+#else
     return sums_of((Uchar32)__builtin_elementwise_abs(weights), with_sign_of(weights, x), start);
+#endif
 }
 
 /* Of 16 neighbours each, four parts: scales 2i and 2i + 1. */
@@ -189,6 +197,12 @@ static Char32 levels_of(const block_iq4_nl *block) {
         __builtin_shufflevector(levels, levels, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
                                 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     return (Char32)__builtin_ia32_pshufb256((Char32)twice, (Char32)indices);
+#elif defined(__ARM_NEON)
+    Char16 levels = load<Char16>(IQ4_NL_LEVELS);
+    Char32 weights;
+    weights.lo = __builtin_neon_vqtbl1q_v(levels, (Char16)indices.lo, 32);
+    weights.hi = __builtin_neon_vqtbl1q_v(levels, (Char16)indices.hi, 32);
+    return weights;
 #else
     Char32 weights;
     for (uint i = 0; i < 32; i++)
