@@ -103,7 +103,7 @@ endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(BUILD)/page_texts.o $(BUILD)/doc_texts.o
 
-.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi test-lm-eval run-lm-eval setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios swift sources install uninstall version dist release deb format check-format clean always
+.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi test-lm-eval run-lm-eval setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios replay-arm swift sources install uninstall version dist release deb format check-format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -622,6 +622,17 @@ build-macos: $(APPLE)/done
 build-ios: $(APPLE)/done
 	@+$(call for_apple,iOS,ios,ios.16.0,ios16.0) build/ios/libmetal-llm.a
 	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/ios/libmetal-llm.a tests/apple/symbols.txt
+
+# --- ARM from another processor: what tests/test_cpu_arm.py emulates, of the kernels only those that its levels differ in ---
+
+replay-arm:
+	@+$(MAKE) --no-print-directory ARCH=aarch64 BUILD=build/arm KERNELS='$(byte_names:%=kernels/%.metal)' HOST_CC='$(CC)' \
+	    CC=aarch64-linux-gnu-gcc CLANGXX='$(CLANGXX) --target=aarch64-linux-gnu' build/arm/replay
+
+$(BUILD)/replay: tests/arm/replay.c $(addprefix $(BUILD)/,src/device/cpu_level.o src/error.o src/utf8.o kernel_table.o) $(filter $(BUILD)/cpu_%,$(objects)) \
+    $(filter $(BUILD)/kernels/cpu_%,$(objects))
+	@echo '  CC   $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -static $^ -o $@
 
 # --- metal-check as a Python wheel: compiled with zig against an old glibc; libdw and libseccomp are linked into it,
 # libcjson, which Debian has only as a shared library, lies beside it. ARCH=aarch64 makes one for another processor ---

@@ -24,9 +24,7 @@ const Topic topics[] = {
       {"XDG_DATA_HOME", "where metal-llm/models is, the models folder (default: ~/.local/share)"},
       {"XDG_CACHE_HOME", "where metal-llm is, the cache of compiled kernels (default: ~/.cache)"},
       {"CUDA_HOME", "the CUDA toolkit, if the system does not find it (default: /usr/local/cuda)"},
-      {"LLM_CPU",
-       "what the cpu device may use at most: v2, v3, v3-vnni, v4-no-vnni or v4; on ARM neon, "
-       "neon-dotprod or neon-i8mm"},
+      {"LLM_CPU", "what the cpu device may use at most: v2 to v4, on ARM neon to neon-i8mm"},
       {"NO_COLOR", "not empty: no colours on a terminal"}}},
     {"files",
      "files and folders that are used",

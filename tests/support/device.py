@@ -256,7 +256,7 @@ class Device:
         elif isinstance(argument, numpy.ndarray) and argument.ndim:
             buffers[i] = _Buffer(self, numpy.ascontiguousarray(argument), READ_SENTINEL)
         else:
-            return _scalar(argument)
+            return scalar(argument)
         return buffers[i].argument()
 
     def _collect(self, arguments, buffers, name):
@@ -270,7 +270,7 @@ class Device:
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-def _scalar(value):
+def scalar(value):
     if not isinstance(value, (numpy.generic, numpy.ndarray)):
         value = numpy.float32(value) if isinstance(value, float) else numpy.uint32(value)
     content = value.tobytes()
