@@ -144,9 +144,19 @@ static void answer_input(Chat *chat, LLMError *error) {
     chat_answer(chat, error);
 }
 
+/* cJSON would drop what follows one, and so would C behind the NUL itself. */
+static bool has_nul(const char *line, size_t size) {
+    if (strlen(line) < size) return true;
+    for (; *line; line++)
+        if (*line == '\\' && line[1] && !strncmp(++line, "u0000", 5)) return true;
+    return false;
+}
+
 /* A line is a text, or an object {"role", "content"}; a role other than "user" is not answered. */
-static bool add_json(Chat *chat, const char *line, bool *answered, LLMError *error) {
-    cJSON *json = cJSON_Parse(line);
+static bool add_json(Chat *chat, const char *line, size_t size, bool *answered, LLMError *error) {
+    if (has_nul(line, size))
+        return error_set(error, LLM_ERROR_ARGUMENT, "the message has a NUL in it");
+    cJSON *json = cJSON_ParseWithOpts(line, NULL, true);
     const char *text = cJSON_GetStringValue(json), *role = "user";
     if (cJSON_IsObject(json)) {
         const cJSON *given = cJSON_GetObjectItemCaseSensitive(json, "role");
@@ -202,11 +212,13 @@ static void print_json(Chat *chat, LLMError *error) {
 static void talk_json(Chat *chat, LLMError *error) {
     char *line = NULL;
     size_t room = 0;
+    ssize_t size;
     bool answered = false;
     chat->generation.on_text = keep_text;
-    while (!error_is_set(error) && !writing_interrupted() && getline(&line, &room, stdin) >= 0) {
-        if (!line[strspn(line, " \t\r\n")]) continue;
-        if (!add_json(chat, line, &answered, error) || !answered) continue;
+    while (!error_is_set(error) && !writing_interrupted() &&
+           (size = getline(&line, &room, stdin)) >= 0) {
+        if (!line[strspn(line, " \t\r\n")] && strlen(line) == (size_t)size) continue;
+        if (!add_json(chat, line, (size_t)size, &answered, error) || !answered) continue;
         chat->kept_size = 0;
         if (chat->kept) chat->kept[0] = 0;
         if (answer(chat, error)) print_json(chat, error);

@@ -280,8 +280,11 @@ def test_json_lines(path):
     assert first["role"] == "assistant" and first["tokens"] == 5 and first["end"] == "length"
     # Of the answer what its text, encoded again, has alike: bytes of half a character are not.
     assert first["cached"] == 0 and first["computed"] <= second["cached"] <= first["computed"] + 4
-    for wrong in ("Hello", "{}", '{"role": 3, "content": "a"}', "[1]"):
+    for wrong in ("Hello", "{}", '{"role": 3, "content": "a"}', "[1]", '"a" b'):
         assert "a line is JSON" in fail("chat", "-m", path, "--json", *GREEDY, input=wrong.encode(), code=2)
+    for wrong in ('"a\\u0000b"', '{"role": "user", "content": "\\\\\\u0000"}', "\0", '"a\0b"'):
+        assert "has a NUL" in fail("chat", "-m", path, "--json", *GREEDY, input=wrong.encode(), code=2)
+    assert json.loads(succeed("chat", "-m", path, "-n", "1", "--json", *GREEDY, input=rb'"a\\u0000"'))["tokens"] == 1
 
 
 def test_the_context_is_full(path):
