@@ -33,6 +33,7 @@ TEXT = b"the cat sat on the mat " * 5
 
 VERBS = {
     "run": ["run", "-m", "{model}", "a cat", "-n", "3", "--seed", "1", "--temp", "0.8"],
+    "shift": ["run", "-m", "{model}", "the cat sat", "-n", "40", "--seed", "1", "--shift", "--context", "32"],
     "info": ["info", "{model}"],
     "tokenize": ["tokenize", "-m", "{model}", "the cat<|endoftext|> sat"],
     "perplexity": ["perplexity", "-m", "{model}", "{text}"],
@@ -46,7 +47,7 @@ VERBS = {
 }
 INPUT = {"detokenize": b"1 2 3 258 104\n"}
 LONE = ["--threads", "1"]  # of verbs that run the model, for when the system gives no second one
-RUNS = {"run", "perplexity", "logits", "inspect"}
+RUNS = {"run", "shift", "perplexity", "logits", "inspect"}
 # `get` starts Python to unpack a wheel, which is not what is tried here.
 PYTHON = """#!/bin/sh
 cp "$3" "$6"
@@ -165,7 +166,7 @@ def share(total, random):
 
 MODELS = ["model.gguf", "model.bin", "old", "new", "llama"]
 LEFT_OUT = {("model.bin", verb) for verb in ("run", "tokenize", "perplexity", "inspect")}  # it only decodes
-LEFT_OUT |= {(model, verb) for model in MODELS[1:] for verb in ("bench", "get", "inspect")}  # of which one is enough
+LEFT_OUT |= {(model, verb) for model in MODELS[1:] for verb in ("shift", "bench", "get", "inspect")}  # one is enough
 
 
 @pytest.mark.parametrize("model, verb", [pair for pair in itertools.product(MODELS, VERBS) if pair not in LEFT_OUT])
