@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import pathlib
 import re
 import shutil
 import socket
@@ -21,6 +22,7 @@ from serve import Server, wait_until
 
 EXAMPLES = ROOT / "examples/serve"
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+OS_RELEASE = pathlib.Path("/etc/os-release").read_text() if os.path.exists("/etc/os-release") else ""
 CONFIG = families.Config(layers=1, context=2048, vocabulary=300)
 
 
@@ -143,3 +145,18 @@ def test_options_that_there_are(file):
     lines = [line for line in text.splitlines() if line.startswith(("ExecStart", "ENTRYPOINT"))]
     for option in re.findall(r"--[a-z-]+", " ".join(lines)):
         assert option in help
+
+
+@pytest.mark.skipif("bookworm" not in OS_RELEASE, reason="the container is of Debian 12")
+@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="the sanitizers bring libraries of their own")
+def test_libraries_of_the_container():
+    """It installs what the program asks for."""
+    text = (EXAMPLES / "Containerfile").read_text().replace("\\\n", " ")
+    installed = re.search(r"apt-get install -y --no-install-recommends(.*?)&&", text)[1].split()
+    tags = subprocess.run(["readelf", "-d", COMMAND], capture_output=True, text=True, check=True).stdout
+    libraries = [*re.findall(r"\(NEEDED\).*\[(.*)\]", tags), "libopenblas.so.0"]  # the last is opened when it runs
+    assert len(libraries) > 4
+    for library in libraries:
+        found = subprocess.run(["dpkg", "-S", f"*/{library}"], capture_output=True, text=True).stdout
+        packages = {line.split(":")[0] for line in found.splitlines()}
+        assert packages & {*installed, "libc6"}, f"{library} is of {packages}"
