@@ -1,9 +1,11 @@
 /* pipelines_stress.c — pipelines side by side write what one alone writes, and so do eight threads
- * that share one, each with a session, some of which write JSON. Built with the thread sanitizer:
- * `make test-threads`. Prints "ok" or what went wrong. Argument: a model. */
+ * that share one, each with a session, some of which write JSON, and some beyond the context. Built
+ * with the thread sanitizer: `make test-threads`. Prints "ok" or what went wrong. Argument: a
+ * model. */
 #include "metal_llm.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,14 +72,19 @@ static const char *compare(const char *path) {
 /* --- one pipeline for all threads: sessions join, leave, wait and share what they begin with ---
  */
 
-enum { SESSIONS = 8, ROWS = 3, TURNS = 3 };
+enum { SESSIONS = 8, ROWS = 3, TURNS = 3, CONTEXT = 96 };
 
 typedef struct Talker {
     LLMPipeline *llm;
     int number;
     LLMTokens text;
+    size_t left_out; /* of the context, by those who write beyond it */
     LLMError error;
 } Talker;
+
+static bool shifts(const Talker *talker) {
+    return talker->number % 3 == 1;
+}
 
 static void add(LLMSession *session, const char *text, uint32_t flags, LLMError *error) {
     llm_session_add_text(session, text, flags, error);
@@ -88,13 +95,17 @@ static void *talk(void *argument) {
     LLMError *error = &talker->error;
     const char *names[] = {"Tom", "Lily", "the cat", "a bear"};
     LLMGeneration generation = LLM_GENERATION;
+    if (shifts(talker)) generation.shift = SIZE_MAX;
+    generation.ignore_end = shifts(talker);
     if (talker->number % 3 == 2) generation.json_schema = "{\"type\": \"object\"}";
     LLMSession *session = llm_session_open(talker->llm, error);
     add(session, "Once upon a time there was a little house in the woods. In it lived ", 0, error);
     for (int turn = 0; turn < TURNS; turn++) {
         add(session, names[(talker->number + turn) % 4], LLM_NO_BEGIN, error);
         size_t count = 3 + (size_t)(talker->number + 5 * turn) % 11;
+        if (shifts(talker)) count = CONTEXT / 2;
         llm_session_generate(session, count, &generation, error);
+        talker->left_out += session ? llm_session_info(session)->left_out : 0;
         LLMSession *fork = llm_session_fork(session, error);
         llm_session_close(session);
         session = fork;
@@ -113,6 +124,7 @@ static LLMPipeline *open_for_sessions(const char *path, size_t sessions, LLMErro
     options.device = LLM_CPU;
     options.threads = 2;
     options.sessions = sessions;
+    options.context = CONTEXT;
     options.integer_products = LLM_OFF;
     options.cache = LLM_F32;
     return llm_pipeline_open(path, &options, error);
@@ -136,6 +148,8 @@ static const char *share(const char *path) {
         if (talkers[i].error.status && !problem)
             problem = strcpy(error.message, talkers[i].error.message);
         if (!talkers[i].text.count && !problem) problem = "a session wrote nothing";
+        if (shifts(&talkers[i]) && !talkers[i].left_out && !problem)
+            problem = "nothing was shifted";
         llm_tokens_free(&talkers[i].text);
     }
     return problem;
