@@ -69,10 +69,11 @@ ifeq ($(ARCH),x86_64)
 else ifneq ($(filter aarch64 arm64,$(ARCH)),)
   LEVELS      := neon
   BYTE_LEVELS := neon_dotprod neon_i8mm
-  with_neon         := +nodotprod
   with_neon_dotprod := +dotprod
   with_neon_i8mm    := +dotprod+i8mm
-  level_flags  = $(if $(filter Darwin,$(OS)),-mcpu=apple-m1,-march=armv8-a)$(with_$(1))
+  # Every Mac with such a processor computes in halves.
+  base_arch   := $(if $(filter Darwin,$(OS)),armv8.2-a+fp16,armv8-a)
+  level_flags  = -march=$(base_arch)$(with_$(1))
 else
   LEVELS := generic
   level_flags =
