@@ -109,20 +109,20 @@ command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(
 .SECONDARY:
 
 help:
-	@echo 'make demo     install what is missing, build, and let the embedded model tell a story'
+	@echo 'make demo     install what is missing, build, and have the bundled model tell a story'
 	@echo 'make test     install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)'
 	@echo 'make test-long  the same with more: 10,000 texts of each vocabulary, models of more than 2^32 weights'
 	@echo 'make build    build the command $(BUILD)/metal-llm and the library'
 	@echo 'make setup    install what is missing (says what it runs)'
 	@echo 'make strict   check that the kernels keep to what Apple'"'"'s compiler takes'
-	@echo 'make bench    measure this machine: prefill and decode of the embedded model'
+	@echo 'make bench    measure this machine: prefill and decode of the bundled model'
 	@echo 'make examples build the programs of examples/'
 	@echo 'make sanitize every kernel through metal-check on 100 random shapes (SHAPES=)'
 	@echo 'make cross-check  metal-check and compute-sanitizer on the same kernels (needs an NVIDIA GPU)'
 	@echo 'make mutate   take out every barrier, guard and initialiser of the kernels: metal-check must notice'
 	@echo 'make fuzz     fuzz parsers, conversion and whole runs (SECONDS_EACH=15)'
 	@echo 'make coverage  which lines the tests run'
-	@echo 'make test-threads  pipelines side by side, under the thread sanitizer'
+	@echo 'make test-threads  pipelines in parallel, under the thread sanitizer'
 	@echo 'make test-transformers  compare with Hugging Face transformers'
 	@echo 'make test-mlx  metal-check under the tests of a package that uses MLX (its CPU build, from PyPI)'
 	@echo 'make test-openapi  serve against what its /openapi.json says, by schemathesis'
@@ -362,7 +362,7 @@ run-fuzz-%: $(BUILD)/fuzz/fuzz_% $(BUILD)/fuzz/seeds
 fuzz: $(FUZZERS:%=run-fuzz-%)
 	@echo '  $(words $(FUZZERS)) targets fuzzed, no finding'
 
-# --- threads: the library under the thread sanitizer, several pipelines side by side ---
+# --- threads: the library under the thread sanitizer, several pipelines in parallel ---
 
 thread_flags := -std=c11 -O1 -g -fsanitize=thread
 thread_objects = $(patsubst $(BUILD)/%,$(BUILD)/threads/%,$(filter-out $(kernel_objects),$(objects)))
@@ -474,7 +474,7 @@ $(BUILD)/kernels/%.strict: kernels/%.metal $(STRICT_HEADERS) $(BUILD)/bind $(BUI
 
 strict: $(names:%=$(BUILD)/kernels/%.strict)
 
-# --- metal-check: the SIMT target with a checker behind every load and store; for Linux ---
+# --- metal-check: the SIMT target with a checker before every load and store; for Linux ---
 
 check_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard msl/check/*.c) $(BIND) $(wildcard msl/simt/*.c) \
     msl/strict/strict.c msl/strict/messages.c src/error.c src/output_file.c src/utf8.c src/cache_folder.c) $(BUILD)/simt_headers.o $(BUILD)/strict_headers.o

@@ -77,7 +77,7 @@ int verb_bench(Arguments *arguments) {
         option_uint32("r", "N", &turns, 1, TURNS_MOST, "repetitions"),
         option_text("against", "COMMAND", &bench.against,
                     "run in turn: prints llama-bench's JSON, or ours"),
-        option_uint32("batch", "B", &pipeline.batch, 1, 1024, "texts side by side"),
+        option_uint32("batch", "B", &pipeline.batch, 1, 1024, "texts in one batch"),
         option_shape(&shape),
         option_shape_type(&type),
         option_flag("json", &json, "print the results as JSON"),

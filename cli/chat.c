@@ -144,7 +144,7 @@ static void answer_input(Chat *chat, LLMError *error) {
     chat_answer(chat, error);
 }
 
-/* cJSON would drop what follows one, and so would C behind the NUL itself. */
+/* cJSON would drop what follows one, and so would C after the NUL itself. */
 static bool has_nul(const char *line, size_t size) {
     if (strlen(line) < size) return true;
     for (; *line; line++)

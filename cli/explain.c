@@ -62,7 +62,7 @@ int verb_explain(Arguments *arguments) {
     pipeline.batch = 1;
     const Option options[] = {
         option_uint32("p", "N", &tokens, 1, 1 << 24, "tokens of the prompt"),
-        option_uint32("batch", "B", &pipeline.batch, 1, 1024, "texts side by side"),
+        option_uint32("batch", "B", &pipeline.batch, 1, 1024, "texts in one batch"),
         option_with_words(option_text("facts", "MACHINE", &machine,
                                       join_machines(help, "not this machine: ", ", ")),
                           join_machines(names, "", " ")),

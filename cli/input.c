@@ -51,7 +51,7 @@ bool stdin_is_piped(void) {
            (S_ISFIFO(file.st_mode) || S_ISREG(file.st_mode) || S_ISSOCK(file.st_mode));
 }
 
-/* The id that text[*at] begins with, and *at behind it. */
+/* The id that text[*at] begins with, and *at after it. */
 static bool parse_id(const char *text, size_t size, size_t *at, uint32_t *id) {
     uint64_t value = 0;
     size_t first = *at;

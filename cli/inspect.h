@@ -21,7 +21,7 @@ void seen_free(Seen *seen);
 
 /* A heat map for people, on standard output. */
 void print_seen(const Seen *seen);
-/* What the kernels of the step behind a text of so many tokens take, on standard output. */
+/* What the kernels of the step after a text of so many tokens take, on standard output. */
 void print_kernels(const LLMPlan *plan, size_t tokens);
 /* Arrays for numpy.load. */
 void write_npz(const Seen *seen, const char *path, LLMError *error);

@@ -168,7 +168,7 @@ static void print_head(const Page *page) {
 static void print_lens(const Page *page) {
     const LLMInspection *in = &page->seen->in;
     size_t n = page->seen->tokens.count, first = first_of_width(page, CELL + 1);
-    printf("\nwhat each layer would say next, behind each token\n%*s", MARGIN, "");
+    printf("\nwhat each layer would say next, after each token\n%*s", MARGIN, "");
     for (size_t s = first; s < n; s++) {
         print_label(page, page->seen->tokens.ids[s], CELL);
         putchar(' ');

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const KernelSource doc_texts[]; /* the files of docs/kernels/, NULL behind the last */
+extern const KernelSource doc_texts[]; /* the files of docs/kernels/, NULL after the last */
 
 static char *copy(const char *text, size_t size, LLMError *error) {
     char *copied = strndup(text, size);

@@ -1,4 +1,4 @@
-/* logprobs.h — how likely the tokens of a text were, kept while it is made and printed behind it.
+/* logprobs.h — how likely the tokens of a text were, kept while it is made and printed after it.
  */
 #ifndef METAL_LLM_CLI_LOGPROBS_H
 #define METAL_LLM_CLI_LOGPROBS_H

@@ -71,7 +71,7 @@ static OptionTable make_table(Arguments *arguments, const Option *options, size_
         option_choice("fusion", "F", &pipeline->fusion, switches,
                       "on or off: fused kernels for decoding (default: on for GPUs)"),
         option_choice("cache", "TYPE", &pipeline->cache, caches,
-                      "f32 or f16: numbers of the KV cache (default: f32 for GPT-2, else f16)"),
+                      "KV cache type: f32 or f16 (default: f32 for GPT-2, else f16)"),
         option_choice(
             "integer-products", "I", &pipeline->integer_products, switches,
             "on or off: block formats in integers (default: on for CPUs, on cuda if large)"),

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const KernelSource page_texts[]; /* the files of cli/page/, NULL behind the last */
+extern const KernelSource page_texts[]; /* the files of cli/page/, NULL after the last */
 
 static const char *file_text(const char *name, size_t size) {
     for (const KernelSource *file = page_texts; file->file; file++)

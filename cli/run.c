@@ -23,7 +23,7 @@ typedef struct Running {
     TextStream *streams; /* [answers] */
     Logprobs *logprobs;  /* [answers] */
     LLMEnd *ends;        /* [answers] */
-    uint32_t first;      /* of those that are written side by side */
+    uint32_t first;      /* of those that are written in one batch */
     uint32_t flags;      /* of the prompt's encoding */
     uint32_t wanted;
     size_t prompt; /* tokens */
@@ -71,7 +71,7 @@ static void keep_logprobs(void *user, uint32_t row, const LLMLogprob *list, size
         error_memory(run->streams[answer].error, sizeof *list);
 }
 
-/* Answers side by side to standard output, each behind the prompt: the first as it comes, the
+/* Answers of one batch to standard output, each after the prompt: the first as it comes, the
  * others when all have ended. */
 static void generate_some(Running *run, const Bytes *prompt, uint32_t count, LLMError *error) {
     LLMGeneration generation = run->generation;
@@ -89,7 +89,7 @@ static void generate_some(Running *run, const Bytes *prompt, uint32_t count, LLM
         text_stream_end(&streams[b], "\n");
 }
 
-/* As many side by side as the model was opened for. */
+/* As many in one batch as the model was opened for. */
 static void generate(Running *run, const Bytes *prompt, uint32_t rows, LLMError *error) {
     for (uint32_t b = 0; b < run->answers && !error_is_set(error); b++)
         run->tokens[b] = llm_encode_bytes(run->llm, prompt->data, prompt->size, run->flags, error);

@@ -34,7 +34,7 @@ void sampling_options(Sampling *sampling, Option options[SAMPLING_OPTIONS]) {
         option_float("min-p", "P", &generation->min_p, 0, 1,
                      "of those, the ones at least P times as likely as the likeliest; 0: all"),
         option_float("typical", "P", &generation->typical_p, 0, 1,
-                     "behind top-k, the most typical that make up P of the probability; 0: all"),
+                     "after top-k, the most typical that make up P of the probability; 0: all"),
         option_float("repeat-penalty", "X", &generation->repetition_penalty, 0.01, 100,
                      "make recent tokens X times less likely in their logits; 1: none"),
         option_float("presence-penalty", "X", &generation->presence_penalty, -100, 100,

@@ -19,7 +19,7 @@ typedef struct Sampling {
 /* What they are without an option; a fresh seed. */
 Sampling sampling_begin(LLMGeneration *generation);
 void sampling_options(Sampling *sampling, Option options[SAMPLING_OPTIONS]);
-/* Behind options_parse; `sampling` stays where it is as long as the generation is used. */
+/* After options_parse; `sampling` stays where it is as long as the generation is used. */
 void sampling_end(Sampling *sampling, LLMError *error);
 void sampling_free(Sampling *sampling);
 

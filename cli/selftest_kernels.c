@@ -96,7 +96,7 @@ static void run_launch(Device *device, const Launch *launch, const Kernel *kerne
 
 /* --- one launch on all devices --- */
 
-/* What is called scratch is of no use behind the kernel. */
+/* What is called scratch is of no use after the kernel. */
 static bool is_result(const KernelParameter *parameter) {
     return parameter->kind == PARAMETER_WRITE && strcmp(parameter->name, "scratch");
 }
@@ -215,7 +215,7 @@ static void open_references(Bench *bench) {
 static void prepare_all(Bench *bench) {
     double start = clock_seconds();
     if (bench->test->only || !bench->device || !device_prepare_all(bench->device)) return;
-    report_line(&bench->test->report, "compiled side by side in %s; the rows tell what is left",
+    report_line(&bench->test->report, "compiled in parallel in %s; the rows tell what is left",
                 duration_text(clock_seconds() - start).text);
 }
 

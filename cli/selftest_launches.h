@@ -18,7 +18,7 @@ typedef enum Fill {
     FILL_EMPTY,         /* NaN: memory that nothing wrote */
     FILL_NORMAL,        /* floats or halves of mean 0.5 and deviation 1 */
     FILL_WEIGHTS,       /* a matrix of a TensorType */
-    FILL_PLANES,        /* the same with the scales of its blocks behind all blocks */
+    FILL_PLANES,        /* the same with the scales of its blocks after all blocks */
     FILL_BYTES,         /* activations of 8 bits, −127 … 127 */
     FILL_OFFSETS,       /* −8 · the sums of four neighbours of the bytes that stand before */
     FILL_BLOCK_OFFSETS, /* −128 · the sums of 32 of them */
@@ -48,7 +48,7 @@ typedef struct KnownText {
     const char *prompt, *text;
 } KnownText;
 
-extern const Launch selftest_launches[]; /* those of one kernel behind one another */
+extern const Launch selftest_launches[]; /* those of one kernel after one another */
 extern const size_t selftest_launch_count;
 extern const KnownText selftest_texts[];
 extern const size_t selftest_text_count;

@@ -14,7 +14,7 @@ typedef struct Path {
     const char *name;
     void (*test)(SelfTest *test, const struct Path *path);
     LLMChoice attention, fusion, cache, weights;
-    uint32_t rows; /* texts side by side */
+    uint32_t rows; /* texts in the batch */
 } Path;
 
 static LLMPipeline *open_path(const SelfTest *test, const Path *path, LLMChoice device,
@@ -89,7 +89,7 @@ static double distance(const float *a, const float *b, size_t count) {
     return sqrt(error / norm);
 }
 
-/* How surprised the model is by each token of the longest known prompt and its text; freed by the
+/* The surprise in nats of each token of the longest known prompt and its text; freed by the
  * caller. */
 static float *losses_of(const SelfTest *test, const Path *path, LLMChoice device, size_t *count,
                         LLMError *error) {

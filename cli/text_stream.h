@@ -22,7 +22,7 @@ typedef struct TextStream {
 TextStream text_stream_begin(LLMError *error);
 /* False after an error. */
 bool text_stream_write(TextStream *stream, const char *bytes, size_t size);
-/* Write what still waits, whatever it is, and `tail` behind it. */
+/* Write what still waits, whatever it is, and `tail` after it. */
 void text_stream_end(TextStream *stream, const char *tail);
 
 #endif

@@ -18,9 +18,9 @@ const Verb verbs[] = {
      "is no terminal all of it is one message; with --json each line is one.",
      true, 0, verb_chat},
     {"serve", "[MODEL]", "answer requests over HTTP",
-     "Serve a model at http://127.0.0.1:8080, to every client of OpenAI's interface: completions\n"
-     "and chats with and without streaming, tokens, health and metrics. Requests are computed\n"
-     "side by side, and what several begin with once. It listens to this machine alone unless\n"
+     "Serve a model at http://127.0.0.1:8080, to every client of OpenAI's API: completions\n"
+     "and chats with and without streaming, tokens, health and metrics. Requests are batched,\n"
+     "and a beginning that they share is computed once. It listens to this machine alone unless\n"
      "--host says otherwise; others should need an --api-key, and reach it through a proxy that\n"
      "speaks TLS. Ctrl-C or SIGTERM end it once the answers that have begun are done. Prompts\n"
      "are not logged.",

@@ -10,7 +10,7 @@
  * Errors are values. Every function takes an LLMError; when it is already set, the function does
  * nothing, so a chain of calls needs one check at its end. Any pointer may be NULL: where a value
  * is needed, that is LLM_ERROR_ARGUMENT. The library never prints and never exits. Any thread may
- * call a pipeline: what is asked for at the same time is computed side by side, as far as there are
+ * call a pipeline: what is asked for at the same time is computed in one batch, as far as there are
  * rows for it (LLMOptions.sessions), and callbacks run on the thread that asked. It is closed by
  * one thread, and belongs to the process that opened it: a forked child may only close it.
  * Different pipelines are independent.
@@ -83,7 +83,7 @@ typedef struct LLMOptions {
     LLMChoice attention; /* LLM_FLASH, LLM_NAIVE or LLM_PLAIN; LLM_AUTO: flash */
     LLMChoice fusion;    /* LLM_ON or LLM_OFF: decode with several ideas per kernel; LLM_AUTO: on
                             where a simdgroup has more than one lane */
-    LLMChoice cache;     /* numbers of the KV cache: LLM_F32, or LLM_F16 at half the memory;
+    LLMChoice cache;     /* KV cache type: LLM_F32, or LLM_F16 at half the memory;
                             LLM_AUTO: f32 */
     LLMChoice weights;   /* of block formats and bf16: LLM_STORED, or LLM_F16, turned into halves
                             when the model is opened, up to six times the memory; LLM_AUTO: f16 on an
@@ -92,7 +92,7 @@ typedef struct LLMOptions {
     LLMChoice integer_products; /* LLM_ON: weights in blocks are multiplied as integers, with
                                    activations rounded to 8 bits: twice as fast on a CPU,
                                    perplexity 0.05 % higher; logits of the same tokens may
-                                   differ a little with how many are computed side by side, since
+                                   differ a little with how many are computed in one batch, since
                                    the last digit of a sum may turn such a rounding over. LLM_OFF:
                                    activations stay float. LLM_AUTO: on for a CPU, and on an NVIDIA
                                    GPU to decode a row from large matrices, whose blocks stay in
@@ -102,7 +102,7 @@ typedef struct LLMOptions {
                          have to do, and LLMInfo.device says so. The last digits of results
                          depend on whether there is one thread or several */
     uint32_t context; /* tokens the KV cache can grow to per row; 0: the model's, at most 8,192 */
-    uint32_t batch;   /* rows generated side by side, at most 1024; 0: 1 */
+    uint32_t batch;   /* rows generated in one batch, at most 1024; 0: 1 */
     bool profile;     /* time every kernel, see llm_timings */
     bool no_mmap;     /* read the model's file into memory: opening takes longer and as much
                          memory as the file has bytes, but the file may change afterwards.
@@ -206,7 +206,7 @@ typedef struct LLMLogprob {
 } LLMLogprob;
 enum { LLM_LOGPROBS_MOST = 20 };
 
-/* Called before on_token with the chosen token's, and behind it with those of the likeliest, the
+/* Called before on_token with the chosen token's, and after it with those of the likeliest, the
  * likeliest first: `count` in all. A token that ends the text has no on_token; it is told last. */
 typedef void (*LLMLogprobsCallback)(void *user, uint32_t row, const LLMLogprob *logprobs,
                                     size_t count);
@@ -244,7 +244,7 @@ typedef struct LLMGeneration {
     uint64_t seed;             /* of the random choices */
     float temperature;         /* 0 takes the likeliest token; at most 10000 */
     float top_p;               /* among the likeliest that make up this probability; 0 and 1: all */
-    uint32_t top_k;            /* among so many of the likeliest; 0: all */
+    uint32_t top_k;            /* keep this many of the likeliest; 0: all */
     bool ignore_end;           /* go on after a token that ends the text */
     LLMTokenCallback on_token; /* NULL: none */
     void *user;                /* handed to the callbacks */
@@ -255,7 +255,7 @@ typedef struct LLMGeneration {
                                  they are positive, else multiplied; 0 and 1: they are not */
     float presence_penalty;   /* −100 to 100: is taken off the logits of recent tokens */
     float frequency_penalty;  /* −100 to 100: and this, as often as they have come */
-    uint32_t penalty_window;  /* recent are so many of the last tokens, the prompt's too; 0: 64;
+    uint32_t penalty_window;  /* recent: this many of the last tokens, the prompt's too; 0: 64;
                                  UINT32_MAX: all */
     const LLMLogitBias *logit_bias; /* [logit_bias_count] */
     size_t logit_bias_count;
@@ -268,7 +268,7 @@ typedef struct LLMGeneration {
     LLMTextCallback on_text;         /* NULL: none */
     LLMLogprobsCallback on_logprobs; /* NULL: none */
     LLMEnd *ends;                    /* [rows] of the caller, to be filled; NULL: not */
-    size_t logprobs;                 /* so many of the likeliest for on_logprobs, at most
+    size_t logprobs;                 /* how many of the likeliest for on_logprobs, at most
                                         LLM_LOGPROBS_MOST */
     const char *json_schema;         /* a JSON Schema, of the part that docs/json.md describes: what
                                         is generated is a JSON text that it allows, whole unless
@@ -276,9 +276,9 @@ typedef struct LLMGeneration {
                                         object. NULL: none */
     LLMWaitCallback on_wait;         /* NULL: none */
     size_t shift; /* 0: a text ends where the context is full. Else it goes on without its middle,
-                     which the model does not see any more: so many of its first tokens stay, at
+                     which the model no longer sees: this many of its first tokens stay, at
                      most a quarter of the context, which SIZE_MAX asks for, and of the others the
-                     last. Half a context is left out at a time, and what stays is computed anew.
+                     last. Half a context is left out at a time, and what stays is recomputed.
                      Prompts may be longer than the context, too. Row r draws then from a seed
                      that depends on how far the longest row is */
 } LLMGeneration;
@@ -290,7 +290,7 @@ typedef struct LLMGeneration {
  * the number of tokens appended. */
 size_t llm_generate(LLMPipeline *llm, LLMTokens *tokens, size_t count,
                     const LLMGeneration *generation, LLMError *error);
-/* The same for `rows` prompts of different lengths side by side; rows <= options.batch. Row r draws
+/* The same for `rows` prompts of different lengths in one batch; rows <= options.batch. Row r draws
  * its random numbers from seed + r. No two rows may share their ids. What all of them begin with is
  * computed once, and its memory shared: several answers to one prompt are as many rows of it. */
 size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, size_t count,
@@ -298,10 +298,10 @@ size_t llm_generate_batch(LLMPipeline *llm, LLMTokens *tokens, uint32_t rows, si
 
 /* logits[count, vocabulary] of every position of `tokens`, written to the caller's array. */
 void llm_logits(LLMPipeline *llm, const LLMTokens *tokens, float *logits, LLMError *error);
-/* nats[count − 1]: how surprised the model is by each token but the first, −ln p(token | those
+/* nats[count − 1]: the surprise in nats of each token but the first, −ln p(token | those
  * before), written to the caller's array. LLM_ERROR_NUMERIC if one is not a finite number. */
 void llm_losses(LLMPipeline *llm, const LLMTokens *tokens, float *nats, LLMError *error);
-/* states[count, channels]: the residual stream of every token of `tokens` behind the last norm,
+/* states[count, channels]: the residual stream of every token of `tokens` after the last norm,
  * what the output matrix turns into logits; written to the caller's array. LLM_ERROR_NUMERIC if one
  * is not a finite number. Their mean, or the last of them, stands for the text in a search. */
 void llm_hidden_states(LLMPipeline *llm, const LLMTokens *tokens, float *states, LLMError *error);
@@ -310,7 +310,7 @@ void llm_hidden_states(LLMPipeline *llm, const LLMTokens *tokens, float *states,
 
 /* A text that grows turn by turn. What was computed for it stays in the KV cache while there is
  * room, so that a turn computes only what is new; so does what other sessions began with. A session
- * belongs to one thread at a time; several of a pipeline generate side by side, in as many threads.
+ * belongs to one thread at a time; several of a pipeline generate in parallel, in as many threads.
  *
  *     LLMSession *session = llm_session_open(llm, &error);
  *     llm_session_add_text(session, "Once upon a time", 0, &error);
@@ -390,20 +390,20 @@ typedef struct LLMHead {
  * may differ from those of llm_logits. */
 typedef struct LLMInspection {
     size_t size;
-    uint32_t first;        /* what comes next is wanted behind each position from here on */
+    uint32_t first;        /* what comes next is wanted after each position from here on */
     float *logits;         /* [m, V] */
     float *logprobs;       /* [m − 1] ln p of the text's own next token, by all before it */
     float *log_sums;       /* [m] ln Σ exp of the logits: with it a logprob is a logit again */
     LLMLogprob *top;       /* [m, top_count] the likeliest tokens, the likeliest first */
     size_t top_count;      /* at most V */
-    LLMLogprob *lens;      /* [L, m, lens_count] the same if the model ended behind each layer: the
+    LLMLogprob *lens;      /* [L, m, lens_count] the same if the model ended after each layer: the
                               output's norm and matrix on the residual stream (nostalgebraist 2020,
                               the logit lens). The last layer's are those of the model */
     size_t lens_count;     /* at most V */
     uint32_t token;        /* the first position whose attention is wanted; UINT32_MAX: the last */
     uint32_t token_count;  /* and how many from it on; 0: it alone */
     float *attention;      /* [L, nh, token_count, n] how much of each token goes into these: 0 to
-                              1, the sum of a row is 1, and what lies behind its token or before its
+                              1, the sum of a row is 1, and what lies after its token or before its
                               window is 0 */
     LLMHead head;          /* whose whole matrix is wanted */
     float *head_attention; /* [n, n] the same of this head: row t is of token t */
@@ -462,7 +462,7 @@ typedef struct LLMPlan {
     size_t calls;
 } LLMPlan;
 /* The kernels of a pass over `tokens` new tokens of each of options.batch rows, and of the sampling
- * behind it: on the device that `options` choose, or if `machine` is not NULL on the one that
+ * after it: on the device that `options` choose, or if `machine` is not NULL on the one that
  * llm_machines has by this name. Nothing is computed. The caller releases the plan with
  * llm_plan_free. Returns NULL and sets `error` on failure. */
 LLMPlan *llm_explain(const char *path, const LLMOptions *options, const char *machine,
@@ -474,7 +474,7 @@ LLMPlan *llm_explain(const char *path, const LLMOptions *options, const char *ma
  * the text or a step at a time. The caller releases the plan with llm_plan_free. Returns NULL and
  * sets `error` on failure; LLM_ERROR_ARGUMENT if there are no tokens. */
 LLMPlan *llm_measure(LLMPipeline *llm, const LLMTokens *tokens, LLMError *error);
-/* The names of the machines that llm_explain knows, NULL behind the last. */
+/* The names of the machines that llm_explain knows, NULL after the last. */
 const char *const *llm_machines(void);
 static inline const LLMPlanStep *llm_plan_step(const LLMPlan *plan, size_t index) {
     return (const LLMPlanStep *)(const void *)((const char *)plan->steps +

@@ -57,7 +57,7 @@ kernel void argmax_sample(
     uint index = NO_TOKEN;
     for (uint first = thread_index; first < V; first += AHEAD * threads)
         for (uint i = 0; i < AHEAD; i++) {
-            uint v = min(first + i * threads, V - 1); // behind the end the last one again
+            uint v = min(first + i * threads, V - 1); // past the end the last one again
             index = min(index, row[v] == largest ? v : NO_TOKEN);
         }
     index = simd_min(index);

@@ -1,4 +1,4 @@
-// cross_entropy.metal — how surprised the model is by the token that came
+// cross_entropy.metal — −ln of the probability that the next token was given
 //
 //   nats[n] = −ln softmax(logits[n])[target] = max + ln Σ_v exp(logits[n,v] − max) − logits[n,target]
 //

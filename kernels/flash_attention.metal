@@ -52,7 +52,7 @@ kernel void flash_attention(
     for (uint d = lane; d < hs && !rests; d += lanes) weighted[simdgroup][d] = 0.0f;
     float m = -INFINITY, l = 0.0f;
     for (uint page = begin / PAGE + simdgroup; page * PAGE < end && !rests; page += simdgroups) {
-        uint first = max(begin, page * PAGE), seen = min(PAGE - first % PAGE, end - first); // so many keys of the page
+        uint first = max(begin, page * PAGE), seen = min(PAGE - first % PAGE, end - first); // keys of the page
         ulong start = ((ulong(table[page]) * nkv + kv_head) * PAGE + first % PAGE) * hs;
         float page_max = -INFINITY;
         for (uint s = lane; s < seen; s += lanes) { // scores: a lane has a key

@@ -15,7 +15,7 @@ constant constexpr uint GPU_SHARE = 4; // host: tokens of a thread
 constant constexpr uint SHARE = SIMD_WIDTH == 1 ? 1 : GPU_SHARE;
 constant constexpr uint PAGE = 32; // tokens of a page of the KV cache
 
-// Split QKV into heads, and append K and V to the KV cache behind the lengths[b] tokens it holds:
+// Split QKV into heads, and append K and V to the KV cache after the lengths[b] tokens it holds:
 //
 //   Q[b,h,t,d]                   = qkv[b,t, h·hs + d] + q_bias[h·hs + d]
 //   keys[b,h,lengths[b]+t,d]     = qkv[b,t, (nh + h)·hs + d] + k_bias[h·hs + d]          for t < counts[b]
@@ -23,7 +23,7 @@ constant constexpr uint PAGE = 32; // tokens of a page of the KV cache
 //
 // with nh heads of Q and nkv of K and V, as many or a divisor. A thread takes a channel of a head, a GPU's of up to
 // SHARE tokens: their reads are on their way at once. Grid (hs, ⌈T / SHARE⌉, B·nh). Row b brings counts[b] ≤ T new
-// tokens; what is behind them is padding and stays out of the cache. The biases are those of the matrix products
+// tokens; what is after them is padding and stays out of the cache. The biases are those of the matrix products
 // which made qkv, added here to save a pass over memory. The cache is of type KV, float or half, and in pages, as
 // pages.metal has it: token s of row b, keys[b,:,s,:] above, is token s % PAGE of page pages[b, s / PAGE].
 template <typename KV>

@@ -15,7 +15,7 @@ using namespace metal;
 #define SIMD_WIDTH 32
 #endif
 
-// sum[t] += part number `part` of a row · x[t] for COUNT tokens: the pieces of one member of a team of so many.
+// sum[t] += part number `part` of a row · x[t] for COUNT tokens: the pieces of one member of a team.
 template <uint COUNT, uint SUMS, typename Block>
 static void add_part(device const Block *row, uint part, device const float *x, uint K, uint member,
                      uint members, thread float (&sum)[COUNT][SUMS])

@@ -65,7 +65,7 @@ kernel void top_logprobs(
     device const float *row = logits + ulong(b) * V;
     ulong slot = (ulong(b) * SLOTS + (lengths[b] + counts[b]) % SLOTS) * TOLD_MOST;
 
-    Best last = {INFINITY, 0}; // the one before, behind which the next comes
+    Best last = {INFINITY, 0}; // the one before, after which the next comes
     float largest = 0.0f, log_sum = 0.0f;
     for (uint n = 0; n < max(told - 1, 1u); n++) {
         Best best = {-INFINITY, NO_TOKEN};

@@ -1,4 +1,4 @@
-// sandwich_norm.metal — a norm behind a block of the transformer and one before the next, for Gemma
+// sandwich_norm.metal — a norm after a block of the transformer and one before the next, for Gemma
 //
 //   res[n,c] = x[n,c] + rmsnorm(y)[n,c] · after[c]
 //   out[n,c] = rmsnorm(res)[n,c] · weight[c]              rmsnorm(x)[n,c] = x[n,c] / sqrt(Σ_c x[n,c]² / C + epsilon)

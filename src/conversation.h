@@ -28,7 +28,7 @@ bool conversation_forget_oldest(Conversation *conversation);
 /* All messages as tokens, up to where the answer begins. What `tokens` has of them stays where the
  * text goes on from it, so that an answer stays as it was drawn. */
 bool conversation_encode(Conversation *conversation, LLMTokens *tokens, LLMError *error);
-/* The answer that was drawn behind it: its text, and its tokens, ids[count]. */
+/* The answer that was drawn after it: its text, and its tokens, ids[count]. */
 bool conversation_answer(Conversation *conversation, const char *text, const uint32_t *ids,
                          size_t count, LLMError *error);
 

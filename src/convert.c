@@ -18,7 +18,7 @@ typedef struct Converter {
     size_t done;    /* weights */
 } Converter;
 
-/* Threads share out rows by so many, which is also the square in which matrices are transposed. */
+/* Threads take rows by so many, which is also the square in which matrices are transposed. */
 enum { SQUARE = 32 };
 
 /* --- rows of a tensor as floats --- */

@@ -22,7 +22,7 @@ static void swap(LLMLogprob *a, LLMLogprob *b) {
     *b = kept;
 }
 
-/* A heap, in which each comes behind its children: at its root, the last of all. */
+/* A heap, in which each comes after its children: at its root, the last of all. */
 static void sink(LLMLogprob *heap, size_t count, size_t at) {
     for (size_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
         if (child + 1 < count && is_before(heap[child], heap[child + 1])) child++;

@@ -159,7 +159,7 @@ LLMSession *llm_session_fork(LLMSession *session, LLMError *error) {
 
 /* --- generate --- */
 
-/* An answer as it grows, for its message: the caller's callbacks come behind. */
+/* An answer as it grows, for its message: the caller's callbacks come after. */
 typedef struct Answer {
     LLMSession *session;
     const LLMGeneration *asked;

@@ -14,7 +14,7 @@
 size_t shift_left_out(size_t count, uint32_t context);
 /* So many of the first tokens stay, of `wanted`. */
 size_t shift_kept(size_t wanted, uint32_t context);
-/* The text but for `left_out` tokens behind its first `kept`, appended to `seen`. */
+/* The text but for `left_out` tokens after its first `kept`, appended to `seen`. */
 bool shift_append(LLMTokens *seen, const LLMTokens *text, size_t kept, size_t left_out,
                   LLMError *error);
 

@@ -1,4 +1,4 @@
-/* pipelines_stress.c — pipelines side by side write what one alone writes, and so do eight threads
+/* pipelines_stress.c — pipelines in parallel write what one alone writes, and so do eight threads
  * that share one, each with a session, some of which write JSON, and some beyond the context. Built
  * with the thread sanitizer: `make test-threads`. Prints "ok" or what went wrong. Argument: a
  * model. */

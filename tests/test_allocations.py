@@ -148,7 +148,7 @@ class Case:
         """What is wrong where this allocation fails, or None."""
         [(variable, number)] = environment.items()
         code, out, written, err = self.run(**environment)
-        # With fewer threads, products are shared out in other parts, whose sums are rounded in other places.
+        # With fewer threads, products are split into other parts, whose sums are rounded in other places.
         alone = "cpu: 1 thread (" in err
         if code == 0 and [out, written] == self.expected[-1 if alone else 0]:
             return None

@@ -79,7 +79,7 @@ TABLE = [
     ("m1", "F16", 33, {}, "QKV", "matmul"),
     # the output is never unpacked as a whole
     ("cpu", "Q5_1", 200, {}, "logits", "integer_linear_q5_1"),
-    # blocks become halves where that is faster
+    # blocks are expanded to f16 where that is faster
     ("h200", "Q8_0", 1, {}, "QKV", "norm_linear_f16"),
     ("h200", "Q8_0", 1, {"weights": "stored"}, "QKV", "linear_q8_0"),
     # and are decoded from where it is asked for, one row at a time

@@ -1,4 +1,4 @@
-"""Generation: cached decoding against the numpy model run anew for every token, rows side by side,
+"""Generation: cached decoding against the numpy model run anew for every token, batches,
 where a text ends, and what is refused."""
 
 import concurrent.futures
@@ -269,7 +269,7 @@ def test_callbacks_see_every_token_and_stop_the_text(device_name, checkpoint, ra
         assert model.generate(prompt, 20, ignore_end=True) == whole
 
 
-# --- rows side by side ---
+# --- batches ---
 
 
 def test_who_waits_may_leave(checkpoint, random):

@@ -92,6 +92,31 @@ def test_every_command_of_contributing_is_there():
     assert named and [path for path in named if not (ROOT / path).exists()] == []
 
 
+def wrong_words():
+    """The phrases in code in the right column of CONTRIBUTING.md's table of words."""
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("| write | not |")[2].partition("\n\n")[0]
+    return [word for row in table.splitlines() for word in re.findall(r"`([^`]+)`", row)]
+
+
+def as_prose(text):
+    """On one line, without what begins each line of a comment or stands between two parts of a string."""
+    return re.sub(r"\s+", " ", re.sub(r"(?:\\n)?\"?\n[ \t]*(?:\*|//|#|\"|>)*", " ", text)).lower()
+
+
+def test_wrong_words_do_not_come_back():
+    wrong = [word.lower() for word in wrong_words()]
+    assert len(wrong) > 10
+    assert all(word in as_prose("/* " + word.replace(" ", "\n * ") + ". */") for word in wrong)
+    elsewhere = ("CONTRIBUTING.md", "docs/speed-log.md", "models/", "swift/kernel_table.c", "training/", "tests/data/")
+    found = []
+    for path in tracked():
+        if path.startswith(elsewhere) or fnmatch.fnmatch(path, "tests/fuzz/*/*") or not (ROOT / path).is_file():
+            continue
+        prose = as_prose((ROOT / path).read_text(errors="replace"))
+        found += [f"{path}: {word}" for word in wrong if word in prose]
+    assert found == []
+
+
 def owned(pattern, path):
     """As .gitignore has it: a pattern with a leading / stands for the whole path, a folder for all in it."""
     pattern = pattern.lstrip("/")

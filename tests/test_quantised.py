@@ -189,7 +189,7 @@ def test_families_decoded_from_blocks(case, device_name, random, tmp_path):
 
 @pytest.mark.parametrize("type", BLOCK_TYPES)
 def test_weights_as_halves(type, device_name, random, tmp_path):
-    """Blocks become halves in memory, by default on an NVIDIA GPU alone; all else stays as it is."""
+    """Blocks are expanded to f16 at load, by default on an NVIDIA GPU alone; all else stays as it is."""
     tensors = models.random_gpt2(CONFIG, random, std=0.1)
     types = {"blk.0.attn_output.weight": "F32"}
     path = models.write_gguf(tmp_path / "model.gguf", CONFIG, tensors, type=type, types=types)

@@ -1,5 +1,5 @@
-"""Sessions and the engine behind them (src/engine/engine.h): what is computed again and what is not, texts side by
-side from many threads, and files of sessions."""
+"""Sessions and the engine behind them (src/engine/engine.h): what is computed again and what is not, texts in one
+batch from many threads, and files of sessions."""
 
 import struct
 import threading

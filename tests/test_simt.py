@@ -250,7 +250,7 @@ FAULTS = {
     "two_barriers": "54 wait elsewhere, at threadgroup_barrier in line 21",
     "barrier_in_loop": "is reached by 63 of the 64 threads of threadgroup (0,0,0): 1 have returned",
     "part_of_simdgroup_barrier": "simdgroup_barrier in line 34 is reached by",
-    "behind_the_end": "wrote behind the end of 'values' (128 bytes of threadgroup memory)",
+    "behind_the_end": "wrote past the end of 'values' (128 bytes of threadgroup memory)",
     "too_much_memory": "32800 bytes of threadgroup memory; a threadgroup has at most 32768",
     "no_memory": "[[threadgroup(2)]] was given no memory",
     "too_much_stack": "needs more than 131072 bytes of stack",
@@ -274,7 +274,7 @@ def test_a_write_before_the_start_is_reported(programs):
 
 def test_a_write_behind_an_argument_is_reported(programs):
     x = numpy.ones(64, numpy.float32)
-    with pytest.raises(simt.Error, match=r"behind the end of '\[\[threadgroup\(1\)\]\]' \(252"):
+    with pytest.raises(simt.Error, match=r"past the end of '\[\[threadgroup\(1\)\]\]' \(252"):
         programs["memory"].run("reverse_scratch", 64, 64, x, x.copy(), scratch=(256, 252))
 
 
@@ -310,7 +310,7 @@ def test_the_device_reports_writes_outside_of_a_buffer():
     """100 elements too many reach beyond the test's own sentinel, into the device's fence."""
     device = Device("simt")
     x = numpy.ones(164, numpy.float32)
-    with pytest.raises(Error, match="wrote outside of 'out': 0 bytes before its start, 144 behind"):
+    with pytest.raises(Error, match="wrote outside of 'out': 0 bytes before its start, 144 past"):
         device.run("gelu_forward", threads(164), x, Out(64), 164)
     assert device.run("gelu_forward", threads(164), x, Out(164), 164).shape == (164,)
     device.close()
@@ -319,7 +319,7 @@ def test_the_device_reports_writes_outside_of_a_buffer():
 def test_the_test_reports_writes_outside_of_an_array():
     device = Device("simt")
     x = numpy.ones(65, numpy.float32)
-    with pytest.raises(AssertionError, match="written behind its end"):
+    with pytest.raises(AssertionError, match="written past its end"):
         device.run("gelu_forward", threads(65), x, Out(64), 65)
     device.close()
 

@@ -626,7 +626,7 @@ def test_argument_buffers(run, random):
 
 
 def test_members_are_checked_like_buffers(run, random):
-    """One thread too many reads behind the ends of two members, and writes behind that of a third; two threads
+    """One thread too many reads past the ends of two members, and writes past that of a third; two threads
     write the same place."""
     buffers, textures, _ = nested(random)
     source = NESTED.replace("scene.out[i] =", "scene.out[i == 5 ? 4 : i] =")
@@ -779,7 +779,7 @@ def test_what_does_not_suit_is_named(change, message, tmp_path):
 
 @pytest.mark.parametrize("change, message", [
     ({"--buffer 2.q": "zeros:f32:4"}, "'scene' (Scene) has no such member"),
-    ({"--buffer 2.rows[3]": "zeros:f32:4"}, "is behind the end of its array"),
+    ({"--buffer 2.rows[3]": "zeros:f32:4"}, "is past the end of its array"),
     ({"--buffer 2.rows[1]": "zeros:i32:4"}, "these are elements of type i32, but 'scene.rows[1]' is a float"),
     ({"--buffer 2.inner.s": "zeros:i32:4"}, "'scene.inner.s' is a sampler; give it as --sampler"),
     ({"--buffer 2.inner.images[0]": "zeros:f32:4"}, "'scene.inner.images[0]' is a texture2d<float>; give it as --texture"),

@@ -207,7 +207,7 @@ const continueText = async (text) => {
   await write(turn);
 };
 
-// Another token in a place of the answer: from there on it is written anew, and what came behind is gone.
+// Another token in a place of the answer: from there on it is written anew, and what came after is gone.
 const force = async (turn, position, token) => {
   const ids = [...all(turn).slice(0, position), token.id], cut = Math.min(turn.prompt.length, position);
   turn.prompt = ids.slice(0, cut);

@@ -64,7 +64,7 @@ const rowsOf = (slots, steps) => {
   return merged.map((calls) => rowOf(calls, steps));
 };
 
-// The pass in parts: what comes before the layers, a layer, and what comes behind them.
+// The pass in parts: what comes before the layers, a layer, and what comes after them.
 const partsOf = ({ steps, calls }, layers) => {
   const found = findLayers(calls.map(({ step }) => steps[step].step), layers), each = (some) => rowsOf(some.map((call) => [call]), steps);
   if (!found) return [{ rows: each(calls) }];

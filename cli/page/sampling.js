@@ -45,7 +45,7 @@ const typicalOf = (items, share) => {
 };
 
 // What samplers leave of probabilities, in the server's order. `likeliest` is a list of tokens from the likeliest on;
-// what is behind them is taken to be spread evenly. `before` has the ids of the text up to there.
+// what is after them is taken to be spread evenly. `before` has the ids of the text up to there.
 const drawnShares = (likeliest, token, drawing, V, before, logSum) => {
   const { temperature, top_k, typical_p, top_p, min_p } = drawing;
   if (!likeliest.length) return { likeliest: [], token: token.logprob === null ? 0 : probability(token) };

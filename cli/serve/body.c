@@ -28,7 +28,7 @@ static bool refuse_nul(Scan *scan) {
                        scan->wants_key || !*scan->key ? "the body" : scan->key);
 }
 
-/* From behind one quotation mark to the next. */
+/* From just past one quotation mark to the next. */
 static bool skip_text(Scan *scan) {
     const char *start = scan->at;
     for (; scan->at < scan->end && *scan->at != '"'; scan->at++) {

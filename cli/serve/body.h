@@ -12,7 +12,7 @@ typedef struct Body {
     char seed[24]; /* its digits, as far as there are any: cJSON would round them */
 } Body;
 
-/* Read `size` bytes, a NUL behind them. What cJSON would not notice is refused: bytes that are no
+/* Read `size` bytes, a NUL after them. What cJSON would not notice is refused: bytes that are no
  * UTF-8, a NUL in a text, which would end it, and nesting that is too deep. */
 bool body_read(Body *body, const char *text, size_t size, Problem *problem);
 void body_free(Body *body);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Behind a text, which begins at its quotation mark. */
+/* After a text, which begins at its quotation mark. */
 static const char *skip_text(const char *at) {
     for (at++; *at && *at != '"'; at++)
         if (*at == '\\' && at[1]) at++;

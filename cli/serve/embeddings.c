@@ -1,6 +1,6 @@
 /* embeddings.c — POST /v1/embeddings: a text as a vector.
  *
- * It is the mean of the hidden states behind the last norm, or the last token's, of length 1.
+ * It is the mean of the hidden states after the last norm, or the last token's, of length 1.
  * Models that were trained to continue texts are no match for those that were trained for this. */
 #include "job.h"
 

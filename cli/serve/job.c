@@ -116,7 +116,7 @@ TokenLogprobs *answer_add_token(Answer *answer) {
 
 /* --- what the model draws --- */
 
-/* Looked at behind each token, and while none comes: a client that has gone is noticed. */
+/* Looked at after each token, and while none comes: a client that has gone is noticed. */
 static bool is_wanted(Job *job) {
     if (job->server->ending)
         return problem_set(&job->problem, 503, "stopping", NULL, "the server is stopping");
@@ -189,7 +189,7 @@ static void generate(Job *job, LLMTokens *rows, uint32_t count) {
         job->answers[job->first + r].end = ends[r];
 }
 
-/* As many rows side by side as there are. */
+/* As many rows in one batch as there are. */
 static bool run_rows(Job *job) {
     size_t left = job->count - job->first;
     uint32_t most = job->server->options.parallel, count = left < most ? (uint32_t)left : most;

@@ -1,4 +1,4 @@
-/* serve.c — `metal-llm serve`: a model behind OpenAI's HTTP interface. */
+/* serve.c — `metal-llm serve`: a model served through OpenAI's HTTP API. */
 #include "../input.h"
 #include "../model.h"
 #include "../units.h"

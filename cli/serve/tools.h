@@ -1,7 +1,7 @@
 /* tools.h — tools that a chat may call: what a request says of them, and how its model calls them.
  *
  * Each model has its own way to write a call; its chat template tells which. That is tried out: an
- * object with the tool's name and its arguments, behind a marker or alone. */
+ * object with the tool's name and its arguments, after a marker or alone. */
 #ifndef METAL_LLM_SERVE_TOOLS_H
 #define METAL_LLM_SERVE_TOOLS_H
 

@@ -1,10 +1,10 @@
 // block_planes.metal — blocks with their scales apart, so that a lane reads 16 bytes of weights at once
 //
-//   in    scale values │ scale values │ …      or the scale behind the values
+//   in    scale values │ scale values │ …      or the scale after the values
 //   out   values values … │ scale scale …
 //
 // A block of q8_0 is 34 bytes and one of q6_K 210, so that hardly any begins where vectors do. Without the scale they
-// are 32 and 208, and behind all of them there is one plane of scales: as many bytes as before, each of them the same.
+// are 32 and 208, and after all of them there is one plane of scales: as many bytes as before, each of them the same.
 // `size` halves, of 2 bytes, are a block, and half number `scale` is its scale. Grid: as many threads as `count`.
 #include <metal_stdlib>
 using namespace metal;

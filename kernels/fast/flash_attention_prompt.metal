@@ -123,7 +123,7 @@ kernel void flash_attention_prompt(
         uint first = group.x * QUERIES + begin; // of this thread's queries
         if (first >= T * heads) break;
         Queries<HS> queries;
-        for (uint j = 0; j < SHARE; j++) { // what is behind the last query is that query again
+        for (uint j = 0; j < SHARE; j++) { // what is after the last query is that query again
             uint n = min(first + j, T * heads - 1), t = n / heads, head = group.y * heads + n % heads;
             queries.m[j] = -FLT_MAX; // not −∞, if no key is seen yet: exponents are never NaN
             queries.l[j] = 0.0f;

@@ -29,7 +29,7 @@ template <uint HS, typename KV> static device const KV *at(thread const Tile<KV>
     return (s < PAGE ? tile.pages[0] : tile.pages[1]) + s % PAGE * HS;
 }
 
-// scores[i][s] = q[i] · keys[s] · scale for COUNT queries and the keys of a tile; lanes share out the keys.
+// scores[i][s] = q[i] · keys[s] · scale for COUNT queries and the keys of a tile; lanes split the keys.
 template <uint COUNT, uint HS, typename KV>
 static void score_tile(device const float *const thread *q, thread const Tile<KV> &keys, float scale, uint lane,
                        uint lanes, threadgroup float (*scores)[TILE])
@@ -44,7 +44,7 @@ static void score_tile(device const float *const thread *q, thread const Tile<KV
     }
 }
 
-// sums[i] = sums[i] · shrink[i] + Σ_s weights[i][s] · values[s]; lanes share out the channels of the head.
+// sums[i] = sums[i] · shrink[i] + Σ_s weights[i][s] · values[s]; lanes split the channels of the head.
 template <uint COUNT, uint HS, typename KV>
 static void mix_tile(thread const Tile<KV> &values, uint lane, uint lanes, threadgroup const float (*weights)[TILE],
                      thread const float *shrink, threadgroup float (*sums)[HS])

@@ -5,7 +5,7 @@
 // One threadgroup per 64 queries, with heads of 256 channels per 32, grid (⌈T · nh / nkv / queries⌉, nkv, B), which are
 // those of flash_attention_shared.metal. Keys and values come to threadgroup memory a tile at a time, while the next are
 // on their way. A simdgroup has 16 queries and 64 channels of what comes out, in registers, as scores and weights are:
-// matrices of which every lane has some elements. With heads of 64 channels two simdgroups share out the keys of every
+// matrices of which every lane has some elements. With heads of 64 channels two simdgroups split the keys of every
 // tile, and what they have found is merged in the end; with wider ones two or four have the same queries and keys, each
 // for its own channels. Token t of row b sees the last `window` of the keys s < lengths[b] + min(t + 1, counts[b]). What
 // comes out are halves, as the next matrix product takes them. Only whole simdgroups take part, so there must be one.
@@ -20,7 +20,7 @@ constant constexpr uint THREADS = 256;                   // host: that are wante
 constant constexpr uint CHANNELS = 64;                   // of a simdgroup
 constant constexpr float LOG2_E = 1.44269504f;
 
-// Blocks of 16 queries, simdgroups that share out a block's keys, and those that share out its channels; the keys of a
+// Blocks of 16 queries, simdgroups that split a block's keys, and those that split its channels; the keys of a
 // tile that a simdgroup takes at once.
 template <uint HS> struct Sizes {
     enum : uint { BLOCKS = (HS > 128 ? WIDE_QUERIES : QUERIES) / 16,

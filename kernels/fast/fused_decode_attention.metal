@@ -4,7 +4,7 @@
 //   out[b,h] = Σ_s softmax(Q · keys[b,h] · scale)[s] · values[b,h,s]      for s ≤ length = lengths[b]
 //
 // split_heads (heads.metal) and flash_attention_shared.metal in one kernel, for decoding with heads of 4 VECTORS
-// channels. One threadgroup per head and row, grid (nh, B): its simdgroups share out the keys, the last `window` of
+// channels. One threadgroup per head and row, grid (nh, B): its simdgroups split the keys, the last `window` of
 // them, and SHARE lanes together take one key at a time, a running softmax for each such team. The teams are merged at
 // the end. nh / nkv neighbouring heads share keys and values, which the first of them writes. The KV cache is of type
 // KV4, float4 or half4, what comes out of type Out4: halves where the next product takes them.

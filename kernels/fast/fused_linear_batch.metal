@@ -6,9 +6,9 @@
 //
 // A batch decodes as fast as one row as long as each weight is read once for all of its rows and multiplying costs
 // nothing. A threadgroup takes ROWS weight rows at a time and TILES tiles of eight tokens, grid (≤ ⌈N / ROWS⌉,
-// ⌈T / 8 TILES⌉). Its simdgroups share out the columns, PART at a time: each makes 8×8 matrices of float sums from
+// ⌈T / 8 TILES⌉). Its simdgroups split the columns, PART at a time: each makes 8×8 matrices of float sums from
 // 8×8 matrices of halves, which all simdgroups add up in threadgroup memory. K is a multiple of PART, N at least
-// ROWS; x has a whole number of tiles, and what its rows behind T hold does not matter. Only whole simdgroups
+// ROWS; x has a whole number of tiles, and what its rows past T hold does not matter. Only whole simdgroups
 // multiply, so there must be one.
 #include <metal_stdlib>
 using namespace metal;

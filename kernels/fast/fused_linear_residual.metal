@@ -3,7 +3,7 @@
 //   stream[t,n] += Σ_k x[t,k] · weight[n,k] + bias[n]
 //
 // linear.metal and the addition of residual.metal in one kernel, whose layernorm is the beginning of the
-// kernel that comes next (fused_norm_linear.metal). A threadgroup takes ROWS weight rows; its threads share out
+// kernel that comes next (fused_norm_linear.metal). A threadgroup takes ROWS weight rows; its threads split
 // the columns, in vectors of four or of eight halves (vectors.h), of which K is a multiple. Grid ⌈N / ROWS⌉ threadgroups.
 #include <metal_stdlib>
 using namespace metal;
@@ -13,7 +13,7 @@ using namespace metal;
 constant constexpr uint ROWS = 2; // host: of the weight, per threadgroup
 constant constexpr uint FOURS_AHEAD = 7, EIGHTS_AHEAD = 4; // host: vectors of each row that a thread has on their way at once
 
-// A thread's next vectors of each row; behind the end the last one, which x has zeros for.
+// A thread's next vectors of each row; past the end the last one, which x has zeros for.
 template <typename Vector, uint AHEAD>
 static void read_part(thread Vector (&part)[ROWS][AHEAD], device const Vector *weight, uint n, uint N, uint vectors,
                       uint first, uint threads)

@@ -19,7 +19,7 @@ constant constexpr uint MAX_VECTORS = 416, NARROW_VECTORS = 256; // host: of fou
 constant constexpr uint WIDE = MAX_VECTORS / SIMD_WIDTH, NARROW = NARROW_VECTORS / SIMD_WIDTH;
 constant constexpr uint AHEAD = 4; // vectors that a thread has on their way at once
 
-// The threads share out the vectors, always in the same way: each reads back only what it wrote.
+// The threads split the vectors, always in the same way: each reads back only what it wrote.
 static void copy(device const float4 *from, threadgroup float4 *to, uint vectors, uint thread_index, uint threads)
 {
     for (uint first = thread_index; first < vectors; first += AHEAD * threads) {
@@ -30,7 +30,7 @@ static void copy(device const float4 *from, threadgroup float4 *to, uint vectors
     }
 }
 
-// A lane's vectors of a weight row; those behind its end keep what they have, zeros.
+// A lane's vectors of a weight row; those past its end keep what they have, zeros.
 template <typename Vector, uint LANE_VECTORS> struct Row {
     Vector part[LANE_VECTORS];
     float bias;

@@ -4,7 +4,7 @@
 //   norm_linear_batch_gelu   out[t,n] = gelu(y[t,n])
 //
 // fused_linear_batch.metal with layernorm.metal in front: for few rows it costs less to normalise them in every
-// threadgroup than to start another kernel. The simdgroups share out the rows, which go to threadgroup memory as
+// threadgroup than to start another kernel. The simdgroups split the rows, which go to threadgroup memory as
 // halves; then each multiplies its columns of them with those of ROWS weight rows. T is at most 8, K a multiple of
 // PART and at most MAX_CHANNELS, N at least ROWS. Grid at most ⌈N / ROWS⌉ threadgroups, of at least one simdgroup.
 #include <metal_stdlib>
@@ -99,7 +99,7 @@ kernel void norm_linear_batch(
         for (uint i = thread_index; i < ROWS; i += threads) shift[i] = bias[first_row + i];
         if (block == group) {
             wait_for_previous_kernel();
-            for (uint t = simdgroup; takes_part && t < MAX_TOKENS; t += simdgroups) // behind the last row the last one again
+            for (uint t = simdgroup; takes_part && t < MAX_TOKENS; t += simdgroups) // after the last row the last one again
                 normalise(x + ulong(min(t, T - 1)) * (K / 4), scales, shifts, normal[t], K / 4, epsilon, lane);
         }
         threadgroup_barrier(mem_flags::mem_threadgroup); // normal, shift: the writes above → the reads below

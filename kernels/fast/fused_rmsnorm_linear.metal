@@ -3,7 +3,7 @@
 //   rmsnorm_linear   out[t,n] = y[t,n]        y[t,n] = Σ_k norm(x[t])[k] · weight[n,k] + bias[n]
 //   rmsnorm_gated    out[t,n] = f(y of gate[t,n]) · y of up[t,n],   f = silu or gelu
 //
-// Of a row RMSNorm is a factor, 1 / sqrt(Σ_k x[k]² / K + epsilon), which may as well be multiplied in behind the sum: a
+// Of a row RMSNorm is a factor, 1 / sqrt(Σ_k x[k]² / K + epsilon), which may as well be multiplied in after the sum: a
 // simdgroup adds up the squares on the way, and no thread waits for another. What are three products for the model, q, k
 // and v, is one here: their rows follow each other. A simdgroup takes ROWS rows, for rmsnorm_gated one of gate and the
 // same one of up; its lanes stride over vectors of four floats or eight halves (vectors.h), of which the first ones of the
@@ -22,7 +22,7 @@ constant constexpr uint ROWS = 2; // host: of the weights, per simdgroup
 constant constexpr uint FLOATS_AHEAD = 4, HALVES_AHEAD = 2;
 constant constexpr uint NARROW_AHEAD = 3; // host: of rows so short that all lanes together have them on their way
 
-// A lane's next vectors of each row; behind the end the last one, which x has zeros for.
+// A lane's next vectors of each row; past the end the last one, which x has zeros for.
 template <typename Vector, uint AHEAD>
 static void read_part(thread Vector (&part)[ROWS][AHEAD], device const Vector *first_row, device const Vector *second_row,
                       uint vectors, uint first, uint lanes)

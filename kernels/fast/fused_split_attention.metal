@@ -6,14 +6,14 @@
 //   merge_splits      out[b,h] = Σ_splits 2^(m − max m) · sums / Σ_splits 2^(m − max m) · l
 //
 // A threadgroup takes one split of a row's keys for COUNT of the nh / nkv heads that share them, so that they are read
-// once for all of those, grid (nkv ⌈nh / nkv / COUNT⌉, splits, B). Its simdgroups share out the split, and teams of lanes
+// once for all of those, grid (nkv ⌈nh / nkv / COUNT⌉, splits, B). Its simdgroups divide the split, and teams of lanes
 // have a key each (turned_keys.h). merge_splits has one threadgroup per head and row, grid (nh, B).
 #include <metal_stdlib>
 using namespace metal;
 #include "parts/turned_heads.h"
 
 constant constexpr uint MAX_SIMDGROUPS = 8; // host: of split_attention that take part
-constant constexpr uint MAX_SHARERS = 256;  // host: threads that share out the splits' sums
+constant constexpr uint MAX_SHARERS = 256;  // host: threads that add up the splits' sums
 
 template <uint VECTORS, uint COUNT, typename KV4>
 kernel void split_attention(

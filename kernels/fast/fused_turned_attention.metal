@@ -5,7 +5,7 @@
 //   out[b,h] = Σ_s softmax(Q · keys[b,h] · scale)[s] · values[b,h,s]      for s ≤ length = lengths[b]
 //
 // head_norm.metal and rope.metal, too, in one kernel, for heads of 4 VECTORS channels. One threadgroup per head and row, grid
-// (nh, B): a simdgroup each turns the query and the key, then all of them share out the keys, the last `window` of them, and
+// (nh, B): a simdgroup each turns the query and the key, then all of them split the keys, the last `window` of them, and
 // teams of lanes take one key at a time (turned_keys.h), a running softmax for each. They are merged at the end. nh / nkv
 // neighbouring heads share keys and values, which the first of them writes. The KV cache is of type KV4, float4 or half4,
 // what comes out of type Out4: halves where the next product takes them.

@@ -7,7 +7,7 @@
 // times as many small integers at once as floats. Weights stored with an offset stay as they are, since
 //   Σ (weight − 8) · x = Σ weight · x + offset,  offset = −8 · Σ x,
 // and those with a least value likewise.
-// One simdgroup per weight row n; its lanes share out each block.
+// One simdgroup per weight row n; its lanes split each block.
 #include <metal_stdlib>
 using namespace metal;
 #include "parts/products.h"

@@ -21,7 +21,7 @@ constant constexpr uint WORDS = 8;      // of a block
 constant constexpr uint COLUMNS = 32;   // host: of out, per threadgroup
 constant constexpr uint TOKENS = 6;     // whose sums stay in registers
 
-// Blocks first … first + part − 1 of `rows` weight rows, which lie `apart`; zeros for the rows behind them.
+// Blocks first … first + part − 1 of `rows` weight rows, which lie `apart`; zeros for the rows after them.
 template <uint SCALES, typename Block>
 static void unpack(device const Block *weight, uint rows, ulong apart, uint first, uint part, uint thread_index,
                    uint threads, threadgroup uint (*words)[COLUMNS], threadgroup float (*scales)[COLUMNS],

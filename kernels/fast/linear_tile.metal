@@ -19,7 +19,7 @@ static void tile(device const Weight *weight, device const float *x, device cons
                  uint lanes)
 {
     uint apart = (N + ROWS - 1) / ROWS;
-    ulong row[ROWS]; // instead of one behind the last, which nobody writes, the last
+    ulong row[ROWS]; // instead of one after the last, which nobody writes, the last
     float sum[ROWS][COUNT];
     for (uint r = 0; r < ROWS; r++) {
         row[r] = min(first + r * apart, N - 1);

@@ -1,4 +1,4 @@
-// batch_products.h — 16 rows of weights × tiles of eight tokens, the columns shared out among simdgroups
+// batch_products.h — 16 rows of weights × tiles of eight tokens, the columns split across simdgroups
 #pragma once
 #include "parts/matrix_products.h"
 #include "parts/simd_width.h"
@@ -36,7 +36,7 @@ static void read_ahead(Block block, uint first, uint step, uint K, thread simdgr
             if (first + i * step < K / PART) load_part(ahead[i][r], block.rows[r] + (first + i * step) * PART, K, false);
 }
 
-// Parts begin, begin + step … of a block and of TILES tiles; `ahead` has the first ones of the block. Behind the last
+// Parts begin, begin + step … of a block and of TILES tiles; `ahead` has the first ones of the block. After the last
 // tile or part the last one is read again, and not used.
 template <uint TILES>
 static void multiply(Block block, Tiles tiles, uint begin, uint step, uint K,

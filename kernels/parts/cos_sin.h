@@ -3,7 +3,7 @@
 constant constexpr ulong TURNS = 2935890503282001226ul; // 2⁶⁴ / 2π
 
 // (cos, sin) of an angle from 0 to 2¹⁸, within 10⁻⁷: what libraries have that is fast is not made for large angles.
-// An angle is m · 2⁻ˢ, and m · 2⁻ˢ / 2π are turns; in 64 bits behind the point whole turns overflow, which is what they
+// An angle is m · 2⁻ˢ, and m · 2⁻ˢ / 2π are turns; in 64 bits after the point whole turns overflow, which is what they
 // are to do. Then two series, for at most an eighth of a turn from where the quarter begins.
 static float2 cos_sin(float angle)
 {

@@ -28,7 +28,7 @@ static float kept_by(Share share, uint cut, bool counts, Team team)
 {
     float kept = 0.0f;
     for (uint first = 0; first < share.count; first += WEIGHTS_AHEAD) {
-        float weight[WEIGHTS_AHEAD]; // behind the end 0, which no cut keeps
+        float weight[WEIGHTS_AHEAD]; // past the end 0, which no cut keeps
         for (uint i = 0; i < WEIGHTS_AHEAD; i++)
             weight[i] = first + i < share.count ? share.weight[(first + i) * share.stride] : 0.0f;
         for (uint i = 0; i < WEIGHTS_AHEAD; i++)

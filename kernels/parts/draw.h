@@ -16,7 +16,7 @@ struct Hit {
 static Hit hit(float sum, float target, uint thread_index, Team team)
 {
     float before = threadgroup_sum_before(sum, team);
-    // Rounding may leave a rest of the target behind the last sum: then that one stands.
+    // Rounding may leave a rest of the target after the last sum: then that one stands.
     bool may_be = sum > 0.0f && before <= target;
     uint last = uint(threadgroup_max(may_be ? float(thread_index + 1) : 0.0f, team));
     threadgroup_barrier(mem_flags::mem_threadgroup); // partial: reads of the maximum ↔ this write

@@ -53,7 +53,7 @@ struct Matrices {
     uint A, B, C, K;
 };
 
-// Of these, rows n and those behind it.
+// Of these, rows n and those after it.
 template <typename Piece, uint ROWS>
 static void rows_at(thread Row (&row)[ROWS], Matrices of, uint n)
 {

@@ -2,7 +2,7 @@
 //
 // A piece is some neighbours of a row with all that belongs to them. q4_K and q5_K are read as they are stored: their
 // blocks are whole vectors of 16 bytes. Of q8_0 and q6_K, whose blocks are not, block_planes.metal has put the scale of
-// each block behind all blocks: a plane of blocks without it, then one of scales. A row's pieces follow each other.
+// each block after all blocks: a plane of blocks without it, then one of scales. A row's pieces follow each other.
 //   WEIGHTS  of a piece,   PIECES  of a block,   VECTORS  that a block is,
 //   AHEAD    pieces of each of two rows that a lane has on their way at once.
 #pragma once

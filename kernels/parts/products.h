@@ -18,7 +18,7 @@ struct Input {
 typedef float Parts;
 static float sum_of(Parts parts) { return parts; }
 
-// A wish to have `bytes` of memory that come a little later than `row` in the cache.
+// Prefetches `bytes` of memory that come a little after `row`, into the cache.
 template <typename Block> static void read_ahead(device const Block *, uint) {}
 
 // sum[…][t] += weights · x[t] for the COUNT tokens from t0 on, over blocks first … first + 7 of 32 weights, as far as

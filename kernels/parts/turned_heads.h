@@ -1,4 +1,4 @@
-// turned_heads.h — a threadgroup's heads over the keys that its simdgroups share out, and what these have seen together
+// turned_heads.h — a threadgroup's heads over the keys that its simdgroups split, and the merge of what these have seen
 #pragma once
 #include "parts/turned_keys.h"
 

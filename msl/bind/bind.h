@@ -43,7 +43,7 @@ typedef struct BoundParameter {
     bool has_index;    /* in the text */
     bool numbered;     /* by the binder, as Metal does where [[buffer(n)]] is left out */
     bool optional;     /* there only if a function constant says so */
-    size_t star;       /* offset in the text just behind the '*', 0 if there is none */
+    size_t star;       /* offset in the text just past the '*', 0 if there is none */
     size_t begin, end; /* of [[attribute]] in the text */
 } BoundParameter;
 
@@ -80,7 +80,7 @@ typedef struct BoundTemplate {
 typedef struct BoundInstance {
     size_t kernel, template; /* their indices */
     BoundPlace begin, end;   /* of all of it */
-    size_t types; /* offset behind scale<float>: of its parameters' types, if they follow */
+    size_t types; /* offset after scale<float>: of its parameters' types, if they follow */
 } BoundInstance;
 
 /* A threadgroup variable declared in a function body: text[begin, end) is the declaration with its
@@ -89,7 +89,7 @@ typedef struct BoundVariable {
     size_t begin, end;
     int line;
     const char *type, *name, *dimensions;
-    const char *value; /* behind its '=', or empty */
+    const char *value; /* after its '=', or empty */
 } BoundVariable;
 
 /* constant T name [[function_constant(index)]]; */
@@ -200,7 +200,7 @@ typedef struct BoundText {
 
 /* The file as C++ for one target: a threadgroup variable's type as NAME_type and
  * MSL_THREADGROUP(name), MSL_RESTRICT in the buffers' types, the kernels' [[attributes]] left out,
- * and behind the text one MSL_ENTRY(kernel, (arguments), waits) per kernel, and MSL_END. */
+ * and after the text one MSL_ENTRY(kernel, (arguments), waits) per kernel, and MSL_END. */
 void bind_write_source(const BoundFile *file, FILE *out);
 /* The same without the other kernels: their bodies, and all of those that are no templates. False
  * without memory. */

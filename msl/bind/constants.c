@@ -188,7 +188,7 @@ bool read_number(Reader *reader, unsigned *number) {
     return evaluation.is_known && is_all && value >= 0 && value <= UINT32_MAX;
 }
 
-/* Behind the value of one name; the current token is the one behind its '='. */
+/* After the value of one name; the current token is the one after its '='. */
 static bool read_value_of(Reader *reader, BoundValue *value) {
     Evaluation evaluation = {.reader = reader, .is_known = true};
     value->value = bits_value(&evaluation, 0);

@@ -18,7 +18,7 @@ static bool read_host_name(Reader *reader, Lead *lead) {
     lead->host_name = "";
     for (reader_next(reader); reader->token.text && *reader->token.text == '"';
          reader_next(reader)) {
-        size_t quotes = reader->token.length < 2 ? 1 : 2; /* the file may end behind the first */
+        size_t quotes = reader->token.length < 2 ? 1 : 2; /* the file may end after the first */
         if (!reader_join(reader, &lead->host_name, reader->token.text + 1,
                          reader->token.length - quotes))
             return false;

@@ -30,7 +30,7 @@ static void skip_line(Reader *reader) {
     }
 }
 
-/* Behind `#define`, whose tokens are read, too. */
+/* After `#define`, whose tokens are read, too. */
 static bool skip_define(Reader *reader) {
     static const char word[] = "define";
     const char *at = reader->at + 1;
@@ -165,7 +165,7 @@ BoundPlace reader_place(const Reader *reader) {
                         reader->token.line};
 }
 
-/* Just behind the current token, which ends in the line where it begins. */
+/* Just after the current token, which ends in the line where it begins. */
 BoundPlace reader_place_behind(const Reader *reader) {
     BoundPlace behind = reader_place(reader);
     behind.at += reader->token.length;
@@ -248,7 +248,7 @@ void depth_count(Depth *depth, const Token *token) {
     if (!depth->parenthesis) depth->angle += token_is(token, "<") - token_is(token, ">");
 }
 
-/* Behind `template <…>`; the current token is the '<'. */
+/* After `template <…>`; the current token is the '<'. */
 void reader_skip_angles(Reader *reader) {
     Depth depth = {0};
     do {

@@ -29,7 +29,7 @@ static bool is_qualifier(const Token *token) {
     return token_is(token, "const") || token_is(token, "volatile") || token_is(token, "noexcept");
 }
 
-/* Behind the ')' of a function's parameters. */
+/* After the ')' of a function's parameters. */
 static bool read_qualifiers(Reader *reader, Member *member) {
     while (is_space(&reader->token) || is_qualifier(&reader->token)) {
         size_t begin = reader_offset(reader, &reader->token);
@@ -53,7 +53,7 @@ static bool is_repeated(Class *class, const Member *member) {
     return false;
 }
 
-/* Behind the braces; the current token is the '{'. Returns where they end. */
+/* After the braces; the current token is the '{'. Returns where they end. */
 static size_t skip_braces(Reader *reader) {
     int depth = 0;
     size_t end;
@@ -119,7 +119,7 @@ static bool find_class(Reader *reader) {
     return false;
 }
 
-/* One member, to behind its end. */
+/* One member, to just past its end. */
 static bool read_member(Reader *reader, Class *class) {
     Member member = {.words = ""};
     size_t begin = reader_offset(reader, &reader->token);
@@ -149,7 +149,7 @@ static bool read_member(Reader *reader, Class *class) {
     return true;
 }
 
-/* The current token is the '{'; to behind the '}'. */
+/* The current token is the '{'; to just past the '}'. */
 static bool read_class(Reader *reader) {
     Class class;
     class.count = 0;

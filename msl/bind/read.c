@@ -59,7 +59,7 @@ static void note_waiting(Reader *reader) {
         file->templates[file->template_count - 1].kernel.waits = true;
 }
 
-/* Does a statement begin behind this token, of which the ':' of a label is one, but not that of ::?
+/* Does a statement begin after this token, of which the ':' of a label is one, but not that of ::?
  */
 static bool ends_statement(const Reader *reader) {
     const Token *token = &reader->token;
@@ -170,7 +170,7 @@ static bool keep_refused(Reader *reader, const Reader *start, BoundPlace begin, 
     return true;
 }
 
-/* To behind its last token. */
+/* To just past its last token. */
 static bool read_declaration(Reader *reader) {
     Reader start = *reader;
     BoundPlace begin = reader_place(reader);
@@ -188,7 +188,7 @@ static bool read_declaration(Reader *reader) {
     return true;
 }
 
-/* `namespace a::b {` and `extern "C" {`: behind the brace. False if it is none of these. */
+/* `namespace a::b {` and `extern "C" {`: after the brace. False if it is none of these. */
 static bool enter_scope(Reader *reader) {
     Reader start = *reader;
     const char *scope = reader->scope;

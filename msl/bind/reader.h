@@ -35,19 +35,19 @@ Reader reader_start(BoundFile *file, BoundPlace place, const char *text, const c
 /* At the first token of the whole text. */
 Reader reader_start_file(BoundFile *file);
 void reader_next(Reader *reader);
-/* Behind a token that must be there. */
+/* After a token that must be there. */
 bool reader_expect(Reader *reader, const char *text);
 /* To the ']' that ends an attribute. */
 void reader_skip_to_bracket(Reader *reader);
-/* Behind `<…>`; the current token is the '<'. */
+/* After `<…>`; the current token is the '<'. */
 void reader_skip_angles(Reader *reader);
 
-/* Behind `(…)`; the current token is the '('. */
+/* After `(…)`; the current token is the '('. */
 void reader_skip_parentheses(Reader *reader);
 
 size_t reader_offset(const Reader *reader, const Token *token);
 BoundPlace reader_place(const Reader *reader);
-/* Just behind the current token, which ends in the line where it begins. */
+/* Just after the current token, which ends in the line where it begins. */
 BoundPlace reader_place_behind(const Reader *reader);
 
 /* A copy that the file keeps, "" without memory. */
@@ -59,7 +59,7 @@ bool reader_append(Reader *reader, const char **words, const Token *token);
 /* False; the first refusal stands. */
 bool reader_refuse(Reader *reader, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Make room for one element of `size` bytes behind the `count` of an array: `array` points to its
+/* Make room for one element of `size` bytes after the `count` of an array: `array` points to its
  * pointer. */
 bool reader_grow(Reader *reader, void *array, size_t count, size_t size);
 /* text[begin, end) is replaced by `insert`. */
@@ -87,16 +87,16 @@ typedef struct Lead {
     Stage stage;
     const char *host_name; /* NULL if there is none */
 } Lead;
-/* Behind [[attributes]] and the words that may be mixed with them. */
+/* After [[attributes]] and the words that may be mixed with them. */
 bool read_lead(Reader *reader, Lead *lead);
-/* `void name(…)`; the current token is the one behind all that read_lead reads. `template` gets all
+/* `void name(…)`; the current token is the one after all that read_lead reads. `template` gets all
  * but where it begins and ends; NULL for a kernel that is none. What cannot be bound is refused in
  * `kernel`, if its name is known. */
 bool read_kernel(Reader *reader, const Lead *lead, BoundTemplate *template, BoundKernel *kernel);
 bool add_kernel(Reader *reader, const BoundKernel *kernel);
 /* From its host name, which may be NULL, or its function. */
 void name_kernel(Reader *reader, BoundKernel *kernel, const char *host_name);
-/* [[name]] or [[name(n)]]; the current token is the first '['. What may follow behind a comma, as
+/* [[name]] or [[name(n)]]; the current token is the first '['. What may follow after a comma, as
  * function_constant(flag) does, is left out. */
 bool read_attribute(Reader *reader, BoundParameter *parameter);
 /* The current token is `template`, at `begin`. `left_out` becomes true if it is no code to run. */

@@ -259,7 +259,7 @@ static bool skip_qualifier(Reader *reader) {
     return true;
 }
 
-/* [4] behind the name: see words.c. */
+/* [4] after the name: see words.c. */
 static bool skip_extent(Reader *reader, Declarator *d) {
     d->is_array = true;
     reader_skip_to_bracket(reader);
@@ -289,7 +289,7 @@ static bool read_parameter_attribute(Reader *reader, BoundParameter *parameter) 
            reader_edit(reader, parameter->begin, parameter->end, "");
 }
 
-/* One parameter, up to but not including the ',' or ')' behind it. */
+/* One parameter, up to but not including the ',' or ')' after it. */
 static bool read_parameter(Reader *reader, BoundParameter *parameter) {
     int line = reader->token.line;
     Declarator d = {0};

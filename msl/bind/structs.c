@@ -30,7 +30,7 @@ static unsigned array_extent(Reader *reader, const char *type) {
     return read_number(&number, &count) ? count : 0;
 }
 
-/* "[4]", whose '[' is the current token; to behind it. */
+/* "[4]", whose '[' is the current token; to just past it. */
 static void read_extent(Reader *reader, BoundMember *member) {
     Reader number = *reader;
     unsigned count = 0;
@@ -45,7 +45,7 @@ static void read_extent(Reader *reader, BoundMember *member) {
     reader_next(reader);
 }
 
-/* Behind the braces; the current token is the '{'. */
+/* After the braces; the current token is the '{'. */
 static void skip_braces(Reader *reader) {
     int depth = 0;
     do {
@@ -68,7 +68,7 @@ static bool keep_member(Reader *reader, BoundMember *member, const Token *name) 
     return add_member(reader, member);
 }
 
-/* `device float *p [[id(0)]];` to behind the ';'. Functions and what has braces are left out. */
+/* `device float *p [[id(0)]];` to just past the ';'. Functions and what has braces are left out. */
 static bool read_member(Reader *reader, const char *owner) {
     BoundMember member = {.owner = owner, .type = "", .count = 1};
     Token last = {0};
@@ -112,7 +112,7 @@ static bool read_member(Reader *reader, const char *owner) {
     return true;
 }
 
-/* The current token is the name behind `struct`. */
+/* The current token is the name after `struct`. */
 static bool read_struct(Reader *reader) {
     const char *name = "";
     if (!token_is_word(&reader->token)) return true;

@@ -124,7 +124,7 @@ static bool read_instance(Reader *reader, BoundPlace begin, size_t edits, const 
            add_instance(reader, &instance, kernel, &name);
 }
 
-/* The current token is the '<' behind `template`, which is at `begin`. */
+/* The current token is the '<' after `template`, which is at `begin`. */
 static bool read_kernel_template(Reader *reader, BoundPlace begin, BoundKernel *kernel,
                                  bool *left_out) {
     BoundTemplate template = {.begin = begin, .parameters = reader_offset(reader, &reader->token)};

@@ -12,7 +12,7 @@ static bool add_variable(Reader *reader, const BoundVariable *variable) {
     return true;
 }
 
-/* The [n] behind a variable's name and its value, to the ',' or ';' behind them. */
+/* The [n] after a variable's name and its value, to the ',' or ';' after them. */
 static bool read_dimensions(Reader *reader, BoundVariable *variable) {
     int line = reader->token.line, depth = 0;
     const char **words = &variable->dimensions;
@@ -80,7 +80,7 @@ static bool read_name(Reader *reader, Token *name) {
     return !depth;
 }
 
-/* The type, and in `name` what stands behind it. False for pointers, references and what else is no
+/* The type, and in `name` what stands after it. False for pointers, references and what else is no
  * variable. */
 static bool read_type(Reader *reader, BoundVariable *variable, Token *name) {
     Depth depth = {0};

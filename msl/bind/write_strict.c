@@ -18,14 +18,14 @@ typedef struct TemplateParameter {
     const char *value;       /* its default, or empty */
 } TemplateParameter;
 
-/* Is the current token behind one of a template's parameters or arguments? */
+/* Is the current token after one of a template's parameters or arguments? */
 static bool ends_parameter(const Reader *reader, Depth depth) {
     if (!reader->token.text) return true;
     return !depth.angle && !depth.parenthesis &&
            (token_is(&reader->token, ",") || token_is(&reader->token, ">"));
 }
 
-/* Up to the ',' or '>' behind it, appended to `value`. */
+/* Up to the ',' or '>' after it, appended to `value`. */
 static bool read_value(Reader *reader, const char **value) {
     for (Depth depth = {0}; !ends_parameter(reader, depth); reader_next(reader)) {
         if (!reader_append(reader, value, &reader->token)) return false;
@@ -34,7 +34,7 @@ static bool read_value(Reader *reader, const char **value) {
     return true;
 }
 
-/* Up to the ',' or '>' behind it. */
+/* Up to the ',' or '>' after it. */
 static bool read_template_parameter(Reader *reader, TemplateParameter *parameter) {
     Token last = {0};
     for (; !ends_parameter(reader, (Depth){0}) && !token_is(&reader->token, "=");
@@ -152,7 +152,7 @@ static int compare_strict_edits(const void *a, const void *b) {
     return left->begin < right->begin ? -1 : left->begin > right->begin;
 }
 
-/* All of a file's, in order; those inside a template come behind its own. NULL without memory. */
+/* All of a file's, in order; those inside a template come after its own. NULL without memory. */
 static StrictEdit *collect_strict_edits(const BoundFile *file, size_t *total) {
     size_t count =
         file->edit_count + file->constant_count + file->template_count + file->instance_count;

@@ -190,7 +190,7 @@ static bool allocate(Array *array, char error[256]) {
     return array->data || array_refuse(error, "no memory for %zu bytes", array->size);
 }
 
-/* Behind "random:" and its like. */
+/* After "random:" and its like. */
 static bool fill(Array *array, const char *kind, const char *text, uint64_t *state,
                  char error[256]) {
     if (!parse_type(&text, &array->type, error) || !parse_shape(array, text, error)) return false;
@@ -233,7 +233,7 @@ bool array_parse_values(Array *array, const char *text, char error[256]) {
 
 /* --- .npy (numpy's format, versions 1 and 2) --- */
 
-/* What stands behind a key of the header. */
+/* What stands after a key of the header. */
 static const char *find_key(const char *header, const char *key) {
     const char *at = strstr(header, key);
     return at ? at + strlen(key) + strspn(at + strlen(key), "': ") : NULL;

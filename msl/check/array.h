@@ -48,7 +48,7 @@ bool array_parse_values(Array *array, const char *text, char error[256]);
 bool array_save(const Array *array, const unsigned char *data, OutputFile *file, LLMError *error);
 
 size_t element_size(ElementType type);
-/* A number as written, at the beginning of a text; *end is behind it. False if there is none, or if
+/* A number as written, at the beginning of a text; *end is after it. False if there is none, or if
  * it does not fit. */
 bool element_parse(ElementType type, const char *text, char **end, unsigned char *element);
 /* An element as a number; integers of 64 bits are rounded. */

@@ -136,7 +136,7 @@ static void lengthen_name(Cursor *cursor, const char *end) {
     cursor->at = end;
 }
 
-/* Behind "[3]". */
+/* After "[3]". */
 static bool read_index(Cursor *cursor, size_t *index) {
     char *end;
     unsigned long number = strtoul(cursor->at + 1, &end, 10);
@@ -158,7 +158,7 @@ static bool enter(Cursor *cursor, size_t binding) {
     if (*cursor->at == '[' && !is_array && !read_index(cursor, &index)) return false;
     size_t begin = index * inside.size, end = begin + inside.size;
     if (memory->content && end > memory->array.size)
-        return refuse(cursor, "is behind the end of its buffer");
+        return refuse(cursor, "is past the end of its buffer");
     if (!memory->content) {
         memory->is_made = true;
         if (end > memory->array.size)
@@ -196,7 +196,7 @@ static bool step(Cursor *cursor) {
     if (cursor->type.kind == TYPE_POINTER) return follow(cursor);
     if (*cursor->at == '[' && cursor->type.kind == TYPE_ARRAY) {
         if (!read_index(cursor, &index) || !type_inside(&cursor->type, &inside)) return false;
-        if (index >= cursor->type.count) return refuse(cursor, "is behind the end of its array");
+        if (index >= cursor->type.count) return refuse(cursor, "is past the end of its array");
         cursor->offset += index * inside.size;
     } else if (*cursor->at == '.' && cursor->type.kind == TYPE_STRUCT) {
         size_t length = strcspn(cursor->at + 1, ".[");

@@ -18,7 +18,7 @@ size_t block_cell_bytes(const Block *block) {
     return round_up(block->size, 4) * sizeof(Cell);
 }
 
-/* Place a block in its slot, some way behind the slot's start. */
+/* Place a block in its slot, some way past the slot's start. */
 static bool place_block(Checker *c, unsigned slot, size_t size) {
     Block *block = &c->blocks[slot];
     size_t slot_bytes = (size_t)1 << SLOT_SHIFT;

@@ -51,7 +51,7 @@ static bool find_key(Key *key) {
     return read_key(path, key);
 }
 
-/* The hash stands behind the content, for another name it is another. */
+/* The hash stands after the content, for another name it is another. */
 static uint64_t seal(const Key *key, const char *path, const char *content, size_t size) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     Key own = {{siphash(key->words, name, strlen(name)), key->words[1]}};

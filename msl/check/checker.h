@@ -58,7 +58,7 @@ typedef struct Finding {
     char name[64];     /* of the buffer or variable, empty if there is none */
     int index;         /* of [[buffer(n)]] and its like, −1: a variable, or a member */
     size_t size;       /* bytes of that memory */
-    ptrdiff_t offset;  /* of the access in it: may be negative, or behind its end */
+    ptrdiff_t offset;  /* of the access in it: may be negative, or past its end */
     size_t bytes;      /* of the access */
     char part[48];     /* of a texture: the texel, in words */
     bool same_value;   /* of a race of two writes: they wrote the same */

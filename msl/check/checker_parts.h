@@ -172,7 +172,7 @@ void texel_outside(void *checker, const SimtTexture *texture, const SimtPosition
 
 /* --- accesses.c --- */
 
-/* Before anything else is looked at, and behind the last access. */
+/* Before anything else is looked at, and after the last access. */
 void finish_store(Checker *checker);
 
 /* --- spinning.c: a loop that waits lets other threads run, unless none will ever end it --- */

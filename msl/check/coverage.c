@@ -111,7 +111,7 @@ void coverage_free(Coverage *coverage) {
 
 /* --- to read --- */
 
-/* One behind the last line of the file that begins at `begin`, and how many of them are reached. */
+/* One after the last line of the file that begins at `begin`, and how many of them are reached. */
 static size_t end_of_file(const Coverage *coverage, size_t begin, size_t *reached) {
     size_t end = begin;
     *reached = 0;

@@ -38,7 +38,7 @@ typedef struct Coverage {
     size_t count, capacity;
 } Coverage;
 
-/* `file`: what a place without one is in; what the binder adds stands behind the last line. To be
+/* `file`: what a place without one is in; what the binder adds stands after the last line. To be
  * freed with coverage_free. */
 Coverage coverage_of(CodeBlocks *blocks, const Symbols *symbols, const char *file, int last_line);
 void coverage_free(Coverage *coverage);

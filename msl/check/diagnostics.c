@@ -32,7 +32,7 @@ static bool parse(const char *line, Message *message) {
         const char *kind = strstr(line, kinds[i]);
         if (!kind) continue;
         int length = (int)(kind - line), end = 0;
-        /* from behind: the path may have colons */
+        /* from the end: the path may have colons */
         while (length && line[length - 1] != ':')
             length--;
         int colon = length ? length - 1 : 0;

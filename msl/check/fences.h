@@ -1,4 +1,4 @@
-/* fences.h — what fences order: a thread's releasing fence and an atomic write behind it, then
+/* fences.h — what fences order: a thread's releasing fence and an atomic write after it, then
  * another thread's atomic read of that and an acquiring fence. What the first thread did, and what
  * was in order for it, is then in order for the second one.
  */

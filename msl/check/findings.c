@@ -73,7 +73,7 @@ Finding *finding_of_access(Checker *c, FindingKind kind, const Block *block, con
     return finding;
 }
 
-/* The run cannot go on behind this. */
+/* The run cannot go on after this. */
 void checker_stop(Checker *c, uint32_t code, const char *detail) {
     Witness at = witness_here(code, false, false);
     Finding *finding = findings_add(c->findings, FINDING_FAULT, &at);

@@ -24,7 +24,7 @@ typedef enum BindingKind {
 typedef struct Binding {
     const char *option, *given; /* "--buffer", "3=ones:f32:8"; NULL: not at all */
     char target[TARGET_BYTES];  /* "3", "texture:0", "sampler:1"; of members "3.inner.p[2]" */
-    const char *content;        /* behind the '=' */
+    const char *content;        /* after the '=' */
     const char *output;         /* file to save it to */
     bool by_name;               /* the content names members: "n=3,eps=1e-5" */
     const char *shares;         /* the target whose memory it lies in; NULL: it has its own */

@@ -95,7 +95,7 @@ void order_texture_fence(void *self, const SimtTexture *texture) {
     block->fences[simt_thread->thread_index_in_threadgroup] = ++c->now;
 }
 
-/* What a thread has written to a texture it sees behind a fence or a barrier. */
+/* What a thread has written to a texture it sees after a fence or a barrier. */
 static bool is_visible(const Checker *c, const Block *block, Access write) {
     unsigned self = simt_thread->thread_index_in_threadgroup;
     if (!block->fences || write.thread != self || write.stamp < c->group_stamp) return true;

@@ -128,9 +128,9 @@ static void say_bounds(Message *message, const Finding *finding) {
     if (finding->offset < 0)
         say(message, ", %td bytes before its start", -finding->offset);
     else if (behind > 0)
-        say(message, ", %td bytes behind its end", behind);
+        say(message, ", %td bytes past its end", behind);
     else if (behind == 0)
-        say(message, ", just behind its end");
+        say(message, ", just past its end");
     else
         say(message, ", across its end");
     say(message, " (it has %zu bytes)", finding->size);

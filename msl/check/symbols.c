@@ -178,7 +178,7 @@ static Place of_source(Place place) {
     return place;
 }
 
-/* Those round an instruction, from the innermost on. What dwarf_getscopes has behind the first
+/* Those round an instruction, from the innermost on. What dwarf_getscopes has after the first
  * function that is inlined is round its definition, not round its call. */
 static int find_scopes(Dwarf_Die *unit, uint32_t code, Dwarf_Die **scopes) {
     if (dwarf_getscopes(unit, code, scopes) <= 0) return 0;

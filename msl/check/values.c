@@ -80,7 +80,7 @@ static size_t name_length(const char *text) {
     return length;
 }
 
-/* One step into a type: ".low", or "[3]"; *at moves behind it. */
+/* One step into a type: ".low", or "[3]"; *at moves after it. */
 static bool step(const char **at, Type *type, size_t *offset) {
     Type inside;
     size_t start;
@@ -103,7 +103,7 @@ static bool step(const char **at, Type *type, size_t *offset) {
     return true;
 }
 
-/* "box.low=": what is named there; *at moves behind the '='. */
+/* "box.low=": what is named there; *at moves after the '='. */
 static bool find_member(const char **at, const Type *whole, Member *member, char error[256]) {
     const char *begin = *at;
     Type type = *whole, inside;

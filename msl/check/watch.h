@@ -1,7 +1,7 @@
 /* watch.h — what the calls in a compiled kernel (hooks.c) tell the running checker (checker.c).
  *
  * Outside of a launch, in a file's constructors, all of them do nothing. `caller` is the
- * instruction behind the call, `frame` the frame pointer of the function it is in.
+ * instruction after the call, `frame` the frame pointer of the function it is in.
  */
 #ifndef METAL_LLM_MSL_CHECK_WATCH_H
 #define METAL_LLM_MSL_CHECK_WATCH_H

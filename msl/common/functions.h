@@ -240,7 +240,7 @@ MSL_INTEGER(int)
 MSL_INTEGER(uint)
 MSL_INTEGER(long)
 MSL_INTEGER(ulong)
-/* Behind all that they are made of. */
+/* After all that they are made of. */
 MSL_LIFT_2_TO(vec, min)
 MSL_LIFT_2_TO(vec, max)
 MSL_LIFT_3_TO(vec, clamp)

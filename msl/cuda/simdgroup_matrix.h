@@ -1,4 +1,4 @@
-/* simdgroup_matrix.h — 8×8 matrices whose elements the lanes of a warp share out.
+/* simdgroup_matrix.h — 8×8 matrices whose elements the lanes of a warp hold.
  *
  * Included by <metal_stdlib>. Lane i holds two neighbours of a row of what lies in memory: row i / 4,
  * columns 2 (i % 4) and the next, as the tensor cores' instructions want their first factor and the

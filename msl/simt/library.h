@@ -1,5 +1,5 @@
 /* library.h — functions of <metal_stdlib> that other people's kernels call, on every type that they
- * have there. Included by <metal_stdlib>, behind functions.h and traits.h.
+ * have there. Included by <metal_stdlib>, after functions.h and traits.h.
  */
 #ifndef METAL_LLM_MSL_SIMT_LIBRARY_H
 #define METAL_LLM_MSL_SIMT_LIBRARY_H
@@ -499,7 +499,7 @@ using namespace metal::precise;
 
 } // namespace metal
 
-/* Names behind the functions, where `#pragma METAL internals : enable` stands. The last argument of
+/* Names after the functions, where `#pragma METAL internals : enable` stands. The last argument of
  * many says whether fast math may be used. */
 #define SIMT_INTERNAL_1(name)                                                                      \
     template <typename T> MSL_INLINE auto __metal_##name(T x, bool = false) {                      \

@@ -17,7 +17,7 @@ static bool gap_is_whole(const unsigned char *gap, size_t bytes) {
     return gap[0] == gap_pattern[0] && gap[1] == gap_pattern[1] && !memcmp(gap, gap + 2, bytes - 2);
 }
 
-/* The gap behind a region, to the next multiple of GAP_BYTES and one further. */
+/* The gap after a region, to the next multiple of GAP_BYTES and one further. */
 static unsigned char *gap_behind(const Region *region) {
     return region->memory + region->size;
 }
@@ -121,7 +121,7 @@ void simt_check_gaps(Simt *simt) {
         const Region *region = &simt->regions[i];
         if (!gap_is_whole(gap_behind(region), gap_bytes(region)))
             simt_report(simt,
-                        "a thread of threadgroup (%u,%u,%u) wrote behind the end of '%s' (%zu "
+                        "a thread of threadgroup (%u,%u,%u) wrote past the end of '%s' (%zu "
                         "bytes of threadgroup memory)",
                         simt->group.x, simt->group.y, simt->group.z, region_name(region, name),
                         region->size);

@@ -162,7 +162,7 @@ MSL_INLINE T quad_shuffle_and_fill_down(T data, same<T> filling, ushort delta,
 
 } // namespace metal
 
-/* Names behind these functions, where `#pragma METAL internals : enable` stands. */
+/* Names after these functions, where `#pragma METAL internals : enable` stands. */
 #define SIMT_INTERNAL(name)                                                                        \
     template <typename T> MSL_INLINE T __metal_##name(T value, SIMT_CALLER) {                      \
         return metal::name(value, file, line);                                                     \

@@ -1,4 +1,4 @@
-/* simdgroup_matrix.h — 8×8 matrices whose elements the lanes of a simdgroup share out.
+/* simdgroup_matrix.h — 8×8 matrices whose elements the lanes of a simdgroup hold.
  *
  * Included by <metal_stdlib>. A lane holds two neighbours of a row, the same as on Apple's GPUs:
  * Metal does not say so, but kernels lean on it.

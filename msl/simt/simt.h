@@ -27,7 +27,7 @@ enum {
 };
 
 /* A kernel's entry point: arguments[n] points to the buffer or the value of [[buffer(n)]]. Of a
- * kernel that has textures or samplers there are SIMT_ARGUMENTS: behind the buffers pointers to
+ * kernel that has textures or samplers there are SIMT_ARGUMENTS: after the buffers pointers to
  * SimtTextures, and then SimtSamplers in the place of pointers. */
 #define MSL_ENTRY_TYPE simt_entry
 typedef void simt_entry(void *const *arguments);
@@ -127,7 +127,7 @@ struct SimtWatcher {
     void (*initialised)(void *self, const void *memory, size_t size);
     /* A line of a kernel's os_log. */
     void (*logged)(void *self, const SimtThread *thread, const char *line);
-    /* A texel is used next, or one outside of a texture would be; `caller` is the instruction behind
+    /* A texel is used next, or one outside of a texture would be; `caller` is the instruction after
      * the call. */
     void (*texel)(void *self, const SimtTexture *texture, const void *texel, size_t bytes,
                   unsigned use, const void *caller);

@@ -41,7 +41,7 @@ static unsigned call_path(const Fiber *fiber, const void *path[CALL_DEPTH]) {
     return depth;
 }
 
-/* Does `a` wait earlier in the program than `b`? Lanes that have diverged meet again behind what
+/* Does `a` wait earlier in the program than `b`? Lanes that have diverged meet again after what
  * only some of them execute, so those furthest behind go first. */
 static bool waits_earlier(const Fiber *a, const Fiber *b) {
     const void *left[CALL_DEPTH], *right[CALL_DEPTH];

@@ -260,7 +260,7 @@ static void check_template(Checker *checker, const cJSON *node, const char *kind
                ": auto as a template's parameter needs C++17, Metal 3.0 is C++14");
 }
 
-/* A member function works on objects in thread memory, unless it says otherwise behind its
+/* A member function works on objects in thread memory, unless it says otherwise after its
  * parameters. */
 static void check_member_call(Checker *checker, const cJSON *node, Place place) {
     const cJSON *object = first_child(node);
@@ -271,7 +271,7 @@ static void check_member_call(Checker *checker, const cJSON *node, Place place) 
     if (strstr(type, "__global") || strstr(type, "__local"))
         refuse(checker, place, text(node, "name"),
                ": called on an object outside of thread memory; declare it `device` or "
-               "`threadgroup` behind its parameters, or copy the object");
+               "`threadgroup` after its parameters, or copy the object");
 }
 
 /* A pointer or reference without an address space points into OpenCL's generic one. Of a function's

@@ -36,7 +36,7 @@ def _report_options() -> argparse.ArgumentParser:
 def _file_options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="metal-check",
-        description="Run the launches of a TOML file, side by side, and say what their kernels do wrong.",
+        description="Run the launches of a TOML file in parallel, and say what their kernels do wrong.",
         epilog="--sarif, --junit and --github are for a single launch, too. "
         "Exit status: 0 nothing found, 1 something found, 2 a kernel could not be run.",
         parents=[_report_options()],

@@ -63,7 +63,7 @@ class Memory:
     size: int
     """bytes of all of it"""
     offset: int
-    """of the access, in bytes; may be negative, or behind the end"""
+    """of the access, in bytes; may be negative, or past the end"""
     bytes: int
     """of the access"""
     index: int | None = None

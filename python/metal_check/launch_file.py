@@ -1,4 +1,4 @@
-"""Launch files: many launches in one TOML file, run side by side.
+"""Launch files: many launches in one TOML file, run in parallel.
 
 docs/metal-check/ci.md describes the format.
 """
@@ -261,7 +261,7 @@ def _compare(report: Report, key: int | str, expected: Expected) -> str:
 
 
 def run_all(launches: Sequence[Launch], jobs: int | None = None) -> list[Result]:
-    """All of them, side by side: as many at a time as there are cores."""
+    """All of them, in parallel: as many at a time as there are cores."""
     with concurrent.futures.ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0))) as pool:
         try:
             return list(pool.map(run, launches))

@@ -325,7 +325,7 @@ static Node *parse_name(Parser *parser) {
     return node;
 }
 
-/* Texts side by side are one. */
+/* Adjacent texts are one. */
 static Node *parse_text(Parser *parser) {
     Text text = parser->token->text;
     for (parser->token++; parser->token->kind == TOKEN_TEXT; parser->token++)

@@ -81,7 +81,7 @@ bool store_q4_0(const float *values, unsigned char *stored) {
     return true;
 }
 
-/* Of 16 bytes of nibbles behind four of fifth bits. */
+/* Of 16 bytes of nibbles after four of fifth bits. */
 static void store_five_bits(unsigned value, size_t i, unsigned char *stored) {
     stored[i / 8] |= (unsigned char)(value >> 4 << i % 8);
     stored[4 + i % 16] |= (unsigned char)((value & 15) << i / 16 * 4);

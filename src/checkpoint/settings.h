@@ -1,7 +1,7 @@
 /* settings.h — what a checkpoint says of its model besides the tensors: typed values by key.
  *
  * Keys are the file's own: "gpt2.block_count" in a GGUF file, "n_layer" in a config.json. A key
- * within an object of config.json comes behind the object's: "rope_parameters.rope_theta".
+ * within an object of config.json comes after the object's: "rope_parameters.rope_theta".
  */
 #ifndef METAL_LLM_SETTINGS_H
 #define METAL_LLM_SETTINGS_H

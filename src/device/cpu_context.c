@@ -1,4 +1,4 @@
-/* cpu_context.c — the CPU: each threadgroup is one thread, threadgroups are shared out over the
+/* cpu_context.c — the CPU: each threadgroup is one thread, threadgroups are split across the
  * cores.
  *
  * A list of commands is one run of the thread pool, its commands the jobs. Matrix products go to
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-/* A chunk should be long enough to be worth taking and short enough to share out evenly. */
+/* A chunk should be long enough to be worth taking and short enough to split evenly. */
 static const float chunk_seconds = 5e-6f;
 /* First guesses of an item's cost, until it has been measured. */
 static const float guessed_seconds[] = {
@@ -72,7 +72,7 @@ static Device *cpu_open(const DeviceOptions *options, LLMError *error) {
         return NULL;
     }
     device->entries = level.entries;
-    /* Any number of simdgroups: items are shared out anyway. */
+    /* Any number of simdgroups: items are split anyway. */
     device->base.facts = (DeviceFacts){
         .simd_width = 1, .simdgroups = UINT32_MAX, .byte_products = level.byte_products};
     device->base.memory = device_host_memory();

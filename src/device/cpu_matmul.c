@@ -90,7 +90,7 @@ static void *open_with(const char *path, const char *core_type) {
         count++;
     char **list = calloc(count + 4, sizeof *list);
     if (!list) return NULL;
-    list[count + 3] = (char *)newest; /* behind the list's end */
+    list[count + 3] = (char *)newest; /* past the list's end */
     newest = list;
     if (count) memcpy(list, before, count * sizeof *list);
     list[count] = threads;

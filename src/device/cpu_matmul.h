@@ -18,7 +18,7 @@ typedef struct CPUMatmul {
     size_t M, N, K, stride;
 } CPUMatmul;
 
-/* Threads may call this side by side, between cpu_matmul_open and cpu_matmul_close. */
+/* Threads may call this in parallel, between cpu_matmul_open and cpu_matmul_close. */
 void cpu_matmul(const CPUMatmul *product);
 
 #endif

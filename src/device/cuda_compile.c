@@ -20,7 +20,7 @@ extern const size_t cuda_part_count;
 
 enum { MAX_HEADERS = 32 };
 
-/* Behind the two that depend on the compilation. Warnings about what is Metal's way are left out:
+/* After the two that depend on the compilation. Warnings about what is Metal's way are left out:
  * pragmas for clang, [[attributes]], literals without underscore, comparisons in templates,
  * functions that a file doesn't use. With at most 128 registers to a thread, a multiprocessor has
  * room for 512 threads of any kernel. */

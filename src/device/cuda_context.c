@@ -520,7 +520,7 @@ static void cuda_step_free(DeviceStep *step) {
     if (step->native) enter((CUDADevice *)step->device)->cuGraphExecDestroy(step->native);
 }
 
-/* --- submissions: an event behind each --- */
+/* --- submissions: an event after each --- */
 
 static CUevent end_of(CUDADevice *device, uint64_t submission) {
     return device->ends[submission % SUBMISSIONS];

@@ -142,7 +142,7 @@ static inline DeviceArgument arg_f32(float value) {
 
 /* Compile a kernel now, and not when it is first queued. False if the device has failed. */
 bool device_prepare(Device *device, const char *kernel);
-/* Compile all of them side by side, so that preparing each takes little time. False where that
+/* Compile all of them in parallel, so that preparing each takes little time. False where that
  * cannot be done: they are compiled one by one then. */
 bool device_prepare_all(Device *device);
 

@@ -72,7 +72,7 @@ static void dry_read(DeviceBuffer *buffer, size_t offset, void *data, size_t byt
 
 /* --- what would be run --- */
 
-/* The bytes that a kernel moves, behind those before them in the buffer. */
+/* The bytes that a kernel moves, after those before them in the buffer. */
 static int print_buffer(char *text, size_t room, const DeviceArgument *argument) {
     size_t bytes = argument->bytes ? argument->bytes : argument->buffer->size - argument->offset;
     if (!argument->offset) return snprintf(text, room, " %zu", bytes);

@@ -94,7 +94,7 @@ static void check_fences(DeviceBuffer *buffer, const char *kernel, const char *p
     size_t before = damage(start - FENCE_BYTES), behind = damage(start + buffer->size);
     if (before || behind)
         device_fail(buffer->device, LLM_ERROR_DEVICE,
-                    "%s wrote outside of '%s': %zu bytes before its start, %zu behind its end (it "
+                    "%s wrote outside of '%s': %zu bytes before its start, %zu past its end (it "
                     "has %zu bytes)",
                     kernel, parameter, before, behind, buffer->size);
 }

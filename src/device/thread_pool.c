@@ -244,7 +244,7 @@ static void publish_run(ThreadPool *pool, uint32_t run) {
 }
 
 /* The shares first: a late worker of the run before knows by them that nothing is left for it. If
- * it saw the new number of chunks beside an old share, it would take what lies behind that one's
+ * it saw the new number of chunks beside an old share, it would take what lies after that one's
  * end. */
 static void set_job(ThreadPool *pool, uint32_t job, uint32_t run, uint32_t chunks) {
     for (uint32_t i = 0; i < pool->threads; i++)

@@ -1,6 +1,6 @@
-/* thread_pool.h — threads that share out chunks of work.
+/* thread_pool.h — threads that take chunks of work.
  *
- * Work is a list of jobs, done one after the other; the chunks of a job run side by side. A job
+ * Work is a list of jobs, done one after the other; the chunks of a job run in parallel. A job
  * ends when its chunks are done, not when every thread has arrived: a thread that the system has
  * put aside between two chunks holds nobody up.
  */

@@ -275,7 +275,7 @@ static bool looks_inside(const Request *request) {
     return request->inspection || request->measurement;
 }
 
-/* The one that came first; who looks inside comes behind all others. */
+/* The one that came first; who looks inside comes after all others. */
 static Request *next_prompt(const Engine *engine) {
     Request *found = NULL;
     for (Request *request = engine->active; request; request = request->next)

@@ -25,7 +25,7 @@ typedef enum Stage {
 /* A token of a row. */
 typedef struct Arrival {
     uint32_t row;
-    size_t step; /* 0: behind the prompt */
+    size_t step; /* 0: after the prompt */
     bool whole;  /* the row's JSON has come to its end */
     WaitingToken token;
 } Arrival;

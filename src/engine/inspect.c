@@ -91,7 +91,7 @@ static bool take_buffers(Inspection *inspection, LLMPipeline *llm, uint32_t T, L
     return !device_failed(llm->device, error);
 }
 
-/* What is queued behind the last attention that was read still writes to them. */
+/* What is queued after the last attention that was read still writes to them. */
 void inspect_release(Request *request) {
     Inspection *inspection = request->inspection;
     Device *device = request->llm->device;

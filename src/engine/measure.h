@@ -1,4 +1,4 @@
-/* measure.h — the step behind a text, each of its kernels timed. */
+/* measure.h — the step after a text, each of its kernels timed. */
 #ifndef METAL_LLM_ENGINE_MEASURE_H
 #define METAL_LLM_ENGINE_MEASURE_H
 

@@ -76,7 +76,7 @@ static void write_piece(Prefill *prefill, uint32_t *counts, uint32_t *lengths) {
     device_write(buffers->counts, at, counts, rows * sizeof *counts);
 }
 
-/* Room in the KV cache for the piece, and for `more` tokens behind it. */
+/* Room in the KV cache for the piece, and for `more` tokens after it. */
 static bool reserve_piece(const Prefill *prefill, const uint32_t *lengths, const uint32_t *counts,
                           uint32_t *ends, size_t more, LLMError *error) {
     Run *run = &prefill->llm->run;

@@ -12,7 +12,7 @@ typedef struct Prefill {
     const LLMTokens *texts; /* [rows] */
     uint32_t first, rows;
     size_t known;  /* tokens of each row that are in the cache */
-    size_t more;   /* the last piece gets room for so many tokens behind it */
+    size_t more;   /* the last piece gets room for so many tokens after it */
     bool all;      /* all tokens' rows are made, not only the last ones' */
     uint32_t most; /* tokens of a piece, 0: as many as there is room for */
     /* Where it is. */
@@ -21,14 +21,14 @@ typedef struct Prefill {
     size_t left;     /* pieces, of this part */
     uint32_t last;   /* tokens of the first row in the last piece that has run */
     size_t computed; /* tokens of all rows */
-    uint32_t *ids;   /* [rows,T], and behind them [rows] each: counts, lengths, ends */
+    uint32_t *ids;   /* [rows,T], and after them [rows] each: counts, lengths, ends */
 } Prefill;
 
-/* Tokens that all rows begin with; each has at least one behind them. */
+/* Tokens that all rows begin with; each has at least one after them. */
 size_t prefill_alike(const LLMTokens *texts, uint32_t rows);
 /* False and `error` on failure, after which prefill_free is still due. */
 bool prefill_begin(Prefill *prefill, LLMError *error);
-/* Queue the pass of the next piece; behind the last, `prefill_done`, the logits of all rows' last
+/* Queue the pass of the next piece; after the last, `prefill_done`, the logits of all rows' last
  * tokens are made. The device's lengths and counts stay as the step kernels expect them:
  * advance_step adds the one to the other. */
 bool prefill_piece(Prefill *prefill, LLMError *error);

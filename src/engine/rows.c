@@ -44,7 +44,7 @@ static void write_texts(Engine *engine, const Request *request) {
 
 /* --- coming --- */
 
-/* So many free rows side by side, or `batch` of them if there are not. */
+/* This many adjacent free rows, or `batch` of them if there are not. */
 static uint32_t find_rows(const Engine *engine, uint32_t rows) {
     uint32_t unused = 0, most = batch(engine);
     for (uint32_t row = 0; row < most; row++) {

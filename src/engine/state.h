@@ -52,7 +52,7 @@ bool rows_retire(Engine *engine);
 /* Lengths and counts of all rows but those whose prompt is being taken, to the device. */
 void rows_write_state(Engine *engine);
 
-/* The next piece of a prompt, and behind the last the first tokens. */
+/* The next piece of a prompt, and after the last the first tokens. */
 bool decode_prompt(Engine *engine);
 /* Queue a step, or look at one. */
 bool decode_some(Engine *engine);

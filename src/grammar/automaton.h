@@ -1,6 +1,6 @@
 /* automaton.h — where a text can be in a grammar, and where a byte takes it.
  *
- * A text may be in several states: where two schemas of an anyOf begin alike, and behind a digit,
+ * A text may be in several states: where two schemas of an anyOf begin alike, and after a digit,
  * which may be the last. From every state there is a way to the end of a whole text; so if there
  * are too many, some can be left out. What is open round a state are frames, which are not changed
  * but added to: states share them, and going back is to forget the last ones.
@@ -30,17 +30,17 @@ typedef struct Key {
 typedef enum Where {
     AT_END,       /* the text is whole */
     AT_VALUE,     /* before a value */
-    AT_LITERAL,   /* part, at: so far in this one, or in those behind it that begin alike */
+    AT_LITERAL,   /* part, at: so far in this one, or in those after it that begin alike */
     AT_STRING,    /* part: characters so far */
     AT_NUMBER,    /* part: the digits of this part so far */
-    AT_RANGE,     /* units: the digits so far, part: of them behind the point */
+    AT_RANGE,     /* units: the digits so far, part: of them after the point */
     AT_FIRST,     /* may close an empty array */
-    AT_ITEM_END,  /* behind an item */
-    AT_FIRST_KEY, /* behind a brace */
-    AT_NEXT_KEY,  /* behind a comma */
+    AT_ITEM_END,  /* after an item */
+    AT_FIRST_KEY, /* after a brace */
+    AT_NEXT_KEY,  /* after a comma */
     AT_KEY,   /* part, at: as of literals, among the properties; GRAMMAR_NONE: in none of them */
-    AT_COLON, /* behind a key */
-    AT_VALUE_END, /* behind a property's value */
+    AT_COLON, /* after a key */
+    AT_VALUE_END, /* after a property's value */
 } Where;
 
 typedef struct State {
@@ -75,11 +75,11 @@ typedef struct Automaton {
 bool automaton_begin(Automaton *automaton, const Grammar *grammar);
 void automaton_free(Automaton *automaton);
 
-/* Read a byte in states[first … first + count): the states that follow are put behind all others.
+/* Read a byte in states[first … first + count): the states that follow are put after all others.
  * Returns their number; 0: the byte cannot stand here. */
 size_t automaton_step(Automaton *automaton, size_t first, size_t count, char byte);
 
-/* For the files that read a byte: another state behind the others; a value that has ended; one that
+/* For the files that read a byte: another state after the others; a value that has ended; one that
  * begins. */
 void automaton_add(Automaton *automaton, State state);
 void automaton_end_value(Automaton *automaton, uint32_t frame);

@@ -1,8 +1,8 @@
 /* grammar.h — the JSON texts that a schema allows, as a graph of values.
  *
  * A schema becomes nodes, each the values that may stand in a place: matcher.h reads a text by them
- * byte by byte. What is made is compact: one space at most behind a colon or a comma, and none
- * elsewhere; the properties of an object in the schema's order, others behind them.
+ * byte by byte. What is made is compact: one space at most after a colon or a comma, and none
+ * elsewhere; the properties of an object in the schema's order, others after them.
  */
 #ifndef METAL_LLM_GRAMMAR_H
 #define METAL_LLM_GRAMMAR_H
@@ -35,7 +35,7 @@ typedef enum NodeKind {
 } NodeKind;
 
 typedef struct Property {
-    char *key; /* [size] as it is written, behind its first quote and with the last */
+    char *key; /* [size] as it is written, after its first quote and with the last */
     uint32_t size;
     uint32_t node;
     bool required;

@@ -19,7 +19,7 @@ static uint32_t levels_of(const Grammar *grammar, const Node *node) {
             if (grammar->nodes[node->parts[i]].levels < inner)
                 inner = grammar->nodes[node->parts[i]].levels;
         return inner;
-    case NODE_ARRAY: /* what is behind the parts is all alike */
+    case NODE_ARRAY: /* what is after the parts is all alike */
         for (uint32_t i = 0; i < node->least && i <= node->count; i++)
             inner = larger(inner, grammar->nodes[node_item(node, i)].levels);
         break;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The lists of an automaton behind so many bytes of a token, and its states. */
+/* The lists of an automaton after so many bytes of a token, and its states. */
 typedef struct Place {
     size_t first, count;
     uint32_t frames, keys;
@@ -15,7 +15,7 @@ struct Matcher {
     Automaton automaton;
     const TokenTrie *trie;
     size_t size;                       /* bytes of the text */
-    Place places[TRIE_BYTES_MOST + 1]; /* places[0]: behind the text */
+    Place places[TRIE_BYTES_MOST + 1]; /* places[0]: after the text */
 };
 
 static void keep_place(Matcher *matcher, size_t depth, size_t first, size_t count) {
@@ -23,7 +23,7 @@ static void keep_place(Matcher *matcher, size_t depth, size_t first, size_t coun
     matcher->places[depth] = (Place){first, count, automaton->frame_count, automaton->key_count};
 }
 
-/* Forget all but the text and `depth` bytes behind it. */
+/* Forget all but the text and `depth` bytes after it. */
 static void go_back(Matcher *matcher, size_t depth) {
     Automaton *automaton = &matcher->automaton;
     const Place *place = &matcher->places[depth];
@@ -135,7 +135,7 @@ bool matcher_may_end(const Matcher *matcher) {
     return false;
 }
 
-/* Behind the last digit that a number can have there are other states, too. */
+/* After the last digit that a number can have there are other states, too. */
 bool matcher_must_end(Matcher *matcher) {
     bool follows = !matcher_may_end(matcher);
     for (int byte = 0; byte < 256 && !follows; byte++) {

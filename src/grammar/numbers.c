@@ -10,7 +10,7 @@ static bool is_digit(char byte) {
     return byte >= '0' && byte <= '9';
 }
 
-/* Another digit of the part that `inside` names; the number may end behind it. */
+/* Another digit of the part that `inside` names; the number may end after it. */
 static void add_digit(Automaton *automaton, State state, uint8_t inside, uint32_t most) {
     state.part = state.inside == inside ? state.part + 1 : 1;
     if (state.part > most) return;
@@ -77,7 +77,7 @@ static Range range_of(const Node *node, bool negative) {
     return range;
 }
 
-/* Whether more digits can make a number of the range: behind the point, or also before it. */
+/* Whether more digits can make a number of the range: after the point, or also before it. */
 static bool can_become(const Node *node, const State *state) {
     Range range = range_of(node, state->negative);
     int64_t scale = power(node->places - state->part);

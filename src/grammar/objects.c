@@ -20,7 +20,7 @@ static bool needs_more(const Node *object, uint32_t index) {
     return end > index && object->properties[end - 1].required;
 }
 
-/* Properties that the schema does not name come behind all that are required. */
+/* Properties that the schema does not name come after all that are required. */
 static bool may_be_open(const Automaton *automaton, const Frame *frame, const Node *object) {
     return object->rest != GRAMMAR_NONE && !needs_more(object, frame->index) &&
            has_room(automaton, frame, object->rest);

@@ -112,7 +112,7 @@ void step_literal(Automaton *automaton, State state, char byte) {
     if (i == node->count) return;
     if (node->literals[i].size == at + 1) {
         automaton_end_value(automaton, state.frame);
-        i++; /* those behind it may go on: "1" and "12" */
+        i++; /* those after it may go on: "1" and "12" */
     }
     if (i == node->count || node->literals[i].size <= at) return;
     if (memcmp(node->literals[i].text, known, at) != 0 || node->literals[i].text[at] != byte)

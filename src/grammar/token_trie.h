@@ -10,9 +10,9 @@
 
 enum { TRIE_BYTES_MOST = 250 };
 
-/* A byte behind those of the nodes above. */
+/* A byte after those of the nodes above. */
 typedef struct TrieNode {
-    uint32_t end;   /* the node behind all below this one */
+    uint32_t end;   /* the node after all below this one */
     uint32_t first; /* tokens[first … first + count) end here */
     uint16_t count;
     uint8_t depth; /* bytes above it */

@@ -85,7 +85,7 @@ uint32_t compile_string(Compiler *compiler, const cJSON *schema) {
     return compile_node(compiler, &node);
 }
 
-/* Numbers have at most so many digits, those behind the point among them: a double has them all. */
+/* Numbers have at most so many digits, those after the point among them: a double has them all. */
 static const int64_t most_units = 999999999999999;
 enum { PLACES = 6 };
 
@@ -127,7 +127,7 @@ uint32_t compile_number(Compiler *compiler, const cJSON *schema, bool whole) {
     return compile_refuse(compiler, "minimum",
                           whole ? "and the like leave no integer of at most 15 digits"
                                 : "and the like leave no number of at most 9 digits before the "
-                                  "point and 6 behind it");
+                                  "point and 6 after it");
 }
 
 /* --- arrays --- */
@@ -147,7 +147,7 @@ static bool compile_parts(Compiler *compiler, const cJSON *list, Node *node) {
     return true;
 }
 
-/* What is behind the parts: nothing, if it need not be, where the schema says nothing of it. */
+/* What is after the parts: nothing, if it need not be, where the schema says nothing of it. */
 static bool compile_items(Compiler *compiler, const cJSON *items, Node *node) {
     if (cJSON_IsArray(items))
         return compile_refuse(compiler, "items", "is one schema; a list of them is prefixItems"),

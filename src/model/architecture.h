@@ -93,7 +93,7 @@ enum { SPELLINGS = 4 };
 /* A setting that is honoured. */
 typedef struct SettingRow {
     const char *what;                   /* for messages: "layers" */
-    const char *gguf;                   /* the key behind "ARCHITECTURE."; NULL: GGUF has none and
+    const char *gguf;                   /* the key after "ARCHITECTURE."; NULL: GGUF has none and
                                            means the fallback; "": its tensors say it */
     const char *huggingface[SPELLINGS]; /* in config.json: the first one that is there counts */
     SettingKind kind;
@@ -152,7 +152,7 @@ typedef struct TensorRow {
 } TensorRow;
 
 /* Rows and columns of a shape: C channels, I inner, T context, V vocabulary, S head size, Q all
- * heads of queries, K all of keys, R pairs that are turned, each perhaps behind a factor of one
+ * heads of queries, K all of keys, R pairs that are turned, each perhaps times a factor of one
  * digit. A vector has one row. */
 void shape_sizes(const char *shape, const ModelConfig *config, uint32_t *rows, uint32_t *columns);
 static inline bool shape_is_vector(const char *shape) {

@@ -96,7 +96,7 @@ static uint32_t most_rows(const Sizes *sizes) {
     return UINT32_MAX / sizes->up;
 }
 
-/* Texts side by side. */
+/* Texts in one batch. */
 static uint32_t rows_of(const LLMOptions *options) {
     uint32_t sessions = (uint32_t)options->sessions;
     uint32_t rows = options->batch > sessions ? options->batch : sessions;

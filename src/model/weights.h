@@ -16,7 +16,7 @@ typedef struct LayerWeights {
     Norm mlp_after; /* as attention_after */
 } LayerWeights;
 
-/* Host memory behind a buffer whose tensor needed another layout: pages of its own (mmap). */
+/* Host memory that backs a buffer whose tensor needed another layout: pages of its own (mmap). */
 typedef struct ConvertedTensor {
     void *data;
     size_t size;
@@ -42,7 +42,7 @@ struct Weights {
  * are filled at random.
  * Matrices stay as the file has them, unless blocks and bf16 are wanted as halves, and blocks
  * beside them in pieces. Tensors that fit are used in place, so the file must stay open; those
- * stored transposed or misaligned are copied once, by all cores; blocks and bf16 become halves on
+ * stored transposed or misaligned are copied once, by all cores; blocks and bf16 become f16 on
  * the device. False and `error` on failure, after which weights_free is still due. */
 bool weights_load(Weights *weights, const ModelFile *file, Device *device, Keeping keeping,
                   LLMError *error);
@@ -52,7 +52,7 @@ void weights_drop_unread(Weights *weights, bool fused, bool gated);
 void weights_free(Weights *weights);
 /* Of layer l, scaled by the root of its heads' size, or of what the model has in its place. */
 Attention weights_attention(const Weights *weights, const ModelConfig *config, uint32_t l);
-/* True of block formats and bf16, which become halves where those are wanted. */
+/* True of block formats and bf16, which are expanded to f16 if that is asked for. */
 bool type_can_halve(TensorType type);
 /* True if every matrix that is multiplied by suits. */
 bool weights_all(const Weights *weights, bool (*suits)(const Matrix *matrix));

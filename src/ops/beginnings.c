@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Its list of pages, behind those of the rows. */
+/* Its list of pages, after those of the rows. */
 static uint32_t list_of(const KvCache *cache, const Beginning *beginning) {
     return cache->rows + (uint32_t)(beginning - cache->beginnings);
 }
@@ -22,7 +22,7 @@ static uint32_t alike(const Beginning *beginning, const uint32_t *ids, uint32_t 
     return n;
 }
 
-/* Whether the pages have all that the token behind the first `count` sees. */
+/* Whether the pages have all that the token after the first `count` sees. */
 static bool holds(const KvCache *cache, const Beginning *beginning, uint32_t count) {
     const PageGroup *group = &cache->windowed;
     if (!group->pages) return true;

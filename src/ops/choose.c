@@ -23,7 +23,7 @@ enum { BATCH_NORM_THREADS = 512, BATCH_THREADS = 256 };
 enum { RESIDUAL_MOST_THREADS = 256 };
 enum { NARROW_ROW = 32 * 8 * FUSED_RMSNORM_LINEAR_NARROW_AHEAD }; /* halves on their way at once */
 enum { RMSNORM_THREADS = 64 }; /* of fused_rmsnorm_linear.metal: fine shares of its rows */
-enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups share out */
+enum { LONG_ROW = 2048, LONG_ROW_THREADS = 512 }; /* of weights, which more simdgroups split */
 /* Tokens of a vocabulary from which on groups of them are worth a kernel more. */
 enum { GROUPS_LEAST = 8192, GROUPS_THREADS = 512 };
 
@@ -81,7 +81,7 @@ static const struct {
 _Static_assert(sizeof format_kernels / sizeof *format_kernels == TENSOR_TYPES,
                "a type is missing from the table");
 
-/* How many share out `all` so that each takes as many turns as the others, if `most` run at once.
+/* How many split `all` so that each takes as many turns as the others, if `most` run at once.
  */
 static uint32_t even_share(uint32_t all, uint32_t most) {
     return divide_up(all, divide_up(all, most));

@@ -59,7 +59,7 @@ static inline bool is_gpu(const Setup *setup) {
     return setup->facts.simd_width > 1;
 }
 
-/* What blocks become when the weights are loaded. */
+/* How block formats are expanded at load. */
 typedef enum Keeping {
     KEEP_STORED, /* nothing else */
     KEEP_HALVES, /* halves */
@@ -69,7 +69,7 @@ typedef enum Keeping {
 Keeping choose_keeping(const DeviceFacts *facts, const LLMOptions *options);
 /* Whether the blocks of a matrix are kept, in a model of C channels. */
 bool choose_pieces(Keeping keeping, TensorType type, uint32_t C, uint32_t rows, uint32_t columns);
-/* Which half of a block is moved behind all blocks first, and how many halves are a block;
+/* Which half of a block is moved after all blocks first, and how many halves are a block;
  * `size` 0: they stay as they are stored. */
 typedef struct Planes {
     uint32_t size, scale;
@@ -144,7 +144,7 @@ static inline bool is_gated(Activation activation) {
     return activation == ACTIVATION_SILU_GATED || activation == ACTIVATION_GELU_GATED;
 }
 
-/* norm → product → bias, and GELU, in one kernel, or the product behind choose_norm's. */
+/* norm → product → bias, and GELU, in one kernel, or the product after choose_norm's. */
 typedef struct FusedRead {
     bool norm_apart;
     Choice product;

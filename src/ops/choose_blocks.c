@@ -5,7 +5,7 @@
 /* The kernels of the formats that are read in pieces. */
 static const struct {
     const char *read, *gated, *write;
-    bool splits; /* half `scale` of a block goes behind all blocks */
+    bool splits; /* half `scale` of a block goes after all blocks */
     uint32_t scale;
 } block_kernels[TENSOR_TYPES] = {
 #define KERNELS_OF(format)                                                                         \

@@ -155,7 +155,7 @@ typedef struct Span {
     const uint32_t *tokens, *ends; /* [rows] */
 } Span;
 
-/* Behind the window of the token that comes next. */
+/* Left by the window of the token that comes next. */
 static void let_go(PageGroup *group, const Span *span) {
     for (uint32_t i = 0; i < span->rows; i++) {
         uint32_t row = span->first + i, has = span->tokens[i];

@@ -1,6 +1,6 @@
 /* kv_cache.h — the keys and values of all layers, in pages that rows get as they grow. Layers that
  * see all tokens share one table of pages, those that see a window another: they let go of what is
- * behind it.
+ * after it.
  *
  * What a row has computed can stay when the row is released: beginnings.h keeps it, as long as
  * nobody else wants its pages.
@@ -33,7 +33,7 @@ typedef struct PageGroup {
 /* The texts whose pages stay for those that begin alike. */
 enum { BEGINNINGS = 64 };
 
-/* Its list of pages is the one behind those of the rows. */
+/* Its list of pages is the one after those of the rows. */
 typedef struct Beginning {
     uint32_t *ids; /* [count], NULL: there is none */
     uint32_t count;

@@ -122,7 +122,7 @@ uint32_t pages_first(const Pages *pages, uint32_t row) {
     return pages->row[row].first * PAGE_TOKENS;
 }
 
-/* Is the page shared in which the token behind the row's `tokens` is to be written? */
+/* Is the page shared in which the token after the row's `tokens` is to be written? */
 static bool is_shared(const Pages *pages, uint32_t row, uint32_t tokens, uint32_t end) {
     uint32_t i = tokens / PAGE_TOKENS;
     bool has_page = i >= pages->row[row].first && i < pages->row[row].end;

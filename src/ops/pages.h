@@ -35,7 +35,7 @@ uint32_t pages_count(const Pages *pages);
 /* Pages that no row has. */
 uint32_t pages_unused(const Pages *pages);
 
-/* The row keeps its first `tokens` tokens, and lets go of what was behind them. */
+/* The row keeps its first `tokens` tokens, and lets go of what was after them. */
 void pages_truncate(Pages *pages, uint32_t row, uint32_t tokens);
 /* Nobody looks at the row's first `tokens` tokens any more. */
 void pages_forget(Pages *pages, uint32_t row, uint32_t tokens);

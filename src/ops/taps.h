@@ -43,7 +43,7 @@ static inline uint32_t tapped_layer(const Taps *taps) {
 
 /* Between mixing the values and merging the heads. */
 void tap_attention(Run *run, const TappedAttention *attention);
-/* Behind each block, before what it owes to the stream is settled. */
+/* After each block, before what it owes to the stream is settled. */
 void tap_block(Run *run);
 
 #endif

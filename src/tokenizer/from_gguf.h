@@ -11,7 +11,7 @@ struct GGUFFile;
 #define GGUF_ADDED_TOKENS "tokenizer.metal_llm.added_tokens"
 
 /* Another: where SentencePiece's prefix space is due. "missing": unless the text begins with a
- * space; "first": also, and only where it begins, not behind special tokens. */
+ * space; "first": also, and only where it begins, not after special tokens. */
 #define GGUF_PREFIX_SPACE "tokenizer.metal_llm.prefix_space"
 
 /* NULL where the file brings none, and NULL and `error` on failure. */

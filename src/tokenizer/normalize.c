@@ -72,7 +72,7 @@ static bool is_sorted(const utf8proc_int32_t *marks, size_t count) {
     return true;
 }
 
-/* Order the marks behind each character. (utf8proc orders them too, in quadratic time.) */
+/* Order the marks after each character. (utf8proc orders them too, in quadratic time.) */
 static bool order_marks(Characters *characters, LLMError *error) {
     utf8proc_int32_t *items = characters->items, *sorted = NULL;
     for (size_t at = 0, end; at < characters->count; at = end) {

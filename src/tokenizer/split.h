@@ -9,7 +9,7 @@ typedef enum SplitBehaviour {
     SPLIT_ISOLATED,             /* a piece of their own */
     SPLIT_REMOVED,              /* no piece */
     SPLIT_MERGED_WITH_PREVIOUS, /* the end of the piece before */
-    SPLIT_MERGED_WITH_NEXT,     /* the start of the piece behind */
+    SPLIT_MERGED_WITH_NEXT,     /* the start of the piece after */
     SPLIT_CONTIGUOUS,           /* a piece with those that touch them */
 } SplitBehaviour;
 

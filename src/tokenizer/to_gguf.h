@@ -15,7 +15,7 @@ typedef struct GGUFTokenizer {
     uint32_t merge_count;
     uint32_t *added; /* [added_count]: GGUF_ADDED_TOKENS */
     uint32_t added_count;
-    bool adds_begin, adds_end, adds_space; /* before, behind each text */
+    bool adds_begin, adds_end, adds_space; /* before, after each text */
     const char *prefix;                    /* GGUF_PREFIX_SPACE; NULL: as llama.cpp does */
     uint32_t unknown;                      /* UINT32_MAX: none */
     char *text;                            /* what tokens and merges point into */

@@ -242,7 +242,7 @@ static bool check_rules(const Tokenizer *tokenizer, LLMError *error) {
         if (!tokenizer_has(tokenizer, id))
             return error_set(error, LLM_ERROR_FORMAT,
                              "the token put %s each text, id %u, is not in the vocabulary",
-                             begins ? "before" : "behind", id);
+                             begins ? "before" : "after", id);
     }
     if (rules->unknown == NO_TOKEN || tokenizer_has(tokenizer, rules->unknown)) return true;
     return error_set(error, LLM_ERROR_FORMAT, "the unknown token, id %u, is not in the vocabulary",

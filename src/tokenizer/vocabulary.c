@@ -72,7 +72,7 @@ void vocabulary_free(Vocabulary *vocabulary) {
     *vocabulary = (Vocabulary){0};
 }
 
-/* Room for `size` more bytes behind the text. NULL and `error` on failure. */
+/* Room for `size` more bytes after the text. NULL and `error` on failure. */
 static char *text_reserve(Vocabulary *vocabulary, size_t size, LLMError *error) {
     size_t needed = vocabulary->text_size + size + 1; /* + 1: a pointer even for an empty token */
     if (needed > vocabulary->text_capacity) {
@@ -154,7 +154,7 @@ static size_t unmark(const char *text, size_t size, char *bytes) {
     return count;
 }
 
-/* Store the text behind those of the other tokens, and what it decodes to behind it if that
+/* Store the text after those of the other tokens, and what it decodes to just past it if that
  * differs. */
 static bool store(Vocabulary *vocabulary, uint32_t id, const char *text, size_t size,
                   TokenText kind, LLMError *error) {

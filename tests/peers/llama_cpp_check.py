@@ -1,4 +1,4 @@
-"""Checks the embedded model against llama.cpp: the exported files open there and compute the same.
+"""Checks the bundled model against llama.cpp: the exported files open there and compute the same.
 
     python tests/peers/llama_cpp_check.py tales-f32.gguf models/tales.gguf TEXT [--windows N]
 

@@ -24,7 +24,7 @@ enum { STALLED = 5, PATIENCE = 60, CLIENTS_MOST = 1024, REPLY_MOST = 1 << 20 };
 typedef struct Client {
     pthread_t thread;
     uint64_t random;
-    char *reply; /* [REPLY_MOST], with a NUL behind its end */
+    char *reply; /* [REPLY_MOST], with a NUL past its end */
     size_t size;
     int status; /* of HTTP; 0: the server closed without a word */
 } Client;

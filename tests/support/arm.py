@@ -78,5 +78,5 @@ def _image(argument):
 
 def _contents(now, was, array, name):
     assert now[:SENTINEL_BYTES] == was[:SENTINEL_BYTES], f"{name}: written before its start"
-    assert now[-SENTINEL_BYTES:] == was[-SENTINEL_BYTES:], f"{name}: written behind its end"
+    assert now[-SENTINEL_BYTES:] == was[-SENTINEL_BYTES:], f"{name}: written past its end"
     return numpy.frombuffer(now[SENTINEL_BYTES:-SENTINEL_BYTES], array.dtype).reshape(array.shape)

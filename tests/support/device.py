@@ -151,7 +151,7 @@ class _Buffer:
         self.device.check()
         before, contents, behind = numpy.split(image, [SENTINEL_BYTES, -SENTINEL_BYTES])
         assert numpy.array_equal(before, self.sentinel), f"{name}: written before its start"
-        assert numpy.array_equal(behind, self.sentinel), f"{name}: written behind its end"
+        assert numpy.array_equal(behind, self.sentinel), f"{name}: written past its end"
         return contents.view(self.array.dtype).reshape(self.array.shape)
 
     def assert_unchanged(self, name):

@@ -69,7 +69,7 @@ template <uint I> static Parts all_of(Parts parts) {
     return __builtin_shufflevector(parts, parts, I, I, I, I, I, I, I, I);
 }
 
-/* A scale, and what lies three halves behind it at most: four halves are converted by fewer
+/* A scale, and what lies three halves after it at most: four halves are converted by fewer
  * instructions than one. Those that are followed by bits may be anything, and are not used. */
 static Parts halves_at(const half *first) {
     typedef half Half4 MSL_LANES(4);

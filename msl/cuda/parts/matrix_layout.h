@@ -1,4 +1,4 @@
-/* matrix_layout.h — kernels/parts/matrix_layout.h as the tensor cores share out matrices */
+/* matrix_layout.h — kernels/parts/matrix_layout.h as the tensor cores split matrices */
 
 /* Where a lane's elements begin, and what the four lanes of a row have together. */
 static uint matrix_row(uint lane) {

@@ -210,7 +210,7 @@ class Model:
         return out
 
     def hidden_states(self, ids: Sequence[int]) -> Floats:
-        """[len(ids), channels] behind the last norm, what the output matrix turns into logits."""
+        """[len(ids), channels] after the last norm, what the output matrix turns into logits."""
         out = numpy.empty((len(ids), int(self.info["channels"])), numpy.float32)
         self._score("llm_hidden_states", ids, out)
         return out
