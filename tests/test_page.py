@@ -311,6 +311,10 @@ def write_and_force(browser, said, axe, width):
     until_written(browser)
     browser.hover(".turn .token:nth-of-type(2)")
     browser.until(seen)
+    assert browser.run("""
+        const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+        const card = box('#peek'), token = box('.turn .token:nth-of-type(2)');
+        return card.top >= token.bottom || card.bottom <= token.top;""")
     check(browser, axe, width)
     browser.hover("h1")
     browser.until(unseen)
@@ -424,6 +428,74 @@ def open_again(browser, url, turns):
     browser.run("const k = document.getElementById('kept'); k.selectedIndex = 1; k.dispatchEvent(new Event('change'))")
     coloured = "[...document.querySelectorAll('.turn')].filter((turn) => turn.querySelector('.token')).length"
     browser.until(f"return {coloured} === {turns}")
+
+
+def see_what_was_written(browser, said):
+    """The end of a long text is in sight; what the reader wrote is told from what the model did."""
+    own = "[...document.querySelectorAll('.turn .token.own')].map((token) => token.textContent).join('')"
+    assert browser.run(f"return {own}") == said
+    assert browser.run("""
+        const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+        const token = box('.turn .token[aria-pressed=true]'), text = box('#turns');
+        return token.top >= text.top && token.bottom <= text.bottom;""")
+
+
+def go_by_keys(browser):
+    """A card stays with its token where the text is scrolled to it, and what is chosen keeps the focus."""
+    browser.run("document.getElementById('turns').scrollTop = 1e9")
+    browser.run(f"{TOKENS}[1].focus()")  # which scrolls
+    browser.run("return new Promise((done) => setTimeout(done, 300))")
+    assert not browser.run("return document.getElementById('peek').hidden")
+    browser.run("document.activeElement.blur()")
+    browser.click("#tab-1")
+    browser.until("return document.querySelectorAll('.large .token').length")
+    browser.run("const token = document.querySelectorAll('.large .token')[3]; token.focus(); token.click()")
+    browser.until("return document.querySelectorAll('.large .token').length === 4")
+    browser.until("return document.activeElement.matches('.large .token.here')")
+
+
+def leave_while_it_writes(browser, said):
+    """Another conversation is begun in mid-answer: it stays empty, and the old one is kept. It goes when that is confirmed."""
+    set_slider(browser, "max_tokens", 400)
+    browser.click("#send")
+    browser.until("return document.getElementById('status').textContent.startsWith('writing')")
+    browser.click("#tab-2")
+    browser.click("#new")
+    browser.until(f"return {IDLE} && document.querySelector('.suggestions') && document.querySelector('.overview')")
+    assert browser.run("return document.getElementById('forget').disabled")
+    browser.run("const k = document.getElementById('kept'); k.selectedIndex = 1; k.dispatchEvent(new Event('change'))")
+    browser.until(f"return {TOKENS}.length > 100")
+    see_what_was_written(browser, said)
+    for is_yes in (False, True):
+        browser.click("#forget")
+        browser.answer(is_yes)
+        assert browser.run("return stored().length") == (0 if is_yes else 1)
+    assert browser.run(
+        "return document.getElementById('kept').disabled && document.querySelector('.suggestions') !== null"
+    )
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_newcomer(width, axe):
+    """What one who sees it for the first time does: a long text, keys, another conversation before the first is done."""
+    server = Server(model_of(STORY))
+    with Browser(width, "light") as browser:
+        browser.open(server.url + "/")
+        browser.until("return document.getElementById('talk-title').textContent !== '…'")
+        browser.click(".suggestions .button")
+        said = browser.run("return SUGGESTIONS.text[0]")
+        until_written(browser, f"{TOKENS}.length > 100")
+        see_what_was_written(browser, said)
+        go_by_keys(browser)
+        if width == 360:
+            browser.run(f"{TOKENS}[{TOKENS}.length - 1].focus()")
+            browser.until("return !document.getElementById('peek').hidden")
+            browser.click("#peek .inside-link")
+            browser.until("return document.getElementById('tabs').getBoundingClientRect().top < 200")
+        check(browser, axe, width)
+        leave_while_it_writes(browser, said)
+        assert browser.errors() == []
+    assert server.stop()[0] == 0
 
 
 TABS = {

@@ -62,13 +62,16 @@ const fail = (error) => {
 const fresh = () => ({ id: Date.now(), model: facts.model, turns: [] });
 const save = () => {
   if (!talk.turns.length) return;
-  const plain = { ...talk, turns: talk.turns.map(({ role, content, prompt, ids }) => ({ role, content, prompt, ids })) };
+  const plain = { ...talk, turns: talk.turns.map(({ role, content, prompt, ids, own }) => ({ role, content, prompt, ids, own })) };
   store([plain, ...stored().filter(({ id }) => id !== talk.id)]);
   showKept();
 };
 const showKept = () => {
   const mine = stored().filter(({ model }) => model === facts.model);
-  $("kept").replaceChildren(make("option", { value: "" }, mine.length ? `Saved here: ${mine.length}` : "Nothing saved yet"),
+  const isSaved = mine.some(({ id }) => id === talk.id);
+  $("forget").disabled = !isSaved;
+  $("kept").disabled = !mine.length;
+  $("kept").replaceChildren(make("option", { value: "", hidden: isSaved }, mine.length ? `Saved here: ${mine.length}` : "Nothing saved yet"),
     ...mine.map(({ id, turns }) => make("option", { value: id, selected: id === talk.id }, turns[0].content.slice(0, 40))));
 };
 
@@ -118,11 +121,13 @@ const showRaw = (turn) => {
 const colour = async (turn) => {
   const ids = all(turn), from = Math.max(0, first(turn) - 1);
   turn.seen = await askJson("/inspect", { prompt: ids, first: from, top: 20 });
+  turn.lens = null;
   turn.tokens = new Tokens({
     onSelect: (position) => { choose(turn, position); if (tab === 0 && isWide()) peek.hide(); },
     onLook: (position, button) => peek.show(turn, position, button),
     onLeave: () => peek.leave(),
     shares: sharesOf(turn),
+    isOwn: (position) => (turn.own || []).some(([begin, end]) => begin <= position && position < end),
   });
   turn.tokens.show(turn.seen, -1, first(turn));
   turn.body.className = "";
@@ -131,8 +136,9 @@ const colour = async (turn) => {
 
 const lookAt = async (turn) => {
   await colour(turn);
-  toTheEnd();
+  if (!talk.turns.includes(turn)) return;
   choose(turn, all(turn).length - 1);
+  toTheEnd();
 };
 
 // The last answer first: it is the one that is chosen.
@@ -161,6 +167,7 @@ const busy = (is) => {
 
 const write = async (turn) => {
   work = new AbortController();
+  chosen = undefined; // its place may be gone
   busy(true);
   tell("writing …");
   try {
@@ -178,6 +185,7 @@ const write = async (turn) => {
     fail(error);
   }
   busy(false);
+  if (!talk.turns.includes(turn)) return; // another conversation has been opened
   save();
   if (turn.prompt.length + turn.ids.length) await lookAt(turn).catch(fail);
 };
@@ -198,7 +206,9 @@ const chat = async (text) => {
 const continueText = async (text) => {
   const [old] = talk.turns, turn = old || { role: "assistant", content: "", prompt: [], ids: [] };
   const { tokens } = old && !text ? { tokens: [] } : await askJson("/tokenize", { prompt: text, add_special_tokens: !old });
-  turn.prompt = [...all(turn), ...tokens];
+  const before = all(turn), end = before.length + tokens.length;
+  turn.own = [...(turn.own || []), [before.length, end]];
+  turn.prompt = [...before, ...tokens];
   turn.ids = [];
   turn.content += text;
   talk.turns = [turn];
@@ -212,6 +222,7 @@ const force = async (turn, position, token) => {
   const ids = [...all(turn).slice(0, position), token.id], cut = Math.min(turn.prompt.length, position);
   turn.prompt = ids.slice(0, cut);
   turn.ids = ids.slice(cut);
+  turn.own = (turn.own || []).map(([begin, end]) => [begin, Math.min(end, position)]);
   talk.turns = talk.turns.slice(0, talk.turns.indexOf(turn) + 1);
   turn.content = await textOf(facts.chat ? turn.ids : ids);
   showRaw(turn);

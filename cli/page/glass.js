@@ -68,12 +68,13 @@ const plainShares = (likeliest, token) => ({ likeliest: likeliest.map(probabilit
 class Tokens {
   // `onSelect(position)`; `onForce(position, token)` makes the likeliest buttons; `shares(likeliest, token, position)`: the
   // probabilities of the likeliest and of the token, as samplers leave them. `onLook(position, button)`: the pointer
-  // or the focus is on a token; `onLeave()`: it is on none.
-  constructor({ onSelect = () => {}, onForce = null, shares = plainShares, onLook = (position) => this.tell(position), onLeave = () => this.tell(this.selected) } = {}) {
+  // or the focus is on a token; `onLeave()`: it is on none. `isOwn(position)`: the reader has written this one.
+  constructor({ onSelect = () => {}, onForce = null, shares = plainShares, isOwn = () => false, onLook = (position) => this.tell(position), onLeave = () => this.tell(this.selected) } = {}) {
     this.onSelect = onSelect;
     this.onLook = onLook;
     this.onForce = onForce;
     this.shares = shares;
+    this.isOwn = isOwn;
     this.text = make("div", { className: "tokens", role: "group", "aria-label": "The text, token by token" });
     this.side = make("div", { className: "side" });
     this.element = make("div", { className: "split" }, this.text, this.side);
@@ -87,13 +88,13 @@ class Tokens {
     this.from = from;
     this.text.replaceChildren();
     data.tokens.slice(from).forEach((token, i) => {
-      const position = from + i, known = token.logprob !== null;
+      const position = from + i, known = token.logprob !== null, own = this.isOwn(position);
       const p = known ? this.shares(data.top[position - 1] || [], token, position).token : 1;
       const button = make("button", {
         type: "button",
-        className: known ? `token p${levelOf(p)}` : "token",
+        className: `token${known ? ` p${levelOf(p)}` : ""}${own ? " own" : ""}`,
         "aria-pressed": "false",
-        "aria-label": `${quoted(token.text)}${known ? `, ${percent(p)}` : ""}`,
+        "aria-label": `${quoted(token.text)}${known ? `, ${percent(p)}` : ""}${own ? ", yours" : ""}`,
       }, visible(token.text));
       const look = () => this.onLook(position, button);
       button.addEventListener("mouseenter", look);
@@ -128,7 +129,8 @@ class Tokens {
     const shares = this.shares(this.data.top[position - 1] || [], token, position);
     const ps = [...shares.likeliest.slice(0, likeliest.length), shares.token];
     others.forEach((other, i) => list.append(make("li", {}, bar(other, { own: other.id === token.id, onChoose: force(other), p: ps[i] }))));
-    this.side.replaceChildren(heading, list);
+    const isCut = others.some((other, i) => ps[i] === 0 && probability(other) > 0);
+    this.side.replaceChildren(heading, list, isCut ? make("p", { className: "quiet note" }, "Cut off: never picked with the settings under “Sampling”.") : "");
   }
 }
 
@@ -280,14 +282,17 @@ class Lens {
     this.from = from;
     this.slider.max = data.layers - 1;
     if (this.layer === undefined || this.layer >= data.layers) this.layer = data.layers - 1;
+    const hadFocus = this.text.contains(document.activeElement);
     this.nexts = data.tokens.slice(from).map(() => make("span", { className: "next" }));
-    this.text.replaceChildren(...data.tokens.slice(from).map((token, i) => {
+    this.text.replaceChildren(...data.tokens.slice(from).flatMap((token, i) => {
       const button = make("button", { type: "button", className: "token", "aria-pressed": "false" }, visible(token.text));
       button.addEventListener("click", () => this.select(from + i));
-      return make("span", { className: "pair" }, button, this.nexts[i]);
+      const pair = make("span", { className: "pair" }, button, this.nexts[i]);
+      return token.text.includes("\n") ? [pair, make("br")] : [pair];
     }));
     this.settle();
     this.mark(position);
+    if (hadFocus) this.text.querySelector("[aria-pressed='true']").focus();
   }
 
   scrub(layer) {
@@ -296,6 +301,7 @@ class Lens {
     this.shown.value = `${layer} of ${this.data.layers - 1}`;
     this.nexts.forEach((next, i) => {
       const [likeliest] = this.data.lens[layer][this.from + i];
+      if (!likeliest) return; // not computed yet
       next.className = `next p${levelOf(probability(likeliest))}`;
       next.textContent = visible(likeliest.text);
       next.title = percent(probability(likeliest));

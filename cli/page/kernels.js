@@ -6,7 +6,7 @@ const MEANING = {
   norm: "brings the vector to a common scale",
   "addition, norm": "adds the block's result, then brings the sum to a common scale",
   QKV: "makes queries, keys and values",
-  rounding: "rounds the vector to 8 bits, to multiply whole numbers",
+  rounding: "rounds the vector to 8 bits, so that whole numbers are multiplied",
   halves: "rounds the vector to 16 bits",
   "head norms": "brings each head's query and key to a common scale",
   rope: "turns queries and keys by their position",

@@ -1,6 +1,7 @@
 // --- begin ---
 
 const begin = (kept) => {
+  if (work) work.abort();
   talk = kept || fresh();
   chosen = undefined;
   showTurns();
@@ -45,9 +46,17 @@ $("say").addEventListener("keydown", (event) => {
   $("composer").requestSubmit();
 });
 $("stop").addEventListener("click", () => work && work.abort());
-$("new").addEventListener("click", () => begin());
-$("forget").addEventListener("click", () => { store(stored().filter(({ id }) => id !== talk.id)); begin(); });
-$("kept").addEventListener("change", () => begin(stored().find(({ id }) => String(id) === $("kept").value)));
+$("new").addEventListener("click", () => { save(); begin(); });
+$("forget").addEventListener("click", () => {
+  if (!confirm("Delete this conversation from the browser?")) return;
+  store(stored().filter(({ id }) => id !== talk.id));
+  begin();
+});
+$("kept").addEventListener("change", () => {
+  const wanted = $("kept").value;
+  save();
+  begin(stored().find(({ id }) => String(id) === wanted));
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => attention.buttons && attention.select(attention.position));
 
 const open = async () => {
@@ -61,10 +70,10 @@ const open = async () => {
   $("about").textContent = `${facts.model} · ${facts.layers} layers of ${facts.heads} heads · weights ${facts.weights} · ${facts.device}`;
   $("talk-title").textContent = facts.chat ? "Chat" : "Continue a text";
   $("say-label").textContent = facts.chat ? "Message" : "What to add to the text";
-  $("say").placeholder = facts.chat ? "Write a message. Enter sends it, Shift+Enter starts a new line." : "Write the beginning of a text; Ctrl+Enter continues it. Then add more, or let the model go on.";
+  $("say").placeholder = facts.chat ? "Write a message. Enter sends it." : "How does the text begin? Ctrl+Enter continues it.";
   $("send").textContent = facts.chat ? "Send" : "Continue";
-  $("legend").append(legend());
-  $("sampling").open = isWide();
+  $("legend").append(...(facts.chat ? [] : [make("span", { className: "legend" }, make("span", {}, make("b", {}, "bold"), ": yours"))]), legend());
+  $("sampling").open = isWide() && matchMedia("(min-height: 52rem)").matches;
   begin();
 };
 open().catch(fail);

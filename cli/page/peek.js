@@ -4,19 +4,22 @@
 const CALM = 150;
 
 class Peek {
-  // `card` is an empty element. `onForce(turn, position, token)`: another token was chosen in it.
-  constructor(card, onForce) {
+  // `card` is an empty element. `onForce(turn, position, token)`: another token was chosen in it. `onLookInside()`: what
+  // is inside is to be seen, which a phone has further down.
+  constructor(card, onForce, onLookInside) {
     this.card = card;
     this.likely = new Tokens({
       shares: (...place) => sharesOf(this.turn)(...place),
       onForce: (position, token) => { this.hide(); onForce(this.turn, position, token); },
     });
-    card.append(this.likely.side);
+    this.inside = make("button", { type: "button", className: "button inside-link" }, "Look inside ↓");
+    this.inside.addEventListener("click", () => { this.hide(); onLookInside(); });
+    card.append(this.likely.side, this.inside);
     card.addEventListener("mouseenter", () => clearTimeout(this.timer));
     card.addEventListener("mouseleave", () => this.leave());
     card.addEventListener("focusout", (event) => this.blur(event));
     addEventListener("keydown", (event) => event.key === "Escape" && this.hide());
-    addEventListener("scroll", (event) => !card.contains(event.target) && this.hide(), true);
+    addEventListener("scroll", (event) => !card.contains(event.target) && this.follow(), true);
   }
 
   show(turn, position, button) {
@@ -27,17 +30,33 @@ class Peek {
     } else this.timer = setTimeout(() => this.open(turn, position, button), CALM);
   }
 
-  // Below the token, or above it where there is no room.
   open(turn, position, button) {
     if (!button.isConnected) return;
     this.turn = turn;
     this.likely.data = turn.seen;
     this.likely.tell(position);
     this.card.hidden = false;
-    const token = button.getBoundingClientRect(), { offsetWidth, offsetHeight } = this.card;
-    const left = Math.min(token.left, document.documentElement.clientWidth - offsetWidth - 8), isBelow = token.bottom + offsetHeight + 8 <= innerHeight;
-    this.card.style.left = `${Math.max(8, left)}px`;
-    this.card.style.top = `${isBelow ? token.bottom + 3 : Math.max(8, token.top - offsetHeight - 3)}px`;
+    this.button = button;
+    this.place();
+  }
+
+  // Below the token, or above it where there is more room; never over it.
+  place() {
+    const { style } = this.card, token = this.button.getBoundingClientRect();
+    style.maxHeight = "";
+    const { offsetWidth, offsetHeight } = this.card, below = innerHeight - token.bottom - 11, above = token.top - 11;
+    const isBelow = below >= Math.min(offsetHeight, above), height = Math.min(offsetHeight, isBelow ? below : above);
+    style.maxHeight = `${height}px`;
+    style.left = `${Math.max(8, Math.min(token.left, document.documentElement.clientWidth - offsetWidth - 8))}px`;
+    style.top = `${isBelow ? token.bottom + 3 : token.top - height - 3}px`;
+  }
+
+  // Where its token goes when the text is scrolled; with it out of sight.
+  follow() {
+    if (this.card.hidden) return;
+    const token = this.button.getBoundingClientRect(), text = $("turns").getBoundingClientRect();
+    if (token.bottom > Math.max(text.top, 0) && token.top < Math.min(text.bottom, innerHeight)) this.place();
+    else this.hide();
   }
 
   blur({ relatedTarget }) {

@@ -5,7 +5,7 @@ const likely = new Tokens({
   shares: (...place) => sharesOf(chosen.turn)(...place),
   onForce: (position, token) => force(chosen.turn, position, token).catch(fail),
 });
-const peek = new Peek($("peek"), (...forced) => force(...forced).catch(fail));
+const peek = new Peek($("peek"), (...forced) => force(...forced).catch(fail), () => $("tabs").scrollIntoView());
 const attention = new Attention({ onHead: () => showSwitches(), onSelect: (position) => choose(chosen.turn, position) });
 const lens = new Lens({ onSelect: (position) => choose(chosen.turn, position) });
 const kernels = new Kernels({ onAgain: () => showTab() });
@@ -30,21 +30,30 @@ const showAttention = async () => {
   seen.off = off;
   attention.show(seen, position);
   showSwitches();
-  return [lead("When the model reads the chosen token, each of its attention heads looks back at the text and takes in information from some of the tokens. The stronger a token's colour, the more comes from it. Choose another token, here or on the left, to see what that one attends to."),
+  return [lead("When the model reads the chosen token, each of its attention heads looks back at the text and takes in information from some of the tokens. The stronger a token's colour, the more comes from it. Choose another token, here or in the text, to see what that one attends to."),
+    ...(facts.chat ? [make("p", { className: "quiet" }, "The model reads more than the chat shows: its template puts markers around every message, and often instructions before the first.")] : []),
     attention.element, switches,
     make("div", { className: "computed" }, make("h3", {}, "How it is computed"),
       make("p", { className: "quiet" }, "By two kernels, attention_scores and softmax_inplace: what you see comes from them, as they stand here."),
       ...readings(facts, Object.keys(facts.sources), false)),
     more("A head compares the token's query with the key of every token up to it, and turns the scores into weights that add up to 100 %. Different heads look for different things: the word before, the subject of the sentence, an earlier place where the same word stood.",
-      "Many heads look mostly at the very first token. That is how a head says that it has nothing to add here.",
-      ...(facts.chat ? ["The model reads more than the chat shows: its template puts markers around every message, and often instructions before the first."] : []))];
+      "Many heads look mostly at the very first token. That is how a head says that it has nothing to add here.")];
+};
+
+// The chosen token's layers are there at once; those of a long text take a while, and follow.
+const fillLens = async (turn, from, look) => {
+  const { seen } = turn, whole = await look(all(turn), from);
+  if (turn.seen !== seen) return;
+  turn.lens = whole;
+  if (tab === LAYERS && chosen.turn === turn) lens.show(whole, Math.max(chosen.position, from), from);
 };
 
 const showLens = async () => {
-  const { turn, position } = chosen, from = Math.max(first(turn) - 1, 0);
-  const seen = await askJson("/inspect", { prompt: all(turn), first: from, top: 0, lens: 3 });
-  lens.show(seen, Math.max(position, from), from);
-  return [lead("The text passes through the layers one after the other. Here you see what the model would predict if it had to answer after each of them."),
+  const { turn } = chosen, from = Math.max(first(turn) - 1, 0), position = Math.max(chosen.position, from);
+  const look = (ids, first) => askJson("/inspect", { prompt: ids, first, top: 0, lens: 1 });
+  lens.show(turn.lens || await look(all(turn).slice(0, position + 1), position), position, from);
+  if (!turn.lens) fillLens(turn, from, look).catch(fail);
+  return [lead("The text passes through the layers one after the other. Here you see what the model would predict if it had to answer after each of them, before any sampling."),
     lens.element,
     more("Move the slider: below each token stands the one that the model would put next at that depth, coloured by how sure it is. Early layers mostly guess; the answer takes shape in the later ones.",
       "The model's last step, which turns a vector into probabilities, normally sees only what the last layer has made. Here it is applied to every layer. This is known as the logit lens.")];
@@ -96,6 +105,7 @@ const writeWithout = async (ids, out, signal) => {
     ids = [...ids, token.id];
     out.append(token.text);
   }
+  out.append(" …");
 };
 
 // Both answers, one below the other.
@@ -107,8 +117,8 @@ const compareAnswers = async (ids, out, signal) => {
   };
   out.replaceChildren();
   const on = place("all on", ""), without = place("parts off", "bytes");
-  const { choices: [{ text }] } = await askJson("/v1/completions", { prompt: ids, max_tokens: ANSWER, temperature: 0 }, signal);
-  on.append(text);
+  const { choices: [{ text, finish_reason }] } = await askJson("/v1/completions", { prompt: ids, max_tokens: ANSWER, temperature: 0 }, signal);
+  on.append(text, finish_reason === "length" ? " …" : "");
   await writeWithout(ids, without, signal);
 };
 
@@ -138,7 +148,8 @@ const showWithout = async () => {
     const known = turn.seen.top[ids.length - 1];
     const before = known && known.length ? known : (await askJson("/inspect", { prompt: ids, first: ids.length - 1, top: 20 })).top.at(-1);
     const place = turn.seen.tokens[ids.length] || turn.seen.tokens.at(-1);
-    result.append(make("h3", {}, `Predictions for the place of ${quoted(place.text)}`), comparison(before, seen.top.at(-1)), make("div", { className: "chips" }, go, on), answers);
+    result.append(make("h3", {}, `Predictions for the place of ${quoted(place.text)}`), comparison(before, seen.top.at(-1)),
+      make("p", { className: "quiet" }, "As the model gives them, before any sampling."), make("div", { className: "chips" }, go, on), answers);
   } else result.append(make("p", { className: "quiet" }, "Everything is on. Switch off a head, by its number, or an MLP, and both predictions appear here side by side."));
   const again = async (label) => {
     await showTab();
@@ -166,9 +177,19 @@ const TABS = [
   ["Switch off", showWithout, true, "what the model would say without some of its parts"],
   ["Kernels", showKernels, false, "what the computer does for a token, and how long it takes"],
 ];
+const LAYERS = 2;
 let tab = 0, shown = 0;
 
+const waiting = () => [lead("The model is at work …")];
+const welcome = () => [lead("Write something, or take one of the suggestions. You get the text in tokens, the pieces that the model reads and writes: words, parts of words, signs. Choose one of them to see:"), overview()];
 const overview = () => make("dl", { className: "overview" }, ...TABS.flatMap(([name, , , about]) => [make("dt", {}, name), make("dd", { className: "quiet" }, about)]));
+
+// What is shown again keeps the focus.
+const replacePanel = (content) => {
+  const focused = document.activeElement;
+  $("panel").replaceChildren(...content);
+  if ($("panel").contains(focused)) focused.focus();
+};
 
 const showTab = async () => {
   const [name, show, needs] = TABS[tab], turn = ++shown;
@@ -179,8 +200,8 @@ const showTab = async () => {
   $("panel").setAttribute("aria-labelledby", `tab-${tab}`);
   $("panel").setAttribute("aria-busy", "true");
   try {
-    const content = needs && !chosen ? [make("p", { className: "lead" }, "Write something, or take one of the suggestions. Then choose a token of the text to see:"), overview()] : await show();
-    if (turn === shown) $("panel").replaceChildren(...content);
+    const content = chosen || !needs ? await show() : talk.turns.length ? waiting() : welcome();
+    if (turn === shown) replacePanel(content);
   } catch (error) {
     if (turn === shown) $("panel").replaceChildren(make("p", { className: "error", role: "alert" }, error.message));
   }

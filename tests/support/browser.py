@@ -128,6 +128,10 @@ class Browser:
     def type(self, selector, text):
         self.call("POST", f"/element/{self.element(selector)}/value", {"text": text})
 
+    def answer(self, is_yes):
+        """What the page asks before it goes on."""
+        self.call("POST", "/alert/accept" if is_yes else "/alert/dismiss")
+
     def focus(self, selector):
         self.run(f"document.querySelector({json.dumps(selector)}).focus()")
 
