@@ -129,6 +129,13 @@ def test_every_kind_has_wrong_kernels():
     assert min(kinds.values()) >= 3
 
 
+def test_a_vector_is_misaligned_once():
+    """Its elements are, too, and the kernel uses two of them."""
+    path = next(path for path in WRONG if path.stem == "misaligned_rows")
+    (finding,) = checker.run(path, *runs(path)[0])["findings"]
+    assert "for a half4, which must lie at a multiple of 8 bytes" in finding["message"]
+
+
 @pytest.mark.skipif(BUILD.name == "asan", reason="once, without the sanitizers, is enough")
 @pytest.mark.parametrize("kernel", launches.kernel_files())
 def test_our_kernels_pass(kernel, random):

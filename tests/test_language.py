@@ -471,16 +471,24 @@ def test_kernel_parameters_of_arrays(run, random):
     assert numpy.allclose(out, 2 * (31 - INDEX % 32) + 128.5 + numpy.tile(rows[:, 1], 2))
 
 
-def test_bit_fields_are_set_one_by_one(run):
+@pytest.mark.parametrize("space", ["device", "threadgroup", "thread"])
+def test_bit_fields_are_set_one_by_one(space, run):
     """What shares their bytes is read then, and written again."""
-    source = """struct Bits { uint a : 3; uint b : 7; uint c : 22; };
-struct Two { float x; Bits bits[2]; };
-kernel void k(device float *o [[buffer(0)]], uint i [[thread_position_in_grid]]) {
-    Bits one; Two two;
-    one.a = i; one.b = i + 1; one.c = i << 4;
-    two.bits[1].b = one.b; two.x = 0.5;
-    o[i] = one.a + one.b + one.c + two.bits[1].b + two.x; }"""
-    assert numpy.array_equal(run(source, "k", zeros())[0], INDEX % 8 + 2 * (INDEX + 1) + 16 * INDEX + 0.5)
+    variable = {
+        "device": "device Two &two = mine[i];",
+        "threadgroup": "threadgroup Two all[32]; threadgroup Two &two = all[t];",
+        "thread": "Two two;",
+    }[space]
+    source = f"""struct Bits {{ uint a : 3; uint b : 7; uint c : 22; }};
+struct Two {{ float x; Bits bits[2]; ushort kind : 1, count : 5; }};
+kernel void k(device float *o [[buffer(0)]], device Two *mine [[buffer(1)]], uint i [[thread_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {{
+    {variable}
+    two.bits[0].a = i; two.bits[0].b = i + 1; two.bits[0].c = i << 4;
+    two.bits[1].b = two.bits[0].b; two.x = 0.5; two.count = 3; two.kind = i; two.count += 4;
+    o[i] = two.bits[0].a + two.bits[0].b + two.bits[0].c + two.bits[1].b + two.x + two.kind + two.count; }}"""
+    options = ["--buffer", "1=empty:u8:1024", "--suppress", "never-written"]
+    out = run(source, "k", zeros(), options=options)[0]
+    assert numpy.array_equal(out, INDEX % 8 + 2 * (INDEX + 1) + 16 * INDEX + 0.5 + INDEX % 2 + 7)
 
 
 def test_arrays_are_named_as_in_metal(tmp_path):

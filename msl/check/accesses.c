@@ -44,13 +44,6 @@ static void report_bounds(Checker *c, const Block *block, const char *address, s
         checker_stop(c, code, "has made too many accesses out of bounds");
 }
 
-static void report_unwritten(Checker *c, const Block *block, const char *address, size_t bytes,
-                             uint32_t code) {
-    Witness at = witness_here(code, false, false);
-    Finding *finding = finding_of_access(c, FINDING_UNWRITTEN, block, &at, NULL);
-    if (finding) block_locate(block, finding, address - (const char *)block->start, bytes);
-}
-
 static bool any_unwritten(const unsigned char *written, size_t bytes) {
     for (size_t i = 0; i < bytes; i++)
         if (written[i] == UNWRITTEN) return true;
@@ -70,30 +63,9 @@ static bool all_unwritten(const unsigned char *written, size_t bytes) {
     return bytes > 0;
 }
 
-static void check_block(Checker *c, Block *block, const char *address, size_t bytes, uint32_t code,
-                        unsigned use) {
-    bool writes = use & WRITE;
-    if (!block_within(address, bytes, block->start, block->size)) {
-        report_bounds(c, block, address, bytes, code, writes);
-        return;
-    }
-    size_t offset = (size_t)(address - (const char *)block->start);
-    Witness at = witness_here(code, writes, use & ATOMIC);
-    if (writes && !block->writable) finding_of_access(c, FINDING_CONST, block, &at, NULL);
-    const unsigned char *written = block->written + offset;
-    if (use & READ && (use & COPY ? all_unwritten(written, bytes) : any_unwritten(written, bytes)))
-        report_unwritten(c, block, address, bytes, code);
-    if (writes && !(use & COPY)) mark_written(block->written + offset, bytes);
-    if (writes && c->has_nothing)
-        c->store = (Store){block, (unsigned char *)(uintptr_t)address, bytes, at};
-    if (block->writable) race_check(c, block, offset, bytes, code, writes, use & ATOMIC);
-    if (!(use & ATOMIC)) spinning_plain(c, address, code, writes);
-}
-
-static void report_private(Checker *c, size_t stack_offset, size_t bytes, uint32_t code,
-                           const char *frame) {
-    const Function *function = symbols_function(c->symbols, code);
-    ptrdiff_t from = c->runtime.stacks + stack_offset - frame;
+static void report_private(Checker *c, const UnwrittenRead *read) {
+    const Function *function = symbols_function(c->symbols, read->at.code);
+    ptrdiff_t from = read->address - read->frame;
     Block block = {.name = "", .index = -1, .space = SPACE_PRIVATE};
     int line = 0;
     for (size_t i = 0; function && i < function->count; i++) {
@@ -105,19 +77,67 @@ static void report_private(Checker *c, size_t stack_offset, size_t bytes, uint32
         from -= local->from;
         break;
     }
-    Witness at = witness_here(code, false, false);
-    Finding *finding = finding_of_access(c, FINDING_UNWRITTEN, &block, &at, NULL);
+    Finding *finding = finding_of_access(c, FINDING_UNWRITTEN, &block, &read->at, NULL);
     if (!finding) return;
     finding->offset = line ? from : 0;
-    finding->bytes = bytes;
+    finding->bytes = read->bytes;
     finding->other.place.line = line;
 }
 
-static void check_private(Checker *c, size_t offset, size_t bytes, uint32_t code, unsigned use,
-                          const char *frame) {
-    unsigned char *written = c->private_written + offset;
+void finish_read(Checker *c) {
+    const UnwrittenRead *read = &c->unwritten_read;
+    const Block *block = read->address ? block_find(c, read->address) : NULL;
+    if (block) {
+        Finding *finding = finding_of_access(c, FINDING_UNWRITTEN, block, &read->at, NULL);
+        ptrdiff_t offset = read->address - (const char *)block->start;
+        if (finding) block_locate(block, finding, offset, read->bytes);
+    } else if (read->address) {
+        report_private(c, read);
+    }
+    c->unwritten_read.address = NULL;
+}
+
+/* A bit field is set so: what shares its bytes is read, and all of them are written at once. So
+ * the next access decides about a read. */
+static void reads_unwritten(Checker *c, const char *address, size_t bytes, uint32_t code,
+                            unsigned use, const char *frame) {
+    c->unwritten_read = (UnwrittenRead){address, bytes, frame, witness_here(code, false, false)};
+    if (use & (COPY | ATOMIC) || !symbols_have_bit_fields(c->symbols)) finish_read(c);
+}
+
+static void decide_read(Checker *c, const char *address, size_t bytes, unsigned use) {
+    UnwrittenRead *read = &c->unwritten_read;
+    bool sets_bits = use == WRITE && read->address == address && read->bytes == bytes &&
+                     read->at.thread == simt_thread->thread_index_in_threadgroup;
+    if (sets_bits) read->address = NULL;
+    finish_read(c);
+}
+
+static void check_block(Checker *c, Block *block, const char *address, size_t bytes, uint32_t code,
+                        unsigned use, const char *frame) {
+    bool writes = use & WRITE;
+    if (!block_within(address, bytes, block->start, block->size)) {
+        report_bounds(c, block, address, bytes, code, writes);
+        return;
+    }
+    size_t offset = (size_t)(address - (const char *)block->start);
+    Witness at = witness_here(code, writes, use & ATOMIC);
+    if (writes && !block->writable) finding_of_access(c, FINDING_CONST, block, &at, NULL);
+    const unsigned char *written = block->written + offset;
+    if (use & READ && (use & COPY ? all_unwritten(written, bytes) : any_unwritten(written, bytes)))
+        reads_unwritten(c, address, bytes, code, use, frame);
+    if (writes && !(use & COPY)) mark_written(block->written + offset, bytes);
+    if (writes && c->has_nothing)
+        c->store = (Store){block, (unsigned char *)(uintptr_t)address, bytes, at};
+    if (block->writable) race_check(c, block, offset, bytes, code, writes, use & ATOMIC);
+    if (!(use & ATOMIC)) spinning_plain(c, address, code, writes);
+}
+
+static void check_private(Checker *c, const char *address, size_t bytes, uint32_t code,
+                          unsigned use, const char *frame) {
+    unsigned char *written = c->private_written + (address - c->runtime.stacks);
     if (use & READ && all_unwritten(written, bytes)) {
-        report_private(c, offset, bytes, code, frame);
+        reads_unwritten(c, address, bytes, code, use, frame);
         mark_written(written, bytes); /* once */
     }
     if (use & WRITE && !(use & COPY)) mark_written(written, bytes);
@@ -127,21 +147,21 @@ void watch_access(const void *pointer, size_t bytes, unsigned use, const void *c
                   const void *frame) {
     Checker *c = checker;
     if (!simt_thread || !bytes) return;
+    const char *address = pointer;
     race_finish_overwrite(c);
     finish_store(c);
-    const char *address = pointer;
+    decide_read(c, address, bytes, use);
     uint32_t code = (uint32_t)((const char *)caller - c->library) - 1;
     if (checker_out_of_time) checker_stop(c, code, "has not come to an end in time");
     if (address == c->atomic) {
         c->atomic = NULL;
         return;
     }
-    size_t offset = (size_t)(address - c->runtime.stacks);
     Block *block;
-    if (offset < c->runtime.stack_bytes)
-        check_private(c, offset, bytes, code, use, frame);
+    if ((size_t)(address - c->runtime.stacks) < c->runtime.stack_bytes)
+        check_private(c, address, bytes, code, use, frame);
     else if ((block = block_find(c, address)))
-        check_block(c, block, address, bytes, code, use);
+        check_block(c, block, address, bytes, code, use, frame);
     else
         check_wild(c, address, bytes, code, use & WRITE);
 }

@@ -164,6 +164,7 @@ bool checker_run(Checker *c, Simt *simt, SimtLaunch *launch, unsigned seconds, b
     leave_signals(old);
     race_finish_overwrite(c);
     finish_store(c);
+    finish_read(c);
     checker = NULL;
     launch->watcher = NULL;
     *ended = !ran;

@@ -69,6 +69,14 @@ typedef struct Store {
     Witness at;
 } Store;
 
+/* A read of what nothing wrote, which is a finding unless it turns out to be half of a write. */
+typedef struct UnwrittenRead {
+    const char *address; /* NULL: there is none */
+    size_t bytes;
+    const char *frame; /* of the function it is in */
+    Witness at;
+} UnwrittenRead;
+
 typedef struct GroupStart {
     uint32_t stamp;
     SimtSize group;
@@ -123,6 +131,7 @@ struct Checker {
     Spinning spinning;
     Overwrite overwrite;
     Store store;
+    UnwrittenRead unwritten_read;
     bool has_nothing;   /* a simd function has given a lane what nothing wrote */
     bool starts_static; /* a constant inside of a function gets its value, once */
     Findings *findings;
@@ -174,6 +183,8 @@ void texel_outside(void *checker, const SimtTexture *texture, const SimtPosition
 
 /* Before anything else is looked at, and after the last access. */
 void finish_store(Checker *checker);
+/* The same for a read of what nothing wrote. */
+void finish_read(Checker *checker);
 
 /* --- spinning.c: a loop that waits lets other threads run, unless none will ever end it --- */
 

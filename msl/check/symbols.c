@@ -13,6 +13,7 @@ struct Symbols {
     char *headers;
     Function *functions; /* in order of `begin` */
     size_t count;
+    bool have_bit_fields;
 };
 
 /* DWARF's number of the frame pointer. */
@@ -38,27 +39,11 @@ struct Dwarf *symbols_dwarf(const Symbols *symbols) {
 
 /* --- variables --- */
 
-static bool type_of(Dwarf_Die *die, Dwarf_Die *type) {
+static bool type_size(Dwarf_Die *variable, Dwarf_Word *size) {
     Dwarf_Attribute attribute;
-    Dwarf_Die named;
-    return dwarf_formref_die(dwarf_attr_integrate(die, DW_AT_type, &attribute), &named) &&
-           dwarf_peel_type(&named, type) == 0;
-}
-
-/* Of which a member cannot be written without reading those that share its bytes. */
-static bool has_bit_fields(Dwarf_Die *type) {
-    Dwarf_Die member, inside;
-    if (dwarf_tag(type) == DW_TAG_array_type)
-        return type_of(type, &inside) && has_bit_fields(&inside);
-    if (dwarf_tag(type) != DW_TAG_structure_type && dwarf_tag(type) != DW_TAG_union_type)
-        return false;
-    if (dwarf_child(type, &member) != 0) return false;
-    do {
-        if (dwarf_tag(&member) != DW_TAG_member) continue;
-        if (dwarf_hasattr(&member, DW_AT_bit_size)) return true;
-        if (type_of(&member, &inside) && has_bit_fields(&inside)) return true;
-    } while (dwarf_siblingof(&member, &member) == 0);
-    return false;
+    Dwarf_Die type, peeled;
+    return dwarf_formref_die(dwarf_attr_integrate(variable, DW_AT_type, &attribute), &type) &&
+           dwarf_peel_type(&type, &peeled) == 0 && dwarf_aggregate_size(&peeled, size) == 0;
 }
 
 /* False if it does not lie in the frame. */
@@ -77,12 +62,10 @@ static bool frame_offset(Dwarf_Die *variable, ptrdiff_t *from) {
 static void add_local(const Symbols *symbols, Function *function, Dwarf_Die *variable) {
     ptrdiff_t from;
     Dwarf_Word size;
-    Dwarf_Die type;
     const char *name = dwarf_diename(variable);
     int line = 0;
     if (!name || in_headers(symbols, dwarf_decl_file(variable)) || !frame_offset(variable, &from) ||
-        !type_of(variable, &type) || dwarf_aggregate_size(&type, &size) != 0 ||
-        has_bit_fields(&type))
+        !type_size(variable, &size))
         return;
     dwarf_decl_line(variable, &line);
     function->locals = grow(function->locals, function->count, sizeof *function->locals);
@@ -100,6 +83,24 @@ static void add_locals(const Symbols *symbols, Function *function, Dwarf_Die *bl
         else if (tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine)
             add_locals(symbols, function, &child);
     } while (dwarf_siblingof(&child, &child) == 0);
+}
+
+/* Is any member of any type one? Each kind of entry says which attributes it has. */
+static bool has_bit_fields(Dwarf_Die *unit) {
+    Dwarf_Abbrev *kind;
+    size_t count;
+    unsigned name;
+    for (size_t at = 0, length;; at += length) {
+        kind = dwarf_getabbrev(unit, at, &length);
+        if (!kind || kind == DWARF_END_ABBREV || dwarf_getattrcnt(kind, &count) != 0) return false;
+        for (size_t i = 0; i < count; i++)
+            if (dwarf_getabbrevattr(kind, i, &name, NULL, NULL) == 0 && name == DW_AT_bit_size)
+                return true;
+    }
+}
+
+bool symbols_have_bit_fields(const Symbols *symbols) {
+    return symbols->have_bit_fields;
 }
 
 /* --- functions --- */
@@ -134,8 +135,10 @@ static void read_functions(Symbols *symbols) {
     size_t header;
     while (dwarf_nextcu(symbols->dwarf, unit, &next, &header, NULL, NULL, NULL) == 0) {
         Dwarf_Die die;
-        if (dwarf_offdie(symbols->dwarf, unit + header, &die))
+        if (dwarf_offdie(symbols->dwarf, unit + header, &die)) {
             dwarf_getfuncs(&die, add_function, symbols, 0);
+            symbols->have_bit_fields |= has_bit_fields(&die);
+        }
         unit = next;
     }
     qsort(symbols->functions, symbols->count, sizeof *symbols->functions, compare_functions);

@@ -41,6 +41,9 @@ typedef void SymbolsLine(void *context, uint32_t code, Place place);
 void symbols_each_line(const Symbols *symbols, SymbolsLine *visit, void *context);
 void symbols_close(Symbols *symbols); /* NULL is fine */
 
+/* Does a structure that the file uses have any? */
+bool symbols_have_bit_fields(const Symbols *symbols);
+
 /* All of the debug information, as libdw has it. */
 struct Dwarf *symbols_dwarf(const Symbols *symbols);
 
