@@ -95,6 +95,19 @@ def test_double_is_refused(type, tmp_path):
         checker.run(path, "--kernel", "good", *options)
 
 
+def test_operations_on_half_are_rounded(run):
+    """Each of them, as on a GPU: 2048 + 1 is 2048."""
+    expressions = ["a + b - a", "a * b * c", "(a + b) + c", "a + b > a ? 1 : 0", "twice(a + b) - 2 * a", "d", "a + b - 2048.0f"]
+    x = numpy.float16([2048, 1, 0.1])
+    a, b, c = x
+    lines = "".join(f"o[{i}] = {text};" for i, text in enumerate(expressions))
+    source = f"""static half twice(half x) {{ return x + x; }}
+kernel void k(device half *o [[buffer(0)]], device const half *x [[buffer(1)]]) {{
+    half a = x[0], b = x[1], c = x[2], d = a; d += b; d -= a; {lines} }}"""
+    out = run(source, "k", numpy.zeros(len(expressions), numpy.float16), x, grid=1, threads=1)[0]
+    assert out.tolist() == [a + b - a, a * b * c, a + b + c, 0, 0, 0, 0]
+
+
 # --- kernels ---
 
 KERNELS = {
