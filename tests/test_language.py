@@ -97,7 +97,15 @@ def test_double_is_refused(type, tmp_path):
 
 def test_operations_on_half_are_rounded(run):
     """Each of them, as on a GPU: 2048 + 1 is 2048."""
-    expressions = ["a + b - a", "a * b * c", "(a + b) + c", "a + b > a ? 1 : 0", "twice(a + b) - 2 * a", "d", "a + b - 2048.0f"]
+    expressions = [
+        "a + b - a",
+        "a * b * c",
+        "(a + b) + c",
+        "a + b > a ? 1 : 0",
+        "twice(a + b) - 2 * a",
+        "d",
+        "a + b - 2048.0f",
+    ]
     x = numpy.float16([2048, 1, 0.1])
     a, b, c = x
     lines = "".join(f"o[{i}] = {text};" for i, text in enumerate(expressions))
@@ -248,6 +256,16 @@ def test_kernels(name, run):
     source, kernel, expected = KERNELS[name]
     buffers = [zeros()] + ([zeros(count=1)] if "&f" in source else [])
     assert numpy.array_equal(run(source, kernel, *buffers)[0], expected)
+
+
+def test_values_beside_what_members_lead_to(run, tmp_path):
+    """Of one structure, whose members have indices of their own."""
+    source = """struct Scene { device float *o [[id(3)]]; constant uint &n [[id(1)]]; float k [[id(0)]]; metal::array<device const float *, 2> x [[id(4)]]; };
+kernel void k(device float *whole [[buffer(0)]], constant Scene &s [[buffer(1)]], uint i [[thread_position_in_grid]]) { whole[i] = s.n; s.o[i] = s.k * s.x[i % 2][i]; }"""
+    options = "--bytes 1=k=2 --bytes 1.n=u32:64 --buffer 1.x[0]=ones:f32:64 --buffer 1.x[1]=range:f32:64 --buffer 1.o=empty:f32:64"
+    saved = ["-o", f"1.o={tmp_path}/o.npy"]
+    assert (run(source, "k", zeros(), options=[*options.split(), *saved])[0] == 64).all()
+    assert numpy.array_equal(numpy.load(tmp_path / "o.npy"), 2 * numpy.where(INDEX % 2, INDEX, 1))
 
 
 def test_array_parameters(run):
@@ -622,6 +640,38 @@ kernel void k(device bfloat *o [[buffer(0)]], device const bfloat *x [[buffer(1)
     expected = rounded(rounded(x * 2 + rounded(y)) + rounded(numpy.sqrt(abs(x))))
     expected = rounded(rounded(rounded(expected + 1) + 2) - numpy.float32(2.0**-7))
     assert numpy.array_equal(found, expected)
+
+
+def test_bfloats_that_are_volatile(run):
+    """As an element of a vector is to its swizzles."""
+    source = """kernel void k(volatile device bfloat *o [[buffer(0)]], volatile device bfloat2 *x [[buffer(1)]], uint i [[thread_position_in_grid]]) {
+    bfloat2 v = x[i], w = v + v.yx - v;
+    bfloat last = o[i]; o[i] = last + w.x; x[i].xy = v.yx; }"""
+    x = numpy.tile(numpy.uint16([0x4380, 0x3F80]), (THREADS, 1))  # 256 and 1
+    ones = numpy.full(THREADS, 0x3F80, numpy.uint16)
+    o, turned = run(source, "k", ones, x)
+    assert (o == 0x3F80).all() and (turned == x[:, ::-1]).all()
+
+
+@pytest.mark.parametrize("before, after", [
+    ("struct __attribute__((packed)) Row", ""), ("struct [[gnu::packed]] Row", ""),
+    ("#pragma pack(push, 1)\nstruct Row", "#pragma pack(pop)\n"),
+])  # fmt: skip
+def test_structures_without_padding(before, after, run, random):
+    """Vectors in them, too, and they are used where they lie."""
+    source = f"""{before} {{ uchar tag; packed_half3 h; float2 v; packed_short2 s; bfloat b; half4 w; }};
+{after}kernel void k(device Row *rows [[buffer(0)]], device float *o [[buffer(1)]], uint i [[thread_position_in_grid]]) {{
+    Row row = rows[i]; float2 v = rows[i].v;
+    rows[i].v.y = row.s[1]; rows[i].h = half3(row.w.xyz); rows[i].tag++;
+    o[i] = v.x + rows[i].v.y + float(rows[i].h.z) + sizeof(Row); }}"""
+    types = [("tag", "u1"), ("h", "3f2"), ("v", "2f4"), ("s", "2i2"), ("b", "u2"), ("w", "4f2")]
+    rows = numpy.zeros(THREADS, types)
+    rows["v"], rows["w"] = random.integers(-99, 99, (THREADS, 2)), random.integers(-99, 99, (THREADS, 4))
+    rows["s"] = random.integers(-99, 99, (THREADS, 2))
+    found, out = run(source, "k", rows.view("u1"), zeros())
+    found = found.view(types)
+    assert (found["h"] == rows["w"][:, :3]).all() and (found["tag"] == 1).all()
+    assert numpy.array_equal(out, rows["v"][:, 0] + rows["s"][:, 1] + rows["w"][:, 2] + 29)
 
 
 def test_packed_vectors(run, random):

@@ -124,9 +124,10 @@ typedef struct Cursor {
 } Cursor;
 
 static bool refuse(const Cursor *cursor, const char *what) {
-    return report_failure("%s %s: '%s' (%s) %s",
-                          cursor->wanted->option ? cursor->wanted->option : "-o",
-                          cursor->wanted->target, cursor->name, cursor->type.name, what);
+    const char *option = cursor->wanted->option ? cursor->wanted->option : "-o";
+    const char *type = cursor->type.name, *target = cursor->wanted->target;
+    if (!*type) return report_failure("%s %s: '%s' %s", option, target, cursor->name, what);
+    return report_failure("%s %s: '%s' (%s) %s", option, target, cursor->name, type, what);
 }
 
 static void lengthen_name(Cursor *cursor, const char *end) {
@@ -147,6 +148,14 @@ static bool read_index(Cursor *cursor, size_t *index) {
     return true;
 }
 
+/* "n=3": the members are known by now. */
+static bool read_members(Binding *binding, const Type *type) {
+    char error[256];
+    return !binding->by_name || binding->array.data ||
+           values_parse(&binding->array, binding->content, type, error) ||
+           report_failure("%s %s: %s", binding->option, binding->given, error);
+}
+
 /* Into what the pointer there leads to, which is the memory of a binding. */
 static bool enter(Cursor *cursor, size_t binding) {
     Type inside;
@@ -157,6 +166,7 @@ static bool enter(Cursor *cursor, size_t binding) {
     bool is_array = inside.kind == TYPE_ARRAY; /* whose elements the index counts */
     if (*cursor->at == '[' && !is_array && !read_index(cursor, &index)) return false;
     size_t begin = index * inside.size, end = begin + inside.size;
+    if (!read_members(memory, &inside)) return false;
     if (memory->content && end > memory->array.size)
         return refuse(cursor, "is past the end of its buffer");
     if (!memory->content) {
@@ -211,13 +221,6 @@ static bool step(Cursor *cursor) {
     return true;
 }
 
-/* "n=3": the members are known by now. */
-static bool read_members(Binding *binding, const Type *type) {
-    char error[256];
-    return !binding->by_name || values_parse(&binding->array, binding->content, type, error) ||
-           report_failure("%s %s: %s", binding->option, binding->given, error);
-}
-
 static bool suits(const Binding *binding, const Type *type) {
     if (!is_option(binding, "--buffer") && !is_option(binding, "--bytes"))
         return report_failure("%s %s: '%s' is a %s; give it as --buffer or --bytes",
@@ -259,8 +262,9 @@ static bool start(Cursor *cursor, const Program *program) {
         bool is_buffer = parameter->kind == BOUND_BUFFER || parameter->kind == BOUND_CONSTANT;
         if (!is_buffer || parameter->index != index) continue;
         snprintf(cursor->name, sizeof cursor->name, "%s", parameter->name);
-        return (parameter_type(program, p, &cursor->type) && enter(cursor, index)) ||
-               report_failure("'%s' has no members that are known", parameter->name);
+        if (!parameter_type(program, p, &cursor->type))
+            return report_failure("'%s' has no members that are known", parameter->name);
+        return enter(cursor, index);
     }
     return report_failure("the kernel has no [[buffer(%lu)]]", index);
 }

@@ -290,6 +290,7 @@ static const char *const options[] = {
     "-O0",
     "-fno-exceptions",
     "-fdeclspec",
+    "-fclang-abi-compat=14", /* Metal's vectors can be packed, although they are classes here */
     "-gdwarf-aranges",
     ("-fdebug-compilation-dir=" SYMBOLS_FOLDER),
     "-fsanitize=kernel-address,array-bounds,alignment,shift-exponent",
@@ -331,6 +332,7 @@ typedef struct Compilation {
     const char *source, *output, *log;
     const char *precompiled; /* <metal_stdlib>; NULL: it is read */
     bool header, spaces, coverage;
+    bool packs; /* members may lie anywhere, and are used where they lie */
 } Compilation;
 
 /* The exit status of clang, -1 if it cannot be run; its messages are in the log. */
@@ -348,6 +350,7 @@ static int compile_to(const Program *program, const char *width, const Compilati
     if (what->precompiled)
         ADD(&command, "-include-pch", what->precompiled, "-Xclang", "-fno-validate-pch");
     if (what->coverage) add(&command, coverage_options, 1);
+    if (what->packs) ADD(&command, "-fno-sanitize=alignment");
     if (!what->header) ADD(&command, "-shared", "-lm");
     for (size_t i = 0; i < SANITIZER_OPTIONS; i++)
         ADD(&command, "-mllvm", sanitizer_options[i]);
@@ -398,14 +401,17 @@ static bool compile(const Program *program, const ProgramOptions *wanted, const 
     snprintf(log, sizeof log, "%s/messages", program->folder);
     snprintf(other, sizeof other, "%s/other_messages", program->folder);
     bool precompiled = precompile(program, wanted, width, header);
-    Compilation with = {source,
-                        output,
-                        log,
-                        precompiled ? header : NULL,
+    Compilation with = {.source = source,
+                        .output = output,
+                        .log = log,
+                        .precompiled = precompiled ? header : NULL,
                         .spaces = true,
-                        .coverage = wanted->coverage};
-    Compilation without = {source, output,          other,
-                           NULL,   .spaces = false, .coverage = wanted->coverage};
+                        .coverage = wanted->coverage,
+                        .packs = source_packs(program->text)};
+    Compilation without = with;
+    without.log = other;
+    without.precompiled = NULL;
+    without.spaces = false;
     int status = compile_to(program, width, &with);
     if (status > 0 && compile_to(program, width, &without) == 0) status = 0;
     if (status > 0 && precompiled) { /* what it says of the headers it can say only of read ones */

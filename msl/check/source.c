@@ -47,3 +47,8 @@ bool source_declares(const char *text, const char *number) {
     }
     return false;
 }
+
+bool source_packs(const char *text) {
+    return strstr(text, "((packed") || strstr(text, "((__packed__") ||
+           strstr(text, "gnu::packed") || strstr(text, "#pragma pack");
+}

@@ -11,5 +11,7 @@ char *source_line(const char *path, unsigned number);
 /* Does a number stand in preprocessed text where a declaration has its name, as in `uint 32 = 4`?
  */
 bool source_declares(const char *text, const char *number);
+/* Does it have structures without padding? */
+bool source_packs(const char *text);
 
 #endif

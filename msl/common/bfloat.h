@@ -14,6 +14,7 @@ template <> struct only_if<true> {
 };
 #define MSL_IF_INTEGER(T) typename msl::only_if<__is_integral(T)>::type = 0
 #define MSL_IF_FLOAT(T)   typename msl::only_if<__is_same(T, float) || __is_same(T, half)>::type = 0
+#define MSL_IF_BFLOAT(T)  typename msl::only_if<__is_same(T, bfloat)>::type = 0
 
 } // namespace msl
 
@@ -24,7 +25,14 @@ struct bfloat {
     constexpr bfloat(float value) : bits(rounded(__builtin_bit_cast(uint, value))) {}
     constexpr bfloat(half value) : bfloat(float(value)) {}
     template <typename T, MSL_IF_INTEGER(T)> constexpr bfloat(T value) : bfloat(float(value)) {}
-    constexpr operator float() const {
+    /* Out of and into what is volatile; as templates these are not what copies all others. */
+    template <typename T, MSL_IF_BFLOAT(T)>
+    constexpr bfloat(const volatile T &other) : bits(other.bits) {}
+    template <int = 0> constexpr volatile bfloat &operator=(bfloat other) volatile {
+        bits = other.bits;
+        return *this;
+    }
+    constexpr operator float() const volatile {
         return __builtin_bit_cast(float, uint(bits) << 16);
     }
 
@@ -74,5 +82,6 @@ private:
 };
 #undef MSL_IF_INTEGER
 #undef MSL_IF_FLOAT
+#undef MSL_IF_BFLOAT
 
 #endif

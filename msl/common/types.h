@@ -31,6 +31,8 @@ typedef uint uint32_t;
 typedef ulong uint64_t;
 typedef __SIZE_TYPE__ size_t;
 typedef __PTRDIFF_TYPE__ ptrdiff_t;
+typedef long intptr_t;
+typedef ulong uintptr_t;
 
 #ifdef __clang__
 #include "bfloat.h"
