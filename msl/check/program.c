@@ -223,17 +223,6 @@ static void hide_folder(char *text, size_t size, const char *folder) {
         memset(at, '-', length);
 }
 
-/* Advice to an optimiser, in which macros may stand that are not expanded there. */
-static void leave_out_advice(char *text) {
-    static const char *const pragmas[] = {"#pragma unroll", "#pragma clang loop", "#pragma METAL"};
-    for (char *line = text; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
-            if (!strncmp(line, pragmas[i], strlen(pragmas[i])))
-                memset(line, ' ', strcspn(line, "\n"));
-    }
-}
-
 /* A name that the lines would break in which clang tells it: such a file is standard input. */
 static bool is_odd(const char *path) {
     return strpbrk(path, "\"\\\n");
@@ -267,7 +256,7 @@ static bool expand(Program *program, const ProgramOptions *wanted, const char *w
     if (!end_command(program, status, log, wanted->path)) return false;
     program->text = bind_load(output, size);
     if (program->text) hide_folder(program->text, *size, program->folder);
-    if (program->text) leave_out_advice(program->text);
+    if (program->text) source_leave_out_advice(program->text);
     return program->text || report_failure("%s cannot be read", output);
 }
 

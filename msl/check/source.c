@@ -52,3 +52,13 @@ bool source_packs(const char *text) {
     return strstr(text, "((packed") || strstr(text, "((__packed__") ||
            strstr(text, "gnu::packed") || strstr(text, "#pragma pack");
 }
+
+void source_leave_out_advice(char *text) {
+    static const char *const pragmas[] = {"#pragma unroll", "#pragma clang loop", "#pragma METAL"};
+    for (char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
+            if (!strncmp(line, pragmas[i], strlen(pragmas[i])))
+                memset(line, ' ', strcspn(line, "\n"));
+    }
+}

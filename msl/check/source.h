@@ -11,6 +11,8 @@ char *source_line(const char *path, unsigned number);
 /* Does a number stand in preprocessed text where a declaration has its name, as in `uint 32 = 4`?
  */
 bool source_declares(const char *text, const char *number);
+/* Advice to an optimiser, in which macros may stand that are not expanded there, becomes blanks. */
+void source_leave_out_advice(char *text);
 /* Does it have structures without padding? */
 bool source_packs(const char *text);
 
