@@ -586,12 +586,17 @@ $(BUILD)/metal-llm: $(command_objects) $(objects)
 	@echo '  CC   $@'
 	@$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) $(COMMAND_LIBS) -o $@
 
-examples: $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+examples: $(patsubst %,$(BUILD)/%,$(basename $(wildcard examples/*.c examples/*.cpp)))
 
 $(BUILD)/examples/%: examples/%.c $(BUILD)/libmetal-llm.a
 	@mkdir -p $(@D)
 	@echo '  CC   $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/examples/%: examples/%.cpp $(BUILD)/libmetal-llm.a
+	@mkdir -p $(@D)
+	@echo '  CXX  $@'
+	@$(CXX) -std=c++17 -O2 -Wall -Wextra -Werror $(if $(SANITIZE),-fsanitize=address$(comma)undefined) $(CPPFLAGS) $^ $(LDLIBS) -o $@
 
 # --- Apple's systems, from any other: compiled with zig, linked with stubs of what it does not carry ---
 
@@ -769,7 +774,7 @@ $(FORMAT)/done: tests/format/requirements.lock
 
 # Not the headers that stand in for Metal's library: they are C++, laid out by hand as tables.
 formatted = $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] cli/*/*.[ch] msl/*/*.c msl/bind/*.h msl/check/*.h msl/strict/*.h \
-    include/*.h examples/*.c tests/*/*.c tests/*/*/*.c) $(KERNELS) $(HEADERS)
+    include/*.h examples/*.c examples/*.cpp tests/*/*.c tests/*/*/*.c) $(KERNELS) $(HEADERS)
 python    = python examples packaging tests training
 
 format: $(FORMAT)/done

@@ -136,14 +136,14 @@ def test_selftest(run):
         "selftest", "--device", "cuda", "--only", "kernels", **{"FAIL": "nvrtcCompileProgram:2:6"} if several else {}
     )
     assert done.returncode == 0, done.stdout
-    assert "PASSED: " in done.stdout and ("\ncompiled side by side in " in done.stdout) == several
+    assert "PASSED: " in done.stdout and ("\ncompiled in parallel in " in done.stdout) == several
 
 
 def test_selftest_without_a_cache(run):
     """There each file is compiled when its first kernel is prepared."""
     done = run("selftest", "--device", "cuda", "--only", "kernels", cache="/dev/null", FAIL="nvrtcCompileProgram:2:6")
     assert done.returncode == 1 and "FAILED: 1 of " in done.stdout, done.stdout
-    assert "compiled side by side" not in done.stdout
+    assert "compiled in parallel" not in done.stdout
 
 
 def test_selftest_of_products(run):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -75,6 +76,22 @@ def test_notebook(monkeypatch):
             exec("".join(cell["source"]), names)
     assert pyplot.imshow.call_args[0][0].shape == (6, 5) and names["moved"].min() > 0
     names["model"].close()
+
+
+def test_logits_example(path, model):  # noqa: F811
+    """The likeliest tokens and the perplexity, as the library's own losses have it."""
+    text = "Once upon a time there was"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "python/metal_llm")}
+    example = [sys.executable, ROOT / "examples/logits.py", path, text]
+    shown = subprocess.run(example, env=environment, check=True, capture_output=True, text=True).stdout.splitlines()
+    ids = model.encode(text)
+    with metal_llm.Model(path) as same:
+        expected = numpy.exp(same.losses(ids).mean(dtype=float))
+    perplexity, tokens = re.fullmatch(r"perplexity ([\d.]+) over (\d+) tokens", shown[5]).groups()
+    assert int(tokens) == len(ids) - 1
+    assert abs(float(perplexity) / expected - 1) <= 1e-3
+    chances = [float(line.split("%")[0]) for line in shown[:5]]
+    assert chances == sorted(chances, reverse=True) and 0 < sum(chances) <= 100.1
 
 
 def test_options(model):

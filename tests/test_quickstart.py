@@ -1,5 +1,6 @@
 """make install, and the programs of examples/ built against what it has installed."""
 
+import json
 import os
 import re
 import shlex
@@ -55,9 +56,10 @@ def pkg_config(prefix, *arguments):
 
 def build(prefix, program, *libraries):
     """Compile the example of this name as its first lines say."""
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    warnings = ["-std=c11", "-Wall", "-Wextra", "-Werror", *SANITIZER]
-    source = ROOT / "examples" / f"{program.name}.c"
+    (source,) = (ROOT / "examples").glob(f"{program.name}.c*")
+    is_c = source.suffix == ".c"
+    compiler = shlex.split(os.environ.get("CC", "cc") if is_c else os.environ.get("CXX", "c++"))
+    warnings = ["-std=c11" if is_c else "-std=c++17", "-Wall", "-Wextra", "-Werror", *SANITIZER]
     run(*compiler, *warnings, source, *pkg_config(prefix, "--cflags"), *libraries, "-o", program)
 
 
@@ -97,6 +99,60 @@ def test_chat(prefix, path, tmp_path):  # noqa: F811
     both = subprocess.run(talk, input=(one + more).encode(), capture_output=True, env=ENVIRONMENT)
     assert first.rstrip(b"\n") == expected.rstrip(b"\n") and both.stdout.startswith(first)
     assert len(both.stdout) > len(first) or b"more than the context" in both.stderr
+
+
+def example(prefix, tmp_path, name, *arguments):
+    """What the example of this name prints."""
+    build(prefix, tmp_path / name, *pkg_config(prefix, "--libs"))
+    return run(tmp_path / name, *arguments)
+
+
+def command(*words):
+    return run(COMMAND, "run", *words)
+
+
+TALES = ROOT / "models/tales.gguf"
+DRAWN = ["--temp", "0.8", "--top-p", "0.95", "--top-k", "0", "--min-p", "0", "--seed", "7"]
+
+
+def test_stream(prefix, tmp_path):
+    """It draws what the command draws from the same seed, and prints no prompt."""
+    prompt = "Once upon a time"
+    shown = example(prefix, tmp_path, "stream", TALES, prompt, 7)
+    assert len(shown) > 100
+    assert prompt + shown.rstrip("\n") == command("-m", TALES, prompt, "-n", "100", *DRAWN).rstrip("\n")
+
+
+def test_batch(prefix, tmp_path):
+    """Each text goes on as it does alone."""
+    tokenizer = models.small_tokenizer(300)
+    script = [tokenizer.tokens.index(letter) for letter in "0123456789" * 12]
+    model = models.write_reciter(tmp_path / "reciter.gguf", script, tokenizer)
+    prompts = ["The sun", "A", "Where is the river?"]
+    shown = example(prefix, tmp_path, "batch", model, *prompts).splitlines()
+    assert shown == [command("-m", model, prompt, "-n", "20", "--temp", "0").rstrip("\n") for prompt in prompts]
+    assert len(set(shown)) == 3 and all(re.search(r"\d{20}$", line) for line in shown)
+
+
+def test_json(prefix, tmp_path):
+    person = json.loads(example(prefix, tmp_path, "json", TALES, "A baker, as JSON: "))
+    assert isinstance(person["name"], str) and len(person["name"]) <= 20
+    assert type(person["age"]) is int and 0 <= person["age"] <= 120 and len(person) == 2
+
+
+def test_raii(prefix, tmp_path):
+    prompt = "Once upon a time"
+    shown = example(prefix, tmp_path, "raii", TALES, prompt)
+    assert shown == command("-m", TALES, prompt, "-n", "50", "--temp", "0").rstrip("\n") + "\n"
+    done = subprocess.run([tmp_path / "raii", "absent.gguf", "x"], env=ENVIRONMENT, capture_output=True)
+    assert done.returncode == 1 and b"absent.gguf" in done.stderr and done.stderr.count(b"\n") == 1
+
+
+def test_every_example_is_on_the_page():
+    page = (ROOT / "examples/README.md").read_text()
+    listed = re.findall(r"^\| \[([^]]+)\]\(([^)]+)\) \|", page, re.M)
+    there = {path.name + "/" * path.is_dir() for path in (ROOT / "examples").iterdir()} - {"README.md", "__pycache__/"}
+    assert {name for name, _ in listed} == there and all(name.rstrip("/") == link for name, link in listed)
 
 
 @pytest.mark.parametrize("library, options", [("libmetal-llm.so", ["-D"]), ("libmetal-llm.a", ["--extern-only"])])

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import numpy
@@ -15,7 +16,7 @@ import pytest
 import families
 import llm
 import models
-from library import COMMAND
+from library import COMMAND, ROOT
 from llm import LLM
 from serve import ENVIRONMENT, Server, post_bytes, read_all, wait_until
 from test_cli import byte_tokens, fail
@@ -81,6 +82,17 @@ def text_of(ids):
 
 def recite(path, text, **options):
     return models.write_reciter(path, byte_tokens(text), TOKENIZER, **options)
+
+
+def test_client_example(server, client):
+    """examples/client.py prints, piece by piece, what a request that is not streamed is answered."""
+    asked = "Where is the river?"
+    chat = [{"role": "user", "content": asked}]
+    whole = client.chat.completions.create(model="any", messages=chat, temperature=0, max_tokens=300)
+    expected = whole.choices[0].message.content
+    example = [sys.executable, ROOT / "examples/client.py", server.url]
+    shown = subprocess.run(example, input=asked.encode() + b"\n", capture_output=True, check=True, timeout=60)
+    assert shown.stdout.decode() == expected + "\n"
 
 
 # --- what is not generated ---
