@@ -362,6 +362,23 @@ kernel void shift(device const float2 *x, device float2 *y, constant float2 &by,
     assert not library.full(x, 1.0, threads=17).ok
 
 
+def test_lists_of_arrays():
+    """Their addresses are a structure's pointers; PyTorch's own error buffer is refused by name."""
+    library = metal_check.compile_shader(
+        HEAD
+        + """struct Inputs { metal::array<device const float *, 2> x; device float *out; };
+kernel void add(constant Inputs &in, constant float &k, uint i [[thread_position_in_grid]]) { in.out[i] = in.x[0][i] + k * in.x[1][i]; }"""
+    )
+    a, b, out = np.arange(8, dtype="f4"), np.ones(8, "f4"), np.zeros(8, "f4")
+    a.flags.writeable = False
+    assert library.add([a, b, out], 2.0, threads=8).ok and np.array_equal(out, a + 2)
+    assert [finding.kind for finding in library.add([a, b[:7], out], 2.0, threads=8).findings] == ["out-of-bounds"]
+    with pytest.raises(TypeError, match="gets a list of 4 arrays: declare a structure .* it has 3"):
+        library.add([a, b, out, out], 2.0, threads=8)
+    with pytest.raises(TypeError, match="error_buf_idx is not supported: give an array of zeros"):
+        library.add([a, b, out], 2.0, threads=8, error_buf_idx=2)
+
+
 def test_arg_casts():
     """Numbers are the bits that PyTorch passes: what a parameter would read wrongly is refused, with the cast."""
     library = metal_check.compile_shader(

@@ -43,10 +43,17 @@ class ShaderKernel:
         threads: Size | None = None,
         group_size: Size | None = None,
         arg_casts: str | Mapping[int, str] | None = None,
+        error_buf_idx: int | None = None,
     ) -> Report:
+        if error_buf_idx is not None:
+            raise TypeError(f"{self.name}: error_buf_idx is not supported: give an array of zeros as that argument")
         casts = arg_casts if isinstance(arg_casts, Mapping) else dict.fromkeys(range(len(arguments)), arg_casts)
-        bound: dict[int | str, Any] = {
-            index: self._content(index, argument, casts.get(index)) for index, argument in enumerate(arguments)
+        lists = {index: argument for index, argument in enumerate(arguments) if self._is_list(index, argument)}
+        members = {key: array for index, argument in lists.items() for key, array in self._members(index, argument)}
+        bound: dict[int | str, Any] = members | {
+            index: self._content(index, argument, casts.get(index))
+            for index, argument in enumerate(arguments)
+            if index not in lists
         }
         given = [argument for argument in arguments if isinstance(argument, np.ndarray)]
         if threads is None and not given:
@@ -60,9 +67,33 @@ class ShaderKernel:
         for index, argument in enumerate(arguments):
             if isinstance(argument, np.ndarray) and self._parameters[index]["writable"]:
                 argument[...] = report.outputs[index]
+        for key, array in members.items():
+            if array.flags.writeable:
+                array[...] = report.outputs[key]
         if self._library.raises:
             report.raise_findings()
         return report
+
+    def _structure(self, index: int) -> Any:
+        return self._library.structs.get(self._parameters.get(index, {}).get("type", ""))
+
+    def _is_list(self, index: int, argument: Any) -> bool:
+        return _are_arrays(argument) and self._structure(index) is not None
+
+    def _members(self, index: int, given: Sequence[np.ndarray[Any, Any]]) -> list[tuple[str, np.ndarray[Any, Any]]]:
+        """Of a list of arrays PyTorch passes the addresses: to the pointers of a structure, in their order."""
+        pointers = [member for member in self._structure(index) if _is_pointer(member)]
+        names = [
+            f"{member['name']}[{i}]" if member["count"] > 1 else member["name"]
+            for member in pointers
+            for i in range(member["count"])
+        ]
+        if len(names) < len(given):
+            raise TypeError(
+                f"{self.name}: [[buffer({index})]] gets a list of {len(given)} arrays: "
+                f"declare a structure of as many pointers for it, it has {len(names)}"
+            )
+        return [(f"{index}.{name}", array) for name, array in zip(names, given)]
 
     def _content(self, index: int, argument: Any, cast: str | None) -> Any:
         parameter = self._parameters.get(index)
@@ -83,6 +114,14 @@ class ShaderKernel:
                 f"{self.name}: '{parameter['name']}' is a {parameter['type']}, but PyTorch passes {argument!r} as {words}{hint}"
             )
         return np.atleast_1d(np.asarray(argument)).astype(passed).astype(wanted)
+
+
+def _are_arrays(argument: Any) -> bool:
+    return isinstance(argument, (list, tuple)) and any(isinstance(item, np.ndarray) for item in argument)
+
+
+def _is_pointer(member: dict[str, Any]) -> bool:
+    return member["kind"] == "buffer" or ("array<" in member["type"] and "*" in member["type"])
 
 
 def _are_numbers(argument: Any) -> bool:
@@ -118,6 +157,7 @@ class ShaderLibrary:
         }  # fmt: skip
         self.raises = raise_findings
         listed, _ = command.call([self.path, "--list", *self.options["options"]])
+        self.structs: dict[str, Any] = listed["structs"]
         self._kernels = {kernel["name"]: kernel for kernel in listed["kernels"]}
 
     def __dir__(self) -> Sequence[str]:
