@@ -104,7 +104,7 @@ class Browser:
         """What a script returns, or with `wait` what it hands to its last argument."""
         return self.call("POST", "/execute/async" if wait else "/execute/sync", {"script": script, "args": []})
 
-    def until(self, script, seconds=60):
+    def until(self, script, seconds=600):
         """What a script returns once that is something."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
