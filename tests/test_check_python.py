@@ -78,6 +78,17 @@ def test_check_computes_and_finds(tmp_path, random):
     assert again.findings == raised.value.findings and isinstance(again, AssertionError)
 
 
+def test_one_rule_and_what_is_no_buffer(tmp_path):
+    path = write(tmp_path, "kernel void f(device float *out [[buffer(0)]]) { out[1] = 1; }")
+    launch = dict(path=path, kernel="f", grid=1, threads=1)
+    buffers = {0: np.zeros(1, "f4")}
+    assert not metal_check.check(**launch, buffers=buffers).ok
+    assert metal_check.check(**launch, buffers=buffers, suppress="out-of-bounds").ok
+    for wrong in ([1.0], None):
+        with pytest.raises(TypeError, match=rf"buffers\[0\] is a {type(wrong).__name__}; give it as an array"):
+            metal_check.check(**launch, buffers={0: wrong})
+
+
 def test_a_race_has_both_accesses(tmp_path):
     path = write(
         tmp_path,
@@ -256,6 +267,60 @@ def test_wrong_counts_are_refused():
         metal_check.metal_kernel("f", [], ["out"], "")(**ONE | {"output_dtypes": ["i4"]}, init_value=float("nan"))
 
 
+@pytest.mark.parametrize("arguments, message", [
+    (dict(inputs=np.zeros(3, "f4")), "f: inputs is a list, with one for each of x"),
+    (dict(inputs=[np.zeros(3)]), "f: input 'x': Metal has no float64, use float32"),
+    (dict(output_dtypes="f4"), "f: output_dtypes is a list"),
+    (dict(output_dtypes=["f8"]), "f: output 'out': Metal has no float64"),
+    (dict(output_dtypes=["flaot"]), "f: output 'out': data type 'flaot' not understood"),
+    (dict(output_shapes=[3]), "f: output_shapes: 3 is no shape for 'out'"),
+    (dict(output_shapes=[(-3,)]), r"f: output_shapes: \(-3,\) is no shape for 'out'"),
+    (dict(output_shapes=[(4.5, 2)]), r"f: output_shapes: \(4.5, 2\) is no shape"),
+    (dict(grid=8), "f: grid=8: three whole numbers from 1 on are needed"),
+    (dict(grid=(8, 1)), r"f: grid=\(8, 1\): three whole numbers"),
+    (dict(grid=(8.0, 1, 1)), r"f: grid=\(8.0, 1, 1\): three whole numbers"),
+    (dict(threadgroup=(0, 1, 1)), r"f: threadgroup=\(0, 1, 1\): three whole numbers"),
+    (dict(template={"N": 3}), "f: template is a list of pairs, .*; 'N' is none"),
+    (dict(template=[("N", 3.5)]), "f: template argument 'N': 3.5 is a float; a bool, an int or a dtype is possible"),
+    (dict(template=[("T", "f8")]), "f: template argument 'T': Metal has no float64"),
+])  # fmt: skip
+def test_wrong_arguments_are_refused_by_name(arguments, message):
+    kernel = metal_check.metal_kernel("f", ["x"], ["out"], "out[0] = x;")
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        kernel(**ONE | {"inputs": [1.0]} | arguments)
+
+
+@pytest.mark.parametrize("inputs, outputs, message", [
+    ("x", ["out"], r"f: input_names is a list: \['x'\]"),
+    (["x", "x"], ["out"], "f: input_names: 'x' is there twice"),
+    (["x"], ["out[3]"], "f: output_names: 'out\\[3\\]' is no name of a parameter"),
+    ([3], ["out"], "f: input_names: 3 is no name"),
+])  # fmt: skip
+def test_wrong_names_of_parameters_are_refused(inputs, outputs, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        metal_check.metal_kernel("f", inputs, outputs, "")
+
+
+def test_atomics_that_metal_has_not_are_refused():
+    kernel = metal_check.metal_kernel("f", [], ["out"], "", atomic_outputs=True)
+    with pytest.raises(TypeError, match="f: output 'out': Metal has no atomic float16, only bool, int32"):
+        kernel(**ONE | {"output_dtypes": ["f2"]})
+
+
+def test_a_source_that_has_its_signature():
+    for text in ("kernel void f(device float *out) { out[0] = 1; }", "float one() { return 1; }\nout[0] = one();"):
+        with pytest.raises(metal_check.CannotRun, match="source is the body of the kernel alone, .* stand in header"):
+            metal_check.metal_kernel("f", [], ["out"], text)(**ONE)
+
+
+@pytest.mark.parametrize("template", [None, [("N", 1)]])
+def test_a_text_that_does_not_end(template):
+    kernel = metal_check.metal_kernel("f", [], ["out"], "if (true) { out[0] = 1;")  # // the open brace
+    with pytest.raises(metal_check.CannotRun, match="unbalanced braces") as raised:
+        kernel(**ONE, template=template)
+    assert (raised.value.errors[0]["file"], raised.value.errors[0]["line"]) == (__file__, line_of("the open brace"))
+
+
 def test_a_long_name():
     outputs = metal_check.metal_kernel("n" * 300, [], ["out"], "out[0] = 1;")(**ONE)
     assert outputs[0] == 1 and not outputs.findings
@@ -301,6 +366,22 @@ def test_findings_about_the_whole_kernel_name_its_call(template):
     assert (finding.kind, finding.file, finding.line) == ("never-written", __file__, line_of("the call"))
 
 
+def test_a_text_of_one_string_a_line():
+    text = (
+        "uint i = thread_position_in_grid.x;\n"
+        f"out[{0}] = 1;\n"
+        "out[i + 1] = 0;\n"  # // behind it
+    )
+    outputs = metal_check.metal_kernel("pieces", [], ["out"], text)(**ONE)
+    assert [(finding.file, finding.line) for finding in outputs.findings] == [(__file__, line_of("behind it"))]
+
+
+def test_a_text_with_its_lines_on_one():
+    text = "uint i = thread_position_in_grid.x;\nout[i] = 1;\n  out[i + 1] = 0;"  # // all on one
+    outputs = metal_check.metal_kernel("one_line", [], ["out"], text)(**ONE)
+    assert [(finding.file, finding.line) for finding in outputs.findings] == [(__file__, line_of("all on one"))]
+
+
 def test_errors_name_the_line_of_this_file():
     kernel = metal_check.metal_kernel("wrong", [], ["out"], """
         out[0] = nothing_like_it; // does not compile
@@ -317,6 +398,7 @@ def test_a_text_that_is_not_in_the_file(tmp_path):
     path.write_text('x = 1\ns = """\n  first();\n  {{ second(); }}\n  {third}\n"""\n')
     assert source.find("\n  first();\n  { second(); }\n  x();\n", str(path)) == 2
     assert source.find("completely();\nother();\n", str(path)) is None
+    assert source.find("first();\nother();\n", str(path)) is None  # another kernel may begin like this one
 
 
 def test_a_file_with_quotes_and_blanks_in_its_name(tmp_path):
@@ -377,6 +459,18 @@ kernel void add(constant Inputs &in, constant float &k, uint i [[thread_position
         library.add([a, b, out, out], 2.0, threads=8)
     with pytest.raises(TypeError, match="error_buf_idx is not supported: give an array of zeros"):
         library.add([a, b, out], 2.0, threads=8, error_buf_idx=2)
+
+
+def test_what_compile_shader_is_not_given():
+    library = metal_check.compile_shader(
+        f"{HEAD}kernel void f(device float *out, constant float &by, constant uint &n) {{ out[0] = by * n; }}"
+    )
+    with pytest.raises(TypeError, match="^f: 'by', 'n' must be given, too"):
+        library.f(np.zeros(1, "f4"))
+    with pytest.raises(AttributeError, match="there is no kernel 'g'; there are f$"):
+        library.g
+    with pytest.raises(AttributeError, match="there are none$"):
+        metal_check.compile_shader("void f() {}").f
 
 
 def test_arg_casts():
@@ -497,10 +591,13 @@ def test_fuzz_says_where_the_kernel_raises():
     (dict(sizes={"M": (1, 2)}), "no shape has a size 'M'"),
     (dict(sizes={"N": (3, 2)}), "'N' is from 3 to 2"),
     (dict(dtypes=["float32"] * 2), "1 shapes, but 2 dtypes"),
+    (dict(sizes={"N": 5}), "'N' is 5; the smallest and the largest are needed"),
+    (dict(shapes=["rows"]), r"'rows' is no shape; one is \('rows',\)"),
+    (dict(), "launched no kernel of this package"),
 ])  # fmt: skip
 def test_what_fuzz_cannot_draw(arguments, message):
     with pytest.raises(ValueError, match=message):
-        metal_check.fuzz(lambda x: x, None, [("N",)], **arguments)
+        metal_check.fuzz(lambda x: x, None, **{"shapes": [("N",)]} | arguments)
 
 
 def test_fuzz_in_two_threads():

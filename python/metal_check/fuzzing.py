@@ -58,6 +58,7 @@ class _Fuzz:
     dtypes: Sequence[np.dtype[Any]]
     tolerance: float
     seed: int
+    launched: bool = False
 
     def inputs(self, sizes: Sizes) -> list[Array]:
         """The same for the same sizes."""
@@ -78,6 +79,7 @@ class _Fuzz:
                 problem = str(error)
             except Exception as error:
                 problem, cause = f"{type(error).__name__}: {error}", error
+        self.launched |= bool(reports)
         findings = [finding for report in reports for finding in report.counted]
         if not findings and not problem:
             return None
@@ -125,6 +127,9 @@ def fuzz(
     passed, of runs or of as many as there is time for.
     """
     seed = int(np.random.SeedSequence().entropy % 2**32) if seed is None else seed  # type: ignore[operator]
+    for shape in shapes:
+        if not isinstance(shape, (list, tuple)):
+            raise ValueError(f"shapes: {shape!r} is no shape; one is ({shape!r},)")
     names = list(dict.fromkeys(n for shape in shapes for n in shape if isinstance(n, str)))
     ranges = _ranges(names, sizes or {})
     kinds = [arrays.dtype_of(dtype) for dtype in dtypes or ["float32"] * len(shapes)]
@@ -139,15 +144,21 @@ def fuzz(
         failure = of.fail({name: _size(random, *ranges[name]) for name in names})
         if failure:
             raise of.shrink(failure, {name: low for name, (low, _) in ranges.items()})
+    if runs and reference is None and not of.launched:
+        raise ValueError(
+            "the function launched no kernel of this package, and there is no reference: nothing was checked"
+        )
     return runs
 
 
 def _ranges(names: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    for name, (low, high) in sizes.items():
+    for name, limits in sizes.items():
         if name not in names:
             raise ValueError(f"no shape has a size '{name}'")
-        if low > high:
-            raise ValueError(f"'{name}' is from {low} to {high}: there is no such size")
+        if not isinstance(limits, (list, tuple)) or len(limits) != 2:
+            raise ValueError(f"sizes: '{name}' is {limits!r}; the smallest and the largest are needed, (1, 257)")
+        if limits[0] > limits[1]:
+            raise ValueError(f"'{name}' is from {limits[0]} to {limits[1]}: there is no such size")
     return {name: sizes.get(name, _DEFAULT) for name in names}
 
 

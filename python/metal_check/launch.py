@@ -34,7 +34,7 @@ def check(
     seeds: int = 4,
     seed: int = 1,
     unordered: Iterable[int] = (),
-    suppress: Iterable[str] = (),
+    suppress: str | Iterable[str] = (),
     options: Iterable[str] = (),
     time_limit: int = 60,
     raise_findings: bool = False,
@@ -71,7 +71,9 @@ def check(
             for word in ("--threadgroup-memory", f"{key}={size}")
         ]
         words += [word for index in unordered for word in ("--unordered", str(index))]
-        words += [word for rule in suppress for word in ("--suppress", rule)]
+        words += [
+            word for rule in ([suppress] if isinstance(suppress, str) else suppress) for word in ("--suppress", rule)
+        ]
         answer, log = command.call([path, *words, *launch.words, *options])
         report = report_of(answer, log, launch.outputs())
         report.findings = [finding.shown_as(str(path), shown_as) for finding in report.findings]
@@ -105,8 +107,12 @@ class _Launch:
             self.words += ["--bytes", f"{key}={content}"]
         elif isinstance(content, (str, np.ndarray, arrays.Empty)):
             self._bind_array("--buffer", key, f"{key}", content)
-        else:
+        elif isinstance(content, (np.generic, int, float)):
             self.words += ["--bytes", f"{key}={_number(content)}"]
+        else:
+            raise TypeError(
+                f'buffers[{key!r}] is a {type(content).__name__}; give it as an array, numpy.array(…, "f4")'
+            )
 
     def bind_texture(self, key: int | str, content: np.ndarray[Any, Any] | arrays.Empty | str) -> None:
         target = f"{key}" if "." in str(key) else f"texture:{key}"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays, source as sources
-from .findings import Finding, Report
+from .findings import CannotRun, Finding, Report
 from .launch import check
 
 Template = Sequence[tuple[str, Any]]
 _PRELUDE = pathlib.Path(__file__).parent / "msl" / "mlx.h"
 _CONSTANT = 8  # inputs of fewer elements are in constant memory
+_ATOMIC = ("bool", "int32", "uint32", "uint64", "float32")
 _ATTRIBUTES = {
     "dispatch_quadgroups_per_threadgroup": "uint", "dispatch_simdgroups_per_threadgroup": "uint",
     "dispatch_threads_per_threadgroup": "uint3", "grid_origin": "uint3", "grid_size": "uint3",
@@ -68,7 +70,7 @@ class MetalKernel:
         compile_options: Mapping[str, Any] | None = None,
         *,
         seeds: int = 4,
-        suppress: Iterable[str] = (),
+        suppress: str | Iterable[str] = (),
         options: Iterable[str] = (),
         raise_findings: bool = False,
     ):
@@ -77,9 +79,10 @@ class MetalKernel:
         if not re.fullmatch(r"\w*", name, re.ASCII):
             raise ValueError(f"{name!r} becomes part of a function's name: letters, digits and _ are possible")
         self.name, self.source, self.header = name, source, header
-        self.input_names, self.output_names = list(input_names), list(output_names)
+        self.input_names = _names(name, "input_names", input_names)
+        self.output_names = _names(name, "output_names", output_names)
         self.ensure_row_contiguous, self.atomic_outputs = ensure_row_contiguous, atomic_outputs
-        self.options, self.seeds, self.suppress = list(options), seeds, list(suppress)
+        self.options, self.seeds, self.suppress = list(options), seeds, suppress
         self.raises = raise_findings
         self.file, self.line = sources.caller()
 
@@ -102,19 +105,20 @@ class MetalKernel:
         init_value: what the outputs hold before; without it nothing, and to read them is a finding. verbose prints
         the kernel's text. stream has no effect.
         """
-        given = [_input(value) for value in inputs]
-        self._check_counts(given, output_shapes, output_dtypes)
+        self._check_counts(inputs, output_shapes, output_dtypes)
+        self._check_sizes(output_shapes, grid, threadgroup)
         template = list(template or [])
-        signature, bound = self._bind(given, output_shapes, [arrays.dtype_of(d) for d in output_dtypes], init_value)
+        signature, bound = self._bind(self._arrays(inputs), output_shapes, self._dtypes(output_dtypes), init_value)
         text = self._text(template, signature)
         if verbose:
             print(f"Generated source code for `{self.name}`:\n```\n{text}\n```")
         group = [min(a, b) for a, b in zip(threadgroup, grid)]
         path = sources.written(text, f"{self._kernel[:100]}.metal")
-        report = check(
-            path, self._kernel, grid, group, bound, seeds=self.seeds, suppress=self.suppress, options=self.options,
-            raise_findings=self.raises, shown_as=self.file,
-        )  # fmt: skip
+        with _explained():
+            report = check(
+                path, self._kernel, grid, group, bound, seeds=self.seeds, suppress=self.suppress, options=self.options,
+                raise_findings=self.raises, shown_as=self.file,
+            )  # fmt: skip
         first = len(bound) - len(self.output_names)
         return Outputs([report.outputs[first + i] for i in range(len(self.output_names))], report)
 
@@ -129,8 +133,34 @@ class MetalKernel:
             ("output_dtypes", dtypes, self.output_names),
         ]
         for what, given, names in wanted:
+            if not isinstance(given, (list, tuple)):
+                raise ValueError(f"{self.name}: {what} is a list, with one for each of {', '.join(names)}")
             if len(given) != len(names):
                 raise ValueError(f"{self.name}: {len(names)} {what} are needed, {len(given)} are given")
+
+    def _check_sizes(self, shapes: Sequence[Any], grid: Any, threadgroup: Any) -> None:
+        for name, shape in zip(self.output_names, shapes):
+            if not _are_sizes(shape, 0):
+                raise ValueError(f"{self.name}: output_shapes: {shape!r} is no shape for '{name}'; one is (64, 768)")
+        for what, size in (("grid", grid), ("threadgroup", threadgroup)):
+            if not _are_sizes(size, 1) or len(size) != 3:
+                raise ValueError(f"{self.name}: {what}={size!r}: three whole numbers from 1 on are needed, (256, 1, 1)")
+
+    def _arrays(self, inputs: Sequence[ArrayLike]) -> list[np.ndarray[Any, Any]]:
+        given = []
+        for name, value in zip(self.input_names, inputs):
+            with _of(f"{self.name}: input '{name}'"):
+                given.append(_input(value))
+        return given
+
+    def _dtypes(self, dtypes: Sequence[Any]) -> list[np.dtype[Any]]:
+        given = []
+        for name, dtype in zip(self.output_names, dtypes):
+            with _of(f"{self.name}: output '{name}'"):
+                given.append(arrays.dtype_of(dtype))
+                if self.atomic_outputs and given[-1].name not in _ATOMIC:
+                    raise TypeError(f"Metal has no atomic {given[-1].name}, only {', '.join(_ATOMIC)}")
+        return given
 
     def _bind(
         self,
@@ -169,6 +199,8 @@ class MetalKernel:
     def _text(self, template: Template, parameters: list[str]) -> str:
         function = self._kernel if not template else f"{self._kernel}_of"
         here = sources.line_mark(self.line, self.file or self.name)
+        for argument in template:
+            _check_argument(self.name, argument)
         head = f"template <{', '.join(_declare(*argument) for argument in template)}> " if template else ""
         values = f"{function}<{', '.join(_value(value) for _, value in template)}>"
         instance = f'{here}template [[host_name("{self._kernel}")]] [[kernel]] decltype({values}) {values};\n'
@@ -178,13 +210,51 @@ class MetalKernel:
             + (sources.marked(self.header, self.file, f"{self.name}.header.metal") if self.header else "")
             + f"{here}{head}[[kernel]] void {function}(\n    {lines}) {{\n"
             + sources.marked(self.source, self.file, f"{self.name}.metal")
-            + f'#line 1 "{self.name}.end.metal"\n}}\n'
+            + f"{here}}}\n"
             + (instance if template else "")
+            + here.rstrip()  # the end of the file, where an open brace shows
         )
 
 
 metal_kernel = MetalKernel
 """The name that MLX has for it."""
+
+
+def _names(kernel: str, what: str, names: Sequence[str]) -> list[str]:
+    if isinstance(names, str):
+        raise ValueError(f"{kernel}: {what} is a list: [{names!r}]")
+    for i, name in enumerate(names):
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            raise ValueError(f"{kernel}: {what}: {name!r} is no name of a parameter")
+        if name in names[:i]:
+            raise ValueError(f"{kernel}: {what}: {name!r} is there twice")
+    return list(names)
+
+
+def _are_sizes(sizes: Any, least: int) -> bool:
+    return isinstance(sizes, (list, tuple)) and all(isinstance(n, (int, np.integer)) and n >= least for n in sizes)
+
+
+@contextlib.contextmanager
+def _of(what: str) -> Iterator[None]:
+    """A type that Metal has not is told with what has it."""
+    try:
+        yield
+    except TypeError as error:
+        raise TypeError(f"{what}: {error}") from None
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except CannotRun as error:
+        if "function definition is not allowed here" not in str(error):
+            raise
+        hint = (
+            "source is the body of the kernel alone, its signature is made from the arrays; functions stand in header"
+        )
+        raise CannotRun([*error.errors, {"message": hint}]) from None
 
 
 def _input(value: ArrayLike) -> np.ndarray[Any, Any]:
@@ -215,6 +285,15 @@ def _filled(shape: tuple[int, ...], value: float, dtype: np.dtype[Any]) -> np.nd
     if dtype.kind in "iu" and not np.isfinite(value):
         raise ValueError(f"init_value={value} is no {dtype.name}")
     return np.full(shape, value, dtype)
+
+
+def _check_argument(kernel: str, argument: Any) -> None:
+    if not isinstance(argument, (list, tuple)) or len(argument) != 2:
+        raise ValueError(f'{kernel}: template is a list of pairs, ("N", 32) or ("T", dtype); {argument!r} is none')
+    with _of(f"{kernel}: template argument '{argument[0]}'"):
+        if isinstance(argument[1], float):
+            raise TypeError(f"{argument[1]} is a float; a bool, an int or a dtype is possible")
+        _value(argument[1])
 
 
 def _declare(name: str, value: Any) -> str:

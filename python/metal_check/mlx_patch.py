@@ -150,6 +150,12 @@ def _dtype(dtype: Any) -> Any:
     return arrays.dtype_of(_state["dtypes"][dtype]) if dtype in _state["dtypes"] else dtype
 
 
+def _argument(argument: Any) -> Any:
+    """Of a template; MetalKernel refuses what is no pair."""
+    is_pair = isinstance(argument, (list, tuple)) and len(argument) == 2
+    return (argument[0], _dtype(argument[1])) if is_pair else argument
+
+
 def _to_numpy(array: Any) -> np.ndarray[Any, Any]:
     """With its strides, where they are to be seen."""
     import mlx.core as mx
@@ -190,7 +196,7 @@ def _metal_kernel(*arguments: Any, **named: Any) -> Callable[..., list[Any]]:
         def run(*given: Any) -> tuple[Any, ...]:
             outputs = kernel(
                 inputs=[_to_numpy(x) for x in given],
-                template=[(key, _dtype(value)) for key, value in template or []],
+                template=[_argument(argument) for argument in template or []],
                 output_dtypes=[_dtype(dtype) for dtype in output_dtypes],
                 **launch,
             )

@@ -14,7 +14,8 @@ from types import FrameType
 from .command import cache_folder
 
 _PACKAGE = str(pathlib.Path(__file__).parent)
-_ENOUGH = 0.5  # of its lines: an f-string has others
+_ENOUGH = 0.5  # of its lines, and one more: an f-string has others
+_PIECE = re.compile(r"""\(?[a-z]{0,2}(["'])(.*?)(?:\\n)?\1[\s,)]*""")
 
 
 def caller() -> tuple[str | None, int]:
@@ -25,16 +26,22 @@ def caller() -> tuple[str | None, int]:
     return (frame.f_code.co_filename, frame.f_lineno) if frame else (None, 1)
 
 
+def _unquoted(line: str) -> str:
+    """Without blanks around, and without quotes where a text is put together of one string a line."""
+    piece = _PIECE.fullmatch(line.strip())
+    return (piece[2] if piece else line).strip()
+
+
 def _bare(line: str) -> str:
-    """As an f-string would show it, without blanks around."""
-    return line.strip().replace("{{", "{").replace("}}", "}").replace("\\\\", "\\")
+    """As an f-string would show it."""
+    return _unquoted(line).replace("{{", "{").replace("}}", "}").replace("\\\\", "\\")
 
 
 def _is_like(line: str, wanted: str) -> bool:
     """Is it that line, or one of an f-string with something filled in?"""
     if _bare(line) == wanted:
         return True
-    parts = re.split(r"(?<!\{)\{(?!\{)[^{}]*\}", line.strip())
+    parts = re.split(r"(?<!\{)\{(?!\{)[^{}]*\}", _unquoted(line))
     return len(parts) > 1 and re.fullmatch(".*".join(re.escape(_bare(part)) for part in parts), wanted) is not None
 
 
@@ -51,9 +58,17 @@ def find(text: str, path: str | None) -> int | None:
     if len(named) == 1 and first is None:
         first = next((at - named[0] for at, line in enumerate(lines) if wanted[named[0]] in line), None)
         return None if first is None else first + 1
-    if first is None or _alike(raw, wanted, named, first) < _ENOUGH * len(named):
+    if first is None or _alike(raw, wanted, named, first) <= _ENOUGH * len(named):
         return None
     return first + 1
+
+
+def _line_of_all(text: str, path: str | None) -> int | None:
+    """The line of the file in which all of the text stands, with its ends of lines as \\n."""
+    written = text.strip().replace("\\", "\\\\").replace("\n", "\\n")
+    if not path or "\n" not in text.strip() or "\\\n" in text:
+        return None
+    return next((i for i, line in enumerate(linecache.getlines(path), 1) if written in line), None)
 
 
 def _alike(lines: list[str], wanted: list[str], named: list[int], start: int) -> int:
@@ -81,6 +96,9 @@ def line_mark(line: int, file: str) -> str:
 def marked(text: str, path: str | None, name: str) -> str:
     """The text with the line mark that the compiler and the findings go by: in the Python file, or where it is not
     found there in a file of that name."""
+    on_one = _line_of_all(text, path)
+    if path and on_one:
+        return "".join(f"{line_mark(on_one, path)}{line}\n" for line in text.split("\n"))
     at = find(text, path)
     mark = line_mark(at, path) if path and at is not None and at >= 1 else line_mark(1, name)
     return f"{mark}{text}\n"

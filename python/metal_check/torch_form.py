@@ -55,6 +55,9 @@ class ShaderKernel:
             for index, argument in enumerate(arguments)
             if index not in lists
         }
+        missing = [f"'{p['name']}'" for index, p in self._parameters.items() if index >= len(arguments)]
+        if missing:
+            raise TypeError(f"{self.name}: {', '.join(missing)} must be given, too")
         given = [argument for argument in arguments if isinstance(argument, np.ndarray)]
         if threads is None and not given:
             raise ValueError(f"{self.name}: threads=… is needed where no argument is an array")
@@ -148,12 +151,14 @@ def _reads(wanted: np.dtype[Any], passed: np.dtype[Any], several: bool) -> bool:
 class ShaderLibrary:
     """The kernels of a text, as attributes."""
 
-    def __init__(self, source: str, seeds: int, suppress: Iterable[str], options: Iterable[str], raise_findings: bool):
+    def __init__(
+        self, source: str, seeds: int, suppress: str | Iterable[str], options: Iterable[str], raise_findings: bool
+    ):
         file, _ = sources.caller()
         self.path = sources.written(sources.marked(source, file, "shader.metal"), "shader.metal")
         found = file if sources.find(source, file) else None
         self.options: dict[str, Any] = {
-            "seeds": seeds, "suppress": list(suppress), "options": list(options), "shown_as": found,
+            "seeds": seeds, "suppress": suppress, "options": list(options), "shown_as": found,
         }  # fmt: skip
         self.raises = raise_findings
         listed, _ = command.call([self.path, "--list", *self.options["options"]])
@@ -167,7 +172,7 @@ class ShaderLibrary:
         kernel = self.__dict__.get("_kernels", {}).get(name)
         if kernel is None:
             raise AttributeError(
-                f"there is no kernel '{name}'; there are {', '.join(self.__dict__.get('_kernels', {}))}"
+                f"there is no kernel '{name}'; there are {', '.join(self.__dict__.get('_kernels', {})) or 'none'}"
             )
         if "refused" in kernel:
             raise AttributeError(kernel["refused"])
@@ -178,7 +183,7 @@ def compile_shader(
     source: str,
     *,
     seeds: int = 4,
-    suppress: Iterable[str] = (),
+    suppress: str | Iterable[str] = (),
     options: Iterable[str] = (),
     raise_findings: bool = False,
 ) -> ShaderLibrary:
