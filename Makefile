@@ -104,7 +104,7 @@ endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(BUILD)/page_texts.o $(BUILD)/doc_texts.o
 
-.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi test-lm-eval run-lm-eval setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios replay-arm swift sources install uninstall version dist release deb format check-format clean always
+.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi test-lm-eval run-lm-eval setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios replay-arm swift sources install uninstall version dist release deb site format check-format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -133,6 +133,7 @@ help:
 	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
 	@echo 'make dist     the source tarball, its checksums and bill of materials, in build/dist (release: also wheels; deb: Debian packages)'
 	@echo 'make lock     after a change of a requirements.txt of the tests: lock versions and hashes anew'
+	@echo 'make site     the documentation as a site with search, in build/site/html'
 	@echo 'make format   format C, Metal and Python (check-format: say what needs it)'
 	@echo 'make clean    remove $(BUILD)'
 
@@ -178,6 +179,7 @@ lock_file = $(UV) pip compile -q --universal --python-version 3.10 --generate-ha
 lock: $(UV)
 	@$(call lock_file,tests)
 	@$(call lock_file,tests/format)
+	@$(call lock_file,tests/site)
 	@$(call lock_file,tests/apple)
 	@$(call lock_file,tests/transformers)
 	@$(call lock_file,tests/with_mlx)
@@ -763,6 +765,20 @@ deb: $(tarball)
 	@cp $< build/deb/metal-llm_$(VERSION).orig.tar.gz
 	cd build/deb/$(source) && dpkg-buildpackage -us -uc -b
 	@mv build/deb/*.deb $(DIST)
+
+# --- the documentation as a site, in build/site/html ---
+
+SITE := build/site
+
+$(SITE)/venv/done: tests/site/requirements.lock
+	@$(call install_locked,$(SITE)/venv)
+	@touch $@
+
+site: $(SITE)/venv/done
+	@python3 packaging/site.py pages $(SITE)/pages
+	@$(SITE)/venv/bin/mkdocs build --strict --quiet
+	@python3 packaging/site.py check $(SITE)/html
+	@echo '  SITE $(SITE)/html'
 
 # --- format: C and Metal by clang-format, Python by ruff, in an environment that is there in seconds ---
 
