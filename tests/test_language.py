@@ -142,6 +142,11 @@ kernel void scale(device float *o [[buffer(0)]], uint i [[thread_position_in_gri
 kernel void k(device float *o [[buffer(Out)]], constant float &f [[buffer(Next * BASE - 1)]], uint i [[thread_position_in_grid]]) { o[i] = f + i; }""",
         "k", INDEX,
     ),
+    "positions of types with other names": (
+        """typedef unsigned int u32; using index_t = u32; using place = metal::uint2;
+kernel void k(device float *o [[buffer(0)]], index_t i [[thread_index_in_simdgroup]], place p [[thread_position_in_grid]], place n [[threads_per_grid]]) { o[p.x] = 100 * i + n.x; }""",
+        "k", 100 * (INDEX % 32) + 64,
+    ),
     "stages that are no kernels": (
         """struct V { float4 p [[position]]; };
 vertex V vs(uint i [[vertex_id]]) { V v; v.p = float4(i); return v; }

@@ -121,10 +121,55 @@ typedef struct Declarator {
     bool is_device, is_constant, is_threadgroup, is_const, is_pointer, is_reference, is_array;
 } Declarator;
 
-static bool check_builtin(Reader *reader, int line, const BoundParameter *parameter) {
+/* `typedef unsigned int u32;` behind its first word: what the name stands for goes to *type. */
+static bool read_typedef(Reader *reader, const char *name, const char **type) {
+    const char *words = "";
+    Token last = {0};
+    for (; reader->token.text && !token_is(&reader->token, ";"); reader_next(reader)) {
+        if (last.text && !reader_append(reader, &words, &last)) return false;
+        last = reader->token;
+    }
+    if (last.text && token_is(&last, name)) *type = words;
+    return true;
+}
+
+/* `using u32 = unsigned int;` the same. */
+static bool read_using(Reader *reader, const char *name, const char **type) {
+    const char *words = "";
+    bool is_it = token_is(&reader->token, name);
+    reader_next(reader);
+    if (!is_it || !token_is(&reader->token, "=")) return true;
+    for (reader_next(reader); reader->token.text && !token_is(&reader->token, ";");
+         reader_next(reader))
+        if (!reader_append(reader, &words, &reader->token)) return false;
+    *type = words;
+    return true;
+}
+
+enum { MOST_ALIASES = 8 };
+
+/* What a name of the file's own stands for, through other such names. */
+static bool resolve_type(Reader *outer, const char **type) {
+    for (int i = 0; i < MOST_ALIASES && !component_count(*type); i++) {
+        const char *name = *type;
+        Reader reader = reader_start_file(outer->file);
+        while (reader.token.text) {
+            bool is_typedef = token_is(&reader.token, "typedef");
+            bool is_using = token_is(&reader.token, "using");
+            reader_next(&reader);
+            if ((is_typedef && !read_typedef(&reader, name, type)) ||
+                (is_using && !read_using(&reader, name, type)))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool check_builtin(Reader *reader, int line, BoundParameter *parameter) {
     const Builtin *builtin = find_builtin(parameter->attribute);
     if (parameter->has_index)
         return reader_refuse(reader, line, "[[%s]] has no index", parameter->attribute);
+    if (!resolve_type(reader, &parameter->type)) return false;
     unsigned components = component_count(parameter->type);
     if (components == 1 || (components && builtin->vector)) return true;
     return reader_refuse(reader, line, "'%s' must be ushort or uint%s", parameter->name,
@@ -322,7 +367,8 @@ static bool read_parameter(Reader *reader, BoundParameter *parameter) {
         }
         reader_next(reader);
     }
-    if (!last.text || !*parameter->type) return reader_refuse(reader, line, "expected 'type name'");
+    if (!last.text || !*parameter->type)
+        return reader_refuse(reader, line, "a kernel's parameter needs a type and a name");
     return reader_append(reader, &parameter->name, &last) && classify(reader, line, &d, parameter);
 }
 
