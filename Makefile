@@ -104,7 +104,7 @@ endif
 kernel_objects  := $(filter $(BUILD)/kernels/%,$(objects))
 command_objects := $(COMMAND_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/serve_texts.o $(BUILD)/page_texts.o $(BUILD)/doc_texts.o
 
-.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi test-lm-eval run-lm-eval setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios replay-arm swift sources install uninstall version dist release deb site format check-format clean always
+.PHONY: help wheel test-mlx run-mlx test-openapi run-openapi test-lm-eval run-lm-eval setup build demo test test-long run-tests test-transformers run-transformers test-threads coverage run-coverage build-clang c-objects fuzz kernel-objects sanitized-kernels sanitize cross-check mutate bench lock examples build-macos build-ios build-arm replay-arm swift sources install uninstall version dist release deb site format check-format clean always
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -129,6 +129,7 @@ help:
 	@echo 'make test-lm-eval  lm-eval asks serve a small task; MODEL=FILE: another model than the bundled one'
 	@echo 'make wheel    metal-check for pip: any Linux with glibc from 2.28 on (compiled with zig), in build/wheel/dist; ARCH=aarch64: for ARM'
 	@echo 'make build-macos, build-ios  compile for Apple Silicon on any system (with zig), and check what the program wants'
+	@echo 'make build-arm  compile for Linux on ARM (with aarch64-linux-gnu-gcc)'
 	@echo 'make swift    after a change of a kernel: write it into the Swift package, too'
 	@echo 'make install  to PREFIX=$(PREFIX), with header, library and pkg-config file; make uninstall'
 	@echo 'make dist     the source tarball, its checksums and bill of materials, in build/dist (release: also wheels; deb: Debian packages)'
@@ -631,11 +632,27 @@ build-ios: $(APPLE)/done
 	@+$(call for_apple,iOS,ios,ios.16.0,ios16.0) build/ios/libmetal-llm.a
 	@$(SYSTEM_PYTHON) tests/apple/symbols.py build/ios/libmetal-llm.a tests/apple/symbols.txt
 
-# --- ARM from another processor: what tests/test_cpu_arm.py emulates, of the kernels only those that its levels differ in ---
+# --- Linux on ARM from another processor, with Debian's cross compiler: the command, and for tests/test_cpu_arm.py
+# the kernels that ARM's levels differ in, in a program of their own ---
+
+ARM := build/arm
+arm_libraries := $(ARM)/libraries/usr/lib/aarch64-linux-gnu
+of_arm := libcjson-dev libcjson1 libpcre2-dev libpcre2-8-0 libutf8proc-dev libutf8proc2 libmicrohttpd-dev \
+    libmicrohttpd12 libopenblas0-pthread libgfortran5 libgnutls30 libhogweed6 libnettle8 libgmp10 libp11-kit0 \
+    libffi8 libidn2-0 libunistring2 libtasn1-6
+for_arm = $(MAKE) --no-print-directory ARCH=aarch64 HOST_CC='$(CC)' CLANGXX='$(CLANGXX) --target=aarch64-linux-gnu'
+
+$(arm_libraries): python/libraries.sh
+	@echo '  APT  $(ARM)/libraries'
+	@rm -rf $(ARM)/libraries && python/libraries.sh aarch64 $(ARM)/libraries $(of_arm) && touch $@
+
+# The header of OpenBLAS, which is opened at run time, is the same everywhere.
+build-arm: $(arm_libraries)
+	@+$(for_arm) BUILD=$(ARM) CC='aarch64-linux-gnu-gcc -isystem $(ARM)/libraries/usr/include -isystem $(shell pkg-config --variable=includedir openblas)' \
+	    LDFLAGS='-L$(arm_libraries) -Wl,-rpath-link,$(arm_libraries)' $(ARM)/metal-llm
 
 replay-arm:
-	@+$(MAKE) --no-print-directory ARCH=aarch64 BUILD=build/arm KERNELS='$(byte_names:%=kernels/%.metal)' HOST_CC='$(CC)' \
-	    CC=aarch64-linux-gnu-gcc CLANGXX='$(CLANGXX) --target=aarch64-linux-gnu' build/arm/replay
+	@+$(for_arm) BUILD=$(ARM)/few KERNELS='$(byte_names:%=kernels/%.metal)' CC=aarch64-linux-gnu-gcc $(ARM)/few/replay
 
 $(BUILD)/replay: tests/arm/replay.c $(addprefix $(BUILD)/,src/device/cpu_level.o src/error.o src/utf8.o kernel_table.o) $(filter $(BUILD)/cpu_%,$(objects)) \
     $(filter $(BUILD)/kernels/cpu_%,$(objects))
@@ -646,6 +663,7 @@ $(BUILD)/replay: tests/arm/replay.c $(addprefix $(BUILD)/,src/device/cpu_level.o
 # libcjson, which Debian has only as a shared library, lies beside it. ARCH=aarch64 makes one for another processor ---
 
 WHEEL     := build/wheel
+of_wheel  := libdw-dev libelf-dev libseccomp-dev zlib1g-dev liblzma-dev libbz2-dev libcjson1
 WHEEL_ZIG := $(CURDIR)/$(WHEEL)/venv/bin/python -m ziglang
 native_arch := $(shell uname -m)
 LIBRARIES   := $(if $(filter $(native_arch),$(ARCH)),,$(CURDIR)/$(WHEEL)/$(ARCH)-libraries)/usr/lib/$(ARCH)-linux-gnu
@@ -660,7 +678,7 @@ $(WHEEL)/done: python/requirements.lock
 
 $(WHEEL)/%-libraries/usr/lib: python/libraries.sh
 	@echo '  APT  $(WHEEL)/$*-libraries'
-	@rm -rf $(WHEEL)/$*-libraries && python/libraries.sh $* $(WHEEL)/$*-libraries && touch $@
+	@rm -rf $(WHEEL)/$*-libraries && python/libraries.sh $* $(WHEEL)/$*-libraries $(of_wheel) && touch $@
 
 wheel: $(WHEEL)/done $(if $(filter $(native_arch),$(ARCH)),,$(WHEEL)/$(ARCH)-libraries/usr/lib)
 	@+$(MAKE) --no-print-directory BUILD=$(WHEEL)/$(ARCH) HOST_CC='$(CC)' CLANGXX='$(CLANGXX)' \

@@ -15,7 +15,7 @@ import device
 from device import READ_SENTINEL, SENTINEL_BYTES, WRITTEN_SENTINEL
 from library import ROOT
 
-REPLAY = ROOT / "build/arm/replay"
+REPLAY = ROOT / "build/arm/few/replay"
 TOOLS = {
     "qemu-aarch64": "qemu-user",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
@@ -23,9 +23,20 @@ TOOLS = {
 MISSING = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
 
 
-def build():
-    done = subprocess.run(["make", "-C", ROOT, "replay-arm"], capture_output=True, text=True)
+def make(target):
+    """Whatever the tests themselves are built with."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "CLANGXX") if name in os.environ}
+    command = ["make", "-C", ROOT, f"-j{os.cpu_count()}", target]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def command(cpu):
+    """What runs the program, compiled for ARM, on such a processor."""
+    make("build-arm")
+    libraries = ROOT / "build/arm/libraries/usr/lib/aarch64-linux-gnu"
+    path = f"LD_LIBRARY_PATH={libraries}:{libraries}/openblas-pthread"
+    return ["qemu-aarch64", "-cpu", cpu, "-L", "/usr/aarch64-linux-gnu", "-E", path, ROOT / "build/arm/metal-llm"]
 
 
 class Device:
