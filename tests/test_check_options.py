@@ -171,6 +171,8 @@ LISTED = (
     + """
 struct Args { uint n; float eps; };
 struct Leads { device float *out; uint n; };
+typedef struct { uint n; float eps; } Args2;
+typedef struct tagged { device float *out; uint n; } Leads3;
 constant bool twice [[function_constant(0)]];
 kernel void add(device const float *x [[buffer(0)]], device float *out [[buffer(1)]], constant Args &args [[buffer(2)]],
                 uint id [[thread_position_in_grid]]) {
@@ -181,6 +183,12 @@ kernel void invert(texture2d<float> in [[texture(0)]], texture2d<float, access::
     out.write(1 - in.read(id), id);
 }
 kernel void lead(constant Leads &to [[buffer(0)]], uint id [[thread_position_in_grid]]) {
+    if (id < to.n) to.out[id] = id;
+}
+kernel void scale(constant Args2 &args [[buffer(0)]], device float *out [[buffer(1)]], uint id [[thread_position_in_grid]]) {
+    if (id < args.n) out[id] = args.eps;
+}
+kernel void lead_again(constant Leads3 &to [[buffer(0)]], uint id [[thread_position_in_grid]]) {
     if (id < to.n) to.out[id] = id;
 }
 kernel void tree(device const half4 *x [[buffer(0)]], device half4 *out [[buffer(1)]],

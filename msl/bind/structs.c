@@ -112,26 +112,41 @@ static bool read_member(Reader *reader, const char *owner) {
     return true;
 }
 
-/* The current token is the name after `struct`. */
-static bool read_struct(Reader *reader) {
-    const char *name = "";
-    if (!token_is_word(&reader->token)) return true;
-    if (!reader_append(reader, &name, &reader->token)) return false;
-    reader_next(reader);
-    if (!token_is(&reader->token, "{")) return true;
-    reader_next(reader);
+/* Members, from the first to the '}'. */
+static bool read_body(Reader *reader, const Token *name) {
+    const char *owner = "";
+    if (!reader_append(reader, &owner, name)) return false;
     while (reader->token.text && !token_is(&reader->token, "}"))
-        if (!read_member(reader, name)) return false;
+        if (!read_member(reader, owner)) return false;
     return true;
+}
+
+/* `NAME { … }`, `NAME { … } NAME` or `{ … } NAME`: what stands after `struct` or `typedef struct`. With two names it
+ * has its members under both. */
+static bool read_struct(Reader *reader, bool is_typedef) {
+    Token tag = reader->token;
+    if (token_is_word(&tag)) reader_next(reader);
+    if (!token_is(&reader->token, "{")) return true;
+    Reader after = *reader;
+    skip_braces(&after);
+    reader_next(reader);
+    Reader again = *reader;
+    if (token_is_word(&tag) && !read_body(reader, &tag)) return false;
+    if (!is_typedef || !token_is_word(&after.token)) return true;
+    *reader = again;
+    return read_body(reader, &after.token);
 }
 
 bool read_structs(Reader *outer) {
     BoundFile *file = outer->file;
     Reader reader = reader_start_file(file);
+    bool is_typedef = false;
     while (reader.token.text) {
         bool is_struct = token_is(&reader.token, "struct") || token_is(&reader.token, "class");
+        bool before = token_is(&reader.token, "typedef");
         reader_next(&reader);
-        if (is_struct && !read_struct(&reader)) return false;
+        if (is_struct && !read_struct(&reader, is_typedef)) return false;
+        is_typedef = before;
     }
     return true;
 }

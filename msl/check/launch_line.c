@@ -40,6 +40,7 @@ static const char *element_of(const char *type, unsigned *lanes) {
     for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
         if (strlen(elements[i].metal) == length && !strncmp(elements[i].metal, name, length))
             return elements[i].element;
+    *lanes = 1; /* "args2" is no vector */
     return NULL;
 }
 
