@@ -885,7 +885,7 @@ def test_reading_behind_a_submission(stand_in):
         x, out = (library.device_buffer_new(device.handle, 64) for _ in range(2))
         data = numpy.full(16, 100 + value, numpy.float32)
         library.device_write(x, 0, data.ctypes.data, 64)
-        arguments = (argument * 3)(argument(buffer=x), argument(buffer=out), device_module._scalar(16))
+        arguments = (argument * 3)(argument(buffer=x), argument(buffer=out), device_module.scalar(16))
         library.device_dispatch(device.handle, b"gelu_forward", threads(16), arguments, 3)
         submission = ctypes.c_uint64(library.device_submit(ctypes.c_void_p(device.handle)))
         got = numpy.zeros(16, numpy.float32)
@@ -909,7 +909,7 @@ def test_more_submissions_than_a_queue_has_room_for(stand_in):
     ones = numpy.ones(16, numpy.float32)
     library.device_write(buffers[0], 0, ones.ctypes.data, 64)
     for _ in range(100):
-        arguments = (argument * 3)(*(argument(buffer=buffer) for buffer in buffers), device_module._scalar(16))
+        arguments = (argument * 3)(*(argument(buffer=buffer) for buffer in buffers), device_module.scalar(16))
         library.device_dispatch(device.handle, b"gelu_forward", threads(16), arguments, 3)
         library.device_submit(ctypes.c_void_p(device.handle))
     device.check()

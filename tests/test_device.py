@@ -136,7 +136,7 @@ class Raw:
         converted = [
             device_module._Argument(**dict(zip(("buffer", "offset", "bytes"), argument)))
             if isinstance(argument, tuple)
-            else device_module._scalar(argument)
+            else device_module.scalar(argument)
             for argument in arguments
         ]
         array = (device_module._Argument * len(converted))(*converted)
