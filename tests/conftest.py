@@ -62,14 +62,14 @@ def is_left_to_simt(item):
 
 
 def share_of(items):
-    """With SHARE=n one case in n of each test, by the seed, and at least two."""
+    """With SHARE=n one case in n of each test, by the seed, and at least one."""
     tests = {}
     for item in items:
         tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
     random = numpy.random.default_rng(SEED)
     taken = set()
     for cases in tests.values():
-        count = max(min(2, len(cases)), round(len(cases) / int(os.environ["SHARE"])))
+        count = max(1, round(len(cases) / int(os.environ["SHARE"])))
         taken.update(cases[i].nodeid for i in random.permutation(len(cases))[:count])
     return [item for item in items if item.nodeid in taken]
 
