@@ -121,8 +121,8 @@ static bool read_body(Reader *reader, const Token *name) {
     return true;
 }
 
-/* `NAME { … }`, `NAME { … } NAME` or `{ … } NAME`: what stands after `struct` or `typedef struct`. With two names it
- * has its members under both. */
+/* `NAME { … }`, `NAME { … } NAME` or `{ … } NAME`: what stands after `struct` or `typedef struct`.
+ * With two names it has its members under both. */
 static bool read_struct(Reader *reader, bool is_typedef) {
     Token tag = reader->token;
     if (token_is_word(&tag)) reader_next(reader);
