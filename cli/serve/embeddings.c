@@ -53,8 +53,7 @@ static void pool(const float *states, size_t count, uint32_t C, bool last, float
 static bool embed(const Embedding *embedding, const LLMTokens *tokens, float *vector) {
     Job *job = embedding->job;
     uint32_t C = llm_info(job->llm)->channels;
-    if (job->server->ending)
-        return problem_set(&job->problem, 503, "stopping", NULL, "the server is stopping");
+    if (job->server->ending) return problem_stopping(&job->problem);
     if (!tokens->count)
         return problem_set(&job->problem, 400, "invalid_value", "input",
                            "input has a text without a token");

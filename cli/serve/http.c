@@ -34,8 +34,7 @@ static bool check_size(Exchange *exchange) {
 static bool check_state(Exchange *exchange) {
     Server *server = exchange->server;
     bool loading = exchange->route && exchange->route->flags & ROUTE_LOADING;
-    if (server->stopping)
-        return problem_set(&exchange->problem, 503, "stopping", NULL, "the server is stopping");
+    if (server->stopping) return problem_stopping(&exchange->problem);
     if (server->llm || loading || !exchange->route) return true;
     return problem_set(&exchange->problem, 503, "loading", NULL, "the model is being loaded");
 }

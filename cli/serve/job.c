@@ -118,8 +118,7 @@ TokenLogprobs *answer_add_token(Answer *answer) {
 
 /* Looked at after each token, and while none comes: a client that has gone is noticed. */
 static bool is_wanted(Job *job) {
-    if (job->server->ending)
-        return problem_set(&job->problem, 503, "stopping", NULL, "the server is stopping");
+    if (job->server->ending) return problem_stopping(&job->problem);
     if (client_is_gone(job->socket) || (job->stream && !stream_is_wanted(job->stream)))
         job->hung_up = true;
     return !job->problem.status && !job->hung_up;

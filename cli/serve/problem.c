@@ -23,6 +23,10 @@ bool problem_memory(Problem *problem) {
     return problem_set(problem, 503, "out_of_memory", NULL, "the server is out of memory");
 }
 
+bool problem_stopping(Problem *problem) {
+    return problem_set(problem, 503, "stopping", NULL, "the server is stopping");
+}
+
 bool problem_of_error(Problem *problem, const LLMError *error, const char *parameter) {
     switch (error->status) {
     case LLM_OK:

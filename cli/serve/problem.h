@@ -21,6 +21,8 @@ bool problem_set(Problem *problem, unsigned status, const char *code, const char
 /* The library's error, if it is set. Returns whether nothing is wrong. */
 bool problem_of_error(Problem *problem, const LLMError *error, const char *parameter);
 bool problem_memory(Problem *problem);
+/* The server is ending. False. */
+bool problem_stopping(Problem *problem);
 
 /* {"error": {"message", "type", "param", "code"}}; NULL if memory is out. */
 cJSON *problem_json(const Problem *problem);
