@@ -8,10 +8,9 @@ import subprocess
 import pytest
 
 import arm
-import models
-import test_kernels
 from device import Error
 from library import BUILD, COMMAND, ROOT
+from test_cpu_levels import test_integer_kernels, test_the_largest_integer_products  # noqa: F401, on the device below
 
 # The processor, LLM_CPU, and the level that it comes to.
 LEVELS = [
@@ -43,17 +42,6 @@ def device(request, replay):
     with arm.Device(cpu, cap) as device:
         assert device.level == level
         yield device
-
-
-@pytest.mark.parametrize("format", models.BLOCKS)
-def test_integer_kernels(format, device, random):
-    test_kernels.test_integer_linear(0, format, device, random)
-    test_kernels.test_integer_matmul(0, format, device, random)
-
-
-@pytest.mark.parametrize("value", [-127, 127])
-def test_the_largest_integer_products(value, device):
-    test_kernels.test_the_largest_integer_products(value, device)
 
 
 @pytest.mark.parametrize("cpu, cap, level", CAPPED)

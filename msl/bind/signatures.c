@@ -121,7 +121,7 @@ typedef struct Declarator {
     bool is_device, is_constant, is_threadgroup, is_const, is_pointer, is_reference, is_array;
 } Declarator;
 
-/* `typedef unsigned int u32;` behind its first word: what the name stands for goes to *type. */
+/* `typedef unsigned int u32;` after its first word: what the name stands for goes to *type. */
 static bool read_typedef(Reader *reader, const char *name, const char **type) {
     const char *words = "";
     Token last = {0};
